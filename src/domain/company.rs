@@ -1,0 +1,89 @@
+//! The tenant a phone belongs to.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::settings::Layer;
+use super::{Revision, Timestamp};
+
+/// Names a company: 1 to 32 letters, digits and `_`, case-sensitive
+/// (`rest/company`'s documented pattern).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct CompanyId(Arc<str>);
+
+/// The text is not a company id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a company id: 1 to 32 letters, digits and `_`")]
+pub struct InvalidCompanyId;
+
+impl CompanyId {
+    /// The company that always exists and that promote uses when none is named.
+    #[must_use]
+    pub fn default_company() -> CompanyId {
+        CompanyId("default".into())
+    }
+
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        &*self.0 == "default"
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for CompanyId {
+    type Err = InvalidCompanyId;
+
+    fn from_str(text: &str) -> Result<CompanyId, InvalidCompanyId> {
+        let fits = (1..=32).contains(&text.len());
+        let clean = text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        if fits && clean { Ok(CompanyId(text.into())) } else { Err(InvalidCompanyId) }
+    }
+}
+
+impl TryFrom<String> for CompanyId {
+    type Error = InvalidCompanyId;
+
+    fn try_from(text: String) -> Result<CompanyId, InvalidCompanyId> {
+        text.parse()
+    }
+}
+
+impl From<CompanyId> for String {
+    fn from(id: CompanyId) -> String {
+        id.0.to_string()
+    }
+}
+
+impl fmt::Display for CompanyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A company with the settings all its phones share.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Company {
+    pub id: CompanyId,
+    /// For people; empty when none was given.
+    pub name: String,
+    pub settings: Layer,
+    pub created: Timestamp,
+    /// When name or settings last changed.
+    pub changed: Timestamp,
+    pub revision: Revision,
+}
+
+impl Company {
+    #[must_use]
+    pub fn new(id: CompanyId, name: String, now: Timestamp) -> Company {
+        Company { id, name, settings: Layer::default(), created: now, changed: now, revision: 1 }
+    }
+}

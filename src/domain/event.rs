@@ -1,0 +1,59 @@
+//! The audit record of one change.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::Timestamp;
+
+/// What was done. The names are the API's verbs where it has one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// A handset asked for the first time and was recorded inactive.
+    Sighted,
+    /// A later request said better what the handset is; an inactive device changed type.
+    Retyped,
+    /// An inactive row nobody touched went after its time.
+    Expired,
+    Promote,
+    Demote,
+    Assign,
+    Create,
+    Update,
+    Delete,
+    Import,
+}
+
+/// What kind of object a change was made to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Subject {
+    Phone,
+    Company,
+    User,
+    Settings,
+    Registry,
+}
+
+/// One change: who made it, from where, to what, what it was and became.
+///
+/// `before` and `after` never hold a secret: secret settings are replaced by a
+/// marker that only tells whether they changed (see [`super::settings::Layer::redacted`]).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Given by the store in commit order, from 1; 0 before it is stored.
+    pub id: u64,
+    pub at: Timestamp,
+    /// Login of the user, `handset`, or `gateway` for what it does by itself.
+    pub who: String,
+    /// Address the request came from; empty for the gateway's own acts.
+    pub from: String,
+    pub action: Action,
+    pub subject: Subject,
+    /// phoneid or MAC, company id, login; empty for the system settings.
+    pub name: String,
+    /// Company the subject belongs to after the change, else before it; empty when neither.
+    pub company: String,
+    pub before: Value,
+    pub after: Value,
+}

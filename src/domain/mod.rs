@@ -1,0 +1,26 @@
+//! What may happen to a phone: values that cannot be wrong and transitions
+//! that cannot half happen. No I/O, no HTTP, no SQL, no clock: time is passed in.
+
+mod company;
+mod device;
+mod event;
+mod key;
+mod mac;
+mod phone_id;
+pub mod settings;
+mod user;
+
+pub use company::{Company, CompanyId};
+pub use device::{Assigned, Device, Phone, Sighting, State, TransitionError};
+pub use event::{Action, Event, Subject};
+pub use key::{InvalidKey, TypeKey};
+pub use mac::{InvalidMac, Mac};
+pub use phone_id::{InvalidPhoneId, PhoneId, Port};
+pub use user::{ApiKeyHash, Role, User, UserId};
+
+/// Seconds since 1970-01-01T00:00:00Z. The admin API's `created` is in this unit.
+pub type Timestamp = i64;
+
+/// Counts the changes of one stored object; the first stored form is 1.
+/// A write names the revision it was made from and is refused when that is stale.
+pub type Revision = u64;

@@ -1,0 +1,98 @@
+//! Who may use the admin API, and for which companies.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::{CompanyId, Revision, Timestamp};
+
+/// Number of a user, given by the registry in order from 1.
+pub type UserId = u64;
+
+/// What a user may do. The order of the table in the admin API's contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Role {
+    /// Everything.
+    #[serde(rename = "System-Admin")]
+    SystemAdmin,
+    /// The commands of the page, for the companies of the user's list.
+    #[serde(rename = "Company-Admin")]
+    CompanyAdmin,
+    /// None of the provisioning commands.
+    #[serde(rename = "User")]
+    User,
+}
+
+impl Role {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Role::SystemAdmin => "System-Admin",
+            Role::CompanyAdmin => "Company-Admin",
+            Role::User => "User",
+        }
+    }
+}
+
+/// SHA-256 of an API key. Keys are 256 bits of randomness, so a plain hash is
+/// enough: there is nothing to guess, and a lookup must cost no argon2.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ApiKeyHash(pub [u8; 32]);
+
+impl ApiKeyHash {
+    #[must_use]
+    pub fn of(key: &str) -> ApiKeyHash {
+        ApiKeyHash(Sha256::digest(key.as_bytes()).into())
+    }
+}
+
+impl std::fmt::Debug for ApiKeyHash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ApiKeyHash(..)")
+    }
+}
+
+/// A user of the admin API. Holds hashes only.
+#[derive(Clone, PartialEq)]
+pub struct User {
+    pub id: UserId,
+    /// Unique; 1 to 64 printable characters without spaces.
+    pub login: String,
+    pub name: String,
+    pub role: Role,
+    /// The company the user belongs to; `None` is the default company.
+    pub company: Option<CompanyId>,
+    /// Companies a Company-Admin administers; `default` is an ordinary entry.
+    pub admin_companies: Vec<CompanyId>,
+    /// argon2id in PHC form; `None`: no login with a password.
+    pub password_hash: Option<String>,
+    /// At most [`User::MAX_KEYS`].
+    pub key_hashes: Vec<ApiKeyHash>,
+    pub created: Timestamp,
+    pub revision: Revision,
+}
+
+impl User {
+    /// Enough to rotate keys without a gap, few enough to look at.
+    pub const MAX_KEYS: usize = 16;
+
+    /// Whether the user administers `company`: a System-Admin does each one.
+    #[must_use]
+    pub fn administers(&self, company: &CompanyId) -> bool {
+        match self.role {
+            Role::SystemAdmin => true,
+            Role::CompanyAdmin => self.admin_companies.contains(company),
+            Role::User => false,
+        }
+    }
+}
+
+impl std::fmt::Debug for User {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("User")
+            .field("id", &self.id)
+            .field("login", &self.login)
+            .field("role", &self.role)
+            .field("admin_companies", &self.admin_companies)
+            .finish_non_exhaustive()
+    }
+}

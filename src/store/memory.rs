@@ -1,0 +1,2 @@
+//! The registry in memory.
+pub struct MemoryStore;

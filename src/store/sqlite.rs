@@ -1,0 +1,2 @@
+//! The registry in one SQLite file.
+pub struct SqliteStore;

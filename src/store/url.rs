@@ -1,0 +1,1 @@
+//! Chooses a store by URL.
