@@ -1,8 +1,33 @@
 //! The vendor-neutral settings of phones.
 //!
-//! One schema ([`schema`]), written in layers (type < system < company <
-//! phone), each a partial document checked when it is written
-//! ([`Layer::parse`]); [`resolve`] lays them over each other.
+//! One schema ([`Settings`], described by [`schema`]), written in layers (type <
+//! system < company < phone), each a partial document checked when it is
+//! written ([`Layer::parse`], [`Layer::patched`]); a [`Stack`] lays them over
+//! each other and [`resolve`] does it at once.
+
+mod check;
+mod model;
+mod overlay;
+mod redact;
+mod resolve;
+mod rule;
+pub mod schema;
+#[cfg(test)]
+mod tests;
+mod value;
+mod zone;
+
+pub use check::{MAX_ERRORS, SettingError};
+pub use model::{
+    Access, Backup, Directory, Expansion, FeatureCodes, Firmware, Key, Line, Network,
+    OutboundProxy, Provisioning, Qos, Settings, Syslog, Time, Vlan,
+};
+pub use redact::{HIDDEN, HIDDEN_CHANGED};
+pub use resolve::{Stack, UnreadableLayer, resolve};
+pub use value::{
+    Codec, DateFormat, Dtmf, HourFormat, KeyType, Secret, Srtp, SyslogLevel, Transport, VendorValue,
+};
+pub use zone::{Change, Daylight, Zone};
 
 use serde_json::Value;
 
@@ -21,6 +46,32 @@ impl std::fmt::Debug for Layer {
 }
 
 impl Layer {
+    /// A document as a layer. `null` means: not set here.
+    ///
+    /// # Errors
+    /// Every problem of the document, at most [`MAX_ERRORS`].
+    pub fn parse(document: &Value) -> Result<Layer, Vec<SettingError>> {
+        Layer::default().patched(document)
+    }
+
+    /// This layer with `patch` merged into it as RFC 7386 says: a value
+    /// replaces, `null` removes, what is left out stays; lists are replaced
+    /// whole. A removed value shows the lower layer's again: there is no way
+    /// to store "unset whatever is below", only other values over it.
+    ///
+    /// # Errors
+    /// Every problem of the patch, at most [`MAX_ERRORS`].
+    pub fn patched(&self, patch: &Value) -> Result<Layer, Vec<SettingError>> {
+        let merged = check::merged(Settings::FIELDS, &self.to_json(), patch)?;
+        let text = Value::Object(merged).to_string();
+        if text.len() > schema::MAX_STORED {
+            let message =
+                format!("must be at most {} bytes, not {}", schema::MAX_STORED, text.len());
+            return Err(vec![SettingError { field: String::new(), message }]);
+        }
+        Ok(Layer::from_stored(&text))
+    }
+
     /// From the text a store kept; not validated again.
     #[must_use]
     pub fn from_stored(text: &str) -> Layer {
@@ -42,5 +93,19 @@ impl Layer {
     #[must_use]
     pub fn to_json(&self) -> Value {
         serde_json::from_str(self.as_stored()).expect("a layer holds the JSON it was made of")
+    }
+
+    /// The document with [`HIDDEN`] in place of every secret: the passwords,
+    /// and the raw vendor parameters of [`schema::is_secret_parameter`].
+    #[must_use]
+    pub fn redacted(&self) -> Value {
+        redact::group(Settings::FIELDS, &self.to_json(), None)
+    }
+
+    /// Like [`Layer::redacted`], with [`HIDDEN_CHANGED`] where the secret is
+    /// not the one `before` has.
+    #[must_use]
+    pub fn redacted_against(&self, before: &Layer) -> Value {
+        redact::group(Settings::FIELDS, &self.to_json(), Some(&before.to_json()))
     }
 }

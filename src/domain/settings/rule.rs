@@ -1,0 +1,179 @@
+//! Whether a value is what its [`Kind`] asks for.
+//!
+//! No accepted text holds a character that ends a line, is invisible to a
+//! reader of the document, or cannot be written in XML 1.0: whatever format a
+//! template makes of it, a value stays one value.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use serde_json::Value;
+
+use super::schema::{Kind, MAX_TEXT, MAX_URL};
+use super::zone::Zone;
+
+/// ISO 3166-1 alpha-2, as in the `iso3166.tab` of the IANA time zone database.
+const COUNTRIES: &str = "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI \
+    BJ BL BM BN BO BQ BR BS BT BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY \
+    CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN \
+    GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP KE KG KH \
+    KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO \
+    MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL \
+    PM PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV \
+    SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN \
+    VU WF WS YE YT ZA ZM ZW";
+
+impl Kind {
+    /// Whether a single value fits; `false` for the kinds that hold others.
+    pub(super) fn accepts(&self, value: &Value) -> bool {
+        match self {
+            Kind::Bool => value.is_boolean(),
+            Kind::Integer { min, max, .. } => {
+                value.as_u64().is_some_and(|n| (*min..=*max).contains(&n))
+            }
+            Kind::Text { max } => value.as_str().is_some_and(|text| is_line(text, *max)),
+            Kind::Secret => {
+                value.as_str().is_some_and(|text| !text.is_empty() && is_line(text, MAX_TEXT))
+            }
+            Kind::Choice(names) => value.as_str().is_some_and(|text| names.contains(&text)),
+            Kind::Host => value.as_str().is_some_and(is_host),
+            Kind::Ip => value.as_str().is_some_and(|text| text.parse::<IpAddr>().is_ok()),
+            Kind::SipUser => value.as_str().is_some_and(|text| is_of(text, 64, "-_.!~*+")),
+            Kind::AuthUser => value.as_str().is_some_and(|text| is_of(text, 128, "-_.!~*+@")),
+            Kind::Dial => value.as_str().is_some_and(is_dial),
+            Kind::Url(schemes) => value.as_str().is_some_and(|text| is_url(text, schemes)),
+            Kind::Zone => value.as_str().is_some_and(|text| Zone::named(text).is_some()),
+            Kind::Language => value.as_str().is_some_and(is_language),
+            Kind::Country => value.as_str().is_some_and(is_country),
+            Kind::TimeOfDay => value.as_str().is_some_and(is_time_of_day),
+            Kind::List { .. } | Kind::Group(_) | Kind::Numbered { .. } | Kind::Vendor => false,
+        }
+    }
+}
+
+/// A text of at most `max` characters that is one line everywhere.
+pub(super) fn is_line(text: &str, max: usize) -> bool {
+    text.chars().nth(max).is_none() && !text.chars().any(is_refused)
+}
+
+/// Control characters (C0, DEL, C1), the Unicode line ends, the characters
+/// that turn the direction of what follows (a label could then read as
+/// another), and the two that XML 1.0 section 2.2 does not have.
+fn is_refused(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{2028}' | '\u{2029}')
+        || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+        || matches!(c, '\u{FFFE}' | '\u{FFFF}')
+}
+
+/// The user part of RFC 3261 section 25.1 less `'()&=$,;?/%`, which are
+/// syntax in one configuration format or another, and which no extension needs.
+/// Digest user names are quoted strings and often hold `@`.
+fn is_of(text: &str, max: usize, marks: &str) -> bool {
+    (1..=max).contains(&text.len())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || marks.contains(c))
+}
+
+/// Digits of a dial pad, `+`, and the pauses `,` `p` and the wait `w`.
+fn is_dial(text: &str) -> bool {
+    (1..=32).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_digit() || b"*#ABCD+,pw".contains(&b))
+}
+
+fn is_host(text: &str) -> bool {
+    text.parse::<Ipv6Addr>().is_ok() || is_name_or_ipv4(text)
+}
+
+/// A host name of RFC 1123 section 2.1, with the `_` some networks use. A last
+/// label of digits is a mistyped address, never a name (RFC 3696 section 2).
+fn is_name_or_ipv4(text: &str) -> bool {
+    if text.parse::<Ipv4Addr>().is_ok() {
+        return true;
+    }
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    text.len() <= 253
+        && text.split('.').all(is_label)
+        && !text.rsplit('.').next().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// `scheme://host[:port][/path...]` in ASCII. User name and password are
+/// refused, because a URL is shown where a secret is not. Braces are outside
+/// RFC 3986, but handsets have placeholders such as `{mac}`.
+fn is_url(text: &str, schemes: &[&str]) -> bool {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&()*+,;=%{}".contains(&b);
+    if text.len() > MAX_URL || !text.bytes().all(allowed) {
+        return false;
+    }
+    let Some((scheme, rest)) = text.split_once("://") else { return false };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    schemes.contains(&scheme) && is_authority(authority)
+}
+
+fn is_authority(text: &str) -> bool {
+    let (host_fits, port) = if let Some(rest) = text.strip_prefix('[') {
+        let Some((host, port)) = rest.split_once(']') else { return false };
+        (host.parse::<Ipv6Addr>().is_ok(), port)
+    } else {
+        let at = text.find(':').unwrap_or(text.len());
+        (is_name_or_ipv4(&text[..at]), &text[at..])
+    };
+    let is_port = |port: &str| {
+        port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port > 0)
+    };
+    host_fits && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port))
+}
+
+/// RFC 5646: language, script, region, each in the case the RFC recommends.
+/// The rest of the grammar names nothing a handset has a translation for.
+fn is_language(text: &str) -> bool {
+    let mut parts = text.split('-').peekable();
+    let lower = |part: &str| part.bytes().all(|b| b.is_ascii_lowercase());
+    if !parts.next().is_some_and(|part| (2..=3).contains(&part.len()) && lower(part)) {
+        return false;
+    }
+    let is_script = |part: &&str| {
+        part.len() == 4 && part.as_bytes()[0].is_ascii_uppercase() && lower(&part[1..])
+    };
+    let is_region = |part: &&str| {
+        (part.len() == 2 && part.bytes().all(|b| b.is_ascii_uppercase()))
+            || (part.len() == 3 && part.bytes().all(|b| b.is_ascii_digit()))
+    };
+    parts.next_if(is_script);
+    parts.next_if(is_region);
+    parts.next().is_none()
+}
+
+fn is_country(text: &str) -> bool {
+    COUNTRIES.split(' ').any(|country| country == text)
+}
+
+fn is_time_of_day(text: &str) -> bool {
+    let Some((hour, minute)) = text.split_once(':') else { return false };
+    let below = |part: &str, end: u8| {
+        part.len() == 2
+            && part.bytes().all(|b| b.is_ascii_digit())
+            && part.parse::<u8>().is_ok_and(|n| n < end)
+    };
+    below(hour, 24) && below(minute, 60)
+}
+
+/// A family's id, as `templates/` has a folder of that name.
+pub(super) fn is_family(text: &str) -> bool {
+    (1..=32).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-".contains(&b))
+}
+
+/// A raw parameter's name: letters, digits and `_ . - / [ ]`, which spell
+/// `P270`, `account.1.user_name`, `User_ID_1_`, `voip/line/0` and
+/// `aucS_SERVER[0]`. Not `:` or `=`, which end a name in one format or
+/// another, and no quote, space, `<`, `>`, `&`, `#` or `;`, which could make
+/// one parameter two.
+pub(super) fn is_parameter(text: &str) -> bool {
+    (1..=128).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-/[]".contains(&b))
+        && text.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_')
+}

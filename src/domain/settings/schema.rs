@@ -1,0 +1,175 @@
+//! The kinds of value a setting can have and their bounds: one description
+//! that checks values, words the messages and generates the documentation.
+//!
+//! The fields themselves, with their texts, are written once, in
+//! [`super::model`]; everything else walks [`super::Settings::FIELDS`].
+
+use std::sync::OnceLock;
+
+use super::Settings;
+
+/// Most characters of a label, a name, a version.
+pub const MAX_TEXT: usize = 128;
+/// Most characters of a URL, and of a key's value, which may be one.
+pub const MAX_URL: usize = 512;
+/// Most characters of a raw vendor value: certificates and dial plans are long.
+pub const MAX_VENDOR_TEXT: usize = 4096;
+/// Most raw parameters for one family in one layer.
+pub const MAX_VENDOR_PARAMETERS: usize = 500;
+/// Most families one layer has raw parameters for.
+pub const MAX_VENDOR_FAMILIES: usize = 32;
+/// Most bytes of a layer's stored text: all 720 keys of six expansion
+/// modules with long labels are about 90 kB.
+pub const MAX_STORED: usize = 256 * 1024;
+
+/// One setting, or a group of them.
+#[derive(Debug)]
+pub struct Field {
+    /// As the JSON document spells it.
+    pub name: &'static str,
+    /// What it means, for people.
+    pub doc: &'static str,
+    pub kind: Kind,
+}
+
+/// What a value may be.
+#[derive(Debug)]
+pub enum Kind {
+    Bool,
+    /// A JSON integer within the bounds, both included; `unit` may be empty.
+    Integer {
+        min: u64,
+        max: u64,
+        unit: &'static str,
+    },
+    /// One line of text, may be empty.
+    Text {
+        max: usize,
+    },
+    /// Like text of 1 to 128 characters, but in no log, list or message.
+    Secret,
+    /// One of the names.
+    Choice(&'static [&'static str]),
+    /// DNS name, IPv4 address or IPv6 address without brackets.
+    Host,
+    /// IPv4 or IPv6 address.
+    Ip,
+    /// User part of a SIP address.
+    SipUser,
+    /// User name for digest authentication.
+    AuthUser,
+    /// What a phone dials.
+    Dial,
+    /// URL of one of the schemes, without user name or password.
+    Url(&'static [&'static str]),
+    Zone,
+    Language,
+    Country,
+    /// `HH:MM`, 00:00 to 23:59.
+    TimeOfDay,
+    /// 1 to `max` different values in order.
+    List {
+        of: &'static Kind,
+        max: usize,
+    },
+    Group(&'static [Field]),
+    /// Groups by number, 1 to `max`.
+    Numbered {
+        max: u16,
+        of: &'static [Field],
+    },
+    /// Raw parameters by family id and parameter name.
+    Vendor,
+}
+
+impl Kind {
+    /// `must be ...`, as messages and documentation say it.
+    #[must_use]
+    pub fn expectation(&self) -> String {
+        match self {
+            Kind::Bool => "true or false".into(),
+            Kind::Integer { min, max, unit: "" } => format!("{min} to {max}"),
+            Kind::Integer { min, max, unit } => format!("{min} to {max} {unit}"),
+            Kind::Text { max } => {
+                format!("text of at most {max} characters without control characters")
+            }
+            Kind::Secret => {
+                format!("text of 1 to {MAX_TEXT} characters without control characters")
+            }
+            Kind::Choice(names) => format!("one of {}", names.join(", ")),
+            Kind::Host => "a DNS name, an IPv4 or an IPv6 address (no brackets)".into(),
+            Kind::Ip => "an IPv4 or IPv6 address".into(),
+            Kind::SipUser => "1 to 64 letters, digits and -_.!~*+".into(),
+            Kind::AuthUser => "1 to 128 letters, digits and -_.!~*+@".into(),
+            Kind::Dial => "1 to 32 of the digits 0-9, * # A-D + , p w".into(),
+            Kind::Url(schemes) => format!(
+                "a URL ({}) of at most {MAX_URL} characters without user name and password",
+                schemes.join(", ")
+            ),
+            Kind::Zone => "an IANA time zone name like Europe/Berlin".into(),
+            Kind::Language => "a language tag like de, fr-CA or zh-Hant-TW".into(),
+            Kind::Country => "an ISO 3166 country code of two upper-case letters".into(),
+            Kind::TimeOfDay => "a time of day from 00:00 to 23:59".into(),
+            Kind::List { of, max } => format!("a list of 1 to {max}: {}", of.expectation()),
+            Kind::Group(_) => "an object".into(),
+            Kind::Numbered { max, .. } => format!("an object with keys from \"1\" to \"{max}\""),
+            Kind::Vendor => format!(
+                "an object {{family: {{parameter: value}}}}; a parameter is 1 to 128 letters, \
+                 digits and _ . - / [ ]; a value is text of at most {MAX_VENDOR_TEXT} characters, \
+                 a whole number, true or false"
+            ),
+        }
+    }
+
+    #[must_use]
+    pub fn is_secret(&self) -> bool {
+        matches!(self, Kind::Secret)
+    }
+}
+
+/// Whether the value of a raw vendor parameter is treated as a secret. The
+/// schema cannot know what a vendor's parameter holds, so its name decides,
+/// and rather too often than not: `keyboard` is hidden with `key`.
+#[must_use]
+pub fn is_secret_parameter(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["pass", "pwd", "secret", "key", "pin", "auth"].iter().any(|part| name.contains(part))
+}
+
+/// A setting as the documentation lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Documented {
+    /// `lines.N.registrar_port`; `N` is a number, see `bounds` of `lines`.
+    pub path: String,
+    /// What a value must be, with its unit.
+    pub bounds: String,
+    pub doc: &'static str,
+    pub secret: bool,
+}
+
+/// Every setting and group in the schema's order.
+pub fn fields() -> &'static [Documented] {
+    static FIELDS: OnceLock<Vec<Documented>> = OnceLock::new();
+    FIELDS.get_or_init(|| {
+        let mut all = Vec::new();
+        list("", Settings::FIELDS, &mut all);
+        all
+    })
+}
+
+fn list(prefix: &str, fields: &'static [Field], all: &mut Vec<Documented>) {
+    for field in fields {
+        let path = format!("{prefix}{}", field.name);
+        all.push(Documented {
+            path: path.clone(),
+            bounds: field.kind.expectation(),
+            doc: field.doc.trim(),
+            secret: field.kind.is_secret(),
+        });
+        match field.kind {
+            Kind::Group(of) => list(&format!("{path}."), of, all),
+            Kind::Numbered { of, .. } => list(&format!("{path}.N."), of, all),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! The values settings are made of: choices, secrets, raw vendor values.
+
+use std::fmt;
+
+use serde::Deserialize;
+
+/// An enum whose variants are the words of the document.
+macro_rules! choices {
+    ($($(#[doc = $about:literal])+ pub enum $name:ident { $($(#[doc = $doc:literal])* $variant:ident = $text:literal,)+ })+) => { $(
+        $(#[doc = $about])+
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+        pub enum $name { $($(#[doc = $doc])* #[serde(rename = $text)] $variant,)+ }
+
+        impl $name {
+            pub const ALL: &'static [$name] = &[$($name::$variant,)+];
+            pub const NAMES: &'static [&'static str] = &[$($text,)+];
+
+            /// As the document spells it.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self { $($name::$variant => $text,)+ }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    )+ };
+}
+
+choices! {
+    /// How a line's SIP messages travel.
+    pub enum Transport { Udp = "udp", Tcp = "tcp", Tls = "tls", }
+
+    /// Encryption of a line's media.
+    pub enum Srtp { Off = "off", Optional = "optional", Required = "required", }
+
+    /// How a line sends digits during a call.
+    pub enum Dtmf {
+        /// RFC 2833, today RFC 4733: named events in RTP.
+        Rfc2833 = "rfc2833",
+        /// SIP INFO.
+        Info = "info",
+        /// As sound.
+        Inband = "inband",
+    }
+
+    /// What a programmable key does.
+    pub enum KeyType {
+        /// Explicitly nothing; hides what a lower layer put there.
+        None = "none",
+        Line = "line",
+        Blf = "blf",
+        SpeedDial = "speed_dial",
+        Park = "park",
+        Pickup = "pickup",
+        Intercom = "intercom",
+        Dtmf = "dtmf",
+        Url = "url",
+        Forward = "forward",
+        Dnd = "dnd",
+        Voicemail = "voicemail",
+        Transfer = "transfer",
+        Record = "record",
+    }
+
+    /// Clock with 12 or 24 hours.
+    pub enum HourFormat { H12 = "12", H24 = "24", }
+
+    /// Order of day, month and year.
+    pub enum DateFormat { Dmy = "dmy", Mdy = "mdy", Ymd = "ymd", }
+
+    /// An audio codec.
+    pub enum Codec {
+        Opus = "opus",
+        G722 = "g722",
+        Pcma = "pcma",
+        Pcmu = "pcmu",
+        G729 = "g729",
+        G726_32 = "g726-32",
+        Ilbc = "ilbc",
+        Gsm = "gsm",
+        G723 = "g723",
+        Amr = "amr",
+        AmrWb = "amr-wb",
+    }
+
+    /// The least important message a phone sends to its syslog server.
+    pub enum SyslogLevel { Error = "error", Warning = "warning", Info = "info", Debug = "debug", }
+}
+
+/// A password. `Debug` hides it and there is no `Display`.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The password itself, for the phone's own configuration only.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// The value of a raw vendor parameter. Any of them may be a password, so
+/// `Debug` hides it; `Display` writes it.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum VendorValue {
+    Bool(bool),
+    Integer(i64),
+    Text(String),
+}
+
+impl fmt::Debug for VendorValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+impl fmt::Display for VendorValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            VendorValue::Bool(value) => value.fmt(f),
+            VendorValue::Integer(value) => value.fmt(f),
+            VendorValue::Text(value) => value.fmt(f),
+        }
+    }
+}
