@@ -1,1 +1,306 @@
-//! catalogue
+//! The families of handsets as data: what they ask, who they are, what they get.
+//!
+//! `templates/README.md` describes the format. A [`Catalogue`] is loaded whole
+//! or not at all, never changes, and is shared behind an `Arc`; a reload makes
+//! another one.
+
+mod context;
+mod definition;
+mod escape;
+mod examples;
+mod family;
+mod identify;
+mod load;
+mod path_pattern;
+mod problem;
+mod render;
+mod source;
+mod target;
+#[cfg(test)]
+mod tests;
+mod unset;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+
+use regex::{RegexSet, RegexSetBuilder};
+use sha2::{Digest, Sha256};
+
+pub use context::{PortInput, RenderInput};
+pub use definition::Scope;
+pub use examples::{ExampleOutcome, check_examples, update_examples};
+pub use family::{BootStep, Family, FileSpec, PhoneType};
+pub use identify::{Evidence, Identity, Request};
+pub use path_pattern::PathFacts;
+pub use problem::{CatalogueError, Problem};
+pub use render::{RenderError, RenderedFile};
+pub use target::Target;
+
+use crate::domain::TypeKey;
+use problem::line_at;
+use source::Folders;
+
+/// The family and the type of a handset nothing more is known of.
+const GENERIC: &str = "generic";
+
+/// Where a catalogue is read from.
+#[derive(Debug, Clone, Default)]
+pub struct Sources {
+    /// An operator's folder, laid over the built-in families.
+    pub templates_dir: Option<PathBuf>,
+    /// Leaves the built-in families out.
+    pub without_built_in: bool,
+    /// When not empty, the only types offered; others do not exist.
+    pub only_types: BTreeSet<String>,
+}
+
+/// All families and types, compiled and checked.
+#[derive(Debug)]
+pub struct Catalogue {
+    families: Vec<Family>,
+    /// In order of family.
+    types: Vec<PhoneType>,
+    /// Where each family's types begin and end in `types`.
+    ranges: Vec<std::ops::Range<usize>>,
+    by_key: HashMap<TypeKey, usize>,
+    generic: Option<usize>,
+    path_set: RegexSet,
+    /// For each expression of the set: who has it, as family, file, pattern.
+    path_owners: Vec<Vec<(usize, usize, usize)>>,
+    user_agent_set: RegexSet,
+    /// For each expression of the set: family and place in its `user_agents`.
+    user_agent_owners: Vec<(usize, usize)>,
+    ouis: HashMap<u32, Vec<usize>>,
+    header_names: Vec<String>,
+    templates: render::Templates,
+    digest: String,
+}
+
+impl Catalogue {
+    /// Reads, compiles and checks every family.
+    ///
+    /// # Errors
+    /// Every problem of every family, with file and line.
+    pub fn load(sources: &Sources) -> Result<Catalogue, CatalogueError> {
+        let mut folders =
+            if sources.without_built_in { Folders::new() } else { source::built_in() };
+        if let Some(dir) = &sources.templates_dir {
+            folders.extend(source::folder(dir).map_err(|(path, error)| unreadable(&path, &error))?);
+        }
+        Catalogue::from_folders(&folders, &sources.only_types)
+    }
+
+    fn from_folders(
+        folders: &Folders,
+        only_types: &BTreeSet<String>,
+    ) -> Result<Catalogue, CatalogueError> {
+        let mut problems = Vec::new();
+        let mut families: Vec<Family> = Vec::new();
+        let mut types = Vec::new();
+        let mut ranges = Vec::new();
+        for (id, files) in folders {
+            match load::family(id, families.len(), files) {
+                Ok(loaded) => {
+                    let offered = |own: &PhoneType| {
+                        only_types.is_empty() || only_types.contains(own.key.as_str())
+                    };
+                    let start = types.len();
+                    types.extend(loaded.types.into_iter().filter(offered));
+                    ranges.push(start..types.len());
+                    families.push(loaded.family);
+                }
+                Err(found) => problems.extend(found),
+            }
+        }
+        let mut by_key = HashMap::new();
+        for (at, own) in types.iter().enumerate() {
+            if let Some(first) = by_key.insert(own.key.clone(), at) {
+                let first: &PhoneType = &types[first];
+                let message =
+                    format!("type `{}` is also of {}", own.key, families[first.family].id);
+                let file = format!("{}/family.toml", families[own.family].id);
+                problems.push(Problem::new(&file, None, message));
+            }
+        }
+        for missing in only_types
+            .iter()
+            .filter(|key| key.parse::<TypeKey>().map_or(true, |key| !by_key.contains_key(&key)))
+        {
+            let message = format!("only_types names `{missing}`, which no family has");
+            problems.push(Problem::new("catalogue", None, message));
+        }
+        let templates = render::Templates::compile(folders, &families, &mut problems);
+        if !problems.is_empty() {
+            return Err(CatalogueError(problems));
+        }
+        let (path_set, path_owners) = path_index(&families);
+        let (user_agent_set, user_agent_owners) = user_agent_index(&families);
+        let mut ouis: HashMap<u32, Vec<usize>> = HashMap::new();
+        for (at, family) in families.iter().enumerate() {
+            for &oui in &family.ouis {
+                ouis.entry(oui).or_default().push(at);
+            }
+        }
+        let header_names: BTreeSet<String> = families
+            .iter()
+            .flat_map(|family| family.headers.iter().map(|(name, _)| name.clone()))
+            .collect();
+        Ok(Catalogue {
+            generic: families.iter().position(|family| family.id == GENERIC),
+            families,
+            types,
+            ranges,
+            by_key,
+            path_set,
+            path_owners,
+            user_agent_set,
+            user_agent_owners,
+            ouis,
+            header_names: header_names.into_iter().collect(),
+            templates,
+            digest: digest(folders, only_types),
+        })
+    }
+
+    /// The type of that key.
+    #[must_use]
+    pub fn phone_type(&self, key: &TypeKey) -> Option<&PhoneType> {
+        self.by_key.get(key).map(|&at| &self.types[at])
+    }
+
+    /// Every type, in order of key.
+    #[must_use]
+    pub fn types(&self) -> Vec<&PhoneType> {
+        let mut all: Vec<&PhoneType> = self.types.iter().collect();
+        all.sort_by(|a, b| a.key.cmp(&b.key));
+        all
+    }
+
+    #[must_use]
+    pub fn families(&self) -> &[Family] {
+        &self.families
+    }
+
+    /// The family of a type of this catalogue.
+    #[must_use]
+    pub fn family_of(&self, own: &PhoneType) -> &Family {
+        &self.families[own.family]
+    }
+
+    /// What the API calls `type`: the description, or the key of a type that is gone.
+    #[must_use]
+    pub fn description<'a>(&'a self, key: &'a TypeKey) -> &'a str {
+        self.phone_type(key).map_or(key.as_str(), |own| &own.description)
+    }
+
+    /// Headers, lower case, that say something about a handset of some family.
+    #[must_use]
+    pub fn header_names(&self) -> &[String] {
+        &self.header_names
+    }
+
+    /// SHA-256 over all files, hex: two catalogues with it are the same.
+    #[must_use]
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// The file of the type's family that a request's path names, with what the
+    /// path tells. `None`: its phones never ask for such a file.
+    #[must_use]
+    pub fn file_for(&self, own: &PhoneType, target: &Target) -> Option<(&FileSpec, PathFacts)> {
+        self.files_fitting(own.family, target).next()
+    }
+
+    /// The common file that anyone gets for this path, with its family and, when
+    /// the path tells it, the type.
+    #[must_use]
+    pub fn common_file(
+        &self,
+        family: usize,
+        target: &Target,
+    ) -> Option<(&FileSpec, PathFacts, Option<&PhoneType>)> {
+        let (file, facts) = self.files_fitting(family, target).next()?;
+        if file.scope != Scope::Common || file.template.is_none() {
+            return None;
+        }
+        let name = facts.model.as_deref();
+        let own =
+            name.and_then(|name| self.types_of(family).find(|own| own.spelling(name).is_some()));
+        Some((file, facts, own))
+    }
+
+    fn files_fitting(
+        &self,
+        family: usize,
+        target: &Target,
+    ) -> impl Iterator<Item = (&FileSpec, PathFacts)> {
+        self.families[family].files.iter().filter_map(move |file| {
+            let facts = file.patterns.iter().find_map(|pattern| {
+                pattern.facts(target).filter(|facts| self.model_fits(family, facts))
+            })?;
+            Some((file, facts))
+        })
+    }
+
+    fn types_of(&self, family: usize) -> impl Iterator<Item = &PhoneType> {
+        self.types[self.ranges[family].clone()].iter()
+    }
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> CatalogueError {
+    CatalogueError(vec![Problem::new(&path.display().to_string(), None, error.to_string())])
+}
+
+/// One set over all families' paths: many families share `{mac}.cfg`.
+fn path_index(families: &[Family]) -> (RegexSet, Vec<Vec<(usize, usize, usize)>>) {
+    let mut places: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut owners: Vec<Vec<(usize, usize, usize)>> = Vec::new();
+    let mut expressions = Vec::new();
+    for (family, own) in families.iter().enumerate() {
+        for (file, spec) in own.files.iter().enumerate() {
+            for (pattern, compiled) in spec.patterns.iter().enumerate() {
+                let place = *places.entry(compiled.regex.as_str()).or_insert_with(|| {
+                    expressions.push(compiled.regex.as_str());
+                    owners.push(Vec::new());
+                    owners.len() - 1
+                });
+                owners[place].push((family, file, pattern));
+            }
+        }
+    }
+    let set = RegexSetBuilder::new(&expressions)
+        .case_insensitive(true)
+        .build()
+        .expect("each expression was compiled before");
+    (set, owners)
+}
+
+fn user_agent_index(families: &[Family]) -> (RegexSet, Vec<(usize, usize)>) {
+    let owners: Vec<(usize, usize)> = families
+        .iter()
+        .enumerate()
+        .flat_map(|(family, own)| (0..own.user_agents.len()).map(move |at| (family, at)))
+        .collect();
+    let set =
+        RegexSet::new(owners.iter().map(|&(family, at)| families[family].user_agents[at].as_str()))
+            .expect("each expression was compiled before");
+    (set, owners)
+}
+
+fn digest(folders: &Folders, only_types: &BTreeSet<String>) -> String {
+    let mut hash = Sha256::new();
+    let mut part = |text: &str| {
+        hash.update((text.len() as u64).to_be_bytes());
+        hash.update(text.as_bytes());
+    };
+    for (family, files) in folders {
+        part(family);
+        for (name, text) in files {
+            part(name);
+            part(text);
+        }
+    }
+    only_types.iter().for_each(|key| part(key));
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -8,6 +8,7 @@
 mod check;
 mod model;
 mod overlay;
+mod read;
 mod redact;
 mod resolve;
 mod rule;
@@ -22,6 +23,7 @@ pub use model::{
     Access, Backup, Directory, Expansion, FeatureCodes, Firmware, Key, Line, Network,
     OutboundProxy, Provisioning, Qos, Settings, Syslog, Time, Vlan,
 };
+pub use read::{Fields, Read};
 pub use redact::{HIDDEN, HIDDEN_CHANGED};
 pub use resolve::{Stack, UnreadableLayer, resolve};
 pub use value::{

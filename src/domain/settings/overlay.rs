@@ -1,5 +1,5 @@
 //! Laying one layer over another, and the macro that writes a group of
-//! settings once: as a struct, as its description, and as its overlay.
+//! settings once: as a struct, as its description, as its overlay, and as what reads it by name.
 
 use std::collections::BTreeMap;
 
@@ -83,6 +83,18 @@ macro_rules! layered {
                     kind: $kind,
                 },)+
             ];
+        }
+
+        impl $crate::domain::settings::read::Fields for $name {
+            fn read<'a>(
+                &'a self,
+                each: &mut dyn FnMut(&'static str, $crate::domain::settings::read::Read<'a>),
+            ) {
+                $(each(
+                    layered!(@name $field $($json)?),
+                    $crate::domain::settings::read::AsRead::as_read(&self.$field),
+                );)+
+            }
         }
 
         impl $crate::domain::settings::overlay::Overlay for $name {

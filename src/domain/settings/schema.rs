@@ -157,6 +157,20 @@ pub fn fields() -> &'static [Documented] {
     })
 }
 
+/// Whether the schema has the setting of that path, given part by part.
+#[must_use]
+pub fn has(path: &[&str]) -> bool {
+    fn find(fields: &[Field], path: &[&str]) -> bool {
+        let [name, rest @ ..] = path else { return true };
+        let Some(field) = fields.iter().find(|field| field.name == *name) else { return false };
+        match &field.kind {
+            Kind::Group(of) => find(of, rest),
+            _ => rest.is_empty(),
+        }
+    }
+    find(Settings::FIELDS, path)
+}
+
 fn list(prefix: &str, fields: &'static [Field], all: &mut Vec<Documented>) {
     for field in fields {
         let path = format!("{prefix}{}", field.name);

@@ -1,0 +1,144 @@
+//! The shape of `family.toml`, as written. `templates/README.md` says what each key means.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FamilyFile {
+    pub vendor: String,
+    pub group: String,
+    #[serde(default, rename = "sources")]
+    pub _sources: Vec<String>,
+    pub fallback_type: Option<Spanned<String>>,
+    #[serde(default)]
+    pub ouis: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub user_agent: Vec<UserAgent>,
+    #[serde(default)]
+    pub header: Vec<Header>,
+    #[serde(default)]
+    pub file: Vec<File>,
+    #[serde(default)]
+    pub boot: Vec<Spanned<Boot>>,
+    #[serde(default)]
+    pub maps: BTreeMap<String, BTreeMap<String, toml::Value>>,
+    pub defaults: Option<Spanned<toml::Table>>,
+    #[serde(default, rename = "type")]
+    pub types: Vec<Type>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct UserAgent {
+    pub pattern: Spanned<String>,
+    #[serde(rename = "source")]
+    pub _source: Option<String>,
+    #[serde(default)]
+    pub examples: Vec<Spanned<UserAgentExample>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct UserAgentExample {
+    pub text: String,
+    pub model: Option<String>,
+    pub firmware: Option<String>,
+    pub mac: Option<String>,
+    pub modules: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Header {
+    pub name: Spanned<String>,
+    pub pattern: Spanned<String>,
+    #[serde(rename = "source")]
+    pub _source: Option<String>,
+}
+
+/// Whom one file is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scope {
+    /// All ports of the device that asks.
+    Device,
+    /// The one port the path names.
+    Port,
+    /// No phone in particular: holds no secret and goes to anyone.
+    Common,
+}
+
+/// What printed values must not be able to break out of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Escape {
+    /// One value a line: no line breaks, no control characters.
+    Line,
+    /// As `line`, inside double quotes.
+    Quoted,
+    /// XML text and attribute values.
+    Xml,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+pub enum Encoding {
+    #[default]
+    #[serde(rename = "utf-8")]
+    Utf8,
+    #[serde(rename = "iso-8859-1")]
+    Latin1,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LineEnding {
+    #[default]
+    Lf,
+    Crlf,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct File {
+    pub paths: Vec<Spanned<String>>,
+    pub template: Option<Spanned<String>>,
+    pub scope: Option<Scope>,
+    pub content_type: Option<String>,
+    pub escape: Option<Escape>,
+    #[serde(default)]
+    pub encoding: Encoding,
+    #[serde(default)]
+    pub line_ending: LineEnding,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Boot {
+    pub get: Option<String>,
+    pub put: Option<String>,
+    #[serde(default)]
+    pub optional: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Type {
+    pub key: Spanned<String>,
+    pub base: Option<Spanned<String>>,
+    pub model: Option<String>,
+    #[serde(default)]
+    pub aliases: Vec<String>,
+    pub description: Option<String>,
+    pub lines: Option<u16>,
+    pub keys: Option<u16>,
+    pub ports: Option<u16>,
+    pub modules: Option<u16>,
+    pub module_keys: Option<u16>,
+    pub code: Option<String>,
+    pub macs: Option<Spanned<String>>,
+    pub data: Option<toml::Table>,
+    pub defaults: Option<Spanned<toml::Table>>,
+}

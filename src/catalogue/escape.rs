@@ -1,0 +1,117 @@
+//! Writing a value so that it cannot become anything but a value.
+//!
+//! SECURITY: display names and labels come from whoever may edit a phone. None
+//! of these forms lets a value end its line, its quotes or its element.
+
+use std::fmt::{self, Write};
+
+use super::definition::{Encoding, Escape, LineEnding};
+
+/// Writes `text` escaped for the kind of file it goes into.
+pub(super) fn write_escaped(out: &mut impl Write, text: &str, escape: Escape) -> fmt::Result {
+    if text.bytes().all(is_plain) {
+        return out.write_str(text);
+    }
+    for c in text.chars() {
+        match (escape, c) {
+            (_, c) if is_breaking(c) => {}
+            (Escape::Quoted, '"' | '\\') => {
+                out.write_char('\\')?;
+                out.write_char(c)?;
+            }
+            (Escape::Xml, '&') => out.write_str("&amp;")?,
+            (Escape::Xml, '<') => out.write_str("&lt;")?,
+            (Escape::Xml, '>') => out.write_str("&gt;")?,
+            (Escape::Xml, '"') => out.write_str("&quot;")?,
+            (Escape::Xml, '\'') => out.write_str("&apos;")?,
+            (_, c) => out.write_char(c)?,
+        }
+    }
+    Ok(())
+}
+
+/// The bytes almost every value consists of, in no need of a closer look.
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(byte, b'.' | b'-' | b'_' | b':' | b'/' | b' ' | b'*' | b'#' | b'+' | b'@')
+}
+
+/// What some parser takes for the end of a line, or XML 1.0 cannot hold.
+fn is_breaking(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{fffe}' | '\u{ffff}')
+}
+
+/// The bytes that go over the wire.
+pub(super) fn encode(text: String, encoding: Encoding, line_ending: LineEnding) -> Vec<u8> {
+    let text = match line_ending {
+        LineEnding::Lf => text,
+        LineEnding::Crlf => text.replace('\n', "\r\n"),
+    };
+    match encoding {
+        Encoding::Utf8 => text.into_bytes(),
+        Encoding::Latin1 => {
+            text.chars().map(|c| u8::try_from(u32::from(c)).unwrap_or(b'?')).collect()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn escaped(text: &str, escape: Escape) -> String {
+        let mut out = String::new();
+        write_escaped(&mut out, text, escape).unwrap();
+        out
+    }
+
+    #[test]
+    fn each_form_escapes_what_ends_its_values() {
+        let text = "a\"b\\c<d>&'\r\n\0\u{2028}e";
+        assert_eq!(escaped(text, Escape::Line), "a\"b\\c<d>&'e");
+        assert_eq!(escaped(text, Escape::Quoted), "a\\\"b\\\\c<d>&'e");
+        assert_eq!(escaped(text, Escape::Xml), "a&quot;b\\c&lt;d&gt;&amp;&apos;e");
+    }
+
+    #[test]
+    fn latin1_keeps_what_it_can_write() {
+        let bytes = encode("Zoë €\n".into(), Encoding::Latin1, LineEnding::Crlf);
+        assert_eq!(bytes, b"Zo\xeb ?\r\n");
+    }
+
+    proptest! {
+        #[test]
+        fn xml_reads_back_what_was_written(text in "\\PC{0,40}") {
+            let document = format!("<a b=\"{0}\">{0}</a>", escaped(&text, Escape::Xml));
+            let mut reader = quick_xml::Reader::from_str(&document);
+            let quick_xml::events::Event::Start(start) = reader.read_event().unwrap() else {
+                panic!("no element in {document}");
+            };
+            let attributes: Vec<_> = start.attributes().collect::<Result<_, _>>().unwrap();
+            prop_assert_eq!(attributes.len(), 1);
+            let mut inside = String::new();
+            loop {
+                match reader.read_event().unwrap() {
+                    quick_xml::events::Event::End(_) => break,
+                    quick_xml::events::Event::Text(piece) => inside.push_str(&piece.xml10_content()),
+                    quick_xml::events::Event::GeneralRef(name) => inside.push(match &*name {
+                        "amp" => '&', "lt" => '<', "gt" => '>', "quot" => '"', "apos" => '\'',
+                        other => panic!("unknown entity {other}"),
+                    }),
+                    other => panic!("{other:?} in {document}"),
+                }
+            }
+            let kept: String = text.chars().filter(|&c| !is_breaking(c)).collect();
+            prop_assert_eq!(inside, kept);
+        }
+
+        #[test]
+        fn a_line_stays_one_line(text in any::<String>()) {
+            for escape in [Escape::Line, Escape::Quoted] {
+                let out = escaped(&text, escape);
+                prop_assert!(!out.contains(['\r', '\n', '\0']));
+            }
+        }
+    }
+}

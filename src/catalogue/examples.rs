@@ -1,0 +1,201 @@
+//! The examples of each family: settings in, exact bytes out.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use super::problem::Problem;
+use super::source::{self, Files, Folders};
+use super::{Catalogue, PortInput, RenderInput, Sources, Target};
+use crate::domain::settings::{Layer, Settings, resolve};
+use crate::domain::{CompanyId, Port};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Example {
+    #[serde(rename = "type")]
+    phone_type: String,
+    file: String,
+    mac: Option<String>,
+    ports: Option<Vec<u16>>,
+    settings: Option<toml::Table>,
+    #[serde(default)]
+    port: BTreeMap<String, PortExample>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PortExample {
+    settings: toml::Table,
+}
+
+/// How one example went.
+#[derive(Debug)]
+pub struct ExampleOutcome {
+    /// `yealink/examples/basic.toml`.
+    pub name: String,
+    pub content_type: Arc<str>,
+    /// What was rendered.
+    pub body: Vec<u8>,
+}
+
+/// Renders every example of the sources' folders and compares.
+///
+/// Gives the outcomes and what is wrong: an example that cannot be read or
+/// rendered, one without its `.out`, one whose bytes differ.
+#[must_use]
+pub fn check_examples(
+    catalogue: &Catalogue,
+    sources: &Sources,
+) -> (Vec<ExampleOutcome>, Vec<Problem>) {
+    let mut outcomes = Vec::new();
+    let mut problems = Vec::new();
+    for (family, files) in &folders(sources, &mut problems) {
+        for (name, outcome) in run(catalogue, family, files, &mut problems) {
+            compare(&name, files, &outcome, &mut problems);
+            outcomes.push(outcome);
+        }
+    }
+    (outcomes, problems)
+}
+
+/// Writes the `.out` files of a folder of families anew.
+///
+/// # Errors
+/// Every example that cannot be rendered or written; the others are written.
+pub fn update_examples(catalogue: &Catalogue, dir: &Path) -> Result<usize, Vec<Problem>> {
+    let sources = Sources {
+        templates_dir: Some(dir.to_owned()),
+        without_built_in: true,
+        ..Sources::default()
+    };
+    let mut problems = Vec::new();
+    let mut written = 0;
+    for (family, files) in &folders(&sources, &mut problems) {
+        for (name, outcome) in run(catalogue, family, files, &mut problems) {
+            let path = dir.join(family).join(out_name(&name));
+            match std::fs::write(&path, &outcome.body) {
+                Ok(()) => written += 1,
+                Err(error) => {
+                    let path = path.display().to_string();
+                    problems.push(Problem::new(&path, None, error.to_string()));
+                }
+            }
+        }
+    }
+    if problems.is_empty() { Ok(written) } else { Err(problems) }
+}
+
+fn folders(sources: &Sources, problems: &mut Vec<Problem>) -> Folders {
+    let mut folders = if sources.without_built_in { Folders::new() } else { source::built_in() };
+    match sources.templates_dir.as_deref().map(source::folder) {
+        Some(Ok(own)) => folders.extend(own),
+        Some(Err((path, error))) => {
+            let path = path.display().to_string();
+            problems.push(Problem::new(&path, None, error.to_string()));
+        }
+        None => {}
+    }
+    folders
+}
+
+fn run(
+    catalogue: &Catalogue,
+    family: &str,
+    files: &Files,
+    problems: &mut Vec<Problem>,
+) -> Vec<(String, ExampleOutcome)> {
+    let mut outcomes = Vec::new();
+    let examples = files.iter().filter(|(name, _)| {
+        name.starts_with("examples/") && Path::new(name).extension().is_some_and(|e| e == "toml")
+    });
+    for (name, text) in examples {
+        match render(catalogue, text) {
+            // Its type is not among those offered: nothing to show.
+            Ok(None) => {}
+            Ok(Some((body, content_type))) => {
+                let full = format!("{family}/{name}");
+                outcomes.push((name.clone(), ExampleOutcome { name: full, content_type, body }));
+            }
+            Err(message) => {
+                problems.push(Problem::new(&format!("{family}/{name}"), None, message));
+            }
+        }
+    }
+    outcomes
+}
+
+fn out_name(name: &str) -> String {
+    format!("{}.out", name.trim_end_matches(".toml"))
+}
+
+fn compare(name: &str, files: &Files, outcome: &ExampleOutcome, problems: &mut Vec<Problem>) {
+    let out = out_name(name);
+    let at = outcome.name.replace(name, &out);
+    let Some(expected) = files.get(&out) else {
+        problems.push(Problem::new(&outcome.name, None, format!("there is no {out}")));
+        return;
+    };
+    if expected.as_bytes() == outcome.body {
+        return;
+    }
+    let body = String::from_utf8_lossy(&outcome.body);
+    let line = expected.lines().zip(body.lines()).take_while(|(a, b)| a == b).count();
+    let shown = |text: &str| text.lines().nth(line).unwrap_or("the end").to_owned();
+    let message = format!("expected {:?}, rendered {:?}", shown(expected), shown(&body));
+    problems.push(Problem::new(&at, Some(line + 1), message));
+}
+
+type Body = (Vec<u8>, Arc<str>);
+
+fn render(catalogue: &Catalogue, text: &str) -> Result<Option<Body>, String> {
+    let example: Example = toml::from_str(text).map_err(|error| error.to_string())?;
+    let key = example.phone_type.parse().map_err(|_| "type is not a type key".to_owned())?;
+    let Some(own) = catalogue.phone_type(&key) else { return Ok(None) };
+    let target = Target::parse(&format!("/{}", example.file.trim_start_matches('/')));
+    let (file, path) = catalogue
+        .file_for(own, &target)
+        .ok_or_else(|| format!("{} has no file {}", own.key, example.file))?;
+    if file.template.is_none() {
+        return Err(format!("{} is refused: it has no template", file.pattern()));
+    }
+    let mac = match &example.mac {
+        Some(mac) => Some(mac.parse().map_err(|_| format!("{mac} is not a MAC"))?),
+        None => path.mac,
+    };
+    let layer = |table: &toml::Table| {
+        let json = serde_json::to_value(table).expect("TOML without dates is JSON");
+        Layer::parse(&json)
+            .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+    };
+    let shared = example.settings.as_ref().map(layer).transpose()?.unwrap_or_default();
+    let common = Arc::new(resolve(&[&own.defaults, &shared]).map_err(|error| error.to_string())?);
+    let port = |port: Port| -> Result<PortInput, String> {
+        let is_active = example.ports.as_ref().is_none_or(|active| active.contains(&port.number()));
+        let special = example.port.get(&port.to_string());
+        let special = special.map(|port| layer(&port.settings)).transpose()?.unwrap_or_default();
+        let settings: Settings =
+            resolve(&[&own.defaults, &shared, &special]).map_err(|error| error.to_string())?;
+        Ok(PortInput {
+            port,
+            company: is_active.then(CompanyId::default_company),
+            name: String::new(),
+            settings: Arc::new(settings),
+        })
+    };
+    let ports = match file.scope {
+        super::Scope::Common => Vec::new(),
+        _ => Port::first(own.ports).map(port).collect::<Result<_, _>>()?,
+    };
+    let input = RenderInput { mac, ports, named_port: path.port, path, common };
+    let rendered =
+        catalogue.render(catalogue.family_of(own), Some(own), file, input).map_err(|error| {
+            match &error.setting {
+                Some(setting) => format!("{error} (setting {setting})"),
+                None => error.to_string(),
+            }
+        })?;
+    Ok(Some((rendered.body, rendered.content_type)))
+}

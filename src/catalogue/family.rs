@@ -1,0 +1,106 @@
+//! A family and its types, compiled: what the rest of the catalogue works on.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use minijinja::Value;
+use regex::Regex;
+
+use super::definition::{Encoding, Escape, LineEnding, Scope};
+use super::path_pattern::PathPattern;
+use crate::domain::TypeKey;
+use crate::domain::settings::Layer;
+
+/// The types that share one boot behaviour and one set of templates.
+#[derive(Debug)]
+pub struct Family {
+    /// The name of its folder.
+    pub id: String,
+    /// For people.
+    pub vendor: String,
+    /// `pgroup` of readtypes.
+    pub group: String,
+    pub files: Vec<FileSpec>,
+    pub boot: Vec<BootStep>,
+    pub(super) fallback_type: Option<TypeKey>,
+    pub(super) ouis: Vec<u32>,
+    pub(super) user_agents: Vec<Regex>,
+    pub(super) headers: Vec<(String, Regex)>,
+    pub(super) maps: Arc<BTreeMap<String, BTreeMap<String, Value>>>,
+}
+
+/// One file its phones ask for.
+#[derive(Debug)]
+pub struct FileSpec {
+    pub(super) patterns: Vec<PathPattern>,
+    /// Name in the template environment, `yealink/device.cfg.j2`; `None`: refused.
+    pub template: Option<String>,
+    pub scope: Scope,
+    pub content_type: Arc<str>,
+    pub escape: Escape,
+    pub encoding: Encoding,
+    pub line_ending: LineEnding,
+}
+
+impl FileSpec {
+    /// How `family.toml` writes its (first) path.
+    #[must_use]
+    pub fn pattern(&self) -> &str {
+        &self.patterns[0].text
+    }
+}
+
+/// One request of a normal boot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BootStep {
+    pub upload: bool,
+    /// A path pattern; `{mac}` and the like are to be filled in.
+    pub path: String,
+    /// A refusal is part of a normal boot.
+    pub optional: bool,
+}
+
+/// An entry of the catalogue.
+#[derive(Debug)]
+pub struct PhoneType {
+    pub key: TypeKey,
+    /// Place of its family in [`super::Catalogue::families`].
+    pub family: usize,
+    /// As the maker writes it.
+    pub model: String,
+    pub aliases: Vec<String>,
+    pub description: String,
+    /// SIP accounts of one port; at least 1.
+    pub lines: u16,
+    pub keys: u16,
+    /// Phones behind one MAC; at least 1.
+    pub ports: u16,
+    /// Expansion modules attached, and the keys of each.
+    pub modules: u16,
+    pub module_keys: u16,
+    pub code: Option<String>,
+    /// The key of the type this is a variant of.
+    pub base: Option<TypeKey>,
+    /// The family's defaults with the type's over them.
+    pub defaults: Layer,
+    /// The `type` of templates.
+    pub(super) view: Value,
+    pub(super) macs: Option<Regex>,
+}
+
+impl PhoneType {
+    /// How the model is spelled here, if `name` is one of its names.
+    pub(super) fn spelling(&self, name: &str) -> Option<&str> {
+        let wanted = plain(name);
+        std::iter::once(&self.model)
+            .chain(&self.aliases)
+            .find(|own| plain(own) == wanted)
+            .map(String::as_str)
+    }
+}
+
+/// A model name with all that firmwares disagree on taken out.
+pub(super) fn plain(name: &str) -> String {
+    let kept = name.chars().filter(|c| !matches!(c, '_' | '-' | ' '));
+    kept.flat_map(char::to_lowercase).collect()
+}

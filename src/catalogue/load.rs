@@ -1,0 +1,353 @@
+//! Families from text to compiled form; every problem is found, with its line.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
+use std::sync::Arc;
+
+use minijinja::Value;
+use minijinja::value::Serde;
+use regex::Regex;
+use toml::Spanned;
+
+use super::definition::{Boot, Escape, FamilyFile, File, Scope, Type, UserAgent};
+use super::family::{BootStep, Family, FileSpec, PhoneType};
+use super::identify::UserAgentFacts;
+use super::path_pattern::PathPattern;
+use super::problem::{Problem, line_at};
+use super::source::Files;
+use crate::domain::settings::Layer;
+use crate::domain::{Port, TypeKey};
+
+/// One loaded folder.
+pub(super) struct Loaded {
+    pub family: Family,
+    pub types: Vec<PhoneType>,
+}
+
+/// Lines, keys and modules beyond any handset known; a slip of the keyboard is caught.
+const MAX_LINES: u16 = 64;
+const MAX_KEYS: u16 = 255;
+const MAX_MODULES: u16 = 6;
+const MAX_MODULE_KEYS: u16 = 120;
+
+/// Compiles one folder. `index` is the place the family will have.
+pub(super) fn family(id: &str, index: usize, files: &Files) -> Result<Loaded, Vec<Problem>> {
+    let name = format!("{id}/family.toml");
+    let Some(text) = files.get("family.toml") else {
+        return Err(vec![Problem::new(&name, None, "there is no such file")]);
+    };
+    let definition: FamilyFile = toml::from_str(text).map_err(|error| {
+        let line = error.span().map(|span| line_at(text, span.start));
+        vec![Problem::new(&name, line, error.message())]
+    })?;
+    let mut loader = Loader { id, name, text, files, problems: Vec::new() };
+    let loaded = loader.compile(definition, index);
+    if loader.problems.is_empty() { Ok(loaded) } else { Err(loader.problems) }
+}
+
+struct Loader<'a> {
+    id: &'a str,
+    name: String,
+    text: &'a str,
+    files: &'a Files,
+    problems: Vec<Problem>,
+}
+
+impl Loader<'_> {
+    fn problem(&mut self, span: Range<usize>, message: impl Into<String>) {
+        let line = line_at(self.text, span.start);
+        self.problems.push(Problem::new(&self.name, Some(line), message));
+    }
+
+    fn compile(&mut self, definition: FamilyFile, index: usize) -> Loaded {
+        let family_defaults = self.layer(&Layer::default(), definition.defaults.as_ref());
+        let types = self.types(definition.types, &definition.vendor, index, &family_defaults);
+        let fallback_type = definition.fallback_type.and_then(|key| {
+            let span = key.span();
+            let found = types.iter().find(|own| own.key.as_str() == key.get_ref());
+            if found.is_none() {
+                self.problem(span, format!("`{}` is no type of this family", key.get_ref()));
+            }
+            found.map(|own| own.key.clone())
+        });
+        let maps = definition.maps.into_iter().map(|(table, entries)| {
+            let entries = entries.into_iter().map(|(k, v)| (k, Value::from(Serde(v))));
+            (table, entries.collect())
+        });
+        let maps = Arc::new(maps.collect());
+        let files = definition.file.into_iter().filter_map(|file| self.file(file)).collect();
+        let family = Family {
+            id: self.id.to_owned(),
+            vendor: definition.vendor,
+            group: definition.group,
+            files,
+            boot: definition.boot.into_iter().filter_map(|step| self.boot(step)).collect(),
+            fallback_type,
+            ouis: definition.ouis.into_iter().filter_map(|oui| self.oui(&oui)).collect(),
+            user_agents: self.user_agents(definition.user_agent, &types),
+            headers: definition
+                .header
+                .into_iter()
+                .filter_map(|header| {
+                    let regex = self.regex(&header.pattern)?;
+                    Some((header.name.get_ref().to_ascii_lowercase(), regex))
+                })
+                .collect(),
+            maps,
+        };
+        Loaded { family, types }
+    }
+
+    fn regex(&mut self, pattern: &Spanned<String>) -> Option<Regex> {
+        match Regex::new(pattern.get_ref()) {
+            Ok(regex) => Some(regex),
+            Err(error) => {
+                self.problem(pattern.span(), format!("not a regular expression: {error}"));
+                None
+            }
+        }
+    }
+
+    fn oui(&mut self, oui: &Spanned<String>) -> Option<u32> {
+        let text = oui.get_ref();
+        let parsed = u32::from_str_radix(text, 16).ok().filter(|_| text.len() == 6);
+        if parsed.is_none() {
+            self.problem(oui.span(), format!("`{text}` is not six hex digits"));
+        }
+        parsed
+    }
+
+    fn layer(&mut self, base: &Layer, defaults: Option<&Spanned<toml::Table>>) -> Layer {
+        let Some(defaults) = defaults else { return base.clone() };
+        let json = serde_json::to_value(defaults.get_ref()).expect("TOML without dates is JSON");
+        match base.patched(&json) {
+            Ok(layer) => layer,
+            Err(errors) => {
+                for error in errors {
+                    self.problem(defaults.span(), format!("defaults: {error}"));
+                }
+                Layer::default()
+            }
+        }
+    }
+
+    fn file(&mut self, file: File) -> Option<FileSpec> {
+        let mut patterns = Vec::new();
+        for path in &file.paths {
+            match PathPattern::compile(path.get_ref()) {
+                Ok(pattern) => patterns.push(pattern),
+                Err(error) => self.problem(path.span(), error),
+            }
+        }
+        let Some(first) = file.paths.first() else {
+            self.problem(0..0, "a [[file]] has no paths");
+            return None;
+        };
+        let span = first.span();
+        let Some(template) = file.template else {
+            return Some(FileSpec {
+                patterns,
+                template: None,
+                scope: file.scope.unwrap_or(Scope::Device),
+                content_type: "".into(),
+                escape: Escape::Line,
+                encoding: file.encoding,
+                line_ending: file.line_ending,
+            });
+        };
+        if !self.files.contains_key(template.get_ref()) {
+            self.problem(template.span(), format!("there is no {}", template.get_ref()));
+        }
+        let (Some(scope), Some(content_type), Some(escape)) =
+            (file.scope, file.content_type, file.escape)
+        else {
+            self.problem(span, "a file with a template needs scope, content_type and escape");
+            return None;
+        };
+        if http::HeaderValue::from_str(&content_type).is_err() {
+            self.problem(span.clone(), "content_type has a character a header cannot have");
+        }
+        let tells_mac = |p: &PathPattern| p.text.contains("{mac}");
+        if scope == Scope::Common && patterns.iter().any(tells_mac) {
+            self.problem(span.clone(), "a common file's path cannot have {mac}: it is for anyone");
+        }
+        if scope == Scope::Port && !patterns.iter().all(|p| p.text.contains("{port}")) {
+            self.problem(span, "the paths of a file with scope `port` need {port}");
+        }
+        Some(FileSpec {
+            patterns,
+            template: Some(format!("{}/{}", self.id, template.get_ref())),
+            scope,
+            content_type: content_type.into(),
+            escape,
+            encoding: file.encoding,
+            line_ending: file.line_ending,
+        })
+    }
+
+    fn boot(&mut self, step: Spanned<Boot>) -> Option<BootStep> {
+        let span = step.span();
+        let step = step.into_inner();
+        let (upload, path) = match (step.get, step.put) {
+            (Some(path), None) => (false, path),
+            (None, Some(path)) => (true, path),
+            _ => {
+                self.problem(span, "a [[boot]] needs one of get and put");
+                return None;
+            }
+        };
+        if let Err(error) = PathPattern::compile(&path) {
+            self.problem(span, error);
+        }
+        Some(BootStep { upload, path, optional: step.optional })
+    }
+
+    fn user_agents(&mut self, agents: Vec<UserAgent>, types: &[PhoneType]) -> Vec<Regex> {
+        let mut regexes = Vec::new();
+        for agent in agents {
+            let Some(regex) = self.regex(&agent.pattern) else { continue };
+            if !agent.pattern.get_ref().starts_with('^') {
+                self.problem(agent.pattern.span(), "a User-Agent pattern must begin with ^");
+            }
+            for example in &agent.examples {
+                self.example(example, &regex, types);
+            }
+            regexes.push(regex);
+        }
+        regexes
+    }
+
+    /// A captured User-Agent must be read exactly as the family says.
+    fn example(
+        &mut self,
+        example: &Spanned<super::definition::UserAgentExample>,
+        regex: &Regex,
+        types: &[PhoneType],
+    ) {
+        let wanted = example.get_ref();
+        let Some(read) = UserAgentFacts::read(regex, &wanted.text) else {
+            self.problem(example.span(), format!("the pattern does not fit `{}`", wanted.text));
+            return;
+        };
+        let spelled =
+            |name: &str| types.iter().find_map(|own| own.spelling(name)).unwrap_or(name).to_owned();
+        let model = read.model.map(spelled);
+        let mac = read.mac.map(|mac| mac.to_string());
+        let modules = read.modules.map(|count| count.to_string());
+        for (what, wanted, read) in [
+            ("model", wanted.model.as_deref(), model.as_deref()),
+            ("firmware", wanted.firmware.as_deref(), read.firmware),
+            ("mac", wanted.mac.as_deref(), mac.as_deref()),
+            ("modules", wanted.modules.as_deref(), modules.as_deref()),
+        ] {
+            if wanted != read {
+                let (read, wanted) = (read.unwrap_or("nothing"), wanted.unwrap_or("nothing"));
+                self.problem(example.span(), format!("{what} is read as {read}, not {wanted}"));
+            }
+        }
+    }
+
+    fn types(
+        &mut self,
+        types: Vec<Type>,
+        vendor: &str,
+        family: usize,
+        defaults: &Layer,
+    ) -> Vec<PhoneType> {
+        let mut done: Vec<PhoneType> = Vec::with_capacity(types.len());
+        let mut places: HashMap<TypeKey, usize> = HashMap::new();
+        let mut tables: BTreeMap<usize, toml::Table> = BTreeMap::new();
+        for own in types {
+            let span = own.key.span();
+            let Ok(key) = own.key.get_ref().parse::<TypeKey>() else {
+                self.problem(span, format!("`{}` cannot be a type key", own.key.get_ref()));
+                continue;
+            };
+            let base = own.base.as_ref().and_then(|base| {
+                let found = places.get(&base.get_ref().parse().ok()?).copied();
+                if found.is_none() {
+                    let message = format!("`{}` is no type above this one", base.get_ref());
+                    self.problem(base.span(), message);
+                }
+                found
+            });
+            let mut data = base.and_then(|at| tables.get(&at).cloned()).unwrap_or_default();
+            data.extend(own.data.clone().unwrap_or_default());
+            let below = base.map_or(defaults, |at| &done[at].defaults).clone();
+            let defaults = self.layer(&below, own.defaults.as_ref());
+            let from = base.map(|at| &done[at]);
+            let number = |own: Option<u16>, base: fn(&PhoneType) -> u16, none: u16| {
+                own.or(from.map(base)).unwrap_or(none)
+            };
+            let phone_type = PhoneType {
+                family,
+                model: own
+                    .model
+                    .or(from.map(|base| base.model.clone()))
+                    .unwrap_or_else(|| key.to_string()),
+                aliases: if own.aliases.is_empty() {
+                    from.map(|base| base.aliases.clone()).unwrap_or_default()
+                } else {
+                    own.aliases
+                },
+                description: own
+                    .description
+                    .or(from.map(|base| base.description.clone()))
+                    .unwrap_or_else(|| key.to_string()),
+                lines: number(own.lines, |base| base.lines, 1),
+                keys: number(own.keys, |base| base.keys, 0),
+                ports: number(own.ports, |base| base.ports, 1),
+                modules: number(own.modules, |base| base.modules, 0),
+                module_keys: number(own.module_keys, |base| base.module_keys, 0),
+                code: own.code.or(from.and_then(|base| base.code.clone())),
+                base: from.map(|base| base.key.clone()),
+                defaults,
+                view: Value::UNDEFINED,
+                macs: own.macs.as_ref().and_then(|macs| self.regex(macs)),
+                key: key.clone(),
+            };
+            let phone_type = PhoneType { view: view(&phone_type, vendor, &data), ..phone_type };
+            self.bounds(&phone_type, &span);
+            tables.insert(done.len(), data);
+            if places.insert(key, done.len()).is_some() {
+                self.problem(span, format!("`{}` is there twice", phone_type.key));
+            }
+            done.push(phone_type);
+        }
+        if done.is_empty() {
+            self.problem(0..0, "a family needs at least one [[type]]");
+        }
+        done
+    }
+
+    fn bounds(&mut self, own: &PhoneType, span: &Range<usize>) {
+        for (what, value, least, most) in [
+            ("lines", own.lines, 1, MAX_LINES),
+            ("keys", own.keys, 0, MAX_KEYS),
+            ("ports", own.ports, 1, Port::MAX + 1),
+            ("modules", own.modules, 0, MAX_MODULES),
+            ("module_keys", own.module_keys, 0, MAX_MODULE_KEYS),
+        ] {
+            if !(least..=most).contains(&value) {
+                let message = format!("{what} of `{}` must be {least} to {most}", own.key);
+                self.problem(span.clone(), message);
+            }
+        }
+    }
+}
+
+/// What templates see as `type`.
+fn view(own: &PhoneType, vendor: &str, data: &toml::Table) -> Value {
+    Value::from_pairs([
+        ("key", Value::from(own.key.as_str())),
+        ("model", Value::from(own.model.as_str())),
+        ("description", Value::from(own.description.as_str())),
+        ("vendor", Value::from(vendor)),
+        ("lines", Value::from(own.lines)),
+        ("keys", Value::from(own.keys)),
+        ("modules", Value::from(own.modules)),
+        ("module_keys", Value::from(own.module_keys)),
+        ("ports", Value::from(own.ports)),
+        ("data", Value::from(Serde(data))),
+    ])
+}

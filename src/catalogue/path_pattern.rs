@@ -1,0 +1,180 @@
+//! The small language of `paths` in `family.toml`, compiled to regular expressions.
+
+use std::fmt::Write;
+
+use regex::{Captures, Regex, RegexBuilder};
+
+use super::target::Target;
+use crate::domain::{Mac, Port};
+
+/// Twelve hex digits, alone or with separators between the octets.
+const MAC: &str = "[0-9a-f]{2}(?:[:.-]?[0-9a-f]{2}){5}";
+
+/// What a request's target told through one pattern.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PathFacts {
+    /// Any twelve hex digits the pattern's `{mac}` stood for, also `000000000000`.
+    pub mac: Option<Mac>,
+    pub port: Option<Port>,
+    pub model: Option<String>,
+    pub code: Option<String>,
+    pub part: Option<String>,
+}
+
+/// One compiled path pattern.
+#[derive(Debug)]
+pub(super) struct PathPattern {
+    pub text: String,
+    pub regex: Regex,
+    arguments: Vec<(String, Regex)>,
+}
+
+impl PathPattern {
+    /// `Err` says what is wrong with the pattern.
+    pub fn compile(text: &str) -> Result<PathPattern, String> {
+        let (path, query) = text.split_once('?').unwrap_or((text, ""));
+        let mut arguments = Vec::new();
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').ok_or("an argument needs `name=value`")?;
+            arguments.push((name.to_owned(), build(&format!("^{}$", translate(value)?))?));
+        }
+        let expression = match path.trim_start_matches('/') {
+            "" => String::from("^/"),
+            path => format!("/{}$", translate(path)?),
+        };
+        Ok(PathPattern { text: text.to_owned(), regex: build(&expression)?, arguments })
+    }
+
+    /// `None` when the pattern does not fit.
+    pub fn facts(&self, target: &Target) -> Option<PathFacts> {
+        let mut facts = PathFacts::default();
+        facts.take(&self.regex.captures(&target.path)?)?;
+        for (name, regex) in &self.arguments {
+            facts.take(&regex.captures(target.argument(name)?)?)?;
+        }
+        Some(facts)
+    }
+}
+
+impl PathFacts {
+    fn take(&mut self, captures: &Captures<'_>) -> Option<()> {
+        let text = |name| captures.name(name).map(|found| found.as_str().to_owned());
+        if let Some(mac) = captures.name("mac") {
+            self.mac = Some(mac.as_str().parse().ok()?);
+        }
+        if let Some(port) = captures.name("port") {
+            self.port = Some(port.as_str().parse().ok().and_then(Port::new)?);
+        }
+        self.model = text("model").or(self.model.take());
+        self.code = text("code").or(self.code.take());
+        self.part = text("part").or(self.part.take());
+        Some(())
+    }
+}
+
+fn build(expression: &str) -> Result<Regex, String> {
+    RegexBuilder::new(expression).case_insensitive(true).build().map_err(|error| error.to_string())
+}
+
+fn translate(pattern: &str) -> Result<String, String> {
+    let mut expression = String::new();
+    let mut rest = pattern;
+    while let Some(next) = rest.chars().next() {
+        if let Some(after) = rest.strip_prefix("*{mac}*") {
+            // A MAC inside other text must not be cut out of a longer run of digits.
+            write!(expression, "(?:[^/]*[^0-9a-f/])?(?P<mac>{MAC})(?:[^0-9a-f/][^/]*)?")
+                .expect("a String takes everything");
+            rest = after;
+        } else if let Some(after) = rest.strip_prefix('{') {
+            let (name, after) = after.split_once('}').ok_or("a `{` is never closed")?;
+            expression.push_str(&match name {
+                "mac" => format!("(?P<mac>{MAC})"),
+                "model" => "(?P<model>[a-z0-9][a-z0-9_ -]*?)".to_owned(),
+                "code" => "(?P<code>[a-z0-9]{3,12}?)".to_owned(),
+                "port" => "(?P<port>0|[1-9][0-9]{0,2})".to_owned(),
+                "part" => "(?P<part>[a-z0-9_-]+)".to_owned(),
+                other => return Err(format!("there is no placeholder `{{{other}}}`")),
+            });
+            rest = after;
+        } else if let Some(after) = rest.strip_prefix('*') {
+            expression.push_str("[^/]*");
+            rest = after;
+        } else {
+            expression.push_str(&regex::escape(next.encode_utf8(&mut [0; 4])));
+            rest = &rest[next.len_utf8()..];
+        }
+    }
+    Ok(expression)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn facts(pattern: &str, target: &str) -> Option<PathFacts> {
+        PathPattern::compile(pattern).unwrap().facts(&Target::parse(target))
+    }
+
+    fn mac(pattern: &str, target: &str) -> Option<String> {
+        facts(pattern, target)?.mac.map(|mac| mac.to_string())
+    }
+
+    #[test]
+    fn a_mac_is_found_in_every_spelling() {
+        for target in [
+            "/0004f2aa0335.cfg",
+            "/prov/acme/0004F2AA0335.CFG",
+            "/00-04-f2-aa-03-35.cfg",
+            "/00%3A04%3AF2%3AAA%3A03%3A35.cfg",
+        ] {
+            assert_eq!(mac("{mac}.cfg", target).as_deref(), Some("0004f2aa0335"), "{target}");
+        }
+        assert_eq!(mac("{mac}.cfg", "/x0004f2aa0335.cfg"), None);
+        assert_eq!(mac("{mac}.cfg", "/0004f2aa0335.cfg.bak"), None);
+        assert_eq!(mac("{mac}.cfg", "/0004f2aa03.cfg"), None);
+    }
+
+    #[test]
+    fn a_mac_inside_text_is_not_cut_out_of_a_longer_number() {
+        let pattern = "*{mac}*";
+        assert_eq!(mac(pattern, "/phone-0004f2aa0335.conf").as_deref(), Some("0004f2aa0335"));
+        assert_eq!(mac(pattern, "/0004f2aa0335").as_deref(), Some("0004f2aa0335"));
+        assert_eq!(mac(pattern, "/0004f2aa03351.cfg"), None);
+        assert_eq!(mac(pattern, "/001565jabd"), None);
+    }
+
+    #[test]
+    fn arguments_must_be_there_wherever_they_stand() {
+        let pattern = "settings.php?mac={mac}";
+        assert_eq!(
+            mac(pattern, "/a/settings.php?x=1&mac=000413301234").as_deref(),
+            Some("000413301234")
+        );
+        assert_eq!(mac(pattern, "/a/settings.php"), None);
+        assert_eq!(
+            mac("?mac={mac}", "/anything?mac=000413301234").as_deref(),
+            Some("000413301234")
+        );
+        assert_eq!(mac("?mac={mac}", "/?mac=000413301234").as_deref(), Some("000413301234"));
+    }
+
+    #[test]
+    fn models_codes_ports_and_parts_are_taken_out() {
+        let found = facts("snom{model}-{mac}.htm", "/snomD785-00041396D9B4.htm").unwrap();
+        assert_eq!(found.model.as_deref(), Some("D785"));
+        let found = facts("y000000000{code}.cfg", "/y000000000028.cfg").unwrap();
+        assert_eq!(found.code.as_deref(), Some("028"));
+        let found = facts("ata{mac}-{port}.xml", "/ATA0004f2aa0335-12.xml").unwrap();
+        assert_eq!(found.port, Port::new(12));
+        let found = facts("{part}.sip.ld", "/2345-12375-001.sip.ld").unwrap();
+        assert_eq!(found.part.as_deref(), Some("2345-12375-001"));
+    }
+
+    #[test]
+    fn a_bad_pattern_says_what_is_wrong() {
+        let message = |text| PathPattern::compile(text).unwrap_err();
+        assert_eq!(message("{mac.cfg"), "a `{` is never closed");
+        assert_eq!(message("{mak}.cfg"), "there is no placeholder `{mak}`");
+        assert_eq!(message("a?mac"), "an argument needs `name=value`");
+    }
+}

@@ -1,0 +1,108 @@
+//! Where families come from: the folders compiled in, and an operator's own.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use include_dir::{Dir, include_dir};
+
+static BUILT_IN: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/templates");
+
+/// The files of one family by their path inside its folder.
+pub(super) type Files = BTreeMap<String, String>;
+
+/// All families by the name of their folder.
+pub(super) type Folders = BTreeMap<String, Files>;
+
+/// Larger than any template; a folder given by mistake must not fill the memory.
+const MAX_FILE_BYTES: u64 = 1 << 20;
+/// Families times files: far more than a full catalogue has.
+const MAX_FILES: usize = 20_000;
+
+/// The families of the binary.
+pub(super) fn built_in() -> Folders {
+    let mut folders = Folders::new();
+    for family in BUILT_IN.dirs() {
+        let name = family.path().to_string_lossy().into_owned();
+        let mut files = Files::new();
+        collect(family, family.path(), &mut files);
+        folders.insert(name, files);
+    }
+    folders
+}
+
+fn collect(dir: &Dir<'_>, root: &Path, files: &mut Files) {
+    for file in dir.files() {
+        let path = file.path().strip_prefix(root).expect("a file lies in its folder");
+        if let Some(text) = file.contents_utf8() {
+            files.insert(path.to_string_lossy().into_owned(), text.to_owned());
+        }
+    }
+    for sub in dir.dirs() {
+        collect(sub, root, files);
+    }
+}
+
+/// The families of a folder: each directory in it that has a `family.toml`.
+///
+/// # Errors
+/// What could not be read, with its path.
+pub(super) fn folder(root: &Path) -> Result<Folders, (PathBuf, io::Error)> {
+    let mut folders = Folders::new();
+    let mut count = 0;
+    for entry in read_dir(root)? {
+        if entry.join("family.toml").is_file() {
+            let mut files = Files::new();
+            read_files(&entry, &entry, &mut files, &mut count)?;
+            folders.insert(name_of(&entry), files);
+        }
+    }
+    Ok(folders)
+}
+
+fn read_files(
+    dir: &Path,
+    root: &Path,
+    files: &mut Files,
+    count: &mut usize,
+) -> Result<(), (PathBuf, io::Error)> {
+    for path in read_dir(dir)? {
+        let named = |error| (path.clone(), error);
+        if path.is_dir() {
+            read_files(&path, root, files, count)?;
+            continue;
+        }
+        *count += 1;
+        if *count > MAX_FILES {
+            return Err(named(io::Error::other(format!("more than {MAX_FILES} files"))));
+        }
+        if std::fs::metadata(&path).map_err(named)?.len() > MAX_FILE_BYTES {
+            return Err(named(io::Error::other(format!("larger than {MAX_FILE_BYTES} bytes"))));
+        }
+        let bytes = std::fs::read(&path).map_err(named)?;
+        let text = String::from_utf8(bytes)
+            .map_err(|_| named(io::Error::other("not UTF-8, which templates are written in")))?;
+        let inside = path.strip_prefix(root).expect("a file lies in its folder");
+        files.insert(inside.to_string_lossy().into_owned(), text);
+    }
+    Ok(())
+}
+
+fn read_dir(dir: &Path) -> Result<Vec<PathBuf>, (PathBuf, io::Error)> {
+    let entries = std::fs::read_dir(dir).map_err(|error| (dir.to_owned(), error))?;
+    let mut paths = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(|error| (dir.to_owned(), error))?.path();
+        // Editors leave `.swp` and `~` files behind; they are not part of a family.
+        let name = name_of(&path);
+        if !name.starts_with('.') && !name.ends_with('~') {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}

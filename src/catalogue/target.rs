@@ -1,0 +1,146 @@
+//! A request's target, made comparable: decoded once, cleaned, inside its root.
+
+use std::borrow::Cow;
+
+/// Path and query of a request as path patterns see them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// Decoded; begins with `/`; no empty, `.` or `..` segments, no control characters.
+    pub path: String,
+    /// Decoded pairs in order.
+    pub query: Vec<(String, String)>,
+}
+
+/// More arguments than any handset sends; the rest is not looked at.
+const MAX_ARGUMENTS: usize = 16;
+
+impl Target {
+    /// Never fails: whatever a handset sent becomes some clean path. `..` steps
+    /// up but never above the root, as Gigaset's `/42/2/../../sifs/` needs.
+    #[must_use]
+    pub fn parse(raw: &str) -> Target {
+        let (path, query) = raw.split_once('?').unwrap_or((raw, ""));
+        let mut segments: Vec<Cow<'_, str>> = Vec::new();
+        for segment in path.split('/') {
+            let segment = decode(segment, false);
+            match segment.as_ref() {
+                "" | "." => {}
+                ".." => {
+                    segments.pop();
+                }
+                _ => segments.push(segment),
+            }
+        }
+        let mut clean = String::with_capacity(path.len() + 1);
+        for segment in &segments {
+            clean.push('/');
+            // A slash that came percent-encoded is not a separator, and nothing
+            // that prints the path later may be steered by control characters.
+            clean.extend(
+                segment.chars().map(|c| if c == '/' || c.is_control() { '\u{fffd}' } else { c }),
+            );
+        }
+        if clean.is_empty() {
+            clean.push('/');
+        }
+        let query = query
+            .split('&')
+            .filter(|pair| !pair.is_empty())
+            .take(MAX_ARGUMENTS)
+            .map(|pair| {
+                let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+                (decode(name, true).into_owned(), decode(value, true).into_owned())
+            })
+            .collect();
+        Target { path: clean, query }
+    }
+
+    /// The first value of the argument, its name compared without regard to case.
+    #[must_use]
+    pub fn argument(&self, name: &str) -> Option<&str> {
+        let found = self.query.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.as_str())
+    }
+
+    /// What follows the last `/`.
+    #[must_use]
+    pub fn file_name(&self) -> &str {
+        self.path.rsplit('/').next().unwrap_or_default()
+    }
+}
+
+/// Percent-decoding; what is not a valid escape stays as it is, what is not
+/// UTF-8 is replaced. In a query `+` is a space.
+fn decode(text: &str, form: bool) -> Cow<'_, str> {
+    if !text.bytes().any(|b| b == b'%' || (form && b == b'+')) {
+        return Cow::Borrowed(text);
+    }
+    let bytes = text.as_bytes();
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        let hex = |offset: usize| {
+            bytes.get(at + offset).and_then(|&b| (b as char).to_digit(16)).map(|digit| digit as u8)
+        };
+        match (bytes[at], hex(1), hex(2)) {
+            (b'%', Some(high), Some(low)) => {
+                decoded.push(high << 4 | low);
+                at += 3;
+            }
+            (b'+', _, _) if form => {
+                decoded.push(b' ');
+                at += 1;
+            }
+            (byte, _, _) => {
+                decoded.push(byte);
+                at += 1;
+            }
+        }
+    }
+    Cow::Owned(String::from_utf8_lossy(&decoded).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn paths_are_cleaned_and_stay_inside_the_root() {
+        for (raw, path) in [
+            ("/0004f2aa0335.cfg", "/0004f2aa0335.cfg"),
+            ("//prov//acme/./a.cfg", "/prov/acme/a.cfg"),
+            ("/42/2/../../sifs/x.bin", "/sifs/x.bin"),
+            ("/../../etc/passwd", "/etc/passwd"),
+            ("/%2e%2e/%2e%2e/etc/passwd", "/etc/passwd"),
+            ("/a%2f..%2fb", "/a\u{fffd}..\u{fffd}b"),
+            ("/00%3A15%3a65.cfg", "/00:15:65.cfg"),
+            ("/a%0d%0ab", "/a\u{fffd}\u{fffd}b"),
+            ("/%ff", "/\u{fffd}"),
+            ("/100%", "/100%"),
+            ("", "/"),
+            ("?mac=1", "/"),
+        ] {
+            assert_eq!(Target::parse(raw).path, path, "{raw}");
+        }
+    }
+
+    #[test]
+    fn arguments_are_decoded_and_found_in_any_case() {
+        let target = Target::parse("/snom.php?type=s190a&MAC=00%3A04%3A13%3A24%3A11%3A22&x=a+b");
+        assert_eq!(target.argument("mac"), Some("00:04:13:24:11:22"));
+        assert_eq!(target.argument("x"), Some("a b"));
+        assert_eq!(target.argument("y"), None);
+        assert_eq!(target.file_name(), "snom.php");
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_give_a_clean_path(raw in ".{0,80}") {
+            let path = Target::parse(&raw).path;
+            prop_assert!(path.starts_with('/'));
+            prop_assert!(!path.chars().any(char::is_control));
+            prop_assert!(path.split('/').all(|segment| segment != ".."));
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! The catalogue as a whole, on a small family of its own and on the built-in ones.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::source::{Files, Folders};
+use super::*;
+use crate::domain::settings::{Layer, resolve};
+use crate::domain::{CompanyId, Mac, Port};
+
+const FAMILY: &str = r#"
+vendor = "Acme"
+group = "acme"
+ouis = ["00a0ba"]
+
+[[user_agent]]
+pattern = '^Acme (?P<model>[A-Z0-9]+)/(?P<firmware>[0-9.]+)(?: (?P<mac>[0-9a-f]{12}))?$'
+examples = [{ text = "Acme A1/1.2 00a0ba000001", model = "A1", firmware = "1.2", mac = "00a0ba000001" }]
+
+[[file]]
+paths = ["{mac}.cfg"]
+template = "device.cfg.j2"
+scope = "device"
+content_type = "text/plain"
+escape = "line"
+
+[[file]]
+paths = ["{mac}.log"]
+
+[maps.language]
+de = "German"
+
+[[type]]
+key = "a1"
+model = "A1"
+description = "Acme A1"
+lines = 2
+keys = 1
+ports = 2
+data = { color = true }
+
+[[type]]
+key = "a1-1"
+base = "a1"
+modules = 1
+module_keys = 2
+"#;
+
+fn folders(family: &str, template: &str) -> Folders {
+    let files = Files::from([
+        ("family.toml".to_owned(), family.to_owned()),
+        ("device.cfg.j2".to_owned(), template.to_owned()),
+    ]);
+    Folders::from([("acme".to_owned(), files)])
+}
+
+fn load(family: &str, template: &str) -> Result<Catalogue, String> {
+    Catalogue::from_folders(&folders(family, template), &BTreeSet::new())
+        .map_err(|error| error.to_string())
+}
+
+fn render(template: &str, settings: serde_json::Value) -> Result<String, RenderError> {
+    let catalogue = load(FAMILY, template).unwrap();
+    let own = catalogue.phone_type(&"a1".parse().unwrap()).unwrap();
+    let (file, path) = catalogue.file_for(own, &Target::parse("/00a0ba000001.cfg")).unwrap();
+    let layer = Layer::parse(&settings).unwrap();
+    let settings = Arc::new(resolve(&[&own.defaults, &layer]).unwrap());
+    let port = |number, active: bool| PortInput {
+        port: Port::new(number).unwrap(),
+        company: active.then(CompanyId::default_company),
+        name: String::new(),
+        settings: settings.clone(),
+    };
+    let input = RenderInput {
+        mac: path.mac,
+        ports: vec![port(0, true), port(1, false)],
+        named_port: None,
+        path,
+        common: settings.clone(),
+    };
+    let rendered = catalogue.render(catalogue.family_of(own), Some(own), file, input)?;
+    Ok(String::from_utf8(rendered.body).unwrap())
+}
+
+#[test]
+fn a_template_prints_what_is_set() {
+    let template = "{% for line in lines %}\n{{ line.index }} {{ line.enabled }} \
+                    {% if line.enabled %}{{ line.user }}@{{ line.registrar }}:{{ line.registrar_port or 5060 }}{% endif %};\n\
+                    {% endfor %}\n\
+                    {{ device.MAC }} {{ type.data.color }} {{ settings.language | lookup(\"language\") }}\n\
+                    {% for port in ports %}\n{{ port.number }}={{ port.active }}/{{ port.lines | length }}\n{% endfor %}\n\
+                    {{ zone.dst.start.month }} {{ zone.offset_s }} {{ keys[0].type }}";
+    let settings = serde_json::json!({
+        "lines": { "1": { "user": "1001", "registrar": "sip.example.com" } },
+        "language": "de-AT",
+        "time": { "zone": "Europe/Berlin" },
+    });
+    assert_eq!(
+        render(template, settings).unwrap(),
+        "1 true 1001@sip.example.com:5060;\n2 false ;\n\
+         00A0BA000001 true German\n0=true/2\n1=false/0\n3 3600 none"
+    );
+}
+
+#[test]
+fn printing_what_nobody_set_names_template_line_and_setting() {
+    for template in [
+        "a\n{{ lines[0].registrar }}",
+        "a\n{{ lines[0].registrar ~ \"x\" }}",
+        "a\n{{ lines[0].registrar | upper }}",
+        "a\n{{ [lines[0].registrar] | join }}",
+    ] {
+        let error = render(template, serde_json::json!({ "lines": { "1": {} } })).unwrap_err();
+        let setting = error.setting.as_deref().unwrap_or_default();
+        assert!(setting.eq_ignore_ascii_case("lines.1.registrar"), "{template}: {setting}");
+        assert_eq!((error.template.as_str(), error.line), ("acme/device.cfg.j2", Some(2)));
+        assert!(
+            error.to_string().to_lowercase().contains("lines.1.registrar is not set"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn a_value_cannot_leave_its_line() {
+    let settings = serde_json::json!({ "lines": { "1": { "label": "a <b> \"c\" d" } } });
+    assert_eq!(render("x = {{ lines[0].label }}", settings).unwrap(), "x = a <b> \"c\" d");
+}
+
+#[test]
+fn every_problem_is_found_with_its_line() {
+    let broken = FAMILY
+        .replace("00a0ba\"]", "00a0b\"]")
+        .replace("model = \"A1\", firmware = \"1.2\"", "model = \"A2\", firmware = \"1.2\"")
+        .replace("{mac}.log", "{mak}.log")
+        .replace("base = \"a1\"", "base = \"a9\"");
+    let message = load(&broken, "{{ lines }").unwrap_err();
+    for expected in [
+        "acme/family.toml:4: `00a0b` is not six hex digits",
+        "acme/family.toml:8: model is read as A1, not A2",
+        "acme/family.toml:18: there is no placeholder `{mak}`",
+        "acme/family.toml:34: `a9` is no type above this one",
+    ] {
+        assert!(message.contains(expected), "{expected} is not in {message}");
+    }
+    let message =
+        load(FAMILY, "\n{{ line.user }}\n{{ settings.tiem.zone }}\n{% if %}").unwrap_err();
+    assert!(message.contains("acme/device.cfg.j2:4: "), "{message}");
+    let message = load(FAMILY, "\n{{ line.user }}\n{{ settings.tiem.zone }}\n").unwrap_err();
+    assert!(
+        message.contains("acme/device.cfg.j2:2: `line` is not a name templates have"),
+        "{message}"
+    );
+    assert!(
+        message
+            .contains("acme/device.cfg.j2:3: `settings.tiem.zone` is not in the settings schema"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_family_with_an_unknown_key_is_refused() {
+    let message = load(&FAMILY.replace("group =", "gruop ="), "").unwrap_err();
+    assert!(message.contains("acme/family.toml:3: "), "{message}");
+    assert!(message.contains("gruop"), "{message}");
+}
+
+fn identify(target: &str, user_agent: Option<&str>) -> Identity {
+    let catalogue = load(FAMILY, "").unwrap();
+    let target = Target::parse(target);
+    catalogue.identify(Request { target: &target, user_agent, headers: &[] })
+}
+
+#[test]
+fn path_and_user_agent_make_an_identity() {
+    let identity = identify("/p/00A0BA000001.cfg", Some("Acme a1/1.2"));
+    assert_eq!(identity.mac, Some("00a0ba000001".parse::<Mac>().unwrap()));
+    assert_eq!(identity.port, Some(Port::FIRST));
+    assert_eq!(identity.phone_type, None, "the grammar wants upper case");
+    let identity = identify("/p/00A0BA000001.cfg", Some("Acme A1/1.2"));
+    assert_eq!(identity.phone_type.unwrap().as_str(), "a1");
+    assert_eq!(identity.model.as_deref(), Some("A1"));
+    assert_eq!(identity.firmware.as_deref(), Some("1.2"));
+    assert_eq!(identity.vendor.as_deref(), Some("Acme"));
+    assert_eq!(identity.file.as_deref(), Some("{mac}.cfg"));
+}
+
+#[test]
+fn contradictions_are_recorded() {
+    let identity = identify("/00a0ba000001.cfg", Some("Acme A1/1.2 00a0ba000002"));
+    let ignored: Mac = "00a0ba000002".parse().unwrap();
+    assert_eq!(identity.mac, Some("00a0ba000001".parse::<Mac>().unwrap()));
+    assert!(
+        identity
+            .evidence
+            .iter()
+            .any(|e| matches!(e, Evidence::MacsDiffer { ignored: other, .. } if *other == ignored))
+    );
+    let identity = identify("/000000000000.cfg", None);
+    assert_eq!((identity.mac, identity.port), (None, None));
+}
+
+#[test]
+fn the_built_in_families_load_and_their_examples_hold() {
+    let sources = Sources::default();
+    let catalogue = Catalogue::load(&sources).unwrap_or_else(|error| panic!("{error}"));
+    let (_, problems) = check_examples(&catalogue, &sources);
+    assert!(problems.is_empty(), "{}", CatalogueError(problems));
+}

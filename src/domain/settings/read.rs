@@ -1,0 +1,119 @@
+//! Reading settings by name, for templates and whatever else walks them.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use super::value::{
+    Codec, DateFormat, Dtmf, HourFormat, KeyType, Secret, Srtp, SyslogLevel, Transport,
+};
+use super::{Change, Daylight, Zone};
+
+/// A group of named values.
+pub trait Fields {
+    /// Gives each field to `each`, in the schema's order. Secrets are exposed:
+    /// for the phone's own configuration only.
+    fn read<'a>(&'a self, each: &mut dyn FnMut(&'static str, Read<'a>));
+}
+
+/// One value.
+pub enum Read<'a> {
+    Unset,
+    Bool(bool),
+    Integer(i64),
+    Text(&'a str),
+    /// May be empty: a list nobody set.
+    Texts(Vec<Cow<'a, str>>),
+    Group(&'a dyn Fields),
+    /// Groups by number or name; they have their own ways to be read.
+    Map,
+}
+
+pub(super) trait AsRead {
+    fn as_read(&self) -> Read<'_>;
+}
+
+impl<T: AsRead> AsRead for Option<T> {
+    fn as_read(&self) -> Read<'_> {
+        self.as_ref().map_or(Read::Unset, AsRead::as_read)
+    }
+}
+
+impl<T: Fields> AsRead for T {
+    fn as_read(&self) -> Read<'_> {
+        Read::Group(self)
+    }
+}
+
+impl<K, V> AsRead for BTreeMap<K, V> {
+    fn as_read(&self) -> Read<'_> {
+        Read::Map
+    }
+}
+
+impl AsRead for bool {
+    fn as_read(&self) -> Read<'_> {
+        Read::Bool(*self)
+    }
+}
+
+macro_rules! integers { ($($type:ty)+) => { $(
+    impl AsRead for $type {
+        fn as_read(&self) -> Read<'_> {
+            Read::Integer(i64::from(*self))
+        }
+    }
+)+ } }
+integers! { u8 u16 u32 i32 }
+
+impl AsRead for String {
+    fn as_read(&self) -> Read<'_> {
+        Read::Text(self)
+    }
+}
+
+impl AsRead for Secret {
+    fn as_read(&self) -> Read<'_> {
+        Read::Text(self.expose())
+    }
+}
+
+macro_rules! words { ($($type:ty)+) => { $(
+    impl AsRead for $type {
+        fn as_read(&self) -> Read<'_> {
+            Read::Text(self.as_str())
+        }
+    }
+)+ } }
+words! { Transport Srtp Dtmf KeyType HourFormat DateFormat SyslogLevel }
+
+impl AsRead for Vec<String> {
+    fn as_read(&self) -> Read<'_> {
+        Read::Texts(self.iter().map(|text| Cow::Borrowed(text.as_str())).collect())
+    }
+}
+
+impl AsRead for Vec<Codec> {
+    fn as_read(&self) -> Read<'_> {
+        Read::Texts(self.iter().map(|codec| Cow::Borrowed(codec.as_str())).collect())
+    }
+}
+
+impl AsRead for Vec<IpAddr> {
+    fn as_read(&self) -> Read<'_> {
+        Read::Texts(self.iter().map(|address| Cow::Owned(address.to_string())).collect())
+    }
+}
+
+macro_rules! fields { ($($type:ty { $($field:ident)+ })+) => { $(
+    impl Fields for $type {
+        fn read<'a>(&'a self, each: &mut dyn FnMut(&'static str, Read<'a>)) {
+            $(each(stringify!($field), self.$field.as_read());)+
+        }
+    }
+)+ } }
+fields! {
+    Zone { name posix offset_s abbreviation dst }
+    Daylight { offset_s saving_s abbreviation start end }
+    Change { month week weekday day_on_or_after week_is_exact time_s }
+}

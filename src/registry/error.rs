@@ -1,0 +1,58 @@
+//! Why a rule refused, or could not be carried out.
+
+use crate::catalogue::RenderError;
+use crate::domain::settings::SettingError;
+use crate::domain::{PhoneId, TransitionError};
+use crate::store::StoreError;
+
+/// The messages are what the admin API answers; the contract fixes most of them.
+#[derive(Debug, thiserror::Error)]
+pub enum RegistryError {
+    #[error("Permission denied")]
+    PermissionDenied,
+    #[error(transparent)]
+    Transition(#[from] TransitionError),
+    /// Also for a company the caller must not know of.
+    #[error("No such company")]
+    NoSuchCompany,
+    #[error("No such phone type: {0}")]
+    NoSuchType(String),
+    #[error("No such user")]
+    NoSuchUser,
+    /// A field of the request cannot be used as it is.
+    #[error("{field}: {message}")]
+    Invalid { field: String, message: String },
+    /// Every setting that was refused.
+    #[error("settings: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Settings(Vec<SettingError>),
+    /// The phone's files cannot be made of its settings.
+    #[error("{phone} cannot be configured: {file}: {error}")]
+    Render { phone: PhoneId, file: String, error: RenderError },
+    #[error("{0} already exists")]
+    AlreadyExists(String),
+    /// The object is still needed by another.
+    #[error("{0}")]
+    InUse(String),
+    /// Someone else kept changing the same object; asking again may work.
+    #[error("{0} is being changed by someone else")]
+    Contended(String),
+    #[error("the store: {0}")]
+    Store(#[source] StoreError),
+}
+
+impl From<StoreError> for RegistryError {
+    fn from(error: StoreError) -> RegistryError {
+        match error {
+            StoreError::Conflict(what) => RegistryError::Contended(what),
+            error => RegistryError::Store(error),
+        }
+    }
+}
+
+impl RegistryError {
+    /// Whether it is a fault of ours rather than of the request.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        matches!(self, RegistryError::Store(_))
+    }
+}
