@@ -11,3 +11,4 @@ pub mod provision;
 pub mod registry;
 pub mod simulator;
 pub mod store;
+pub mod tools;

@@ -1,0 +1,74 @@
+//! `dialtone check`: configuration, catalogue, templates and examples, every problem at once.
+
+use crate::catalogue::{Catalogue, CatalogueError, Problem, Sources, check_examples};
+
+/// What was found in order.
+#[derive(Debug)]
+pub struct Checked {
+    pub families: usize,
+    pub types: usize,
+    pub examples: usize,
+}
+
+/// Loads the catalogue and renders every example.
+///
+/// XML examples must also be well-formed: a phone would refuse the file whole.
+///
+/// # Errors
+/// Every problem, with file and line.
+pub fn catalogue(sources: &Sources) -> Result<Checked, CatalogueError> {
+    let catalogue = Catalogue::load(sources)?;
+    let (outcomes, mut problems) = check_examples(&catalogue, sources);
+    for outcome in &outcomes {
+        if outcome.content_type.contains("xml")
+            && let Err(message) = well_formed(&outcome.body)
+        {
+            let message = format!("not well-formed XML: {message}");
+            problems.push(Problem { file: outcome.name.clone(), line: None, message });
+        }
+    }
+    if !problems.is_empty() {
+        return Err(CatalogueError(problems));
+    }
+    Ok(Checked {
+        families: catalogue.families().len(),
+        types: catalogue.types().len(),
+        examples: outcomes.len(),
+    })
+}
+
+fn well_formed(body: &[u8]) -> Result<(), String> {
+    let text = String::from_utf8_lossy(body);
+    let mut reader = quick_xml::Reader::from_str(&text);
+    reader.config_mut().check_end_names = true;
+    let (mut depth, mut roots) = (0usize, 0usize);
+    loop {
+        let at = |error: &dyn std::fmt::Display, position: u64| format!("byte {position}: {error}");
+        let event = reader.read_event().map_err(|e| at(&e, reader.error_position()))?;
+        let element = match &event {
+            quick_xml::events::Event::Start(element) => {
+                roots += usize::from(depth == 0);
+                depth += 1;
+                element
+            }
+            quick_xml::events::Event::Empty(element) => {
+                roots += usize::from(depth == 0);
+                element
+            }
+            quick_xml::events::Event::End(_) => {
+                depth -= 1;
+                continue;
+            }
+            quick_xml::events::Event::Eof => break,
+            _ => continue,
+        };
+        for attribute in element.attributes() {
+            attribute.map_err(|error| at(&error, reader.buffer_position()))?;
+        }
+    }
+    match (depth, roots) {
+        (0, 1) => Ok(()),
+        (0, roots) => Err(format!("{roots} root elements")),
+        (open, _) => Err(format!("{open} elements are never closed")),
+    }
+}
