@@ -7,9 +7,9 @@ use minijinja::Value;
 use regex::Regex;
 
 use super::definition::{Encoding, Escape, LineEnding, Scope};
-use super::path_pattern::PathPattern;
-use crate::domain::TypeKey;
+use super::path_pattern::{PathFacts, PathPattern};
 use crate::domain::settings::Layer;
+use crate::domain::{Mac, Port, TypeKey};
 
 /// The types that share one boot behaviour and one set of templates.
 #[derive(Debug)]
@@ -103,4 +103,24 @@ impl PhoneType {
 pub(super) fn plain(name: &str) -> String {
     let kept = name.chars().filter(|c| !matches!(c, '_' | '-' | ' '));
     kept.flat_map(char::to_lowercase).collect()
+}
+
+impl FileSpec {
+    /// What requests for this file would tell, one for each that the type can make:
+    /// every port of a file of scope `port`, the type's own model and code.
+    #[must_use]
+    pub fn example_facts(&self, own: &PhoneType, mac: Mac) -> Vec<PathFacts> {
+        let has = |name: &str| self.patterns.iter().any(|pattern| pattern.text.contains(name));
+        let facts = |port| PathFacts {
+            mac: has("{mac}").then_some(mac),
+            port,
+            model: has("{model}").then(|| own.model.clone()),
+            code: own.code.clone().filter(|_| has("{code}")),
+            part: None,
+        };
+        match self.scope {
+            Scope::Port => Port::first(own.ports).map(|port| facts(Some(port))).collect(),
+            Scope::Device | Scope::Common => vec![facts(None)],
+        }
+    }
 }

@@ -9,8 +9,6 @@ use super::Timestamp;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
-    /// A handset asked for the first time and was recorded inactive.
-    Sighted,
     /// A later request said better what the handset is; an inactive device changed type.
     Retyped,
     /// An inactive row nobody touched went after its time.

@@ -151,12 +151,8 @@ impl Index {
     #[must_use]
     pub fn device(&self, mac: Mac) -> Option<Device> {
         let entry = self.devices.get(&mac.bits())?;
-        let ports: BTreeMap<Port, Phone> = entry
-            .ports
-            .rows()
-            .iter()
-            .map(|row| (row.port(), self.phone(row)))
-            .collect();
+        let ports: BTreeMap<Port, Phone> =
+            entry.ports.rows().iter().map(|row| (row.port(), self.phone(row))).collect();
         Some(Device {
             mac,
             phone_type: self.types.name(entry.phone_type),

@@ -1,1 +1,189 @@
-//! registry
+//! The rules over the store: who may do what to which phone, and when.
+//!
+//! Every change goes the same way: the role is checked, the object is read
+//! from the store, `domain` computes what it should be, the store commits that
+//! together with its audit record, and only then the index changes. Changes to
+//! one device are made one after the other in this process; between processes
+//! the store's revisions decide.
+
+mod actor;
+mod clock;
+mod compose;
+mod devices;
+mod error;
+mod index;
+mod quota;
+mod sight;
+mod symbols;
+mod touches;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tokio::sync::{Mutex, MutexGuard, mpsc};
+
+pub use actor::Actor;
+pub use clock::{Clock, SystemClock};
+pub use compose::Composition;
+pub use error::RegistryError;
+pub use index::{Index, Known, Listing, PhoneRow};
+pub use quota::Quota;
+pub use sight::{Seen, Sight};
+pub use touches::TouchWriter;
+
+use crate::catalogue::Catalogue;
+use crate::domain::{ApiKeyHash, Company, CompanyId, Mac, User, UserId};
+use crate::store::{Store, StoreError, System};
+
+/// The catalogue in force; a reload puts another one in its place.
+pub type SharedCatalogue = Arc<ArcSwap<Catalogue>>;
+
+/// Changes to devices that wait for each other: enough that two devices seldom
+/// share one, few enough to cost nothing.
+const STRIPES: usize = 4096;
+
+/// Devices read from the store at a time when the index is filled.
+const LOAD_PAGE: usize = 2048;
+
+/// The registry of one gateway.
+pub struct Registry {
+    store: Arc<dyn Store>,
+    catalogue: SharedCatalogue,
+    clock: Arc<dyn Clock>,
+    quota: Quota,
+    index: Index,
+    tables: ArcSwap<Tables>,
+    /// Serialises changes to companies, users and system settings: rare, and
+    /// each replaces `tables` as a whole.
+    tables_lock: Mutex<()>,
+    stripes: Vec<Mutex<()>>,
+    arrivals: quota::Arrivals,
+    touches: mpsc::Sender<touches::Touch>,
+}
+
+/// What is small enough to be replaced as a whole: read without a lock.
+#[derive(Debug, Clone, Default)]
+pub struct Tables {
+    pub companies: BTreeMap<CompanyId, Arc<Company>>,
+    pub users: BTreeMap<UserId, Arc<User>>,
+    pub logins: HashMap<String, UserId>,
+    pub keys: HashMap<ApiKeyHash, UserId>,
+    pub system: Arc<System>,
+}
+
+impl Registry {
+    /// Reads everything from the store. The second part writes down sightings
+    /// of known phones; the caller runs it for as long as it serves.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn open(
+        store: Arc<dyn Store>,
+        catalogue: SharedCatalogue,
+        clock: Arc<dyn Clock>,
+        quota: Quota,
+    ) -> Result<(Registry, TouchWriter), StoreError> {
+        let index = Index::new();
+        load_devices(&store, &index).await?;
+        let tables = Tables::load(&*store).await?;
+        let (touches, writer) = touches::channel(store.clone());
+        let registry = Registry {
+            store,
+            catalogue,
+            clock,
+            quota,
+            index,
+            tables: ArcSwap::from_pointee(tables),
+            tables_lock: Mutex::new(()),
+            stripes: (0..STRIPES).map(|_| Mutex::new(())).collect(),
+            arrivals: quota::Arrivals::default(),
+            touches,
+        };
+        Ok((registry, writer))
+    }
+
+    #[must_use]
+    pub fn index(&self) -> &Index {
+        &self.index
+    }
+
+    /// Companies, users and system settings as they are now.
+    #[must_use]
+    pub fn tables(&self) -> Arc<Tables> {
+        self.tables.load_full()
+    }
+
+    #[must_use]
+    pub fn catalogue(&self) -> Arc<Catalogue> {
+        self.catalogue.load_full()
+    }
+
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    #[must_use]
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    async fn lock_device(&self, mac: Mac) -> MutexGuard<'_, ()> {
+        // MACs of one delivery are consecutive; a multiplication spreads them.
+        let mixed = mac.bits().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        let stripe = usize::try_from(mixed).expect("32 bits fit") % STRIPES;
+        self.stripes[stripe].lock().await
+    }
+
+    /// Takes over what the store now has of companies, users and settings.
+    pub(crate) async fn reload_tables(&self) -> Result<(), StoreError> {
+        self.tables.store(Arc::new(Tables::load(&*self.store).await?));
+        Ok(())
+    }
+}
+
+impl Tables {
+    async fn load(store: &dyn Store) -> Result<Tables, StoreError> {
+        let read = store.registry().await?;
+        let mut tables = Tables { system: Arc::new(read.system), ..Tables::default() };
+        for company in read.companies {
+            tables.companies.insert(company.id.clone(), Arc::new(company));
+        }
+        for user in read.users {
+            tables.logins.insert(user.login.clone(), user.id);
+            for &hash in &user.key_hashes {
+                tables.keys.insert(hash, user.id);
+            }
+            tables.users.insert(user.id, Arc::new(user));
+        }
+        Ok(tables)
+    }
+
+    /// The user of that login, if there is one.
+    #[must_use]
+    pub fn user_by_login(&self, login: &str) -> Option<&Arc<User>> {
+        self.users.get(self.logins.get(login)?)
+    }
+
+    /// The user whose API key it is.
+    #[must_use]
+    pub fn user_by_key(&self, key: &str) -> Option<&Arc<User>> {
+        self.users.get(self.keys.get(&ApiKeyHash::of(key))?)
+    }
+}
+
+async fn load_devices(store: &Arc<dyn Store>, index: &Index) -> Result<(), StoreError> {
+    let (sender, mut pages) = mpsc::channel(4);
+    let reader = store.clone();
+    let reading = tokio::spawn(async move { reader.devices(LOAD_PAGE, sender).await });
+    while let Some(page) = pages.recv().await {
+        for device in &page {
+            index.put(device, device.sighting.as_ref().map(sight::hash_of));
+        }
+    }
+    reading.await.map_err(|error| StoreError::Unavailable {
+        what: "reading all devices".into(),
+        why: error.to_string(),
+    })?
+}

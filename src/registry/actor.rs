@@ -1,0 +1,91 @@
+//! Who makes a change, and what the role allows.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::RegistryError;
+use crate::domain::{Action, CompanyId, Event, Role, Subject, Timestamp, User};
+
+/// Who asks for a change and from where.
+#[derive(Debug, Clone)]
+pub enum Actor {
+    /// A user of the admin API, and the address of the connection.
+    User { user: Arc<User>, from: String },
+    /// The gateway by itself, or its command on the machine with the store.
+    Gateway,
+}
+
+impl Actor {
+    fn role(&self) -> Role {
+        match self {
+            Actor::User { user, .. } => user.role,
+            Actor::Gateway => Role::SystemAdmin,
+        }
+    }
+
+    /// Whether the caller administers the company.
+    #[must_use]
+    pub fn administers(&self, company: &CompanyId) -> bool {
+        match self {
+            Actor::User { user, .. } => user.administers(company),
+            Actor::Gateway => true,
+        }
+    }
+
+    /// The companies the caller sees; `None`: all.
+    #[must_use]
+    pub fn companies(&self) -> Option<&[CompanyId]> {
+        match self {
+            Actor::User { user, .. } if user.role != Role::SystemAdmin => {
+                Some(&user.admin_companies)
+            }
+            _ => None,
+        }
+    }
+
+    /// # Errors
+    /// [`RegistryError::PermissionDenied`] for anyone but a System-Admin.
+    pub fn require_system_admin(&self) -> Result<(), RegistryError> {
+        if self.role() == Role::SystemAdmin { Ok(()) } else { Err(RegistryError::PermissionDenied) }
+    }
+
+    /// # Errors
+    /// [`RegistryError::PermissionDenied`] for an ordinary user.
+    pub fn require_admin(&self) -> Result<(), RegistryError> {
+        if self.role() == Role::User { Err(RegistryError::PermissionDenied) } else { Ok(()) }
+    }
+
+    /// The rule of the commands on inactive and active phones.
+    ///
+    /// # Errors
+    /// [`RegistryError::PermissionDenied`] unless the caller administers `default`.
+    pub fn require_default_company(&self) -> Result<(), RegistryError> {
+        if self.administers(&CompanyId::default_company()) {
+            Ok(())
+        } else {
+            Err(RegistryError::PermissionDenied)
+        }
+    }
+
+    /// The audit record of a change by this actor.
+    #[must_use]
+    pub fn event(&self, at: Timestamp, action: Action, subject: Subject, name: String) -> Event {
+        let (who, from) = match self {
+            Actor::User { user, from } => (user.login.clone(), from.clone()),
+            Actor::Gateway => ("gateway".to_owned(), String::new()),
+        };
+        Event {
+            id: 0,
+            at,
+            who,
+            from,
+            action,
+            subject,
+            name,
+            company: String::new(),
+            before: Value::Null,
+            after: Value::Null,
+        }
+    }
+}

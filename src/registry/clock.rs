@@ -1,0 +1,21 @@
+//! The time, passed in.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::domain::Timestamp;
+
+/// Tells what time it is. Tests bring their own.
+pub trait Clock: Send + Sync + 'static {
+    fn now(&self) -> Timestamp;
+}
+
+/// The machine's clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Timestamp::try_from(since.as_secs()).unwrap_or(Timestamp::MAX)
+    }
+}

@@ -1,0 +1,190 @@
+//! From stored layers to what a file is rendered of.
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use super::{Registry, RegistryError, Tables};
+use crate::catalogue::{
+    Catalogue, FileSpec, PathFacts, PhoneType, PortInput, RenderInput, Scope, Target,
+};
+use crate::domain::settings::{Layer, Settings, Stack, UnreadableLayer};
+use crate::domain::{Company, Device, PhoneId, Port, Timestamp};
+use crate::store::{StoreError, System};
+
+/// A device with all it is configured from, at one moment.
+#[derive(Debug, Clone)]
+pub struct Composition {
+    pub device: Device,
+    pub catalogue: Arc<Catalogue>,
+    tables: Arc<Tables>,
+}
+
+impl Registry {
+    /// The device as the index has it now, with its companies and the catalogue.
+    #[must_use]
+    pub fn composition(&self, mac: crate::domain::Mac) -> Option<Composition> {
+        Some(self.compose(self.index.device(mac)?))
+    }
+
+    /// Any device, stored or not yet, with its companies and the catalogue.
+    #[must_use]
+    pub fn compose(&self, device: Device) -> Composition {
+        Composition { device, catalogue: self.catalogue(), tables: self.tables() }
+    }
+}
+
+impl Composition {
+    /// `None`: the type is not, or no longer, in the catalogue.
+    #[must_use]
+    pub fn phone_type(&self) -> Option<&PhoneType> {
+        self.catalogue.phone_type(&self.device.phone_type)
+    }
+
+    /// Changes whenever anything changes that its files are made of.
+    #[must_use]
+    pub fn stamp(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.catalogue.digest().hash(&mut hasher);
+        self.tables.system.revision.hash(&mut hasher);
+        self.device.revision.hash(&mut hasher);
+        self.device.phone_type.hash(&mut hasher);
+        for company in self.companies() {
+            (company.id.as_str(), company.revision, company.created).hash(&mut hasher);
+        }
+        hasher.finish()
+    }
+
+    /// When anything last changed that is kept in the store.
+    #[must_use]
+    pub fn changed(&self) -> Timestamp {
+        let companies = self.companies().map(|company| company.changed);
+        let changed = self.device.changed.max(self.tables.system.changed);
+        companies.fold(changed, Timestamp::max)
+    }
+
+    fn companies(&self) -> impl Iterator<Item = &Arc<Company>> {
+        let of_ports = self.device.ports.values().filter_map(|phone| phone.company());
+        of_ports.filter_map(|id| self.tables.companies.get(id))
+    }
+
+    /// The layers of a port by name, lowest first.
+    #[must_use]
+    pub fn layers(&self, port: Port) -> Vec<(&'static str, Layer)> {
+        let defaults = self.phone_type().map(|own| own.defaults.clone()).unwrap_or_default();
+        let mut layers = vec![("type", defaults), ("system", self.tables.system.settings.clone())];
+        if let Some(phone) = self.device.phone(port) {
+            let company = phone.company().and_then(|id| self.tables.companies.get(id));
+            layers.push(("company", company.map(|c| c.settings.clone()).unwrap_or_default()));
+            layers.push(("phone", phone.settings.clone()));
+        }
+        layers
+    }
+
+    /// What `file` is made of. A port the type has and the device has no row for is inactive.
+    ///
+    /// # Errors
+    /// When a stored layer cannot be read.
+    pub fn input(
+        &self,
+        own: &PhoneType,
+        file: &FileSpec,
+        path: PathFacts,
+    ) -> Result<RenderInput, UnreadableLayer> {
+        let common = common_settings(&own.defaults, &self.tables.system)?;
+        if file.scope == Scope::Common {
+            let (ports, named_port) = (Vec::new(), None);
+            return Ok(RenderInput { mac: None, ports, named_port, path, common });
+        }
+        // The layers below the phones', once for each company.
+        let mut stacks: BTreeMap<&str, Stack> = BTreeMap::new();
+        let mut inputs = Vec::with_capacity(usize::from(own.ports));
+        for port in Port::first(own.ports) {
+            let phone = self.device.phone(port);
+            let company = phone.and_then(|phone| phone.company());
+            let settings = match (phone, company) {
+                (Some(phone), Some(company)) => {
+                    let stack = match stacks.get(company.as_str()) {
+                        Some(stack) => stack.clone(),
+                        None => {
+                            let mut stack = shared_stack(&own.defaults, &self.tables.system)?;
+                            if let Some(company) = self.tables.companies.get(company) {
+                                stack.overlay(&company.settings)?;
+                            }
+                            stacks.insert(company.as_str(), stack.clone());
+                            stack
+                        }
+                    };
+                    finish(stack, &phone.settings)?
+                }
+                _ => common.clone(),
+            };
+            inputs.push(PortInput {
+                port,
+                company: company.cloned(),
+                name: phone.map(|phone| phone.name.clone()).unwrap_or_default(),
+                settings,
+            });
+        }
+        let named_port = match file.scope {
+            Scope::Port => Some(path.port.unwrap_or(Port::FIRST)),
+            _ => None,
+        };
+        Ok(RenderInput { mac: Some(self.device.mac), ports: inputs, named_port, path, common })
+    }
+
+    /// Renders every file the device's type can ask for, so that what cannot be
+    /// rendered is known before a phone asks.
+    ///
+    /// # Errors
+    /// [`RegistryError::Render`] for the first that fails; [`RegistryError::NoSuchType`]
+    /// when the type is not in the catalogue.
+    pub fn prove(&self, named: PhoneId) -> Result<(), RegistryError> {
+        let own = self
+            .phone_type()
+            .ok_or_else(|| RegistryError::NoSuchType(self.device.phone_type.to_string()))?;
+        let family = self.catalogue.family_of(own);
+        for file in family.files.iter().filter(|file| file.template.is_some()) {
+            for path in file.example_facts(own, self.device.mac) {
+                let input = self.input(own, file, path).map_err(unreadable)?;
+                self.catalogue.render(family, Some(own), file, input).map_err(|error| {
+                    RegistryError::Render { phone: named, file: file.pattern().to_owned(), error }
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The file of a target, when the type has one with a template.
+    #[must_use]
+    pub fn file(&self, target: &Target) -> Option<(&PhoneType, &FileSpec, PathFacts)> {
+        let own = self.phone_type()?;
+        let (file, path) = self.catalogue.file_for(own, target)?;
+        file.template.is_some().then_some((own, file, path))
+    }
+}
+
+/// The settings of common files: no company, no phone.
+pub(super) fn common_settings(
+    defaults: &Layer,
+    system: &System,
+) -> Result<Arc<Settings>, UnreadableLayer> {
+    Ok(Arc::new(shared_stack(defaults, system)?.finish()))
+}
+
+fn shared_stack(defaults: &Layer, system: &System) -> Result<Stack, UnreadableLayer> {
+    let mut stack = Stack::default();
+    stack.overlay(defaults)?;
+    stack.overlay(&system.settings)?;
+    Ok(stack)
+}
+
+fn finish(mut stack: Stack, own: &Layer) -> Result<Arc<Settings>, UnreadableLayer> {
+    stack.overlay(own)?;
+    Ok(Arc::new(stack.finish()))
+}
+
+fn unreadable(error: UnreadableLayer) -> RegistryError {
+    let what = "the settings of a phone".to_owned();
+    RegistryError::Store(StoreError::Unusable { what, why: error.to_string() })
+}

@@ -1,0 +1,206 @@
+//! The commands of the page: inactive, active, promote, demote, assign; and
+//! what makes inactive devices go by themselves.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use super::{Actor, Listing, Registry, RegistryError, Tables};
+use crate::domain::{
+    Action, CompanyId, Device, Event, Mac, PhoneId, Port, Subject, TransitionError,
+};
+use crate::store::{StoreError, Write};
+
+/// Times a change is tried again when another process changed the same device.
+const TRIES: usize = 4;
+
+/// Inactive devices that go in one round; the next round takes more.
+const EXPIRED_AT_ONCE: usize = 1000;
+
+impl Registry {
+    /// Every inactive phone.
+    ///
+    /// # Errors
+    /// [`RegistryError::PermissionDenied`] without access to `default`.
+    pub fn inactive(&self, actor: &Actor) -> Result<Listing<'_>, RegistryError> {
+        actor.require_default_company()?;
+        Ok(self.index.list(false, None))
+    }
+
+    /// The active phones of `companies`, or of all the caller administers.
+    ///
+    /// # Errors
+    /// [`RegistryError::PermissionDenied`] without access to `default`;
+    /// [`RegistryError::NoSuchCompany`] when one is unknown or another's.
+    pub fn active(
+        &self,
+        actor: &Actor,
+        companies: Option<&[CompanyId]>,
+    ) -> Result<Listing<'_>, RegistryError> {
+        actor.require_default_company()?;
+        let tables = self.tables();
+        for company in companies.unwrap_or_default() {
+            tables.require_company(actor, company)?;
+        }
+        Ok(self.index.list(true, companies.or(actor.companies())))
+    }
+
+    /// Activates every inactive port of the device, all or nothing; returns how many.
+    /// Durable when it returns.
+    ///
+    /// # Errors
+    /// [`RegistryError::PermissionDenied`], [`RegistryError::NoSuchCompany`], "Phone not found",
+    /// [`RegistryError::Render`] when a file of the type cannot be made of the settings.
+    pub async fn promote(
+        &self,
+        actor: &Actor,
+        id: PhoneId,
+        company: &CompanyId,
+    ) -> Result<usize, RegistryError> {
+        actor.require_default_company()?;
+        if !actor.administers(company) {
+            return Err(RegistryError::PermissionDenied);
+        }
+        self.tables().require_company(actor, company)?;
+        let now = self.clock.now();
+        self.change(id.mac, async |device| {
+            let (promoted, moved) = device.promote(id.port, company, now)?;
+            self.compose(promoted.clone()).prove(id)?;
+            let mut event = actor.event(now, Action::Promote, Subject::Phone, id.to_string());
+            event.company = company.to_string();
+            event.before = json!({ "state": "inactive" });
+            event.after = json!({ "state": "active", "company": company, "ports": moved });
+            Ok((Some(promoted), event, moved))
+        })
+        .await
+    }
+
+    /// Removes every inactive port of the device; returns how many. Durable when it returns.
+    ///
+    /// # Errors
+    /// [`RegistryError::PermissionDenied`], "Phone not found".
+    pub async fn demote(&self, actor: &Actor, id: PhoneId) -> Result<usize, RegistryError> {
+        actor.require_default_company()?;
+        let now = self.clock.now();
+        self.change(id.mac, async |device| {
+            let (left, removed) = device.demote(id.port, now)?;
+            let mut event = actor.event(now, Action::Demote, Subject::Phone, id.to_string());
+            event.before = json!({
+                "state": "inactive", "phone_type": device.phone_type, "ports": removed,
+            });
+            Ok((left, event, removed))
+        })
+        .await
+    }
+
+    /// Moves active phones of a device to `target`; returns the company each was in.
+    /// Durable when it returns.
+    ///
+    /// # Errors
+    /// [`RegistryError::PermissionDenied`], [`RegistryError::NoSuchCompany`], "Phone not found",
+    /// "Source company mismatch", [`RegistryError::Render`].
+    pub async fn assign(
+        &self,
+        actor: &Actor,
+        mac: Mac,
+        port: Option<Port>,
+        source: Option<&CompanyId>,
+        target: &CompanyId,
+    ) -> Result<BTreeMap<Port, CompanyId>, RegistryError> {
+        actor.require_system_admin()?;
+        self.tables().require_company(actor, target)?;
+        let now = self.clock.now();
+        self.change(mac, async |device| {
+            let assigned = device.assign(port, source, target, now)?;
+            let first = *assigned.from.keys().next().expect("assign matches at least one port");
+            let id = PhoneId { mac, port: port.unwrap_or(first) };
+            self.compose(assigned.device.clone()).prove(id)?;
+            let mut event = actor.event(now, Action::Assign, Subject::Phone, id.to_string());
+            event.company = target.to_string();
+            event.before = json!({ "company": assigned.from });
+            event.after = json!({ "company": target });
+            Ok((Some(assigned.device), event, assigned.from))
+        })
+        .await
+    }
+
+    /// Removes inactive devices nobody asked for in the quota's time; returns how many.
+    ///
+    /// # Errors
+    /// What the store says; devices before it are gone.
+    pub async fn expire(&self) -> Result<usize, RegistryError> {
+        let now = self.clock.now();
+        let before = now - self.quota.inactive_max_age_s;
+        let mut gone = 0;
+        for mac in self.index.untouched(before, EXPIRED_AT_ONCE) {
+            let expired = self
+                .change(mac, async |device| {
+                    let Some(first) = device.ports.keys().next().copied() else {
+                        return Err(TransitionError::NotFound.into());
+                    };
+                    let (left, removed) = device.demote(first, now)?;
+                    let name = mac.to_string();
+                    let mut event =
+                        Actor::Gateway.event(now, Action::Expired, Subject::Phone, name);
+                    event.before = json!({ "phone_type": device.phone_type, "ports": removed });
+                    Ok((left, event, ()))
+                })
+                .await;
+            match expired {
+                Ok(()) => gone += 1,
+                Err(RegistryError::Transition(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(gone)
+    }
+
+    /// One change to one device: read, compute, commit with its audit record, index.
+    ///
+    /// `next` gives the device as it should be (`None`: gone), the record and the
+    /// result. It is asked again when another process was faster.
+    pub(super) async fn change<T>(
+        &self,
+        mac: Mac,
+        next: impl AsyncFn(&Device) -> Result<(Option<Device>, Event, T), RegistryError>,
+    ) -> Result<T, RegistryError> {
+        let _changing = self.lock_device(mac).await;
+        for _ in 0..TRIES {
+            let Some(device) = self.store.device(mac).await? else {
+                self.index.remove(mac);
+                return Err(TransitionError::NotFound.into());
+            };
+            let (changed, event, result) = next(&device).await?;
+            let expect = device.revision;
+            let write = match &changed {
+                Some(device) => Write::PutDevice { device: device.clone(), expect: Some(expect) },
+                None => Write::RemoveDevice { mac, expect },
+            };
+            match self.store.commit(vec![write, Write::Append(event)]).await {
+                Ok(()) => {
+                    match &changed {
+                        Some(device) => self.index.put(device, None),
+                        None => self.index.remove(mac),
+                    }
+                    return Ok(result);
+                }
+                Err(StoreError::Conflict(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(RegistryError::Contended(format!("phone {mac}")))
+    }
+}
+
+impl Tables {
+    /// # Errors
+    /// [`RegistryError::NoSuchCompany`] when there is none, and likewise when the caller
+    /// does not administer it: foreign companies must not show.
+    pub fn require_company(&self, actor: &Actor, id: &CompanyId) -> Result<(), RegistryError> {
+        if self.companies.contains_key(id) && actor.administers(id) {
+            Ok(())
+        } else {
+            Err(RegistryError::NoSuchCompany)
+        }
+    }
+}

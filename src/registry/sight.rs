@@ -1,0 +1,175 @@
+//! What a handset's request does to the registry: nothing, a note, a better
+//! type, or, for a MAC never seen, inactive rows within the quota.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::net::IpAddr;
+
+use super::index::Known;
+use super::touches::Touch;
+use super::{Registry, RegistryError};
+use crate::catalogue::{Catalogue, Identity};
+use crate::domain::{Action, Device, Mac, Sighting, Subject, TypeKey};
+use crate::store::Write;
+
+use super::actor::Actor;
+
+/// One request's evidence, as far as the registry keeps it.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen<'a> {
+    pub mac: Mac,
+    pub identity: &'a Identity,
+    pub address: IpAddr,
+    /// Clean and bounded, see [`Sighting::user_agent`]; empty when there was none.
+    pub user_agent: &'a str,
+    pub certificate: Option<&'a str>,
+}
+
+/// What became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sight {
+    Known(Known),
+    /// Recorded just now, durably.
+    Recorded,
+    OverQuota,
+}
+
+/// A phone that says the same is noted again after this long.
+const NOTE_AGAIN_S: i64 = 3600;
+/// One that says something else, after this long: a boot alternates between
+/// updater and application, and a hostile one between anything.
+const NOTE_CHANGE_S: i64 = 10;
+
+impl Registry {
+    /// Records what a request showed. What was [`Sight::Recorded`] is durable.
+    ///
+    /// # Errors
+    /// Only for an unknown MAC whose rows could not be stored.
+    pub async fn sight(
+        &self,
+        catalogue: &Catalogue,
+        seen: Seen<'_>,
+    ) -> Result<Sight, RegistryError> {
+        let Some(known) = self.index.known(seen.mac) else {
+            return self.first_contact(catalogue, seen).await;
+        };
+        if let Some(better) = self.better_type(&known, seen.identity) {
+            // Of no use to the phone now: a failure is logged and does not matter to it.
+            if let Err(error) = self.retype(catalogue, seen.mac, &better).await {
+                tracing::warn!(mac = %seen.mac, %error, "a better type guess could not be stored");
+            }
+        }
+        self.note(&known, seen);
+        Ok(Sight::Known(known))
+    }
+
+    async fn first_contact(
+        &self,
+        catalogue: &Catalogue,
+        seen: Seen<'_>,
+    ) -> Result<Sight, RegistryError> {
+        let Some(phone_type) = seen.identity.phone_type.as_ref() else {
+            return Ok(Sight::OverQuota);
+        };
+        let ports = catalogue.phone_type(phone_type).map_or(1, |own| own.ports);
+        let _changing = self.lock_device(seen.mac).await;
+        if let Some(known) = self.index.known(seen.mac) {
+            return Ok(Sight::Known(known));
+        }
+        let now = self.clock.now();
+        let rows = self.index.inactive_rows() + usize::from(ports);
+        if rows > self.quota.inactive_rows {
+            return Ok(Sight::OverQuota);
+        }
+        let per_hour = self.quota.new_macs_per_address_per_hour;
+        if !self.arrivals.admit(seen.address, per_hour, now) {
+            return Ok(Sight::OverQuota);
+        }
+        let sighting = sighting(seen, now);
+        let hash = hash_of(&sighting);
+        let device = Device::sighted(seen.mac, phone_type.clone(), ports, sighting);
+        let write = Write::PutDevice { device: device.clone(), expect: None };
+        self.store.commit(vec![write]).await?;
+        self.index.put(&device, Some(hash));
+        Ok(Sight::Recorded)
+    }
+
+    /// A type that was told, where the one on record was assumed or differs, and
+    /// no operator has decided yet.
+    fn better_type(&self, known: &Known, identity: &Identity) -> Option<TypeKey> {
+        if known.active || !identity.type_is_told {
+            return None;
+        }
+        let told = identity.phone_type.as_ref()?;
+        (self.index.phone_type(known) != *told).then(|| told.clone())
+    }
+
+    async fn retype(
+        &self,
+        catalogue: &Catalogue,
+        mac: Mac,
+        better: &TypeKey,
+    ) -> Result<(), RegistryError> {
+        let ports = catalogue.phone_type(better).map_or(1, |own| own.ports);
+        let _changing = self.lock_device(mac).await;
+        let Some(device) = self.store.device(mac).await? else { return Ok(()) };
+        let now = self.clock.now();
+        let Some(retyped) = device.retyped(better, ports, now) else { return Ok(()) };
+        let added = retyped.inactive_ports().saturating_sub(device.inactive_ports());
+        if self.index.inactive_rows() + added > self.quota.inactive_rows {
+            return Ok(());
+        }
+        let mut event = Actor::Gateway.event(now, Action::Retyped, Subject::Phone, mac.to_string());
+        event.before = summary(&device);
+        event.after = summary(&retyped);
+        let put = Write::PutDevice { device: retyped.clone(), expect: Some(device.revision) };
+        self.store.commit(vec![put, Write::Append(event)]).await?;
+        self.index.put(&retyped, None);
+        Ok(())
+    }
+
+    fn note(&self, known: &Known, seen: Seen<'_>) {
+        let now = self.clock.now();
+        let age = now - known.last_seen;
+        if age < NOTE_CHANGE_S {
+            return;
+        }
+        let sighting = sighting(seen, now);
+        let hash = hash_of(&sighting);
+        if hash == known.seen_hash && age < NOTE_AGAIN_S {
+            return;
+        }
+        // A full queue drops it; the index stays as it was, so the next request tries again.
+        if self.touches.try_send(Touch { mac: seen.mac, sighting }).is_ok() {
+            self.index.touched(seen.mac, now, hash);
+        }
+    }
+}
+
+/// What an audit record says of a device's make-up.
+fn summary(device: &Device) -> serde_json::Value {
+    serde_json::json!({ "phone_type": device.phone_type, "ports": device.ports.len() })
+}
+
+fn sighting(seen: Seen<'_>, now: i64) -> Sighting {
+    let identity = seen.identity;
+    Sighting {
+        first: now,
+        last: now,
+        address: seen.address,
+        user_agent: seen.user_agent.to_owned(),
+        type_guess: identity.phone_type.clone().filter(|_| identity.type_is_told),
+        firmware: identity.firmware.clone(),
+        certificate: seen.certificate.map(str::to_owned),
+    }
+}
+
+/// Of all but the times: tells whether a phone says something else than before.
+pub(super) fn hash_of(sighting: &Sighting) -> u32 {
+    let mut hasher = DefaultHasher::new();
+    sighting.address.hash(&mut hasher);
+    sighting.user_agent.hash(&mut hasher);
+    sighting.type_guess.hash(&mut hasher);
+    sighting.firmware.hash(&mut hasher);
+    sighting.certificate.hash(&mut hasher);
+    (hasher.finish() >> 32) as u32
+}

@@ -1,0 +1,54 @@
+//! Noting that a known phone was seen again, off the request's way.
+//!
+//! A sighting of a known phone is information, not a promise: it is written in
+//! groups, after the answer, and dropped when the store cannot keep up or is
+//! away. Phones go on booting meanwhile.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use crate::domain::{Mac, Sighting};
+use crate::store::{Store, Write};
+
+/// A sighting to be noted.
+pub(super) struct Touch {
+    pub mac: Mac,
+    pub sighting: Sighting,
+}
+
+/// Waiting sightings: a site's worth. More are dropped; the phone comes again.
+const QUEUE: usize = 8192;
+/// Sightings in one commit.
+const GROUP: usize = 512;
+/// A store that failed is left alone for this long.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Writes sightings until every sender is gone.
+pub struct TouchWriter {
+    store: Arc<dyn Store>,
+    queue: mpsc::Receiver<Touch>,
+}
+
+pub(super) fn channel(store: Arc<dyn Store>) -> (mpsc::Sender<Touch>, TouchWriter) {
+    let (sender, queue) = mpsc::channel(QUEUE);
+    (sender, TouchWriter { store, queue })
+}
+
+impl TouchWriter {
+    /// Ends when the registry is dropped, after the last group.
+    pub async fn run(mut self) {
+        let mut waiting = Vec::with_capacity(GROUP);
+        while self.queue.recv_many(&mut waiting, GROUP).await > 0 {
+            let writes = waiting
+                .drain(..)
+                .map(|touch| Write::Touch { mac: touch.mac, sighting: touch.sighting })
+                .collect();
+            if let Err(error) = self.store.commit(writes).await {
+                tracing::warn!(%error, "sightings of known phones could not be noted");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}
