@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::schema::{Field, Kind, fields};
+use super::super::schema::{Field, Kind, fields, is_secret_parameter};
 use super::super::{Layer, Settings, resolve};
 
 /// The last values taken and the first refused.
@@ -265,6 +265,44 @@ fn the_bounds_of_the_numbers_are_these() {
         let field = fields().iter().find(|field| field.path == path).expect(path);
         assert_eq!(field.bounds, bounds, "{path}");
     }
+}
+
+/// Which settings are an address, a dialled text and so on, written a second time.
+#[test]
+fn the_kinds_of_the_texts_are_these() {
+    let of_kind = |kind: &Kind| -> Vec<&str> {
+        let bounds = kind.expectation();
+        let fields = fields().iter().filter(|field| field.bounds == bounds);
+        fields.map(|field| &*field.path).filter(|path| !path.starts_with("line_defaults")).collect()
+    };
+    assert_eq!(of_kind(&Kind::SipUser), ["lines.N.user"]);
+    assert_eq!(of_kind(&Kind::AuthUser), ["lines.N.auth_user"]);
+    assert_eq!(
+        of_kind(&Kind::Host),
+        [
+            "lines.N.registrar",
+            "lines.N.backup.registrar",
+            "lines.N.outbound_proxy.host",
+            "network.syslog.server"
+        ]
+    );
+    let dial = of_kind(&Kind::Dial);
+    assert_eq!(dial[0], "lines.N.voicemail");
+    assert!(dial[1..].iter().all(|path| path.starts_with("feature_codes.")) && dial.len() == 16);
+    assert_eq!(of_kind(&Kind::Url(&["http", "https"])), ["provisioning.base_url", "directory.url"]);
+    assert_eq!(of_kind(&Kind::Url(&["http", "https", "ftp", "tftp"])), ["firmware.url"]);
+    assert_eq!(of_kind(&Kind::Text { max: 512 }), ["keys.N.value", "expansion.N.keys.N.value"]);
+    assert_eq!(of_kind(&Kind::List { of: &Kind::Host, max: 4 }), ["time.ntp"]);
+    assert_eq!(of_kind(&Kind::List { of: &Kind::Ip, max: 4 }), ["network.dns"]);
+    assert_eq!(of_kind(&Kind::Text { max: 128 }).len(), 9);
+}
+
+#[test]
+fn a_parameter_whose_name_looks_like_a_secret_is_one() {
+    for name in ["http_pass", "AdminPWD", "shared_secret", "license_key", "PinCode", "AUTH_NAME"] {
+        assert!(is_secret_parameter(name), "{name}");
+    }
+    assert!(!is_secret_parameter("user_realname"));
 }
 
 #[test]
