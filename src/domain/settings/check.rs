@@ -6,11 +6,12 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-use super::redact::HIDDEN;
+use super::redact::is_marker;
 use super::rule;
 use super::schema::{
     Field, Kind, MAX_VENDOR_FAMILIES, MAX_VENDOR_PARAMETERS, MAX_VENDOR_TEXT, is_secret_parameter,
 };
+use super::zone::Zone;
 
 /// Problems reported of one document; who made more has made one mistake often.
 pub const MAX_ERRORS: usize = 100;
@@ -117,19 +118,28 @@ impl Check {
                 self.list(kind, of, *max, patch);
                 Some(patch.clone())
             }
-            Kind::Secret if patch == HIDDEN => {
+            Kind::Secret if is_marker(patch) => {
                 self.fail("is how a hidden value is shown; leave the field out to keep it");
                 None
             }
             _ => {
                 if !kind.accepts(patch) {
-                    match kind {
-                        Kind::Secret => self.fail(format!("must be {}", kind.expectation())),
-                        _ => self.must_be(&kind.expectation(), patch),
-                    }
+                    self.refuse(kind, patch);
                 }
                 Some(patch.clone())
             }
+        }
+    }
+
+    fn refuse(&mut self, kind: &Kind, value: &Value) {
+        let spelled = value.as_str().and_then(Zone::spelled);
+        match (kind, spelled) {
+            // A URL may be refused because it holds a password.
+            (Kind::Secret | Kind::Url(_), _) => {
+                self.fail(format!("must be {}", kind.expectation()))
+            }
+            (Kind::Zone, Some(name)) => self.fail(format!("must be spelled {name}")),
+            _ => self.must_be(&kind.expectation(), value),
         }
     }
 
@@ -230,7 +240,7 @@ impl Check {
                     );
                 } else if new.is_null() {
                     parameters.remove(name);
-                } else if new == HIDDEN && is_secret_parameter(name) {
+                } else if is_marker(new) && is_secret_parameter(name) {
                     check.fail("is how a hidden value is shown; leave the field out to keep it");
                 } else if !is_vendor_value(new) {
                     check.fail(format!(

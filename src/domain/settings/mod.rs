@@ -6,6 +6,7 @@
 //! each other and [`resolve`] does it at once.
 
 mod check;
+mod explain;
 mod model;
 mod overlay;
 mod read;
@@ -19,6 +20,7 @@ mod value;
 mod zone;
 
 pub use check::{MAX_ERRORS, SettingError};
+pub use explain::{Explained, explain};
 pub use model::{
     Access, Backup, Directory, Expansion, FeatureCodes, Firmware, Key, Line, Network,
     OutboundProxy, Provisioning, Qos, Settings, Syslog, Time, Vlan,

@@ -4,13 +4,17 @@ use serde_json::{Map, Value};
 
 use super::schema::{Field, Kind, is_secret_parameter};
 
-/// Stands for a secret. [`super::Layer::parse`] refuses it as the value of
-/// one, so that a document which was read, edited and written back cannot make
+/// Stands for a secret. [`super::Layer::parse`] refuses both markers as the
+/// value of one, so that a document which was read, edited and written back cannot make
 /// it the password.
 pub const HIDDEN: &str = "***";
 
 /// Stands for a secret that differs from the one it is compared with.
 pub const HIDDEN_CHANGED: &str = "*** (changed)";
+
+pub(super) fn is_marker(value: &Value) -> bool {
+    value == HIDDEN || value == HIDDEN_CHANGED
+}
 
 /// `document` without secrets; with `before`, a secret that is not the same
 /// there is marked as changed.

