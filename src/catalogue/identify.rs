@@ -43,6 +43,8 @@ pub struct Identity {
     pub vendor: Option<String>,
     pub model: Option<String>,
     pub firmware: Option<String>,
+    /// Place of the family in [`Catalogue::families`].
+    pub family: Option<usize>,
     /// The family's pattern the path fits.
     pub file: Option<String>,
     pub evidence: Vec<Evidence>,
@@ -202,6 +204,7 @@ impl Catalogue {
             vendor: named.map(|family| family.vendor.clone()),
             model,
             firmware: agent_facts.firmware.map(str::to_owned),
+            family,
             file: path.map(|path| path.pattern.to_owned()),
             evidence,
         }

@@ -1,5 +1,18 @@
 //! A handset's request, without HTTP: a [`Fetch`] in, a [`Reply`] out.
+//!
+//! 1. Identify: path, User-Agent, OUI against the catalogue.
+//! 2. A common file (no phone in it) goes to anyone.
+//! 3. Sight: an unknown pair becomes inactive rows; a known one is noted.
+//! 4. Decide: only a device with an active port gets anything.
+//! 5. Render, or take the body of the same revision from the cache.
+//!
+//! Everything but 3 for an unknown MAC reads from memory.
 
+mod cache;
+mod provisioner;
+mod trail;
+
+use std::future::Future;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,11 +21,15 @@ use bytes::Bytes;
 
 use crate::domain::Timestamp;
 
+pub use provisioner::Provisioner;
+pub use trail::{Outcome, Trail, TrailEntry};
+
 /// What a handset asked, with all that the edge knows of who asked.
 #[derive(Debug, Clone)]
 pub struct Fetch {
     /// Path and query as received, percent-encoded; at most the edge's limit of bytes.
     pub target: String,
+    /// Control characters escaped, bounded; `None` when there was none.
     pub user_agent: Option<String>,
     /// The other headers that say something about the handset, lower-case names.
     pub headers: Vec<(String, String)>,
@@ -41,4 +58,9 @@ pub struct Rendered {
     /// Strong entity tag from the bytes, with its quotes.
     pub etag: Box<str>,
     pub last_modified: Timestamp,
+}
+
+/// Answers handsets. The handset edge knows no more than this.
+pub trait Provision: Send + Sync + 'static {
+    fn fetch(&self, fetch: Fetch) -> impl Future<Output = Reply> + Send;
 }

@@ -9,7 +9,7 @@ use crate::catalogue::{
     Catalogue, FileSpec, PathFacts, PhoneType, PortInput, RenderInput, Scope, Target,
 };
 use crate::domain::settings::{Layer, Settings, Stack, UnreadableLayer};
-use crate::domain::{Company, Device, PhoneId, Port, Timestamp};
+use crate::domain::{Company, Device, Mac, PhoneId, Port, Timestamp};
 use crate::store::{StoreError, System};
 
 /// A device with all it is configured from, at one moment.
@@ -21,16 +21,49 @@ pub struct Composition {
 }
 
 impl Registry {
-    /// The device as the index has it now, with its companies and the catalogue.
+    /// The device as the index has it now, with its companies and `catalogue`.
     #[must_use]
-    pub fn composition(&self, mac: crate::domain::Mac) -> Option<Composition> {
-        Some(self.compose(self.index.device(mac)?))
+    pub fn composition(&self, catalogue: &Arc<Catalogue>, mac: Mac) -> Option<Composition> {
+        let device = self.index.device(mac)?;
+        Some(Composition { device, catalogue: catalogue.clone(), tables: self.tables() })
     }
 
     /// Any device, stored or not yet, with its companies and the catalogue.
     #[must_use]
     pub fn compose(&self, device: Device) -> Composition {
         Composition { device, catalogue: self.catalogue(), tables: self.tables() }
+    }
+}
+
+/// What common files are made of.
+#[derive(Debug)]
+pub struct Common {
+    pub settings: Arc<Settings>,
+    /// Changes whenever the settings may have.
+    pub stamp: u64,
+    pub changed: Timestamp,
+}
+
+impl Registry {
+    /// The settings of files that are for no phone: those of the type, when it is
+    /// known, and the system's, without their secrets.
+    ///
+    /// # Errors
+    /// When a stored layer cannot be read.
+    pub fn common(
+        &self,
+        catalogue: &Catalogue,
+        own: Option<&PhoneType>,
+    ) -> Result<Common, UnreadableLayer> {
+        let tables = self.tables();
+        let defaults = own.map(|own| own.defaults.clone()).unwrap_or_default();
+        let mut hasher = DefaultHasher::new();
+        (catalogue.digest(), tables.system.revision).hash(&mut hasher);
+        Ok(Common {
+            settings: common_settings(&defaults, &tables.system)?,
+            stamp: hasher.finish(),
+            changed: tables.system.changed,
+        })
     }
 }
 
@@ -91,11 +124,12 @@ impl Composition {
         file: &FileSpec,
         path: PathFacts,
     ) -> Result<RenderInput, UnreadableLayer> {
-        let common = common_settings(&own.defaults, &self.tables.system)?;
         if file.scope == Scope::Common {
+            let common = common_settings(&own.defaults, &self.tables.system)?;
             let (ports, named_port) = (Vec::new(), None);
             return Ok(RenderInput { mac: None, ports, named_port, path, common });
         }
+        let common = Arc::new(shared_stack(&own.defaults, &self.tables.system)?.finish());
         // The layers below the phones', once for each company.
         let mut stacks: BTreeMap<&str, Stack> = BTreeMap::new();
         let mut inputs = Vec::with_capacity(usize::from(own.ports));
@@ -164,12 +198,9 @@ impl Composition {
     }
 }
 
-/// The settings of common files: no company, no phone.
-pub(super) fn common_settings(
-    defaults: &Layer,
-    system: &System,
-) -> Result<Arc<Settings>, UnreadableLayer> {
-    Ok(Arc::new(shared_stack(defaults, system)?.finish()))
+/// The settings of common files: no company, no phone, no secret, because anyone gets them.
+fn common_settings(defaults: &Layer, system: &System) -> Result<Arc<Settings>, UnreadableLayer> {
+    Ok(Arc::new(shared_stack(defaults, system)?.finish().without_secrets()))
 }
 
 fn shared_stack(defaults: &Layer, system: &System) -> Result<Stack, UnreadableLayer> {

@@ -25,7 +25,7 @@ use tokio::sync::{Mutex, MutexGuard, mpsc};
 
 pub use actor::Actor;
 pub use clock::{Clock, SystemClock};
-pub use compose::Composition;
+pub use compose::{Common, Composition};
 pub use error::RegistryError;
 pub use index::{Index, Known, Listing, PhoneRow};
 pub use quota::Quota;

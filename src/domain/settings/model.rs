@@ -89,6 +89,20 @@ layered! {
     }
 }
 
+impl Settings {
+    /// What may be shown to anyone: no lines, no passwords, and no raw vendor
+    /// parameters, any of which may be one.
+    #[must_use]
+    pub fn without_secrets(mut self) -> Settings {
+        self.line_defaults = Line::default();
+        self.lines.clear();
+        self.access.admin_password = None;
+        self.access.user_password = None;
+        self.vendor.clear();
+        self
+    }
+}
+
 impl Line {
     /// A line that does not say is used.
     #[must_use]

@@ -1,0 +1,66 @@
+//! Rendered bodies, kept until what they were made of changes.
+
+use std::sync::Arc;
+
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+
+use super::Rendered;
+use crate::domain::Mac;
+
+/// A file of a device: the device, or zero for a common file, and a hash of
+/// what else distinguishes the request (family, pattern, path facts).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct BodyKey {
+    pub mac: u64,
+    pub file: u64,
+}
+
+impl BodyKey {
+    pub fn new(mac: Option<Mac>, file: u64) -> BodyKey {
+        BodyKey { mac: mac.map_or(0, Mac::bits), file }
+    }
+}
+
+/// A body and the stamp of what it was made of.
+#[derive(Debug, Clone)]
+pub(super) struct Kept {
+    pub stamp: u64,
+    pub rendered: Arc<Rendered>,
+}
+
+#[derive(Debug, Clone)]
+struct ByBytes;
+
+impl Weighter<BodyKey, Kept> for ByBytes {
+    fn weight(&self, _: &BodyKey, kept: &Kept) -> u64 {
+        // 200: key, stamp, Arc, etag and the table's own share.
+        kept.rendered.body.len() as u64 + 200
+    }
+}
+
+/// Bodies up to a number of bytes; what was used least goes first.
+#[derive(Debug)]
+pub(super) struct Bodies {
+    kept: Cache<BodyKey, Kept, ByBytes>,
+}
+
+/// What the table is sized for at first; it grows.
+const TYPICAL_BODY_BYTES: u64 = 8 * 1024;
+
+impl Bodies {
+    pub fn new(max_bytes: u64) -> Bodies {
+        let items = usize::try_from(max_bytes / TYPICAL_BODY_BYTES).unwrap_or(usize::MAX);
+        Bodies { kept: Cache::with_weighter(items.max(16), max_bytes, ByBytes) }
+    }
+
+    /// The body, if it was made of what `stamp` stands for.
+    pub fn fresh(&self, key: BodyKey, stamp: u64) -> Option<Arc<Rendered>> {
+        let kept = self.kept.get(&key)?;
+        (kept.stamp == stamp).then_some(kept.rendered)
+    }
+
+    pub fn keep(&self, key: BodyKey, stamp: u64, rendered: Arc<Rendered>) {
+        self.kept.insert(key, Kept { stamp, rendered });
+    }
+}
