@@ -7,6 +7,9 @@
 //! [`StoreError::Conflict`], so that of two promotes at once one succeeds,
 //! whichever process they run in.
 
+mod conflict;
+#[cfg(test)]
+mod conformance;
 mod memory;
 mod sqlite;
 pub mod url;
@@ -15,6 +18,7 @@ use async_trait::async_trait;
 
 pub use memory::MemoryStore;
 pub use sqlite::SqliteStore;
+pub use url::{StoreUrl, open};
 
 use crate::domain::settings::Layer;
 use crate::domain::{
@@ -50,7 +54,9 @@ pub enum Write {
         id: CompanyId,
         expect: Revision,
     },
-    /// Conflicts also when another user has the login or one of the key hashes.
+    /// Conflicts also when another user has the login or one of the key hashes,
+    /// when a hash is given twice, and when a company it names does not exist:
+    /// else a company could go while a user is given it.
     PutUser {
         user: User,
         expect: Option<Revision>,
@@ -94,13 +100,32 @@ pub struct EventFilter {
     pub name: Option<String>,
     /// Only events of these companies, when given.
     pub companies: Option<Vec<String>>,
-    /// At most this many; the store caps it at [`EventFilter::MAX`].
+    /// At most this many; the store caps it at [`EventFilter::MAX`]. 0 reads nothing.
     pub limit: usize,
 }
 
 impl EventFilter {
     /// One page; the next starts `before` the last id of this one.
     pub const MAX: usize = 1000;
+
+    /// Whether a stored event passes every condition but the limit.
+    #[must_use]
+    pub fn matches(&self, event: &Event) -> bool {
+        self.before.is_none_or(|before| event.id < before)
+            && self.subject.is_none_or(|subject| event.subject == subject)
+            && self.name.as_deref().is_none_or(|name| {
+                event.name == name
+                    || (event.subject == Subject::Phone
+                        && is_mac(name)
+                        && event.name.starts_with(name))
+            })
+            && self.companies.as_ref().is_none_or(|companies| companies.contains(&event.company))
+    }
+}
+
+/// Whether the name of an event is a device as a whole, written as events write it.
+fn is_mac(name: &str) -> bool {
+    name.len() == 12 && name.parse::<Mac>().is_ok_and(|mac| mac.to_string() == name)
 }
 
 /// Why the store did not do what it was asked.
@@ -136,6 +161,7 @@ pub enum StoreError {
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
     /// Does all `writes` in their order, or none. Durable when it returns.
+    /// A caller that stops waiting does not take its commit back.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when a precondition fails; [`StoreError::Overloaded`]
@@ -145,9 +171,10 @@ pub trait Store: Send + Sync + 'static {
     /// The device of `mac`, if there is one.
     async fn device(&self, mac: Mac) -> Result<Option<Device>, StoreError>;
 
-    /// Gives every device to `each`, in order of MAC, in pages of at most
-    /// `page` so that a million do not sit in memory at once. Stops when the
-    /// receiver is gone.
+    /// Gives every device to `each`, in order of MAC, in pages of 1 to `page`
+    /// devices so that a million do not sit in memory at once. Stops when the
+    /// receiver is gone. Each device is whole; the pages are read one after
+    /// the other, so a change committed meanwhile may or may not show.
     async fn devices(
         &self,
         page: usize,

@@ -1,1 +1,160 @@
-//! Chooses a store by URL.
+//! Chooses a store by URL: `sqlite:PATH` or `memory:`.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use super::{MemoryStore, SqliteStore, Store, StoreError};
+use crate::domain::Timestamp;
+
+/// Where the registry is kept. Prints as it is written, never with a password.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum StoreUrl {
+    /// One file; a relative path is from the working directory.
+    Sqlite(PathBuf),
+    /// Nothing outlives the process.
+    Memory,
+}
+
+/// The text is no store URL. Holds at most its scheme: the rest of a URL of
+/// another program may be a password.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidStoreUrl {
+    #[error("no store has {0}: write `sqlite:PATH` (one file) or `memory:` (kept nowhere)")]
+    UnknownForm(String),
+    #[error("`sqlite:` needs the path of the file: `sqlite:dialtone.db`")]
+    NoPath,
+    #[error(
+        "`sqlite://` with two slashes names a host: write `sqlite:dialtone.db` or `sqlite:/var/lib/dialtone/dialtone.db`"
+    )]
+    Host,
+    #[error("`sqlite::memory:` is not a file: for a store kept nowhere write `memory:`")]
+    SqliteInMemory,
+}
+
+/// Opens the store at `url`; a new one is made with the company `default`,
+/// created at `now`.
+///
+/// # Errors
+/// What [`SqliteStore::open`] says.
+pub async fn open(url: &StoreUrl, now: Timestamp) -> Result<Arc<dyn Store>, StoreError> {
+    match url.clone() {
+        StoreUrl::Memory => Ok(Arc::new(MemoryStore::new(now))),
+        StoreUrl::Sqlite(path) => {
+            let opening = tokio::task::spawn_blocking(move || SqliteStore::open(&path, now));
+            let opened = opening.await.unwrap_or_else(|stopped| {
+                let why = format!("opening did not finish: {stopped}");
+                Err(StoreError::Unavailable { what: url.to_string(), why })
+            })?;
+            Ok(Arc::new(opened))
+        }
+    }
+}
+
+impl FromStr for StoreUrl {
+    type Err = InvalidStoreUrl;
+
+    fn from_str(text: &str) -> Result<StoreUrl, InvalidStoreUrl> {
+        if text == "memory:" {
+            return Ok(StoreUrl::Memory);
+        }
+        match text.split_once(':') {
+            Some(("sqlite", "")) => Err(InvalidStoreUrl::NoPath),
+            Some(("sqlite", ":memory:")) => Err(InvalidStoreUrl::SqliteInMemory),
+            Some(("sqlite", path)) if path.starts_with("//") && !path.starts_with("///") => {
+                Err(InvalidStoreUrl::Host)
+            }
+            Some(("sqlite", path)) => Ok(StoreUrl::Sqlite(PathBuf::from(path))),
+            Some((scheme, _)) if is_scheme(scheme) => {
+                Err(InvalidStoreUrl::UnknownForm(format!("the form `{scheme}:...`")))
+            }
+            _ => Err(InvalidStoreUrl::UnknownForm("a URL without a known form".to_owned())),
+        }
+    }
+}
+
+/// As RFC 3986, section 3.1 spells a scheme, and short: nothing else is printed back.
+fn is_scheme(text: &str) -> bool {
+    let fits = (1..=16).contains(&text.len());
+    fits && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'))
+}
+
+impl TryFrom<String> for StoreUrl {
+    type Error = InvalidStoreUrl;
+
+    fn try_from(text: String) -> Result<StoreUrl, InvalidStoreUrl> {
+        text.parse()
+    }
+}
+
+impl fmt::Display for StoreUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StoreUrl::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            StoreUrl::Memory => f.write_str("memory:"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_forms_parse_and_print() {
+        for text in ["memory:", "sqlite:dialtone.db", "sqlite:/var/lib/dialtone/dialtone.db"] {
+            assert_eq!(text.parse::<StoreUrl>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn another_form_is_refused_by_naming_those_there_are() {
+        for text in ["dialtone.db", "sqlite", "mysql://localhost/x", "", "memory", "memory:x", ":"]
+        {
+            let message = text.parse::<StoreUrl>().unwrap_err().to_string();
+            assert!(
+                message.contains("`sqlite:PATH`") && message.contains("`memory:`"),
+                "{message}"
+            );
+        }
+    }
+
+    #[test]
+    fn near_misses_say_what_to_write() {
+        for (text, error) in [
+            ("sqlite:", InvalidStoreUrl::NoPath),
+            ("sqlite://dialtone.db", InvalidStoreUrl::Host),
+            ("sqlite::memory:", InvalidStoreUrl::SqliteInMemory),
+        ] {
+            assert_eq!(text.parse::<StoreUrl>(), Err(error), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_password_in_an_unknown_url_is_not_printed() {
+        for text in [
+            "postgres://gw:hunter2@db/dialtone",
+            "host=db user=gw password=hunter2",
+            "user=gw password=hunter2 options=-c:x",
+        ] {
+            let error = text.parse::<StoreUrl>().unwrap_err();
+            let shown = format!("{error} {error:?}");
+            assert!(!shown.contains("hunter2"), "{shown}");
+        }
+    }
+
+    #[tokio::test]
+    async fn both_forms_open() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = StoreUrl::Sqlite(directory.path().join("dialtone.db"));
+        for url in [StoreUrl::Memory, file] {
+            let store = open(&url, 7).await.unwrap();
+            assert_eq!(store.registry().await.unwrap().companies[0].created, 7);
+            store.close().await;
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! What every store does, whatever it is made of. A store's tests import all
+//! of it with [`suite!`].
+
+mod devices;
+mod record;
+mod samples;
+mod tenants;
+mod whole;
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+
+use serde_json::{Value, json};
+
+use super::{EventFilter, Registry, Store, StoreError, System, Write};
+use crate::domain::settings::Layer;
+use crate::domain::{
+    Action, ApiKeyHash, Company, CompanyId, Device, Event, Mac, Phone, Port, Role, Sighting, State,
+    Subject, Timestamp, TypeKey, User,
+};
+
+pub use self::{devices::*, record::*, samples::*, tenants::*, whole::*};
+/// When the stores under test are made.
+pub const NOW: Timestamp = 1_700_000_000;
+
+/// One test for each case. `$fresh` gives a new store, and what must live as long.
+macro_rules! suite {
+    ($fresh:path) => {
+        $crate::store::conformance::suite!($fresh:
+            a_new_store_has_the_default_company_only
+            a_device_comes_back_as_it_was_put
+            a_second_insert_of_one_mac_is_a_conflict
+            a_put_replaces_ports_and_type
+            a_put_from_a_stale_revision_is_a_conflict
+            of_two_promotes_at_once_one_wins
+            a_commit_is_all_or_nothing
+            writes_of_a_commit_see_those_before_them
+            a_device_is_removed_by_its_revision_only
+            a_touch_changes_the_sighting_only
+            a_phone_needs_its_company
+            a_company_changes_by_its_revision_only
+            a_named_company_stays
+            users_come_back_and_change_by_their_revision_only
+            logins_and_keys_are_unique
+            a_user_needs_its_companies
+            system_settings_change_by_their_revision_only
+            events_are_numbered_in_order_of_commit
+            events_are_paged_newest_first
+            events_are_found_by_subject_name_and_company
+            devices_come_in_order_and_in_pages
+            devices_stop_when_the_receiver_is_gone
+            a_catalogue_keeps_its_first_time
+            a_closed_store_says_so
+        );
+    };
+    ($fresh:path: $($case:ident)*) => {$(
+        #[tokio::test]
+        async fn $case() {
+            let (store, _held) = $fresh().await;
+            $crate::store::conformance::$case(&store).await;
+        }
+    )*};
+}
+pub(super) use suite;

@@ -1,0 +1,83 @@
+//! The audit record, and when a catalogue was first served.
+
+use super::*;
+
+pub async fn events_are_numbered_in_order_of_commit(store: &impl Store) {
+    let first = Event {
+        id: 99,
+        before: json!({"z": 1, "a": [null, true, "\u{e4}"]}),
+        after: json!("x"),
+        ..event(Subject::Phone, "0004130000010", "default")
+    };
+    let second = Event { action: Action::Promote, ..event(Subject::User, "ann", "") };
+    commit(store, [Write::Append(first.clone())]).await.unwrap();
+    let refused = [Write::Append(first.clone()), put(&device(1, 1), Some(3))];
+    commit(store, refused).await.unwrap_err();
+    commit(store, [Write::Append(second.clone())]).await.unwrap();
+    let expected = [Event { id: 2, ..second }, Event { id: 1, ..first }];
+    assert_eq!(events(store, newest(10)).await, expected);
+}
+
+pub async fn events_are_paged_newest_first(store: &impl Store) {
+    let many = EventFilter::MAX + 2;
+    let all = (0..many).map(|_| Write::Append(event(Subject::Registry, "", "")));
+    commit(store, all).await.unwrap();
+    let ids = async |before, limit| -> Vec<u64> {
+        let filter = EventFilter { before, limit, ..EventFilter::default() };
+        events(store, filter).await.iter().map(|event| event.id).collect()
+    };
+    let newest = many as u64;
+    assert_eq!(ids(None, 2).await, [newest, newest - 1]);
+    assert_eq!(ids(Some(newest - 1), 2).await, [newest - 2, newest - 3]);
+    assert_eq!(ids(Some(3), 10).await, [2, 1]);
+    assert_eq!(ids(Some(1), 10).await, [0u64; 0]);
+    assert_eq!(ids(None, 0).await, [0u64; 0]);
+    assert_eq!(ids(None, usize::MAX).await.len(), EventFilter::MAX);
+    assert_eq!(ids(Some(u64::MAX), 1).await, [newest]);
+}
+
+pub async fn events_are_found_by_subject_name_and_company(store: &impl Store) {
+    let all = [
+        event(Subject::Phone, "0004130000010", "acme"),
+        event(Subject::Phone, "00041300000111", "bell"),
+        event(Subject::Phone, "000413000001", ""),
+        event(Subject::Phone, "0004130000020", "acme"),
+        event(Subject::User, "0004130000010", "acme"),
+        event(Subject::User, "000413000001", "bell"),
+        event(Subject::Company, "acme", "acme"),
+    ];
+    commit(store, all.into_iter().map(Write::Append)).await.unwrap();
+    let ids = async |filter: EventFilter| -> Vec<u64> {
+        events(store, filter).await.iter().map(|event| event.id).collect()
+    };
+    let all = || newest(10);
+    let phones = || EventFilter { subject: Some(Subject::Phone), ..all() };
+    let named = |name: &str, filter| EventFilter { name: Some(name.to_owned()), ..filter };
+    let of = |companies: &[&str], filter| EventFilter {
+        companies: Some(companies.iter().map(|&name| name.to_owned()).collect()),
+        ..filter
+    };
+    assert_eq!(ids(phones()).await, [4, 3, 2, 1]);
+    assert_eq!(ids(named("0004130000010", phones())).await, [1]);
+    assert_eq!(ids(named("0004130000010", all())).await, [5, 1]);
+    assert_eq!(ids(named("000413000001", phones())).await, [3, 2, 1]);
+    assert_eq!(ids(named("000413000001", all())).await, [6, 3, 2, 1]);
+    assert_eq!(ids(named("00041300000", phones())).await, [0u64; 0]);
+    assert_eq!(ids(named("0004130000", all())).await, [0u64; 0]);
+    assert_eq!(ids(named("", all())).await, [0u64; 0]);
+    assert_eq!(ids(of(&["acme"], all())).await, [7, 5, 4, 1]);
+    assert_eq!(ids(of(&["", "bell", "bell"], all())).await, [6, 3, 2]);
+    assert_eq!(ids(of(&["acme"], phones())).await, [4, 1]);
+    assert_eq!(ids(of(&["acme", "bell"], named("000413000001", phones()))).await, [2, 1]);
+    assert_eq!(ids(of(&[], all())).await, [0u64; 0]);
+    let page = EventFilter { before: Some(7), limit: 2, ..of(&["acme", "bell"], all()) };
+    assert_eq!(ids(page).await, [6, 5]);
+}
+
+pub async fn a_catalogue_keeps_its_first_time(store: &impl Store) {
+    assert_eq!(store.catalogue_since("one", 10).await, Ok(10));
+    assert_eq!(store.catalogue_since("one", 20).await, Ok(10));
+    assert_eq!(store.catalogue_since("two", 20).await, Ok(20));
+    let both = tokio::join!(store.catalogue_since("new", 30), store.catalogue_since("new", 40));
+    assert!(matches!(both, (Ok(30), Ok(30)) | (Ok(40), Ok(40))), "{both:?}");
+}

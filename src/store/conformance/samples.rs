@@ -1,0 +1,130 @@
+//! What the cases, and the tests of one store, are made of.
+
+use super::*;
+
+pub async fn commit(
+    store: &impl Store,
+    writes: impl IntoIterator<Item = Write>,
+) -> Result<(), StoreError> {
+    store.commit(writes.into_iter().collect()).await
+}
+
+pub fn conflict(what: &str) -> Result<(), StoreError> {
+    Err(StoreError::Conflict(what.to_owned()))
+}
+
+/// Everything a store holds.
+pub async fn dump(store: &impl Store) -> (Registry, Vec<Device>, Vec<Event>) {
+    let devices = all_devices(store, 3).await;
+    (store.registry().await.unwrap(), devices, events(store, newest(EventFilter::MAX)).await)
+}
+
+/// Checks on the way that no page is empty or too long.
+pub async fn all_devices(store: &impl Store, page: usize) -> Vec<Device> {
+    let (each, mut pages) = tokio::sync::mpsc::channel::<Vec<Device>>(1);
+    let gather = async {
+        let mut all = Vec::new();
+        while let Some(devices) = pages.recv().await {
+            assert!((1..=page.max(1)).contains(&devices.len()));
+            all.extend(devices);
+        }
+        all
+    };
+    let (done, all) = tokio::join!(store.devices(page, each), gather);
+    done.unwrap();
+    all
+}
+
+pub async fn events(store: &impl Store, filter: EventFilter) -> Vec<Event> {
+    let found = store.events(filter.clone()).await.unwrap();
+    assert!(found.iter().all(|event| filter.matches(event)), "{filter:?} gave {found:?}");
+    found
+}
+
+pub fn newest(limit: usize) -> EventFilter {
+    EventFilter { limit, ..EventFilter::default() }
+}
+
+pub fn mac(number: u64) -> Mac {
+    Mac::from_bits(0x0004_1300_0000 + number)
+}
+
+pub fn port(number: u16) -> Port {
+    Port::new(number).unwrap()
+}
+
+pub fn key(text: &str) -> TypeKey {
+    text.parse().unwrap()
+}
+
+pub fn id(text: &str) -> CompanyId {
+    text.parse().unwrap()
+}
+
+pub fn sighting(last: Timestamp) -> Sighting {
+    Sighting {
+        first: NOW,
+        last: NOW + last,
+        address: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
+        user_agent: String::new(),
+        type_guess: None,
+        firmware: None,
+        certificate: None,
+    }
+}
+
+/// As its first request makes it.
+pub fn device(number: u64, ports: u16) -> Device {
+    Device::sighted(mac(number), key("snom320"), ports, sighting(0))
+}
+
+pub fn activate(device: &mut Device, number: u16, company: &str) {
+    let phones: &mut BTreeMap<Port, Phone> = &mut device.ports;
+    phones.get_mut(&port(number)).unwrap().state = State::Active(id(company));
+}
+
+pub fn company(name: &str) -> Company {
+    Company::new(id(name), format!("{name} Ltd"), NOW)
+}
+
+pub fn user(id: u64, login: &str) -> User {
+    User {
+        id,
+        login: login.to_owned(),
+        name: format!("{login} of {id}"),
+        role: Role::SystemAdmin,
+        company: None,
+        admin_companies: Vec::new(),
+        password_hash: None,
+        key_hashes: Vec::new(),
+        created: NOW,
+        revision: 1,
+    }
+}
+
+pub fn event(subject: Subject, name: &str, company: &str) -> Event {
+    Event {
+        id: 0,
+        at: NOW,
+        who: "handset".to_owned(),
+        from: "192.0.2.1".to_owned(),
+        action: Action::Sighted,
+        subject,
+        name: name.to_owned(),
+        company: company.to_owned(),
+        before: Value::Null,
+        after: json!({"type": "snom320"}),
+    }
+}
+
+pub fn put(device: &Device, expect: Option<u64>) -> Write {
+    Write::PutDevice { device: device.clone(), expect }
+}
+
+pub fn put_company(company: &Company, expect: Option<u64>) -> Write {
+    Write::PutCompany { company: company.clone(), expect }
+}
+
+pub fn put_user(user: &User, expect: Option<u64>) -> Write {
+    Write::PutUser { user: user.clone(), expect }
+}

@@ -1,2 +1,0 @@
-//! The registry in one SQLite file.
-pub struct SqliteStore;

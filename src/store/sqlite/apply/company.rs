@@ -1,0 +1,48 @@
+//! The writes of companies.
+
+use rusqlite::{Connection, Result, ffi, params};
+
+use super::{Outcome, changed, violates};
+use crate::domain::{Company, CompanyId, Revision};
+use crate::store::StoreError;
+use crate::store::sqlite::rows::bits;
+
+pub(super) fn put(
+    conn: &Connection,
+    company: &Company,
+    expect: Option<Revision>,
+) -> Result<Outcome> {
+    let sql = match expect {
+        None => {
+            "INSERT INTO company (id, name, settings, created, changed, revision) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (id) DO NOTHING"
+        }
+        Some(_) => {
+            "UPDATE company SET name = ?2, settings = ?3, created = ?4, changed = ?5, \
+             revision = ?6 WHERE id = ?1 AND revision = ?7"
+        }
+    };
+    let expected = bits(expect.unwrap_or_default());
+    let values = params![
+        company.id.as_str(),
+        company.name,
+        company.settings.as_stored(),
+        company.created,
+        company.changed,
+        bits(company.revision),
+        expected,
+    ];
+    let values = if expect.is_some() { values } else { &values[..6] };
+    let put = conn.prepare_cached(sql)?.execute(values)?;
+    Ok(changed(put, || StoreError::company_conflict(&company.id)))
+}
+
+pub(super) fn remove(conn: &Connection, id: &CompanyId, expect: Revision) -> Result<Outcome> {
+    let sql = "DELETE FROM company WHERE id = ?1 AND revision = ?2";
+    match conn.prepare_cached(sql)?.execute(params![id.as_str(), bits(expect)]) {
+        Err(e) if violates(&e, ffi::SQLITE_CONSTRAINT_FOREIGNKEY) => {
+            Ok(Err(StoreError::company_conflict(id)))
+        }
+        removed => Ok(changed(removed?, || StoreError::company_conflict(id))),
+    }
+}

@@ -1,0 +1,78 @@
+//! The writes of users with their companies and keys.
+
+use rusqlite::{Connection, Result, ffi, params};
+
+use super::{Outcome, changed, missing, violates};
+use crate::domain::{CompanyId, Revision, User, UserId};
+use crate::store::StoreError;
+use crate::store::sqlite::rows::bits;
+
+pub(super) fn put(conn: &Connection, user: &User, expect: Option<Revision>) -> Result<Outcome> {
+    let id = bits(user.id);
+    let sql = match expect {
+        None => {
+            "INSERT INTO user (id, login, name, role, company, password_hash, created, revision) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (id) DO NOTHING"
+        }
+        Some(_) => {
+            "UPDATE user SET login = ?2, name = ?3, role = ?4, company = ?5, password_hash = ?6, \
+             created = ?7, revision = ?8 WHERE id = ?1 AND revision = ?9"
+        }
+    };
+    let expected = bits(expect.unwrap_or_default());
+    let values = params![
+        id,
+        user.login,
+        user.name,
+        user.role.as_str(),
+        user.company.as_ref().map(CompanyId::as_str),
+        user.password_hash,
+        user.created,
+        bits(user.revision),
+        expected,
+    ];
+    let values = if expect.is_some() { values } else { &values[..8] };
+    let put = conn.prepare_cached(sql)?.execute(values);
+    match put {
+        Ok(0) => return Ok(Err(StoreError::user_conflict(&user.login))),
+        Ok(_) => {}
+        Err(e) if violates(&e, ffi::SQLITE_CONSTRAINT_UNIQUE) => {
+            return Ok(Err(StoreError::user_conflict(&user.login)));
+        }
+        Err(e) => {
+            return match &user.company {
+                Some(company) => missing(e, company),
+                None => Err(e),
+            };
+        }
+    }
+    put_lists(conn, user, id)
+}
+
+fn put_lists(conn: &Connection, user: &User, id: i64) -> Result<Outcome> {
+    conn.prepare_cached("DELETE FROM user_company WHERE user = ?1")?.execute([id])?;
+    conn.prepare_cached("DELETE FROM user_key WHERE user = ?1")?.execute([id])?;
+    for (position, company) in (0i64..).zip(&user.admin_companies) {
+        let sql = "INSERT INTO user_company (user, position, company) VALUES (?1, ?2, ?3)";
+        let put = conn.prepare_cached(sql)?.execute(params![id, position, company.as_str()]);
+        if let Err(e) = put {
+            return missing(e, company);
+        }
+    }
+    for (position, key) in (0i64..).zip(&user.key_hashes) {
+        let sql = "INSERT INTO user_key (user, position, hash) VALUES (?1, ?2, ?3)";
+        match conn.prepare_cached(sql)?.execute(params![id, position, key.0]) {
+            Err(e) if violates(&e, ffi::SQLITE_CONSTRAINT_UNIQUE) => {
+                return Ok(Err(StoreError::key_conflict(&user.login)));
+            }
+            put => put?,
+        };
+    }
+    Ok(Ok(()))
+}
+
+pub(super) fn remove(conn: &Connection, id: UserId, expect: Revision) -> Result<Outcome> {
+    let sql = "DELETE FROM user WHERE id = ?1 AND revision = ?2";
+    let removed = conn.prepare_cached(sql)?.execute([bits(id), bits(expect)])?;
+    Ok(changed(removed, || StoreError::user_id_conflict(id)))
+}

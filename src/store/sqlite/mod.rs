@@ -1,0 +1,280 @@
+//! The registry in one SQLite file, with nothing to install.
+//!
+//! One thread writes, in groups ([`writer`]); a few connections read beside it
+//! ([`reader`]); one process has the file ([`file`]).
+
+mod apply;
+mod error;
+mod events;
+mod file;
+mod health;
+mod queries;
+mod reader;
+mod rows;
+mod schema;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use rusqlite::{Connection, OpenFlags};
+use tokio::sync::{mpsc, oneshot};
+
+use self::error::map;
+use self::health::{Health, Verdict};
+use self::reader::Readers;
+use self::writer::{Answer, Request, Work, Writer};
+use super::{EventFilter, Registry, Store, StoreError, Write};
+use crate::domain::{Device, Event, Mac, Timestamp};
+
+/// How long a statement waits for another program, say the sqlite3 tool, to
+/// let go of the file.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// How long readiness waits for its probe.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A store in one file. Dropped without [`Store::close`] it still finishes
+/// what it accepted, in its own time.
+pub struct SqliteStore {
+    what: String,
+    limits: Limits,
+    health: Arc<Health>,
+    readers: Readers,
+    closed: AtomicBool,
+    // A std mutex: held to send without waiting. `None` after close.
+    requests: Mutex<Option<mpsc::Sender<Request>>>,
+    // Held across the join, so that a second close waits for the first.
+    thread: tokio::sync::Mutex<Option<JoinHandle<()>>>,
+}
+
+struct Limits {
+    /// Commits that wait: a fifth of a second of work at 40,000 a second. Who
+    /// comes after would wait longer than a handset should.
+    queue: usize,
+    /// Commits in one transaction. Beyond this the wait for the disk is a
+    /// small part of the time already, and the first of a group waits for the last.
+    group: usize,
+    /// Connections that read; reads from the file are rare beside those from memory.
+    readers: u32,
+    probe_every: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { queue: 8192, group: 1024, readers: 4, probe_every: Duration::from_secs(1) }
+    }
+}
+
+impl SqliteStore {
+    /// Opens the file, or makes it and its directory. A new one has the
+    /// company `default`, created at `now`. Blocks: not for the runtime's threads.
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`] while another process, or another store of this
+    /// one, has the file; [`StoreError::Unusable`] when it is something else,
+    /// damaged or of a newer version (it stays as it is); [`StoreError::Full`],
+    /// [`StoreError::ReadOnly`], [`StoreError::Unavailable`] as the medium said.
+    pub fn open(path: &Path, now: Timestamp) -> Result<SqliteStore, StoreError> {
+        SqliteStore::open_with(path, now, Limits::default())
+    }
+
+    /// How many transactions were written: with the number of commits it tells
+    /// how many share one wait for the disk.
+    #[must_use]
+    pub fn groups_written(&self) -> u64 {
+        self.health.groups()
+    }
+
+    fn open_with(path: &Path, now: Timestamp, limits: Limits) -> Result<SqliteStore, StoreError> {
+        let held = file::hold(path)?;
+        let what = held.path.display().to_string();
+        let mut connection = connect(&held.path).map_err(|e| map(&what, &e))?;
+        schema::migrate(&mut connection, &what, now)?;
+        let mode = write_ahead(&connection).map_err(|e| map(&what, &e))?;
+        if mode != "wal" {
+            let why = "its file system cannot hold a write-ahead log; use a local disk";
+            return Err(error::unusable(&what, why));
+        }
+        let readers = Readers::open(&held.path, limits.readers)?;
+        let health = Arc::new(Health::default());
+        let (sender, requests) = mpsc::channel(limits.queue);
+        let writer = Writer {
+            connection,
+            requests,
+            group: limits.group,
+            health: Arc::clone(&health),
+            what: what.clone(),
+            held,
+        };
+        let thread = std::thread::Builder::new()
+            .name("store".to_owned())
+            .spawn(move || writer.run())
+            .map_err(|e| StoreError::Unavailable {
+                what: what.clone(),
+                why: format!("cannot start its thread: {e}"),
+            })?;
+        Ok(SqliteStore {
+            what,
+            limits,
+            health,
+            readers,
+            closed: AtomicBool::new(false),
+            requests: Mutex::new(Some(sender)),
+            thread: tokio::sync::Mutex::new(Some(thread)),
+        })
+    }
+
+    async fn ask(&self, work: Work) -> Answer {
+        let (reply, answer) = oneshot::channel();
+        {
+            let requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(requests) = requests.as_ref() else { return Err(self.closed()) };
+            requests.try_send(Request { work, reply }).map_err(|refused| match refused {
+                mpsc::error::TrySendError::Full(_) => self.overloaded(),
+                mpsc::error::TrySendError::Closed(_) => self.stopped(),
+            })?;
+        }
+        answer.await.unwrap_or_else(|_| Err(self.stopped()))
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(self.closed());
+        }
+        self.readers.read(read).await
+    }
+
+    fn overloaded(&self) -> StoreError {
+        StoreError::Overloaded { waiting: self.limits.queue }
+    }
+
+    fn closed(&self) -> StoreError {
+        self.unavailable("the store is closed")
+    }
+
+    /// Only a fault of this program ends the thread early.
+    fn stopped(&self) -> StoreError {
+        self.unavailable("the thread that writes has stopped; restart dialtone")
+    }
+
+    fn unavailable(&self, why: &str) -> StoreError {
+        StoreError::Unavailable { what: self.what.clone(), why: why.to_owned() }
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn commit(&self, writes: Vec<Write>) -> Result<(), StoreError> {
+        self.ask(Work::Commit(writes)).await.map(|_| ())
+    }
+
+    async fn device(&self, mac: Mac) -> Result<Option<Device>, StoreError> {
+        self.read(move |conn| queries::device(conn, mac)).await
+    }
+
+    async fn devices(
+        &self,
+        page: usize,
+        each: mpsc::Sender<Vec<Device>>,
+    ) -> Result<(), StoreError> {
+        // A transaction for each page: one for all would keep the log from
+        // being folded into the file for as long as the receiver likes.
+        let mut after = None;
+        loop {
+            let read = move |conn: &Connection| queries::devices_after(conn, after, page.max(1));
+            let devices = self.read(read).await?;
+            let Some(last) = devices.last() else { return Ok(()) };
+            after = Some(last.mac);
+            if each.send(devices).await.is_err() {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn registry(&self) -> Result<Registry, StoreError> {
+        self.read(queries::registry).await
+    }
+
+    async fn events(&self, filter: EventFilter) -> Result<Vec<Event>, StoreError> {
+        self.read(move |conn| events::events(conn, &filter)).await
+    }
+
+    async fn catalogue_since(&self, digest: &str, now: Timestamp) -> Result<Timestamp, StoreError> {
+        let digest = digest.to_owned();
+        let wanted = digest.clone();
+        let noted = self.read(move |conn| queries::catalogue_since(conn, &wanted)).await?;
+        match noted {
+            Some(since) => Ok(since),
+            None => Ok(self.ask(Work::CatalogueSince { digest, now }).await?.unwrap_or(now)),
+        }
+    }
+
+    async fn ready(&self) -> Result<(), StoreError> {
+        {
+            let requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+            match requests.as_ref() {
+                None => return Err(self.closed()),
+                Some(requests) if requests.is_closed() => return Err(self.stopped()),
+                Some(requests) if requests.capacity() == 0 => return Err(self.overloaded()),
+                Some(_) => {}
+            }
+        }
+        match self.health.verdict(self.limits.probe_every, Instant::now()) {
+            Verdict::Fine => Ok(()),
+            Verdict::Failed(error) => Err(error),
+            Verdict::Probe(error) => {
+                let probe = tokio::time::timeout(PROBE_TIMEOUT, self.ask(Work::Probe)).await;
+                probe.unwrap_or(Err(error)).map(|_| ())
+            }
+        }
+    }
+
+    async fn close(&self) {
+        let mut thread = self.thread.lock().await;
+        self.closed.store(true, Ordering::Release);
+        // The writer ends when the queue is empty. The readers go first: the
+        // last connection to close folds the log into the file.
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.readers.close().await;
+        if let Some(thread) = thread.take() {
+            // A panic in it was reported when it happened.
+            let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+        }
+    }
+}
+
+/// Opens the file, which is there.
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY)?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    // Savepoints keep the pages they would restore: in memory, not in a file.
+    connection.pragma_update(None, "temp_store", "memory")?;
+    // Negative: in KiB. The inner pages of a million devices and then some.
+    connection.pragma_update(None, "cache_size", -65_536)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+/// A commit is one append to the log and one wait for the disk; readers and
+/// the writer do not wait for each other. Returns the mode the file is in.
+fn write_ahead(connection: &Connection) -> rusqlite::Result<String> {
+    let mode = connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
+    connection.pragma_update(None, "synchronous", "full")?;
+    // In pages, 32 MB: a log folded in seldom writes a page once that many
+    // commits changed.
+    connection.pragma_update_and_check(None, "wal_autocheckpoint", 8192, |_| Ok(()))?;
+    connection.pragma_update_and_check(None, "journal_size_limit", 64 << 20, |_| Ok(()))?;
+    Ok(mode)
+}

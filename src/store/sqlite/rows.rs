@@ -1,0 +1,207 @@
+//! Between rows and the domain's values.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use rusqlite::types::ValueRef;
+use rusqlite::{Result, Row};
+use serde::de::IntoDeserializer;
+use serde::de::value::{Error as NameError, StrDeserializer};
+use serde::{Deserialize, Serialize};
+
+use super::error::bad_row;
+use crate::domain::settings::Layer;
+use crate::domain::{
+    Company, CompanyId, Device, Event, Mac, Phone, Port, Revision, Sighting, State, TypeKey,
+};
+use crate::store::System;
+
+/// A MAC or a user's id as SQLite keeps it: the same 64 bits.
+pub(super) fn bits(number: u64) -> i64 {
+    number.cast_signed()
+}
+
+/// The columns of a sighting; all NULL when there is none.
+#[derive(Default)]
+pub(super) struct SightingColumns<'a> {
+    pub first: Option<i64>,
+    pub last: Option<i64>,
+    pub address: Option<String>,
+    pub user_agent: Option<&'a str>,
+    pub type_guess: Option<&'a str>,
+    pub firmware: Option<&'a str>,
+    pub certificate: Option<&'a str>,
+}
+
+impl<'a> From<&'a Sighting> for SightingColumns<'a> {
+    fn from(sighting: &'a Sighting) -> SightingColumns<'a> {
+        SightingColumns {
+            first: Some(sighting.first),
+            last: Some(sighting.last),
+            address: Some(sighting.address.to_string()),
+            user_agent: Some(&sighting.user_agent),
+            type_guess: sighting.type_guess.as_ref().map(TypeKey::as_str),
+            firmware: sighting.firmware.as_deref(),
+            certificate: sighting.certificate.as_deref(),
+        }
+    }
+}
+
+/// Reads devices; equal types and companies of one reader share their text,
+/// so that a million devices hold each name about once a page.
+#[derive(Default)]
+pub(super) struct DeviceReader {
+    types: HashMap<Box<str>, TypeKey>,
+    companies: HashMap<Box<str>, CompanyId>,
+}
+
+impl DeviceReader {
+    /// In the order [`DeviceReader::device`] and [`DeviceReader::phone`] read.
+    pub const DEVICE_COLUMNS: &str = "mac, type, changed, revision, first_seen, last_seen, \
+                                      address, user_agent, type_guess, firmware, certificate";
+    pub const PHONE_COLUMNS: &str = "mac, port, company, created, name, settings";
+
+    /// The device without its phones.
+    pub fn device(&mut self, row: &Row<'_>) -> Result<Device> {
+        let mac = mac(row)?;
+        let bad = |column: &str, why: &dyn std::fmt::Display| {
+            bad_row(&format!("device {mac}"), column, why)
+        };
+        let phone_type = shared(&mut self.types, text(row, 1)?).map_err(|e| bad("type", &e))?;
+        let sighting = match row.get(4)? {
+            None => None,
+            Some(first) => Some(Sighting {
+                first,
+                last: row.get(5)?,
+                address: text(row, 6)?.parse::<IpAddr>().map_err(|e| bad("address", &e))?,
+                user_agent: row.get(7)?,
+                type_guess: optional_text(row, 8)?
+                    .map(|guess| shared(&mut self.types, guess))
+                    .transpose()
+                    .map_err(|e| bad("type_guess", &e))?,
+                firmware: row.get(9)?,
+                certificate: row.get(10)?,
+            }),
+        };
+        Ok(Device {
+            mac,
+            phone_type,
+            ports: Default::default(),
+            sighting,
+            changed: row.get(2)?,
+            revision: revision(row, 3)?,
+        })
+    }
+
+    pub fn phone(&mut self, row: &Row<'_>) -> Result<(Mac, Port, Phone)> {
+        let mac = mac(row)?;
+        let number: u16 = row.get(1)?;
+        let bad = |column: &str, why: &dyn std::fmt::Display| {
+            bad_row(&format!("phone {mac}{number}"), column, why)
+        };
+        let state = match optional_text(row, 2)? {
+            None => State::Inactive,
+            Some(id) => {
+                State::Active(shared(&mut self.companies, id).map_err(|e| bad("company", &e))?)
+            }
+        };
+        let phone = Phone {
+            state,
+            created: row.get(3)?,
+            name: row.get(4)?,
+            settings: Layer::from_stored(text(row, 5)?),
+        };
+        let port = Port::new(number).ok_or_else(|| bad("port", &"above 999"))?;
+        Ok((mac, port, phone))
+    }
+}
+
+/// Columns `id, name, settings, created, changed, revision`.
+pub(super) fn company(row: &Row<'_>) -> Result<Company> {
+    let id = text(row, 0)?;
+    Ok(Company {
+        id: id.parse().map_err(|e| bad_row(&format!("company {id:?}"), "id", e))?,
+        name: row.get(1)?,
+        settings: Layer::from_stored(text(row, 2)?),
+        created: row.get(3)?,
+        changed: row.get(4)?,
+        revision: revision(row, 5)?,
+    })
+}
+
+/// Columns `settings, changed, revision`.
+pub(super) fn system(row: &Row<'_>) -> Result<System> {
+    Ok(System {
+        settings: Layer::from_stored(text(row, 0)?),
+        changed: row.get(1)?,
+        revision: revision(row, 2)?,
+    })
+}
+
+/// Columns `id, at, who, address, action, subject, name, company, before, after`.
+pub(super) fn event(row: &Row<'_>) -> Result<Event> {
+    let id: i64 = row.get(0)?;
+    let bad =
+        |column: &str, why: &dyn std::fmt::Display| bad_row(&format!("event {id}"), column, why);
+    Ok(Event {
+        id: id.cast_unsigned(),
+        at: row.get(1)?,
+        who: row.get(2)?,
+        from: row.get(3)?,
+        action: named(text(row, 4)?).map_err(|e| bad("action", &e))?,
+        subject: named(text(row, 5)?).map_err(|e| bad("subject", &e))?,
+        name: row.get(6)?,
+        company: row.get(7)?,
+        before: serde_json::from_str(text(row, 8)?).map_err(|e| bad("before", &e))?,
+        after: serde_json::from_str(text(row, 9)?).map_err(|e| bad("after", &e))?,
+    })
+}
+
+pub(super) fn bad_user(id: i64, column: &str, why: &dyn std::fmt::Display) -> rusqlite::Error {
+    bad_row(&format!("user {id}"), column, why)
+}
+
+/// A value of a plain enum by the name serde gives it.
+pub(super) fn named<'de, T: Deserialize<'de>>(name: &'de str) -> Result<T, NameError> {
+    let from: StrDeserializer<'de, NameError> = name.into_deserializer();
+    T::deserialize(from)
+}
+
+/// The name serde gives a value of a plain enum.
+pub(super) fn name_of<T: Serialize>(value: T) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(name)) => name,
+        other => unreachable!("a plain enum is a string in JSON, not {other:?}"),
+    }
+}
+
+pub(super) fn text<'a>(row: &'a Row<'_>, column: usize) -> Result<&'a str> {
+    Ok(row.get_ref(column)?.as_str()?)
+}
+
+pub(super) fn revision(row: &Row<'_>, column: usize) -> Result<Revision> {
+    Ok(row.get::<_, i64>(column)?.cast_unsigned())
+}
+
+fn optional_text<'a>(row: &'a Row<'_>, column: usize) -> Result<Option<&'a str>> {
+    match row.get_ref(column)? {
+        ValueRef::Null => Ok(None),
+        value => Ok(Some(value.as_str()?)),
+    }
+}
+
+fn mac(row: &Row<'_>) -> Result<Mac> {
+    Ok(Mac::from_bits(row.get::<_, i64>(0)?.cast_unsigned()))
+}
+
+fn shared<T>(known: &mut HashMap<Box<str>, T>, text: &str) -> std::result::Result<T, T::Err>
+where
+    T: std::str::FromStr + Clone,
+{
+    if let Some(value) = known.get(text) {
+        return Ok(value.clone());
+    }
+    let value: T = text.parse()?;
+    known.insert(text.into(), value.clone());
+    Ok(value)
+}

@@ -1,0 +1,98 @@
+//! Files that are not ours, not yet ours, or not sound.
+
+use std::path::Path;
+
+use super::*;
+use crate::store::conformance::{commit, device, mac, put};
+
+/// Refused, for a reason with `words`, and not a byte of it changed.
+fn is_refused_untouched(path: &Path, words: &str) {
+    let before = std::fs::read(path).unwrap();
+    match SqliteStore::open(path, NOW).err() {
+        Some(StoreError::Unusable { what, why }) => {
+            assert!(what.ends_with(path.file_name().unwrap().to_str().unwrap()), "{what}");
+            assert!(why.contains(words), "{why}");
+        }
+        other => panic!("{} gave {other:?}", path.display()),
+    }
+    assert_eq!(std::fs::read(path).unwrap(), before, "{words}");
+    assert!(!path.with_extension("db-wal").exists());
+}
+
+#[test]
+fn what_is_not_a_database_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join(FILE);
+    for content in ["x".to_owned(), "[store]\n".repeat(1000), "SQLite format 3\0".to_owned()] {
+        std::fs::write(&path, content).unwrap();
+        is_refused_untouched(&path, "not a dialtone store");
+    }
+    let refused = SqliteStore::open(directory.path(), NOW).err().unwrap();
+    assert!(refused.to_string().ends_with("a directory, not a file"), "{refused}");
+}
+
+#[test]
+fn a_database_of_another_program_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join(FILE);
+    let other = Connection::open(&path).unwrap();
+    other.execute_batch("CREATE TABLE contacts (name TEXT)").unwrap();
+    is_refused_untouched(&path, "another program");
+    other.execute_batch("PRAGMA application_id = 7; PRAGMA user_version = 1").unwrap();
+    is_refused_untouched(&path, "another program");
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_refused_until_its_program_is_back() {
+    let (store, directory) = fresh().await;
+    commit(&store, [put(&device(1, 1), None)]).await.unwrap();
+    store.close().await;
+    let path = directory.path().join(FILE);
+    let set_version = |version: u32| {
+        let conn = Connection::open(&path).unwrap();
+        conn.pragma_update(None, "user_version", version).unwrap();
+    };
+    set_version(99);
+    is_refused_untouched(&path, "newer dialtone (schema 99, this one knows 1)");
+    set_version(1);
+    let store = SqliteStore::open(&path, NOW).unwrap();
+    assert_eq!(store.device(mac(1)).await, Ok(Some(device(1, 1))));
+}
+
+#[tokio::test]
+async fn an_empty_file_becomes_a_store() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join(FILE);
+    std::fs::write(&path, "").unwrap();
+    let store = SqliteStore::open(&path, NOW).unwrap();
+    assert_eq!(store.registry().await.unwrap().companies.len(), 1);
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_read_is_named() {
+    let (store, directory) = fresh().await;
+    commit(&store, [put(&device(1, 1), None), put(&device(2, 1), None)]).await.unwrap();
+    let tool = Connection::open(directory.path().join(FILE)).unwrap();
+    tool.execute("UPDATE device SET type = 'no good' WHERE mac = 0x000413000002", []).unwrap();
+    let refused = store.device(mac(2)).await.unwrap_err();
+    assert!(matches!(&refused, StoreError::Unusable { .. }), "{refused:?}");
+    let message = refused.to_string();
+    assert!(message.contains("device 000413000002, type: not a phone type key"), "{message}");
+    assert_eq!(store.device(mac(1)).await, Ok(Some(device(1, 1))));
+}
+
+#[tokio::test]
+async fn damaged_pages_are_named_as_damage() {
+    let (store, directory) = fresh().await;
+    commit(&store, (1..500).map(|number| put(&device(number, 1), None))).await.unwrap();
+    store.close().await;
+    let path = directory.path().join(FILE);
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[4096..].fill(0x5a);
+    std::fs::write(&path, bytes).unwrap();
+    let damaged = match SqliteStore::open(&path, NOW) {
+        Ok(store) => store.device(mac(1)).await.unwrap_err(),
+        Err(error) => error,
+    };
+    assert!(damaged.to_string().contains("restore a backup"), "{damaged}");
+}

@@ -1,0 +1,126 @@
+//! Many commits in one transaction, a full queue, an orderly end.
+
+use super::*;
+use crate::store::conformance::{all_devices, commit, conflict, device, mac, newest, put};
+
+/// A writer that waits: what is sent meanwhile is one group when it goes on.
+async fn pause(store: &SqliteStore) -> std::sync::mpsc::Sender<()> {
+    let (started, wait) = oneshot::channel();
+    let (release, held) = std::sync::mpsc::channel();
+    let (reply, _) = oneshot::channel();
+    let run = Box::new(move |_: &Connection| {
+        started.send(()).unwrap();
+        held.recv().unwrap();
+    });
+    let sender = store.requests.lock().unwrap().clone().unwrap();
+    sender.try_send(Request { work: Work::Run(run), reply }).unwrap_or_else(|_| panic!("queue"));
+    wait.await.unwrap();
+    release
+}
+
+#[tokio::test]
+async fn a_conflict_in_a_group_leaves_its_neighbours() {
+    let (store, _held) = fresh().await;
+    commit(&store, [put(&device(1, 1), None)]).await.unwrap();
+    let written = store.groups_written();
+    let release = pause(&store).await;
+    let mut nobodys = device(4, 2);
+    conformance::activate(&mut nobodys, 1, "nobody");
+    let results = tokio::join!(
+        biased;
+        commit(&store, [put(&device(2, 2), None)]),
+        commit(&store, [put(&device(3, 1), None), put(&device(1, 1), None)]),
+        commit(&store, [put(&nobodys, None)]),
+        commit(&store, [put(&device(2, 1), None)]),
+        commit(&store, [put(&device(5, 1), None)]),
+        async { release.send(()).unwrap() },
+    );
+    let refused = ["device 000413000001", "company nobody", "device 000413000002"];
+    let [one, nobody, two] = refused.map(conflict);
+    assert_eq!(results, (Ok(()), one, nobody, two, Ok(()), ()));
+    assert_eq!(all_devices(&store, 10).await, [device(1, 1), device(2, 2), device(5, 1)]);
+    assert_eq!(store.groups_written(), written + 1, "it was one transaction");
+}
+
+#[tokio::test]
+async fn a_group_has_a_bound() {
+    let (store, _held) = fresh_with(Limits { group: 2, ..Limits::default() });
+    let written = store.groups_written();
+    let release = pause(&store).await;
+    let put = |number| commit(&store, [put(&device(number, 1), None)]);
+    let go = async { release.send(()).unwrap() };
+    let results = tokio::join!(biased; put(1), put(2), put(3), put(4), put(5), go);
+    assert_eq!(results, (Ok(()), Ok(()), Ok(()), Ok(()), Ok(()), ()));
+    assert_eq!(store.groups_written(), written + 3);
+    assert_eq!(all_devices(&store, 10).await.len(), 5);
+}
+
+#[tokio::test]
+async fn more_commits_than_the_queue_holds_are_refused() {
+    let (store, _held) = fresh_with(Limits { queue: 2, ..Limits::default() });
+    let release = pause(&store).await;
+    let put = |number| commit(&store, [put(&device(number, 1), None)]);
+    let (one, two, three, ready, ()) = tokio::join!(
+        biased;
+        put(1),
+        put(2),
+        put(3),
+        store.ready(),
+        async { release.send(()).unwrap() },
+    );
+    let overloaded = Err(StoreError::Overloaded { waiting: 2 });
+    assert_eq!((one, two, three, ready), (Ok(()), Ok(()), overloaded.clone(), overloaded));
+    assert_eq!(store.ready().await, Ok(()));
+    put(3).await.unwrap();
+    assert_eq!(all_devices(&store, 10).await.len(), 3);
+}
+
+#[tokio::test]
+async fn a_caller_that_left_does_not_take_its_commit_back() {
+    let (store, _held) = fresh().await;
+    let release = pause(&store).await;
+    tokio::select! {
+        biased;
+        result = commit(&store, [put(&device(1, 1), None)]) => panic!("answered: {result:?}"),
+        () = std::future::ready(()) => {}
+    }
+    release.send(()).unwrap();
+    commit(&store, []).await.unwrap();
+    assert_eq!(store.device(mac(1)).await, Ok(Some(device(1, 1))));
+}
+
+#[tokio::test]
+async fn close_finishes_what_was_accepted_and_folds_the_log_in() {
+    let (store, directory) = fresh().await;
+    let release = pause(&store).await;
+    let put = |number| commit(&store, [put(&device(number, 1), None)]);
+    let results = tokio::join!(
+        biased;
+        put(1),
+        put(2),
+        put(3),
+        store.close(),
+        async { release.send(()).unwrap() },
+    );
+    assert_eq!(results, (Ok(()), Ok(()), Ok(()), (), ()));
+    let path = directory.path().join(FILE);
+    let log = directory.path().join("dialtone.db-wal");
+    assert!(!log.exists(), "the log is gone");
+    let store = SqliteStore::open(&path, NOW).unwrap();
+    assert_eq!(all_devices(&store, 10).await.len(), 3);
+}
+
+#[tokio::test]
+async fn a_writer_that_died_is_told_of() {
+    let (store, _held) = fresh().await;
+    let died = store.ask(Work::Run(Box::new(|_| panic!("on purpose")))).await.unwrap_err();
+    assert!(died.to_string().contains("restart dialtone"), "{died}");
+    // The answer comes while it unwinds; the queue closes after.
+    let sender = store.requests.lock().unwrap().clone().unwrap();
+    sender.closed().await;
+    for result in [commit(&store, []).await, store.ready().await] {
+        assert_eq!(result, Err(died.clone()));
+    }
+    assert_eq!(store.events(newest(1)).await, Ok(Vec::new()));
+    store.close().await;
+}

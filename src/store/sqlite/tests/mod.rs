@@ -1,0 +1,34 @@
+//! What only a store in a file can get right or wrong. What all stores do is
+//! in the conformance suite.
+
+mod damage;
+mod durable;
+mod faults;
+mod groups;
+mod same_as_memory;
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::store::conformance::{self, NOW};
+
+const FILE: &str = "dialtone.db";
+
+async fn fresh() -> (SqliteStore, TempDir) {
+    fresh_with(Limits::default())
+}
+
+fn fresh_with(limits: Limits) -> (SqliteStore, TempDir) {
+    let directory = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open_with(&directory.path().join(FILE), NOW, limits).unwrap();
+    (store, directory)
+}
+
+impl SqliteStore {
+    /// Runs `act` on the writer's own connection, between two transactions.
+    async fn on_writer(&self, act: impl FnOnce(&Connection) + Send + 'static) {
+        self.ask(Work::Run(Box::new(act))).await.unwrap();
+    }
+}
+
+conformance::suite!(fresh);

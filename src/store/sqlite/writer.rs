@@ -1,0 +1,147 @@
+//! The one thread that writes.
+//!
+//! It takes all that waits, makes one transaction of it, waits for the disk
+//! once, and only then answers: while one group goes to the disk the next one
+//! gathers, so that the more callers wait the less each of them costs.
+
+use std::sync::Arc;
+
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use super::apply;
+use super::error::map;
+use super::file::Held;
+use super::health::Health;
+use crate::domain::Timestamp;
+use crate::store::{StoreError, Write};
+
+/// What the writer is asked to do.
+pub(super) enum Work {
+    Commit(Vec<Write>),
+    /// Answers with the time a catalogue was first noted: `now` if it was not.
+    CatalogueSince {
+        digest: String,
+        now: Timestamp,
+    },
+    /// Writes something and leaves nothing, to learn whether writing works.
+    Probe,
+    /// Gives a test the writer's own connection, between two transactions.
+    #[cfg(test)]
+    Run(Box<dyn FnOnce(&Connection) + Send>),
+}
+
+/// `Some` for [`Work::CatalogueSince`] only.
+pub(super) type Answer = Result<Option<Timestamp>, StoreError>;
+
+pub(super) struct Request {
+    pub work: Work,
+    /// Nobody may wait any more; the work is done all the same.
+    pub reply: oneshot::Sender<Answer>,
+}
+
+/// All the thread owns.
+pub(super) struct Writer {
+    pub connection: Connection,
+    pub requests: mpsc::Receiver<Request>,
+    /// At most this many requests in one transaction.
+    pub group: usize,
+    pub health: Arc<Health>,
+    pub what: String,
+    /// Let go last, when the connection is closed.
+    pub held: Held,
+}
+
+impl Writer {
+    /// Works until every sender is gone and the queue is empty, then folds the
+    /// log into the file and closes it.
+    pub fn run(mut self) {
+        while let Some(first) = self.requests.blocking_recv() {
+            let mut group = Vec::with_capacity(self.group);
+            self.gather(first, &mut group);
+            while group.len() < self.group
+                && let Ok(next) = self.requests.try_recv()
+            {
+                self.gather(next, &mut group);
+            }
+            self.answer(group);
+        }
+        // What cannot be folded in now is by the next open.
+        if let Err(error) =
+            self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+        {
+            tracing::warn!(file = %self.what, %error, "the store's log could not be folded into its file");
+        }
+        drop(self.connection);
+        drop(self.held);
+    }
+
+    fn gather(&self, request: Request, group: &mut Vec<Request>) {
+        match request.work {
+            #[cfg(test)]
+            Work::Run(run) => {
+                run(&self.connection);
+                let _ = request.reply.send(Ok(None));
+            }
+            _ => group.push(request),
+        }
+    }
+
+    fn answer(&self, group: Vec<Request>) {
+        let before = self.connection.total_changes();
+        match self.transaction(&group) {
+            Ok(answers) => {
+                // A group of refusals alone says nothing about the medium.
+                if self.connection.total_changes() != before {
+                    self.health.wrote();
+                }
+                for (request, answer) in group.into_iter().zip(answers) {
+                    let _ = request.reply.send(answer);
+                }
+            }
+            Err(error) => {
+                // SQLite ends the transaction by itself after some errors.
+                if !self.connection.is_autocommit() {
+                    let _ = self.connection.execute_batch("ROLLBACK");
+                }
+                let error = map(&self.what, &error);
+                self.health.failed(error.clone());
+                for request in group {
+                    let _ = request.reply.send(Err(error.clone()));
+                }
+            }
+        }
+    }
+
+    /// Durable when it returns `Ok`; without a trace otherwise.
+    fn transaction(&self, group: &[Request]) -> rusqlite::Result<Vec<Answer>> {
+        let conn = &self.connection;
+        conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        let answers: rusqlite::Result<Vec<Answer>> =
+            group.iter().map(|request| perform(conn, &request.work)).collect();
+        let answers = answers?;
+        conn.prepare_cached("COMMIT")?.execute([])?;
+        Ok(answers)
+    }
+}
+
+fn perform(conn: &Connection, work: &Work) -> rusqlite::Result<Answer> {
+    match work {
+        Work::Commit(writes) => Ok(apply::commit(conn, writes)?.map(|()| None)),
+        Work::CatalogueSince { digest, now } => {
+            let sql = "INSERT INTO catalogue (digest, since) VALUES (?1, ?2) \
+                       ON CONFLICT (digest) DO UPDATE SET since = since RETURNING since";
+            let since = conn.prepare_cached(sql)?.query_one((digest, now), |row| row.get(0))?;
+            Ok(Ok(Some(since)))
+        }
+        Work::Probe => {
+            // Larger than a page, so that it needs room as a real row does.
+            conn.prepare_cached("INSERT INTO probe (filler) VALUES (zeroblob(8192))")?
+                .execute([])?;
+            conn.prepare_cached("DELETE FROM probe")?.execute([])?;
+            Ok(Ok(None))
+        }
+        #[cfg(test)]
+        Work::Run(_) => unreachable!("run when it was gathered"),
+    }
+}
