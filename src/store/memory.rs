@@ -158,7 +158,8 @@ impl State {
             }
             Write::Touch { mac, sighting } => Ok(self.devices.get_mut(&mac).map(|device| {
                 let before = device.clone();
-                device.sighting = Some(sighting);
+                let noted = device.sighting.as_ref().map(|before| before.noting(&sighting));
+                device.sighting = Some(noted.unwrap_or(sighting));
                 Undo::Device(mac, Some(before))
             })),
             Write::PutCompany { company, expect } => {

@@ -39,8 +39,8 @@ pub enum Write {
         mac: Mac,
         expect: Revision,
     },
-    /// Replaces the sighting alone; revision and ports stay. No conflict when
-    /// the device is gone: then there is nothing to note.
+    /// Notes a later sighting as [`Sighting::noting`] says; revision and ports stay.
+    /// No conflict when the device is gone: then there is nothing to note.
     Touch {
         mac: Mac,
         sighting: Sighting,

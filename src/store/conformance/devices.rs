@@ -102,6 +102,25 @@ pub async fn a_touch_changes_the_sighting_only(store: &impl Store) {
     assert_eq!(all_devices(store, 10).await, [expected]);
 }
 
+pub async fn a_touch_keeps_what_it_does_not_tell(store: &impl Store) {
+    let first = Sighting { firmware: Some("2".to_owned()), ..sighting(60) };
+    let made = Device { sighting: Some(first.clone()), ..device(1, 1) };
+    commit(store, [put(&made, None)]).await.unwrap();
+    let silent = Sighting {
+        user_agent: String::new(),
+        type_guess: None,
+        firmware: None,
+        certificate: None,
+        ..sighting(90)
+    };
+    commit(store, [Write::Touch { mac: mac(1), sighting: silent.clone() }]).await.unwrap();
+    let noted = store.device(mac(1)).await.unwrap().unwrap().sighting.unwrap();
+    assert_eq!(noted, first.noting(&silent));
+    assert_eq!((noted.first, noted.last), (first.first, silent.last));
+    assert_eq!(noted.user_agent, first.user_agent);
+    assert_eq!(noted.firmware, first.firmware);
+}
+
 pub async fn a_phone_needs_its_company(store: &impl Store) {
     let mut promoted = device(1, 2);
     activate(&mut promoted, 0, "default");

@@ -37,6 +37,7 @@ macro_rules! suite {
             writes_of_a_commit_see_those_before_them
             a_device_is_removed_by_its_revision_only
             a_touch_changes_the_sighting_only
+            a_touch_keeps_what_it_does_not_tell
             a_phone_needs_its_company
             a_company_changes_by_its_revision_only
             a_named_company_stays

@@ -108,7 +108,7 @@ pub fn event(subject: Subject, name: &str, company: &str) -> Event {
         at: NOW,
         who: "handset".to_owned(),
         from: "192.0.2.1".to_owned(),
-        action: Action::Sighted,
+        action: Action::Retyped,
         subject,
         name: name.to_owned(),
         company: company.to_owned(),
