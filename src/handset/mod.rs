@@ -1,1 +1,124 @@
-//! handset
+//! The phone-facing edge: who may ask, request to [`Fetch`](crate::provision::Fetch), reply to response.
+//!
+//! One request, in the order of `Edge::answer`:
+//! 1. `access`: the address the request really comes from, and whether it may ask at all.
+//! 2. `request`: method, target and headers become a `Fetch`, each within bounds.
+//! 3. Provisioning answers, under a timeout.
+//! 4. `response`: file, "not modified", the one refusal, or "later".
+//!
+//! Whatever is not answered with a file gets the same refusal: an unknown
+//! phone, a strange method, a forbidden network and a missing file look alike.
+
+mod access;
+mod conditional;
+mod forwarded;
+mod request;
+mod response;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderName, Request, Response};
+use http_body_util::Full;
+use hyper::body::{Body, Incoming};
+
+pub use access::Access;
+pub use forwarded::ForwardedHeader;
+
+use crate::net::{Handler, Peer, RetryAfter, body};
+use crate::provision::{Provision, Reply};
+
+/// What the edge allows and passes on.
+#[derive(Debug)]
+pub struct EdgeOptions {
+    pub access: Access,
+    /// Headers copied into each fetch, because a definition in the catalogue
+    /// asks for them (`x-aastra-expmod1`). Few: each is copied per request.
+    pub headers: Arc<[HeaderName]>,
+    /// How long provisioning may take; then the phone is told to come again.
+    /// Below what phones wait themselves (10 s is the shortest seen), so that
+    /// they hear it.
+    pub answer_timeout: Duration,
+    /// What a phone is told that came while we are at fault.
+    pub retry_after: RetryAfter,
+}
+
+impl EdgeOptions {
+    /// Everybody may ask, no proxies, 8 s, 30 to 60 s; `seed` spreads the latter.
+    #[must_use]
+    pub fn new(seed: u64) -> EdgeOptions {
+        EdgeOptions {
+            access: Access::default(),
+            headers: Arc::default(),
+            answer_timeout: Duration::from_secs(8),
+            retry_after: RetryAfter::new(30, 30, seed),
+        }
+    }
+}
+
+/// The handler for listeners of handsets. Make its server with
+/// [`Limits::mend_heads`](crate::net::Limits::mend_heads).
+#[derive(Debug)]
+pub struct Edge<P> {
+    provisioner: Arc<P>,
+    options: EdgeOptions,
+}
+
+impl<P: Provision> Edge<P> {
+    #[must_use]
+    pub fn new(provisioner: Arc<P>, options: EdgeOptions) -> Edge<P> {
+        Edge { provisioner, options }
+    }
+
+    async fn answer(&self, request: Request<Incoming>, peer: &Peer) -> Response<Full<Bytes>> {
+        let options = &self.options;
+        let Some(address) = options.access.admit(peer.address.ip(), request.headers()) else {
+            return refuse(request).await;
+        };
+        let certificate = peer.tls.as_ref().and_then(|tls| tls.client_cn.clone());
+        let Some(fetch) = request::fetch(&request, address, certificate, &options.headers) else {
+            return refuse(request).await;
+        };
+        let reply = self.provisioner.fetch(fetch);
+        match tokio::time::timeout(options.answer_timeout, reply).await {
+            Ok(Reply::File(file)) => {
+                if conditional::is_unchanged(request.headers(), &file) {
+                    response::not_modified(&file)
+                } else {
+                    response::file(&file)
+                }
+            }
+            Ok(Reply::Refused) => refuse(request).await,
+            Ok(Reply::Unavailable { retry_after }) => response::unavailable(retry_after.as_secs()),
+            Err(_) => {
+                tracing::error!(%address, "a request took longer than the answer timeout");
+                self.fault()
+            }
+        }
+    }
+}
+
+impl<P: Provision> Handler for Edge<P> {
+    async fn handle(&self, request: Request<Incoming>, peer: &Peer) -> Response<Full<Bytes>> {
+        self.answer(request, peer).await
+    }
+
+    fn fault(&self) -> Response<Full<Bytes>> {
+        response::unavailable(self.options.retry_after.next())
+    }
+}
+
+/// The largest upload that is read only to be thrown away: logs and overrides
+/// that Polycom and others PUT beside their configuration have some 10 KB.
+const MOST_DISCARDED: usize = 64 * 1024;
+
+async fn refuse(request: Request<Incoming>) -> Response<Full<Bytes>> {
+    if !request.body().is_end_stream() {
+        body::discard(request, MOST_DISCARDED).await;
+    }
+    response::refusal()
+}

@@ -1,1 +1,61 @@
-//! net
+//! Listeners and connections, for whoever answers requests on them.
+//!
+//! A connection's way: permit, accept, place among its address (`server`),
+//! TLS beside the accept loop, HTTP/1 under deadlines (`connection`, `watch`).
+//! This module knows neither handsets nor operators: an edge brings its
+//! [`Handler`] and its [`Limits`].
+
+pub mod body;
+mod cidr;
+mod connection;
+mod counters;
+mod limits;
+mod listen;
+mod per_address;
+mod retry_after;
+mod server;
+pub mod tls;
+mod watch;
+
+#[cfg(test)]
+mod tests;
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::body::Incoming;
+
+pub use cidr::{InvalidNetwork, Network, Networks};
+pub use counters::Counts;
+pub use limits::{Limits, OverAddressLimit};
+pub use listen::{BindError, Bound, bind};
+pub use retry_after::RetryAfter;
+pub use server::{Drained, Server};
+pub use tls::{TlsPeer, TlsVersion};
+
+/// Who is at the other end of a connection; the same for all its requests.
+#[derive(Debug, Clone)]
+pub struct Peer {
+    /// Of the socket: a proxy's own when one stands between.
+    pub address: SocketAddr,
+    /// `None` on a plain connection.
+    pub tls: Option<TlsPeer>,
+}
+
+/// An edge: turns each request into a response.
+///
+/// The future is dropped when the connection breaks or runs out of time
+/// ([`Limits::request`]); work that must finish all the same belongs in a task
+/// of its own.
+pub trait Handler: Send + Sync + 'static {
+    fn handle(
+        &self,
+        request: Request<Incoming>,
+        peer: &Peer,
+    ) -> impl Future<Output = Response<Full<Bytes>>> + Send;
+
+    /// What goes out instead when [`Handler::handle`] panicked. Must not panic.
+    fn fault(&self) -> Response<Full<Bytes>>;
+}

@@ -1,0 +1,62 @@
+//! Who may ask: the networks handsets come from, and the proxies believed about addresses.
+
+use std::net::IpAddr;
+
+use http::HeaderMap;
+
+use super::forwarded::{ForwardedHeader, client_address};
+use crate::net::Networks;
+
+#[derive(Debug, Clone)]
+pub struct Access {
+    /// Handsets from elsewhere get the refusal. Default: everywhere.
+    pub allowed: Networks,
+    /// Proxies whose header is believed. Default: none, and the header of
+    /// anybody else is not looked at.
+    pub trusted_proxies: Networks,
+    /// The one header the proxies write. Only one: a proxy that writes
+    /// `X-Forwarded-For` passes on a `Forwarded` its client made up.
+    pub header: ForwardedHeader,
+}
+
+impl Default for Access {
+    fn default() -> Access {
+        Access {
+            allowed: Networks::all(),
+            trusted_proxies: Networks::none(),
+            header: ForwardedHeader::XForwardedFor,
+        }
+    }
+}
+
+impl Access {
+    /// The handset's address if it may ask; `peer` is the socket's.
+    pub(super) fn admit(&self, peer: IpAddr, headers: &HeaderMap) -> Option<IpAddr> {
+        let address = if self.trusted_proxies.contains(peer) {
+            client_address(peer, headers, self.header, &self.trusted_proxies)
+        } else {
+            peer
+        };
+        self.allowed.contains(address).then_some(address)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_counts_only_from_a_trusted_proxy() {
+        let access = Access {
+            allowed: ["10.0.0.0/8".parse().unwrap()].into_iter().collect(),
+            trusted_proxies: ["192.0.2.1".parse().unwrap()].into_iter().collect(),
+            header: ForwardedHeader::XForwardedFor,
+        };
+        let mut headers = HeaderMap::new();
+        headers.insert("x-forwarded-for", "10.1.1.1".parse().unwrap());
+        let admitted = |peer: &str| access.admit(peer.parse().unwrap(), &headers);
+        assert_eq!(admitted("192.0.2.1"), Some("10.1.1.1".parse().unwrap()));
+        assert_eq!(admitted("192.0.2.2"), None, "its own address counts, and is not allowed");
+        assert_eq!(admitted("10.9.9.9"), Some("10.9.9.9".parse().unwrap()));
+    }
+}

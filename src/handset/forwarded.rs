@@ -1,0 +1,122 @@
+//! The client's address as proxies report it: `X-Forwarded-For` or `Forwarded` (RFC 7239).
+
+use std::net::{IpAddr, SocketAddr};
+
+use http::{HeaderMap, HeaderName, header};
+
+use crate::net::Networks;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ForwardedHeader {
+    XForwardedFor,
+    Forwarded,
+}
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// Read from the right, where the nearest proxy wrote: the first address that
+/// is no trusted proxy is the client. What stands further left is the client's
+/// own claim. Where an entry cannot be read, the proxy that wrote it is the
+/// last one known, and its address is returned.
+pub(super) fn client_address(
+    peer: IpAddr,
+    headers: &HeaderMap,
+    header: ForwardedHeader,
+    trusted: &Networks,
+) -> IpAddr {
+    let name = match header {
+        ForwardedHeader::XForwardedFor => X_FORWARDED_FOR,
+        ForwardedHeader::Forwarded => header::FORWARDED,
+    };
+    let mut known = peer;
+    // Several lines are one list (RFC 9110 section 5.3). The size of the head
+    // bounds it.
+    let lines: Vec<&[u8]> = headers.get_all(name).iter().map(|value| value.as_bytes()).collect();
+    for line in lines.into_iter().rev() {
+        let Ok(line) = std::str::from_utf8(line) else { return known };
+        for entry in line.rsplit(',') {
+            let node = match header {
+                ForwardedHeader::XForwardedFor => Some(entry.trim()),
+                ForwardedHeader::Forwarded => for_parameter(entry),
+            };
+            let Some(address) = node.and_then(node_address) else { return known };
+            known = address;
+            if !trusted.contains(address) {
+                return known;
+            }
+        }
+    }
+    known
+}
+
+/// The value of `for` in one element: `for="[2001:db8::1]:4711";proto=https`.
+fn for_parameter(element: &str) -> Option<&str> {
+    element.split(';').find_map(|pair| {
+        let (name, value) = pair.split_once('=')?;
+        let value = value.trim();
+        name.trim()
+            .eq_ignore_ascii_case("for")
+            .then(|| value.strip_prefix('"').and_then(|v| v.strip_suffix('"')).unwrap_or(value))
+    })
+}
+
+/// An address, with or without brackets and port. `unknown` and `_hidden` are none.
+fn node_address(node: &str) -> Option<IpAddr> {
+    let in_brackets = node.strip_prefix('[').and_then(|node| node.strip_suffix(']'));
+    in_brackets
+        .unwrap_or(node)
+        .parse()
+        .or_else(|_| node.parse::<SocketAddr>().map(|address| address.ip()))
+        .ok()
+        .map(|address: IpAddr| address.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(header: ForwardedHeader, lines: &[&str]) -> String {
+        let trusted = ["10.0.0.0/8".parse().unwrap()].into_iter().collect();
+        let name = match header {
+            ForwardedHeader::XForwardedFor => X_FORWARDED_FOR,
+            ForwardedHeader::Forwarded => header::FORWARDED,
+        };
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append(&name, line.parse().unwrap());
+        }
+        client_address("10.0.0.1".parse().unwrap(), &headers, header, &trusted).to_string()
+    }
+
+    #[test]
+    fn what_the_client_claims_itself_is_not_believed() {
+        let client = |lines: &[&str]| client(ForwardedHeader::XForwardedFor, lines);
+        assert_eq!(client(&["192.0.2.7"]), "192.0.2.7");
+        assert_eq!(client(&["203.0.113.9, 192.0.2.7"]), "192.0.2.7");
+        assert_eq!(client(&["203.0.113.9, 192.0.2.7,10.0.0.2"]), "192.0.2.7", "two proxies");
+        assert_eq!(client(&["203.0.113.9", "192.0.2.7"]), "192.0.2.7", "two lines");
+    }
+
+    #[test]
+    fn an_unreadable_entry_ends_what_is_known() {
+        let client = |lines: &[&str]| client(ForwardedHeader::XForwardedFor, lines);
+        assert_eq!(client(&[]), "10.0.0.1");
+        assert_eq!(client(&["192.0.2.7, junk"]), "10.0.0.1");
+        assert_eq!(client(&["192.0.2.7, junk, 10.0.0.2"]), "10.0.0.2");
+        assert_eq!(client(&["192.0.2.7,"]), "10.0.0.1");
+    }
+
+    #[test]
+    fn addresses_may_have_ports_and_brackets() {
+        let xff = |line| client(ForwardedHeader::XForwardedFor, &[line]);
+        assert_eq!(xff("192.0.2.7:5060"), "192.0.2.7");
+        assert_eq!(xff("2001:db8::7"), "2001:db8::7");
+        assert_eq!(xff("[2001:db8::7]"), "2001:db8::7");
+        assert_eq!(xff("::ffff:192.0.2.7"), "192.0.2.7");
+        let forwarded = |line| client(ForwardedHeader::Forwarded, &[line]);
+        assert_eq!(forwarded("for=\"[2001:db8::7]:4711\";proto=https"), "2001:db8::7");
+        assert_eq!(forwarded("proto=http;For=192.0.2.7, for=10.0.0.2"), "192.0.2.7");
+        assert_eq!(forwarded("for=unknown"), "10.0.0.1");
+        assert_eq!(forwarded("proto=https"), "10.0.0.1");
+    }
+}

@@ -1,0 +1,80 @@
+//! Everything a handset can be answered. The HTTP library adds `Content-Length` and `Date`, and leaves
+//! the body out where the request was HEAD.
+
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use http_body_util::Full;
+use httpdate::HttpDate;
+
+use crate::provision::Rendered;
+
+/// Configurations hold passwords. `private` keeps them out of shared caches,
+/// `no-cache` has every other one ask us first. Not `no-store`, which would also
+/// forbid the handset to keep the file it then asks about with `If-None-Match`.
+const FILE_CACHE: HeaderValue = HeaderValue::from_static("private, no-cache");
+
+pub(super) fn file(file: &Rendered) -> Response<Full<Bytes>> {
+    let mut response = with_validators(StatusCode::OK, file.body.clone(), file);
+    // A definition in the catalogue may name nonsense; the file itself is still good.
+    let content_type = HeaderValue::from_str(&file.content_type)
+        .unwrap_or(HeaderValue::from_static("application/octet-stream"));
+    response.headers_mut().insert(header::CONTENT_TYPE, content_type);
+    response
+}
+
+/// RFC 9110 section 15.4.5: what a 200 would have had of `ETag` and
+/// `Cache-Control`, no body and no length. `Last-Modified` goes with it for
+/// handsets that keep only that.
+pub(super) fn not_modified(file: &Rendered) -> Response<Full<Bytes>> {
+    with_validators(StatusCode::NOT_MODIFIED, Bytes::new(), file)
+}
+
+/// The one refusal: why is for the log, not for who asks. 404 and not 403,
+/// because handsets take 404 as "no such file, go on" and some stop at 403; and
+/// a few bytes of text, since some take an empty body for a broken connection.
+pub(super) fn refusal() -> Response<Full<Bytes>> {
+    let mut response = plain(StatusCode::NOT_FOUND, Bytes::from_static(b"Not found\n"));
+    // A phone that is promoted must not meet a cached refusal.
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// A fault of ours: the handset keeps what it has and comes again in `retry_after` seconds.
+pub(super) fn unavailable(retry_after: u64) -> Response<Full<Bytes>> {
+    let body = Bytes::from_static(b"Try again later\n");
+    let mut response = plain(StatusCode::SERVICE_UNAVAILABLE, body);
+    let headers = response.headers_mut();
+    headers.insert(header::RETRY_AFTER, HeaderValue::from(retry_after));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// As `Last-Modified` has it, whole seconds.
+pub(super) fn last_modified(file: &Rendered) -> String {
+    // 253402300799 is the last second of the year 9999, the last HTTP can write.
+    let seconds = u64::try_from(file.last_modified).unwrap_or(0).min(253_402_300_799);
+    HttpDate::from(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)).to_string()
+}
+
+fn with_validators(status: StatusCode, body: Bytes, file: &Rendered) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body));
+    *response.status_mut() = status;
+    let mut headers = HeaderMap::with_capacity(6);
+    let etag = HeaderValue::from_str(&file.etag).expect("an entity tag is visible ASCII");
+    headers.insert(header::ETAG, etag);
+    let last_modified = HeaderValue::try_from(last_modified(file)).expect("a date is ASCII");
+    headers.insert(header::LAST_MODIFIED, last_modified);
+    headers.insert(header::CACHE_CONTROL, FILE_CACHE);
+    *response.headers_mut() = headers;
+    response
+}
+
+fn plain(status: StatusCode, body: Bytes) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body));
+    *response.status_mut() = status;
+    let content_type = HeaderValue::from_static("text/plain");
+    response.headers_mut().insert(header::CONTENT_TYPE, content_type);
+    response
+}

@@ -1,0 +1,204 @@
+//! The edge behind a real listener, before a provisioner that answers by path.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::*;
+use crate::net::{Limits, Server, bind};
+use crate::provision::{Fetch, Rendered};
+
+/// Serves one file, and remembers what it was asked.
+#[derive(Default)]
+struct OneFile {
+    asked: Mutex<Vec<Fetch>>,
+}
+
+const BODY: &str = "#!version:1.0.0.1\n";
+const MODIFIED: &str = "Sun, 09 Sep 2001 01:46:40 GMT";
+
+impl Provision for OneFile {
+    async fn fetch(&self, fetch: Fetch) -> Reply {
+        let target = fetch.target.clone();
+        self.asked.lock().unwrap().push(fetch);
+        match target.as_str() {
+            "/001565123456.cfg" => Reply::File(Arc::new(Rendered {
+                body: Bytes::from_static(BODY.as_bytes()),
+                content_type: "text/plain".into(),
+                etag: "\"e1\"".into(),
+                last_modified: 1_000_000_000,
+            })),
+            "/busy" => Reply::Unavailable { retry_after: Duration::from_secs(17) },
+            "/panic" => panic!("asked to"),
+            "/never" => std::future::pending().await,
+            _ => Reply::Refused,
+        }
+    }
+}
+
+struct Running {
+    // Its listener and connections live as long as the runtime; held to say whose they are.
+    _server: Server,
+    provisioner: Arc<OneFile>,
+    address: SocketAddr,
+}
+
+fn start(options: EdgeOptions) -> Running {
+    let server = Server::new(Limits { mend_heads: true, ..Limits::default() }, 1);
+    let provisioner = Arc::new(OneFile::default());
+    let bound = bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+    let address = bound.local_addr();
+    let edge = Edge::new(Arc::clone(&provisioner), options);
+    server.serve(bound, None, Arc::new(edge)).unwrap();
+    Running { _server: server, provisioner, address }
+}
+
+impl Running {
+    /// The whole answer to `request` on a connection of its own, without the value of `Date`.
+    async fn ask(&self, request: impl AsRef<[u8]>) -> String {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        stream.write_all(request.as_ref()).await.unwrap();
+        stream.shutdown().await.unwrap();
+        let mut answer = String::new();
+        let read = stream.read_to_string(&mut answer);
+        tokio::time::timeout(Duration::from_secs(20), read).await.unwrap().unwrap();
+        let start = answer.find("Date: ").expect("every answer has a date") + 6;
+        answer.replace_range(start..start + MODIFIED.len(), "D");
+        answer
+    }
+
+    async fn get(&self, target: &str, headers: &str) -> String {
+        self.ask(format!("GET {target} HTTP/1.1\r\nHost: gw.test\r\n{headers}\r\n")).await
+    }
+}
+
+const FILE: &str = "/001565123456.cfg";
+const FILE_HEAD: &str = "HTTP/1.1 200 OK\r\nEtag: \"e1\"\r\n\
+    Last-Modified: Sun, 09 Sep 2001 01:46:40 GMT\r\nCache-Control: private, no-cache\r\n\
+    Content-Type: text/plain\r\nContent-Length: 18\r\nDate: D\r\n\r\n";
+const NOT_MODIFIED: &str = "HTTP/1.1 304 Not Modified\r\nEtag: \"e1\"\r\n\
+    Last-Modified: Sun, 09 Sep 2001 01:46:40 GMT\r\nCache-Control: private, no-cache\r\n\
+    Date: D\r\n\r\n";
+const REFUSAL: &str = "HTTP/1.1 404 Not Found\r\nContent-Type: text/plain\r\n\
+    Cache-Control: no-store\r\nContent-Length: 10\r\nDate: D\r\n\r\nNot found\n";
+
+#[tokio::test]
+async fn a_file_comes_with_length_type_and_validators() {
+    let running = start(EdgeOptions::new(1));
+    assert_eq!(running.get(FILE, "").await, format!("{FILE_HEAD}{BODY}"));
+}
+
+#[tokio::test]
+async fn head_is_get_without_the_body() {
+    let running = start(EdgeOptions::new(1));
+    let answer = running.ask(format!("HEAD {FILE} HTTP/1.1\r\nHost: gw.test\r\n\r\n")).await;
+    assert_eq!(answer, FILE_HEAD);
+}
+
+#[tokio::test]
+async fn an_absolute_target_is_served() {
+    let running = start(EdgeOptions::new(1));
+    let answer = running.get(&format!("http://gw.test{FILE}"), "").await;
+    assert_eq!(answer, format!("{FILE_HEAD}{BODY}"));
+}
+
+#[tokio::test]
+async fn a_handset_that_has_the_file_is_told_so() {
+    let running = start(EdgeOptions::new(1));
+    for has in [
+        "If-None-Match: \"e1\"\r\n".to_owned(),
+        "If-None-Match: \"e0\", W/\"e1\"\r\n".to_owned(),
+        "If-None-Match: *\r\n".to_owned(),
+        format!("If-Modified-Since: {MODIFIED}\r\n"),
+        format!(
+            "If-None-Match: \"e1\"\r\nIf-Modified-Since: {}\r\n",
+            "Sat, 01 Jan 2000 00:00:00 GMT"
+        ),
+    ] {
+        assert_eq!(running.get(FILE, &has).await, NOT_MODIFIED, "{has}");
+    }
+    let head = format!("HEAD {FILE} HTTP/1.1\r\nIf-None-Match: \"e1\"\r\n\r\n");
+    assert_eq!(running.ask(head).await, NOT_MODIFIED);
+}
+
+#[tokio::test]
+async fn a_handset_that_has_another_file_gets_this_one() {
+    let running = start(EdgeOptions::new(1));
+    for has in [
+        "If-None-Match: \"e2\"\r\n".to_owned(),
+        format!("If-None-Match: \"e2\"\r\nIf-Modified-Since: {MODIFIED}\r\n"),
+        // A later date is a clock that is wrong, or a file that went back.
+        "If-Modified-Since: Mon, 10 Sep 2001 01:46:40 GMT\r\n".to_owned(),
+        "If-Modified-Since: yesterday\r\n".to_owned(),
+    ] {
+        assert_eq!(running.get(FILE, &has).await, format!("{FILE_HEAD}{BODY}"), "{has}");
+    }
+}
+
+#[tokio::test]
+async fn every_refusal_is_the_same_bytes() {
+    let running = start(EdgeOptions::new(1));
+    let long = format!("GET /{} HTTP/1.1\r\n\r\n", "a".repeat(3_000));
+    for request in [
+        "GET /000000000000.cfg HTTP/1.1\r\n\r\n",
+        "GET / HTTP/1.1\r\nIf-None-Match: *\r\n\r\n",
+        "POST /001565123456.cfg HTTP/1.1\r\n\r\n",
+        "PUT /0004f2abcdef-boot.log HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello",
+        "PUT /0004f2abcdef-app.log HTTP/1.1\r\nContent-Length: 9999999\r\n\r\n",
+        "PUT /0004f2abcdef-app.log HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+        "DELETE /001565123456.cfg HTTP/1.1\r\n\r\n",
+        "OPTIONS * HTTP/1.1\r\n\r\n",
+        "BREW /coffee HTTP/1.1\r\n\r\n",
+        &long,
+    ] {
+        assert_eq!(running.ask(request).await, REFUSAL, "{request}");
+    }
+    let mut options = EdgeOptions::new(1);
+    options.access.allowed = ["192.0.2.0/24".parse().unwrap()].into_iter().collect();
+    let closed = start(options);
+    assert_eq!(closed.get(FILE, "").await, REFUSAL);
+    assert!(closed.provisioner.asked.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_fault_of_ours_is_503_with_a_time_to_come_again() {
+    let running =
+        start(EdgeOptions { answer_timeout: Duration::from_millis(50), ..EdgeOptions::new(1) });
+    let unavailable = |seconds: &str| {
+        format!(
+            "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\n\
+             Retry-After: {seconds}\r\nCache-Control: no-store\r\nContent-Length: 16\r\n\
+             Date: D\r\n\r\nTry again later\n"
+        )
+    };
+    assert_eq!(running.get("/busy", "").await, unavailable("17"));
+    for target in ["/panic", "/never"] {
+        let answer = running.get(target, "").await;
+        let (_, rest) = answer.split_once("Retry-After: ").unwrap();
+        let (seconds, _) = rest.split_once("\r\n").unwrap();
+        assert!((30..=60).contains(&seconds.parse::<u64>().unwrap()), "{answer}");
+        assert_eq!(answer, unavailable(seconds));
+    }
+}
+
+#[tokio::test]
+async fn the_fetch_says_who_asked() {
+    let mut options = EdgeOptions::new(1);
+    options.headers = Arc::new([HeaderName::from_static("x-aastra-expmod1")]);
+    options.access.trusted_proxies = ["127.0.0.0/8".parse().unwrap()].into_iter().collect();
+    let running = start(options);
+    let headers = b"User-Agent: AVAYA/SIP12x0\x17/04.00.04.00\r\nX-Aastra-ExpMod1: m675i\r\n\
+        X-Forwarded-For: 198.51.100.1, 192.0.2.7\r\nCookie: a\r\n";
+    let request = [b"GET /a%20b.cfg?mac=1 HTTP/1.1\r\n", &headers[..], b"\r\n"].concat();
+    running.ask(request).await;
+    let asked = running.provisioner.asked.lock().unwrap();
+    let fetch = &asked[0];
+    assert_eq!(fetch.target, "/a%20b.cfg?mac=1");
+    assert_eq!(fetch.user_agent.as_deref(), Some("AVAYA/SIP12x0\u{2417}/04.00.04.00"));
+    assert_eq!(fetch.headers, [("x-aastra-expmod1".to_owned(), "m675i".to_owned())]);
+    assert_eq!(fetch.address.to_string(), "192.0.2.7");
+    assert_eq!(fetch.certificate, None);
+}

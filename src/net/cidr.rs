@@ -1,0 +1,203 @@
+//! IP networks as an operator writes them: `10.0.0.0/8`, `2001:db8::/32`, a bare address.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::str::FromStr;
+
+use serde::Deserialize;
+
+/// One network. The address has no bits set behind the prefix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Network {
+    address: IpAddr,
+    prefix: u8,
+}
+
+/// Why a text is not a network.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidNetwork {
+    #[error("`{0}` is not an IP address or a network like 10.0.0.0/8")]
+    NotAnAddress(String),
+    #[error("the prefix length in `{text}` is not a number from 0 to {most}")]
+    Prefix { text: String, most: u8 },
+    /// Refused rather than cut: it may be the prefix that is mistyped.
+    #[error("`{text}` has bits set behind the prefix; did you mean {meant}?")]
+    HostBits { text: String, meant: Network },
+}
+
+impl Network {
+    #[must_use]
+    pub fn contains(&self, address: IpAddr) -> bool {
+        match (self.address, address.to_canonical()) {
+            (IpAddr::V4(network), IpAddr::V4(address)) => mask_v4(address, self.prefix) == network,
+            (IpAddr::V6(network), IpAddr::V6(address)) => mask_v6(address, self.prefix) == network,
+            _ => false,
+        }
+    }
+}
+
+fn mask_v4(address: Ipv4Addr, prefix: u8) -> Ipv4Addr {
+    let mask = u32::MAX.checked_shl(32 - u32::from(prefix)).unwrap_or(0);
+    Ipv4Addr::from_bits(address.to_bits() & mask)
+}
+
+fn mask_v6(address: Ipv6Addr, prefix: u8) -> Ipv6Addr {
+    let mask = u128::MAX.checked_shl(128 - u32::from(prefix)).unwrap_or(0);
+    Ipv6Addr::from_bits(address.to_bits() & mask)
+}
+
+impl FromStr for Network {
+    type Err = InvalidNetwork;
+
+    fn from_str(text: &str) -> Result<Network, InvalidNetwork> {
+        let (address, prefix) = match text.split_once('/') {
+            Some((address, prefix)) => (address, Some(prefix)),
+            None => (text, None),
+        };
+        let address: IpAddr =
+            address.parse().map_err(|_| InvalidNetwork::NotAnAddress(text.to_owned()))?;
+        let most = if address.is_ipv4() { 32 } else { 128 };
+        let prefix = match prefix {
+            None => most,
+            Some(digits) => Some(digits)
+                .filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))
+                .and_then(|digits| digits.parse().ok())
+                .filter(|&prefix| prefix <= most)
+                .ok_or_else(|| InvalidNetwork::Prefix { text: text.to_owned(), most })?,
+        };
+        let masked = match address {
+            IpAddr::V4(address) => IpAddr::V4(mask_v4(address, prefix)),
+            IpAddr::V6(address) => IpAddr::V6(mask_v6(address, prefix)),
+        };
+        let network = Network { address: masked, prefix };
+        if masked != address {
+            return Err(InvalidNetwork::HostBits { text: text.to_owned(), meant: network });
+        }
+        Ok(network)
+    }
+}
+
+impl TryFrom<String> for Network {
+    type Error = InvalidNetwork;
+
+    fn try_from(text: String) -> Result<Network, InvalidNetwork> {
+        text.parse()
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.address, self.prefix)
+    }
+}
+
+/// A list of networks, searched from the front: lists of operators are short.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Networks(Vec<Network>);
+
+impl Networks {
+    #[must_use]
+    pub fn none() -> Networks {
+        Networks(Vec::new())
+    }
+
+    /// Every address there is.
+    #[must_use]
+    pub fn all() -> Networks {
+        Networks(vec![
+            Network { address: Ipv4Addr::UNSPECIFIED.into(), prefix: 0 },
+            Network { address: Ipv6Addr::UNSPECIFIED.into(), prefix: 0 },
+        ])
+    }
+
+    #[must_use]
+    pub fn contains(&self, address: IpAddr) -> bool {
+        self.0.iter().any(|network| network.contains(address))
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl FromIterator<Network> for Networks {
+    fn from_iter<I: IntoIterator<Item = Network>>(networks: I) -> Networks {
+        Networks(networks.into_iter().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn network(text: &str) -> Network {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_network_holds_its_first_and_last_address_and_not_the_next() {
+        let net = network("10.1.0.0/16");
+        assert!(net.contains("10.1.0.0".parse().unwrap()));
+        assert!(net.contains("10.1.255.255".parse().unwrap()));
+        assert!(!net.contains("10.2.0.0".parse().unwrap()));
+        assert!(net.contains("::ffff:10.1.2.3".parse().unwrap()), "an IPv4 address in IPv6 form");
+        assert!(!net.contains("::1".parse().unwrap()));
+        let net = network("2001:db8::/33");
+        assert!(net.contains("2001:db8:7fff::1".parse().unwrap()));
+        assert!(!net.contains("2001:db8:8000::".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_bare_address_is_itself_only() {
+        assert_eq!(network("::1").to_string(), "::1/128");
+        assert!(!network("192.0.2.1").contains("192.0.2.2".parse().unwrap()));
+    }
+
+    #[test]
+    fn what_is_no_network_is_said() {
+        let error = |text: &str| text.parse::<Network>().unwrap_err().to_string();
+        assert_eq!(
+            error("10.0.0/8"),
+            "`10.0.0/8` is not an IP address or a network like 10.0.0.0/8"
+        );
+        assert_eq!(
+            error("10.0.0.0/33"),
+            "the prefix length in `10.0.0.0/33` is not a number from 0 to 32"
+        );
+        assert_eq!(error("::/+8"), "the prefix length in `::/+8` is not a number from 0 to 128");
+        assert_eq!(
+            error("10.1.2.3/8"),
+            "`10.1.2.3/8` has bits set behind the prefix; did you mean 10.0.0.0/8?"
+        );
+    }
+
+    #[test]
+    fn all_holds_both_families_and_none_holds_nothing() {
+        for address in ["0.0.0.0", "255.255.255.255", "::", "ffff::1"] {
+            let address = address.parse().unwrap();
+            assert!(Networks::all().contains(address));
+            assert!(!Networks::none().contains(address));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn an_address_is_in_its_own_network_of_any_prefix(bits: u128, prefix in 0u8..=128) {
+            let address = Ipv6Addr::from_bits(bits);
+            let text = format!("{}/{prefix}", mask_v6(address, prefix));
+            prop_assert!(network(&text).contains(address.into()) || address.to_ipv4_mapped().is_some());
+        }
+
+        #[test]
+        fn any_text_is_a_network_or_an_error(text: String) {
+            if let Ok(network) = text.parse::<Network>() {
+                prop_assert_eq!(network.to_string().parse::<Network>().unwrap(), network);
+            }
+        }
+    }
+}

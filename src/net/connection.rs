@@ -1,0 +1,153 @@
+//! One connection from accept to close: TLS if asked for, then HTTP/1 under the limits.
+
+use std::any::Any;
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::{sleep_until, timeout};
+
+use super::server::Shared;
+use super::tls::{Tls, TlsPeer};
+use super::watch::{Watch, Watched};
+use super::{Handler, Peer};
+
+pub(super) async fn run<H: Handler>(
+    shared: &Arc<Shared>,
+    stream: TcpStream,
+    address: SocketAddr,
+    tls: Option<Arc<Tls>>,
+    handler: Arc<H>,
+) {
+    let Some(tls) = tls else {
+        return serve(shared, stream, Peer { address, tls: None }, handler).await;
+    };
+    let handshake = timeout(shared.limits.tls_handshake, tls.acceptor().accept(stream));
+    let shaken = tokio::select! {
+        biased;
+        // Nothing has been asked yet, so nothing is lost.
+        () = shared.stop.cancelled() => return,
+        shaken = handshake => shaken,
+    };
+    let failure = match shaken {
+        Ok(Ok(stream)) => {
+            let tls = TlsPeer::of(stream.get_ref().1);
+            return serve(shared, stream, Peer { address, tls: Some(tls) }, handler).await;
+        }
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "it took too long".to_owned(),
+    };
+    shared.counters.handshakes_failed.add_one();
+    // Debug, not more: scanners and phones that do not trust us fail all day.
+    tracing::debug!(%address, "TLS handshake failed: {failure}");
+}
+
+/// The part of a connection that its requests share.
+struct Context<H> {
+    shared: Arc<Shared>,
+    handler: Arc<H>,
+    peer: Peer,
+    watch: Arc<Watch>,
+}
+
+async fn serve<H, S>(shared: &Arc<Shared>, stream: S, peer: Peer, handler: Arc<H>)
+where
+    H: Handler,
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let address = peer.address;
+    let watch = Arc::new(Watch::new());
+    let io = Watched::new(stream, Arc::clone(&watch), shared.limits.mend_heads);
+    let context =
+        Arc::new(Context { shared: Arc::clone(shared), handler, peer, watch: Arc::clone(&watch) });
+    let service = service_fn(move |request| {
+        let context = Arc::clone(&context);
+        async move { Ok::<_, Infallible>(context.answer(request).await) }
+    });
+    let mut connection = pin!(shared.http.serve_connection(TokioIo::new(io), service));
+
+    // A token of its own: waiting takes a lock at each poll, and on the shared
+    // one all connections would meet.
+    let stop = shared.stop.child_token();
+    let mut stopped = pin!(stop.cancelled());
+    let mut aborted = pin!(shared.abort.cancelled());
+    let mut stopping = false;
+    let Some(first_check) = watch.check(&shared.limits) else { return };
+    let mut check = pin!(sleep_until(first_check));
+    loop {
+        tokio::select! {
+            biased;
+            result = connection.as_mut() => {
+                if let Err(error) = result {
+                    tracing::debug!(%address, "connection ended: {error}");
+                }
+                return;
+            }
+            () = check.as_mut() => match watch.check(&shared.limits) {
+                Some(next) => check.as_mut().reset(next),
+                None => {
+                    shared.counters.timed_out.add_one();
+                    tracing::debug!(%address, phase = ?watch.phase(), "connection cut: out of time");
+                    return;
+                }
+            },
+            () = stopped.as_mut(), if !stopping => {
+                stopping = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            () = aborted.as_mut(), if stopping => return,
+        }
+    }
+}
+
+impl<H: Handler> Context<H> {
+    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        self.watch.request_began();
+        let response = match caught(self.handler.handle(request, &self.peer)).await {
+            Ok(response) => response,
+            Err(panic) => {
+                self.shared.counters.panics.add_one();
+                tracing::error!(
+                    address = %self.peer.address,
+                    "a request made its handler panic: {}", panic_message(&*panic),
+                );
+                self.handler.fault()
+            }
+        };
+        self.watch.request_answered();
+        response
+    }
+}
+
+/// The future's output, or what it panicked with. It is not polled again after
+/// a panic, and what it borrowed must bear that: shared state of a handler is
+/// behind locks that poison or needs no repair.
+async fn caught<F: Future>(future: F) -> Result<F::Output, Box<dyn Any + Send>> {
+    let mut future = pin!(future);
+    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+        Ok(Poll::Pending) => Poll::Pending,
+        Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
+        Err(panic) => Poll::Ready(Err(panic)),
+    })
+    .await
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message")
+}

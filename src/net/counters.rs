@@ -1,0 +1,63 @@
+//! What happened on a server's connections, counted since it started.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    pub accepted: Counter,
+    pub over_address_limit: Counter,
+    pub accept_errors: Counter,
+    pub handshakes_failed: Counter,
+    pub timed_out: Counter,
+    pub panics: Counter,
+    /// Connections that have ended, whichever way.
+    pub ended: Counter,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Counter(AtomicU64);
+
+impl Counter {
+    /// Relaxed: the numbers are for people and order nothing.
+    pub fn add_one(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub fn value(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A reading of the counters; each counts up from 0 except `open`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counts {
+    /// Connections taken from the kernel, those turned away included.
+    pub accepted: u64,
+    /// Connections now, handshakes included.
+    pub open: u64,
+    /// Turned away because their address had its share.
+    pub over_address_limit: u64,
+    pub accept_errors: u64,
+    /// TLS handshakes that failed or took too long.
+    pub handshakes_failed: u64,
+    /// Cut because a head, a request or a pause took too long.
+    pub timed_out: u64,
+    pub panics: u64,
+}
+
+impl Counters {
+    pub fn read(&self) -> Counts {
+        // `ended` first: read the other way round, `open` could go below zero.
+        let ended = self.ended.value();
+        let accepted = self.accepted.value();
+        Counts {
+            accepted,
+            open: accepted.saturating_sub(ended),
+            over_address_limit: self.over_address_limit.value(),
+            accept_errors: self.accept_errors.value(),
+            handshakes_failed: self.handshakes_failed.value(),
+            timed_out: self.timed_out.value(),
+            panics: self.panics.value(),
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! What one server allows its peers: counts, sizes and times, with the reason of each default.
+
+use std::time::Duration;
+
+use super::Networks;
+
+/// What happens to a connection from an address that has its share already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OverAddressLimit {
+    /// Closed without a byte.
+    Close,
+    /// A plain HTTP peer is told `503` with a `Retry-After` first; it costs one
+    /// write that never waits. Over TLS it is closed all the same: a handshake
+    /// is what the limit is there to save.
+    Say503,
+}
+
+/// The limits of one [`super::Server`], shared by all its listeners.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Connections at a time, handshakes included. Default 16,384: about 500 MB
+    /// if each had TLS and full buffers. Over it nobody is turned away: the
+    /// accept loops stop and new connections wait in the kernel's backlog. Each
+    /// listener that waits for a connection holds one of the number, so it must
+    /// be larger than the number of listeners. The process needs as many
+    /// descriptors and some more.
+    pub connections: usize,
+    /// Connections at a time from one IPv4 address or one IPv6 /64 (what one
+    /// subscriber has at least, RFC 6177). Default 2,048: a large site behind
+    /// one NAT address boots all its phones at once after a power cut, while
+    /// one address still cannot take an eighth of [`Limits::connections`].
+    pub connections_per_address: u32,
+    /// Networks that [`Limits::connections_per_address`] does not count:
+    /// proxies. Default none.
+    pub uncounted: Networks,
+    pub over_address_limit: OverAddressLimit,
+    /// From accept to the end of the TLS handshake. Default 10 s: old phones
+    /// take 2-3 s for RSA, and a lost packet costs seconds more.
+    pub tls_handshake: Duration,
+    /// From the first byte of a request (or from the start of the connection)
+    /// to the end of its head. Default 10 s; heads fit into one packet.
+    pub head: Duration,
+    /// From the end of the head to the last byte of the response handed to the
+    /// kernel, the request's body and a slow reader included. Default 60 s:
+    /// 100 KB at 2 KB/s. Over it the connection is cut.
+    pub request: Duration,
+    /// Between two requests of a connection. Default 15 s: one boot asks for
+    /// its files within seconds; holding thousands of idle phones buys nothing.
+    pub idle: Duration,
+    /// The request line and all headers, in bytes; at least 8,192. Default
+    /// 16,384; longer is answered 431 by the HTTP library. Also bounds the
+    /// read buffer.
+    pub head_bytes: usize,
+    /// Accept control characters in header values, as some handsets send them
+    /// (see `watch::mend`). Only for an edge that makes no use of request
+    /// bodies. Default off.
+    pub mend_heads: bool,
+    /// What an accept loop waits after an error such as too few descriptors.
+    /// Default 50 ms: long enough not to spin, short enough to go unnoticed.
+    pub accept_pause: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            connections: 16_384,
+            connections_per_address: 2_048,
+            uncounted: Networks::none(),
+            over_address_limit: OverAddressLimit::Say503,
+            tls_handshake: Duration::from_secs(10),
+            head: Duration::from_secs(10),
+            request: Duration::from_secs(60),
+            idle: Duration::from_secs(15),
+            head_bytes: 16_384,
+            mend_heads: false,
+            accept_pause: Duration::from_millis(50),
+        }
+    }
+}
+
+impl Limits {
+    /// The HTTP library takes no smaller buffer than this.
+    pub const SMALLEST_HEAD_BYTES: usize = 8_192;
+}

@@ -1,0 +1,107 @@
+//! PEM files, and every way in which they can be wrong.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use x509_parser::certificate::X509Certificate;
+use x509_parser::prelude::FromDer;
+
+/// What is wrong with which file.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    #[error("no certificate is configured")]
+    NoPairs,
+    #[error("cannot read {}: {source}", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("cannot write {}: {source}", path.display())]
+    Write { path: PathBuf, source: io::Error },
+    #[error("{} is longer than {MOST_BYTES} bytes, which no certificate or key is", path.display())]
+    TooLong { path: PathBuf },
+    #[error("{} is not PEM: {reason}", path.display())]
+    Pem { path: PathBuf, reason: String },
+    #[error("{} has no certificate in it (no BEGIN CERTIFICATE)", path.display())]
+    NoCertificate { path: PathBuf },
+    #[error("{} has no private key in it, or an encrypted one; an unencrypted PKCS#8, PKCS#1 or SEC1 key is needed", path.display())]
+    NoKey { path: PathBuf },
+    #[error("the certificate in {} cannot be used: {reason}", path.display())]
+    Certificate { path: PathBuf, reason: String },
+    #[error("the key in {} cannot be used: {reason}; RSA from 2048 bits, ECDSA P-256, P-384 and Ed25519 can", path.display())]
+    Key { path: PathBuf, reason: String },
+    #[error("the key in {} does not belong to the certificate in {}", key.display(), certificate.display())]
+    Mismatch { certificate: PathBuf, key: PathBuf },
+    #[error("the certificate in {} expired on {not_after}", path.display())]
+    Expired { path: PathBuf, not_after: String },
+    #[error("the authorities in {} cannot be used: {reason}", path.display())]
+    Authorities { path: PathBuf, reason: String },
+    #[error("{} is in the way: it was not made by dialtone, or half of it is missing; move it away, or name it as the certificate to use", path.display())]
+    InTheWay { path: PathBuf },
+    #[error("a self-signed certificate could not be made: {reason}")]
+    Make { reason: String },
+}
+
+/// Larger than any bundle of authorities in use (they have about 250 KB).
+const MOST_BYTES: u64 = 4 * 1024 * 1024;
+
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
+    let attempt = || {
+        let mut bytes = Vec::new();
+        File::open(path)?.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    let bytes: Vec<u8> =
+        attempt().map_err(|source| TlsError::Read { path: path.to_owned(), source })?;
+    if bytes.len() as u64 > MOST_BYTES {
+        return Err(TlsError::TooLong { path: path.to_owned() });
+    }
+    Ok(bytes)
+}
+
+/// All certificates of a file, at least one.
+pub(super) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let bytes = read(path)?;
+    let chain = CertificateDer::pem_slice_iter(&bytes)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| not_pem(path, &error))?;
+    if chain.is_empty() {
+        return Err(TlsError::NoCertificate { path: path.to_owned() });
+    }
+    Ok(chain)
+}
+
+/// The first private key of a file.
+pub(super) fn key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+    let bytes = read(path)?;
+    PrivateKeyDer::from_pem_slice(&bytes).map_err(|error| match error {
+        pem::Error::NoItemsFound => TlsError::NoKey { path: path.to_owned() },
+        // Its Display could quote a line of the file, and the file holds a secret.
+        pem::Error::IllegalSectionStart { .. } | pem::Error::Base64Decode(_) => {
+            TlsError::Pem { path: path.to_owned(), reason: "a line is damaged".to_owned() }
+        }
+        other => not_pem(path, &other),
+    })
+}
+
+pub(super) fn parse<'a>(path: &Path, der: &'a [u8]) -> Result<X509Certificate<'a>, TlsError> {
+    let (_, certificate) = X509Certificate::from_der(der).map_err(|error| {
+        TlsError::Certificate { path: path.to_owned(), reason: error.to_string() }
+    })?;
+    Ok(certificate)
+}
+
+pub(super) fn not_after(certificate: &X509Certificate<'_>) -> SystemTime {
+    let seconds = certificate.validity().not_after.timestamp();
+    SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).unwrap_or(0))
+}
+
+/// As people read it, to the second and in UTC.
+pub(super) fn date(time: SystemTime) -> String {
+    jiff::Timestamp::try_from(time).map_or_else(|_| "an odd date".to_owned(), |t| t.to_string())
+}
+
+fn not_pem(path: &Path, error: &pem::Error) -> TlsError {
+    TlsError::Pem { path: path.to_owned(), reason: error.to_string() }
+}

@@ -1,0 +1,129 @@
+//! TLS for a listener: the configuration in use, and its change while it is in use.
+//!
+//! `files` reads PEM, `config` builds from it, `resolver` picks a certificate
+//! for each handshake, `self_signed` makes one where none is configured.
+
+mod config;
+mod files;
+mod peer;
+mod resolver;
+pub mod self_signed;
+mod watch_files;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use arc_swap::ArcSwap;
+use rustls::ServerConfig;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+
+pub use files::TlsError;
+pub use peer::{TlsPeer, TlsVersion};
+use watch_files::Fingerprint;
+
+/// A certificate chain and the key of its first certificate, both PEM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PairFiles {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+}
+
+/// Whether handsets are asked for a certificate, and who must have signed it:
+/// a PEM file of one or more authorities.
+///
+/// With `Optional`, a handset without a certificate comes through, but one that
+/// shows a certificate which is expired or of an unknown authority does not:
+/// its handshake fails. A fleet with such certificates needs `Off`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClientCertificates {
+    Off,
+    Optional { authorities: PathBuf },
+    Required { authorities: PathBuf },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsOptions {
+    /// At least one. The first that fits the name and the abilities of the
+    /// client is used, so put ECDSA before RSA; without a fitting name, the
+    /// first its abilities allow.
+    pub pairs: Vec<PairFiles>,
+    pub clients: ClientCertificates,
+}
+
+/// The TLS side of one or more listeners. Each new connection takes the
+/// configuration that is in use then; those that are open keep theirs.
+#[derive(Debug)]
+pub struct Tls {
+    options: TlsOptions,
+    current: ArcSwap<Loaded>,
+    /// The state of the files at the last attempt to load them, good or bad.
+    /// A std mutex: held for a comparison, never over an await.
+    tried: Mutex<Fingerprint>,
+}
+
+#[derive(Debug)]
+struct Loaded {
+    config: Arc<ServerConfig>,
+    expires: SystemTime,
+}
+
+impl Tls {
+    /// Reads all files. A certificate that has expired is served with a warning:
+    /// many handsets have no clock at boot and do not look, and a gateway that
+    /// does not start helps none.
+    ///
+    /// # Errors
+    /// [`TlsError`] names the file and what is wrong with it.
+    pub fn load(options: TlsOptions, now: SystemTime) -> Result<Tls, TlsError> {
+        let fingerprint = Fingerprint::of(&options);
+        let loaded = config::load(&options)?;
+        if loaded.expires <= now {
+            let certificate = options.pairs.iter().map(|pair| pair.certificate.display());
+            let certificate =
+                certificate.map(|path| path.to_string()).collect::<Vec<_>>().join(", ");
+            tracing::warn!(certificate, "a TLS certificate has expired; it is served all the same");
+        }
+        Ok(Tls { options, current: ArcSwap::from_pointee(loaded), tried: Mutex::new(fingerprint) })
+    }
+
+    /// Reads all files again and uses them for new connections. Reads from
+    /// disk: call it where blocking is allowed.
+    ///
+    /// # Errors
+    /// As [`Tls::load`], and [`TlsError::Expired`]; the configuration in use
+    /// stays then.
+    pub fn reload(&self, now: SystemTime) -> Result<(), TlsError> {
+        // Before reading: a change in between is then seen as another one.
+        let fingerprint = Fingerprint::of(&self.options);
+        *self.tried.lock().unwrap_or_else(PoisonError::into_inner) = fingerprint;
+        let loaded = config::load(&self.options)?;
+        if loaded.expires <= now {
+            return Err(TlsError::Expired {
+                path: config::first_expired(&self.options, now)?,
+                not_after: files::date(loaded.expires),
+            });
+        }
+        self.current.store(Arc::new(loaded));
+        Ok(())
+    }
+
+    /// Looks at the files every `interval` and reloads when they have changed
+    /// and then held still for one interval (a certificate and its key are not
+    /// written in one step). Each change is logged once, good or bad. Ends with
+    /// `stop`.
+    pub async fn watch(self: Arc<Tls>, interval: Duration, stop: CancellationToken) {
+        watch_files::watch(self, interval, stop).await;
+    }
+
+    /// When the first of the certificates in use expires.
+    #[must_use]
+    pub fn expires(&self) -> SystemTime {
+        self.current.load().expires
+    }
+
+    pub(super) fn acceptor(&self) -> TlsAcceptor {
+        TlsAcceptor::from(Arc::clone(&self.current.load().config))
+    }
+}
