@@ -40,8 +40,8 @@ pub struct EdgeOptions {
     /// asks for them (`x-aastra-expmod1`). Few: each is copied per request.
     pub headers: Arc<[HeaderName]>,
     /// How long provisioning may take; then the phone is told to come again.
-    /// Below what phones wait themselves (10 s is the shortest seen), so that
-    /// they hear it.
+    /// Meant to be below what phones wait themselves, so that they hear it; how
+    /// long that is, no vendor documents (unconfirmed).
     pub answer_timeout: Duration,
     /// What a phone is told that came while we are at fault.
     pub retry_after: RetryAfter,
@@ -112,8 +112,10 @@ impl<P: Provision> Handler for Edge<P> {
     }
 }
 
-/// The largest upload that is read only to be thrown away: logs and overrides
-/// that Polycom and others PUT beside their configuration have some 10 KB.
+/// The largest upload that is read only to be thrown away: Polycom phones and
+/// others PUT logs and overrides beside their configuration. Enough for a short
+/// log; after a longer one the connection closes, which costs the phone a new
+/// connection for its next file.
 const MOST_DISCARDED: usize = 64 * 1024;
 
 async fn refuse(request: Request<Incoming>) -> Response<Full<Bytes>> {

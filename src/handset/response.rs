@@ -32,8 +32,8 @@ pub(super) fn not_modified(file: &Rendered) -> Response<Full<Bytes>> {
 }
 
 /// The one refusal: why is for the log, not for who asks. 404 and not 403,
-/// because handsets take 404 as "no such file, go on" and some stop at 403; and
-/// a few bytes of text, since some take an empty body for a broken connection.
+/// because chains of 404 are part of a normal boot (Yealink, Grandstream) and
+/// every phone goes on after one; what they do after 403 is not known.
 pub(super) fn refusal() -> Response<Full<Bytes>> {
     let mut response = plain(StatusCode::NOT_FOUND, Bytes::from_static(b"Not found\n"));
     // A phone that is promoted must not meet a cached refusal.

@@ -34,11 +34,11 @@ pub struct Limits {
     /// proxies. Default none.
     pub uncounted: Networks,
     pub over_address_limit: OverAddressLimit,
-    /// From accept to the end of the TLS handshake. Default 10 s: old phones
-    /// take 2-3 s for RSA, and a lost packet costs seconds more.
+    /// From accept to the end of the TLS handshake. Default 10 s: two lost
+    /// packets (1 s and 2 s more, RFC 6298) and a slow processor fit in.
     pub tls_handshake: Duration,
     /// From the first byte of a request (or from the start of the connection)
-    /// to the end of its head. Default 10 s; heads fit into one packet.
+    /// to the end of its head. Default 10 s: most heads are one packet.
     pub head: Duration,
     /// From the end of the head to the last byte of the response handed to the
     /// kernel, the request's body and a slow reader included. Default 60 s:
