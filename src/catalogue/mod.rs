@@ -65,8 +65,8 @@ pub struct Catalogue {
     by_key: HashMap<TypeKey, usize>,
     generic: Option<usize>,
     path_set: RegexSet,
-    /// For each expression of the set: who has it, as family, file, pattern.
-    path_owners: Vec<Vec<(usize, usize, usize)>>,
+    /// For each expression of the set, who has it.
+    path_owners: Vec<Vec<PathOwner>>,
     user_agent_set: RegexSet,
     /// For each expression of the set: family and place in its `user_agents`.
     user_agent_owners: Vec<(usize, usize)>,
@@ -252,10 +252,13 @@ fn unreadable(path: &Path, error: &std::io::Error) -> CatalogueError {
     CatalogueError(vec![Problem::new(&path.display().to_string(), None, error.to_string())])
 }
 
+/// Who has a path pattern: family, file of the family, pattern of the file.
+type PathOwner = (usize, usize, usize);
+
 /// One set over all families' paths: many families share `{mac}.cfg`.
-fn path_index(families: &[Family]) -> (RegexSet, Vec<Vec<(usize, usize, usize)>>) {
+fn path_index(families: &[Family]) -> (RegexSet, Vec<Vec<PathOwner>>) {
     let mut places: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut owners: Vec<Vec<(usize, usize, usize)>> = Vec::new();
+    let mut owners: Vec<Vec<PathOwner>> = Vec::new();
     let mut expressions = Vec::new();
     for (family, own) in families.iter().enumerate() {
         for (file, spec) in own.files.iter().enumerate() {

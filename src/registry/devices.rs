@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::{Actor, Listing, Registry, RegistryError, Tables};
+use super::{Actor, DeviceChange, Listing, Registry, RegistryError, Tables};
 use crate::domain::{
     Action, CompanyId, Device, Event, Mac, PhoneId, Port, Subject, TransitionError,
 };
@@ -172,18 +172,15 @@ impl Registry {
             };
             let (changed, event, result) = next(&device).await?;
             let expect = device.revision;
-            let write = match &changed {
-                Some(device) => Write::PutDevice { device: device.clone(), expect: Some(expect) },
-                None => Write::RemoveDevice { mac, expect },
+            let (write, change) = match changed {
+                Some(device) => (
+                    Write::PutDevice { device: device.clone(), expect: Some(expect) },
+                    DeviceChange::Put { device, seen_hash: None },
+                ),
+                None => (Write::RemoveDevice { mac, expect }, DeviceChange::Remove(mac)),
             };
-            match self.store.commit(vec![write, Write::Append(event)]).await {
-                Ok(()) => {
-                    match &changed {
-                        Some(device) => self.index.put(device, None),
-                        None => self.index.remove(mac),
-                    }
-                    return Ok(result);
-                }
+            match self.commit_device(vec![write, Write::Append(event)], change).await {
+                Ok(()) => return Ok(result),
                 Err(StoreError::Conflict(_)) => {}
                 Err(error) => return Err(error.into()),
             }

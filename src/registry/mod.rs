@@ -33,8 +33,8 @@ pub use sight::{Seen, Sight};
 pub use touches::TouchWriter;
 
 use crate::catalogue::Catalogue;
-use crate::domain::{ApiKeyHash, Company, CompanyId, Mac, User, UserId};
-use crate::store::{Store, StoreError, System};
+use crate::domain::{ApiKeyHash, Company, CompanyId, Device, Mac, User, UserId};
+use crate::store::{Store, StoreError, System, Write};
 
 /// The catalogue in force; a reload puts another one in its place.
 pub type SharedCatalogue = Arc<ArcSwap<Catalogue>>;
@@ -52,7 +52,7 @@ pub struct Registry {
     catalogue: SharedCatalogue,
     clock: Arc<dyn Clock>,
     quota: Quota,
-    index: Index,
+    index: Arc<Index>,
     tables: ArcSwap<Tables>,
     /// Serialises changes to companies, users and system settings: rare, and
     /// each replaces `tables` as a whole.
@@ -60,6 +60,12 @@ pub struct Registry {
     stripes: Vec<Mutex<()>>,
     arrivals: quota::Arrivals,
     touches: mpsc::Sender<touches::Touch>,
+}
+
+/// What a commit means for the index.
+enum DeviceChange {
+    Put { device: Device, seen_hash: Option<u32> },
+    Remove(Mac),
 }
 
 /// What is small enough to be replaced as a whole: read without a lock.
@@ -84,7 +90,7 @@ impl Registry {
         clock: Arc<dyn Clock>,
         quota: Quota,
     ) -> Result<(Registry, TouchWriter), StoreError> {
-        let index = Index::new();
+        let index = Arc::new(Index::new());
         load_devices(&store, &index).await?;
         let tables = Tables::load(&*store).await?;
         let (touches, writer) = touches::channel(store.clone());
@@ -127,6 +133,28 @@ impl Registry {
     #[must_use]
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.clock
+    }
+
+    /// Commits and, once that is done, changes the index, whether or not the caller
+    /// still waits: a connection that breaks must not leave the index behind the store.
+    async fn commit_device(
+        &self,
+        writes: Vec<Write>,
+        change: DeviceChange,
+    ) -> Result<(), StoreError> {
+        let (store, index) = (self.store.clone(), self.index.clone());
+        let committing = tokio::spawn(async move {
+            store.commit(writes).await?;
+            match change {
+                DeviceChange::Put { device, seen_hash } => index.put(&device, seen_hash),
+                DeviceChange::Remove(mac) => index.remove(mac),
+            }
+            Ok(())
+        });
+        committing.await.unwrap_or_else(|error| {
+            let what = "committing a device".to_owned();
+            Err(StoreError::Unavailable { what, why: error.to_string() })
+        })
     }
 
     async fn lock_device(&self, mac: Mac) -> MutexGuard<'_, ()> {

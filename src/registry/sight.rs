@@ -6,10 +6,10 @@ use std::net::IpAddr;
 
 use super::index::Known;
 use super::touches::Touch;
-use super::{Registry, RegistryError};
+use super::{DeviceChange, Registry, RegistryError};
 use crate::catalogue::{Catalogue, Identity};
 use crate::domain::{Action, Device, Mac, Sighting, Subject, TypeKey};
-use crate::store::Write;
+use crate::store::{StoreError, Write};
 
 use super::actor::Actor;
 
@@ -88,9 +88,20 @@ impl Registry {
         let hash = hash_of(&sighting);
         let device = Device::sighted(seen.mac, phone_type.clone(), ports, sighting);
         let write = Write::PutDevice { device: device.clone(), expect: None };
-        self.store.commit(vec![write]).await?;
-        self.index.put(&device, Some(hash));
-        Ok(Sight::Recorded)
+        let change = DeviceChange::Put { device, seen_hash: Some(hash) };
+        match self.commit_device(vec![write], change).await {
+            Ok(()) => Ok(Sight::Recorded),
+            Err(StoreError::Conflict(_)) => self.met_elsewhere(seen.mac).await,
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The store has a device the index has not: another process recorded it.
+    async fn met_elsewhere(&self, mac: Mac) -> Result<Sight, RegistryError> {
+        if let Some(device) = self.store.device(mac).await? {
+            self.index.put(&device, device.sighting.as_ref().map(hash_of));
+        }
+        Ok(self.index.known(mac).map_or(Sight::Recorded, Sight::Known))
     }
 
     /// A type that was told, where the one on record was assumed or differs, and
@@ -122,9 +133,8 @@ impl Registry {
         event.before = summary(&device);
         event.after = summary(&retyped);
         let put = Write::PutDevice { device: retyped.clone(), expect: Some(device.revision) };
-        self.store.commit(vec![put, Write::Append(event)]).await?;
-        self.index.put(&retyped, None);
-        Ok(())
+        let change = DeviceChange::Put { device: retyped, seen_hash: None };
+        Ok(self.commit_device(vec![put, Write::Append(event)], change).await?)
     }
 
     fn note(&self, known: &Known, seen: Seen<'_>) {
