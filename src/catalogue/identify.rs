@@ -18,7 +18,7 @@ use regex::Regex;
 use super::family::PhoneType;
 use super::path_pattern::PathFacts;
 use super::target::Target;
-use super::{Catalogue, GENERIC};
+use super::{Catalogue, GENERIC, PathOwner};
 use crate::domain::{Mac, Port, TypeKey};
 
 /// One request as far as it tells who sent it.
@@ -160,7 +160,13 @@ impl Catalogue {
         let headers = self.header_facts(&request, agent.map(|(family, _)| family), &mut evidence);
         let agent_facts = agent.map(|(_, facts)| facts).unwrap_or_default();
 
-        let mac = choose_mac(&paths, &agent_facts, &headers, &mut evidence);
+        let mac = choose_mac(
+            &paths,
+            agent.map(|(family, _)| family),
+            &agent_facts,
+            &headers,
+            &mut evidence,
+        );
         let family =
             self.choose_family(&paths, agent.map(|(family, _)| family), mac, &mut evidence);
         let path = family.and_then(|family| paths.iter().find(|path| path.family == family));
@@ -210,24 +216,24 @@ impl Catalogue {
         }
     }
 
-    /// Every family's first pattern that fits.
+    /// Of each family the first pattern that fits, in order of family.
     fn path_matches(&self, target: &Target) -> Vec<PathMatch<'_>> {
+        let fitting = self.path_set.matches(&target.path);
+        let mut places: Vec<PathOwner> =
+            fitting.iter().flat_map(|at| self.path_owners[at].iter().copied()).collect();
+        places.sort_unstable();
         let mut matches: Vec<PathMatch<'_>> = Vec::new();
-        for at in self.path_set.matches(&target.path) {
-            for &(family, file, pattern) in &self.path_owners[at] {
-                if matches.last().is_some_and(|last| last.family == family) {
-                    continue;
-                }
-                let pattern = &self.families[family].files[file].patterns[pattern];
-                if let Some(facts) = pattern.facts(target)
-                    && self.model_fits(family, &facts)
-                {
-                    matches.push(PathMatch { family, pattern: &pattern.text, facts });
-                }
+        for (family, file, pattern) in places {
+            if matches.last().is_some_and(|last| last.family == family) {
+                continue;
+            }
+            let pattern = &self.families[family].files[file].patterns[pattern];
+            if let Some(facts) = pattern.facts(target)
+                && self.model_fits(family, &facts)
+            {
+                matches.push(PathMatch { family, pattern: &pattern.text, facts });
             }
         }
-        matches.sort_by_key(|found| found.family);
-        matches.dedup_by_key(|found| found.family);
         matches
     }
 
@@ -388,11 +394,14 @@ impl Catalogue {
 
 fn choose_mac(
     paths: &[PathMatch<'_>],
+    family: Option<usize>,
     agent: &UserAgentFacts<'_>,
     headers: &UserAgentFacts<'_>,
     evidence: &mut Vec<Evidence>,
 ) -> Option<Mac> {
-    let of_path = paths.iter().find_map(|path| path.facts.mac);
+    // What the phone's own family reads counts before what others would read there.
+    let own = paths.iter().filter(|path| Some(path.family) == family);
+    let of_path = own.chain(paths).find_map(|path| path.facts.mac);
     let mut chosen = None;
     for (from, mac) in
         [("the path", of_path), ("the user-agent", agent.mac), ("a header", headers.mac)]

@@ -7,8 +7,9 @@ use regex::{Captures, Regex, RegexBuilder};
 use super::target::Target;
 use crate::domain::{Mac, Port};
 
-/// Twelve hex digits, alone or with separators between the octets.
-const MAC: &str = "[0-9a-f]{2}(?:[:.-]?[0-9a-f]{2}){5}";
+/// Twelve hex digits, alone or with separators of one kind between equal groups.
+const MAC: &str = "[0-9a-f]{12}|[0-9a-f]{2}(?::[0-9a-f]{2}){5}|[0-9a-f]{2}(?:-[0-9a-f]{2}){5}|\
+                   [0-9a-f]{2}(?:\\.[0-9a-f]{2}){5}|[0-9a-f]{4}(?:\\.[0-9a-f]{4}){2}";
 
 /// What a request's target told through one pattern.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -139,6 +140,8 @@ mod tests {
         let pattern = "*{mac}*";
         assert_eq!(mac(pattern, "/phone-0004f2aa0335.conf").as_deref(), Some("0004f2aa0335"));
         assert_eq!(mac(pattern, "/0004f2aa0335").as_deref(), Some("0004f2aa0335"));
+        assert_eq!(mac(pattern, "/x_00-04-f2-aa-03-35.cfg").as_deref(), Some("0004f2aa0335"));
+        assert_eq!(mac(pattern, "/0004.f2aa.0335.cfg").as_deref(), Some("0004f2aa0335"));
         assert_eq!(mac(pattern, "/0004f2aa03351.cfg"), None);
         assert_eq!(mac(pattern, "/001565jabd"), None);
     }
