@@ -1,1 +1,110 @@
-//! config
+//! The gateway's configuration: what can be set, its defaults, and where it was set.
+//!
+//! A key is `[section]` and `key` in the file, `DIALTONE_SECTION_KEY` in the
+//! environment (lists with commas), and for the common ones an option of the
+//! command. An option beats the environment, the environment beats the file.
+//! Nothing here is secret: keys and passwords are in files that are named.
+//!
+//! Each section's file has its keys, defaults and bounds, once; [`Reader`] finds
+//! the value and collects every problem. `dialtone.example.toml` documents them.
+
+mod admin;
+mod check;
+mod file;
+mod from_text;
+mod handset;
+mod problem;
+mod reader;
+mod sections;
+#[cfg(test)]
+mod tests;
+mod tls;
+
+use std::ffi::OsString;
+use std::path::Path;
+
+pub use admin::Admin;
+pub use from_text::{LogFilter, LogFormat};
+pub use handset::Handset;
+pub use problem::{ConfigError, Place, Problem};
+use reader::Reader;
+pub use sections::{Cache, Catalogue, Log, Quota, Shutdown, Store};
+pub use tls::Tls;
+
+/// Variables that begin like ours and are of the command, not of the gateway.
+const OF_THE_COMMAND: &[&str] =
+    &["DIALTONE_CONFIG", "DIALTONE_URL", "DIALTONE_KEY", "DIALTONE_KEY_FILE", "DIALTONE_CA"];
+
+/// Keys that had another name once: `("section.old", "section.new")`.
+const RENAMED: &[(&str, &str)] = &[];
+
+/// Everything that can be configured, checked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    pub handset: Handset,
+    pub tls: Tls,
+    pub admin: Admin,
+    pub store: Store,
+    pub quota: Quota,
+    pub catalogue: Catalogue,
+    pub cache: Cache,
+    pub log: Log,
+    pub shutdown: Shutdown,
+}
+
+/// A key given on the command line, as text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Override {
+    /// `store.url`.
+    pub key: &'static str,
+    /// What the user typed: `--store`.
+    pub option: &'static str,
+    pub value: String,
+}
+
+impl Config {
+    /// Reads `file` (none: defaults) and `environment`, of which only names
+    /// that begin with `DIALTONE_` are looked at, and lays `overrides` over
+    /// them. With the configuration come warnings: what works and is unwise.
+    ///
+    /// # Errors
+    /// Every problem with its place. A value that is overridden must be right
+    /// all the same: the day the override goes is a bad one to find out.
+    pub fn load(
+        file: Option<&Path>,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+        overrides: Vec<Override>,
+    ) -> Result<(Config, Vec<String>), ConfigError> {
+        let mut reader = Reader::default();
+        if let Some(path) = file {
+            file::read(path, &mut reader);
+        }
+        reader.add_environment(environment, OF_THE_COMMAND);
+        reader.add_overrides(overrides);
+        let config = Config::read(&mut reader);
+        reader.refuse_unknown(RENAMED);
+        check::across(&config, &mut reader);
+        reader.finish().map(|warnings| (config, warnings))
+    }
+
+    fn read(reader: &mut Reader) -> Config {
+        Config {
+            handset: Handset::read(reader.section("handset")),
+            tls: Tls::read(reader.section("tls")),
+            admin: Admin::read(reader.section("admin")),
+            store: Store::read(reader.section("store")),
+            quota: Quota::read(reader.section("quota")),
+            catalogue: Catalogue::read(reader.section("catalogue")),
+            cache: Cache::read(reader.section("cache")),
+            log: Log::read(reader.section("log")),
+            shutdown: Shutdown::read(reader.section("shutdown")),
+        }
+    }
+}
+
+impl Default for Config {
+    /// As of an empty file.
+    fn default() -> Config {
+        Config::read(&mut Reader::default())
+    }
+}

@@ -1,0 +1,43 @@
+//! `[admin]`: the operators' API, apart from the phones.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::reader::Section;
+use super::tls::pairs;
+use crate::net::tls::PairFiles;
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Admin {
+    /// Empty: no API.
+    pub listen: Vec<SocketAddr>,
+    /// Empty: plain HTTP.
+    pub pairs: Vec<PairFiles>,
+    pub max_connections: usize,
+    pub max_body_bytes: usize,
+    /// A session ends when it was not used for so long.
+    pub session_idle: Duration,
+    /// And at the latest so long after the login.
+    pub session_max: Duration,
+    /// Wrong passwords from one address.
+    pub login_attempts_per_minute: u32,
+}
+
+impl Admin {
+    pub(super) fn read(mut section: Section<'_>) -> Admin {
+        let admin = Admin {
+            listen: section.list("listen", &["127.0.0.1:8081"]),
+            pairs: pairs(&mut section),
+            max_connections: section.number("max_connections", 256, 8..=65_536),
+            max_body_bytes: section.number("max_body_bytes", 1_048_576, 4_096..=67_108_864),
+            session_idle: section.seconds("session_idle_s", 3_600, 60..=604_800),
+            session_max: section.seconds("session_max_s", 43_200, 60..=2_592_000),
+            login_attempts_per_minute: section.number("login_attempts_per_minute", 10, 1..=1_000),
+        };
+        if admin.session_idle > admin.session_max {
+            let keys = ["session_idle_s", "session_max_s"];
+            section.problem_between(&keys, "must not be larger than session_max_s");
+        }
+        admin
+    }
+}

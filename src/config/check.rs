@@ -1,0 +1,79 @@
+//! What must fit between sections: the listeners share one machine.
+
+use std::net::SocketAddr;
+
+use super::Config;
+use super::reader::Reader;
+
+pub(super) fn across(config: &Config, reader: &mut Reader) {
+    listeners(config, reader);
+    exposed_admin(config, reader);
+    if config.handset.http.is_empty() && config.handset.https.is_empty() {
+        let message = "and handset.https are both empty: phones could not ask for anything";
+        reader.problem_between(&["handset.http", "handset.https"], message);
+    }
+    let listeners = config.handset.http.len() + config.handset.https.len();
+    if config.handset.max_connections <= listeners {
+        let message = format!("must be larger than the number of listeners, which is {listeners}");
+        let keys = ["handset.max_connections", "handset.http", "handset.https"];
+        reader.problem_between(&keys, &message);
+    }
+    if config.admin.max_connections <= config.admin.listen.len() {
+        let message = "must be larger than the number of addresses in admin.listen";
+        reader.problem_between(&["admin.max_connections", "admin.listen"], message);
+    }
+    if config.handset.https.is_empty() && !config.tls.pairs.is_empty() {
+        let message = "is not used: handset.https is empty";
+        reader.warn_between(&["tls.certificate", "handset.https"], message);
+    }
+}
+
+fn listeners(config: &Config, reader: &mut Reader) {
+    let lists = [
+        ("handset.http", &config.handset.http),
+        ("handset.https", &config.handset.https),
+        ("admin.listen", &config.admin.listen),
+    ];
+    let all: Vec<(&str, SocketAddr)> =
+        lists.iter().flat_map(|(key, list)| list.iter().map(|&address| (*key, address))).collect();
+    for (at, &(key, address)) in all.iter().enumerate() {
+        for &(other_key, other) in &all[..at] {
+            if overlap(address, other) {
+                let message = format!("{address} is taken by {other} of {other_key}");
+                reader.problem_between(&[key, other_key], &message);
+            } else if key == "admin.listen"
+                && other_key != key
+                && address.port() == other.port()
+                && address.port() != 0
+            {
+                let message = format!(
+                    "{address} has the port of {other} of {other_key}: \
+                     a firewall that knows ports only cannot keep phones from the API"
+                );
+                reader.warn_between(&[key, other_key], &message);
+            }
+        }
+    }
+}
+
+/// Whether binding both fails. IPv4 and IPv6 never meet: our IPv6 sockets take IPv6 only.
+fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
+    one.port() == other.port()
+        && one.port() != 0
+        && one.is_ipv4() == other.is_ipv4()
+        && (one.ip() == other.ip() || one.ip().is_unspecified() || other.ip().is_unspecified())
+}
+
+fn exposed_admin(config: &Config, reader: &mut Reader) {
+    let exposed = config.admin.listen.iter().find(|address| !address.ip().is_loopback());
+    if let Some(address) = exposed
+        && config.admin.pairs.is_empty()
+    {
+        let message = format!(
+            "{address} can be reached from other machines without TLS: passwords and keys \
+             would go over the network in clear; set admin.certificate and admin.key, or put a \
+             proxy with TLS before it"
+        );
+        reader.warn_between(&["admin.listen", "admin.certificate"], &message);
+    }
+}

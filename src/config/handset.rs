@@ -1,0 +1,78 @@
+//! `[handset]`: the listeners phones ask, and what one of them may take up.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::from_text::{FromText, one_of};
+use super::reader::Section;
+use crate::handset::ForwardedHeader;
+use crate::net::{Limits, Network, Networks};
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Handset {
+    /// Plain HTTP; empty: off.
+    pub http: Vec<SocketAddr>,
+    pub https: Vec<SocketAddr>,
+    pub tls_handshake_timeout: Duration,
+    pub header_timeout: Duration,
+    pub answer_timeout: Duration,
+    pub request_timeout: Duration,
+    pub idle_timeout: Duration,
+    pub max_connections: usize,
+    pub max_connections_per_address: u32,
+    pub max_header_bytes: usize,
+    /// Who may ask at all.
+    pub allowed_networks: Networks,
+    /// Who is believed about the address of a phone behind it.
+    pub trusted_proxies: Networks,
+    pub forwarded_header: ForwardedHeader,
+}
+
+impl Handset {
+    pub(super) fn read(mut section: Section<'_>) -> Handset {
+        let handset = Handset {
+            http: section.list("http", &["0.0.0.0:8080"]),
+            https: section.list("https", &["0.0.0.0:8443"]),
+            tls_handshake_timeout: section.seconds("tls_handshake_timeout_s", 10, 1..=300),
+            header_timeout: section.seconds("header_timeout_s", 10, 1..=300),
+            answer_timeout: section.seconds("answer_timeout_s", 8, 1..=300),
+            request_timeout: section.seconds("request_timeout_s", 60, 1..=3_600),
+            idle_timeout: section.seconds("idle_timeout_s", 15, 1..=3_600),
+            max_connections: section.number("max_connections", 16_384, 16..=1_000_000),
+            max_connections_per_address: section.number(
+                "max_connections_per_address",
+                2_048,
+                1..=1_000_000,
+            ),
+            max_header_bytes: section.number(
+                "max_header_bytes",
+                16_384,
+                Limits::SMALLEST_HEAD_BYTES as u64..=1_048_576,
+            ),
+            allowed_networks: allowed(section.list("allowed_networks", &[])),
+            trusted_proxies: section.list::<Network>("trusted_proxies", &[]).into_iter().collect(),
+            forwarded_header: section.value("forwarded_header", "x-forwarded-for"),
+        };
+        if handset.answer_timeout >= handset.request_timeout {
+            let message = "must be smaller than request_timeout_s, \
+                           or phones would be cut off before they hear that they should come again";
+            section.problem_between(&["answer_timeout_s", "request_timeout_s"], message);
+        }
+        handset
+    }
+}
+
+/// An empty list means all: a gateway that serves nobody is not worth a notation.
+fn allowed(networks: Vec<Network>) -> Networks {
+    if networks.is_empty() { Networks::all() } else { networks.into_iter().collect() }
+}
+
+impl FromText for ForwardedHeader {
+    fn from_text(text: &str) -> Result<ForwardedHeader, String> {
+        let headers = [
+            ("x-forwarded-for", ForwardedHeader::XForwardedFor),
+            ("forwarded", ForwardedHeader::Forwarded),
+        ];
+        one_of(&text.to_ascii_lowercase(), &headers)
+    }
+}

@@ -1,0 +1,359 @@
+//! Finds the value of each key among file, environment and options, and
+//! collects every problem on the way.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::from_text::FromText;
+use super::{ConfigError, Override, Place, Problem};
+
+/// A value as it was written.
+#[derive(Debug, Clone)]
+pub(super) enum Raw {
+    Text(String),
+    Integer(i64),
+    List(Vec<Given>),
+    /// What no key takes.
+    Other(&'static str),
+    /// From the environment or an option, where all is text: the key says what
+    /// it is, a comma separates a list.
+    Loose(String),
+}
+
+/// A value and where it was written.
+#[derive(Debug, Clone)]
+pub(super) struct Given {
+    pub raw: Raw,
+    pub place: Place,
+}
+
+/// All that was given, and what is wrong with it.
+#[derive(Debug, Default)]
+pub(super) struct Reader {
+    /// By `section.key`; what counts least first.
+    given: BTreeMap<String, Vec<Given>>,
+    /// Sections the file has, empty ones too.
+    sections: Vec<(String, Place)>,
+    environment: BTreeMap<String, String>,
+    /// Where each key's value is from.
+    known: BTreeMap<String, Place>,
+    known_sections: BTreeSet<&'static str>,
+    /// Keys with a problem of their own.
+    bad: BTreeSet<String>,
+    problems: Vec<Problem>,
+    warnings: Vec<String>,
+}
+
+impl Reader {
+    pub fn add(&mut self, key: String, given: Given) {
+        self.given.entry(key).or_default().push(given);
+    }
+
+    pub fn add_section(&mut self, name: &str, place: Place) {
+        self.sections.push((name.to_owned(), place));
+    }
+
+    /// Variables that are empty count as not set, as `NAME=` in a unit file or
+    /// a compose file means it.
+    pub fn add_environment(
+        &mut self,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+        of_others: &[&str],
+    ) {
+        for (name, value) in environment {
+            let Some(name) = name.to_str().filter(|name| name.starts_with("DIALTONE_")) else {
+                continue;
+            };
+            if of_others.contains(&name) {
+                continue;
+            }
+            match value.into_string() {
+                Ok(value) => drop(self.environment.insert(name.to_owned(), value)),
+                Err(_) => {
+                    self.problem(Place::Variable(name.to_owned()), "not UTF-8 text".to_owned());
+                }
+            }
+        }
+    }
+
+    /// After the environment, which they beat.
+    pub fn add_overrides(&mut self, overrides: Vec<Override>) {
+        for Override { key, option, value } in overrides {
+            let given = Given { raw: Raw::Loose(value), place: Place::Option(option) };
+            self.add(key.to_owned(), given);
+        }
+    }
+
+    pub fn section(&mut self, name: &'static str) -> Section<'_> {
+        self.known_sections.insert(name);
+        Section { reader: self, name }
+    }
+
+    pub fn problem(&mut self, place: Place, message: String) {
+        self.problems.push(Problem { place, message });
+    }
+
+    pub fn warn(&mut self, place: &Place, message: String) {
+        self.warnings.push(format!("{place}: {message}"));
+    }
+
+    /// A problem between keys, told at the first. Not when one of them has its
+    /// own already: then it is their defaults that were compared.
+    pub fn problem_between(&mut self, keys: &[&str], message: &str) {
+        if !keys.iter().any(|&key| self.bad.contains(key)) {
+            let message = format!("{}: {message}", keys[0]);
+            self.problem(self.place(keys), message);
+        }
+    }
+
+    /// As [`Reader::problem_between`], and the configuration can be used.
+    pub fn warn_between(&mut self, keys: &[&str], message: &str) {
+        if !keys.iter().any(|&key| self.bad.contains(key)) {
+            let message = format!("{}: {message}", keys[0]);
+            self.warn(&self.place(keys), message);
+        }
+    }
+
+    /// Of the first key that was given at all.
+    fn place(&self, keys: &[&str]) -> Place {
+        let places = keys.iter().filter_map(|&key| self.known.get(key));
+        places.min_by_key(|&place| *place == Place::Default).cloned().unwrap_or(Place::Default)
+    }
+
+    /// To be called when every section was read.
+    pub fn refuse_unknown(&mut self, renamed: &[(&str, &str)]) {
+        let mut found = Vec::new();
+        for (section, place) in &self.sections {
+            if !self.known_sections.contains(section.as_str()) {
+                let all: Vec<&str> = self.known_sections.iter().copied().collect();
+                let message =
+                    format!("no section is called [{section}]; there are {}", all.join(", "));
+                found.push(Problem { place: place.clone(), message });
+            }
+        }
+        for (key, given) in &self.given {
+            let section = key.split_once('.').map(|(section, _)| section);
+            let in_unknown_section = section.is_some_and(|own| !self.known_sections.contains(own));
+            if !in_unknown_section || renamed.iter().any(|(old, _)| old == key) {
+                let message = self.why_unknown(key, renamed);
+                found.extend(
+                    given.iter().map(|given| Problem {
+                        place: given.place.clone(),
+                        message: message.clone(),
+                    }),
+                );
+            }
+        }
+        for name in self.environment.keys() {
+            // Never the value: a misspelt DIALTONE_KEY would be a secret.
+            let new = renamed.iter().find(|(old, _)| variable(old) == *name);
+            let message = match new {
+                Some((_, new)) => format!("is called {} now", variable(new)),
+                None => "no key has this variable".to_owned(),
+            };
+            found.push(Problem { place: Place::Variable(name.clone()), message });
+        }
+        self.problems.extend(found);
+    }
+
+    fn why_unknown(&self, key: &str, renamed: &[(&str, &str)]) -> String {
+        if let Some((_, new)) = renamed.iter().find(|(old, _)| *old == key) {
+            return format!("{key} is called {new} now");
+        }
+        let (section, name) = key.split_once('.').map_or((None, key), |(s, n)| (Some(s), n));
+        if section.is_none() && self.known_sections.contains(name) {
+            return format!("`{name}` is a section: write [{name}] on a line of its own");
+        }
+        let elsewhere = |known: &&String| known.split_once('.').is_some_and(|(_, n)| n == name);
+        let elsewhere: Vec<String> = self
+            .known
+            .keys()
+            .filter(elsewhere)
+            .map(|k| format!("[{}]", &k[..k.len() - name.len() - 1]))
+            .collect();
+        let place = section.map_or("outside of a section".to_owned(), |s| format!("in [{s}]"));
+        if !elsewhere.is_empty() {
+            return format!(
+                "there is no key `{name}` {place}; it is one of {}",
+                elsewhere.join(", ")
+            );
+        }
+        let in_section = |known: &&String| {
+            section.is_some_and(|s| known.split_once('.').is_some_and(|(own, _)| own == s))
+        };
+        let names = self.known.keys().filter(in_section).filter_map(|k| k.split_once('.'));
+        let names: Vec<&str> = names.map(|(_, name)| name).collect();
+        let there_are = if names.is_empty() {
+            String::new()
+        } else {
+            format!("; there are {}", names.join(", "))
+        };
+        format!("there is no key `{name}` {place}{there_are}")
+    }
+
+    /// # Errors
+    /// All that was found wrong, in order of place.
+    pub fn finish(mut self) -> Result<Vec<String>, ConfigError> {
+        self.problems.sort();
+        self.problems.dedup();
+        if self.problems.is_empty() { Ok(self.warnings) } else { Err(ConfigError(self.problems)) }
+    }
+
+    #[cfg(test)]
+    pub fn known_keys(&self) -> Vec<&str> {
+        self.known.keys().map(String::as_str).collect()
+    }
+}
+
+/// `DIALTONE_HANDSET_HTTP` for `handset.http`.
+pub(super) fn variable(key: &str) -> String {
+    format!("DIALTONE_{}", key.replace('.', "_").to_ascii_uppercase())
+}
+
+/// One section, read key by key.
+pub(super) struct Section<'r> {
+    reader: &'r mut Reader,
+    name: &'static str,
+}
+
+impl Section<'_> {
+    /// One value; `default` is written as in the file.
+    pub fn value<T: FromText>(&mut self, key: &str, default: &str) -> T {
+        self.optional(key).unwrap_or_else(|| by_default(default))
+    }
+
+    pub fn optional<T: FromText>(&mut self, key: &str) -> Option<T> {
+        self.take(key, |given| match &given.raw {
+            Raw::Text(text) | Raw::Loose(text) => {
+                T::from_text(text).map_err(|e| vec![given.problem(e)])
+            }
+            other => Err(vec![given.problem(format!("{} is not text in quotes", other.kind()))]),
+        })
+    }
+
+    /// A list; one value alone is a list of one.
+    pub fn list<T: FromText>(&mut self, key: &str, default: &[&str]) -> Vec<T> {
+        let list = self.take(key, |given| {
+            let items = given.items();
+            let parsed = items.iter().map(|item| match &item.raw {
+                Raw::Text(text) => T::from_text(text).map_err(|error| item.problem(error)),
+                other => Err(item.problem(format!("{} is not text in quotes", other.kind()))),
+            });
+            let (good, bad): (Vec<_>, Vec<_>) = parsed.partition(Result::is_ok);
+            if bad.is_empty() {
+                Ok(good.into_iter().filter_map(Result::ok).collect())
+            } else {
+                Err(bad.into_iter().filter_map(Result::err).collect())
+            }
+        });
+        list.unwrap_or_else(|| default.iter().map(|text| by_default(text)).collect())
+    }
+
+    /// A whole number within `range`, which must fit into `N`.
+    pub fn number<N: TryFrom<u64>>(
+        &mut self,
+        key: &str,
+        default: u64,
+        range: RangeInclusive<u64>,
+    ) -> N {
+        let number = self.take(key, |given| {
+            let number = match &given.raw {
+                Raw::Integer(number) => u64::try_from(*number).ok(),
+                Raw::Loose(text) => text.trim().parse().ok(),
+                other => {
+                    return Err(vec![
+                        given.problem(format!("{} is not a whole number", other.kind())),
+                    ]);
+                }
+            };
+            number.filter(|number| range.contains(number)).ok_or_else(|| {
+                vec![given.problem(format!(
+                    "must be a whole number from {} to {}",
+                    range.start(),
+                    range.end()
+                ))]
+            })
+        });
+        let number = number.unwrap_or(default);
+        N::try_from(number).ok().expect("bounds of a key fit its type")
+    }
+
+    pub fn seconds(&mut self, key: &str, default: u64, range: RangeInclusive<u64>) -> Duration {
+        Duration::from_secs(self.number(key, default, range))
+    }
+
+    /// A problem between keys of this section, told at the first.
+    pub fn problem_between(&mut self, keys: &[&str], message: &str) {
+        let names: Vec<String> = keys.iter().map(|key| format!("{}.{key}", self.name)).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        self.reader.problem_between(&names, message);
+    }
+
+    /// Reads the key everywhere it was given; the last counts, all must be right.
+    fn take<T>(
+        &mut self,
+        key: &str,
+        read: impl Fn(&Given) -> Result<T, Vec<Problem>>,
+    ) -> Option<T> {
+        let name = format!("{}.{key}", self.name);
+        let mut all = self.reader.given.remove(&name).unwrap_or_default();
+        let variable = variable(&name);
+        if let Some(value) = self.reader.environment.remove(&variable).filter(|v| !v.is_empty()) {
+            let given = Given { raw: Raw::Loose(value), place: Place::Variable(variable) };
+            let before_options = all.iter().position(|g| matches!(g.place, Place::Option(_)));
+            all.insert(before_options.unwrap_or(all.len()), given);
+        }
+        let mut value = None;
+        let mut place = Place::Default;
+        for given in all {
+            match read(&given) {
+                Ok(read) => (value, place) = (Some(read), given.place),
+                Err(problems) => {
+                    self.reader.bad.insert(name.clone());
+                    for Problem { place, message } in problems {
+                        self.reader.problem(place, format!("{name}: {message}"));
+                    }
+                }
+            }
+        }
+        self.reader.known.insert(name, place);
+        value
+    }
+}
+
+fn by_default<T: FromText>(text: &str) -> T {
+    T::from_text(text).unwrap_or_else(|e| unreachable!("the default `{text}` is valid: {e}"))
+}
+
+impl Given {
+    fn problem(&self, message: String) -> Problem {
+        Problem { place: self.place.clone(), message }
+    }
+
+    fn items(&self) -> Vec<Given> {
+        let of = |raw| Given { raw, place: self.place.clone() };
+        match &self.raw {
+            Raw::List(items) => items.clone(),
+            // In a file the empty list is `[]`.
+            Raw::Loose(text) if text.trim() == "none" => Vec::new(),
+            Raw::Loose(text) => {
+                let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+                parts.map(|part| of(Raw::Text(part.to_owned()))).collect()
+            }
+            other => vec![of(other.clone())],
+        }
+    }
+}
+
+impl Raw {
+    fn kind(&self) -> &'static str {
+        match self {
+            Raw::Text(_) | Raw::Loose(_) => "text",
+            Raw::Integer(_) => "a number",
+            Raw::List(_) => "a list",
+            Raw::Other(kind) => kind,
+        }
+    }
+}

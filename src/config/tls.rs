@@ -1,0 +1,87 @@
+//! `[tls]`: what the HTTPS listeners of phones show and ask for.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::from_text::{FromText, one_of};
+use super::reader::Section;
+use crate::net::tls::{ClientCertificates, PairFiles};
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tls {
+    /// Empty: a self-signed one, made under `certs_dir`.
+    pub pairs: Vec<PairFiles>,
+    pub certs_dir: PathBuf,
+    pub clients: ClientCertificates,
+    /// How often the files of every listener are looked at for a change.
+    pub reload_interval: Duration,
+}
+
+#[derive(Clone, Copy)]
+enum Mode {
+    Off,
+    Optional,
+    Required,
+}
+
+impl Tls {
+    pub(super) fn read(mut section: Section<'_>) -> Tls {
+        Tls {
+            pairs: pairs(&mut section),
+            certs_dir: section.value("certs_dir", "certs"),
+            clients: clients(&mut section),
+            reload_interval: section.seconds("reload_interval_s", 5, 1..=3_600),
+        }
+    }
+}
+
+/// `certificate` and `key`: as many of one as of the other.
+pub(super) fn pairs(section: &mut Section<'_>) -> Vec<PairFiles> {
+    let certificates: Vec<PathBuf> = section.list("certificate", &[]);
+    let keys: Vec<PathBuf> = section.list("key", &[]);
+    match (certificates.len(), keys.len()) {
+        (some, 0) if some > 0 => {
+            section.problem_between(&["certificate", "key"], "needs the file of its `key` as well");
+        }
+        (0, some) if some > 0 => {
+            let message = "needs the file of its `certificate` as well";
+            section.problem_between(&["key", "certificate"], message);
+        }
+        (some, other) if some != other => {
+            let message = format!("has {some} files, but `key` has {other}: each needs its own");
+            section.problem_between(&["certificate", "key"], &message);
+        }
+        _ => {}
+    }
+    let pairs = certificates.into_iter().zip(keys);
+    pairs.map(|(certificate, key)| PairFiles { certificate, key }).collect()
+}
+
+fn clients(section: &mut Section<'_>) -> ClientCertificates {
+    let mode: Mode = section.value("client_certificates", "off");
+    let authorities: Option<PathBuf> = section.optional("client_ca");
+    match (mode, authorities) {
+        (Mode::Off, None) => ClientCertificates::Off,
+        (Mode::Optional, Some(authorities)) => ClientCertificates::Optional { authorities },
+        (Mode::Required, Some(authorities)) => ClientCertificates::Required { authorities },
+        (Mode::Off, Some(_)) => {
+            let message = "is not used while `client_certificates` is \"off\": \
+                           set it to \"optional\" or \"required\", or leave client_ca out";
+            section.problem_between(&["client_ca", "client_certificates"], message);
+            ClientCertificates::Off
+        }
+        (Mode::Optional | Mode::Required, None) => {
+            let message = "needs `client_ca`, the file of the authorities that sign them";
+            section.problem_between(&["client_certificates", "client_ca"], message);
+            ClientCertificates::Off
+        }
+    }
+}
+
+impl FromText for Mode {
+    fn from_text(text: &str) -> Result<Mode, String> {
+        let modes =
+            [("off", Mode::Off), ("optional", Mode::Optional), ("required", Mode::Required)];
+        one_of(text, &modes)
+    }
+}
