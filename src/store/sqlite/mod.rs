@@ -37,6 +37,9 @@ use crate::domain::{Device, Event, Mac, Timestamp};
 /// let go of the file.
 const BUSY: Duration = Duration::from_secs(5);
 
+/// Devices in one page at most: some 300 KB.
+const MAX_PAGE: usize = 1000;
+
 /// How long readiness waits for its probe.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -189,9 +192,10 @@ impl Store for SqliteStore {
     ) -> Result<(), StoreError> {
         // A transaction for each page: one for all would keep the log from
         // being folded into the file for as long as the receiver likes.
+        let page = page.clamp(1, MAX_PAGE);
         let mut after = None;
         loop {
-            let read = move |conn: &Connection| queries::devices_after(conn, after, page.max(1));
+            let read = move |conn: &Connection| queries::devices_after(conn, after, page);
             let devices = self.read(read).await?;
             let Some(last) = devices.last() else { return Ok(()) };
             after = Some(last.mac);
@@ -258,6 +262,10 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY)?;
+    // For a new file only. A first contact changes one page of it wherever its
+    // MAC falls: half of the usual 4096 is half to write, 1024 would hold one
+    // phone with settings and waste the rest.
+    connection.pragma_update(None, "page_size", 2048)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     // Savepoints keep the pages they would restore: in memory, not in a file.
     connection.pragma_update(None, "temp_store", "memory")?;
@@ -274,7 +282,7 @@ fn write_ahead(connection: &Connection) -> rusqlite::Result<String> {
     connection.pragma_update(None, "synchronous", "full")?;
     // In pages, 32 MB: a log folded in seldom writes a page once that many
     // commits changed.
-    connection.pragma_update_and_check(None, "wal_autocheckpoint", 8192, |_| Ok(()))?;
+    connection.pragma_update_and_check(None, "wal_autocheckpoint", 16_384, |_| Ok(()))?;
     connection.pragma_update_and_check(None, "journal_size_limit", 64 << 20, |_| Ok(()))?;
     Ok(mode)
 }

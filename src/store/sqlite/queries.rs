@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use rusqlite::{Connection, OptionalExtension, Result};
 
-use super::rows::{self, DeviceReader, bits, revision, text};
+use super::rows::{self, DeviceReader, revision, text};
 use crate::domain::{ApiKeyHash, Company, CompanyId, Device, Mac, Timestamp, User};
 use crate::store::{Registry, System};
 
@@ -14,49 +14,34 @@ pub(super) fn devices_after(
     after: Option<Mac>,
     limit: usize,
 ) -> Result<Vec<Device>> {
-    let first = after.map_or(0, |mac| bits(mac.bits()) + 1);
+    let first = after.map_or(0, |mac| rows::ids_of(mac).1 + 1);
     devices(conn, first, i64::MAX, limit)
 }
 
 pub(super) fn device(conn: &Connection, mac: Mac) -> Result<Option<Device>> {
-    let mac = bits(mac.bits());
-    Ok(devices(conn, mac, mac, 1)?.pop())
+    let (first, last) = rows::ids_of(mac);
+    Ok(devices(conn, first, last, 1)?.pop())
 }
 
-/// Walks both tables side by side in order of MAC: a join would repeat the
-/// device's columns for every port.
+/// The devices with phones from id `first` to `last`, whole, at most `limit`.
 fn devices(conn: &Connection, first: i64, last: i64, limit: usize) -> Result<Vec<Device>> {
+    let columns = DeviceReader::COLUMNS;
+    let sql = format!("SELECT {columns} FROM phone WHERE id BETWEEN ?1 AND ?2 ORDER BY id");
+    let mut statement = conn.prepare_cached(&sql)?;
+    let mut phones = statement.query([first, last])?;
     let mut reader = DeviceReader::default();
-    let sql = format!(
-        "SELECT {} FROM device WHERE mac BETWEEN ?1 AND ?2 ORDER BY mac LIMIT ?3",
-        DeviceReader::DEVICE_COLUMNS
-    );
-    let mut device_rows = conn.prepare_cached(&sql)?;
-    let limit_bound = i64::try_from(limit).unwrap_or(i64::MAX);
-    let mut device_rows = device_rows.query([first, last, limit_bound])?;
-    let sql = format!(
-        "SELECT {} FROM phone WHERE mac BETWEEN ?1 AND ?2 ORDER BY mac, port",
-        DeviceReader::PHONE_COLUMNS
-    );
-    let mut phone_rows = conn.prepare_cached(&sql)?;
-    let mut phone_rows = phone_rows.query([first, last])?;
-    let mut phone = match phone_rows.next()? {
-        Some(row) => Some(reader.phone(row)?),
-        None => None,
-    };
-    let mut devices = Vec::new();
-    while let Some(row) = device_rows.next()? {
-        let mut device = reader.device(row)?;
-        while let Some((mac, port, value)) = phone.take_if(|(mac, ..)| *mac <= device.mac) {
-            if mac == device.mac {
-                device.ports.insert(port, value);
+    let mut devices: Vec<Device> = Vec::with_capacity(limit);
+    while let Some(row) = phones.next()? {
+        if devices.last().map(|device| device.mac) != Some(rows::mac(row)?) {
+            if devices.len() == limit {
+                break;
             }
-            phone = match phone_rows.next()? {
-                Some(row) => Some(reader.phone(row)?),
-                None => None,
-            };
+            devices.push(reader.device(row)?);
         }
-        devices.push(device);
+        let (port, phone) = reader.phone(row)?;
+        if let Some(device) = devices.last_mut() {
+            device.ports.insert(port, phone);
+        }
     }
     Ok(devices)
 }

@@ -1,6 +1,6 @@
 //! Between rows and the domain's values.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
 use rusqlite::types::ValueRef;
@@ -16,7 +16,7 @@ use crate::domain::{
 };
 use crate::store::System;
 
-/// A MAC or a user's id as SQLite keeps it: the same 64 bits.
+/// A number as SQLite keeps it: the same 64 bits.
 pub(super) fn bits(number: u64) -> i64 {
     number.cast_signed()
 }
@@ -47,8 +47,23 @@ impl<'a> From<&'a Sighting> for SightingColumns<'a> {
     }
 }
 
-/// Reads devices; equal types and companies of one reader share their text,
-/// so that a million devices hold each name about once a page.
+/// Ports have 10 bits behind those of the MAC.
+const PORT_BITS: u32 = 10;
+const _: () = assert!(Port::MAX < 1 << PORT_BITS);
+
+/// The key of a phone: its device's MAC and then its port.
+pub(super) fn id_of(mac: Mac, port: Port) -> i64 {
+    bits(mac.bits() << PORT_BITS) | i64::from(port.number())
+}
+
+/// The first and the last key the phones of a device can have.
+pub(super) fn ids_of(mac: Mac) -> (i64, i64) {
+    let first = bits(mac.bits() << PORT_BITS);
+    (first, first | ((1 << PORT_BITS) - 1))
+}
+
+/// Reads devices from rows in order of id; equal types and companies of one
+/// reader share their text.
 #[derive(Default)]
 pub(super) struct DeviceReader {
     types: HashMap<Box<str>, TypeKey>,
@@ -56,50 +71,51 @@ pub(super) struct DeviceReader {
 }
 
 impl DeviceReader {
-    /// In the order [`DeviceReader::device`] and [`DeviceReader::phone`] read.
-    pub const DEVICE_COLUMNS: &str = "mac, type, changed, revision, first_seen, last_seen, \
-                                      address, user_agent, type_guess, firmware, certificate";
-    pub const PHONE_COLUMNS: &str = "mac, port, company, created, name, settings";
+    /// In the order the rows are read.
+    pub const COLUMNS: &str = "id, company, created, name, settings, type, changed, revision, \
+                               first_seen, last_seen, address, user_agent, type_guess, firmware, \
+                               certificate";
 
-    /// The device without its phones.
+    /// The device of a phone's row, still without phones.
     pub fn device(&mut self, row: &Row<'_>) -> Result<Device> {
         let mac = mac(row)?;
         let bad = |column: &str, why: &dyn std::fmt::Display| {
             bad_row(&format!("device {mac}"), column, why)
         };
-        let phone_type = shared(&mut self.types, text(row, 1)?).map_err(|e| bad("type", &e))?;
-        let sighting = match row.get(4)? {
+        let phone_type = shared(&mut self.types, text(row, 5)?).map_err(|e| bad("type", &e))?;
+        let sighting = match row.get(8)? {
             None => None,
             Some(first) => Some(Sighting {
                 first,
-                last: row.get(5)?,
-                address: text(row, 6)?.parse::<IpAddr>().map_err(|e| bad("address", &e))?,
-                user_agent: row.get(7)?,
-                type_guess: optional_text(row, 8)?
+                last: row.get(9)?,
+                address: text(row, 10)?.parse::<IpAddr>().map_err(|e| bad("address", &e))?,
+                user_agent: row.get(11)?,
+                type_guess: optional_text(row, 12)?
                     .map(|guess| shared(&mut self.types, guess))
                     .transpose()
                     .map_err(|e| bad("type_guess", &e))?,
-                firmware: row.get(9)?,
-                certificate: row.get(10)?,
+                firmware: row.get(13)?,
+                certificate: row.get(14)?,
             }),
         };
         Ok(Device {
             mac,
             phone_type,
-            ports: Default::default(),
+            ports: BTreeMap::new(),
             sighting,
-            changed: row.get(2)?,
-            revision: revision(row, 3)?,
+            changed: row.get(6)?,
+            revision: revision(row, 7)?,
         })
     }
 
-    pub fn phone(&mut self, row: &Row<'_>) -> Result<(Mac, Port, Phone)> {
+    pub fn phone(&mut self, row: &Row<'_>) -> Result<(Port, Phone)> {
+        let number = row.get::<_, i64>(0)? & ((1 << PORT_BITS) - 1);
         let mac = mac(row)?;
-        let number: u16 = row.get(1)?;
         let bad = |column: &str, why: &dyn std::fmt::Display| {
             bad_row(&format!("phone {mac}{number}"), column, why)
         };
-        let state = match optional_text(row, 2)? {
+        let port = u16::try_from(number).ok().and_then(Port::new);
+        let state = match optional_text(row, 1)? {
             None => State::Inactive,
             Some(id) => {
                 State::Active(shared(&mut self.companies, id).map_err(|e| bad("company", &e))?)
@@ -107,13 +123,17 @@ impl DeviceReader {
         };
         let phone = Phone {
             state,
-            created: row.get(3)?,
-            name: row.get(4)?,
-            settings: Layer::from_stored(text(row, 5)?),
+            created: row.get(2)?,
+            name: row.get(3)?,
+            settings: Layer::from_stored(text(row, 4)?),
         };
-        let port = Port::new(number).ok_or_else(|| bad("port", &"above 999"))?;
-        Ok((mac, port, phone))
+        Ok((port.ok_or_else(|| bad("port", &"above 999"))?, phone))
     }
+}
+
+/// The device a phone's row belongs to.
+pub(super) fn mac(row: &Row<'_>) -> Result<Mac> {
+    Ok(Mac::from_bits((row.get::<_, i64>(0)? >> PORT_BITS).cast_unsigned()))
 }
 
 /// Columns `id, name, settings, created, changed, revision`.
@@ -188,10 +208,6 @@ fn optional_text<'a>(row: &'a Row<'_>, column: usize) -> Result<Option<&'a str>>
         ValueRef::Null => Ok(None),
         value => Ok(Some(value.as_str()?)),
     }
-}
-
-fn mac(row: &Row<'_>) -> Result<Mac> {
-    Ok(Mac::from_bits(row.get::<_, i64>(0)?.cast_unsigned()))
 }
 
 fn shared<T>(known: &mut HashMap<Box<str>, T>, text: &str) -> std::result::Result<T, T::Err>

@@ -10,10 +10,22 @@ CREATE TABLE company (
     revision INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- A MAC is its 48 bits as a number: the fastest key there is.
--- first_seen is NULL when an operator made the device and nobody saw it yet.
-CREATE TABLE device (
-    mac         INTEGER PRIMARY KEY NOT NULL CHECK (mac BETWEEN 0 AND 281474976710655),
+-- One row for each phone. What belongs to its device (all phones of one MAC)
+-- stands in each of them, always the same: a first contact, nearly always of
+-- one phone, then changes one page of the file and not two, which is what
+-- bounds how many are recorded in a second.
+-- id is the 48 bits of the MAC and then 10 bits of port: in order of device.
+-- company is NULL while the phone is inactive; first_seen and all that a
+-- request tells is NULL when an operator made the device and nobody saw it yet.
+CREATE TABLE phone (
+    id          INTEGER PRIMARY KEY NOT NULL CHECK (id BETWEEN 0 AND 288230376151711743),
+    mac         INTEGER AS (id >> 10) VIRTUAL,
+    port        INTEGER AS (id & 1023) VIRTUAL,
+    company     TEXT REFERENCES company (id),
+    created     INTEGER NOT NULL,
+    name        TEXT NOT NULL,
+    settings    TEXT NOT NULL,
+    -- Of the device:
     type        TEXT NOT NULL,
     changed     INTEGER NOT NULL,
     revision    INTEGER NOT NULL,
@@ -25,17 +37,6 @@ CREATE TABLE device (
     firmware    TEXT,
     certificate TEXT
 ) STRICT;
-
--- company is NULL while the phone is inactive.
-CREATE TABLE phone (
-    mac      INTEGER NOT NULL REFERENCES device (mac) ON DELETE CASCADE,
-    port     INTEGER NOT NULL CHECK (port BETWEEN 0 AND 999),
-    company  TEXT REFERENCES company (id),
-    created  INTEGER NOT NULL,
-    name     TEXT NOT NULL,
-    settings TEXT NOT NULL,
-    PRIMARY KEY (mac, port)
-) STRICT, WITHOUT ROWID;
 
 -- For removing a company; first contacts, which are inactive, do not pay for it.
 CREATE INDEX phone_by_company ON phone (company) WHERE company IS NOT NULL;
@@ -117,4 +118,4 @@ SELECT printf('%012x%d', mac, port)                       AS phoneid,
        address,
        strftime('%Y-%m-%dT%H:%M:%SZ', first_seen, 'unixepoch') AS first_seen,
        strftime('%Y-%m-%dT%H:%M:%SZ', last_seen, 'unixepoch')  AS last_seen
-  FROM phone JOIN device USING (mac);
+  FROM phone;

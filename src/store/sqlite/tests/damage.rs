@@ -73,7 +73,7 @@ async fn a_row_that_cannot_be_read_is_named() {
     let (store, directory) = fresh().await;
     commit(&store, [put(&device(1, 1), None), put(&device(2, 1), None)]).await.unwrap();
     let tool = Connection::open(directory.path().join(FILE)).unwrap();
-    tool.execute("UPDATE device SET type = 'no good' WHERE mac = 0x000413000002", []).unwrap();
+    tool.execute("UPDATE phone SET type = 'no good' WHERE mac = 0x000413000002", []).unwrap();
     let refused = store.device(mac(2)).await.unwrap_err();
     assert!(matches!(&refused, StoreError::Unusable { .. }), "{refused:?}");
     let message = refused.to_string();
