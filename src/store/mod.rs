@@ -28,7 +28,7 @@ use crate::domain::{
 /// One change of a commit.
 #[derive(Debug, Clone)]
 pub enum Write {
-    /// Stores the device as it is given. `expect` is the revision it was made
+    /// Stores the device, which has a port, as it is given. `expect` is the revision it was made
     /// from; `None` means the MAC must not be there yet. Conflicts also when a
     /// company of one of its ports does not exist.
     PutDevice {

@@ -35,9 +35,15 @@ pub(super) fn hold(path: &Path) -> Result<Held, StoreError> {
     };
     make_directory(parent).map_err(|e| said(parent, "cannot make the directory", &e))?;
     let parent = parent.canonicalize().map_err(|e| said(parent, "cannot be reached", &e))?;
-    // Followed to the end, so that a link and its file have one lock.
     let path = parent.join(name);
-    let path = path.canonicalize().unwrap_or(path);
+    match private().create_new(true).open(&path) {
+        Err(e) if e.kind() != ErrorKind::AlreadyExists => {
+            return Err(said(&path, "cannot be made", &e));
+        }
+        _ => {}
+    }
+    // Followed to the end, so that a link and its file have one lock.
+    let path = path.canonicalize().map_err(|e| said(&path, "cannot be reached", &e))?;
     if path.is_dir() {
         return Err(unusable(&path.display().to_string(), "a directory, not a file"));
     }
@@ -51,7 +57,8 @@ fn take_lock(path: &Path) -> Result<File, StoreError> {
     lock_path.push(".lock");
     let lock_path = PathBuf::from(lock_path);
     let cannot = |e: &std::io::Error| said(&lock_path, "cannot be locked", e);
-    let mut lock = private().truncate(false).open(&lock_path).map_err(|e| cannot(&e))?;
+    let mut lock =
+        private().create(true).truncate(false).open(&lock_path).map_err(|e| cannot(&e))?;
     match lock.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
@@ -73,10 +80,10 @@ fn take_lock(path: &Path) -> Result<File, StoreError> {
 }
 
 /// Looks at the header itself: SQLite, once it has opened a database, may
-/// write to it when closing. Makes the file when there is none.
+/// write to it when closing. Only under the lock: closing the file drops what
+/// locks another connection of this process has on it.
 fn refuse_foreign(path: &Path) -> Result<(), StoreError> {
-    let mut file =
-        private().truncate(false).open(path).map_err(|e| said(path, "cannot be opened", &e))?;
+    let mut file = private().open(path).map_err(|e| said(path, "cannot be opened", &e))?;
     let mut header = Vec::with_capacity(100);
     (&mut file).take(100).read_to_end(&mut header).map_err(|e| said(path, "cannot be read", &e))?;
     let mut journal = path.as_os_str().to_owned();
@@ -100,7 +107,7 @@ fn refuse_foreign(path: &Path) -> Result<(), StoreError> {
 
 fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true);
+    options.read(true).write(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options

@@ -68,6 +68,19 @@ async fn an_empty_file_becomes_a_store() {
     assert_eq!(store.registry().await.unwrap().companies.len(), 1);
 }
 
+/// Making its target would leave two locks for one file.
+#[cfg(unix)]
+#[test]
+fn a_link_to_nothing_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let (target, link) = (directory.path().join(FILE), directory.path().join("link.db"));
+    std::os::unix::fs::symlink(&target, &link).unwrap();
+    let refused = SqliteStore::open(&link, NOW).err().unwrap();
+    assert!(matches!(&refused, StoreError::Unavailable { .. }), "{refused:?}");
+    assert!(refused.to_string().contains("link.db: cannot be reached"), "{refused}");
+    assert!(!target.exists());
+}
+
 #[tokio::test]
 async fn a_row_that_cannot_be_read_is_named() {
     let (store, directory) = fresh().await;
