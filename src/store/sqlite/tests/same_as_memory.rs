@@ -5,8 +5,10 @@ use proptest::option;
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::{ApiKeyHash, Subject, User};
-use crate::store::conformance::{activate, company, device, dump, event, id, mac, sighting, user};
+use crate::domain::{ApiKeyHash, Sighting, Subject, User};
+use crate::store::conformance::{
+    activate, company, device, dump, event, id, key, mac, sighting, user,
+};
 use crate::store::{MemoryStore, System, Write};
 
 // Few of each, so that sequences meet.
@@ -54,15 +56,28 @@ fn put_user() -> impl Strategy<Value = Write> {
     )
 }
 
+/// Any of what a request may leave untold is told or not.
+fn a_sighting() -> impl Strategy<Value = Sighting> {
+    (-9..9i64, any::<[bool; 4]>()).prop_map(|(last, [agent, guess, firmware, certificate])| {
+        let told = |told: bool| told.then(|| format!("told at {last}"));
+        Sighting {
+            user_agent: told(agent).unwrap_or_default(),
+            type_guess: guess.then(|| key("pap2t")),
+            firmware: told(firmware),
+            certificate: told(certificate),
+            ..sighting(last)
+        }
+    })
+}
+
 fn write() -> impl Strategy<Value = Write> {
     let expect = || 1..4u64;
     prop_oneof![
         6 => put_device(),
         2 => (0..4u64, expect())
             .prop_map(|(number, expect)| Write::RemoveDevice { mac: mac(number), expect }),
-        1 => (0..4u64, 0..9i64).prop_map(|(number, last)| {
-            Write::Touch { mac: mac(number), sighting: sighting(last) }
-        }),
+        2 => (0..4u64, a_sighting())
+            .prop_map(|(number, sighting)| Write::Touch { mac: mac(number), sighting }),
         3 => (a_company(), expected()).prop_map(|(name, expect)| {
             let mut company = company(name);
             company.revision = expect.unwrap_or(0) + 1;
