@@ -27,7 +27,7 @@ enum Contact {
     InOrder,
     /// MACs all over the 24 bits of a manufacturer: the worst for the tree.
     Scattered,
-    /// Scattered, each with its audit event.
+    /// Scattered, each with an audit event, as an operator makes a phone.
     WithEvent,
 }
 
@@ -144,17 +144,17 @@ fn first_contact(contact: Contact, number: u64) -> Vec<Write> {
         certificate: None,
     };
     let device = Device::sighted(mac, "snom320".parse().expect("a key"), 1, sighting);
-    let event = matches!(contact, Contact::WithEvent).then(|| Write::Append(sighted(mac)));
+    let event = matches!(contact, Contact::WithEvent).then(|| Write::Append(created(mac)));
     std::iter::once(Write::PutDevice { device, expect: None }).chain(event).collect()
 }
 
-fn sighted(mac: Mac) -> Event {
+fn created(mac: Mac) -> Event {
     Event {
         id: 0,
         at: NOW,
-        who: "handset".to_owned(),
+        who: "operator".to_owned(),
         from: "10.0.0.1".to_owned(),
-        action: Action::Sighted,
+        action: Action::Create,
         subject: Subject::Phone,
         name: mac.to_string(),
         company: String::new(),
