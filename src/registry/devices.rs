@@ -63,7 +63,7 @@ impl Registry {
         }
         self.tables().require_company(actor, company)?;
         let now = self.clock.now();
-        self.change(id.mac, async |device| {
+        self.change(id.mac, |device| {
             let (promoted, moved) = device.promote(id.port, company, now)?;
             self.compose(promoted.clone()).prove(id)?;
             let mut event = actor.event(now, Action::Promote, Subject::Phone, id.to_string());
@@ -82,7 +82,7 @@ impl Registry {
     pub async fn demote(&self, actor: &Actor, id: PhoneId) -> Result<usize, RegistryError> {
         actor.require_default_company()?;
         let now = self.clock.now();
-        self.change(id.mac, async |device| {
+        self.change(id.mac, |device| {
             let (left, removed) = device.demote(id.port, now)?;
             let mut event = actor.event(now, Action::Demote, Subject::Phone, id.to_string());
             event.before = json!({
@@ -110,7 +110,7 @@ impl Registry {
         actor.require_system_admin()?;
         self.tables().require_company(actor, target)?;
         let now = self.clock.now();
-        self.change(mac, async |device| {
+        self.change(mac, |device| {
             let assigned = device.assign(port, source, target, now)?;
             let first = *assigned.from.keys().next().expect("assign matches at least one port");
             let id = PhoneId { mac, port: port.unwrap_or(first) };
@@ -134,7 +134,7 @@ impl Registry {
         let mut gone = 0;
         for mac in self.index.untouched(before, EXPIRED_AT_ONCE) {
             let expired = self
-                .change(mac, async |device| {
+                .change(mac, |device| {
                     let Some(first) = device.ports.keys().next().copied() else {
                         return Err(TransitionError::NotFound.into());
                     };
@@ -162,10 +162,10 @@ impl Registry {
     pub(super) async fn change<T>(
         &self,
         mac: Mac,
-        next: impl AsyncFn(&Device) -> Result<(Option<Device>, Event, T), RegistryError>,
+        next: impl Fn(&Device) -> Result<(Option<Device>, Event, T), RegistryError>,
     ) -> Result<T, RegistryError> {
-        self.change_or_make(mac, async |device| match device {
-            Some(device) => next(device).await,
+        self.change_or_make(mac, |device| match device {
+            Some(device) => next(device),
             None => Err(TransitionError::NotFound.into()),
         })
         .await
@@ -175,7 +175,7 @@ impl Registry {
     pub(super) async fn change_or_make<T>(
         &self,
         mac: Mac,
-        next: impl AsyncFn(Option<&Device>) -> Result<(Option<Device>, Event, T), RegistryError>,
+        next: impl Fn(Option<&Device>) -> Result<(Option<Device>, Event, T), RegistryError>,
     ) -> Result<T, RegistryError> {
         let _changing = self.lock_device(mac).await;
         for _ in 0..TRIES {
@@ -183,7 +183,7 @@ impl Registry {
             if device.is_none() {
                 self.index.remove(mac);
             }
-            let (changed, event, result) = next(device.as_ref()).await?;
+            let (changed, event, result) = next(device.as_ref())?;
             let expect = device.map(|device| device.revision);
             let write = match (&changed, expect) {
                 (Some(device), expect) => Write::PutDevice { device: device.clone(), expect },

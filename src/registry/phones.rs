@@ -130,7 +130,7 @@ impl Registry {
         let own = catalogue.phone_type(&new.phone_type).ok_or_else(|| no_type(&new.phone_type))?;
         require_port(own, id.port)?;
         let now = self.clock.now();
-        self.change_or_make(id.mac, async |device| {
+        self.change_or_make(id.mac, |device| {
             let before = device.and_then(|device| device.phone(id.port));
             let kept = before.map(|phone| phone.settings.clone()).unwrap_or_default();
             let phone = Phone {
@@ -173,7 +173,7 @@ impl Registry {
         }
         change.name.as_deref().map_or(Ok(()), check_name)?;
         let now = self.clock.now();
-        self.change(id.mac, async |device| {
+        self.change(id.mac, |device| {
             let phone = device.phone(id.port).filter(|phone| may_see(actor, phone));
             let phone = phone.ok_or(TransitionError::NotFound)?;
             let name = change.name.as_ref().unwrap_or(&phone.name).clone();
@@ -205,7 +205,7 @@ impl Registry {
     pub async fn delete_phone(&self, actor: &Actor, id: PhoneId) -> Result<(), RegistryError> {
         actor.require_system_admin()?;
         let now = self.clock.now();
-        self.change(id.mac, async |device| {
+        self.change(id.mac, |device| {
             let left = device.without_active(id.port, now)?;
             let phone = device.phone(id.port).ok_or(TransitionError::NotFound)?;
             let mut event = actor.event(now, Action::Delete, Subject::Phone, id.to_string());
