@@ -1,1 +1,202 @@
-//! admin
+//! The operator-facing edge: the REST API, and whether the gateway is well.
+//!
+//! | endpoint | what |
+//! |---|---|
+//! | `POST /rest/auth` | signs in, or says who is signed in ([`auth`], [`session`]) |
+//! | `POST /rest/auth/logout` | ends the session |
+//! | `POST /rest/dialplan/<verb>[/<type>]` | one of [`commands::COMMANDS`]; its file says what it takes and gives |
+//! | `GET /health` | 200 while the process answers at all |
+//! | `GET /ready` | 200 when phones can be served and changes stored, else 503 ([`health`]) |
+//!
+//! A request under `/rest/`, in the order of the code:
+//! 1. Its path and body become a [`request::Asked`]. Whatever is no JSON object is `{}`.
+//! 2. [`auth`]: key or password in the body, else the cookie.
+//! 3. The table finds the command, and its first column says who may.
+//! 4. The command's file makes domain types of the fields, or a message that names one.
+//! 5. The registry checks again, commits, and answers.
+//!
+//! Every answer there has status 200 and `"result"`, `success` or `fail` with a
+//! `message`: clients of this API read no other status. The exceptions are a body
+//! that is too long (413) and a fault of ours (500).
+//!
+//! Steps 2 to 5 run in a task of their own: a client that hangs up must not stop
+//! a change between the store and the index.
+
+mod answer;
+mod auth;
+mod commands;
+mod fields;
+mod health;
+mod request;
+mod session;
+mod throttle;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
+
+pub use health::{Listener, Listeners};
+pub use session::SessionLimits;
+
+use crate::net::body::{self, BodyError};
+use crate::net::{Handler, Peer};
+use crate::registry::{Random, Registry};
+use answer::{Answer, Fail, respond};
+use request::{Asked, Place};
+use session::Sessions;
+use throttle::Throttle;
+
+/// What the edge allows.
+#[derive(Debug, Clone)]
+pub struct AdminOptions {
+    /// Longest request body in bytes. Default 1 MiB: four times the largest settings.
+    pub body_bytes: usize,
+    pub sessions: SessionLimits,
+}
+
+impl Default for AdminOptions {
+    fn default() -> AdminOptions {
+        AdminOptions { body_bytes: 1 << 20, sessions: SessionLimits::default() }
+    }
+}
+
+/// Lists of all phones made at a time: each is some 150 bytes a phone while it is sent.
+const LISTS_AT_ONCE: usize = 2;
+
+/// The handler for listeners of operators.
+pub struct Admin {
+    core: Arc<Core>,
+    tasks: TaskTracker,
+}
+
+/// What the tasks of requests share.
+struct Core {
+    registry: Arc<Registry>,
+    random: Arc<dyn Random>,
+    listeners: Listeners,
+    options: AdminOptions,
+    sessions: Sessions,
+    throttle: Throttle,
+    lists: Arc<Semaphore>,
+}
+
+impl Admin {
+    #[must_use]
+    pub fn new(
+        registry: Arc<Registry>,
+        random: Arc<dyn Random>,
+        listeners: Listeners,
+        options: AdminOptions,
+    ) -> Admin {
+        let core = Core {
+            registry,
+            random,
+            listeners,
+            sessions: Sessions::new(options.sessions.clone()),
+            throttle: Throttle::default(),
+            lists: Arc::new(Semaphore::new(LISTS_AT_ONCE)),
+            options,
+        };
+        Admin { core: Arc::new(core), tasks: TaskTracker::new() }
+    }
+
+    /// Waits for the commands of clients that are gone already. To be called when
+    /// the listeners are drained, before the store is closed.
+    pub async fn finish(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    async fn rest(&self, request: Request<Incoming>, peer: &Peer) -> Response<Full<Bytes>> {
+        let (head, body) = request.into_parts();
+        let limit = self.core.options.body_bytes;
+        let body = match head.method {
+            Method::GET | Method::HEAD => Bytes::new(),
+            _ => match body::collect(body, limit).await {
+                Ok(body) => body,
+                Err(error @ BodyError::TooLong { .. }) => {
+                    return respond(StatusCode::PAYLOAD_TOO_LARGE, &Fail::new(error.to_string()));
+                }
+                Err(error @ BodyError::Broken(_)) => {
+                    return respond(StatusCode::BAD_REQUEST, &Fail::new(error.to_string()));
+                }
+            },
+        };
+        let asked = Asked::new(&head, &body, peer.address.ip(), peer.tls.is_some());
+        let core = self.core.clone();
+        match self.tasks.spawn(async move { core.answer(asked).await }).await {
+            Ok(response) => response,
+            Err(error) => {
+                tracing::error!(address = %peer.address, %error, "an admin command did not finish");
+                fault()
+            }
+        }
+    }
+}
+
+impl Core {
+    async fn answer(self: Arc<Core>, asked: Asked) -> Response<Full<Bytes>> {
+        let began = Instant::now();
+        let (address, secure) = (asked.address, asked.secure);
+        let mut log = Log { who: None, command: "-" };
+        let outcome = commands::answer(&self, asked, &mut log).await;
+        tracing::info!(
+            who = log.who.as_deref().unwrap_or("-"),
+            command = log.command,
+            result = if outcome.is_ok() { "success" } else { "fail" },
+            duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+            %address,
+            "admin request",
+        );
+        match outcome {
+            Ok(answer) => answer.into_response(secure),
+            Err(fail) => respond(StatusCode::OK, &fail),
+        }
+    }
+}
+
+/// What the request log says: who, and which command of the table; nothing of the body.
+struct Log {
+    who: Option<String>,
+    command: &'static str,
+}
+
+/// What a command comes to.
+type Outcome = Result<Answer, Fail>;
+
+impl Handler for Admin {
+    async fn handle(&self, request: Request<Incoming>, peer: &Peer) -> Response<Full<Bytes>> {
+        match Place::of(request.uri().path()) {
+            Place::Rest => self.rest(request, peer).await,
+            place => {
+                let asks = matches!(*request.method(), Method::GET | Method::HEAD);
+                body::discard(request, self.core.options.body_bytes).await;
+                match place {
+                    Place::Health | Place::Ready if !asks => {
+                        respond(StatusCode::METHOD_NOT_ALLOWED, &Fail::new("GET is answered here"))
+                    }
+                    Place::Health => health::alive(),
+                    Place::Ready => health::ready(&self.core).await,
+                    Place::Rest | Place::Nowhere => {
+                        respond(StatusCode::NOT_FOUND, &Fail::new("Not found"))
+                    }
+                }
+            }
+        }
+    }
+
+    fn fault(&self) -> Response<Full<Bytes>> {
+        fault()
+    }
+}
+
+fn fault() -> Response<Full<Bytes>> {
+    let fail = Fail::new("The gateway failed; its log says more");
+    respond(StatusCode::INTERNAL_SERVER_ERROR, &fail)
+}

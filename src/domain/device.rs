@@ -108,11 +108,14 @@ pub enum TransitionError {
     /// A matched phone is in another company than the caller said.
     #[error("Source company mismatch")]
     SourceCompanyMismatch,
-    #[error("Phone already exists")]
+    #[error("Phone already activated")]
     AlreadyExists,
     /// The device is of another type, and a device has only one.
     #[error("Device is of another phone type")]
     TypeMismatch,
+    /// An active port that the other type does not have.
+    #[error("Port {0} is active and the phone type has no such port")]
+    PortInUse(Port),
 }
 
 /// The result of [`Device::assign`].
@@ -278,6 +281,50 @@ impl Device {
         device.phone_type = phone_type.clone();
         let created = self.ports.get(&port).map_or(phone.created, |there| there.created);
         device.ports.insert(port, Phone { created, ..phone });
+        Ok(device)
+    }
+
+    /// Gives the phone of `port` another name and other settings.
+    ///
+    /// # Errors
+    /// [`TransitionError::NotFound`] when there is no such port.
+    pub fn with_values(
+        &self,
+        port: Port,
+        name: String,
+        settings: Layer,
+        now: Timestamp,
+    ) -> Result<Device, TransitionError> {
+        let mut device = self.next(now);
+        let phone = device.ports.get_mut(&port).ok_or(TransitionError::NotFound)?;
+        phone.name = name;
+        phone.settings = settings;
+        Ok(device)
+    }
+
+    /// Makes the device one of another type, as an operator says: inactive ports
+    /// the type does not have go; those it has besides appear inactive, once the
+    /// device was seen.
+    ///
+    /// # Errors
+    /// [`TransitionError::PortInUse`] when an active one would have to go.
+    pub fn with_type(
+        &self,
+        phone_type: &TypeKey,
+        ports: u16,
+        now: Timestamp,
+    ) -> Result<Device, TransitionError> {
+        let mut device = self.next(now);
+        device.phone_type = phone_type.clone();
+        device
+            .ports
+            .retain(|port, phone| port.number() < ports.max(1) || phone.state != State::Inactive);
+        if let Some(port) = device.ports.keys().find(|port| port.number() >= ports.max(1)) {
+            return Err(TransitionError::PortInUse(*port));
+        }
+        for port in Port::first(ports).filter(|_| self.sighting.is_some()) {
+            device.ports.entry(port).or_insert_with(|| Phone::inactive(now));
+        }
         Ok(device)
     }
 

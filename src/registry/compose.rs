@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
+use super::preview::redacted;
 use super::{Registry, RegistryError, Tables};
 use crate::catalogue::{
     Catalogue, FileSpec, PathFacts, PhoneType, PortInput, RenderInput, Scope, Target,
@@ -99,6 +100,26 @@ impl Composition {
     fn companies(&self) -> impl Iterator<Item = &Arc<Company>> {
         let of_ports = self.device.ports.values().filter_map(|phone| phone.company());
         of_ports.filter_map(|id| self.tables.companies.get(id))
+    }
+
+    /// The same with `***` in the place of every secret.
+    #[must_use]
+    pub(super) fn redacted(self) -> Composition {
+        let companies = self.companies().map(|company| {
+            let settings = redacted(&company.settings);
+            (company.id.clone(), Arc::new(Company { settings, ..Company::clone(company) }))
+        });
+        let system = &self.tables.system;
+        let tables = Tables {
+            companies: companies.collect(),
+            system: Arc::new(System { settings: redacted(&system.settings), ..**system }),
+            ..Tables::default()
+        };
+        let mut device = self.device;
+        for phone in device.ports.values_mut() {
+            phone.settings = redacted(&phone.settings);
+        }
+        Composition { device, tables: Arc::new(tables), catalogue: self.catalogue }
     }
 
     /// The layers of a port by name, lowest first.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::{Actor, DeviceChange, Listing, Registry, RegistryError, Tables};
+use super::{Actor, DeviceChange, Listing, Registry, RegistryError};
 use crate::domain::{
     Action, CompanyId, Device, Event, Mac, PhoneId, Port, Subject, TransitionError,
 };
@@ -164,20 +164,36 @@ impl Registry {
         mac: Mac,
         next: impl Fn(&Device) -> Result<(Option<Device>, Event, T), RegistryError>,
     ) -> Result<T, RegistryError> {
+        self.change_or_make(mac, |device| match device {
+            Some(device) => next(device),
+            None => Err(TransitionError::NotFound.into()),
+        })
+        .await
+    }
+
+    /// As [`Registry::change`], also for a device there is not yet.
+    pub(super) async fn change_or_make<T>(
+        &self,
+        mac: Mac,
+        next: impl Fn(Option<&Device>) -> Result<(Option<Device>, Event, T), RegistryError>,
+    ) -> Result<T, RegistryError> {
         let _changing = self.lock_device(mac).await;
         for _ in 0..TRIES {
-            let Some(device) = self.store.device(mac).await? else {
+            let device = self.store.device(mac).await?;
+            if device.is_none() {
                 self.index.remove(mac);
-                return Err(TransitionError::NotFound.into());
-            };
-            let (changed, event, result) = next(&device)?;
-            let expect = device.revision;
-            let (write, change) = match changed {
-                Some(device) => (
-                    Write::PutDevice { device: device.clone(), expect: Some(expect) },
+            }
+            let (changed, event, result) = next(device.as_ref())?;
+            let expect = device.map(|device| device.revision);
+            let (write, change) = match (changed, expect) {
+                (Some(device), expect) => (
+                    Write::PutDevice { device: device.clone(), expect },
                     DeviceChange::Put { device, seen_hash: None },
                 ),
-                None => (Write::RemoveDevice { mac, expect }, DeviceChange::Remove(mac)),
+                (None, Some(expect)) => {
+                    (Write::RemoveDevice { mac, expect }, DeviceChange::Remove(mac))
+                }
+                (None, None) => return Err(TransitionError::NotFound.into()),
             };
             match self.commit_device(vec![write, Write::Append(event)], change).await {
                 Ok(()) => return Ok(result),
@@ -186,18 +202,5 @@ impl Registry {
             }
         }
         Err(RegistryError::Contended(format!("phone {mac}")))
-    }
-}
-
-impl Tables {
-    /// # Errors
-    /// [`RegistryError::NoSuchCompany`] when there is none, and likewise when the caller
-    /// does not administer it: foreign companies must not show.
-    pub fn require_company(&self, actor: &Actor, id: &CompanyId) -> Result<(), RegistryError> {
-        if self.companies.contains_key(id) && actor.administers(id) {
-            Ok(())
-        } else {
-            Err(RegistryError::NoSuchCompany)
-        }
     }
 }

@@ -36,6 +36,9 @@ pub enum RegistryError {
     /// Someone else kept changing the same object; asking again may work.
     #[error("{0} is being changed by someone else")]
     Contended(String),
+    /// More passwords wait to be hashed than there are places.
+    #[error("Too many logins at once, try again")]
+    Busy,
     #[error("the store: {0}")]
     Store(#[source] StoreError),
 }

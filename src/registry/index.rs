@@ -4,12 +4,16 @@
 //! with one port and no settings of its own takes about 100 bytes with its
 //! share of the table; settings add the bytes of their text.
 
+mod page;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use dashmap::DashMap;
 
 use super::symbols::Symbols;
+pub(super) use page::Wanted;
+
 use crate::domain::settings::Layer;
 use crate::domain::{
     CompanyId, Device, Mac, Phone, PhoneId, Port, Revision, State, Timestamp, TypeKey,

@@ -7,34 +7,55 @@
 //! the store's revisions decide.
 
 mod actor;
+mod audit;
 mod clock;
+mod companies;
 mod compose;
 mod devices;
 mod error;
+mod first_key;
 mod index;
+mod passwords;
+mod phones;
+mod preview;
 mod quota;
+mod random;
+mod settings;
 mod sight;
 mod symbols;
+mod tables;
+mod text;
 mod touches;
+mod transfer;
+mod users;
 
-use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use tokio::sync::{Mutex, MutexGuard, mpsc};
 
 pub use actor::Actor;
+pub use audit::EventQuery;
 pub use clock::{Clock, SystemClock};
+pub use companies::{CompanyChange, NewCompany};
 pub use compose::{Common, Composition};
 pub use error::RegistryError;
 pub use index::{Index, Known, Listing, PhoneRow};
-pub use quota::Quota;
+pub use passwords::MAX_PASSWORD;
+pub use phones::{NewPhone, PhoneChange, PhoneFilter, PhonePage};
+pub use preview::PreviewedFile;
+pub use quota::{Quota, network_of};
+pub use random::{Random, SystemRandom, token};
 pub use sight::{Seen, Sight};
+pub use tables::Tables;
+pub use text::{MAX_LOGIN, MAX_NAME};
 pub use touches::TouchWriter;
+pub use transfer::{Document, ImportError, Imported, Problem};
+pub use users::{MIN_PASSWORD, NewUser, Revoke, UserChange, UserRef, fingerprint};
 
 use crate::catalogue::Catalogue;
-use crate::domain::{ApiKeyHash, Company, CompanyId, Device, Mac, User, UserId};
-use crate::store::{Store, StoreError, System, Write};
+use crate::domain::{Device, Mac};
+use crate::store::{Store, StoreError, Write};
 
 /// The catalogue in force; a reload puts another one in its place.
 pub type SharedCatalogue = Arc<ArcSwap<Catalogue>>;
@@ -59,6 +80,7 @@ pub struct Registry {
     tables_lock: Mutex<()>,
     stripes: Vec<Mutex<()>>,
     arrivals: quota::Arrivals,
+    passwords: passwords::Passwords,
     touches: mpsc::Sender<touches::Touch>,
 }
 
@@ -66,16 +88,6 @@ pub struct Registry {
 enum DeviceChange {
     Put { device: Device, seen_hash: Option<u32> },
     Remove(Mac),
-}
-
-/// What is small enough to be replaced as a whole: read without a lock.
-#[derive(Debug, Clone, Default)]
-pub struct Tables {
-    pub companies: BTreeMap<CompanyId, Arc<Company>>,
-    pub users: BTreeMap<UserId, Arc<User>>,
-    pub logins: HashMap<String, UserId>,
-    pub keys: HashMap<ApiKeyHash, UserId>,
-    pub system: Arc<System>,
 }
 
 impl Registry {
@@ -104,6 +116,7 @@ impl Registry {
             tables_lock: Mutex::new(()),
             stripes: (0..STRIPES).map(|_| Mutex::new(())).collect(),
             arrivals: quota::Arrivals::default(),
+            passwords: passwords::Passwords::default(),
             touches,
         };
         Ok((registry, writer))
@@ -162,42 +175,6 @@ impl Registry {
         let mixed = mac.bits().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
         let stripe = usize::try_from(mixed).expect("32 bits fit") % STRIPES;
         self.stripes[stripe].lock().await
-    }
-
-    /// Takes over what the store now has of companies, users and settings.
-    pub(crate) async fn reload_tables(&self) -> Result<(), StoreError> {
-        self.tables.store(Arc::new(Tables::load(&*self.store).await?));
-        Ok(())
-    }
-}
-
-impl Tables {
-    async fn load(store: &dyn Store) -> Result<Tables, StoreError> {
-        let read = store.registry().await?;
-        let mut tables = Tables { system: Arc::new(read.system), ..Tables::default() };
-        for company in read.companies {
-            tables.companies.insert(company.id.clone(), Arc::new(company));
-        }
-        for user in read.users {
-            tables.logins.insert(user.login.clone(), user.id);
-            for &hash in &user.key_hashes {
-                tables.keys.insert(hash, user.id);
-            }
-            tables.users.insert(user.id, Arc::new(user));
-        }
-        Ok(tables)
-    }
-
-    /// The user of that login, if there is one.
-    #[must_use]
-    pub fn user_by_login(&self, login: &str) -> Option<&Arc<User>> {
-        self.users.get(self.logins.get(login)?)
-    }
-
-    /// The user whose API key it is.
-    #[must_use]
-    pub fn user_by_key(&self, key: &str) -> Option<&Arc<User>> {
-        self.users.get(self.keys.get(&ApiKeyHash::of(key))?)
     }
 }
 

@@ -60,8 +60,9 @@ impl Arrivals {
     }
 }
 
-/// One customer has one IPv4 address, but a whole /64 of IPv6.
-fn network_of(address: IpAddr) -> IpAddr {
+/// The address as limits count it: one customer has one IPv4 address, but a whole /64 of IPv6.
+#[must_use]
+pub fn network_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {
             let network = u128::from(address) & !u128::from(u64::MAX);

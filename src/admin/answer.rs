@@ -1,0 +1,166 @@
+//! What goes back: `{"result":"success", ...}` or `{"result":"fail","message":"..."}`.
+
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode, header};
+use http_body_util::Full;
+use serde::Serialize;
+
+use super::session;
+use crate::registry::RegistryError;
+use crate::store::StoreError;
+
+/// A success, written out.
+pub(super) struct Answer {
+    body: Vec<u8>,
+    cookie: Option<Cookie>,
+}
+
+/// What becomes of the session cookie.
+enum Cookie {
+    Set(String),
+    Expire,
+}
+
+/// A refusal, and the message that says why.
+#[derive(Debug, Serialize)]
+pub(super) struct Fail {
+    result: &'static str,
+    message: String,
+}
+
+impl Fail {
+    pub fn new(message: impl Into<String>) -> Fail {
+        Fail { result: "fail", message: message.into() }
+    }
+}
+
+impl From<RegistryError> for Fail {
+    fn from(error: RegistryError) -> Fail {
+        let RegistryError::Store(error) = error else { return Fail::new(error.to_string()) };
+        tracing::error!(%error, "an admin command met a fault of the store");
+        // Paths and the medium's own words are for the log.
+        Fail::new(match error {
+            StoreError::Full { .. } => "The store is full; nothing was changed",
+            StoreError::ReadOnly { .. } => "The store is read-only; nothing was changed",
+            StoreError::Overloaded { .. } => {
+                "The store is overloaded, try again; nothing was changed"
+            }
+            _ => "The store is not available, try again later",
+        })
+    }
+}
+
+impl Answer {
+    /// `fields` beside `result`.
+    pub fn of(fields: &impl Serialize) -> Answer {
+        #[derive(Serialize)]
+        struct Success<'a, T> {
+            result: &'static str,
+            #[serde(flatten)]
+            fields: &'a T,
+        }
+        Answer { body: json(&Success { result: "success", fields }), cookie: None }
+    }
+
+    pub fn success() -> Answer {
+        Answer::of(&())
+    }
+
+    /// How many rows a change touched.
+    pub fn counted(numrows: usize) -> Answer {
+        #[derive(Serialize)]
+        struct Counted {
+            numrows: usize,
+        }
+        Answer::of(&Counted { numrows })
+    }
+
+    pub fn with_session(self, id: String) -> Answer {
+        Answer { cookie: Some(Cookie::Set(id)), ..self }
+    }
+
+    pub fn without_session(self) -> Answer {
+        Answer { cookie: Some(Cookie::Expire), ..self }
+    }
+
+    pub fn into_response(self, secure: bool) -> Response<Full<Bytes>> {
+        let mut response = with_headers(StatusCode::OK, self.body);
+        let cookie = self.cookie.map(|cookie| match cookie {
+            Cookie::Set(id) => session::cookie(&id, secure),
+            Cookie::Expire => session::expired_cookie(secure),
+        });
+        if let Some(cookie) = cookie.and_then(|text| HeaderValue::try_from(text).ok()) {
+            response.headers_mut().insert(header::SET_COOKIE, cookie);
+        }
+        response
+    }
+}
+
+/// A list, each row written out when it is pushed: a list of a million phones is
+/// kept once, as the bytes that are sent.
+pub(super) struct Rows {
+    body: Vec<u8>,
+    numrows: usize,
+}
+
+impl Rows {
+    pub fn new() -> Rows {
+        Rows { body: br#"{"result":"success","values":["#.to_vec(), numrows: 0 }
+    }
+
+    pub fn push(&mut self, row: &impl Serialize) {
+        if self.numrows > 0 {
+            self.body.push(b',');
+        }
+        self.numrows += 1;
+        serde_json::to_writer(&mut self.body, row).expect("rows have text keys and finite numbers");
+    }
+
+    pub fn finish(self) -> Answer {
+        self.finish_before(None)
+    }
+
+    /// With `next`, what to ask for to get the rest.
+    pub fn finish_before(mut self, next: Option<String>) -> Answer {
+        self.body.extend(format!(r#"],"numrows":{}"#, self.numrows).into_bytes());
+        if let Some(next) = next {
+            self.body.extend(br#","next":"#);
+            self.body.extend(json(&next));
+        }
+        self.body.push(b'}');
+        Answer { body: self.body, cookie: None }
+    }
+}
+
+impl<T: Serialize> FromIterator<T> for Rows {
+    fn from_iter<I: IntoIterator<Item = T>>(items: I) -> Rows {
+        let mut rows = Rows::new();
+        items.into_iter().for_each(|row| rows.push(&row));
+        rows
+    }
+}
+
+/// Any JSON with any status.
+pub(super) fn respond(status: StatusCode, body: &impl Serialize) -> Response<Full<Bytes>> {
+    with_headers(status, json(body))
+}
+
+fn json(value: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).expect("answers have text keys and finite numbers")
+}
+
+fn with_headers(status: StatusCode, body: Vec<u8>) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() = status;
+    // Answers hold what only the caller may see, and are no page in anybody's frame.
+    for (name, value) in [
+        (header::CONTENT_TYPE, "application/json"),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ] {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}

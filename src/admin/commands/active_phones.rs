@@ -1,0 +1,14 @@
+//! `active phone`: every active phone of the caller's companies.
+//!
+//! Takes `scope.company`, one or a list; absent or empty is no filter, an unknown
+//! company and another's fail alike. Rows as `inactive` has them, and `company`.
+
+use super::Call;
+use super::inactive_phones::{list, write};
+use crate::admin::Outcome;
+
+pub(super) async fn run(call: Call) -> Outcome {
+    let Call { core, actor, body } = call;
+    let companies = body.scope()?.companies("company")?;
+    list(core, move |core| write(core, core.registry.active(&actor, companies.as_deref()))).await
+}

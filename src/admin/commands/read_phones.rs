@@ -1,0 +1,130 @@
+//! `read phone`: phones with all that is known of them, a page at a time. Callers
+//! see the phones of the companies they administer, and inactive ones with `default`.
+//!
+//! Takes in `scope`, each narrowing: `phoneid`, `mac`, `port`, `company` (one or a
+//! list), `phone_type`, `state` (`active` or `inactive`); `limit` (100, at most
+//! 1000) and `after`, the `next` of the page before.
+//!
+//! Rows, in order of phoneid: `phoneid`, `phone_type`, `type`, `state`, `created`,
+//! `company` (`null`: inactive), `name`, `settings` of the phone's own layer with
+//! `***` for secrets, `sighting` (`null`: never seen) with `first`, `last`,
+//! `address`, `user_agent`, `type_guess`, `firmware`, `certificate`. Besides them
+//! `next` when there are more.
+
+use std::net::IpAddr;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::Call;
+use crate::admin::Outcome;
+use crate::admin::answer::{Fail, Rows};
+use crate::admin::fields::Fields;
+use crate::domain::{CompanyId, PhoneId, TypeKey};
+use crate::registry::{PhoneFilter, PhonePage};
+
+/// Rows of a page nobody asked the size of.
+const LIMIT: usize = 100;
+
+pub(super) async fn run(call: Call) -> Outcome {
+    // A malformed name is the name of nothing: no rows. A company must be known first.
+    let Some(filter) = filter(call.body.scope()?)? else { return Ok(Rows::new().finish()) };
+    let page = call.core.registry.phones(&call.actor, &filter).await?;
+    let catalogue = call.core.registry.catalogue();
+    let mut rows = Rows::new();
+    for (id, device) in &page.phones {
+        let Some(phone) = device.phone(id.port) else { continue };
+        rows.push(&Row {
+            phoneid: *id,
+            phone_type: &device.phone_type,
+            description: catalogue.description(&device.phone_type),
+            state: if phone.company().is_some() { "active" } else { "inactive" },
+            created: phone.created,
+            company: phone.company(),
+            name: &phone.name,
+            settings: phone.settings.redacted(),
+            sighting: device.sighting.as_ref().map(|seen| Sighting {
+                first: seen.first,
+                last: seen.last,
+                address: seen.address,
+                user_agent: &seen.user_agent,
+                type_guess: seen.type_guess.as_ref(),
+                firmware: seen.firmware.as_deref(),
+                certificate: seen.certificate.as_deref(),
+            }),
+        });
+    }
+    Ok(rows.finish_before(page.next.map(|next| next.to_string())))
+}
+
+fn filter(scope: Fields<'_>) -> Result<Option<PhoneFilter>, Fail> {
+    scope.only(&["phoneid", "mac", "port", "company", "phone_type", "state", "limit", "after"])?;
+    let mut filter = PhoneFilter {
+        port: scope.port()?,
+        companies: scope.companies("company")?,
+        active: match scope.filled("state")? {
+            None => None,
+            Some("active") => Some(true),
+            Some("inactive") => Some(false),
+            Some(_) => return Err(Fail::new("state: must be active or inactive")),
+        },
+        after: match scope.filled("after")? {
+            None => None,
+            Some(text) => Some(text.parse().map_err(|error| Fail::new(format!("after: {error}")))?),
+        },
+        limit: scope.limit(LIMIT, PhonePage::MAX)?,
+        ..PhoneFilter::default()
+    };
+    let mut nothing = false;
+    if let Some(text) = scope.filled("mac")? {
+        filter.mac = text.parse().ok();
+        nothing |= filter.mac.is_none();
+    }
+    if let Some(text) = scope.filled("phone_type")? {
+        filter.phone_type = text.parse().ok();
+        nothing |= filter.phone_type.is_none();
+    }
+    if let Some(text) = scope.filled("phoneid")? {
+        let id = text.parse::<PhoneId>().ok();
+        let fits = id.is_some_and(|id| {
+            filter.mac.is_none_or(|mac| mac == id.mac)
+                && filter.port.is_none_or(|port| port == id.port)
+        });
+        nothing |= !fits;
+        filter.mac = id.map(|id| id.mac);
+        filter.port = id.map(|id| id.port);
+    }
+    if nothing && filter.companies.is_none() {
+        return Ok(None);
+    }
+    if nothing {
+        // The companies are still checked; no phone is in none of the states.
+        filter.active = Some(false);
+    }
+    Ok(Some(filter))
+}
+
+#[derive(Serialize)]
+struct Row<'a> {
+    phoneid: PhoneId,
+    phone_type: &'a TypeKey,
+    #[serde(rename = "type")]
+    description: &'a str,
+    state: &'static str,
+    created: i64,
+    company: Option<&'a CompanyId>,
+    name: &'a str,
+    settings: Value,
+    sighting: Option<Sighting<'a>>,
+}
+
+#[derive(Serialize)]
+struct Sighting<'a> {
+    first: i64,
+    last: i64,
+    address: IpAddr,
+    user_agent: &'a str,
+    type_guess: Option<&'a TypeKey>,
+    firmware: Option<&'a str>,
+    certificate: Option<&'a str>,
+}

@@ -1,0 +1,26 @@
+//! `update company`: changes a company the caller administers, and by that its
+//! phones at their next request.
+//!
+//! Takes `scope.company`, and in `values` what is to change: `name`; `settings`, a
+//! merge patch (RFC 7386), `null` to empty the layer. Gives `numrows`, 1. The
+//! settings are checked by themselves, not with each phone; `preview` shows what
+//! becomes of one.
+
+use super::Call;
+use crate::admin::Outcome;
+use crate::admin::answer::{Answer, Fail};
+use crate::registry::CompanyChange;
+
+pub(super) async fn run(call: Call) -> Outcome {
+    let scope = call.body.scope()?;
+    scope.only(&["company"])?;
+    let id = scope.company("company")?.ok_or_else(|| Fail::new("company required"))?;
+    let values = call.body.values()?;
+    values.only(&["name", "settings"])?;
+    let change = CompanyChange {
+        name: values.text("name")?.map(str::to_owned),
+        settings: values.raw("settings").cloned(),
+    };
+    call.core.registry.update_company(&call.actor, &id, change).await?;
+    Ok(Answer::counted(1))
+}

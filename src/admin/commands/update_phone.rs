@@ -1,0 +1,29 @@
+//! `update phone`: changes a phone the caller sees.
+//!
+//! Takes in `scope`: `mac`, with `port` (0 when absent), or `phoneid`, which counts
+//! only without `mac`. Takes in `values` what is to change: `name`; `settings`, a
+//! merge patch (RFC 7386) of the phone's own layer, `null` to empty it;
+//! `phone_type`, of the whole device, from a System-Admin. The company is changed
+//! by `assign`. Gives `numrows`, 1. Fails when the phone's files cannot be made
+//! then.
+
+use super::Call;
+use crate::admin::Outcome;
+use crate::admin::answer::{Answer, Fail};
+use crate::registry::PhoneChange;
+
+pub(super) async fn run(call: Call) -> Outcome {
+    let scope = call.body.scope()?;
+    scope.only(&["mac", "port", "phoneid"])?;
+    let id = scope.phone()?;
+    let values = call.body.values()?;
+    values.only(&["name", "settings", "phone_type"])?;
+    let phone_type = values.filled("phone_type")?.map(str::parse).transpose();
+    let change = PhoneChange {
+        name: values.text("name")?.map(str::to_owned),
+        settings: values.raw("settings").cloned(),
+        phone_type: phone_type.map_err(|error| Fail::new(format!("phone_type: {error}")))?,
+    };
+    call.core.registry.update_phone(&call.actor, id, change).await?;
+    Ok(Answer::counted(1))
+}

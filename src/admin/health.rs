@@ -1,0 +1,56 @@
+//! Whether the gateway is well, for those who watch over it. Without sign-in, so
+//! it says nothing about anyone.
+//!
+//! * `GET /health`: `{"status":"alive"}`.
+//! * `GET /ready`: `{"ready":true,"store":"ready","catalogue":"<digest>",
+//!   "listeners":{"<name>":"up"}}`; 503 and `"ready":false` when the store cannot
+//!   commit or a listener is down.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use http_body_util::Full;
+use serde_json::{Map, Value, json};
+
+use super::Core;
+use super::answer::respond;
+
+/// A store that takes longer is not ready.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// One of the gateway's listeners.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listener {
+    pub name: String,
+    pub up: bool,
+}
+
+/// Tells the listeners as they are now.
+pub type Listeners = Arc<dyn Fn() -> Vec<Listener> + Send + Sync>;
+
+pub(super) fn alive() -> Response<Full<Bytes>> {
+    respond(StatusCode::OK, &json!({ "status": "alive" }))
+}
+
+pub(super) async fn ready(core: &Core) -> Response<Full<Bytes>> {
+    let store = tokio::time::timeout(PATIENCE, core.registry.store().ready()).await;
+    let store_ready = matches!(store, Ok(Ok(())));
+    let listeners = (core.listeners)();
+    let ready = store_ready && listeners.iter().all(|listener| listener.up);
+    let listeners: Map<String, Value> = listeners
+        .into_iter()
+        .map(|listener| (listener.name, if listener.up { "up" } else { "down" }.into()))
+        .collect();
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    respond(
+        status,
+        &json!({
+            "ready": ready,
+            "store": if store_ready { "ready" } else { "not ready" },
+            "catalogue": core.registry.catalogue().digest(),
+            "listeners": listeners,
+        }),
+    )
+}

@@ -1,0 +1,221 @@
+//! Sessions: signed in with a password once, known by a cookie after that.
+//!
+//! They are kept by this process only and end with it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use http::{HeaderMap, header};
+
+use crate::domain::{Timestamp, User, UserId};
+use crate::registry::{Random, Tables, token};
+
+/// The published API's name for it.
+const COOKIE: &str = "Red60urne";
+
+/// Session cookies of one request that are looked at; a browser sends one for each path.
+const MAX_COOKIES: usize = 4;
+
+/// How long sessions last and how many there are.
+#[derive(Debug, Clone)]
+pub struct SessionLimits {
+    /// Seconds without a request after which one ends. Default 30 minutes.
+    pub idle_s: i64,
+    /// Seconds after which one ends in any case. Default 12 hours: a working day.
+    pub absolute_s: i64,
+    /// Of all users. Default 10,000, some 2 MB. The longest unused goes for a new one.
+    pub most: usize,
+    /// Of one user, so that one account cannot crowd out the others. Default 50.
+    pub most_of_one: usize,
+}
+
+impl Default for SessionLimits {
+    fn default() -> SessionLimits {
+        SessionLimits { idle_s: 1800, absolute_s: 43_200, most: 10_000, most_of_one: 50 }
+    }
+}
+
+/// All sessions.
+pub(super) struct Sessions {
+    limits: SessionLimits,
+    // A std lock: held for look-ups and for the scan of a sign-in, never across an await.
+    table: Mutex<HashMap<String, Session>>,
+}
+
+struct Session {
+    user: UserId,
+    /// What the user's password was then: with another one, and with another user
+    /// of the same number, the session is over.
+    password_hash: String,
+    began: Timestamp,
+    used: Timestamp,
+}
+
+impl Sessions {
+    pub fn new(limits: SessionLimits) -> Sessions {
+        Sessions { limits, table: Mutex::new(HashMap::new()) }
+    }
+
+    /// A new session under a new id, in the place of those the client had.
+    pub fn begin(
+        &self,
+        user: &User,
+        replaced: &[String],
+        now: Timestamp,
+        random: &dyn Random,
+    ) -> String {
+        // 144 bits, 24 characters: as long as the ids of the published API.
+        let id = token::<18>(random);
+        let mut table = self.lock();
+        for old in replaced {
+            table.remove(old);
+        }
+        table.retain(|_, session| self.lives(session, now));
+        let of_user = |session: &Session| session.user == user.id;
+        if table.values().filter(|session| of_user(session)).count() >= self.limits.most_of_one {
+            evict(&mut table, of_user);
+        }
+        if table.len() >= self.limits.most {
+            evict(&mut table, |_| true);
+        }
+        let password_hash = user.password_hash.clone().unwrap_or_default();
+        table.insert(id.clone(), Session { user: user.id, password_hash, began: now, used: now });
+        id
+    }
+
+    /// The user of the first of `ids` that is alive, and that id.
+    pub fn find(
+        &self,
+        ids: &[String],
+        tables: &Tables,
+        now: Timestamp,
+    ) -> Option<(Arc<User>, String)> {
+        let mut table = self.lock();
+        ids.iter().find_map(|id| {
+            let session = table.get_mut(id).filter(|session| self.lives(session, now))?;
+            let user = tables.users.get(&session.user)?;
+            if user.password_hash.as_ref() != Some(&session.password_hash) {
+                return None;
+            }
+            session.used = session.used.max(now);
+            Some((user.clone(), id.clone()))
+        })
+    }
+
+    pub fn end(&self, id: &str) {
+        self.lock().remove(id);
+    }
+
+    fn lives(&self, session: &Session, now: Timestamp) -> bool {
+        now - session.used < self.limits.idle_s && now - session.began < self.limits.absolute_s
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Session>> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Takes out the longest unused of those that fit.
+fn evict(table: &mut HashMap<String, Session>, fits: impl Fn(&Session) -> bool) {
+    let all = table.iter().filter(|(_, session)| fits(session));
+    let oldest = all.min_by_key(|(_, session)| session.used).map(|(id, _)| id.clone());
+    oldest.map(|id| table.remove(&id));
+}
+
+/// The ids a request carries.
+pub(super) fn ids(headers: &HeaderMap) -> Vec<String> {
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let pairs = cookies.flat_map(|cookies| cookies.split(';'));
+    let ids = pairs.filter_map(|pair| match pair.trim().split_once('=') {
+        Some((COOKIE, id)) => Some(id.to_owned()),
+        _ => None,
+    });
+    ids.take(MAX_COOKIES).collect()
+}
+
+/// `Set-Cookie` for a session.
+pub(super) fn cookie(id: &str, secure: bool) -> String {
+    format!("{COOKIE}={id}; Path=/; HttpOnly; SameSite=Lax{}", if secure { "; Secure" } else { "" })
+}
+
+/// `Set-Cookie` that takes it away.
+pub(super) fn expired_cookie(secure: bool) -> String {
+    format!("{}; Max-Age=0", cookie("", secure))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Role;
+    use crate::registry::SystemRandom;
+
+    fn user(id: UserId) -> User {
+        User {
+            id,
+            login: format!("user{id}"),
+            name: String::new(),
+            role: Role::User,
+            company: None,
+            admin_companies: Vec::new(),
+            password_hash: Some(format!("hash{id}")),
+            key_hashes: Vec::new(),
+            created: 0,
+            revision: 1,
+        }
+    }
+
+    fn tables(users: &[User]) -> Tables {
+        let users = users.iter().map(|user| (user.id, Arc::new(user.clone()))).collect();
+        Tables { users, ..Tables::default() }
+    }
+
+    fn limits() -> SessionLimits {
+        SessionLimits { idle_s: 100, absolute_s: 250, most: 3, most_of_one: 2 }
+    }
+
+    #[test]
+    fn a_session_ends_when_unused_and_in_any_case_after_its_time() {
+        let (sessions, one) = (Sessions::new(limits()), user(1));
+        let tables = tables(&[one.clone()]);
+        let begin = || vec![sessions.begin(&one, &[], 1000, &SystemRandom)];
+        let unused = begin();
+        let used = begin();
+        for now in [1099, 1198, 1249] {
+            assert!(sessions.find(&used, &tables, now).is_some(), "{now}");
+        }
+        assert!(sessions.find(&used, &tables, 1250).is_none(), "the absolute end");
+        assert!(sessions.find(&unused, &tables, 1100).is_none(), "the idle end");
+    }
+
+    #[test]
+    fn a_new_password_and_a_new_user_of_the_number_end_it() {
+        let sessions = Sessions::new(limits());
+        let id = vec![sessions.begin(&user(1), &[], 0, &SystemRandom)];
+        let other = User { password_hash: Some("other".to_owned()), ..user(1) };
+        let none = User { password_hash: None, ..user(1) };
+        assert!(sessions.find(&id, &tables(&[user(1)]), 1).is_some());
+        for changed in [tables(&[other]), tables(&[none]), tables(&[user(2)])] {
+            assert!(sessions.find(&id, &changed, 1).is_none());
+        }
+    }
+
+    #[test]
+    fn one_user_cannot_crowd_out_another() {
+        let (sessions, tables) = (Sessions::new(limits()), tables(&[user(1), user(2)]));
+        let first = vec![sessions.begin(&user(1), &[], 0, &SystemRandom)];
+        let flood: Vec<String> =
+            (1..9).map(|now| sessions.begin(&user(2), &[], now, &SystemRandom)).collect();
+        assert!(sessions.find(&first, &tables, 9).is_some());
+        let alive =
+            flood.iter().filter(|id| sessions.find(std::slice::from_ref(id), &tables, 9).is_some());
+        assert_eq!(alive.count(), 2);
+    }
+
+    #[test]
+    fn cookies_are_found_among_others() {
+        let mut headers = HeaderMap::new();
+        headers.append(header::COOKIE, "a=b; Red60urne=one; xRed60urne=no".parse().unwrap());
+        headers.append(header::COOKIE, "Red60urne=two".parse().unwrap());
+        assert_eq!(ids(&headers), ["one", "two"]);
+    }
+}

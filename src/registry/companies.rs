@@ -1,0 +1,152 @@
+//! Companies: made, read, changed, deleted.
+//!
+//! New settings of a company are checked as a layer only. Whether every phone's
+//! files can still be made of them is not tried: there may be thousands, and one
+//! phone in odd company must not forbid a change for all. A phone whose file
+//! cannot be made keeps what it has, and `preview` shows why.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::audit::Changes;
+use super::text::{check_name, patched};
+use super::{Actor, Registry, RegistryError};
+use crate::domain::{Action, Company, CompanyId, Event, Subject};
+use crate::store::Write;
+
+/// A company to be made.
+#[derive(Debug, Clone)]
+pub struct NewCompany {
+    pub id: CompanyId,
+    pub name: String,
+    pub settings: Option<Value>,
+}
+
+/// What is to change; `None` stays.
+#[derive(Debug, Clone, Default)]
+pub struct CompanyChange {
+    pub name: Option<String>,
+    /// A merge patch (RFC 7386).
+    pub settings: Option<Value>,
+}
+
+impl Registry {
+    /// `companies`, or all the caller administers, in order of id.
+    ///
+    /// # Errors
+    /// [`RegistryError::PermissionDenied`], [`RegistryError::NoSuchCompany`].
+    pub fn companies(
+        &self,
+        actor: &Actor,
+        companies: Option<&[CompanyId]>,
+    ) -> Result<Vec<Arc<Company>>, RegistryError> {
+        actor.require_admin()?;
+        let tables = self.tables();
+        for company in companies.unwrap_or_default() {
+            tables.require_company(actor, company)?;
+        }
+        let wanted = companies.or(actor.companies());
+        let fits = |company: &&Arc<Company>| wanted.is_none_or(|list| list.contains(&company.id));
+        Ok(tables.companies.values().filter(fits).cloned().collect())
+    }
+
+    /// Makes a company. Durable when it returns.
+    ///
+    /// # Errors
+    /// [`RegistryError::PermissionDenied`], [`RegistryError::AlreadyExists`],
+    /// [`RegistryError::Settings`].
+    pub async fn create_company(
+        &self,
+        actor: &Actor,
+        new: NewCompany,
+    ) -> Result<(), RegistryError> {
+        actor.require_system_admin()?;
+        check_name(&new.name)?;
+        let now = self.clock.now();
+        let mut company = Company::new(new.id, new.name, now);
+        company.settings = patched(&company.settings, new.settings.as_ref())?;
+        self.change_tables(|tables| {
+            if tables.companies.contains_key(&company.id) {
+                return Err(RegistryError::AlreadyExists(format!("Company {}", company.id)));
+            }
+            let after = json!({ "name": company.name, "settings": company.settings.redacted() });
+            let event = Event { after, ..event(actor, now, Action::Create, &company.id) };
+            let put = Write::PutCompany { company: company.clone(), expect: None };
+            Ok((vec![put, Write::Append(event)], ()))
+        })
+        .await
+    }
+
+    /// Changes name and settings. Durable when it returns.
+    ///
+    /// # Errors
+    /// [`RegistryError::PermissionDenied`], [`RegistryError::NoSuchCompany`],
+    /// [`RegistryError::Settings`].
+    pub async fn update_company(
+        &self,
+        actor: &Actor,
+        id: &CompanyId,
+        change: CompanyChange,
+    ) -> Result<(), RegistryError> {
+        actor.require_admin()?;
+        change.name.as_deref().map_or(Ok(()), check_name)?;
+        let now = self.clock.now();
+        self.change_tables(|tables| {
+            tables.require_company(actor, id)?;
+            let before = &tables.companies[id];
+            let company = Company {
+                name: change.name.clone().unwrap_or_else(|| before.name.clone()),
+                settings: patched(&before.settings, change.settings.as_ref())?,
+                changed: now,
+                revision: before.revision + 1,
+                ..Company::clone(before)
+            };
+            let mut changes = Changes::default();
+            changes.field("name", before.name.as_str(), company.name.as_str());
+            changes.settings(&before.settings, &company.settings);
+            let event = changes.of(event(actor, now, Action::Update, id));
+            let put = Write::PutCompany { company, expect: Some(before.revision) };
+            Ok((vec![put, Write::Append(event)], ()))
+        })
+        .await
+    }
+
+    /// Deletes a company nothing belongs to any more. Durable when it returns.
+    ///
+    /// # Errors
+    /// [`RegistryError::PermissionDenied`], [`RegistryError::NoSuchCompany`],
+    /// [`RegistryError::InUse`] for `default` and while a phone or a user names it.
+    pub async fn delete_company(&self, actor: &Actor, id: &CompanyId) -> Result<(), RegistryError> {
+        actor.require_system_admin()?;
+        let now = self.clock.now();
+        self.change_tables(|tables| {
+            tables.require_company(actor, id)?;
+            if id.is_default() {
+                let why = "The company default cannot be deleted".to_owned();
+                return Err(RegistryError::InUse(why));
+            }
+            if self.index.company_has_phones(id) {
+                return Err(RegistryError::InUse(format!("Company {id} still has phones")));
+            }
+            let names = |user: &&Arc<crate::domain::User>| {
+                user.company.as_ref() == Some(id) || user.admin_companies.contains(id)
+            };
+            if let Some(user) = tables.users.values().find(names) {
+                let why = format!("Company {id} is still a company of user {}", user.login);
+                return Err(RegistryError::InUse(why));
+            }
+            let company = &tables.companies[id];
+            let before = json!({ "name": company.name, "settings": company.settings.redacted() });
+            let event = Event { before, ..event(actor, now, Action::Delete, id) };
+            let remove = Write::RemoveCompany { id: id.clone(), expect: company.revision };
+            Ok((vec![remove, Write::Append(event)], ()))
+        })
+        .await
+    }
+}
+
+fn event(actor: &Actor, now: i64, action: Action, id: &CompanyId) -> Event {
+    let event = actor.event(now, action, Subject::Company, id.to_string());
+    Event { company: id.to_string(), ..event }
+}

@@ -1,0 +1,96 @@
+//! One page of the phones that fit a filter, in order of phoneid.
+
+use std::collections::BinaryHeap;
+
+use super::{Entry, INACTIVE, Index, Row};
+use crate::domain::{CompanyId, Mac, PhoneId, Port, TypeKey};
+
+/// Which phones; what is `None` does not matter.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::registry) struct Wanted<'a> {
+    pub mac: Option<Mac>,
+    pub port: Option<Port>,
+    pub phone_type: Option<&'a TypeKey>,
+    /// Whether inactive phones are.
+    pub inactive: bool,
+    /// Of which companies active phones are; `None`: of all.
+    pub companies: Option<&'a [CompanyId]>,
+}
+
+/// A phone in order of MAC and port.
+type Place = (u64, u16);
+
+impl Index {
+    /// The first `limit` phones behind `after`. Reads all there are and keeps a page:
+    /// some 50 ms for a million.
+    pub(in crate::registry) fn page(
+        &self,
+        wanted: Wanted<'_>,
+        after: Option<PhoneId>,
+        limit: usize,
+    ) -> Vec<PhoneId> {
+        let phone_type = match wanted.phone_type.map(|key| self.types.known(key)) {
+            None => None,
+            // A type no device ever had.
+            Some(None) => return Vec::new(),
+            Some(known) => known,
+        };
+        let companies: Option<Vec<u32>> = wanted
+            .companies
+            .map(|list| list.iter().filter_map(|company| self.companies.known(company)).collect());
+        let after: Option<Place> = after.map(|id| (id.mac.bits(), id.port.number()));
+        let fits = |row: &Row| {
+            wanted.port.is_none_or(|port| port.number() == row.port)
+                && match row.company {
+                    INACTIVE => wanted.inactive,
+                    company => companies.as_ref().is_none_or(|list| list.contains(&company)),
+                }
+        };
+        let mut first = First { places: BinaryHeap::new(), limit };
+        let mut look = |mac: u64, entry: &Entry| {
+            if phone_type.is_some_and(|wanted| wanted != entry.phone_type) {
+                return;
+            }
+            for row in entry.ports.rows().iter().filter(|row| fits(row)) {
+                let place = (mac, row.port);
+                if after.is_none_or(|after| place > after) {
+                    first.offer(place);
+                }
+            }
+        };
+        match wanted.mac {
+            Some(mac) => {
+                if let Some(entry) = self.devices.get(&mac.bits()) {
+                    look(mac.bits(), &entry);
+                }
+            }
+            None => self.devices.iter().for_each(|entry| look(*entry.key(), &entry)),
+        }
+        first.sorted()
+    }
+}
+
+/// The smallest places offered, at most `limit`.
+struct First {
+    places: BinaryHeap<Place>,
+    limit: usize,
+}
+
+impl First {
+    fn offer(&mut self, place: Place) {
+        if self.places.len() < self.limit {
+            self.places.push(place);
+        } else if self.places.peek().is_some_and(|last| place < *last) {
+            self.places.pop();
+            self.places.push(place);
+        }
+    }
+
+    fn sorted(self) -> Vec<PhoneId> {
+        let phone = |(mac, port)| PhoneId {
+            mac: Mac::from_bits(mac),
+            port: Port::new(port).expect("only ports of devices are stored"),
+        };
+        self.places.into_sorted_vec().into_iter().map(phone).collect()
+    }
+}

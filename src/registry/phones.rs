@@ -1,0 +1,270 @@
+//! Phones beyond the page's commands: made, read, changed, deleted.
+
+use serde_json::{Value, json};
+
+use super::audit::Changes;
+use super::index::Wanted;
+use super::text::{check_name, patched};
+use super::{Actor, Registry, RegistryError};
+use crate::catalogue::PhoneType;
+use crate::domain::settings::Layer;
+use crate::domain::{
+    Action, CompanyId, Device, Mac, Phone, PhoneId, Port, State, Subject, TransitionError, TypeKey,
+};
+
+/// A phone to be made, active from the start.
+#[derive(Debug, Clone)]
+pub struct NewPhone {
+    pub id: PhoneId,
+    /// `None`: the name it has, when it is known as inactive.
+    pub name: Option<String>,
+    pub company: CompanyId,
+    pub phone_type: TypeKey,
+    /// Laid over those it has, when it is known as inactive.
+    pub settings: Option<Value>,
+}
+
+/// What is to change; `None` stays.
+#[derive(Debug, Clone, Default)]
+pub struct PhoneChange {
+    pub name: Option<String>,
+    /// A merge patch (RFC 7386).
+    pub settings: Option<Value>,
+    /// Of the whole device.
+    pub phone_type: Option<TypeKey>,
+}
+
+/// Which phones to read; what is `None` does not matter.
+#[derive(Debug, Clone, Default)]
+pub struct PhoneFilter {
+    pub mac: Option<Mac>,
+    pub port: Option<Port>,
+    pub phone_type: Option<TypeKey>,
+    /// Active phones of these companies only.
+    pub companies: Option<Vec<CompanyId>>,
+    /// Active phones only, or inactive ones only.
+    pub active: Option<bool>,
+    /// Phones behind this one in order of phoneid.
+    pub after: Option<PhoneId>,
+    /// At most [`PhonePage::MAX`].
+    pub limit: usize,
+}
+
+/// Phones in order of phoneid.
+#[derive(Debug, Clone, Default)]
+pub struct PhonePage {
+    /// Each with its whole device; the port is there.
+    pub phones: Vec<(PhoneId, Device)>,
+    /// The last phone of the page when there are more behind it.
+    pub next: Option<PhoneId>,
+}
+
+impl PhonePage {
+    pub const MAX: usize = 1000;
+}
+
+impl Registry {
+    /// A page of phones. Callers see the phones of the companies they administer,
+    /// and with `default` the inactive ones.
+    ///
+    /// # Errors
+    /// [`RegistryError::PermissionDenied`], [`RegistryError::NoSuchCompany`].
+    pub async fn phones(
+        &self,
+        actor: &Actor,
+        filter: &PhoneFilter,
+    ) -> Result<PhonePage, RegistryError> {
+        actor.require_admin()?;
+        let tables = self.tables();
+        for company in filter.companies.iter().flatten() {
+            tables.require_company(actor, company)?;
+        }
+        let may_see_inactive = actor.administers(&CompanyId::default_company());
+        let none: &[CompanyId] = &[];
+        let wanted = Wanted {
+            mac: filter.mac,
+            port: filter.port,
+            phone_type: filter.phone_type.as_ref(),
+            inactive: may_see_inactive && filter.companies.is_none() && filter.active != Some(true),
+            companies: match filter.active {
+                Some(false) => Some(none),
+                _ => filter.companies.as_deref().or(actor.companies()),
+            },
+        };
+        let limit = filter.limit.clamp(1, PhonePage::MAX);
+        let mut ids = self.index.page(wanted, filter.after, limit + 1);
+        let next = (ids.len() > limit).then(|| ids[limit - 1]);
+        ids.truncate(limit);
+        let mut page = PhonePage { phones: Vec::with_capacity(ids.len()), next };
+        let mut last: Option<Device> = None;
+        for id in ids {
+            // Ports of one device stand together: it is read once.
+            if last.as_ref().is_none_or(|device| device.mac != id.mac) {
+                last = self.store.device(id.mac).await?;
+            }
+            // What went or changed hands between index and store is left out.
+            let Some(device) = &last else { continue };
+            if device.phone(id.port).is_some_and(|phone| may_see(actor, phone)) {
+                page.phones.push((id, device.clone()));
+            }
+        }
+        Ok(page)
+    }
+
+    /// Makes an active phone: a new device, one more port of a known one, or an
+    /// inactive port. Durable when it returns.
+    ///
+    /// # Errors
+    /// [`RegistryError::PermissionDenied`], [`RegistryError::NoSuchCompany`],
+    /// [`RegistryError::NoSuchType`], [`RegistryError::Invalid`], [`RegistryError::Settings`],
+    /// "Phone already activated", "Device is of another phone type", [`RegistryError::Render`].
+    pub async fn create_phone(&self, actor: &Actor, new: NewPhone) -> Result<(), RegistryError> {
+        actor.require_system_admin()?;
+        new.name.as_deref().map_or(Ok(()), check_name)?;
+        self.tables().require_company(actor, &new.company)?;
+        let id = new.id;
+        if !id.mac.is_usable() {
+            return Err(invalid("mac", format!("{} is the address of no phone", id.mac)));
+        }
+        let catalogue = self.catalogue();
+        let own = catalogue.phone_type(&new.phone_type).ok_or_else(|| no_type(&new.phone_type))?;
+        require_port(own, id.port)?;
+        let now = self.clock.now();
+        self.change_or_make(id.mac, |device| {
+            let before = device.and_then(|device| device.phone(id.port));
+            let kept = before.map(|phone| phone.settings.clone()).unwrap_or_default();
+            let phone = Phone {
+                state: State::Active(new.company.clone()),
+                created: now,
+                name: match &new.name {
+                    Some(name) => name.clone(),
+                    None => before.map(|phone| phone.name.clone()).unwrap_or_default(),
+                },
+                settings: patched(&kept, new.settings.as_ref())?,
+            };
+            let mut event = actor.event(now, Action::Create, Subject::Phone, id.to_string());
+            event.company = new.company.to_string();
+            event.after = json!({
+                "company": new.company, "phone_type": new.phone_type, "name": phone.name,
+                "settings": phone.settings.redacted(),
+            });
+            let made = with_new(device, own, id, phone, now)?;
+            self.compose(made.clone()).prove(id)?;
+            Ok((Some(made), event, ()))
+        })
+        .await
+    }
+
+    /// Changes name and settings of a phone the caller sees, and, for a
+    /// System-Admin, the type of its device. Durable when it returns.
+    ///
+    /// # Errors
+    /// [`RegistryError::PermissionDenied`], "Phone not found", [`RegistryError::NoSuchType`],
+    /// [`RegistryError::Settings`], [`RegistryError::Render`], "Port ... is active".
+    pub async fn update_phone(
+        &self,
+        actor: &Actor,
+        id: PhoneId,
+        change: PhoneChange,
+    ) -> Result<(), RegistryError> {
+        actor.require_admin()?;
+        if change.phone_type.is_some() {
+            actor.require_system_admin()?;
+        }
+        change.name.as_deref().map_or(Ok(()), check_name)?;
+        let now = self.clock.now();
+        self.change(id.mac, |device| {
+            let phone = device.phone(id.port).filter(|phone| may_see(actor, phone));
+            let phone = phone.ok_or(TransitionError::NotFound)?;
+            let name = change.name.as_ref().unwrap_or(&phone.name).clone();
+            let settings: Layer = patched(&phone.settings, change.settings.as_ref())?;
+            let mut changes = Changes::default();
+            changes.field("name", phone.name.as_str(), name.as_str());
+            changes.settings(&phone.settings, &settings);
+            let mut changed = device.with_values(id.port, name, settings, now)?;
+            if let Some(phone_type) = &change.phone_type {
+                changes.field("phone_type", device.phone_type.as_str(), phone_type.as_str());
+                let catalogue = self.catalogue();
+                let own = catalogue.phone_type(phone_type).ok_or_else(|| no_type(phone_type))?;
+                require_port(own, id.port)?;
+                changed = changed.with_type(phone_type, own.ports, now)?;
+            }
+            self.compose(changed.clone()).prove(id)?;
+            let mut event = actor.event(now, Action::Update, Subject::Phone, id.to_string());
+            event.company = phone.company().map(ToString::to_string).unwrap_or_default();
+            Ok((Some(changed), changes.of(event), ()))
+        })
+        .await
+    }
+
+    /// Deletes an active phone; the device may ask again and reappear as inactive.
+    /// Durable when it returns.
+    ///
+    /// # Errors
+    /// [`RegistryError::PermissionDenied`], "Phone not found".
+    pub async fn delete_phone(&self, actor: &Actor, id: PhoneId) -> Result<(), RegistryError> {
+        actor.require_system_admin()?;
+        let now = self.clock.now();
+        self.change(id.mac, |device| {
+            let left = device.without_active(id.port, now)?;
+            let phone = device.phone(id.port).ok_or(TransitionError::NotFound)?;
+            let mut event = actor.event(now, Action::Delete, Subject::Phone, id.to_string());
+            event.company = phone.company().map(ToString::to_string).unwrap_or_default();
+            event.before = json!({
+                "company": phone.company(), "phone_type": device.phone_type, "name": phone.name,
+                "settings": phone.settings.redacted(),
+            });
+            Ok((left, event, ()))
+        })
+        .await
+    }
+}
+
+/// Active phones belong to who administers their company, inactive ones to who
+/// administers `default`.
+pub(super) fn may_see(actor: &Actor, phone: &Phone) -> bool {
+    match phone.company() {
+        Some(company) => actor.administers(company),
+        None => actor.administers(&CompanyId::default_company()),
+    }
+}
+
+fn with_new(
+    device: Option<&Device>,
+    own: &PhoneType,
+    id: PhoneId,
+    phone: Phone,
+    now: i64,
+) -> Result<Device, TransitionError> {
+    let Some(known) = device else {
+        return Ok(Device {
+            mac: id.mac,
+            phone_type: own.key.clone(),
+            ports: [(id.port, phone)].into(),
+            sighting: None,
+            changed: now,
+            revision: 1,
+        });
+    };
+    // Guessed wrong so far: the ports become those of the type that is said now.
+    match known.retyped(&own.key, own.ports, now) {
+        Some(retyped) => retyped.with_active(id.port, &own.key, phone, now),
+        None => known.with_active(id.port, &own.key, phone, now),
+    }
+}
+
+fn require_port(own: &PhoneType, port: Port) -> Result<(), RegistryError> {
+    if port.number() < own.ports {
+        return Ok(());
+    }
+    let last = own.ports.saturating_sub(1);
+    Err(invalid("port", format!("{} has ports 0 to {last}, not {port}", own.key)))
+}
+
+fn no_type(key: &TypeKey) -> RegistryError {
+    RegistryError::NoSuchType(key.to_string())
+}
+
+fn invalid(field: &str, message: String) -> RegistryError {
+    RegistryError::Invalid { field: field.to_owned(), message }
+}

@@ -1,0 +1,114 @@
+//! What files a phone would get now, for an operator to look at: with `***` in
+//! the place of every secret, because a secret leaves only in the configuration
+//! of the phone it belongs to.
+
+use serde_json::Value;
+
+use super::compose::Composition;
+use super::phones::may_see;
+use super::{Actor, Registry, RegistryError};
+use crate::catalogue::{FileSpec, PathFacts, PhoneType, Scope, Target};
+use crate::domain::settings::Layer;
+use crate::domain::{Phone, PhoneId, State, TransitionError};
+
+/// One file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PreviewedFile {
+    /// The path the phone asks with, as far as its pattern says.
+    pub path: String,
+    pub scope: Scope,
+    pub content_type: String,
+    /// The text, or why it cannot be made.
+    pub content: Result<String, String>,
+}
+
+impl Registry {
+    /// The files an active phone would get now, or the one a request for `file`
+    /// would (none when the phone's type has no such file). Ports of the device
+    /// the caller does not administer are shown as if they were inactive.
+    ///
+    /// # Errors
+    /// [`RegistryError::PermissionDenied`], "Phone not found" also for an inactive phone, which
+    /// gets nothing; [`RegistryError::NoSuchType`]; what the store says.
+    pub fn preview(
+        &self,
+        actor: &Actor,
+        id: PhoneId,
+        file: Option<&str>,
+    ) -> Result<Vec<PreviewedFile>, RegistryError> {
+        actor.require_admin()?;
+        let mut device = self.index().device(id.mac).ok_or(TransitionError::NotFound)?;
+        let named = device.phone(id.port).filter(|phone| may_see(actor, phone));
+        if named.is_none_or(|phone| phone.state == State::Inactive) {
+            return Err(TransitionError::NotFound.into());
+        }
+        for phone in device.ports.values_mut().filter(|phone| !may_see(actor, phone)) {
+            *phone = Phone::inactive(phone.created);
+        }
+        let shown = self.compose(device).redacted();
+        let own = shown
+            .phone_type()
+            .ok_or_else(|| RegistryError::NoSuchType(shown.device.phone_type.to_string()))?;
+        if let Some(path) = file {
+            let asked = shown.file(&Target::parse(path));
+            let previewed = asked.map(|(own, file, facts)| shown.preview(own, file, facts));
+            return Ok(previewed.into_iter().collect());
+        }
+        let mut files = Vec::new();
+        let all = &shown.catalogue.family_of(own).files;
+        for file in all.iter().filter(|file| file.template.is_some()) {
+            let asked = file.example_facts(own, id.mac).into_iter();
+            let mine = asked.filter(|facts| facts.port.is_none_or(|port| port == id.port));
+            files.extend(mine.map(|facts| shown.preview(own, file, facts)));
+        }
+        Ok(files)
+    }
+}
+
+impl Composition {
+    fn preview(&self, own: &PhoneType, file: &FileSpec, facts: PathFacts) -> PreviewedFile {
+        let path = filled(file.pattern(), self, &facts);
+        let input = self.input(own, file, facts).map_err(|error| error.to_string());
+        let family = self.catalogue.family_of(own);
+        let rendered = input.and_then(|input| {
+            let rendered = self.catalogue.render(family, Some(own), file, input);
+            rendered.map_err(|error| error.to_string())
+        });
+        PreviewedFile {
+            path,
+            scope: file.scope,
+            content_type: file.content_type.to_string(),
+            content: rendered.map(|rendered| text(rendered.body)),
+        }
+    }
+}
+
+/// A path pattern with the phone's own values.
+fn filled(pattern: &str, shown: &Composition, facts: &PathFacts) -> String {
+    let mut path = pattern.replace("{mac}", &shown.device.mac.to_string());
+    let port = facts.port.map(|port| port.to_string());
+    for (name, value) in [
+        ("{port}", port.as_ref()),
+        ("{model}", facts.model.as_ref()),
+        ("{code}", facts.code.as_ref()),
+    ] {
+        if let Some(value) = value {
+            path = path.replace(name, value);
+        }
+    }
+    path
+}
+
+/// Files are UTF-8 or ISO 8859-1, whose bytes are the first 256 characters.
+fn text(body: Vec<u8>) -> String {
+    String::from_utf8(body)
+        .unwrap_or_else(|error| error.into_bytes().into_iter().map(char::from).collect())
+}
+
+/// The layer with markers for its secrets. Still a layer: a marker is a text like any other.
+pub(super) fn redacted(layer: &Layer) -> Layer {
+    match layer.redacted() {
+        Value::Object(fields) if fields.is_empty() => Layer::default(),
+        document => Layer::from_stored(&document.to_string()),
+    }
+}

@@ -1,0 +1,49 @@
+//! The settings all phones share.
+//!
+//! As with a company's, a change is checked as a layer and not against each phone.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::audit::Changes;
+use super::text::patched;
+use super::{Actor, Registry, RegistryError};
+use crate::domain::{Action, Subject};
+use crate::store::{System, Write};
+
+impl Registry {
+    /// # Errors
+    /// [`RegistryError::PermissionDenied`] for anyone but a System-Admin.
+    pub fn system_settings(&self, actor: &Actor) -> Result<Arc<System>, RegistryError> {
+        actor.require_system_admin()?;
+        Ok(self.tables().system.clone())
+    }
+
+    /// Merges `patch` (RFC 7386) into the system settings. Durable when it returns.
+    ///
+    /// # Errors
+    /// [`RegistryError::PermissionDenied`], [`RegistryError::Settings`].
+    pub async fn update_system_settings(
+        &self,
+        actor: &Actor,
+        patch: &Value,
+    ) -> Result<(), RegistryError> {
+        actor.require_system_admin()?;
+        let now = self.clock.now();
+        self.change_tables(|tables| {
+            let before = &tables.system;
+            let system = System {
+                settings: patched(&before.settings, Some(patch))?,
+                changed: now,
+                revision: before.revision + 1,
+            };
+            let mut changes = Changes::default();
+            changes.settings(&before.settings, &system.settings);
+            let event = actor.event(now, Action::Update, Subject::Settings, String::new());
+            let put = Write::PutSystem { system, expect: before.revision };
+            Ok((vec![put, Write::Append(changes.of(event))], ()))
+        })
+        .await
+    }
+}

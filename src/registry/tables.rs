@@ -1,0 +1,136 @@
+//! Companies, users and system settings: few, read without a lock, replaced as
+//! a whole by each change.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use super::{Actor, Registry, RegistryError};
+use crate::domain::{ApiKeyHash, Company, CompanyId, User, UserId};
+use crate::store::{Store, StoreError, System, Write};
+
+/// Times a change is tried again when another process changed the same object.
+const TRIES: usize = 4;
+
+/// What is small enough to be replaced as a whole.
+#[derive(Debug, Clone, Default)]
+pub struct Tables {
+    pub companies: BTreeMap<CompanyId, Arc<Company>>,
+    pub users: BTreeMap<UserId, Arc<User>>,
+    pub logins: HashMap<String, UserId>,
+    pub keys: HashMap<ApiKeyHash, UserId>,
+    pub system: Arc<System>,
+}
+
+impl Tables {
+    pub(super) async fn load(store: &dyn Store) -> Result<Tables, StoreError> {
+        let read = store.registry().await?;
+        let mut tables = Tables { system: Arc::new(read.system), ..Tables::default() };
+        for company in read.companies {
+            tables.companies.insert(company.id.clone(), Arc::new(company));
+        }
+        for user in read.users {
+            tables.put_user(user);
+        }
+        Ok(tables)
+    }
+
+    /// The user of that login, if there is one.
+    #[must_use]
+    pub fn user_by_login(&self, login: &str) -> Option<&Arc<User>> {
+        self.users.get(self.logins.get(login)?)
+    }
+
+    /// The user whose API key it is.
+    #[must_use]
+    pub fn user_by_key(&self, key: &str) -> Option<&Arc<User>> {
+        self.users.get(self.keys.get(&ApiKeyHash::of(key))?)
+    }
+
+    /// # Errors
+    /// [`RegistryError::NoSuchCompany`] when there is none, and likewise when the caller
+    /// does not administer it: foreign companies must not show.
+    pub fn require_company(&self, actor: &Actor, id: &CompanyId) -> Result<(), RegistryError> {
+        if self.companies.contains_key(id) && actor.administers(id) {
+            Ok(())
+        } else {
+            Err(RegistryError::NoSuchCompany)
+        }
+    }
+
+    fn put_user(&mut self, user: User) {
+        self.remove_user(user.id);
+        self.logins.insert(user.login.clone(), user.id);
+        self.keys.extend(user.key_hashes.iter().map(|&hash| (hash, user.id)));
+        self.users.insert(user.id, Arc::new(user));
+    }
+
+    fn remove_user(&mut self, id: UserId) {
+        if let Some(user) = self.users.remove(&id) {
+            self.logins.remove(&user.login);
+            for hash in &user.key_hashes {
+                self.keys.remove(hash);
+            }
+        }
+    }
+
+    /// As they are after a commit of `writes`.
+    fn after(&self, writes: Vec<Write>) -> Tables {
+        let mut tables = self.clone();
+        for write in writes {
+            match write {
+                Write::PutCompany { company, .. } => {
+                    tables.companies.insert(company.id.clone(), Arc::new(company));
+                }
+                Write::RemoveCompany { id, .. } => drop(tables.companies.remove(&id)),
+                Write::PutUser { user, .. } => tables.put_user(user),
+                Write::RemoveUser { id, .. } => tables.remove_user(id),
+                Write::PutSystem { system, .. } => tables.system = Arc::new(system),
+                Write::PutDevice { .. }
+                | Write::RemoveDevice { .. }
+                | Write::Touch { .. }
+                | Write::Append(_) => {}
+            }
+        }
+        tables
+    }
+}
+
+impl Registry {
+    /// Takes over what the store now has of companies, users and settings.
+    pub(crate) async fn reload_tables(&self) -> Result<(), StoreError> {
+        self.tables.store(Arc::new(Tables::load(&*self.store).await?));
+        Ok(())
+    }
+
+    /// One change to the tables: compute the writes, commit, take over. `next` is
+    /// asked again, with what the store then has, when another process was faster.
+    ///
+    /// What was committed is taken over from the writes, not read again: that
+    /// cannot fail half way.
+    pub(super) async fn change_tables<T>(
+        &self,
+        next: impl Fn(&Tables) -> Result<(Vec<Write>, T), RegistryError>,
+    ) -> Result<T, RegistryError> {
+        let _changing = self.tables_lock.lock().await;
+        let mut contended = String::new();
+        for _ in 0..TRIES {
+            let tables = self.tables();
+            let (writes, result) = next(&tables)?;
+            if writes.is_empty() {
+                return Ok(result);
+            }
+            match self.store.commit(writes.clone()).await {
+                Ok(()) => {
+                    self.tables.store(Arc::new(tables.after(writes)));
+                    return Ok(result);
+                }
+                Err(StoreError::Conflict(what)) => {
+                    self.reload_tables().await?;
+                    contended = what;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(RegistryError::Contended(contended))
+    }
+}

@@ -1,0 +1,31 @@
+//! The whole registry as one JSON document: out of one store, into an empty other.
+//!
+//! Version 1; what may be left out is in brackets:
+//! ```json
+//! {
+//!   "version": 1,
+//!   "settings": { [the system layer] },
+//!   "companies": [{ "company": "acme", ["name": "", "created": 0, "settings": {}] }],
+//!   "users": [{ "login": "root", "role": "System-Admin",
+//!               ["id": 1, "name": "", "company": "acme", "companies": ["acme"], "created": 0,
+//!                "password_hash": "$argon2id$...", "key_hashes": ["<SHA-256, hex>"],
+//!                "password": "...", "key": "..."] }],
+//!   "devices": [{ "mac": "0004f2222222", "phone_type": "ip450",
+//!                 "ports": [{ "port": 0, ["company": "acme" (absent: inactive), "created": 0,
+//!                             "name": "", "settings": {}] }],
+//!                 ["sighting": { "first": 0, "last": 0, "address": "192.0.2.1",
+//!                   ["user_agent", "type_guess", "firmware", "certificate"] }] }]
+//! }
+//! ```
+//! An export without secrets has no hashes, and settings without their secret
+//! fields. Times are seconds since 1970; one left out is the time of the import.
+//! `password` and `key` are for documents written by hand: they are hashed when
+//! read, and are never in an export.
+
+mod check;
+mod document;
+mod export;
+mod import;
+
+pub use document::Document;
+pub use import::{ImportError, Imported, Problem};

@@ -1,0 +1,292 @@
+//! From the document to domain values, every problem noted with its place.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::value::RawValue;
+
+use super::document::{CompanyEntry, DeviceEntry, PortEntry, SightingEntry, UserEntry};
+use super::import::Problem;
+use crate::domain::settings::Layer;
+use crate::domain::{
+    ApiKeyHash, Company, CompanyId, Device, Mac, Phone, Port, Role, Sighting, State, Timestamp,
+    User, UserId,
+};
+use crate::registry::passwords::{MAX_PASSWORD, is_bearable};
+use crate::registry::text::{check_login, check_name};
+
+/// Problems reported; a document with more has one mistake many times.
+const MAX_PROBLEMS: usize = 1000;
+
+/// A user, and the password that is still to be hashed.
+pub(super) struct CheckedUser {
+    pub user: User,
+    pub password: Option<String>,
+}
+
+/// What has been read so far and what was wrong with it.
+pub(super) struct Check {
+    now: Timestamp,
+    pub problems: Vec<Problem>,
+    companies: BTreeSet<CompanyId>,
+    macs: BTreeSet<Mac>,
+    logins: BTreeSet<String>,
+    ids: BTreeSet<UserId>,
+    keys: BTreeSet<ApiKeyHash>,
+}
+
+impl Check {
+    pub fn new(now: Timestamp) -> Check {
+        Check {
+            now,
+            problems: Vec::new(),
+            companies: [CompanyId::default_company()].into(),
+            macs: BTreeSet::new(),
+            logins: BTreeSet::new(),
+            ids: BTreeSet::new(),
+            keys: BTreeSet::new(),
+        }
+    }
+
+    pub fn problem(&mut self, path: impl Into<String>, message: impl ToString) {
+        if self.problems.len() < MAX_PROBLEMS {
+            self.problems.push(Problem { path: path.into(), message: message.to_string() });
+        }
+    }
+
+    /// The value, or a problem.
+    fn or_problem<T, E: ToString>(&mut self, path: String, value: Result<T, E>) -> Option<T> {
+        value.map_err(|error| self.problem(path, error)).ok()
+    }
+
+    pub fn layer(&mut self, path: &str, settings: Option<&RawValue>) -> Layer {
+        let Some(settings) = settings else { return Layer::default() };
+        let document = match serde_json::from_str(settings.get()) {
+            Ok(document) => document,
+            Err(error) => {
+                self.problem(path, error);
+                return Layer::default();
+            }
+        };
+        Layer::parse(&document).unwrap_or_else(|errors| {
+            for error in errors {
+                let field = if error.field.is_empty() { "" } else { "." };
+                self.problem(format!("{path}{field}{}", error.field), error.message);
+            }
+            Layer::default()
+        })
+    }
+
+    pub fn companies(&mut self, entries: &[CompanyEntry]) -> Vec<Company> {
+        let mut companies = BTreeMap::new();
+        for (at, entry) in entries.iter().enumerate() {
+            let path = format!("companies[{at}]");
+            let id = self.or_problem(format!("{path}.company"), entry.company.parse::<CompanyId>());
+            self.name(&path, &entry.name);
+            let settings = self.layer(&format!("{path}.settings"), entry.settings.as_deref());
+            let Some(id) = id else { continue };
+            let created = entry.created.unwrap_or(self.now);
+            let company = Company::new(id.clone(), entry.name.clone(), created);
+            let company = Company { settings, changed: self.now, ..company };
+            if companies.insert(id.clone(), company).is_some() {
+                self.problem(format!("{path}.company"), format!("{id} is there twice"));
+            }
+            self.companies.insert(id);
+        }
+        companies.into_values().collect()
+    }
+
+    pub fn users(&mut self, entries: Vec<UserEntry>) -> Vec<CheckedUser> {
+        let mut free: UserId = 0;
+        self.ids = entries.iter().filter_map(|entry| entry.id).collect();
+        let mut seen = BTreeSet::new();
+        let mut users = Vec::with_capacity(entries.len());
+        for (at, entry) in entries.into_iter().enumerate() {
+            let path = format!("users[{at}]");
+            let id = entry.id.unwrap_or_else(|| {
+                free += 1;
+                while self.ids.contains(&free) {
+                    free += 1;
+                }
+                free
+            });
+            if id == 0 || id > i64::MAX as u64 || !seen.insert(id) {
+                self.problem(format!("{path}.id"), format!("{id} is there twice or no user's"));
+            }
+            users.extend(self.user(&path, id, entry));
+        }
+        users
+    }
+
+    fn user(&mut self, path: &str, id: UserId, entry: UserEntry) -> Option<CheckedUser> {
+        if let Err(error) = check_login(&entry.login) {
+            self.problem(path, error);
+        } else if !self.logins.insert(entry.login.clone()) {
+            self.problem(format!("{path}.login"), format!("{} is there twice", entry.login));
+        }
+        self.name(path, &entry.name);
+        let role = serde_json::from_value::<Role>(entry.role.clone().into());
+        let unknown = |_| "must be System-Admin, Company-Admin or User";
+        let role = self.or_problem(format!("{path}.role"), role.map_err(unknown));
+        let named = entry.company.as_deref();
+        let company = named.and_then(|named| self.company(format!("{path}.company"), named));
+        let mut admin_companies = Vec::new();
+        for (at, named) in entry.companies.iter().enumerate() {
+            admin_companies.extend(self.company(format!("{path}.companies[{at}]"), named));
+        }
+        self.password(path, &entry);
+        let key_hashes = self.keys(path, &entry);
+        let user = User {
+            id,
+            login: entry.login,
+            name: entry.name,
+            role: role?,
+            company,
+            admin_companies,
+            password_hash: entry.password_hash,
+            key_hashes,
+            created: entry.created.unwrap_or(self.now),
+            revision: 1,
+        };
+        Some(CheckedUser { user, password: entry.password })
+    }
+
+    fn password(&mut self, path: &str, entry: &UserEntry) {
+        if let Some(password) = &entry.password {
+            if password.is_empty() || password.len() > MAX_PASSWORD {
+                let message = format!("must have 1 to {MAX_PASSWORD} bytes");
+                self.problem(format!("{path}.password"), message);
+            }
+            if entry.password_hash.is_some() {
+                self.problem(format!("{path}.password"), "is there beside password_hash");
+            }
+        }
+        if entry.password_hash.as_deref().is_some_and(|hash| !is_bearable(hash)) {
+            let message = "must be of argon2id, with at most 256 MB, 10 passes and 4 lanes";
+            self.problem(format!("{path}.password_hash"), message);
+        }
+    }
+
+    fn keys(&mut self, path: &str, entry: &UserEntry) -> Vec<ApiKeyHash> {
+        let mut hashes = Vec::new();
+        for (at, hex) in entry.key_hashes.iter().enumerate() {
+            let place = format!("{path}.key_hashes[{at}]");
+            hashes.extend(self.or_problem(place, from_hex(hex).ok_or("must be 64 hex digits")));
+        }
+        match entry.key.as_deref() {
+            None => {}
+            Some(key) if key.is_empty() || key.len() > MAX_PASSWORD => {
+                let message = format!("must have 1 to {MAX_PASSWORD} bytes");
+                self.problem(format!("{path}.key"), message);
+            }
+            Some(key) => hashes.push(ApiKeyHash::of(key)),
+        }
+        if hashes.len() > User::MAX_KEYS {
+            self.problem(path, format!("a user has at most {} keys", User::MAX_KEYS));
+        }
+        for hash in &hashes {
+            if !self.keys.insert(*hash) {
+                self.problem(path, "a key is there twice");
+            }
+        }
+        hashes
+    }
+
+    pub fn devices(&mut self, entries: Vec<DeviceEntry>) -> Vec<Device> {
+        let mut devices = Vec::with_capacity(entries.len());
+        for (at, entry) in entries.into_iter().enumerate() {
+            devices.extend(self.device(&format!("devices[{at}]"), entry));
+        }
+        devices
+    }
+
+    fn device(&mut self, path: &str, entry: DeviceEntry) -> Option<Device> {
+        let place = format!("{path}.mac");
+        let mac = self.or_problem(place.clone(), entry.mac.parse::<Mac>());
+        if let Some(mac) = mac {
+            if !mac.is_usable() {
+                self.problem(place, format!("{mac} is the address of no phone"));
+            } else if !self.macs.insert(mac) {
+                self.problem(place, format!("{mac} is there twice"));
+            }
+        }
+        let phone_type = self.or_problem(format!("{path}.phone_type"), entry.phone_type.parse());
+        let mut ports = BTreeMap::new();
+        if entry.ports.is_empty() {
+            self.problem(format!("{path}.ports"), "a device has at least one");
+        }
+        for (at, port) in entry.ports.into_iter().enumerate() {
+            let path = format!("{path}.ports[{at}]");
+            let Some((number, phone)) = self.phone(&path, &port) else { continue };
+            if ports.insert(number, phone).is_some() {
+                self.problem(format!("{path}.port"), format!("{number} is there twice"));
+            }
+        }
+        let sighting = entry.sighting.map(|seen| self.sighting(&format!("{path}.sighting"), seen));
+        Some(Device {
+            mac: mac?,
+            phone_type: phone_type?,
+            ports,
+            sighting: match sighting {
+                None => None,
+                Some(seen) => Some(seen?),
+            },
+            changed: self.now,
+            revision: 1,
+        })
+    }
+
+    fn phone(&mut self, path: &str, entry: &PortEntry) -> Option<(Port, Phone)> {
+        let too_large = format!("must be 0 to {}", Port::MAX);
+        let port = Port::new(entry.port).ok_or(too_large);
+        let port = self.or_problem(format!("{path}.port"), port);
+        self.name(path, &entry.name);
+        let settings = self.layer(&format!("{path}.settings"), entry.settings.as_deref());
+        let state = match entry.company.as_deref() {
+            None => Some(State::Inactive),
+            Some(named) => self.company(format!("{path}.company"), named).map(State::Active),
+        };
+        let created = entry.created.unwrap_or(self.now);
+        Some((port?, Phone { state: state?, created, name: entry.name.clone(), settings }))
+    }
+
+    fn sighting(&mut self, path: &str, seen: SightingEntry) -> Option<Sighting> {
+        let address = self.or_problem(format!("{path}.address"), seen.address.parse());
+        let guess = seen.type_guess.map(|guess| guess.parse());
+        let type_guess = self.or_problem(format!("{path}.type_guess"), guess.transpose());
+        if seen.user_agent.len() > Sighting::MAX_USER_AGENT {
+            let message = format!("must have at most {} bytes", Sighting::MAX_USER_AGENT);
+            self.problem(format!("{path}.user_agent"), message);
+        }
+        Some(Sighting {
+            first: seen.first,
+            last: seen.last,
+            address: address?,
+            user_agent: seen.user_agent,
+            type_guess: type_guess?,
+            firmware: seen.firmware,
+            certificate: seen.certificate,
+        })
+    }
+
+    fn company(&mut self, path: String, named: &str) -> Option<CompanyId> {
+        let known = named.parse().ok().filter(|id| self.companies.contains(id));
+        self.or_problem(path, known.ok_or_else(|| format!("there is no company {named:?}")))
+    }
+
+    fn name(&mut self, path: &str, name: &str) {
+        if let Err(error) = check_name(name) {
+            self.problem(path, error);
+        }
+    }
+}
+
+fn from_hex(text: &str) -> Option<ApiKeyHash> {
+    let digits: Option<Vec<u8>> =
+        text.bytes().map(|byte| char::from(byte).to_digit(16).map(|digit| digit as u8)).collect();
+    let digits = digits.filter(|digits| digits.len() == 64)?;
+    let mut hash = [0; 32];
+    for (byte, pair) in hash.iter_mut().zip(digits.chunks(2)) {
+        *byte = pair[0] << 4 | pair[1];
+    }
+    Some(ApiKeyHash(hash))
+}

@@ -1,0 +1,148 @@
+//! Out of the registry.
+
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+use tokio::sync::mpsc;
+
+use super::document::{
+    CompanyEntry, DeviceEntry, Document, PortEntry, SightingEntry, UserEntry, VERSION,
+};
+use crate::domain::settings::{HIDDEN, Layer};
+use crate::domain::{ApiKeyHash, Company, Device, Sighting, User};
+use crate::registry::{LOAD_PAGE, Registry, RegistryError};
+use crate::store::StoreError;
+
+impl Registry {
+    /// Everything but the audit record, in order of id; devices changed meanwhile
+    /// may show as before or as after. `with_secrets` adds the hashes of passwords
+    /// and keys, and the secret settings. For the gateway's own command: asks
+    /// nobody's role.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn export(&self, with_secrets: bool) -> Result<Document, RegistryError> {
+        let tables = self.tables();
+        let (sender, mut pages) = mpsc::channel(4);
+        let store = self.store.clone();
+        let reading = tokio::spawn(async move { store.devices(LOAD_PAGE, sender).await });
+        let mut devices = Vec::with_capacity(self.index.len());
+        while let Some(page) = pages.recv().await {
+            devices.extend(page.iter().map(|device| of_device(device, with_secrets)));
+        }
+        reading.await.map_err(|error| StoreError::Unavailable {
+            what: "reading all devices".to_owned(),
+            why: error.to_string(),
+        })??;
+        Ok(Document {
+            version: VERSION,
+            settings: of_layer(&tables.system.settings, with_secrets),
+            companies: tables.companies.values().map(|own| of_company(own, with_secrets)).collect(),
+            users: tables.users.values().map(|own| of_user(own, with_secrets)).collect(),
+            devices,
+        })
+    }
+}
+
+fn of_company(company: &Company, with_secrets: bool) -> CompanyEntry {
+    CompanyEntry {
+        company: company.id.to_string(),
+        name: company.name.clone(),
+        created: Some(company.created),
+        settings: of_layer(&company.settings, with_secrets),
+    }
+}
+
+fn of_user(user: &User, with_secrets: bool) -> UserEntry {
+    let hashes = user.key_hashes.iter().filter(|_| with_secrets);
+    UserEntry {
+        id: Some(user.id),
+        login: user.login.clone(),
+        name: user.name.clone(),
+        role: user.role.as_str().to_owned(),
+        company: user.company.as_ref().map(ToString::to_string),
+        companies: user.admin_companies.iter().map(ToString::to_string).collect(),
+        created: Some(user.created),
+        password_hash: user.password_hash.clone().filter(|_| with_secrets),
+        key_hashes: hashes.map(hex).collect(),
+        password: None,
+        key: None,
+    }
+}
+
+fn hex(hash: &ApiKeyHash) -> String {
+    hash.0.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn of_device(device: &Device, with_secrets: bool) -> DeviceEntry {
+    let ports = device.ports.iter().map(|(port, phone)| PortEntry {
+        port: port.number(),
+        company: phone.company().map(ToString::to_string),
+        created: Some(phone.created),
+        name: phone.name.clone(),
+        settings: of_layer(&phone.settings, with_secrets),
+    });
+    DeviceEntry {
+        mac: device.mac.to_string(),
+        phone_type: device.phone_type.to_string(),
+        ports: ports.collect(),
+        sighting: device.sighting.as_ref().map(of_sighting),
+    }
+}
+
+fn of_sighting(seen: &Sighting) -> SightingEntry {
+    SightingEntry {
+        first: seen.first,
+        last: seen.last,
+        address: seen.address.to_string(),
+        user_agent: seen.user_agent.clone(),
+        type_guess: seen.type_guess.as_ref().map(ToString::to_string),
+        firmware: seen.firmware.clone(),
+        certificate: seen.certificate.clone(),
+    }
+}
+
+fn of_layer(layer: &Layer, with_secrets: bool) -> Option<Box<RawValue>> {
+    if layer.is_empty() {
+        return None;
+    }
+    let layer = if with_secrets { layer.clone() } else { without_secrets(layer) };
+    let text = layer.as_stored().to_owned();
+    (!layer.is_empty()).then(|| RawValue::from_string(text).expect("a layer is JSON"))
+}
+
+/// The layer without its secret fields, so that it can be imported as it is.
+fn without_secrets(layer: &Layer) -> Layer {
+    let open = dropped(&layer.to_json(), &layer.redacted());
+    // Read again: a group that had nothing but a secret goes with it.
+    Layer::parse(&open).expect("a layer without some of its fields is a layer")
+}
+
+/// A field is secret where only its redacted form is the marker: the marker
+/// itself cannot be the value of a secret, but may be that of a label.
+fn dropped(value: &Value, redacted: &Value) -> Value {
+    let (Some(fields), Some(shown)) = (value.as_object(), redacted.as_object()) else {
+        return value.clone();
+    };
+    let is_open = |name: &&String, own: &Value| {
+        shown.get(*name).is_some_and(|shown| shown != HIDDEN || shown == own)
+    };
+    let open = fields.iter().filter(|(name, own)| is_open(name, own));
+    let open = open.map(|(name, own)| (name.clone(), dropped(own, &shown[name])));
+    Value::Object(open.collect::<Map<_, _>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn secrets_go_and_what_looks_like_their_marker_stays() {
+        let layer = Layer::parse(&json!({
+            "lines": { "1": { "user": "100", "password": "hunter2", "label": "***" } },
+            "access": { "admin_password": "hunter3" },
+        }));
+        let text = without_secrets(&layer.unwrap());
+        assert_eq!(text.to_json(), json!({ "lines": { "1": { "user": "100", "label": "***" } } }));
+    }
+}

@@ -1,0 +1,181 @@
+//! Into an empty registry: all of a document or nothing.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::check::{Check, CheckedUser};
+use super::document::Document;
+use crate::domain::settings::Layer;
+use crate::domain::{Action, Company, Device, Role, Subject};
+use crate::registry::random::Random;
+use crate::registry::tables::Tables;
+use crate::registry::{Actor, Registry, RegistryError};
+use crate::store::{StoreError, System, Write};
+
+/// What was imported.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Imported {
+    pub companies: usize,
+    pub users: usize,
+    pub devices: usize,
+    pub phones: usize,
+    /// What the operator should know and may have meant.
+    pub warnings: Vec<String>,
+}
+
+/// One thing wrong with a document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Where: `devices[3].ports[0].settings.lines.1.transport`.
+    pub path: String,
+    pub message: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path, self.message)
+    }
+}
+
+/// Why nothing was imported.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    #[error(
+        "the registry is not empty: a document goes only into a store without users and phones, \
+         companies other than default and system settings"
+    )]
+    NotEmpty,
+    #[error("the document has version {0}, and 1 is the one that can be read")]
+    Version(u32),
+    #[error("{path}: {message}")]
+    Shape { path: String, message: String },
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Problems(Vec<Problem>),
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+}
+
+impl ImportError {
+    pub(super) fn shape(path: &str, error: &serde_json::Error) -> ImportError {
+        let path = if path == "." { "the document" } else { path };
+        ImportError::Shape { path: path.to_owned(), message: error.to_string() }
+    }
+}
+
+impl From<StoreError> for ImportError {
+    fn from(error: StoreError) -> ImportError {
+        ImportError::Registry(error.into())
+    }
+}
+
+impl Registry {
+    /// Takes in a whole document, checked before anything is stored. For the
+    /// gateway's own command: asks nobody's role. Durable when it returns.
+    ///
+    /// # Errors
+    /// [`ImportError::NotEmpty`]; [`ImportError::Problems`] with everything that is wrong;
+    /// what the store says.
+    pub async fn import(
+        &self,
+        document: Document,
+        random: &dyn Random,
+    ) -> Result<Imported, ImportError> {
+        let now = self.clock.now();
+        let mut check = Check::new(now);
+        let companies = check.companies(&document.companies);
+        let settings = check.layer("settings", document.settings.as_deref());
+        let users = check.users(document.users);
+        let devices = check.devices(document.devices);
+        require_somebody(&mut check, &users);
+        if !check.problems.is_empty() {
+            return Err(ImportError::Problems(check.problems));
+        }
+        let mut hashed = Vec::with_capacity(users.len());
+        for CheckedUser { mut user, password } in users {
+            if let Some(password) = password {
+                user.password_hash = Some(self.passwords.hash(password, random).await?);
+            }
+            hashed.push(user);
+        }
+        let imported = Imported {
+            companies: companies.len(),
+            users: hashed.len(),
+            devices: devices.len(),
+            phones: devices.iter().map(|device| device.ports.len()).sum(),
+            warnings: self.unknown_types(&devices),
+        };
+
+        let _changing = self.tables_lock.lock().await;
+        let tables = self.tables();
+        if !self.index.is_empty() || !is_empty(&tables) {
+            return Err(ImportError::NotEmpty);
+        }
+        let mut writes = Vec::with_capacity(companies.len() + hashed.len() + devices.len() + 2);
+        for company in companies {
+            let there = tables.companies.get(&company.id);
+            let expect = there.map(|there| there.revision);
+            let revision = expect.map_or(1, |revision| revision + 1);
+            writes.push(Write::PutCompany { company: Company { revision, ..company }, expect });
+        }
+        let put_user = |user| Write::PutUser { user, expect: None };
+        writes.extend(hashed.into_iter().map(put_user));
+        if !settings.is_empty() {
+            let expect = tables.system.revision;
+            let system = System { settings, changed: now, revision: expect + 1 };
+            writes.push(Write::PutSystem { system, expect });
+        }
+        let put_device = |device| Write::PutDevice { device, expect: None };
+        writes.extend(devices.iter().cloned().map(put_device));
+        let mut event = Actor::Gateway.event(now, Action::Import, Subject::Registry, String::new());
+        event.after = json!({
+            "companies": imported.companies, "users": imported.users,
+            "devices": imported.devices, "phones": imported.phones,
+        });
+        writes.push(Write::Append(event));
+        self.store.commit(writes).await.map_err(|error| match error {
+            // Somebody put something there since it was looked at.
+            StoreError::Conflict(_) => ImportError::NotEmpty,
+            error => error.into(),
+        })?;
+        for device in &devices {
+            let seen = device.sighting.as_ref().map(crate::registry::sight::hash_of);
+            self.index.put(device, seen);
+        }
+        self.tables.store(Arc::new(Tables::load(&*self.store).await?));
+        Ok(imported)
+    }
+
+    fn unknown_types(&self, devices: &[Device]) -> Vec<String> {
+        let catalogue = self.catalogue();
+        let types: BTreeSet<_> = devices.iter().map(|device| &device.phone_type).collect();
+        let unknown = types.into_iter().filter(|key| catalogue.phone_type(key).is_none());
+        unknown
+            .map(|key| format!("no family has the type {key}: its phones are kept and get nothing"))
+            .collect()
+    }
+}
+
+/// Users nobody of whom can administer the system would lock everybody out.
+fn require_somebody(check: &mut Check, users: &[CheckedUser]) {
+    let can = |CheckedUser { user, password }: &CheckedUser| {
+        user.role == Role::SystemAdmin
+            && (password.is_some() || user.password_hash.is_some() || !user.key_hashes.is_empty())
+    };
+    if !users.is_empty() && !users.iter().any(can) {
+        check.problem(
+            "users",
+            "no System-Admin can sign in: give one a `password` or a `key`, or leave all users out",
+        );
+    }
+}
+
+fn is_empty(tables: &Tables) -> bool {
+    let only_default = tables.companies.values().all(|company| company.id.is_default());
+    tables.users.is_empty()
+        && only_default
+        && tables.companies.values().all(|company| company.settings == Layer::default())
+        && tables.system.settings.is_empty()
+}

@@ -1,0 +1,343 @@
+//! Users of the admin API: made, read, changed, deleted; their passwords and keys.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::audit::Changes;
+use super::first_key::new_key;
+use super::passwords::MAX_PASSWORD;
+use super::random::Random;
+use super::text::{check_login, check_name};
+use super::{Actor, Registry, RegistryError, Tables};
+use crate::domain::{Action, ApiKeyHash, CompanyId, Event, Role, Subject, User, UserId};
+use crate::store::Write;
+
+/// Shortest password a user may be given, in characters (NIST SP 800-63B-4, section 3.1.1.2,
+/// with a second factor or, as here, with attempts that are few).
+pub const MIN_PASSWORD: usize = 8;
+
+/// Names a user in a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UserRef {
+    Id(UserId),
+    Login(String),
+}
+
+/// A user to be made. No `Debug`: it has a password.
+#[derive(Clone)]
+pub struct NewUser {
+    pub login: String,
+    pub name: String,
+    pub role: Role,
+    pub company: Option<CompanyId>,
+    pub companies: Vec<CompanyId>,
+    pub password: Option<String>,
+    /// Make an API key.
+    pub key: bool,
+}
+
+/// What is to change; `None` stays. No `Debug`: it has passwords.
+#[derive(Clone, Default)]
+pub struct UserChange {
+    pub name: Option<String>,
+    pub role: Option<Role>,
+    /// `Some(None)`: belongs to no company but the default one.
+    pub company: Option<Option<CompanyId>>,
+    pub companies: Option<Vec<CompanyId>>,
+    /// `Some(None)`: no login with a password any more.
+    pub password: Option<Option<String>>,
+    /// Asked of those who change their own and are no System-Admin.
+    pub current_password: Option<String>,
+    /// Make one more API key.
+    pub key: bool,
+    pub revoke: Revoke,
+}
+
+/// API keys that stop working.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Revoke {
+    #[default]
+    None,
+    All,
+    /// By [`fingerprint`].
+    These(Vec<String>),
+}
+
+impl UserChange {
+    /// Nothing but what users may change of themselves.
+    fn is_own_business(&self) -> bool {
+        self.name.is_none()
+            && self.role.is_none()
+            && self.company.is_none()
+            && self.companies.is_none()
+            && !self.key
+            && self.revoke == Revoke::None
+            && matches!(self.password, Some(Some(_)))
+    }
+}
+
+/// By what a key is named in lists: the first eight hex digits of its SHA-256.
+#[must_use]
+pub fn fingerprint(hash: &ApiKeyHash) -> String {
+    hash.0[..4].iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl Registry {
+    /// Every user, in order of id.
+    ///
+    /// # Errors
+    /// [`RegistryError::PermissionDenied`] for anyone but a System-Admin.
+    pub fn users(&self, actor: &Actor) -> Result<Vec<Arc<User>>, RegistryError> {
+        actor.require_system_admin()?;
+        Ok(self.tables().users.values().cloned().collect())
+    }
+
+    /// Makes a user; returns the API key if one was asked for. It is kept nowhere
+    /// else. Durable when it returns.
+    ///
+    /// # Errors
+    /// [`RegistryError::PermissionDenied`], [`RegistryError::Invalid`],
+    /// [`RegistryError::AlreadyExists`], [`RegistryError::NoSuchCompany`].
+    pub async fn create_user(
+        &self,
+        actor: &Actor,
+        new: NewUser,
+        random: &dyn Random,
+    ) -> Result<Option<String>, RegistryError> {
+        actor.require_system_admin()?;
+        check_login(&new.login)?;
+        check_name(&new.name)?;
+        let password_hash = match new.password {
+            None => None,
+            Some(password) => Some(self.hash(password, random).await?),
+        };
+        let key = new.key.then(|| new_key(random));
+        let now = self.clock.now();
+        let user = User {
+            id: 0,
+            login: new.login,
+            name: new.name,
+            role: new.role,
+            company: new.company,
+            admin_companies: distinct(new.companies),
+            password_hash,
+            key_hashes: key.iter().map(|key| ApiKeyHash::of(key)).collect(),
+            created: now,
+            revision: 1,
+        };
+        self.change_tables(|tables| {
+            if tables.logins.contains_key(&user.login) {
+                return Err(RegistryError::AlreadyExists(format!("User {}", user.login)));
+            }
+            require_companies(tables, actor, &user)?;
+            let id = tables.users.keys().next_back().map_or(1, |last| last + 1);
+            let user = User { id, ..user.clone() };
+            let event = Event { after: shown(&user), ..event(actor, now, Action::Create, &user) };
+            Ok((vec![Write::PutUser { user, expect: None }, Write::Append(event)], ()))
+        })
+        .await?;
+        Ok(key)
+    }
+
+    /// Changes a user; returns the API key if one was asked for. A System-Admin
+    /// changes anyone; others only their own password, giving the current one.
+    /// Sessions end with the password they began with. Durable when it returns.
+    ///
+    /// # Errors
+    /// [`RegistryError::PermissionDenied`], [`RegistryError::NoSuchUser`],
+    /// [`RegistryError::Invalid`], [`RegistryError::NoSuchCompany`],
+    /// [`RegistryError::InUse`] when no System-Admin could sign in any more.
+    pub async fn update_user(
+        &self,
+        actor: &Actor,
+        who: &UserRef,
+        change: UserChange,
+        random: &dyn Random,
+    ) -> Result<Option<String>, RegistryError> {
+        if actor.require_system_admin().is_err() {
+            self.require_own(actor, who, &change).await?;
+        }
+        change.name.as_deref().map_or(Ok(()), check_name)?;
+        let password_hash = match change.password.clone() {
+            None => None,
+            Some(None) => Some(None),
+            Some(Some(password)) => Some(Some(self.hash(password, random).await?)),
+        };
+        let key = change.key.then(|| new_key(random));
+        let now = self.clock.now();
+        self.change_tables(|tables| {
+            let before = tables.user(who)?;
+            let mut key_hashes = left(&before.key_hashes, &change.revoke)?;
+            key_hashes.extend(key.as_deref().map(ApiKeyHash::of));
+            if key_hashes.len() > User::MAX_KEYS {
+                let message = format!("a user has at most {}; revoke one first", User::MAX_KEYS);
+                return Err(RegistryError::Invalid { field: "key".to_owned(), message });
+            }
+            let companies = change.companies.clone().map(distinct);
+            let user = User {
+                name: change.name.clone().unwrap_or_else(|| before.name.clone()),
+                role: change.role.unwrap_or(before.role),
+                company: change.company.clone().unwrap_or_else(|| before.company.clone()),
+                admin_companies: companies.unwrap_or_else(|| before.admin_companies.clone()),
+                password_hash: password_hash.clone().unwrap_or(before.password_hash.clone()),
+                key_hashes,
+                revision: before.revision + 1,
+                ..User::clone(before)
+            };
+            require_companies(tables, actor, &user)?;
+            require_somebody(tables, before, Some(&user))?;
+            let event = changes(before, &user).of(event(actor, now, Action::Update, &user));
+            let put = Write::PutUser { user, expect: Some(before.revision) };
+            Ok((vec![put, Write::Append(event)], ()))
+        })
+        .await?;
+        Ok(key)
+    }
+
+    /// Durable when it returns.
+    ///
+    /// # Errors
+    /// [`RegistryError::PermissionDenied`], [`RegistryError::NoSuchUser`],
+    /// [`RegistryError::InUse`] when no System-Admin could sign in any more.
+    pub async fn delete_user(&self, actor: &Actor, who: &UserRef) -> Result<(), RegistryError> {
+        actor.require_system_admin()?;
+        let now = self.clock.now();
+        self.change_tables(|tables| {
+            let user = tables.user(who)?;
+            require_somebody(tables, user, None)?;
+            let event = Event { before: shown(user), ..event(actor, now, Action::Delete, user) };
+            let remove = Write::RemoveUser { id: user.id, expect: user.revision };
+            Ok((vec![remove, Write::Append(event)], ()))
+        })
+        .await
+    }
+
+    async fn hash(&self, password: String, random: &dyn Random) -> Result<String, RegistryError> {
+        if password.chars().count() < MIN_PASSWORD || password.len() > MAX_PASSWORD {
+            let message = format!(
+                "must have at least {MIN_PASSWORD} characters and at most {MAX_PASSWORD} bytes"
+            );
+            return Err(RegistryError::Invalid { field: "password".to_owned(), message });
+        }
+        self.passwords.hash(password, random).await
+    }
+
+    /// Users may set their own password when they know the one they have: a
+    /// stolen session must not become a stolen account.
+    async fn require_own(
+        &self,
+        actor: &Actor,
+        who: &UserRef,
+        change: &UserChange,
+    ) -> Result<(), RegistryError> {
+        let Actor::User { user, .. } = actor else { return Ok(()) };
+        let own = match who {
+            UserRef::Id(id) => *id == user.id,
+            UserRef::Login(login) => *login == user.login,
+        };
+        if !own || !change.is_own_business() {
+            return Err(RegistryError::PermissionDenied);
+        }
+        let current = change.current_password.as_deref().unwrap_or_default();
+        if self.is_password(user, current).await? {
+            return Ok(());
+        }
+        let message = "is not your current password".to_owned();
+        Err(RegistryError::Invalid { field: "current_password".to_owned(), message })
+    }
+}
+
+impl Tables {
+    /// # Errors
+    /// [`RegistryError::NoSuchUser`].
+    fn user(&self, who: &UserRef) -> Result<&Arc<User>, RegistryError> {
+        let found = match who {
+            UserRef::Id(id) => self.users.get(id),
+            UserRef::Login(login) => self.user_by_login(login),
+        };
+        found.ok_or(RegistryError::NoSuchUser)
+    }
+}
+
+/// Somebody must be able to administer the system: a System-Admin with a password or a key.
+fn require_somebody(
+    tables: &Tables,
+    before: &User,
+    after: Option<&User>,
+) -> Result<(), RegistryError> {
+    let can = |user: &User| {
+        let signs_in = user.password_hash.is_some() || !user.key_hashes.is_empty();
+        user.role == Role::SystemAdmin && signs_in
+    };
+    let others = || tables.users.values().any(|user| user.id != before.id && can(user));
+    if !can(before) || after.is_some_and(can) || others() {
+        return Ok(());
+    }
+    let why = format!("User {} is the last System-Admin who can sign in", before.login);
+    Err(RegistryError::InUse(why))
+}
+
+fn require_companies(tables: &Tables, actor: &Actor, user: &User) -> Result<(), RegistryError> {
+    let mut named = user.company.iter().chain(&user.admin_companies);
+    // Who changes only the own password does not administer the companies named.
+    if actor.require_system_admin().is_err() {
+        return Ok(());
+    }
+    named.try_for_each(|company| tables.require_company(actor, company))
+}
+
+fn left(keys: &[ApiKeyHash], revoke: &Revoke) -> Result<Vec<ApiKeyHash>, RegistryError> {
+    let these = match revoke {
+        Revoke::None => return Ok(keys.to_vec()),
+        Revoke::All => return Ok(Vec::new()),
+        Revoke::These(these) => these,
+    };
+    let has = |print: &String| keys.iter().any(|key| fingerprint(key) == *print);
+    if let Some(unknown) = these.iter().find(|print| !has(print)) {
+        let message = format!("no key of the user is {unknown}");
+        return Err(RegistryError::Invalid { field: "revoke_keys".to_owned(), message });
+    }
+    Ok(keys.iter().filter(|key| !these.contains(&fingerprint(key))).copied().collect())
+}
+
+fn distinct(mut companies: Vec<CompanyId>) -> Vec<CompanyId> {
+    let mut seen = std::collections::BTreeSet::new();
+    companies.retain(|company| seen.insert(company.clone()));
+    companies
+}
+
+fn event(actor: &Actor, now: i64, action: Action, user: &User) -> Event {
+    let event = actor.event(now, action, Subject::User, user.login.clone());
+    Event { company: user.company.as_ref().map(ToString::to_string).unwrap_or_default(), ..event }
+}
+
+/// A user as records show it: of password and keys only that they are there.
+pub(super) fn shown(user: &User) -> Value {
+    json!({
+        "name": user.name,
+        "role": user.role,
+        "company": user.company,
+        "companies": user.admin_companies,
+        "password": user.password_hash.is_some(),
+        "keys": prints(user),
+    })
+}
+
+fn changes(before: &User, after: &User) -> Changes {
+    let mut changes = Changes::default();
+    changes.field("name", before.name.as_str(), after.name.as_str());
+    changes.field("role", before.role.as_str(), after.role.as_str());
+    changes.field("company", json!(before.company), json!(after.company));
+    changes.field("companies", json!(before.admin_companies), json!(after.admin_companies));
+    changes.field("keys", prints(before), prints(after));
+    let password = |user: &User, set| user.password_hash.as_ref().map(|_| set);
+    if before.password_hash != after.password_hash {
+        changes.field("password", password(before, "***"), password(after, "*** (changed)"));
+    }
+    changes
+}
+
+fn prints(user: &User) -> Vec<String> {
+    user.key_hashes.iter().map(fingerprint).collect()
+}
