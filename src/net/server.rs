@@ -21,8 +21,8 @@ use super::{Bound, Counts, Handler, Limits, OverAddressLimit, RetryAfter};
 
 /// The connections of one edge, over any number of listeners.
 ///
-/// Dropping it does not end them; [`Server::drain`] does.
-#[derive(Debug)]
+/// Dropping it does not end them; [`Server::drain`] does. A clone is the same server.
+#[derive(Debug, Clone)]
 pub struct Server(Arc<Shared>);
 
 /// What a drain did with the connections that were open when it began.
@@ -126,6 +126,12 @@ impl Server {
             let _ = tokio::time::timeout(Duration::from_secs(1), shared.tracker.wait()).await;
         }
         Drained { finished: open.saturating_sub(cut), cut }
+    }
+
+    /// Whether [`Server::drain`] was called: nothing new is accepted.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.0.stop.is_cancelled()
     }
 
     #[must_use]

@@ -10,7 +10,6 @@
 
 mod cache;
 mod provisioner;
-mod trail;
 
 use std::future::Future;
 use std::net::IpAddr;
@@ -22,7 +21,6 @@ use bytes::Bytes;
 use crate::domain::Timestamp;
 
 pub use provisioner::Provisioner;
-pub use trail::{Outcome, Trail, TrailEntry};
 
 /// What a handset asked, with all that the edge knows of who asked.
 #[derive(Debug, Clone)]

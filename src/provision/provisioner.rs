@@ -8,13 +8,12 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::cache::{Bodies, BodyKey};
-use super::trail::{Outcome, Trail, TrailEntry};
 use super::{Fetch, Provision, Rendered, Reply};
 use crate::catalogue::{
     Catalogue, FileSpec, Identity, PathFacts, PhoneType, RenderInput, Request, Target,
 };
 use crate::domain::{Mac, Timestamp};
-use crate::registry::{Composition, Registry, Seen, Sight};
+use crate::registry::{Composition, Outcome, Registry, Seen, Sight, TrailEntry};
 
 /// A handset that could not be served because of us asks again after this long:
 /// phones that retry on their own do so after 15 s and more.
@@ -24,7 +23,6 @@ const RETRY_AFTER: Duration = Duration::from_secs(30);
 pub struct Provisioner {
     registry: Arc<Registry>,
     bodies: Bodies,
-    trail: Trail,
     /// When the catalogue in force was first served from this store.
     catalogue_since: std::sync::atomic::AtomicI64,
 }
@@ -76,15 +74,8 @@ impl Provisioner {
         Provisioner {
             registry,
             bodies: Bodies::new(rendered_bytes),
-            trail: Trail::default(),
             catalogue_since: catalogue_since.into(),
         }
-    }
-
-    /// The last requests and what became of them.
-    #[must_use]
-    pub fn trail(&self) -> &Trail {
-        &self.trail
     }
 
     /// After a reload: files made with the new catalogue are not older than `since`.
@@ -245,7 +236,7 @@ impl Provisioner {
             let mac = mac.map(|mac| mac.to_string()).unwrap_or_default();
             tracing::error!(mac, outcome = ?decision.outcome, error = decision.detail, "a phone could not be served");
         }
-        self.trail.push(TrailEntry {
+        self.registry.trail().push(TrailEntry {
             at: self.registry.clock().now(),
             mac,
             address: fetch.address,

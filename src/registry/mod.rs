@@ -26,6 +26,7 @@ mod symbols;
 mod tables;
 mod text;
 mod touches;
+mod trail;
 mod transfer;
 mod users;
 
@@ -50,6 +51,7 @@ pub use sight::{Seen, Sight};
 pub use tables::Tables;
 pub use text::{MAX_LOGIN, MAX_NAME};
 pub use touches::TouchWriter;
+pub use trail::{Outcome, Trail, TrailEntry};
 pub use transfer::{Document, ImportError, Imported, Problem};
 pub use users::{MIN_PASSWORD, NewUser, Revoke, UserChange, UserRef, fingerprint};
 
@@ -82,6 +84,7 @@ pub struct Registry {
     arrivals: quota::Arrivals,
     passwords: passwords::Passwords,
     touches: mpsc::Sender<touches::Touch>,
+    trail: Trail,
 }
 
 /// What a commit means for the index.
@@ -118,6 +121,7 @@ impl Registry {
             arrivals: quota::Arrivals::default(),
             passwords: passwords::Passwords::default(),
             touches,
+            trail: Trail::default(),
         };
         Ok((registry, writer))
     }
@@ -141,6 +145,12 @@ impl Registry {
     #[must_use]
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.store
+    }
+
+    /// The last requests of handsets and what became of them.
+    #[must_use]
+    pub fn trail(&self) -> &Trail {
+        &self.trail
     }
 
     #[must_use]

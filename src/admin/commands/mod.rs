@@ -18,6 +18,7 @@ mod promote_phone;
 mod read_companies;
 mod read_events;
 mod read_phones;
+mod read_requests;
 mod read_settings;
 mod read_types;
 mod read_users;
@@ -90,6 +91,7 @@ pub(super) const COMMANDS: &[Command] = commands! {
     SystemAdmin "delete"    "phone"    delete_phone::run;
     Admin       "preview"   "phone"    preview_phone::run;
     Admin       "events"    "phone"    read_events::phone;
+    WithDefault "requests"  "phone"    read_requests::run;
 
     SystemAdmin "create"    "company"  create_company::run;
     Admin       "read"      "company"  read_companies::run;

@@ -1,0 +1,59 @@
+//! `requests phone`: what handsets asked last and what became of it, newest first;
+//! the answer to "why does this phone not get its configuration?". Kept in memory
+//! only, some 64 of each device, so there is nothing from before the last start.
+//!
+//! Takes in `scope` `mac` or `phoneid`; without them, the requests that named no
+//! MAC at all. For callers with `default`.
+//!
+//! Rows: `at` (seconds), `mac`, `address`, `target`, `user_agent`, `outcome`
+//! (`served`, `no_mac`, `recorded`, `inactive`, `no_such_file`, `no_such_type`,
+//! `over_quota`, `render_failed`, `store_failed`), `detail`, and what the gateway
+//! makes of the request now: `phone_type`, `model`, `evidence`.
+
+use serde::Serialize;
+
+use super::Call;
+use crate::admin::Outcome;
+use crate::admin::answer::{Fail, Rows};
+use crate::catalogue::{Request, Target};
+use crate::domain::{Mac, PhoneId, TypeKey};
+use crate::registry::TrailEntry;
+
+pub(super) async fn run(call: Call) -> Outcome {
+    let scope = call.body.scope()?;
+    scope.only(&["mac", "phoneid"])?;
+    let mac: Option<Mac> = match (scope.filled("mac")?, scope.filled("phoneid")?) {
+        (Some(mac), _) => Some(mac.parse().map_err(|error| Fail::new(format!("mac: {error}")))?),
+        (None, Some(id)) => {
+            let id: PhoneId = id.parse().map_err(|error| Fail::new(format!("phoneid: {error}")))?;
+            Some(id.mac)
+        }
+        (None, None) => None,
+    };
+    let catalogue = call.core.registry.catalogue();
+    let mut rows = Rows::new();
+    for entry in call.core.registry.trail().of(mac) {
+        let target = Target::parse(&entry.target);
+        let identity = catalogue.identify(Request {
+            target: &target,
+            user_agent: Some(&entry.user_agent),
+            headers: &[],
+        });
+        rows.push(&Row {
+            phone_type: identity.phone_type,
+            model: identity.model,
+            evidence: identity.evidence.iter().map(ToString::to_string).collect(),
+            entry,
+        });
+    }
+    Ok(rows.finish())
+}
+
+#[derive(Serialize)]
+struct Row {
+    #[serde(flatten)]
+    entry: TrailEntry,
+    phone_type: Option<TypeKey>,
+    model: Option<String>,
+    evidence: Vec<String>,
+}

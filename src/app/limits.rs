@@ -1,0 +1,76 @@
+//! From configuration to what each part takes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderName;
+
+use crate::admin::{AdminOptions, SessionLimits};
+use crate::config::Config;
+use crate::domain::Timestamp;
+use crate::handset::{Access, EdgeOptions};
+use crate::net::{Limits, Networks};
+use crate::registry::Quota;
+
+pub(super) fn handset(config: &Config) -> Limits {
+    let handset = &config.handset;
+    Limits {
+        connections: handset.max_connections,
+        connections_per_address: handset.max_connections_per_address,
+        uncounted: handset.trusted_proxies.clone(),
+        tls_handshake: handset.tls_handshake_timeout,
+        head: handset.header_timeout,
+        request: handset.request_timeout,
+        idle: handset.idle_timeout,
+        head_bytes: handset.max_header_bytes,
+        mend_heads: true,
+        ..Limits::default()
+    }
+}
+
+pub(super) fn edge_options(config: &Config, headers: &[String], seed: u64) -> EdgeOptions {
+    let headers: Arc<[HeaderName]> =
+        headers.iter().filter_map(|name| HeaderName::from_bytes(name.as_bytes()).ok()).collect();
+    EdgeOptions {
+        access: Access {
+            allowed: match &config.handset.allowed_networks {
+                none if none.is_empty() => Networks::all(),
+                some => some.clone(),
+            },
+            trusted_proxies: config.handset.trusted_proxies.clone(),
+            ..Access::default()
+        },
+        headers,
+        ..EdgeOptions::new(seed)
+    }
+}
+
+/// Operators are few: what the configuration does not name keeps its default.
+pub(super) fn admin(config: &Config) -> Limits {
+    Limits { connections: config.admin.max_connections, ..Limits::default() }
+}
+
+pub(super) fn quota(config: &Config) -> Quota {
+    let quota = &config.quota;
+    Quota {
+        inactive_rows: quota.inactive_rows,
+        new_macs_per_address_per_hour: quota.new_macs_per_address_per_hour,
+        inactive_max_age_s: seconds(quota.inactive_max_age),
+    }
+}
+
+pub(super) fn admin_options(config: &Config) -> AdminOptions {
+    let admin = &config.admin;
+    AdminOptions {
+        body_bytes: admin.max_body_bytes,
+        sessions: SessionLimits {
+            idle_s: seconds(admin.session_idle),
+            absolute_s: seconds(admin.session_max),
+            ..SessionLimits::default()
+        },
+    }
+}
+
+fn seconds(time: Duration) -> Timestamp {
+    Timestamp::try_from(time.as_secs()).unwrap_or(Timestamp::MAX)
+}

@@ -1,0 +1,332 @@
+//! Builds every part, binds before it serves, drains in order. The only place
+//! that knows all.
+//!
+//! 1. Store, catalogue, registry; 2. sockets and certificates; 3. the two
+//! edges; 4. serve; 5. on a signal: stop accepting, finish requests, close the
+//! store. An error in 1 or 2 ends the process before anyone was served.
+
+mod limits;
+mod run;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use arc_swap::ArcSwap;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::admin::{Admin, Listener, Listeners as ListenerStates};
+use crate::catalogue::{Catalogue, CatalogueError, Sources};
+use crate::config::Config;
+use crate::handset;
+use crate::net::tls::{self, Tls, TlsError, TlsOptions};
+use crate::net::{BindError, Bound, Drained, Server};
+use crate::provision::Provisioner;
+use crate::registry::{Clock, Random, Registry, RegistryError, SystemClock, SystemRandom};
+use crate::store::{self, Store, StoreError};
+
+pub use run::run;
+
+/// Why the gateway does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Catalogue(#[from] CatalogueError),
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    #[error("the registry cannot be made ready: {0}")]
+    Registry(#[from] RegistryError),
+    #[error("{what}: {source}")]
+    Io { what: &'static str, source: std::io::Error },
+}
+
+/// How often inactive devices are looked through for those that are due to go.
+const EXPIRY_INTERVAL: Duration = Duration::from_secs(600);
+
+/// A gateway that serves. [`App::shutdown`] ends it in order.
+pub struct App {
+    registry: Arc<Registry>,
+    provisioner: Arc<Provisioner>,
+    catalogue: Arc<ArcSwap<Catalogue>>,
+    sources: Sources,
+    store: Arc<dyn Store>,
+    handset_server: Server,
+    admin_server: Server,
+    admin: Arc<Admin>,
+    tls: Vec<Arc<Tls>>,
+    addresses: Addresses,
+    first_key: Option<String>,
+    grace_period: Duration,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+/// Where the gateway listens, with the ports it really got.
+#[derive(Debug, Clone, Default)]
+pub struct Addresses {
+    pub http: Vec<SocketAddr>,
+    pub https: Vec<SocketAddr>,
+    pub admin: Vec<SocketAddr>,
+    /// Whether the admin listeners speak TLS.
+    pub admin_is_tls: bool,
+}
+
+impl App {
+    /// Builds, binds and serves. Returns once every listener accepts.
+    ///
+    /// # Errors
+    /// Whatever keeps it from serving; nothing was served then.
+    pub async fn start(config: &Config) -> Result<App, AppError> {
+        App::start_with(config, Arc::new(SystemClock)).await
+    }
+
+    /// Like [`App::start`], with the time passed in.
+    ///
+    /// # Errors
+    /// As [`App::start`].
+    pub async fn start_with(config: &Config, clock: Arc<dyn Clock>) -> Result<App, AppError> {
+        let sources = config.catalogue.sources();
+        let loaded = Catalogue::load(&sources)?;
+        let store = store::url::open(&config.store.url, clock.now()).await?;
+        let since = store.catalogue_since(loaded.digest(), clock.now()).await?;
+        let header_names = loaded.header_names().to_vec();
+        let catalogue = Arc::new(ArcSwap::from_pointee(loaded));
+        let (registry, touches) =
+            Registry::open(store.clone(), catalogue.clone(), clock.clone(), limits::quota(config))
+                .await?;
+        let registry = Arc::new(registry);
+        let random: Arc<dyn Random> = Arc::new(SystemRandom);
+        let first_key = registry.first_admin(&*random).await?;
+        let provisioner =
+            Arc::new(Provisioner::new(registry.clone(), config.cache.rendered_bytes, since));
+
+        let listeners = Listeners::bind(config)?;
+        let addresses = listeners.addresses(!config.admin.pairs.is_empty());
+        let handset_tls = handset_tls(config, &listeners)?;
+        let admin_tls = admin_tls(config)?;
+
+        let stop = CancellationToken::new();
+        let tasks = TaskTracker::new();
+        tasks.spawn(touches.run());
+        tasks.spawn(expire_regularly(registry.clone(), stop.clone()));
+        let all_tls: Vec<Arc<Tls>> =
+            [&handset_tls, &admin_tls].into_iter().flatten().cloned().collect();
+        for tls in &all_tls {
+            tasks.spawn(tls.clone().watch(config.tls.reload_interval, stop.clone()));
+        }
+
+        let handset_server = Server::new(limits::handset(config), rand::random());
+        let edge = handset::Edge::new(
+            provisioner.clone(),
+            limits::edge_options(config, &header_names, rand::random()),
+        );
+        let edge = Arc::new(edge);
+        for bound in listeners.http {
+            serve(&handset_server, bound, None, edge.clone())?;
+        }
+        for bound in listeners.https {
+            serve(&handset_server, bound, handset_tls.clone(), edge.clone())?;
+        }
+        let admin_server = Server::new(limits::admin(config), rand::random());
+        let admin = Arc::new(Admin::new(
+            registry.clone(),
+            random,
+            listener_states(&addresses, &handset_server, &admin_server),
+            limits::admin_options(config),
+        ));
+        for bound in listeners.admin {
+            serve(&admin_server, bound, admin_tls.clone(), admin.clone())?;
+        }
+        Ok(App {
+            registry,
+            provisioner,
+            catalogue,
+            sources,
+            store,
+            handset_server,
+            admin_server,
+            admin,
+            tls: all_tls,
+            addresses,
+            first_key,
+            grace_period: config.shutdown.grace_period,
+            stop,
+            tasks,
+        })
+    }
+
+    #[must_use]
+    pub fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// The System-Admin key made because the store had no user; shown once.
+    #[must_use]
+    pub fn first_key(&self) -> Option<&str> {
+        self.first_key.as_deref()
+    }
+
+    #[must_use]
+    pub fn registry(&self) -> &Arc<Registry> {
+        &self.registry
+    }
+
+    /// Reads the certificates and the catalogue again, as SIGHUP asks. What is
+    /// bad is logged and the old one stays in force.
+    pub async fn reload(&self) {
+        for tls in self.tls.clone() {
+            let reloaded = tokio::task::spawn_blocking(move || tls.reload(SystemTime::now())).await;
+            match reloaded {
+                Ok(Ok(())) => tracing::info!("certificates were read again"),
+                Ok(Err(error)) => tracing::error!(%error, "the old certificates stay in use"),
+                Err(error) => tracing::error!(%error, "reading certificates failed"),
+            }
+        }
+        match self.reload_catalogue().await {
+            Ok(types) => tracing::info!(types, "the catalogue was read again"),
+            Err(error) => tracing::error!(%error, "the old catalogue stays in use"),
+        }
+    }
+
+    async fn reload_catalogue(&self) -> Result<usize, AppError> {
+        let sources = self.sources.clone();
+        let loaded = tokio::task::spawn_blocking(move || Catalogue::load(&sources))
+            .await
+            .map_err(|error| AppError::Io {
+                what: "reading the catalogue",
+                source: std::io::Error::other(error),
+            })??;
+        let now = self.registry.clock().now();
+        let since = self.store.catalogue_since(loaded.digest(), now).await?;
+        let types = loaded.types().len();
+        self.provisioner.set_catalogue_since(since);
+        self.catalogue.store(Arc::new(loaded));
+        Ok(types)
+    }
+
+    /// Stops accepting, finishes what is being answered, closes the store.
+    pub async fn shutdown(self) -> Drained {
+        let (handsets, _) = tokio::join!(
+            self.handset_server.drain(self.grace_period),
+            self.admin_server.drain(self.grace_period),
+        );
+        self.admin.finish().await;
+        self.stop.cancel();
+        // The writer of sightings ends when the last holder of the registry is gone.
+        drop((self.handset_server, self.admin_server, self.admin, self.provisioner, self.registry));
+        self.tasks.close();
+        let _ = tokio::time::timeout(self.grace_period, self.tasks.wait()).await;
+        self.store.close().await;
+        handsets
+    }
+}
+
+/// Sockets that are bound and not served yet.
+struct Listeners {
+    http: Vec<Bound>,
+    https: Vec<Bound>,
+    admin: Vec<Bound>,
+}
+
+impl Listeners {
+    fn bind(config: &Config) -> Result<Listeners, BindError> {
+        let all = |addresses: &[SocketAddr]| {
+            addresses
+                .iter()
+                .map(|&address| crate::net::bind(address))
+                .collect::<Result<Vec<_>, _>>()
+        };
+        Ok(Listeners {
+            http: all(&config.handset.http)?,
+            https: all(&config.handset.https)?,
+            admin: all(&config.admin.listen)?,
+        })
+    }
+
+    fn addresses(&self, admin_is_tls: bool) -> Addresses {
+        let all = |bound: &[Bound]| bound.iter().map(Bound::local_addr).collect();
+        Addresses {
+            http: all(&self.http),
+            https: all(&self.https),
+            admin: all(&self.admin),
+            admin_is_tls,
+        }
+    }
+}
+
+/// For `GET /ready`: a listener is up until its server drains.
+fn listener_states(addresses: &Addresses, handsets: &Server, admin: &Server) -> ListenerStates {
+    let named = |kind: &'static str, list: &[SocketAddr], server: &Server| {
+        let server = server.clone();
+        list.iter()
+            .map(move |address| (format!("{kind} {address}"), server.clone()))
+            .collect::<Vec<_>>()
+    };
+    let all = [
+        named("http", &addresses.http, handsets),
+        named("https", &addresses.https, handsets),
+        named("admin", &addresses.admin, admin),
+    ]
+    .concat();
+    Arc::new(move || {
+        let state = |(name, server): &(String, Server)| Listener {
+            name: name.clone(),
+            up: !server.is_draining(),
+        };
+        all.iter().map(state).collect()
+    })
+}
+
+fn serve<H: crate::net::Handler>(
+    server: &Server,
+    bound: Bound,
+    tls: Option<Arc<Tls>>,
+    handler: Arc<H>,
+) -> Result<(), AppError> {
+    server
+        .serve(bound, tls, handler)
+        .map_err(|source| AppError::Io { what: "serving a listener", source })
+}
+
+/// The handsets' TLS, with a certificate made here when none is configured.
+fn handset_tls(config: &Config, listeners: &Listeners) -> Result<Option<Arc<Tls>>, AppError> {
+    if listeners.https.is_empty() {
+        return Ok(None);
+    }
+    let mut pairs = config.tls.pairs.clone();
+    if pairs.is_empty() {
+        let ips: Vec<_> = listeners.https.iter().map(|bound| bound.local_addr().ip()).collect();
+        let names = tls::self_signed::names_of_this_machine(&ips);
+        pairs.push(tls::self_signed::ensure(&config.tls.certs_dir, &names, SystemTime::now())?);
+    }
+    let options = TlsOptions { pairs, clients: config.tls.clients.clone() };
+    Ok(Some(Arc::new(Tls::load(options, SystemTime::now())?)))
+}
+
+fn admin_tls(config: &Config) -> Result<Option<Arc<Tls>>, AppError> {
+    if config.admin.pairs.is_empty() {
+        return Ok(None);
+    }
+    let clients = tls::ClientCertificates::Off;
+    let options = TlsOptions { pairs: config.admin.pairs.clone(), clients };
+    Ok(Some(Arc::new(Tls::load(options, SystemTime::now())?)))
+}
+
+async fn expire_regularly(registry: Arc<Registry>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(EXPIRY_INTERVAL) => {}
+        }
+        match registry.expire().await {
+            Ok(0) => {}
+            Ok(gone) => tracing::info!(gone, "inactive devices nobody asked for were removed"),
+            Err(error) => tracing::warn!(%error, "inactive devices could not be removed"),
+        }
+    }
+}

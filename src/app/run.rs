@@ -1,0 +1,69 @@
+//! `dialtone serve`: an [`App`] in a process, with its signals and its first words.
+
+use std::io::Write;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::{App, AppError};
+use crate::config::Config;
+
+/// Serves until SIGTERM or SIGINT, then drains. SIGHUP reads certificates and
+/// catalogue again.
+///
+/// # Errors
+/// Whatever keeps the gateway from starting.
+pub async fn run(config: &Config) -> Result<(), AppError> {
+    let listen = |kind| {
+        signal(kind).map_err(|source| AppError::Io { what: "listening for signals", source })
+    };
+    let mut terminate = listen(SignalKind::terminate())?;
+    let mut interrupt = listen(SignalKind::interrupt())?;
+    let mut hang_up = listen(SignalKind::hangup())?;
+    let app = App::start(config).await?;
+    // Standard output may be gone (a closed pipe); that is no reason not to serve.
+    let _ = announce(&app, std::io::stdout().lock());
+    until_told(&app, &mut terminate, &mut interrupt, &mut hang_up).await;
+    tracing::info!("stopping: no new connections, requests are finished");
+    let drained = app.shutdown().await;
+    if drained.cut > 0 {
+        tracing::warn!(cut = drained.cut, "connections were cut at the end of the grace period");
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn until_told(
+    app: &App,
+    terminate: &mut Signal,
+    interrupt: &mut Signal,
+    hang_up: &mut Signal,
+) {
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => return,
+            _ = interrupt.recv() => return,
+            _ = hang_up.recv() => app.reload().await,
+        }
+    }
+}
+
+/// Where it listens and, once in a store's life, the first key.
+fn announce(app: &App, mut out: impl Write) -> std::io::Result<()> {
+    let addresses = app.addresses();
+    writeln!(out, "dialtone {}", env!("CARGO_PKG_VERSION"))?;
+    for address in &addresses.http {
+        writeln!(out, "  handsets  http://{address}")?;
+    }
+    for address in &addresses.https {
+        writeln!(out, "  handsets  https://{address}")?;
+    }
+    let scheme = if addresses.admin_is_tls { "https" } else { "http" };
+    for address in &addresses.admin {
+        writeln!(out, "  admin     {scheme}://{address}")?;
+    }
+    if let Some(key) = app.first_key() {
+        writeln!(out, "  first key {key}")?;
+        writeln!(out, "            of the System-Admin `admin`; it is shown only now")?;
+    }
+    out.flush()
+}
