@@ -65,5 +65,7 @@ fn announce(app: &App, mut out: impl Write) -> std::io::Result<()> {
         writeln!(out, "  first key {key}")?;
         writeln!(out, "            of the System-Admin `admin`; it is shown only now")?;
     }
+    // Scripts wait for this line.
+    writeln!(out, "ready")?;
     out.flush()
 }

@@ -86,7 +86,9 @@ impl Registrar {
 }
 
 fn challenge() -> String {
-    format!("WWW-Authenticate: Digest realm=\"{REALM}\", nonce=\"{NONCE}\", qop=\"auth\", algorithm=MD5\r\n")
+    format!(
+        "WWW-Authenticate: Digest realm=\"{REALM}\", nonce=\"{NONCE}\", qop=\"auth\", algorithm=MD5\r\n"
+    )
 }
 
 fn verify(credentials: &str, password: &str) {
@@ -94,8 +96,7 @@ fn verify(credentials: &str, password: &str) {
     assert_eq!((get("realm").as_str(), get("nonce").as_str()), (REALM, NONCE));
     let secret = md5(&format!("{}:{REALM}:{password}", get("username")));
     let request = md5(&format!("REGISTER:{}", get("uri")));
-    let expected =
-        md5(&format!("{secret}:{NONCE}:{}:{}:auth:{request}", get("nc"), get("cnonce")));
+    let expected = md5(&format!("{secret}:{NONCE}:{}:{}:auth:{request}", get("nc"), get("cnonce")));
     assert_eq!(get("response"), expected, "the digest was made with another password");
 }
 

@@ -35,7 +35,8 @@ pub fn request(
 ) -> Option<Answer> {
     let mut stream = TcpStream::connect(address).ok()?;
     stream.set_read_timeout(Some(PATIENCE)).ok()?;
-    let mut head = format!("{method} {target} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
+    let mut head =
+        format!("{method} {target} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
     for (name, value) in headers {
         head += &format!("{name}: {value}\r\n");
     }
@@ -52,7 +53,8 @@ pub fn request(
 
 /// A handset's GET.
 pub fn get(address: SocketAddr, target: &str, user_agent: Option<&str>) -> Answer {
-    let headers: Vec<(&str, &str)> = user_agent.map(|text| ("User-Agent", text)).into_iter().collect();
+    let headers: Vec<(&str, &str)> =
+        user_agent.map(|text| ("User-Agent", text)).into_iter().collect();
     request(address, "GET", target, &headers, b"").expect("the gateway answers")
 }
 

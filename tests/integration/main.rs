@@ -1,0 +1,8 @@
+//! Tests of the whole gateway, from the outside: one binary, because linking is
+//! what takes time.
+
+mod boot;
+mod crash;
+mod softphone;
+mod support;
+mod traces;

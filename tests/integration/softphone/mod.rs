@@ -1,0 +1,68 @@
+//! A real softphone, Debian's `linphonec`: refused and listed, promoted, configured,
+//! registered with the line it was given.
+
+mod linphone;
+mod registrar;
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::support::Gateway;
+use linphone::Linphone;
+use registrar::{Registrar, Registration};
+
+const MAC: &str = "00d0f1000001";
+/// It starts, resolves, fetches and registers within two seconds on an idle machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn boots_and_registers(
+    url: impl Fn(&Gateway) -> String,
+    ca: impl Fn(&Gateway) -> Option<std::path::PathBuf>,
+) {
+    let gateway = Gateway::start();
+    let registrar = Registrar::bind();
+    let phone = Linphone::new(&url(&gateway), ca(&gateway).as_deref());
+
+    let running = phone.start();
+    let id = format!("{MAC}0");
+    running.wait_until(PATIENCE, || gateway.inactive() == [(id.clone(), "linphone".to_owned())]);
+    running.stop();
+    assert!(!registrar.heard_anything(), "a refused phone has nothing to register with");
+
+    gateway.promote(&id);
+    let address = registrar.address();
+    gateway.set(
+        &id,
+        json!({ "lines": { "1": {
+        "user": "alice",
+        "auth_user": "alice-auth",
+        "password": "correct horse",
+        "registrar": address.ip().to_string(),
+        "registrar_port": address.port(),
+        "display_name": "Alice \"A\" <b>",
+    } } }),
+    );
+    let running = phone.start();
+    let registration = registrar.registration("correct horse", PATIENCE);
+    running.stop();
+    let expected = Registration { user: "alice".to_owned(), auth_user: "alice-auth".to_owned() };
+    assert_eq!(registration, expected);
+}
+
+#[test]
+fn linphone_boots_and_registers_over_http() {
+    boots_and_registers(
+        |gateway| format!("http://{}/linphone/{MAC}.xml", gateway.http()),
+        |_| None,
+    );
+}
+
+#[test]
+fn linphone_boots_and_registers_over_https_with_a_ca_it_trusts() {
+    // The gateway's own self-signed certificate is the authority here.
+    boots_and_registers(
+        |gateway| format!("https://localhost:{}/linphone/{MAC}.xml", gateway.https().port()),
+        |gateway| Some(gateway.dir().join("certs/self-signed.pem")),
+    );
+}

@@ -1,0 +1,132 @@
+//! A real gateway on free ports, in this process, ended in order when dropped.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use dialtone::app::App;
+use dialtone::config::Config;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+use super::http::{self, Answer};
+
+pub struct Gateway {
+    /// `None` only while it is dropped.
+    app: Option<App>,
+    runtime: Runtime,
+    key: String,
+    dir: TempDir,
+}
+
+impl Gateway {
+    /// With an SQLite file of its own and the defaults.
+    pub fn start() -> Gateway {
+        Gateway::start_with(|_, _| {})
+    }
+
+    /// `adapt` gets the configuration and the gateway's own folder.
+    pub fn start_with(adapt: impl FnOnce(&mut Config, &Path)) -> Gateway {
+        let dir = TempDir::new().expect("a temporary folder can be made");
+        let runtime = Runtime::new().expect("a runtime can be made");
+        let any: Vec<SocketAddr> = vec!["127.0.0.1:0".parse().expect("an address")];
+        let mut config = Config::default();
+        config.handset.http = any.clone();
+        config.handset.https = any.clone();
+        config.admin.listen = any;
+        config.tls.certs_dir = dir.path().join("certs");
+        let url = format!("sqlite:{}", dir.path().join("dialtone.db").display());
+        config.store.url = url.parse().expect("a store URL");
+        adapt(&mut config, dir.path());
+        let app = runtime.block_on(App::start(&config)).unwrap_or_else(|error| panic!("{error}"));
+        let key = app.first_key().unwrap_or_default().to_owned();
+        Gateway { app: Some(app), runtime, key, dir }
+    }
+
+    pub fn app(&self) -> &App {
+        self.app.as_ref().expect("only drop takes it")
+    }
+
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub fn http(&self) -> SocketAddr {
+        self.app().addresses().http[0]
+    }
+
+    pub fn https(&self) -> SocketAddr {
+        self.app().addresses().https[0]
+    }
+
+    pub fn admin(&self) -> SocketAddr {
+        self.app().addresses().admin[0]
+    }
+
+    /// The first System-Admin's key.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    pub fn reload(&self) {
+        self.runtime.block_on(self.app().reload());
+    }
+
+    /// A handset's GET.
+    pub fn get(&self, target: &str, user_agent: Option<&str>) -> Answer {
+        http::get(self.http(), target, user_agent)
+    }
+
+    /// An admin command with the first key; the whole answer.
+    pub fn ask(&self, verb: &str, mut body: Value) -> Value {
+        body["auth"] = json!({ "type": "auth", "key": self.key });
+        call(self.admin(), verb, &body)
+    }
+
+    /// An admin command that must succeed.
+    pub fn done(&self, verb: &str, body: Value) -> Value {
+        let answer = self.ask(verb, body);
+        assert_eq!(answer["result"], "success", "{verb}: {answer}");
+        answer
+    }
+
+    /// The phoneids of the inactive list with their types.
+    pub fn inactive(&self) -> Vec<(String, String)> {
+        let answer = self.done("inactive", json!({ "type": "phone" }));
+        let rows = answer["values"].as_array().expect("a list").iter();
+        rows.map(|row| (text(&row["phoneid"]), text(&row["phone_type"]))).collect()
+    }
+
+    pub fn promote(&self, phoneid: &str) {
+        self.done("promote", json!({ "type": "phone", "scope": { "phoneid": phoneid } }));
+    }
+
+    pub fn set(&self, phoneid: &str, settings: Value) {
+        let body = json!({
+            "type": "phone", "scope": { "phoneid": phoneid }, "values": { "settings": settings },
+        });
+        self.done("update", body);
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        if let Some(app) = self.app.take() {
+            self.runtime.block_on(app.shutdown());
+        }
+    }
+}
+
+/// One admin command over a connection of its own.
+pub fn call(admin: SocketAddr, verb: &str, body: &Value) -> Value {
+    let headers = [("Content-Type", "application/json")];
+    let target = format!("/rest/dialplan/{verb}");
+    let answer = http::request(admin, "POST", &target, &headers, body.to_string().as_bytes())
+        .expect("the admin port answers");
+    assert_eq!(answer.status, 200, "{verb}");
+    serde_json::from_slice(&answer.body).expect("the answer is JSON")
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().expect("a text").to_owned()
+}
