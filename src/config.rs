@@ -32,8 +32,7 @@ pub use sections::{Cache, Catalogue, Log, Quota, Shutdown, Store};
 pub use tls::Tls;
 
 /// Variables that begin like ours and are of the command, not of the gateway.
-const OF_THE_COMMAND: &[&str] =
-    &["DIALTONE_CONFIG", "DIALTONE_URL", "DIALTONE_KEY", "DIALTONE_KEY_FILE", "DIALTONE_CA"];
+const OF_THE_COMMAND: &[&str] = &["DIALTONE_CONFIG", "DIALTONE_URL", "DIALTONE_KEY", "DIALTONE_CA"];
 
 /// Keys that had another name once: `("section.old", "section.new")`.
 const RENAMED: &[(&str, &str)] = &[];

@@ -1,22 +1,36 @@
 //! The `dialtone` command: arguments to library calls, results to an exit code.
+//!
+//! 0: done. 1: it failed, and standard error says what was attempted on what.
+//! 2: the arguments make no sense.
 
+use std::error::Error;
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use dialtone::catalogue::{Catalogue, Sources, update_examples};
-use dialtone::tools;
+use dialtone::tools::config_arguments::{ConfigArguments, ServeArguments};
+use dialtone::tools::remote::{self, RemoteCommand};
+use dialtone::tools::render::{self, RenderArguments};
+use dialtone::tools::transfer::{self, ExportArguments, ImportArguments};
+use dialtone::tools::{check, identify, serve};
 
 /// A provisioning gateway for SIP handsets: from power-on to dial tone.
 #[derive(Parser)]
-#[command(version)]
+#[command(version, args_conflicts_with_subcommands = true)]
 struct Arguments {
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
+    /// Without a subcommand: as for `serve`.
+    #[command(flatten)]
+    serve: ServeArguments,
 }
 
 #[derive(Subcommand)]
 enum Command {
+    /// Serve phones and operators until told to end (the default).
+    Serve(ServeArguments),
     /// Say what the gateway makes of a request. Reads JSON lines unless --path is given.
     Identify {
         /// Path and query of one request.
@@ -29,60 +43,181 @@ enum Command {
         #[arg(long)]
         templates: Option<PathBuf>,
     },
-    /// Check the catalogue, its templates and examples.
+    /// Check the configuration, the certificates it names, the catalogue and its examples.
     Check {
-        /// An operator's folder of families, over the built-in ones.
-        #[arg(long)]
-        templates: Option<PathBuf>,
+        #[command(flatten)]
+        config: ConfigArguments,
         /// Write the .out files of this folder's examples anew instead.
         #[arg(long, value_name = "DIR")]
         update_examples: Option<PathBuf>,
     },
+    /// Print the files a phone would get, byte for byte, from a store no gateway has open.
+    Render(RenderArguments),
+    /// Write the registry of a store no gateway has open as a JSON document.
+    Export(ExportArguments),
+    /// Read such a document into an empty store no gateway has open.
+    Import(ImportArguments),
+    #[command(flatten)]
+    Remote(RemoteCommand),
 }
 
+type Outcome = Result<(), Box<dyn Error>>;
+
 fn main() -> ExitCode {
-    match run(Arguments::parse().command) {
+    let arguments = Arguments::parse();
+    let command = arguments.command.unwrap_or(Command::Serve(arguments.serve));
+    match run(command) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(message) => {
-            eprintln!("dialtone: {message}");
+        // Whoever reads our output has what it wanted: `dialtone phone active | head`.
+        Err(error) if is_closed_pipe(&*error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("dialtone: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
-fn run(command: Command) -> Result<(), String> {
+fn run(command: Command) -> Outcome {
     match command {
+        Command::Serve(arguments) => Ok(serve::run(&arguments)?),
         Command::Identify { path, user_agent, templates } => {
-            let sources = Sources { templates_dir: templates, ..Sources::default() };
-            let catalogue = Catalogue::load(&sources).map_err(|error| error.to_string())?;
-            let output = std::io::stdout().lock();
-            let result = match path {
-                Some(path) => {
-                    let line = serde_json::json!({ "path": path, "user_agent": user_agent });
-                    tools::identify::run(&catalogue, line.to_string().as_bytes(), output)
-                }
-                None => tools::identify::run(&catalogue, std::io::stdin().lock(), output),
-            };
-            result.map_err(|error| error.to_string())
+            identify_requests(path, user_agent, templates)
         }
-        Command::Check { templates, update_examples: Some(dir) } => {
-            let sources =
-                Sources { templates_dir: templates.or(Some(dir.clone())), ..Sources::default() };
-            let catalogue = Catalogue::load(&sources).map_err(|error| error.to_string())?;
-            let written = update_examples(&catalogue, &dir).map_err(|problems| {
-                problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
-            })?;
-            println!("{written} examples written");
-            Ok(())
+        Command::Check { config, update_examples: None } => check_all(&config),
+        Command::Check { config, update_examples: Some(dir) } => write_examples(&config, dir),
+        Command::Render(arguments) => {
+            let out = io::stdout().lock();
+            Ok(runtime()?.block_on(render::run(&arguments, out))?)
         }
-        Command::Check { templates, update_examples: None } => {
-            let sources = Sources { templates_dir: templates, ..Sources::default() };
-            let checked = tools::check::catalogue(&sources).map_err(|error| error.to_string())?;
+        Command::Export(arguments) => {
+            let out = io::stdout().lock();
+            Ok(runtime()?.block_on(transfer::export(&arguments, out))?)
+        }
+        Command::Import(arguments) => {
+            let importing = transfer::import(&arguments, io::stdin().lock());
+            let imported = runtime()?.block_on(importing)?;
+            for warning in &imported.warnings {
+                eprintln!("dialtone: warning: {warning}");
+            }
             println!(
-                "{} families, {} types, {} examples: all in order",
-                checked.families, checked.types, checked.examples
+                "imported: companies {}, users {}, devices {}, phones {}",
+                imported.companies, imported.users, imported.devices, imported.phones
             );
             Ok(())
         }
+        Command::Remote(command) => {
+            let (input, out) = (io::stdin().lock(), io::stdout().lock());
+            Ok(runtime()?.block_on(remote::run(command, input, out))?)
+        }
+    }
+}
+
+/// The tools do one thing after the other.
+fn runtime() -> io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
+}
+
+fn identify_requests(
+    path: Option<String>,
+    user_agent: Option<String>,
+    templates: Option<PathBuf>,
+) -> Outcome {
+    let sources = Sources { templates_dir: templates, ..Sources::default() };
+    let catalogue = Catalogue::load(&sources)?;
+    let out = io::stdout().lock();
+    match path {
+        Some(path) => {
+            let line = serde_json::json!({ "path": path, "user_agent": user_agent }).to_string();
+            identify::run(&catalogue, line.as_bytes(), out)?;
+        }
+        None => identify::run(&catalogue, io::stdin().lock(), out)?,
+    }
+    Ok(())
+}
+
+/// Goes on after a problem, so that one run shows those of all parts.
+fn check_all(arguments: &ConfigArguments) -> Outcome {
+    let (config, warnings) = arguments.load()?;
+    for warning in warnings {
+        eprintln!("dialtone: warning: {warning}");
+    }
+    let mut failures = Vec::new();
+    if let Err(errors) = check::certificates(&config) {
+        failures.extend(errors.iter().map(ToString::to_string));
+    }
+    match check::catalogue(&config.catalogue.sources()) {
+        Ok(checked) => println!(
+            "{} families, {} types, {} examples: all in order",
+            checked.families, checked.types, checked.examples
+        ),
+        Err(error) => failures.push(error.to_string()),
+    }
+    if failures.is_empty() { Ok(()) } else { Err(failures.join("\n").into()) }
+}
+
+fn write_examples(arguments: &ConfigArguments, dir: PathBuf) -> Outcome {
+    let (config, _) = arguments.load()?;
+    let mut sources = config.catalogue.sources();
+    sources.templates_dir.get_or_insert_with(|| dir.clone());
+    let catalogue = Catalogue::load(&sources)?;
+    let written = update_examples(&catalogue, &dir).map_err(|problems| {
+        problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    })?;
+    println!("{written} examples written");
+    Ok(())
+}
+
+fn is_closed_pipe(error: &(dyn Error + 'static)) -> bool {
+    let mut at = Some(error);
+    while let Some(error) = at {
+        if error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
+        {
+            return true;
+        }
+        at = error.source();
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_of_the_arguments_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn without_a_subcommand_it_serves() {
+        let arguments = Arguments::parse_from(["dialtone", "--http", "none", "--store", "memory:"]);
+        assert!(arguments.command.is_none());
+        assert_eq!(arguments.serve.http.as_deref(), Some("none"));
+        assert_eq!(arguments.serve.common.store.as_deref(), Some("memory:"));
+        let arguments = Arguments::parse_from(["dialtone", "serve", "--https", "none"]);
+        assert!(matches!(arguments.command, Some(Command::Serve(own)) if own.https.is_some()));
+    }
+
+    #[test]
+    fn where_the_gateway_is_may_stand_anywhere() {
+        for line in [
+            ["dialtone", "phone", "--url", "http://192.0.2.1:1", "active"],
+            ["dialtone", "phone", "active", "--url", "http://192.0.2.1:1"],
+        ] {
+            let Some(Command::Remote(RemoteCommand::Phone { connection, .. })) =
+                Arguments::parse_from(line).command
+            else {
+                panic!("{line:?}");
+            };
+            assert_eq!(connection.url.to_string(), "http://192.0.2.1:1");
+        }
+    }
+
+    #[test]
+    fn a_key_is_no_argument() {
+        let line = ["dialtone", "phone", "active", "--key", "dt_x"];
+        assert!(Arguments::try_parse_from(line).is_err());
     }
 }

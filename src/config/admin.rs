@@ -19,8 +19,6 @@ pub struct Admin {
     pub session_idle: Duration,
     /// And at the latest so long after the login.
     pub session_max: Duration,
-    /// Wrong passwords from one address.
-    pub login_attempts_per_minute: u32,
 }
 
 impl Admin {
@@ -30,9 +28,8 @@ impl Admin {
             pairs: pairs(&mut section),
             max_connections: section.number("max_connections", 256, 8..=65_536),
             max_body_bytes: section.number("max_body_bytes", 1_048_576, 4_096..=67_108_864),
-            session_idle: section.seconds("session_idle_s", 3_600, 60..=604_800),
+            session_idle: section.seconds("session_idle_s", 1_800, 60..=604_800),
             session_max: section.seconds("session_max_s", 43_200, 60..=2_592_000),
-            login_attempts_per_minute: section.number("login_attempts_per_minute", 10, 1..=1_000),
         };
         if admin.session_idle > admin.session_max {
             let keys = ["session_idle_s", "session_max_s"];

@@ -351,7 +351,7 @@ fn other_contradictions_are_refused() {
             "[handset]\nrequest_timeout_s = 8\n",
             "d.toml:2: handset.answer_timeout_s: must be smaller",
         ),
-        ("[admin]\nsession_max_s = 3599\n", "d.toml:2: admin.session_idle_s: must not be larger"),
+        ("[admin]\nsession_max_s = 1799\n", "d.toml:2: admin.session_idle_s: must not be larger"),
         ("handset = 3\n", "d.toml:1: `handset` is a section"),
     ] {
         let problems = Case::of(text).problems();

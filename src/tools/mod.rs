@@ -1,4 +1,19 @@
-//! What the `dialtone` command does besides serving: one file per tool.
+//! What the `dialtone` command does, one file a tool.
+//!
+//! `serve` is the gateway. `identify`, `check`, `render`, `export` and `import`
+//! work on this machine, the last three on a store that no gateway has open.
+//! `remote` asks a running gateway over its admin API.
 
 pub mod check;
+pub mod client;
+pub mod config_arguments;
 pub mod identify;
+mod local;
+pub mod output;
+pub mod patch;
+pub mod remote;
+pub mod render;
+pub mod serve;
+pub mod transfer;
+
+pub use local::LocalError;

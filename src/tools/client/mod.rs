@@ -1,0 +1,225 @@
+//! A client of the admin API: one command, one connection, one answer.
+
+mod tls;
+mod url;
+
+use std::path::Path;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, StatusCode, header};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use serde_json::{Map, Value, json};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+pub use tls::AuthorityError;
+pub use url::{AdminUrl, InvalidUrl};
+
+/// Enough for a name to be looked up and three lost packets.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// A move of many phones waits for the disk; a list of a million is long.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(120);
+/// A list of a million phones has some 150 MB.
+const MOST_BYTES: usize = 512 << 20;
+
+/// A command of the API.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Call {
+    pub verb: &'static str,
+    /// `phone`, `company`, `user`, `settings`.
+    pub kind: &'static str,
+    pub scope: Map<String, Value>,
+    pub values: Map<String, Value>,
+    /// What is attempted, for messages: `promote 0004f20102030`.
+    pub attempt: String,
+}
+
+/// Why there is no success to report.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    #[error("cannot connect to {url}: {reason}")]
+    Connect { url: AdminUrl, reason: String },
+    /// Nothing was sent: the key least of all.
+    #[error("{url} cannot be trusted: {reason}")]
+    Tls { url: AdminUrl, reason: String },
+    #[error(
+        "{attempt}: the connection to {url} broke, so it may or may not have been done: {reason}"
+    )]
+    Broken { attempt: String, url: AdminUrl, reason: String },
+    #[error("{attempt}: no answer from {url} within {} s; it may or may not have been done", ANSWER_TIMEOUT.as_secs())]
+    Silent { attempt: String, url: AdminUrl },
+    #[error(
+        "{attempt}: {url} answered with status {status} and not as the admin API does; is it its address?"
+    )]
+    Strange { attempt: String, url: AdminUrl, status: StatusCode },
+    /// The gateway's own words.
+    #[error("{attempt}: {message}")]
+    Refused { attempt: String, message: String },
+}
+
+/// Where the API is and by whose key.
+pub struct Client {
+    url: AdminUrl,
+    key: String,
+    tls: Option<TlsConnector>,
+}
+
+impl Call {
+    #[must_use]
+    pub fn new(verb: &'static str, kind: &'static str, attempt: String) -> Call {
+        Call { verb, kind, scope: Map::new(), values: Map::new(), attempt }
+    }
+
+    /// Adds to the scope; `None` adds nothing.
+    #[must_use]
+    pub fn scope(mut self, name: &str, value: impl Into<Value>) -> Call {
+        add(&mut self.scope, name, value.into());
+        self
+    }
+
+    /// Adds to the values; `None` adds nothing.
+    #[must_use]
+    pub fn value(mut self, name: &str, value: impl Into<Value>) -> Call {
+        add(&mut self.values, name, value.into());
+        self
+    }
+
+    /// Adds an explicit `null`: the value is to be taken away.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Call {
+        self.values.insert(name.to_owned(), Value::Null);
+        self
+    }
+
+    fn body(&self, key: &str) -> Value {
+        let mut body = json!({ "type": self.kind, "auth": { "type": "auth", "key": key } });
+        for (name, map) in [("scope", &self.scope), ("values", &self.values)] {
+            if !map.is_empty() {
+                body[name] = Value::Object(map.clone());
+            }
+        }
+        body
+    }
+}
+
+fn add(fields: &mut Map<String, Value>, name: &str, value: Value) {
+    if !value.is_null() {
+        fields.insert(name.to_owned(), value);
+    }
+}
+
+impl Client {
+    /// `authorities` is a PEM file of whom to trust; needed for `https`.
+    ///
+    /// # Errors
+    /// [`AuthorityError`] when the file cannot be used or is missing.
+    pub fn new(
+        url: AdminUrl,
+        key: String,
+        authorities: Option<&Path>,
+    ) -> Result<Client, AuthorityError> {
+        let tls = if url.is_https() { Some(tls::connector(authorities)?) } else { None };
+        Ok(Client { url, key, tls })
+    }
+
+    /// Carries out one command; the reply is a JSON object with its `result`.
+    ///
+    /// # Errors
+    /// [`ClientError`]; with [`ClientError::Refused`] and those before the
+    /// connection stood, nothing was done.
+    pub async fn call(&self, call: &Call) -> Result<Value, ClientError> {
+        let stream = self.connect().await?;
+        let path = format!("/rest/dialplan/{}/{}", call.verb, call.kind);
+        let request = Request::post(path)
+            .header(header::HOST, self.url.authority())
+            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::CONNECTION, "close")
+            .body(Full::new(Bytes::from(call.body(&self.key).to_string())))
+            .expect("the parts of the request are ours, the host was parsed");
+        let answer = match &self.tls {
+            None => tokio::time::timeout(ANSWER_TIMEOUT, exchange(stream, request)).await,
+            Some(connector) => {
+                let name = self.url.server_name();
+                let handshake =
+                    tokio::time::timeout(CONNECT_TIMEOUT, connector.connect(name, stream));
+                let stream = match handshake.await {
+                    Ok(Ok(stream)) => stream,
+                    Ok(Err(error)) => return Err(self.untrusted(error.to_string())),
+                    Err(_) => return Err(self.untrusted("no TLS handshake in time".to_owned())),
+                };
+                tokio::time::timeout(ANSWER_TIMEOUT, exchange(stream, request)).await
+            }
+        };
+        let (attempt, url) = (call.attempt.clone(), self.url.clone());
+        match answer {
+            Err(_) => Err(ClientError::Silent { attempt, url }),
+            Ok(Err(reason)) => Err(ClientError::Broken { attempt, url, reason }),
+            Ok(Ok((status, body))) => read(status, &body, attempt, url),
+        }
+    }
+
+    async fn connect(&self) -> Result<TcpStream, ClientError> {
+        let failed = |reason| ClientError::Connect { url: self.url.clone(), reason };
+        let connecting = TcpStream::connect((self.url.host(), self.url.port()));
+        match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
+            Ok(connected) => connected.map_err(|error| failed(error.to_string())),
+            Err(_) => Err(failed(format!("no answer within {} s", CONNECT_TIMEOUT.as_secs()))),
+        }
+    }
+
+    fn untrusted(&self, reason: String) -> ClientError {
+        ClientError::Tls { url: self.url.clone(), reason }
+    }
+}
+
+async fn exchange<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
+    stream: S,
+    request: Request<Full<Bytes>>,
+) -> Result<(StatusCode, Bytes), String> {
+    let (mut sender, connection) =
+        http1::handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
+    let asking = async move {
+        let response = sender.send_request(request).await.map_err(|error| error.to_string())?;
+        let status = response.status();
+        let body = Limited::new(response.into_body(), MOST_BYTES).collect().await;
+        let body = body.map_err(|error| match error.downcast_ref::<LengthLimitError>() {
+            Some(_) => format!("the answer is longer than {MOST_BYTES} bytes"),
+            None => error.to_string(),
+        })?;
+        // The sender goes here, which ends the connection below.
+        Ok((status, body.to_bytes()))
+    };
+    let (answer, _) = tokio::join!(asking, connection);
+    answer
+}
+
+fn read(
+    status: StatusCode,
+    body: &[u8],
+    attempt: String,
+    url: AdminUrl,
+) -> Result<Value, ClientError> {
+    let reply = serde_json::from_slice::<Value>(body).unwrap_or_default();
+    match reply["result"].as_str() {
+        Some("success") if status.is_success() => Ok(reply),
+        Some("fail") => {
+            let message = reply["message"].as_str().unwrap_or("refused without a reason");
+            Err(ClientError::Refused { attempt, message: super::output::printable(message) })
+        }
+        _ => Err(ClientError::Strange { attempt, url, status }),
+    }
+}
+
+// Neither may show the key.
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client").field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,45 @@
+//! Whom the client trusts.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
+use tokio_rustls::TlsConnector;
+
+/// Why nobody can be trusted.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthorityError {
+    // The system's authorities are no default: a gateway has a certificate of
+    // its own or of the operator's authority more often than of one of theirs.
+    #[error(
+        "https needs --ca FILE: the authority that signed the gateway's certificate, or the \
+         certificate itself when it is self-signed (for public authorities, the system's bundle: \
+         /etc/ssl/certs/ca-certificates.crt on Debian)"
+    )]
+    None,
+    #[error("cannot use the authorities in {}: {reason}", path.display())]
+    Unusable { path: PathBuf, reason: String },
+}
+
+pub(super) fn connector(authorities: Option<&Path>) -> Result<TlsConnector, AuthorityError> {
+    let path = authorities.ok_or(AuthorityError::None)?;
+    let unusable = |reason: String| AuthorityError::Unusable { path: path.to_owned(), reason };
+    let certificates = CertificateDer::pem_file_iter(path)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| unusable(error.to_string()))?;
+    let mut roots = RootCertStore::empty();
+    // A system's bundle may have one that cannot be used; that is no reason.
+    let (usable, _) = roots.add_parsable_certificates(certificates);
+    if usable == 0 {
+        return Err(unusable("no certificate in it".to_owned()));
+    }
+    let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("the provider has the default versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(TlsConnector::from(Arc::new(config)))
+}

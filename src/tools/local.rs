@@ -1,0 +1,77 @@
+//! The registry of a store that no gateway has open, for the tools that work on it.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use crate::catalogue::{Catalogue, CatalogueError};
+use crate::config::Config;
+use crate::registry::{Clock, Quota, Registry, SystemClock};
+use crate::store::url::{self, StoreUrl};
+use crate::store::{Store, StoreError};
+
+/// Why there is no registry to work on.
+#[derive(Debug, thiserror::Error)]
+pub enum LocalError {
+    #[error("memory: is the store of one process and gone with it; name a file with --store")]
+    InMemory,
+    #[error("there is no store at {0}")]
+    Missing(String),
+    #[error("{error}; while the gateway runs, {instead}")]
+    InUse { error: StoreError, instead: &'static str },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Catalogue(#[from] CatalogueError),
+}
+
+/// A registry over a store that is open here alone. To be closed.
+pub struct Local {
+    pub registry: Registry,
+    store: Arc<dyn Store>,
+}
+
+/// What becomes of a store that is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IfMissing {
+    Refuse,
+    Make,
+}
+
+impl Local {
+    /// `instead` says what to do when a gateway has the store.
+    ///
+    /// # Errors
+    /// [`LocalError`]; nothing was changed, unless a store was to be made.
+    pub async fn open(
+        config: &Config,
+        if_missing: IfMissing,
+        instead: &'static str,
+    ) -> Result<Local, LocalError> {
+        match &config.store.url {
+            StoreUrl::Memory => return Err(LocalError::InMemory),
+            StoreUrl::Sqlite(path) if if_missing == IfMissing::Refuse && !path.exists() => {
+                return Err(LocalError::Missing(path.display().to_string()));
+            }
+            StoreUrl::Sqlite(_) => {}
+        }
+        let catalogue = Catalogue::load(&config.catalogue.sources())?;
+        let catalogue = Arc::new(ArcSwap::from_pointee(catalogue));
+        let opened = url::open(&config.store.url, SystemClock.now()).await;
+        let store = opened.map_err(|error| match error {
+            error @ StoreError::InUse { .. } => LocalError::InUse { error, instead },
+            error => LocalError::Store(error),
+        })?;
+        let quota = Quota::default();
+        // No handset asks here, so there are no sightings to write.
+        let (registry, _touches) =
+            Registry::open(store.clone(), catalogue, Arc::new(SystemClock), quota).await?;
+        Ok(Local { registry, store })
+    }
+
+    /// On return what was changed is on disk and the store free for others.
+    pub async fn close(self) {
+        drop(self.registry);
+        self.store.close().await;
+    }
+}

@@ -1,0 +1,111 @@
+//! Answers for people: tables, and nothing in them that steers a terminal.
+
+use std::fmt::Write;
+
+use serde_json::Value;
+
+/// Rows as a table with a header, columns aligned; the title is what stands
+/// over a column, the name is where its value is, `sighting.address`.
+#[must_use]
+pub fn table(columns: &[(&str, &str)], rows: &[Value]) -> String {
+    let header = columns.iter().map(|(title, _)| (*title).to_owned()).collect();
+    let mut lines: Vec<Vec<String>> = vec![header];
+    for row in rows {
+        lines.push(columns.iter().map(|(_, name)| cell(name, field(row, name))).collect());
+    }
+    let widths: Vec<usize> = (0..columns.len())
+        .map(|at| lines.iter().map(|line| line[at].chars().count()).max().unwrap_or(0))
+        .collect();
+    let mut text = String::new();
+    for line in lines {
+        let mut shown = String::new();
+        for (cell, width) in line.iter().zip(&widths) {
+            let _ = write!(shown, "{cell:width$}  ");
+        }
+        text.push_str(shown.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+/// Control characters, and what turns the direction of writing, as escapes:
+/// User-Agents and names come from anywhere.
+#[must_use]
+pub fn printable(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        if c.is_control() || turns {
+            shown.extend(c.escape_unicode());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
+/// Seconds since 1970 as UTC.
+#[must_use]
+pub fn time(seconds: i64) -> String {
+    jiff::Timestamp::from_second(seconds).map_or_else(|_| seconds.to_string(), |t| t.to_string())
+}
+
+fn field<'v>(row: &'v Value, name: &str) -> &'v Value {
+    name.split('.').fold(row, |value, part| &value[part])
+}
+
+fn cell(name: &str, value: &Value) -> String {
+    let is_time =
+        matches!(name.rsplit('.').next(), Some("created" | "changed" | "at" | "first" | "last"));
+    match value {
+        Value::Null => "-".to_owned(),
+        Value::String(text) if text.is_empty() => "-".to_owned(),
+        Value::String(text) => printable(text),
+        Value::Number(number) if is_time => {
+            number.as_i64().map_or_else(|| number.to_string(), time)
+        }
+        Value::Array(items) if items.iter().all(Value::is_string) => {
+            let texts: Vec<&str> = items.iter().filter_map(Value::as_str).collect();
+            if texts.is_empty() { "-".to_owned() } else { printable(&texts.join(",")) }
+        }
+        other => printable(&other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn columns_are_aligned_and_absent_values_are_dashes() {
+        let rows = [
+            json!({ "phoneid": "0004f20102030", "name": "Zoë", "created": 1_700_000_000 }),
+            json!({ "phoneid": "00087b0a0b0c11", "seen": { "address": "192.0.2.1" } }),
+        ];
+        let columns = [
+            ("PHONEID", "phoneid"),
+            ("NAME", "name"),
+            ("CREATED", "created"),
+            ("FROM", "seen.address"),
+        ];
+        assert_eq!(
+            table(&columns, &rows),
+            "PHONEID         NAME  CREATED               FROM\n\
+             0004f20102030   Zoë   2023-11-14T22:13:20Z  -\n\
+             00087b0a0b0c11  -     -                     192.0.2.1\n"
+        );
+    }
+
+    #[test]
+    fn nothing_that_steers_a_terminal_is_printed() {
+        let rows = [
+            json!({ "name": "a\u{1b}[31m\u{202e}\nb", "list": ["x\r", "y"], "map": { "\u{7}": 1 } }),
+        ];
+        let shown = table(&[("N", "name"), ("L", "list"), ("M", "map")], &rows);
+        assert!(shown.chars().all(|c| c == '\n' || !c.is_control()), "{shown:?}");
+        assert_eq!(shown.lines().count(), 2);
+        assert!(shown.contains("\\u{1b}[31m\\u{202e}\\u{a}b"), "{shown}");
+    }
+}

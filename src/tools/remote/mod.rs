@@ -1,0 +1,205 @@
+//! `dialtone phone`, `company`, `user`, `settings`: the commands of the admin
+//! API from the shell, carried out by a running gateway.
+//!
+//! Each file turns its subcommands into a [`Task`]: what to call, and how the
+//! answer is shown.
+
+mod company;
+mod phone;
+mod settings;
+mod show;
+mod user;
+
+use std::io::{self, BufRead, Write};
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::client::{AdminUrl, AuthorityError, Call, Client, ClientError};
+use super::patch::PatchError;
+use company::CompanyCommand;
+use phone::PhoneCommand;
+use settings::SettingsCommand;
+use show::Show;
+use user::UserCommand;
+
+/// Which gateway, and by whose right.
+#[derive(Debug, Clone, Args)]
+pub struct Connection {
+    /// The gateway's admin API.
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "DIALTONE_URL",
+        default_value = "http://127.0.0.1:8081"
+    )]
+    pub url: AdminUrl,
+    /// File with the API key. Without it the variable DIALTONE_KEY is used: an argument
+    /// would show in the list of processes.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub key_file: Option<PathBuf>,
+    /// Whom to trust over https: a PEM file of authorities, or a self-signed certificate.
+    #[arg(long, global = true, value_name = "FILE", env = "DIALTONE_CA")]
+    pub ca: Option<PathBuf>,
+    /// Print JSON instead of a table.
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum RemoteCommand {
+    /// Phones: list, promote, configure, remove them.
+    Phone {
+        #[command(flatten)]
+        connection: Connection,
+        #[command(subcommand)]
+        command: PhoneCommand,
+    },
+    /// Companies, the tenants phones belong to.
+    Company {
+        #[command(flatten)]
+        connection: Connection,
+        #[command(subcommand)]
+        command: CompanyCommand,
+    },
+    /// Users of the admin API and their keys.
+    User {
+        #[command(flatten)]
+        connection: Connection,
+        #[command(subcommand)]
+        command: UserCommand,
+    },
+    /// The settings all phones share.
+    Settings {
+        #[command(flatten)]
+        connection: Connection,
+        #[command(subcommand)]
+        command: SettingsCommand,
+    },
+}
+
+/// Why a command was not carried out, or its answer not shown.
+#[derive(Debug, thiserror::Error)]
+pub enum RemoteError {
+    #[error("no API key: set DIALTONE_KEY, or name its file with --key-file")]
+    NoKey,
+    #[error("cannot read the API key from {}: {reason}", path.display())]
+    KeyFile { path: PathBuf, reason: String },
+    #[error(transparent)]
+    Authority(#[from] AuthorityError),
+    #[error(transparent)]
+    Patch(#[from] PatchError),
+    #[error("standard input has no line with a password")]
+    NoPassword,
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    #[error("{0}: the gateway shows no such object")]
+    Nothing(String),
+    /// Some files of a preview; each was reported where it stands.
+    #[error("{failed} of {all} files cannot be made")]
+    Files { failed: usize, all: usize },
+    #[error("cannot write the output: {0}")]
+    Output(#[from] io::Error),
+}
+
+/// A call and what is shown of its answer.
+#[derive(Debug, Clone, PartialEq)]
+struct Task {
+    call: Call,
+    /// Field of the scope that takes the `next` of a page; `None`: one page is all.
+    page: Option<&'static str>,
+    /// Rows wanted at most, over all pages.
+    most: usize,
+    show: Show,
+}
+
+/// Rows asked for at a time; the API gives no more.
+const PAGE: usize = 1000;
+
+impl Task {
+    fn new(call: Call, show: Show) -> Task {
+        Task { call, page: None, most: usize::MAX, show }
+    }
+
+    fn paged(self, field: &'static str, most: usize) -> Task {
+        Task { page: Some(field), most, ..self }
+    }
+}
+
+/// Carries out one command. What it asks of standard input comes from `input`,
+/// what it shows goes to `out`.
+///
+/// # Errors
+/// [`RemoteError`].
+pub async fn run(
+    command: RemoteCommand,
+    input: impl BufRead,
+    out: impl Write,
+) -> Result<(), RemoteError> {
+    let (connection, task) = match command {
+        RemoteCommand::Phone { connection, command } => (connection, command.task(input)?),
+        RemoteCommand::Company { connection, command } => (connection, command.task(input)?),
+        RemoteCommand::User { connection, command } => (connection, command.task(input)?),
+        RemoteCommand::Settings { connection, command } => (connection, command.task(input)?),
+    };
+    let client = connection.client()?;
+    let reply = fetch(&client, &task).await?;
+    if connection.json {
+        return show::json(&task.show, &reply, out);
+    }
+    show::text(&task, &reply, out)
+}
+
+impl Connection {
+    fn client(&self) -> Result<Client, RemoteError> {
+        let key = self.key()?;
+        if !self.url.is_https() && !self.url.is_loopback() {
+            eprintln!("dialtone: the API key goes to {} unencrypted", self.url);
+        }
+        Ok(Client::new(self.url.clone(), key, self.ca.as_deref())?)
+    }
+
+    fn key(&self) -> Result<String, RemoteError> {
+        let text = match &self.key_file {
+            Some(path) => std::fs::read_to_string(path).map_err(|error| RemoteError::KeyFile {
+                path: path.clone(),
+                reason: error.to_string(),
+            })?,
+            None => std::env::var("DIALTONE_KEY").unwrap_or_default(),
+        };
+        match (text.trim(), &self.key_file) {
+            ("", Some(path)) => {
+                Err(RemoteError::KeyFile { path: path.clone(), reason: "it is empty".to_owned() })
+            }
+            ("", None) => Err(RemoteError::NoKey),
+            (key, _) => Ok(key.to_owned()),
+        }
+    }
+}
+
+/// The answer, with the rows of all pages that are wanted.
+async fn fetch(client: &Client, task: &Task) -> Result<Value, RemoteError> {
+    let Some(field) = task.page else { return Ok(client.call(&task.call).await?) };
+    let mut call = task.call.clone();
+    let mut rows: Vec<Value> = Vec::new();
+    while rows.len() < task.most {
+        call = call.scope("limit", PAGE.min(task.most - rows.len()));
+        let mut reply = client.call(&call).await?;
+        if let Value::Array(page) = reply["values"].take() {
+            rows.extend(page);
+        }
+        let Value::String(next) = reply["next"].take() else { break };
+        call = call.scope(field, next);
+    }
+    Ok(json!({ "result": "success", "numrows": rows.len(), "values": rows }))
+}
+
+/// A line of standard input, for what is no argument.
+fn password(mut input: impl BufRead) -> Result<String, RemoteError> {
+    let mut line = String::new();
+    input.read_line(&mut line)?;
+    let line = line.trim_end_matches(['\r', '\n']);
+    if line.is_empty() { Err(RemoteError::NoPassword) } else { Ok(line.to_owned()) }
+}

@@ -1,0 +1,365 @@
+//! `dialtone phone`.
+
+use std::io::BufRead;
+use std::str::FromStr;
+
+use clap::Subcommand;
+
+use super::show::Show;
+use super::{RemoteError, Task};
+use crate::domain::{CompanyId, Mac, PhoneId, TypeKey};
+use crate::tools::client::Call;
+use crate::tools::patch::SettingArguments;
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum PhoneCommand {
+    /// List the phones that asked and wait to be promoted.
+    Inactive,
+    /// List the active phones.
+    Active {
+        /// Of this company only; may be given several times.
+        #[arg(long)]
+        company: Vec<CompanyId>,
+    },
+    /// List phones with what is known of them.
+    List {
+        #[arg(long)]
+        mac: Option<Mac>,
+        /// Of this company only; may be given several times.
+        #[arg(long)]
+        company: Vec<CompanyId>,
+        #[arg(long = "type", value_name = "TYPE")]
+        phone_type: Option<TypeKey>,
+    },
+    /// List the phone types there are.
+    Types,
+    /// Show all that is known of a phone, secrets hidden.
+    Show { phone: PhoneId },
+    /// Activate all inactive ports of a phone's device.
+    Promote {
+        phone: PhoneId,
+        #[arg(long)]
+        company: Option<CompanyId>,
+    },
+    /// Take all inactive ports of a phone's device off the list.
+    Demote { phone: PhoneId },
+    /// Move active phones to another company: all of a MAC, or one phone.
+    Assign {
+        #[arg(value_name = "MAC|PHONE")]
+        what: PhoneOrMac,
+        company: CompanyId,
+        /// Only if they are in this company now.
+        #[arg(long)]
+        from: Option<CompanyId>,
+    },
+    /// Make an active phone before it ever asked.
+    Create {
+        /// A MAC alone is its port 0.
+        #[arg(value_name = "MAC|PHONE")]
+        what: PhoneOrMac,
+        #[arg(long = "type", value_name = "TYPE")]
+        phone_type: TypeKey,
+        #[arg(long, default_value = "default")]
+        company: CompanyId,
+        #[arg(long)]
+        name: Option<String>,
+        #[command(flatten)]
+        settings: SettingArguments,
+    },
+    /// Change a phone's own settings, name or type.
+    Set {
+        phone: PhoneId,
+        #[arg(long)]
+        name: Option<String>,
+        /// Of the whole device.
+        #[arg(long = "type", value_name = "TYPE")]
+        phone_type: Option<TypeKey>,
+        #[command(flatten)]
+        settings: SettingArguments,
+    },
+    /// Remove an active phone.
+    Delete { phone: PhoneId },
+    /// Show the files a phone would get, secrets hidden.
+    Preview {
+        phone: PhoneId,
+        /// Path of one file as the phone asks for it.
+        file: Option<String>,
+    },
+    /// List what was done to phones, newest first.
+    Events {
+        #[arg(value_name = "MAC|PHONE")]
+        what: Option<PhoneOrMac>,
+        #[arg(long)]
+        company: Vec<CompanyId>,
+        /// At most so many.
+        #[arg(long, default_value_t = 100)]
+        limit: usize,
+    },
+}
+
+/// One phone, or all behind a MAC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PhoneOrMac {
+    Phone(PhoneId),
+    Mac(Mac),
+}
+
+/// Neither of the two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("neither a MAC of 12 hex digits nor a phoneid, which is a MAC and a port")]
+pub struct InvalidPhoneOrMac;
+
+const LISTED: &[(&str, &str)] = &[
+    ("PHONEID", "phoneid"),
+    ("TYPE", "phone_type"),
+    ("DESCRIPTION", "type"),
+    ("CREATED", "created"),
+];
+const ACTIVE: &[(&str, &str)] = &[
+    ("PHONEID", "phoneid"),
+    ("COMPANY", "company"),
+    ("TYPE", "phone_type"),
+    ("DESCRIPTION", "type"),
+    ("CREATED", "created"),
+];
+const KNOWN: &[(&str, &str)] = &[
+    ("PHONEID", "phoneid"),
+    ("STATE", "state"),
+    ("COMPANY", "company"),
+    ("TYPE", "phone_type"),
+    ("NAME", "name"),
+    ("LAST SEEN", "sighting.last"),
+    ("ADDRESS", "sighting.address"),
+    ("FIRMWARE", "sighting.firmware"),
+];
+const TYPES: &[(&str, &str)] =
+    &[("TYPE", "phone_type"), ("GROUP", "pgroup"), ("DESCRIPTION", "description")];
+pub(super) const EVENTS: &[(&str, &str)] = &[
+    ("ID", "id"),
+    ("AT", "at"),
+    ("WHO", "who"),
+    ("FROM", "from"),
+    ("ACTION", "action"),
+    ("NAME", "name"),
+    ("COMPANY", "company"),
+    ("BEFORE", "before"),
+    ("AFTER", "after"),
+];
+
+impl PhoneCommand {
+    pub(super) fn task(self, input: impl BufRead) -> Result<Task, RemoteError> {
+        Ok(match self {
+            PhoneCommand::Inactive => {
+                Task::new(call("inactive", "list inactive phones"), Show::Table(LISTED))
+            }
+            PhoneCommand::Active { company } => {
+                let call = call("active", "list active phones").scope("company", names(&company));
+                Task::new(call, Show::Table(ACTIVE))
+            }
+            PhoneCommand::List { mac, company, phone_type } => {
+                let call = call("read", "list phones")
+                    .scope("mac", mac.map(|mac| mac.to_string()))
+                    .scope("company", names(&company))
+                    .scope("phone_type", phone_type.map(|key| key.to_string()));
+                Task::new(call, Show::Table(KNOWN)).paged("after", usize::MAX)
+            }
+            PhoneCommand::Types => {
+                Task::new(call("readtypes", "list phone types"), Show::Table(TYPES))
+            }
+            PhoneCommand::Show { phone } => Task::new(of("read", phone), Show::One),
+            PhoneCommand::Promote { phone, company } => {
+                let company = company.map(|id| id.to_string());
+                Task::new(of("promote", phone).value("company", company), done("promoted"))
+            }
+            PhoneCommand::Demote { phone } => Task::new(of("demote", phone), done("demoted")),
+            PhoneCommand::Assign { what, company, from } => {
+                let call = call("assign", &format!("assign {what} to {company}"))
+                    .scope(what.field(), what.to_string())
+                    .scope("company", from.map(|id| id.to_string()))
+                    .value("company", company.to_string());
+                Task::new(call, done("assigned"))
+            }
+            PhoneCommand::Create { what, phone_type, company, name, settings } => {
+                let call = call("create", &format!("create phone {what}"))
+                    .value(what.field(), what.to_string())
+                    .value("phone_type", phone_type.to_string())
+                    .value("company", company.to_string())
+                    .value("name", name)
+                    .value("settings", settings.patch(input)?);
+                Task::new(call, done("created"))
+            }
+            PhoneCommand::Set { phone, name, phone_type, settings } => {
+                let call = of("update", phone)
+                    .value("name", name)
+                    .value("phone_type", phone_type.map(|key| key.to_string()))
+                    .value("settings", settings.patch(input)?);
+                Task::new(call, done("changed"))
+            }
+            PhoneCommand::Delete { phone } => Task::new(of("delete", phone), done("deleted")),
+            PhoneCommand::Preview { phone, file } => {
+                Task::new(of("preview", phone).scope("file", file), Show::Files)
+            }
+            PhoneCommand::Events { what, company, limit } => {
+                let mut call = call("events", "list events").scope("company", names(&company));
+                if let Some(what) = what {
+                    call = call.scope(what.field(), what.to_string());
+                }
+                Task::new(call, Show::Table(EVENTS)).paged("before", limit)
+            }
+        })
+    }
+}
+
+fn call(verb: &'static str, attempt: &str) -> Call {
+    Call::new(verb, "phone", attempt.to_owned())
+}
+
+fn of(verb: &'static str, phone: PhoneId) -> Call {
+    call(verb, &format!("{verb} phone {phone}")).scope("phoneid", phone.to_string())
+}
+
+fn done(done: &'static str) -> Show {
+    Show::Done("phone", done)
+}
+
+/// No company named is no filter.
+pub(super) fn names(companies: &[CompanyId]) -> Option<Vec<String>> {
+    let names: Vec<String> = companies.iter().map(ToString::to_string).collect();
+    (!names.is_empty()).then_some(names)
+}
+
+impl PhoneOrMac {
+    fn field(self) -> &'static str {
+        match self {
+            PhoneOrMac::Phone(_) => "phoneid",
+            PhoneOrMac::Mac(_) => "mac",
+        }
+    }
+}
+
+impl std::fmt::Display for PhoneOrMac {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            PhoneOrMac::Phone(phone) => phone.fmt(f),
+            PhoneOrMac::Mac(mac) => mac.fmt(f),
+        }
+    }
+}
+
+impl FromStr for PhoneOrMac {
+    type Err = InvalidPhoneOrMac;
+
+    fn from_str(text: &str) -> Result<PhoneOrMac, InvalidPhoneOrMac> {
+        let mac = text.parse().map(PhoneOrMac::Mac);
+        mac.or_else(|_| text.parse().map(PhoneOrMac::Phone)).map_err(|_| InvalidPhoneOrMac)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Shell {
+        #[command(subcommand)]
+        command: PhoneCommand,
+    }
+
+    fn task(line: &str) -> Task {
+        let arguments = std::iter::once("phone").chain(line.split(' '));
+        let shell = Shell::try_parse_from(arguments).unwrap_or_else(|error| panic!("{error}"));
+        shell.command.task(&b"hunter2\n"[..]).unwrap()
+    }
+
+    fn called(line: &str) -> (&'static str, Value, Value) {
+        let call = task(line).call;
+        assert_eq!(call.kind, "phone");
+        (call.verb, Value::Object(call.scope), Value::Object(call.values))
+    }
+
+    #[test]
+    fn each_command_is_the_api_s() {
+        let id = json!({ "phoneid": "0004f20102030" });
+        let none = json!({});
+        for (line, verb, scope, values) in [
+            ("inactive", "inactive", none.clone(), none.clone()),
+            ("active", "active", none.clone(), none.clone()),
+            (
+                "active --company a --company b",
+                "active",
+                json!({ "company": ["a", "b"] }),
+                none.clone(),
+            ),
+            (
+                "list --mac 00:04:F2:01:02:03 --type ip450",
+                "read",
+                json!({ "mac": "0004f2010203", "phone_type": "ip450" }),
+                none.clone(),
+            ),
+            ("types", "readtypes", none.clone(), none.clone()),
+            ("show 0004f20102030", "read", id.clone(), none.clone()),
+            ("promote 0004f20102030", "promote", id.clone(), none.clone()),
+            ("promote 0004f20102030 --company a", "promote", id.clone(), json!({ "company": "a" })),
+            ("demote 0004f20102030", "demote", id.clone(), none.clone()),
+            ("delete 0004f20102030", "delete", id.clone(), none.clone()),
+            (
+                "assign 0004f2010203 b --from a",
+                "assign",
+                json!({ "mac": "0004f2010203", "company": "a" }),
+                json!({ "company": "b" }),
+            ),
+            ("assign 0004f20102030 b", "assign", id.clone(), json!({ "company": "b" })),
+            (
+                "create 0004f2010203 --type ip450 lines.1.user=100",
+                "create",
+                none.clone(),
+                json!({
+                    "mac": "0004f2010203",
+                    "phone_type": "ip450",
+                    "company": "default",
+                    "settings": { "lines": { "1": { "user": "100" } } },
+                }),
+            ),
+            (
+                "set 0004f20102030 --name Desk lines.1.password=- --unset time",
+                "update",
+                id.clone(),
+                json!({
+                    "name": "Desk",
+                    "settings": { "lines": { "1": { "password": "hunter2" } }, "time": null },
+                }),
+            ),
+            (
+                "preview 0004f20102030 /0004f2010203.cfg",
+                "preview",
+                json!({ "phoneid": "0004f20102030", "file": "/0004f2010203.cfg" }),
+                none.clone(),
+            ),
+            ("events 0004f2010203", "events", json!({ "mac": "0004f2010203" }), none.clone()),
+        ] {
+            assert_eq!(called(line), (verb, scope, values), "{line}");
+        }
+    }
+
+    #[test]
+    fn lists_are_read_page_by_page() {
+        assert_eq!(task("list").page, Some("after"));
+        let events = task("events --limit 7");
+        assert_eq!((events.page, events.most), (Some("before"), 7));
+    }
+
+    #[test]
+    fn a_typing_error_in_an_id_is_a_usage_error() {
+        for line in
+            ["promote 0004f2010203", "show x", "assign 0004 a", "promote 0004f20102030 --company ä"]
+        {
+            assert!(
+                Shell::try_parse_from(std::iter::once("phone").chain(line.split(' '))).is_err(),
+                "{line}"
+            );
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! Answers of the gateway for people and for programs.
+
+use std::io::Write;
+
+use serde_json::Value;
+
+use super::{RemoteError, Task};
+use crate::tools::output::{printable, table, time};
+
+/// How the answer to a call is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Show {
+    /// All rows, by these columns: title and field.
+    Table(&'static [(&'static str, &'static str)]),
+    /// The one row, field by field. None is an error.
+    One,
+    /// The files of a preview.
+    Files,
+    /// How many phones, companies, ... something was done to: `1 phone promoted`.
+    Done(&'static str, &'static str),
+    /// As `Done`, and the new key alone on standard output, for a file.
+    Key(&'static str),
+}
+
+pub(super) fn json(show: &Show, reply: &Value, mut out: impl Write) -> Result<(), RemoteError> {
+    let shown = match show {
+        Show::Table(_) | Show::One | Show::Files => &reply["values"],
+        Show::Done(..) | Show::Key(_) => reply,
+    };
+    writeln!(out, "{shown:#}")?;
+    Ok(out.flush()?)
+}
+
+pub(super) fn text(task: &Task, reply: &Value, mut out: impl Write) -> Result<(), RemoteError> {
+    let none = Vec::new();
+    let rows = reply["values"].as_array().unwrap_or(&none);
+    match task.show {
+        Show::Table(columns) => out.write_all(table(columns, rows).as_bytes())?,
+        Show::One => {
+            let row =
+                rows.first().ok_or_else(|| RemoteError::Nothing(task.call.attempt.clone()))?;
+            let mut lines = Vec::new();
+            flatten(String::new(), row, &mut lines);
+            for (name, value) in lines {
+                writeln!(out, "{name} = {value}")?;
+            }
+        }
+        Show::Files => return files(task, rows, out),
+        Show::Done(what, done) => writeln!(out, "{}", counted(reply, what, done))?,
+        Show::Key(done) => match reply["key"].as_str() {
+            Some(key) => {
+                eprintln!("{}; its new API key is shown only now:", counted(reply, "user", done));
+                writeln!(out, "{}", printable(key))?;
+            }
+            None => writeln!(out, "{}", counted(reply, "user", done))?,
+        },
+    }
+    Ok(out.flush()?)
+}
+
+fn counted(reply: &Value, what: &str, done: &str) -> String {
+    match reply["numrows"].as_u64().unwrap_or(0) {
+        1 => format!("1 {what} {done}"),
+        count => format!("{count} {what}s {done}"),
+    }
+}
+
+fn files(task: &Task, rows: &[Value], mut out: impl Write) -> Result<(), RemoteError> {
+    if rows.is_empty() {
+        return Err(RemoteError::Nothing(task.call.attempt.clone()));
+    }
+    let mut failed = 0;
+    for row in rows {
+        let name = printable(row["file"].as_str().unwrap_or_default());
+        match row["content"].as_str() {
+            // The file as it is: it may go into another file.
+            Some(content) => {
+                writeln!(out, "==> {name} <==")?;
+                out.write_all(content.as_bytes())?;
+                if !content.ends_with('\n') {
+                    writeln!(out)?;
+                }
+            }
+            None => {
+                failed += 1;
+                let why = row["error"].as_str().unwrap_or("no reason given");
+                eprintln!("dialtone: {name}: {}", printable(why));
+            }
+        }
+    }
+    out.flush()?;
+    if failed == 0 { Ok(()) } else { Err(RemoteError::Files { failed, all: rows.len() }) }
+}
+
+/// `settings.lines.1.user = "100"`; lists whole, times as UTC.
+fn flatten(name: String, value: &Value, lines: &mut Vec<(String, String)>) {
+    match value {
+        Value::Object(fields) if !fields.is_empty() => {
+            for (field, value) in fields {
+                let field = printable(field);
+                let name = if name.is_empty() { field } else { format!("{name}.{field}") };
+                flatten(name, value, lines);
+            }
+        }
+        Value::Number(number) if is_time(&name) => {
+            let shown = number.as_i64().map_or_else(|| number.to_string(), time);
+            lines.push((name, shown));
+        }
+        Value::String(text) => lines.push((name, printable(text))),
+        other => lines.push((name, printable(&other.to_string()))),
+    }
+}
+
+fn is_time(name: &str) -> bool {
+    matches!(name, "created" | "changed" | "sighting.first" | "sighting.last")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::tools::client::Call;
+
+    fn shown(show: Show, reply: &Value) -> Result<String, RemoteError> {
+        let mut out = Vec::new();
+        let task = Task::new(Call::new("read", "phone", "read it".to_owned()), show);
+        text(&task, reply, &mut out)?;
+        Ok(String::from_utf8(out).unwrap())
+    }
+
+    #[test]
+    fn one_object_is_shown_field_by_field() {
+        let row = json!({
+            "phoneid": "0004f20102030",
+            "created": 0,
+            "company": null,
+            "settings": { "lines": { "1": { "user": "100", "codecs": ["pcma"] } } },
+            "sighting": { "user_agent": "x\u{1b}" },
+        });
+        assert_eq!(
+            shown(Show::One, &json!({ "values": [row] })).unwrap(),
+            "phoneid = 0004f20102030\n\
+             created = 1970-01-01T00:00:00Z\n\
+             company = null\n\
+             settings.lines.1.user = 100\n\
+             settings.lines.1.codecs = [\"pcma\"]\n\
+             sighting.user_agent = x\\u{1b}\n"
+        );
+        let nothing = shown(Show::One, &json!({ "values": [] })).unwrap_err().to_string();
+        assert_eq!(nothing, "read it: the gateway shows no such object");
+    }
+
+    #[test]
+    fn a_count_has_its_plural() {
+        let done = Show::Done("phone", "promoted");
+        assert_eq!(shown(done, &json!({ "numrows": 1 })).unwrap(), "1 phone promoted\n");
+        assert_eq!(shown(done, &json!({ "numrows": 2 })).unwrap(), "2 phones promoted\n");
+    }
+
+    #[test]
+    fn a_new_key_is_alone_on_standard_output() {
+        let reply = json!({ "numrows": 1, "key": "dt_x" });
+        assert_eq!(shown(Show::Key("created"), &reply).unwrap(), "dt_x\n");
+        assert_eq!(
+            shown(Show::Key("created"), &json!({ "numrows": 1 })).unwrap(),
+            "1 user created\n"
+        );
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_made_is_an_error_and_the_others_are_shown() {
+        let good = json!({ "file": "/a.cfg", "content": "x=1" });
+        let bad = json!({ "file": "/b.cfg", "error": "lines.1.registrar is not set" });
+        let reply = json!({ "values": [good] });
+        assert_eq!(shown(Show::Files, &reply).unwrap(), "==> /a.cfg <==\nx=1\n");
+        let error =
+            shown(Show::Files, &json!({ "values": [reply["values"][0], bad] })).unwrap_err();
+        assert_eq!(error.to_string(), "1 of 2 files cannot be made");
+        assert!(matches!(
+            shown(Show::Files, &json!({ "values": [] })),
+            Err(RemoteError::Nothing(_))
+        ));
+    }
+}

@@ -1,0 +1,229 @@
+//! `dialtone user`. A password is a line of standard input and never an argument.
+
+use std::io::BufRead;
+
+use clap::Subcommand;
+
+use super::phone::{EVENTS, names};
+use super::show::Show;
+use super::{RemoteError, Task, password};
+use crate::domain::{CompanyId, Role};
+use crate::tools::client::Call;
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum UserCommand {
+    /// List the users.
+    List,
+    /// Make a user.
+    Create {
+        login: String,
+        #[arg(long, value_parser = role, default_value = "User", value_name = "ROLE")]
+        role: Role,
+        #[arg(long)]
+        name: Option<String>,
+        /// The company the user belongs to.
+        #[arg(long)]
+        company: Option<CompanyId>,
+        /// A company a Company-Admin administers; may be given several times.
+        #[arg(long)]
+        administers: Vec<CompanyId>,
+        /// Read a password as a line from standard input.
+        #[arg(long)]
+        password_stdin: bool,
+        /// Make an API key and print it.
+        #[arg(long)]
+        key: bool,
+    },
+    /// Change a user.
+    Set {
+        login: String,
+        #[arg(long, value_parser = role, value_name = "ROLE")]
+        role: Option<Role>,
+        #[arg(long)]
+        name: Option<String>,
+        #[arg(long)]
+        company: Option<CompanyId>,
+        /// A company a Company-Admin administers, instead of those so far; may be given
+        /// several times.
+        #[arg(long)]
+        administers: Vec<CompanyId>,
+        /// Read a new password as a line from standard input.
+        #[arg(long)]
+        password_stdin: bool,
+        /// No login with a password any more.
+        #[arg(long, conflicts_with = "password_stdin")]
+        no_password: bool,
+    },
+    /// Remove a user; its keys and sessions end at once.
+    Delete { login: String },
+    /// Make a new API key and print it, or revoke keys.
+    Key {
+        login: String,
+        /// Revoke the key with this fingerprint (as `list` shows it) instead.
+        #[arg(long, value_name = "FINGERPRINT")]
+        revoke: Vec<String>,
+        /// Make a new key and revoke all that were there.
+        #[arg(long, conflicts_with = "revoke")]
+        replace: bool,
+    },
+    /// List what was done to users, newest first.
+    Events {
+        login: Option<String>,
+        /// At most so many.
+        #[arg(long, default_value_t = 100)]
+        limit: usize,
+    },
+}
+
+const COLUMNS: &[(&str, &str)] = &[
+    ("ID", "id"),
+    ("LOGIN", "login"),
+    ("NAME", "name"),
+    ("ROLE", "role"),
+    ("COMPANY", "company"),
+    ("ADMINISTERS", "companies"),
+    ("PASSWORD", "password"),
+    ("KEYS", "keys"),
+    ("CREATED", "created"),
+];
+
+impl UserCommand {
+    pub(super) fn task(self, input: impl BufRead) -> Result<Task, RemoteError> {
+        let call = |verb, attempt: String| Call::new(verb, "user", attempt);
+        let of =
+            |verb, login: String| call(verb, format!("{verb} user {login}")).scope("login", login);
+        Ok(match self {
+            UserCommand::List => {
+                Task::new(call("read", "list users".to_owned()), Show::Table(COLUMNS))
+            }
+            UserCommand::Create {
+                login,
+                role,
+                name,
+                company,
+                administers,
+                password_stdin,
+                key,
+            } => {
+                let password = if password_stdin { Some(password(input)?) } else { None };
+                let call = call("create", format!("create user {login}"))
+                    .value("login", login)
+                    .value("role", role.as_str().to_owned())
+                    .value("name", name)
+                    .value("company", company.map(|id| id.to_string()))
+                    .value("companies", names(&administers))
+                    .value("password", password)
+                    .value("key", key.then_some(true));
+                Task::new(call, Show::Key("created"))
+            }
+            UserCommand::Set {
+                login,
+                role,
+                name,
+                company,
+                administers,
+                password_stdin,
+                no_password,
+            } => {
+                let password = if password_stdin { Some(password(input)?) } else { None };
+                let call = of("update", login)
+                    .value("role", role.map(|role| role.as_str().to_owned()))
+                    .value("name", name)
+                    .value("company", company.map(|id| id.to_string()))
+                    .value("companies", names(&administers))
+                    .value("password", password);
+                let call = if no_password { call.without("password") } else { call };
+                Task::new(call, Show::Done("user", "changed"))
+            }
+            UserCommand::Delete { login } => {
+                Task::new(of("delete", login), Show::Done("user", "deleted"))
+            }
+            UserCommand::Key { login, revoke, replace } => {
+                let update = of("update", login);
+                if revoke.is_empty() {
+                    let call =
+                        update.value("key", true).value("revoke_keys", replace.then_some(true));
+                    return Ok(Task::new(call, Show::Key("changed")));
+                }
+                Task::new(update.value("revoke_keys", revoke), Show::Done("user", "changed"))
+            }
+            UserCommand::Events { login, limit } => {
+                let call = call("events", "list events".to_owned()).scope("login", login);
+                Task::new(call, Show::Table(EVENTS)).paged("before", limit)
+            }
+        })
+    }
+}
+
+fn role(text: &str) -> Result<Role, String> {
+    let roles = [Role::SystemAdmin, Role::CompanyAdmin, Role::User];
+    let found = roles.into_iter().find(|role| role.as_str().eq_ignore_ascii_case(text));
+    found.ok_or_else(|| "a role is System-Admin, Company-Admin or User".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Shell {
+        #[command(subcommand)]
+        command: UserCommand,
+    }
+
+    fn task(line: &str) -> Result<Task, RemoteError> {
+        let arguments = std::iter::once("user").chain(line.split(' '));
+        let shell = Shell::try_parse_from(arguments).unwrap_or_else(|error| panic!("{error}"));
+        shell.command.task(&b"correct horse\n"[..])
+    }
+
+    #[test]
+    fn each_command_is_the_api_s() {
+        let ann = json!({ "login": "ann" });
+        for (line, verb, scope, values) in [
+            ("list", "read", json!({}), json!({})),
+            ("delete ann", "delete", ann.clone(), json!({})),
+            (
+                "create ann --role company-admin --administers a --administers b --password-stdin --key",
+                "create",
+                json!({}),
+                json!({
+                    "login": "ann",
+                    "role": "Company-Admin",
+                    "companies": ["a", "b"],
+                    "password": "correct horse",
+                    "key": true,
+                }),
+            ),
+            ("set ann --company a", "update", ann.clone(), json!({ "company": "a" })),
+            ("set ann --no-password", "update", ann.clone(), json!({ "password": null })),
+            ("key ann", "update", ann.clone(), json!({ "key": true })),
+            (
+                "key ann --replace",
+                "update",
+                ann.clone(),
+                json!({ "key": true, "revoke_keys": true }),
+            ),
+            (
+                "key ann --revoke 0badcafe",
+                "update",
+                ann.clone(),
+                json!({ "revoke_keys": ["0badcafe"] }),
+            ),
+            ("events ann", "events", ann.clone(), json!({})),
+        ] {
+            let call = task(line).unwrap().call;
+            let own = (call.kind, call.verb, Value::Object(call.scope), Value::Object(call.values));
+            assert_eq!(own, ("user", verb, scope, values), "{line}");
+        }
+    }
+
+    #[test]
+    fn no_password_on_standard_input_is_an_error() {
+        let shell = Shell::parse_from(["user", "create", "ann", "--password-stdin"]);
+        assert!(matches!(shell.command.task(&b"\n"[..]), Err(RemoteError::NoPassword)));
+    }
+}

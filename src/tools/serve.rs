@@ -1,0 +1,47 @@
+//! `dialtone serve`: the process around the gateway.
+
+use std::io;
+
+use super::config_arguments::ServeArguments;
+use crate::app::{self, AppError};
+use crate::config::{ConfigError, Log, LogFormat};
+
+/// Why the gateway did not start, or not to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error("the runtime cannot be started: {0}")]
+    Runtime(io::Error),
+    #[error(transparent)]
+    App(#[from] AppError),
+}
+
+/// Reads the configuration and serves until the process is told to end.
+///
+/// # Errors
+/// [`ServeError`]; nothing was served before one of the first two.
+pub fn run(arguments: &ServeArguments) -> Result<(), ServeError> {
+    let (config, warnings) = arguments.load()?;
+    begin_log(&config.log);
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(ServeError::Runtime)?;
+    Ok(runtime.block_on(app::run(&config))?)
+}
+
+/// To standard error: standard output is for what a command was asked for.
+fn begin_log(log: &Log) {
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(log.level.env_filter())
+        .with_writer(io::stderr)
+        .with_ansi(std::io::IsTerminal::is_terminal(&io::stderr()));
+    match log.format {
+        LogFormat::Text => builder.init(),
+        LogFormat::Json => builder.json().flatten_event(true).init(),
+    }
+}

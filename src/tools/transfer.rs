@@ -1,0 +1,193 @@
+//! `dialtone export` and `dialtone import`: the whole registry as one JSON
+//! document, between this machine's store and a file.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::config_arguments::ConfigArguments;
+use super::local::{IfMissing, Local, LocalError};
+use crate::config::ConfigError;
+use crate::registry::{Document, ImportError, Imported, RegistryError, SystemRandom};
+
+#[derive(Debug, Clone, Args)]
+pub struct ExportArguments {
+    #[command(flatten)]
+    pub config: ConfigArguments,
+    /// With hashes of passwords and keys, and the secret settings. Without them
+    /// the document is no backup.
+    #[arg(long)]
+    pub with_secrets: bool,
+    /// Write to a new file that only its owner can read, instead of standard output.
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct ImportArguments {
+    #[command(flatten)]
+    pub config: ConfigArguments,
+    /// The document; `-` is standard input.
+    pub file: PathBuf,
+}
+
+/// Why nothing was moved.
+#[derive(Debug, thiserror::Error)]
+pub enum TransferError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Local(#[from] LocalError),
+    #[error("export: {0}")]
+    Export(RegistryError),
+    #[error("cannot write {what}: {source}")]
+    Write { what: String, source: io::Error },
+    #[error("cannot read {what}: {source}")]
+    Read { what: String, source: io::Error },
+    #[error("import of {what}: {error}")]
+    Import { what: String, error: ImportError },
+}
+
+/// Writes the document to `out`, or to the file that is named.
+///
+/// # Errors
+/// [`TransferError`]; a file may be there in part then.
+pub async fn export(arguments: &ExportArguments, out: impl Write) -> Result<(), TransferError> {
+    let (config, _) = arguments.config.load()?;
+    let instead = "stop it for the export";
+    let local = Local::open(&config, IfMissing::Refuse, instead).await?;
+    let exported = local.registry.export(arguments.with_secrets).await;
+    local.close().await;
+    let document = exported.map_err(TransferError::Export)?;
+    let what = arguments.output.as_ref().map_or("standard output".to_owned(), shown);
+    let write = |out: &mut dyn Write| document.write(&mut *out).and_then(|()| out.flush());
+    let written = match &arguments.output {
+        None => write(&mut BufWriter::new(out)),
+        // Never over another file: it may be the last good export.
+        Some(path) => new_private_file(path).and_then(|file| {
+            let mut file = BufWriter::new(file);
+            write(&mut file)?;
+            file.get_ref().sync_all()
+        }),
+    };
+    written.map_err(|source| TransferError::Write { what, source })
+}
+
+/// Reads the document into the store, which must be empty; one that is not
+/// there is made. On return it is durable.
+///
+/// # Errors
+/// [`TransferError`]; the registry is as it was.
+pub async fn import(
+    arguments: &ImportArguments,
+    mut input: impl Read,
+) -> Result<Imported, TransferError> {
+    let (config, _) = arguments.config.load()?;
+    let what = shown(&arguments.file);
+    let mut text = Vec::new();
+    let read = if what == "-" {
+        input.read_to_end(&mut text).map(drop)
+    } else {
+        std::fs::read(&arguments.file).map(|bytes| text = bytes)
+    };
+    read.map_err(|source| TransferError::Read { what: what.clone(), source })?;
+    let failed = |error| TransferError::Import { what, error };
+    let document = match Document::read(&text) {
+        Ok(document) => document,
+        Err(error) => return Err(failed(error)),
+    };
+    let local = Local::open(&config, IfMissing::Make, "stop it for the import").await?;
+    let imported = local.registry.import(document, &SystemRandom).await;
+    local.close().await;
+    imported.map_err(failed)
+}
+
+fn shown(path: impl AsRef<Path>) -> String {
+    path.as_ref().display().to_string()
+}
+
+fn new_private_file(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DOCUMENT: &str = r#"{
+        "version": 1,
+        "companies": [{ "company": "acme" }],
+        "users": [{ "login": "root", "role": "System-Admin", "key": "dt_a_key_of_enough_characters_to_be_taken" }],
+        "devices": [{ "mac": "02005e100001", "phone_type": "linphone", "ports": [
+            { "port": 0, "company": "acme", "settings": { "lines": { "1": { "user": "100", "password": "hunter2" } } } }
+        ] }]
+    }"#;
+
+    fn config(directory: &Path) -> ConfigArguments {
+        let store = format!("sqlite:{}", directory.join("store.db").display());
+        ConfigArguments { config: None, store: Some(store), templates: None }
+    }
+
+    async fn import_text(directory: &Path, text: &str) -> Result<Imported, TransferError> {
+        let arguments = ImportArguments { config: config(directory), file: "-".into() };
+        import(&arguments, text.as_bytes()).await
+    }
+
+    #[tokio::test]
+    async fn what_was_exported_with_secrets_is_imported_the_same() {
+        let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let imported = import_text(one.path(), DOCUMENT).await.unwrap();
+        assert_eq!((imported.companies, imported.users, imported.phones), (1, 1, 1));
+        let export_of = async |directory: &Path, with_secrets| {
+            let config = config(directory);
+            let arguments = ExportArguments { config, with_secrets, output: None };
+            let mut out = Vec::new();
+            export(&arguments, &mut out).await.unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        let whole = export_of(one.path(), true).await;
+        assert!(whole.contains("hunter2"));
+        import_text(other.path(), &whole).await.unwrap();
+        assert_eq!(export_of(other.path(), true).await, whole);
+        assert!(!export_of(one.path(), false).await.contains("hunter2"));
+    }
+
+    #[tokio::test]
+    async fn an_export_to_a_file_is_private_and_over_no_other() {
+        use std::os::unix::fs::PermissionsExt;
+        let directory = tempfile::tempdir().unwrap();
+        import_text(directory.path(), DOCUMENT).await.unwrap();
+        let output = directory.path().join("export.json");
+        let arguments = ExportArguments {
+            config: config(directory.path()),
+            with_secrets: true,
+            output: Some(output.clone()),
+        };
+        export(&arguments, io::sink()).await.unwrap();
+        assert_eq!(output.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        let error = export(&arguments, io::sink()).await.unwrap_err().to_string();
+        assert!(error.contains("export.json: File exists"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_document_that_is_wrong_makes_no_store() {
+        let directory = tempfile::tempdir().unwrap();
+        let error = import_text(directory.path(), "{ \"version\": 2 }").await.unwrap_err();
+        assert!(
+            error.to_string().starts_with("import of -: the document has version 2"),
+            "{error}"
+        );
+        assert!(!directory.path().join("store.db").exists());
+    }
+
+    #[tokio::test]
+    async fn a_store_that_has_something_is_not_imported_over() {
+        let directory = tempfile::tempdir().unwrap();
+        import_text(directory.path(), DOCUMENT).await.unwrap();
+        let error = import_text(directory.path(), DOCUMENT).await.unwrap_err();
+        assert!(error.to_string().contains("the registry is not empty"), "{error}");
+    }
+}
