@@ -4,8 +4,8 @@
 //! 2. The User-Agent, against every family's grammar.
 //! 3. The headers a family named.
 //! 4. The MAC: path first, then query, then User-Agent, then headers.
-//! 5. The family: the User-Agent's; else the one whose path it is; else the
-//!    one among those that the OUI points to.
+//! 5. The family: the User-Agent's; else the one whose path it is, before all
+//!    when the path names a model; else the one among those that the OUI points to.
 //! 6. The type: by model, then by product code, then by MAC range, then the
 //!    family's fallback, then `generic`.
 //!
@@ -320,12 +320,19 @@ impl Catalogue {
         }
         let specific: Vec<usize> =
             paths.iter().map(|path| path.family).filter(|&f| Some(f) != self.generic).collect();
+        // A path that names a model says more than one that many makers share.
+        let telling: Vec<usize> = paths
+            .iter()
+            .filter(|path| path.facts.model.is_some() || path.facts.code.is_some())
+            .map(|path| path.family)
+            .collect();
         let both: Vec<usize> = specific.iter().copied().filter(|f| of_oui.contains(f)).collect();
-        let chosen = match (agent, &specific[..], &both[..], of_oui) {
+        let chosen = match (agent, &telling[..], &specific[..], &both[..], of_oui) {
             (Some(agent), ..) => Some(agent),
-            (None, [only], ..) => Some(*only),
-            (None, _, [only], _) => Some(*only),
-            (None, [], _, [only]) => Some(*only),
+            (None, [only], ..)
+            | (None, _, [only], ..)
+            | (None, _, _, [only], _)
+            | (None, _, [], _, [only]) => Some(*only),
             _ => self.generic.filter(|&generic| paths.iter().any(|path| path.family == generic)),
         };
         if let Some(chosen) = chosen {

@@ -92,13 +92,13 @@ fn a_request_without_a_usable_mac_creates_nothing() {
 #[test]
 fn a_better_guess_improves_an_inactive_row() {
     let gateway = Gateway::start();
-    gateway.get("/0018f8123456.xml", None);
+    gateway.get("/00d0f1123456.xml", None);
     let types: Vec<String> = gateway.inactive().into_iter().map(|(_, key)| key).collect();
     assert_eq!(types, ["generic"], "nothing tells more than the MAC");
-    gateway.get("/0018f8123456.xml", Some(PAP2T));
+    gateway.get("/00d0f1123456.xml", Some(PAP2T));
     let rows = gateway.inactive();
     let ids: Vec<&str> = rows.iter().map(|(id, _)| id.as_str()).collect();
-    assert_eq!(ids, ["0018f81234560", "0018f81234561"]);
+    assert_eq!(ids, ["00d0f11234560", "00d0f11234561"]);
     assert!(rows.iter().all(|(_, key)| key == "pap2t"), "{rows:?}");
 }
 

@@ -63,7 +63,7 @@ fn command(dir: &Path) -> Command {
     command
         .current_dir(dir)
         .env("DIALTONE_HANDSET_HTTP", "127.0.0.1:0")
-        .env("DIALTONE_HANDSET_HTTPS", "")
+        .env("DIALTONE_HANDSET_HTTPS", "none")
         .env("DIALTONE_ADMIN_LISTEN", "127.0.0.1:0")
         .env("DIALTONE_QUOTA_NEW_MACS_PER_ADDRESS_PER_HOUR", "1000000");
     command
