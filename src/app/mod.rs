@@ -1,9 +1,11 @@
 //! Builds every part, binds before it serves, drains in order. The only place
 //! that knows all.
 //!
-//! 1. Store, catalogue, registry; 2. sockets and certificates; 3. the two
-//! edges; 4. serve; 5. on a signal: stop accepting, finish requests, close the
-//! store. An error in 1 or 2 ends the process before anyone was served.
+//! 1. Store, catalogue, registry.
+//! 2. Sockets and certificates. An error up to here ends the process before
+//!    anyone was served.
+//! 3. The two edges, and serving.
+//! 4. On a signal: stop accepting, finish requests, close the store.
 
 mod limits;
 mod run;

@@ -22,6 +22,7 @@ mod unset;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use regex::{RegexSet, RegexSetBuilder};
 use sha2::{Digest, Sha256};
@@ -39,6 +40,9 @@ pub use target::Target;
 use crate::domain::TypeKey;
 use problem::line_at;
 use source::Folders;
+
+/// Catalogues loaded by this process so far.
+static LOADED: AtomicU64 = AtomicU64::new(1);
 
 /// The family and the type of a handset nothing more is known of.
 const GENERIC: &str = "generic";
@@ -74,6 +78,7 @@ pub struct Catalogue {
     header_names: Vec<String>,
     templates: render::Templates,
     digest: String,
+    stamp: u64,
 }
 
 impl Catalogue {
@@ -159,6 +164,7 @@ impl Catalogue {
             header_names: header_names.into_iter().collect(),
             templates,
             digest: digest(folders, only_types),
+            stamp: LOADED.fetch_add(1, Ordering::Relaxed),
         })
     }
 
@@ -197,6 +203,12 @@ impl Catalogue {
     #[must_use]
     pub fn header_names(&self) -> &[String] {
         &self.header_names
+    }
+
+    /// A number of this catalogue alone among those of one process.
+    #[must_use]
+    pub fn stamp(&self) -> u64 {
+        self.stamp
     }
 
     /// SHA-256 over all files, hex: two catalogues with it are the same.

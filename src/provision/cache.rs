@@ -22,10 +22,18 @@ impl BodyKey {
     }
 }
 
+/// What a body was made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stamp {
+    /// The device's, or that of what is common to all.
+    pub made_of: u64,
+    pub catalogue: u64,
+}
+
 /// A body and the stamp of what it was made of.
 #[derive(Debug, Clone)]
 pub(super) struct Kept {
-    pub stamp: u64,
+    pub stamp: Stamp,
     pub rendered: Arc<Rendered>,
 }
 
@@ -55,12 +63,12 @@ impl Bodies {
     }
 
     /// The body, if it was made of what `stamp` stands for.
-    pub fn fresh(&self, key: BodyKey, stamp: u64) -> Option<Arc<Rendered>> {
+    pub fn fresh(&self, key: BodyKey, stamp: Stamp) -> Option<Arc<Rendered>> {
         let kept = self.kept.get(&key)?;
         (kept.stamp == stamp).then_some(kept.rendered)
     }
 
-    pub fn keep(&self, key: BodyKey, stamp: u64, rendered: Arc<Rendered>) {
+    pub fn keep(&self, key: BodyKey, stamp: Stamp, rendered: Arc<Rendered>) {
         self.kept.insert(key, Kept { stamp, rendered });
     }
 }

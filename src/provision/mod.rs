@@ -10,6 +10,7 @@
 
 mod cache;
 mod provisioner;
+mod reading;
 
 use std::future::Future;
 use std::net::IpAddr;

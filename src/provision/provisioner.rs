@@ -2,18 +2,18 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-use super::cache::{Bodies, BodyKey};
+use super::cache::{Bodies, BodyKey, Stamp};
+use super::reading::{Reading, Readings};
 use super::{Fetch, Provision, Rendered, Reply};
-use crate::catalogue::{
-    Catalogue, FileSpec, Identity, PathFacts, PhoneType, RenderInput, Request, Target,
-};
+use crate::catalogue::{Catalogue, FileSpec, PathFacts, PhoneType, RenderInput};
 use crate::domain::{Mac, Timestamp};
-use crate::registry::{Composition, Outcome, Registry, Seen, Sight, TrailEntry};
+use crate::registry::{Known, Outcome, Registry, Seen, Sight, TrailEntry};
 
 /// A handset that could not be served because of us asks again after this long:
 /// phones that retry on their own do so after 15 s and more.
@@ -22,9 +22,10 @@ const RETRY_AFTER: Duration = Duration::from_secs(30);
 /// Answers handsets from the registry.
 pub struct Provisioner {
     registry: Arc<Registry>,
+    readings: Readings,
     bodies: Bodies,
     /// When the catalogue in force was first served from this store.
-    catalogue_since: std::sync::atomic::AtomicI64,
+    catalogue_since: AtomicI64,
 }
 
 /// What was decided, for the handset and for the trail.
@@ -52,17 +53,21 @@ impl Decision {
 impl Provision for Provisioner {
     async fn fetch(&self, fetch: Fetch) -> Reply {
         let catalogue = self.registry.catalogue();
-        let target = Target::parse(&fetch.target);
-        let identity = catalogue.identify(Request {
-            target: &target,
-            user_agent: fetch.user_agent.as_deref(),
-            headers: &fetch.headers,
-        });
-        let decision = match identity.mac {
-            None => self.without_mac(&catalogue, &target, &identity),
-            Some(mac) => self.with_mac(&catalogue, &target, &fetch, mac, &identity).await,
+        let (reading, kept) = self.readings.read(&catalogue, &fetch);
+        let decision = match reading.identity.mac {
+            // A request without a MAC creates nothing. It may name a common file.
+            None => self.common_or(&catalogue, &reading, Outcome::NoMac),
+            Some(mac) => match self.sight(&catalogue, &fetch, mac, &reading).await {
+                Ok(known) => {
+                    if !kept {
+                        self.readings.keep(&fetch, reading.clone());
+                    }
+                    self.file(&catalogue, mac, known, &reading)
+                }
+                Err(decision) => decision,
+            },
         };
-        self.remember(fetch, identity.mac, &decision);
+        self.remember(fetch, reading.identity.mac, &decision);
         decision.reply
     }
 }
@@ -73,6 +78,7 @@ impl Provisioner {
     pub fn new(registry: Arc<Registry>, rendered_bytes: u64, catalogue_since: Timestamp) -> Self {
         Provisioner {
             registry,
+            readings: Readings::new(),
             bodies: Bodies::new(rendered_bytes),
             catalogue_since: catalogue_since.into(),
         }
@@ -80,78 +86,66 @@ impl Provisioner {
 
     /// After a reload: files made with the new catalogue are not older than `since`.
     pub fn set_catalogue_since(&self, since: Timestamp) {
-        self.catalogue_since.store(since, std::sync::atomic::Ordering::Relaxed);
+        self.catalogue_since.store(since, Ordering::Relaxed);
     }
 
-    /// A request without a MAC creates nothing. It may name a common file.
-    fn without_mac(
+    /// Records what the request showed. `Ok` for an active device; else the answer.
+    async fn sight(
         &self,
         catalogue: &Arc<Catalogue>,
-        target: &Target,
-        identity: &Identity,
-    ) -> Decision {
-        match self.common(catalogue, target, identity) {
-            Some(decision) => decision,
-            None => Decision::refused(Outcome::NoMac),
-        }
-    }
-
-    async fn with_mac(
-        &self,
-        catalogue: &Arc<Catalogue>,
-        target: &Target,
         fetch: &Fetch,
         mac: Mac,
-        identity: &Identity,
-    ) -> Decision {
+        reading: &Reading,
+    ) -> Result<Known, Decision> {
         let seen = Seen {
             mac,
-            identity,
+            identity: &reading.identity,
             address: fetch.address,
             user_agent: fetch.user_agent.as_deref().unwrap_or_default(),
             certificate: fetch.certificate.as_deref(),
         };
-        let known = match self.registry.sight(catalogue, seen).await {
-            Ok(Sight::Known(known)) if known.active => known,
-            Ok(sight) => {
-                // A common file says nothing of any phone: an unknown one gets it too, and
-                // some only then ask for the file that names their MAC.
-                let refused = match sight {
-                    Sight::Known(_) => Outcome::Inactive,
-                    Sight::Recorded => Outcome::Recorded,
-                    Sight::OverQuota => Outcome::OverQuota,
-                };
-                let common = self.common(catalogue, target, identity);
-                return common.unwrap_or_else(|| Decision::refused(refused));
-            }
-            Err(error) => return Decision::fault(Outcome::StoreFailed, error.to_string()),
+        let refused = match self.registry.sight(catalogue, seen).await {
+            Ok(Sight::Known(known)) if known.active => return Ok(known),
+            Ok(Sight::Known(_)) => Outcome::Inactive,
+            Ok(Sight::Recorded) => Outcome::Recorded,
+            Ok(Sight::OverQuota) => Outcome::OverQuota,
+            Err(error) => return Err(Decision::fault(Outcome::StoreFailed, error.to_string())),
         };
-        debug_assert!(known.active, "only an active device gets this far");
+        // A common file says nothing of any phone: an unknown one gets it too, and
+        // some only then ask for the file that names their MAC.
+        Err(self.common_or(catalogue, reading, refused))
+    }
+
+    /// A file of an active device: from the cache, or rendered.
+    fn file(
+        &self,
+        catalogue: &Arc<Catalogue>,
+        mac: Mac,
+        known: Known,
+        reading: &Reading,
+    ) -> Decision {
+        // Read before what the body is made of: a change in between leaves a body that is
+        // newer than its stamp, never one that is older.
+        let stamp = Stamp { made_of: known.stamp, catalogue: catalogue.stamp() };
+        if let Some(&(of_type, Some(file))) = reading.file.get()
+            && of_type == known.phone_type
+            && let Some(rendered) = self.bodies.fresh(BodyKey::new(Some(mac), file), stamp)
+        {
+            return Decision::served(rendered);
+        }
         let Some(composition) = self.registry.composition(catalogue, mac) else {
             return Decision::refused(Outcome::Inactive);
         };
         if composition.phone_type().is_none() {
             return Decision::refused(Outcome::NoSuchType);
         }
-        match composition.file(target) {
-            Some((own, file, path)) => self.file(&composition, own, file, path),
-            None => self
-                .common(catalogue, target, identity)
-                .unwrap_or_else(|| Decision::refused(Outcome::NoSuchFile)),
-        }
-    }
-
-    /// A file of an active device: from the cache, or rendered.
-    fn file(
-        &self,
-        composition: &Composition,
-        own: &PhoneType,
-        file: &FileSpec,
-        path: PathFacts,
-    ) -> Decision {
-        let mac = composition.device.mac;
-        let key = BodyKey::new(Some(mac), file_hash(&own.family, file, &path));
-        let stamp = composition.stamp();
+        let Some((own, file, path)) = composition.file(&reading.target) else {
+            let _ = reading.file.set((known.phone_type, None));
+            return self.common_or(catalogue, reading, Outcome::NoSuchFile);
+        };
+        let hash = file_hash(own.family, file, &path);
+        let _ = reading.file.set((known.phone_type, Some(hash)));
+        let key = BodyKey::new(Some(mac), hash);
         if let Some(rendered) = self.bodies.fresh(key, stamp) {
             return Decision::served(rendered);
         }
@@ -159,53 +153,54 @@ impl Provisioner {
             Ok(input) => input,
             Err(error) => return Decision::fault(Outcome::RenderFailed, error.to_string()),
         };
-        let rendered = self.render(
-            &composition.catalogue,
-            Some(own),
-            own.family,
-            file,
-            input,
-            composition.changed(),
-        );
-        if let Ok(rendered) = &rendered {
-            self.bodies.keep(key, stamp, rendered.clone());
-        }
-        rendered.map_or_else(|decision| decision, Decision::served)
+        let changed = composition.changed();
+        self.made(key, stamp, self.render(catalogue, Some(own), own.family, file, input, changed))
     }
 
-    /// A file that is for no phone in particular, if the target names one.
-    fn common(
+    /// A file that is for no phone in particular, if the target names one; else the refusal.
+    fn common_or(
         &self,
         catalogue: &Arc<Catalogue>,
-        target: &Target,
-        identity: &Identity,
-    ) -> Option<Decision> {
-        let family = identity.family?;
-        let (file, path, of_path) = catalogue.common_file(family, target)?;
+        reading: &Reading,
+        refused: Outcome,
+    ) -> Decision {
+        let identity = &reading.identity;
+        let named = identity.family.and_then(|family| {
+            let (file, path, own) = catalogue.common_file(family, &reading.target)?;
+            Some((family, file, path, own))
+        });
+        let Some((family, file, path, of_path)) = named else { return Decision::refused(refused) };
         let told = identity.phone_type.as_ref().and_then(|key| catalogue.phone_type(key));
         let own = of_path.or(told.filter(|own| own.family == family));
-        let common = match self.registry.common(catalogue, own) {
+        let common = match self.registry.common(own) {
             Ok(common) => common,
-            Err(error) => return Some(Decision::fault(Outcome::RenderFailed, error.to_string())),
+            Err(error) => return Decision::fault(Outcome::RenderFailed, error.to_string()),
         };
         let mut hasher = DefaultHasher::new();
-        (file_hash(&family, file, &path), own.map(|own| own.key.as_str())).hash(&mut hasher);
+        (file_hash(family, file, &path), own.map(|own| own.key.as_str())).hash(&mut hasher);
         let key = BodyKey::new(None, hasher.finish());
-        if let Some(rendered) = self.bodies.fresh(key, common.stamp) {
-            return Some(Decision::served(rendered));
+        let stamp = Stamp { made_of: common.stamp, catalogue: catalogue.stamp() };
+        if let Some(rendered) = self.bodies.fresh(key, stamp) {
+            return Decision::served(rendered);
         }
-        let input = RenderInput {
-            mac: None,
-            ports: Vec::new(),
-            named_port: None,
-            path,
-            common: common.settings,
-        };
-        let rendered = self.render(catalogue, own, family, file, input, common.changed);
-        if let Ok(rendered) = &rendered {
-            self.bodies.keep(key, common.stamp, rendered.clone());
+        let (ports, named_port) = (Vec::new(), None);
+        let input = RenderInput { mac: None, ports, named_port, path, common: common.settings };
+        self.made(key, stamp, self.render(catalogue, own, family, file, input, common.changed))
+    }
+
+    fn made(
+        &self,
+        key: BodyKey,
+        stamp: Stamp,
+        rendered: Result<Arc<Rendered>, Decision>,
+    ) -> Decision {
+        match rendered {
+            Ok(rendered) => {
+                self.bodies.keep(key, stamp, rendered.clone());
+                Decision::served(rendered)
+            }
+            Err(decision) => decision,
         }
-        Some(rendered.map_or_else(|decision| decision, Decision::served))
     }
 
     fn render(
@@ -221,7 +216,7 @@ impl Provisioner {
         let rendered = catalogue
             .render(family, own, file, input)
             .map_err(|error| Decision::fault(Outcome::RenderFailed, error.to_string()))?;
-        let since = self.catalogue_since.load(std::sync::atomic::Ordering::Relaxed);
+        let since = self.catalogue_since.load(Ordering::Relaxed);
         Ok(Arc::new(Rendered {
             etag: etag(&rendered.body).into(),
             body: Bytes::from(rendered.body),
@@ -249,7 +244,7 @@ impl Provisioner {
 }
 
 /// What tells the bodies of one device apart.
-fn file_hash(family: &usize, file: &FileSpec, path: &PathFacts) -> u64 {
+fn file_hash(family: usize, file: &FileSpec, path: &PathFacts) -> u64 {
     let mut hasher = DefaultHasher::new();
     family.hash(&mut hasher);
     file.pattern().hash(&mut hasher);

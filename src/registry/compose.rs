@@ -1,7 +1,6 @@
 //! From stored layers to what a file is rendered of.
 
 use std::collections::BTreeMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use super::preview::redacted;
@@ -51,18 +50,12 @@ impl Registry {
     ///
     /// # Errors
     /// When a stored layer cannot be read.
-    pub fn common(
-        &self,
-        catalogue: &Catalogue,
-        own: Option<&PhoneType>,
-    ) -> Result<Common, UnreadableLayer> {
+    pub fn common(&self, own: Option<&PhoneType>) -> Result<Common, UnreadableLayer> {
         let tables = self.tables();
         let defaults = own.map(|own| own.defaults.clone()).unwrap_or_default();
-        let mut hasher = DefaultHasher::new();
-        (catalogue.digest(), tables.system.revision).hash(&mut hasher);
         Ok(Common {
             settings: common_settings(&defaults, &tables.system)?,
-            stamp: hasher.finish(),
+            stamp: tables.system.revision,
             changed: tables.system.changed,
         })
     }
@@ -73,20 +66,6 @@ impl Composition {
     #[must_use]
     pub fn phone_type(&self) -> Option<&PhoneType> {
         self.catalogue.phone_type(&self.device.phone_type)
-    }
-
-    /// Changes whenever anything changes that its files are made of.
-    #[must_use]
-    pub fn stamp(&self) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        self.catalogue.digest().hash(&mut hasher);
-        self.tables.system.revision.hash(&mut hasher);
-        self.device.revision.hash(&mut hasher);
-        self.device.phone_type.hash(&mut hasher);
-        for company in self.companies() {
-            (company.id.as_str(), company.revision, company.created).hash(&mut hasher);
-        }
-        hasher.finish()
     }
 
     /// When anything last changed that is kept in the store.

@@ -7,7 +7,9 @@
 mod page;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::RwLock;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use dashmap::DashMap;
 
@@ -28,6 +30,8 @@ struct Entry {
     /// Of the sighting last noted, to notice when another one differs.
     seen_hash: u32,
     revision: Revision,
+    /// Never the same twice, also when a device goes and another comes with its MAC.
+    generation: u64,
     ports: Ports,
 }
 
@@ -62,13 +66,15 @@ impl Ports {
 /// What a request of a known device is decided on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Known {
-    /// Number of the type, see [`Index::phone_type`].
-    pub(super) phone_type: u32,
+    /// Number of the type, see [`Index::phone_type`]; the same as long as the process runs.
+    pub phone_type: u32,
     pub revision: Revision,
     pub changed: Timestamp,
     pub last_seen: Timestamp,
     pub(super) seen_hash: u32,
     pub active: bool,
+    /// Changes whenever the device, one of its companies or the system settings do.
+    pub stamp: u64,
 }
 
 /// One phone of a list.
@@ -104,6 +110,11 @@ pub struct Index {
     types: Symbols<TypeKey>,
     companies: Symbols<CompanyId>,
     inactive_rows: AtomicUsize,
+    generation: AtomicU64,
+    system_generation: AtomicU64,
+    /// By the company's number; shorter than the companies while some never changed.
+    // A std lock: held for a look-up, never across an await.
+    company_generations: RwLock<Vec<u64>>,
 }
 
 impl Index {
@@ -113,6 +124,9 @@ impl Index {
             types: Symbols::new(),
             companies: Symbols::new(),
             inactive_rows: AtomicUsize::new(0),
+            generation: AtomicU64::new(1),
+            system_generation: AtomicU64::new(0),
+            company_generations: RwLock::default(),
         }
     }
 
@@ -143,7 +157,41 @@ impl Index {
             last_seen: entry.last_seen.into(),
             seen_hash: entry.seen_hash,
             active: entry.ports.rows().iter().any(|row| row.company != INACTIVE),
+            stamp: self.stamp(&entry),
         })
+    }
+
+    fn stamp(&self, entry: &Entry) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        entry.generation.hash(&mut hasher);
+        self.system_generation.load(Ordering::Acquire).hash(&mut hasher);
+        let generations = self.company_generations.read().expect("no holder of this lock panics");
+        for row in entry.ports.rows().iter().filter(|row| row.company != INACTIVE) {
+            generations.get(row.company as usize).hash(&mut hasher);
+        }
+        hasher.finish()
+    }
+
+    /// To be called after the company's new form can be read: a body made of the old
+    /// one must not get the new stamp.
+    pub(super) fn company_changed(&self, company: &CompanyId) {
+        let number = self.companies.number(company) as usize;
+        let next = self.next_generation();
+        let mut generations =
+            self.company_generations.write().expect("no holder of this lock panics");
+        if generations.len() <= number {
+            generations.resize(number + 1, 0);
+        }
+        generations[number] = next;
+    }
+
+    /// As [`Index::company_changed`], for the system settings.
+    pub(super) fn system_changed(&self) {
+        self.system_generation.store(self.next_generation(), Ordering::Release);
+    }
+
+    fn next_generation(&self) -> u64 {
+        self.generation.fetch_add(1, Ordering::Relaxed)
     }
 
     #[must_use]
@@ -204,6 +252,7 @@ impl Index {
             last_seen: last_seen.unwrap_or_default(),
             seen_hash: seen_hash.unwrap_or_default(),
             revision: device.revision,
+            generation: self.next_generation(),
             ports,
         };
         let mut slot = self.devices.entry(device.mac.bits());

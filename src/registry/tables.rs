@@ -98,8 +98,24 @@ impl Tables {
 impl Registry {
     /// Takes over what the store now has of companies, users and settings.
     pub(crate) async fn reload_tables(&self) -> Result<(), StoreError> {
-        self.tables.store(Arc::new(Tables::load(&*self.store).await?));
+        self.publish(Tables::load(&*self.store).await?);
         Ok(())
+    }
+
+    /// Puts `tables` in force, and then makes what was rendered of the old ones stale:
+    /// of the companies that changed, of all when the system settings did.
+    pub(super) fn publish(&self, tables: Tables) {
+        let tables = Arc::new(tables);
+        let before = self.tables.swap(tables.clone());
+        for (id, company) in &tables.companies {
+            let same = |old: &Arc<Company>| old.revision == company.revision;
+            if !before.companies.get(id).is_some_and(same) {
+                self.index.company_changed(id);
+            }
+        }
+        if before.system.revision != tables.system.revision {
+            self.index.system_changed();
+        }
     }
 
     /// One change to the tables: compute the writes, commit, take over. `next` is
@@ -121,7 +137,7 @@ impl Registry {
             }
             match self.store.commit(writes.clone()).await {
                 Ok(()) => {
-                    self.tables.store(Arc::new(tables.after(writes)));
+                    self.publish(tables.after(writes));
                     return Ok(result);
                 }
                 Err(StoreError::Conflict(what)) => {

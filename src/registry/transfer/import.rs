@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::Arc;
 
 use serde_json::json;
 
@@ -144,7 +143,7 @@ impl Registry {
             let seen = device.sighting.as_ref().map(crate::registry::sight::hash_of);
             self.index.put(device, seen);
         }
-        self.tables.store(Arc::new(Tables::load(&*self.store).await?));
+        self.publish(Tables::load(&*self.store).await?);
         Ok(imported)
     }
 
