@@ -9,7 +9,7 @@ use crate::admin::{AdminOptions, SessionLimits};
 use crate::config::Config;
 use crate::domain::Timestamp;
 use crate::handset::{Access, EdgeOptions};
-use crate::net::{Limits, Networks};
+use crate::net::Limits;
 use crate::registry::Quota;
 
 pub(super) fn handset(config: &Config) -> Limits {
@@ -33,14 +33,12 @@ pub(super) fn edge_options(config: &Config, headers: &[String], seed: u64) -> Ed
         headers.iter().filter_map(|name| HeaderName::from_bytes(name.as_bytes()).ok()).collect();
     EdgeOptions {
         access: Access {
-            allowed: match &config.handset.allowed_networks {
-                none if none.is_empty() => Networks::all(),
-                some => some.clone(),
-            },
+            allowed: config.handset.allowed_networks.clone(),
             trusted_proxies: config.handset.trusted_proxies.clone(),
-            ..Access::default()
+            header: config.handset.forwarded_header,
         },
         headers,
+        answer_timeout: config.handset.answer_timeout,
         ..EdgeOptions::new(seed)
     }
 }

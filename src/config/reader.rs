@@ -55,8 +55,6 @@ impl Reader {
         self.sections.push((name.to_owned(), place));
     }
 
-    /// Variables that are empty count as not set, as `NAME=` in a unit file or
-    /// a compose file means it.
     pub fn add_environment(
         &mut self,
         environment: impl IntoIterator<Item = (OsString, OsString)>,
@@ -225,7 +223,7 @@ impl Section<'_> {
     }
 
     pub fn optional<T: FromText>(&mut self, key: &str) -> Option<T> {
-        self.take(key, |given| match &given.raw {
+        self.take_single(key, |given| match &given.raw {
             Raw::Text(text) | Raw::Loose(text) => {
                 T::from_text(text).map_err(|e| vec![given.problem(e)])
             }
@@ -258,7 +256,7 @@ impl Section<'_> {
         default: u64,
         range: RangeInclusive<u64>,
     ) -> N {
-        let number = self.take(key, |given| {
+        let number = self.take_single(key, |given| {
             let number = match &given.raw {
                 Raw::Integer(number) => u64::try_from(*number).ok(),
                 Raw::Loose(text) => text.trim().parse().ok(),
@@ -291,6 +289,20 @@ impl Section<'_> {
         self.reader.problem_between(&names, message);
     }
 
+    /// As [`Section::take`], for a key that is no list: there `NAME=` in a unit
+    /// file or a compose file means that it is not set.
+    fn take_single<T>(
+        &mut self,
+        key: &str,
+        read: impl Fn(&Given) -> Result<T, Vec<Problem>>,
+    ) -> Option<T> {
+        let variable = variable(&format!("{}.{key}", self.name));
+        if self.reader.environment.get(&variable).is_some_and(String::is_empty) {
+            self.reader.environment.remove(&variable);
+        }
+        self.take(key, read)
+    }
+
     /// Reads the key everywhere it was given; the last counts, all must be right.
     fn take<T>(
         &mut self,
@@ -300,7 +312,7 @@ impl Section<'_> {
         let name = format!("{}.{key}", self.name);
         let mut all = self.reader.given.remove(&name).unwrap_or_default();
         let variable = variable(&name);
-        if let Some(value) = self.reader.environment.remove(&variable).filter(|v| !v.is_empty()) {
+        if let Some(value) = self.reader.environment.remove(&variable) {
             let given = Given { raw: Raw::Loose(value), place: Place::Variable(variable) };
             let before_options = all.iter().position(|g| matches!(g.place, Place::Option(_)));
             all.insert(before_options.unwrap_or(all.len()), given);

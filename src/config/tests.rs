@@ -224,15 +224,19 @@ fn an_overridden_value_must_be_right_all_the_same() {
 }
 
 #[test]
-fn lists_in_the_environment_have_commas_and_none_is_the_empty_one() {
+fn lists_in_the_environment_have_commas_and_an_empty_one_is_empty_or_none() {
     let case = Case::of("[handset]\nhttps = [\"0.0.0.0:1\"]\n")
         .with("DIALTONE_HANDSET_HTTP", "127.0.0.1:1, [::1]:2")
         .with("DIALTONE_HANDSET_HTTPS", "none")
-        .with("DIALTONE_ADMIN_LISTEN", "");
+        .with("DIALTONE_ADMIN_LISTEN", "")
+        .with("DIALTONE_STORE_URL", "")
+        .with("DIALTONE_ADMIN_MAX_CONNECTIONS", "");
     let config = case.config();
     assert_eq!(config.handset.http, ["127.0.0.1:1".parse().unwrap(), "[::1]:2".parse().unwrap()]);
     assert_eq!(config.handset.https, []);
-    assert_eq!(config.admin.listen, Config::default().admin.listen, "an empty variable is not set");
+    assert_eq!(config.admin.listen, [], "an empty list");
+    assert_eq!(config.store, Config::default().store, "not set");
+    assert_eq!(config.admin.max_connections, Config::default().admin.max_connections, "not set");
 }
 
 #[test]

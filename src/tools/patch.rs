@@ -31,7 +31,9 @@ pub struct SettingArguments {
 /// Why the arguments are no patch.
 #[derive(Debug, thiserror::Error)]
 pub enum PatchError {
-    #[error("nothing to change: give SETTING=VALUE, --unset or --settings-file")]
+    #[error(
+        "nothing to change: say what, as SETTING=VALUE or with one of the options (--help lists them)"
+    )]
     Nothing,
     #[error("`{0}` is not SETTING=VALUE, such as lines.1.registrar=sip.example.com")]
     NoValue(String),

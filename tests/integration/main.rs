@@ -5,4 +5,5 @@ mod boot;
 mod crash;
 mod softphone;
 mod support;
+mod tools;
 mod traces;

@@ -69,7 +69,7 @@ impl CompanyCommand {
                 let call = of("update", &company)
                     .value("name", name)
                     .value("settings", settings.patch(input)?);
-                Task::new(call, Show::Done("company", "changed"))
+                Task::change(call, "company")?
             }
             CompanyCommand::Delete { company } => {
                 Task::new(of("delete", &company), Show::Done("company", "deleted"))

@@ -123,6 +123,15 @@ impl Task {
         Task { call, page: None, most: usize::MAX, show }
     }
 
+    /// # Errors
+    /// When the call would change nothing: the shell's user meant something.
+    fn change(call: Call, what: &'static str) -> Result<Task, RemoteError> {
+        if call.values.is_empty() {
+            return Err(PatchError::Nothing.into());
+        }
+        Ok(Task::new(call, Show::Done(what, "changed")))
+    }
+
     fn paged(self, field: &'static str, most: usize) -> Task {
         Task { page: Some(field), most, ..self }
     }

@@ -193,7 +193,7 @@ impl PhoneCommand {
                     .value("name", name)
                     .value("phone_type", phone_type.map(|key| key.to_string()))
                     .value("settings", settings.patch(input)?);
-                Task::new(call, done("changed"))
+                Task::change(call, "phone")?
             }
             PhoneCommand::Delete { phone } => Task::new(of("delete", phone), done("deleted")),
             PhoneCommand::Preview { phone, file } => {

@@ -7,7 +7,7 @@ use clap::Subcommand;
 use super::show::Show;
 use super::{RemoteError, Task};
 use crate::tools::client::Call;
-use crate::tools::patch::{PatchError, SettingArguments};
+use crate::tools::patch::SettingArguments;
 
 #[derive(Debug, Clone, Subcommand)]
 pub enum SettingsCommand {
@@ -26,9 +26,8 @@ impl SettingsCommand {
         Ok(match self {
             SettingsCommand::Show => Task::new(call("read", "read the settings"), Show::One),
             SettingsCommand::Set { settings } => {
-                let patch = settings.patch(input)?.ok_or(PatchError::Nothing)?;
-                let call = call("update", "change the settings").value("settings", patch);
-                Task::new(call, Show::Done("layer", "changed"))
+                let call = call("update", "change the settings");
+                Task::change(call.value("settings", settings.patch(input)?), "layer")?
             }
         })
     }

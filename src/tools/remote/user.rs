@@ -133,7 +133,7 @@ impl UserCommand {
                     .value("companies", names(&administers))
                     .value("password", password);
                 let call = if no_password { call.without("password") } else { call };
-                Task::new(call, Show::Done("user", "changed"))
+                Task::change(call, "user")?
             }
             UserCommand::Delete { login } => {
                 Task::new(of("delete", login), Show::Done("user", "deleted"))
@@ -219,6 +219,11 @@ mod tests {
             let own = (call.kind, call.verb, Value::Object(call.scope), Value::Object(call.values));
             assert_eq!(own, ("user", verb, scope, values), "{line}");
         }
+    }
+
+    #[test]
+    fn nothing_to_change_is_said() {
+        assert!(task("set ann").unwrap_err().to_string().starts_with("nothing to change"));
     }
 
     #[test]

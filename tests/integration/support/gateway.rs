@@ -12,11 +12,12 @@ use tokio::runtime::Runtime;
 use super::http::{self, Answer};
 
 pub struct Gateway {
-    /// `None` only while it is dropped.
+    /// `None` only once it has ended.
     app: Option<App>,
     runtime: Runtime,
     key: String,
-    dir: TempDir,
+    /// `None` only once it was given away.
+    dir: Option<TempDir>,
 }
 
 impl Gateway {
@@ -40,15 +41,27 @@ impl Gateway {
         adapt(&mut config, dir.path());
         let app = runtime.block_on(App::start(&config)).unwrap_or_else(|error| panic!("{error}"));
         let key = app.first_key().unwrap_or_default().to_owned();
-        Gateway { app: Some(app), runtime, key, dir }
+        Gateway { app: Some(app), runtime, key, dir: Some(dir) }
     }
 
     pub fn app(&self) -> &App {
-        self.app.as_ref().expect("only drop takes it")
+        self.app.as_ref().expect("it has not ended")
     }
 
     pub fn dir(&self) -> &Path {
-        self.dir.path()
+        self.dir.as_ref().expect("only stop takes it").path()
+    }
+
+    /// Ends it in order; its folder stays.
+    pub fn stop(mut self) -> TempDir {
+        self.end();
+        self.dir.take().expect("only stop takes it")
+    }
+
+    fn end(&mut self) {
+        if let Some(app) = self.app.take() {
+            self.runtime.block_on(app.shutdown());
+        }
     }
 
     pub fn http(&self) -> SocketAddr {
@@ -111,9 +124,7 @@ impl Gateway {
 
 impl Drop for Gateway {
     fn drop(&mut self) {
-        if let Some(app) = self.app.take() {
-            self.runtime.block_on(app.shutdown());
-        }
+        self.end();
     }
 }
 

@@ -1,0 +1,212 @@
+//! The `dialtone` command against a gateway that runs, and beside one.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::SystemTime;
+
+use dialtone::net::tls::self_signed;
+use serde_json::Value;
+
+use crate::support::Gateway;
+
+const LINPHONE: &str = "Linphonec/5.1.65";
+const PHONE: &str = "02005e1000010";
+const FILE: &str = "/linphone-02005e100001.xml";
+
+/// The command in `dir`, without variables of whoever runs the tests.
+fn dialtone(dir: &Path, line: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dialtone"));
+    let own = std::env::vars_os().map(|(name, _)| name);
+    for name in own.filter(|name| name.to_string_lossy().starts_with("DIALTONE_")) {
+        command.env_remove(name);
+    }
+    command.current_dir(dir).args(line.split(' ')).stdin(Stdio::null());
+    command
+}
+
+/// The command with the gateway's address and first key.
+fn asking(gateway: &Gateway, line: &str) -> Command {
+    let mut command = dialtone(gateway.dir(), line);
+    command.env("DIALTONE_URL", format!("http://{}", gateway.admin()));
+    command.env("DIALTONE_KEY", gateway.key());
+    command
+}
+
+fn with_input(mut command: Command, input: &str) -> Output {
+    let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+/// What it printed; it must have succeeded.
+fn done(mut command: Command) -> String {
+    shown(&command.output().unwrap())
+}
+
+fn shown(output: &Output) -> String {
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+/// What it said; it must have failed with this code, and printed nothing.
+fn failed(mut command: Command, code: i32) -> String {
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(code), "{output:?}");
+    assert!(output.stdout.is_empty(), "{output:?}");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+/// A phone that asked, was promoted and has a line.
+fn configured() -> Gateway {
+    let gateway = Gateway::start();
+    gateway.get(FILE, Some(LINPHONE));
+    let ask = |line: &str| done(asking(&gateway, line));
+    assert_eq!(ask(&format!("phone promote {PHONE}")), "1 phone promoted\n");
+    let set = format!(
+        "phone set {PHONE} lines.1.user=1001 lines.1.registrar=sip.example.com lines.1.password=-"
+    );
+    assert_eq!(shown(&with_input(asking(&gateway, &set), "s3cret\n")), "1 phone changed\n");
+    gateway
+}
+
+#[test]
+fn a_phone_is_promoted_and_configured_from_the_shell() {
+    let gateway = configured();
+    let served = gateway.get(FILE, Some(LINPHONE));
+    assert_eq!(served.status, 200);
+    assert!(served.text().contains("s3cret"), "{}", served.text());
+    let ask = |line: &str| done(asking(&gateway, line));
+    let active = ask("phone active");
+    assert!(active.lines().nth(1).is_some_and(|row| row.starts_with(PHONE)), "{active}");
+    let preview = ask(&format!("phone preview {PHONE} {FILE}"));
+    assert!(preview.contains("1001") && !preview.contains("s3cret"), "{preview}");
+    let all: Value = serde_json::from_str(&ask("phone show 02005e1000010 --json")).unwrap();
+    assert_eq!(all[0]["settings"]["lines"]["1"]["password"], "***");
+    assert_eq!(ask(&format!("phone delete {PHONE}")), "1 phone deleted\n");
+    assert_eq!(gateway.get(FILE, Some(LINPHONE)).status, 404);
+}
+
+#[test]
+fn companies_users_and_settings_are_made_and_used_from_the_shell() {
+    let gateway = configured();
+    let ask = |line: &str| done(asking(&gateway, line));
+    ask("company create acme --name Acme time.zone=Europe/Berlin");
+    assert_eq!(ask(&format!("phone assign {PHONE} acme --from default")), "1 phone assigned\n");
+    ask("settings set language=de");
+    assert!(ask("settings show").starts_with("settings.language = de\n"));
+    let key = ask("user create ann --role Company-Admin --administers acme --key");
+    std::fs::write(gateway.dir().join("ann.key"), key).unwrap();
+    let as_ann = |line: &str| {
+        let mut command = asking(&gateway, &format!("{line} --key-file ann.key"));
+        command.env_remove("DIALTONE_KEY");
+        command
+    };
+    assert!(done(as_ann("phone list")).contains(PHONE));
+    let denied = failed(as_ann("company delete acme"), 1);
+    assert_eq!(denied, "dialtone: delete company acme: Permission denied\n");
+    let events = ask("user events ann");
+    assert!(events.contains("create") && events.contains("ann"), "{events}");
+    ask("user delete ann");
+    assert!(failed(as_ann("phone list"), 1).contains("list phones: Login incorrect."));
+}
+
+#[test]
+fn a_long_list_is_read_page_by_page() {
+    let gateway = Gateway::start();
+    // Twelve ports each.
+    for number in 0..90 {
+        gateway.get(&format!("/0013d10000{number:02x}-config.xml"), None);
+    }
+    let ask = |line: &str| done(asking(&gateway, line));
+    let rows = |table: &str| table.lines().skip(1).map(str::to_owned).collect::<Vec<_>>();
+    let listed = rows(&ask("phone list"));
+    assert_eq!(listed.len(), 1080);
+    let mut ids: Vec<&str> = listed.iter().filter_map(|row| row.split(' ').next()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), 1080, "a phone is there twice");
+    for number in 0..5 {
+        ask(&format!("company create c{number}"));
+    }
+    assert_eq!(rows(&ask("company events --limit 3")).len(), 3);
+}
+
+#[test]
+fn what_went_wrong_is_said_and_is_the_exit_code() {
+    let gateway = Gateway::start();
+    let message = failed(asking(&gateway, "phone promote 0004f20000010"), 1);
+    assert_eq!(message, "dialtone: promote phone 0004f20000010: Phone not found\n");
+    assert!(failed(asking(&gateway, "phone promote 0004f2"), 2).contains("not a phoneid"));
+    let message = failed(asking(&gateway, "phone set 0004f20000010 lines.1.password=hunter2"), 1);
+    assert!(message.contains("is a secret") && !message.contains("hunter2"), "{message}");
+    let mut keyless = asking(&gateway, "phone active");
+    keyless.env_remove("DIALTONE_KEY");
+    assert!(failed(keyless, 1).contains("no API key: set DIALTONE_KEY"));
+    let url = format!("phone active --url http://{}", gateway.http());
+    let strange = failed(asking(&gateway, &url), 1);
+    assert!(strange.contains("answered with status 404"), "{strange}");
+}
+
+#[test]
+fn over_tls_the_key_goes_only_to_a_gateway_that_is_trusted() {
+    let names = ["127.0.0.1".to_owned()];
+    let gateway = Gateway::start_with(|config, dir| {
+        let pair = self_signed::ensure(&dir.join("admin"), &names, SystemTime::now()).unwrap();
+        config.admin.pairs = vec![pair];
+    });
+    let other = gateway.dir().join("other");
+    self_signed::ensure(&other, &names, SystemTime::now()).unwrap();
+    let url = format!("phone types --url https://{}", gateway.admin());
+    let types = done(asking(&gateway, &format!("{url} --ca admin/{}", self_signed::CERTIFICATE)));
+    assert!(types.contains("linphone"), "{types}");
+    let untrusted = asking(&gateway, &format!("{url} --ca other/{}", self_signed::CERTIFICATE));
+    let message = failed(untrusted, 1);
+    assert!(message.contains("cannot be trusted"), "{message}");
+    assert!(failed(asking(&gateway, &url), 1).contains("https needs --ca FILE"));
+}
+
+#[test]
+fn render_is_what_the_phone_got_once_the_gateway_has_let_go() {
+    let gateway = configured();
+    let served = gateway.get(FILE, Some(LINPHONE));
+    let line = format!("render --store sqlite:dialtone.db {PHONE} {FILE}");
+    let message = failed(dialtone(gateway.dir(), &line), 1);
+    assert!(
+        message.contains("is in use") && message.contains("dialtone phone preview"),
+        "{message}"
+    );
+    let dir = gateway.stop();
+    assert_eq!(done(dialtone(dir.path(), &line)).as_bytes(), served.body);
+}
+
+#[test]
+fn every_problem_of_the_configuration_is_reported_before_anything_is_served() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let text = "[handset]\nhttp = [\"8080\"]\nhttpss = []\n[tls]\nkey = \"k.pem\"\n";
+    std::fs::write(dir.path().join("d.toml"), text).unwrap();
+    for line in ["--config d.toml", "serve --config d.toml", "check --config d.toml"] {
+        let mut command = dialtone(dir.path(), line);
+        command.env("DIALTONE_CACHE_SIZE", "1");
+        let message = failed(command, 1);
+        assert!(message.contains("4 problem(s)"), "{message}");
+        for place in ["d.toml:2: ", "d.toml:3: ", "d.toml:5: ", "variable DIALTONE_CACHE_SIZE: "] {
+            assert!(message.contains(place), "{place} is not in {message}");
+        }
+    }
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "a file was made");
+}
+
+#[test]
+fn check_looks_into_the_certificates_too() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let text = "[tls]\ncertificate = \"c.pem\"\nkey = \"k.pem\"\n";
+    std::fs::write(dir.path().join("d.toml"), text).unwrap();
+    let output = dialtone(dir.path(), "check --config d.toml").output().unwrap();
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(message.contains("cannot read c.pem"), "{message}");
+    assert!(done(dialtone(dir.path(), "check")).contains("all in order"));
+}
