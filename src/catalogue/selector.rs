@@ -74,7 +74,7 @@ impl Numbered {
 }
 
 impl Selector {
-    pub(super) fn parse(syntax: Syntax, text: &str) -> Result<Selector, String> {
+    pub(crate) fn parse(syntax: Syntax, text: &str) -> Result<Selector, String> {
         if text.is_empty() {
             return Err("a selector cannot be empty".to_owned());
         }

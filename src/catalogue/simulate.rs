@@ -102,15 +102,10 @@ impl PhoneType {
         self.base.is_none()
     }
 
-    /// Whether the maker gives such a MAC to this type only.
-    #[must_use]
-    pub fn has_macs(&self) -> bool {
-        self.macs.is_some()
-    }
-
-    #[must_use]
-    pub fn owns_mac(&self, mac: Mac) -> bool {
-        self.macs.as_ref().is_none_or(|macs| macs.is_match(&format!("{:012X}", mac.bits())))
+    /// Tells the MACs that the maker gives to this type.
+    pub fn mac_test(&self) -> impl Fn(Mac) -> bool + Send + use<> {
+        let macs = self.macs.clone();
+        move |mac| macs.as_ref().is_none_or(|macs| macs.is_match(&format!("{:012X}", mac.bits())))
     }
 }
 
@@ -137,6 +132,13 @@ impl Simulate {
             for port in Port::first(ports) {
                 let filler = Filler { own, port, mac_case: self.mac_case, in_path: true };
                 match filler.fill(&step.path) {
+                    Ok(path)
+                        if format!("/{}", path.fill(Mac::from_bits(ANY_MAC)))
+                            .parse::<http::Uri>()
+                            .is_err() =>
+                    {
+                        return Err(format!("`{}` cannot be sent as a path", step.path));
+                    }
                     Ok(path) => requests.push(RequestShape {
                         upload: step.upload,
                         optional: step.optional,
@@ -296,10 +298,13 @@ pub(super) fn compile(
     if problems.is_empty() { Ok(simulate) } else { Err(problems) }
 }
 
+/// What shapes are tried with.
+const ANY_MAC: u64 = 0x0002_0000_abcd;
+
 /// A simulated phone must be one that the family knows as its own: its User-Agent is
 /// read by the first grammar that fits, as that of this model.
 fn is_recognised(family: &Family, own: &PhoneType, user_agent: &MacText) -> Result<(), String> {
-    let mac = Mac::from_bits(0x0002_0000_abcd);
+    let mac = Mac::from_bits(ANY_MAC);
     let text = user_agent.fill(mac);
     if http::HeaderValue::from_str(&text).is_err() {
         return Err(format!("`{text}` has a character a header cannot have"));
