@@ -7,14 +7,16 @@ use std::time::{Duration, SystemTime};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use dialtone::catalogue::{Catalogue, Sources};
+use dialtone::domain::Mac;
 use dialtone::simulator::dial::{DialOptions, Dialer};
 use dialtone::simulator::fleet::{self, Fleet, Plan};
 use dialtone::simulator::lab::{self, Expect, Lab};
 use dialtone::simulator::lab_ca::{self, LabCa};
+use dialtone::simulator::operator::Operator;
 use dialtone::simulator::own_cost;
 use dialtone::simulator::phone::{Habits, Phone};
 use dialtone::simulator::report::{Report, Start};
-use dialtone::simulator::scenario::{self, Steady, Storm};
+use dialtone::simulator::scenario::{self, Churn, Office, Scan, Steady, Storm};
 use dialtone::simulator::target::Target;
 use dialtone::simulator::tls::{FleetTls, Trust, Versions};
 
@@ -48,7 +50,7 @@ enum Command {
 
 #[derive(Args)]
 struct Boot {
-    /// All at once or a ramp (storm); again and again (steady).
+    /// What happens.
     #[arg(long, value_enum, default_value_t = Scenario::Storm)]
     scenario: Scenario,
     #[command(flatten)]
@@ -57,21 +59,26 @@ struct Boot {
     network: Network,
     #[command(flatten)]
     tls: Tls,
-    /// What the phones should come to.
+    #[command(flatten)]
+    office: OfficeArguments,
+    /// Storm and steady: what the phones should come to.
     #[arg(long, value_enum, default_value_t = Expected::Configured)]
     expect: Expected,
-    /// Storm: seconds from the first boot to the last.
+    /// Storm and onboard: seconds from the first boot to the last.
     #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = seconds)]
     ramp: Duration,
     /// Storm: boots of each phone, one round after the other.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
     rounds: u32,
-    /// Steady: seconds between two resyncs of a phone.
+    /// Steady and churn: seconds between two boots of a phone.
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
     period: Duration,
-    /// Steady: seconds to go on.
+    /// Steady and churn: seconds to go on.
     #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = seconds)]
     duration: Duration,
+    /// Churn: operations a second. Scan: requests a second; 0 is as fast as it goes.
+    #[arg(long, default_value_t = 50.0)]
+    rate: f64,
     /// Phones forget what they have before each boot.
     #[arg(long)]
     factory_reset: bool,
@@ -138,10 +145,38 @@ struct Tls {
     tls: TlsVersion,
 }
 
+/// The operators of onboard and churn.
+#[derive(Args)]
+struct OfficeArguments {
+    /// The gateway's admin API: http://127.0.0.1:8081/.
+    #[arg(long, value_name = "URL")]
+    admin: Option<String>,
+    /// A file with the API key of a System-Admin; or PHONESIM_KEY in the environment.
+    #[arg(long, value_name = "FILE")]
+    key_file: Option<PathBuf>,
+    /// Operators at work at a time.
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    operators: u16,
+    /// Companies that exist: phones are promoted to the first, churn assigns to all.
+    #[arg(long = "company", default_values = ["default"])]
+    companies: Vec<String>,
+    /// What lines register with.
+    #[arg(long, default_value = "sip.example.com")]
+    registrar: String,
+}
+
 #[derive(Clone, Copy, ValueEnum)]
 enum Scenario {
+    /// The fleet boots, all at once or within --ramp, --rounds times.
     Storm,
+    /// Every phone boots each --period for --duration.
     Steady,
+    /// New phones are refused, then promoted through the admin API and configured.
+    Onboard,
+    /// Somebody asks for the file of --phones addresses in a row, twice.
+    Scan,
+    /// Phones boot each --period while operators promote, edit and assign.
+    Churn,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -194,6 +229,7 @@ impl Boot {
         let seed = self.fleet.seed;
         let dialer = self.network.dialer().await?;
         let tls = self.tls.of_fleet(&dialer.target)?;
+        let scanned = fleet.members.first().cloned().ok_or("a run needs at least one phone")?;
         let phones: Vec<Phone> = lab::phones(&fleet, seed, tls.as_ref()).map_err(text)?;
         let count = phones.len();
         let lab = Arc::new(Lab {
@@ -218,8 +254,68 @@ impl Boot {
                 let plan = Steady { period: self.period, duration: self.duration, expect };
                 ("steady", scenario::steady(&lab, phones, &plan).await)
             }
+            Scenario::Onboard => {
+                let office = self.office.open(&self.network, &self.tls).await?;
+                ("onboard", scenario::onboard(&lab, phones, &office, self.ramp).await)
+            }
+            Scenario::Churn => {
+                let office = self.office.open(&self.network, &self.tls).await?;
+                let plan = Churn {
+                    period: self.period,
+                    duration: self.duration,
+                    operations_per_s: self.rate,
+                };
+                ("churn", scenario::churn(&lab, phones, &office, &plan).await)
+            }
+            Scenario::Scan => {
+                let tls = tls.map(|tls| tls.of(scanned.mac)).transpose().map_err(text)?;
+                let plan = Scan {
+                    model: scanned.model,
+                    // Leaves room behind it in its block.
+                    first: Mac::from_bits(scanned.mac.bits() & !0xff_ffff),
+                    requests: count,
+                    requests_per_s: self.rate,
+                    workers: self.network.connections.min(64),
+                    tls,
+                };
+                ("scan", scenario::scan(&lab, &plan).await)
+            }
         };
         publish(&Report::new(name, &lab, count, start, &result), self.json.as_deref())
+    }
+}
+
+impl OfficeArguments {
+    async fn open(&self, network: &Network, tls: &Tls) -> Result<Office, String> {
+        let url = self.admin.as_deref().ok_or("this scenario needs --admin URL")?;
+        let target = Target::resolve(url, network.i_own_the_target).await.map_err(text)?;
+        let key = match &self.key_file {
+            Some(path) => std::fs::read_to_string(path)
+                .map_err(|error| format!("cannot read {}: {error}", path.display()))?,
+            None => std::env::var("PHONESIM_KEY")
+                .map_err(|_| "this scenario needs --key-file FILE or PHONESIM_KEY")?,
+        };
+        let config = match target.tls_name {
+            None => None,
+            Some(_) => Some(tls.of_operators()?),
+        };
+        let operators = usize::from(self.operators);
+        let options = DialOptions {
+            connections: operators,
+            connect_timeout: network.connect_timeout,
+            answer_timeout: network.answer_timeout,
+            ..DialOptions::default()
+        };
+        let dialer = Arc::new(Dialer::new(target, options).map_err(text)?);
+        let operator = || {
+            let key = key.trim().to_owned();
+            Arc::new(Operator::new(Arc::clone(&dialer), config.clone(), key))
+        };
+        Ok(Office {
+            operators: (0..operators).map(|_| operator()).collect(),
+            companies: self.companies.clone(),
+            registrar: self.registrar.clone(),
+        })
     }
 }
 
@@ -274,6 +370,13 @@ impl Network {
 }
 
 impl Tls {
+    /// As the phones, without a certificate.
+    fn of_operators(&self) -> Result<Arc<rustls::ClientConfig>, String> {
+        let trust = self.trust.clone().map_or(Trust::Anyone, Trust::Authorities);
+        let tls = FleetTls::new(&trust, Versions::Both, None).map_err(text)?;
+        tls.of(Mac::from_bits(0)).map_err(text)
+    }
+
     fn of_fleet(&self, target: &Target) -> Result<Option<FleetTls>, String> {
         if target.tls_name.is_none() {
             if self.trust.is_some() || self.client_ca.is_some() {

@@ -94,6 +94,12 @@ impl MacText {
     }
 }
 
+impl MacText {
+    fn has_mac(&self) -> bool {
+        self.0.iter().any(|piece| matches!(piece, Piece::Mac { .. }))
+    }
+}
+
 impl PhoneType {
     /// Whether the simulator can be this type: variants of another one differ in ways
     /// that no request shows.
@@ -299,12 +305,14 @@ pub(super) fn compile(
 }
 
 /// What shapes are tried with.
-const ANY_MAC: u64 = 0x0002_0000_abcd;
+const ANY_MAC: u64 = 0xabcd;
 
 /// A simulated phone must be one that the family knows as its own: its User-Agent is
 /// read by the first grammar that fits, as that of this model.
 fn is_recognised(family: &Family, own: &PhoneType, user_agent: &MacText) -> Result<(), String> {
-    let mac = Mac::from_bits(ANY_MAC);
+    // Some grammars know their MACs by the block.
+    let block = family.ouis.first().map_or(0x00_02_00, |&oui| u64::from(oui));
+    let mac = Mac::from_bits(block << 24 | ANY_MAC);
     let text = user_agent.fill(mac);
     if http::HeaderValue::from_str(&text).is_err() {
         return Err(format!("`{text}` has a character a header cannot have"));
@@ -318,7 +326,9 @@ fn is_recognised(family: &Family, own: &PhoneType, user_agent: &MacText) -> Resu
             Some(model) if own.spelling(model).is_none() => {
                 Err(format!("`{text}` is read as a {model}"))
             }
-            _ if read.mac.is_some_and(|read| read != mac) => {
+            _ if read.mac.is_some_and(|read| read != mac)
+                || (read.mac.is_none() && user_agent.has_mac()) =>
+            {
                 Err(format!("the MAC in `{text}` is misread"))
             }
             _ => Ok(()),

@@ -26,6 +26,16 @@ pub struct Model {
     pub files: Vec<usize>,
 }
 
+impl Model {
+    /// Which request of the boot is for the file that matters: the first it cannot do
+    /// without.
+    #[must_use]
+    pub fn wanted(&self) -> usize {
+        let needed = self.boot.requests.iter().position(|step| !step.optional && !step.upload);
+        needed.unwrap_or(0)
+    }
+}
+
 #[derive(Debug)]
 pub struct Fleet {
     pub members: Vec<Member>,

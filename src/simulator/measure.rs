@@ -9,9 +9,11 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
+use http::StatusCode;
 
 use super::fault::Failure;
 use super::fleet::Member;
+use super::link::Answer;
 use super::read_config::Line;
 
 /// How one request ended.
@@ -37,6 +39,18 @@ impl Ending {
         (Ending::Trouble, "trouble"),
         (Ending::Fault, "fault"),
     ];
+
+    /// What an answer's status is to a phone.
+    #[must_use]
+    pub fn of(answer: &Answer) -> Ending {
+        match answer.status {
+            StatusCode::NOT_MODIFIED => Ending::NotModified,
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT => Ending::Trouble,
+            status if status.is_success() => Ending::Served,
+            status if status.is_client_error() => Ending::Refused,
+            _ => Ending::Trouble,
+        }
+    }
 }
 
 /// One request.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, StatusCode, header};
+use http::{HeaderValue, Method, Request, header};
 use http_body_util::Full;
 use rustls::ClientConfig;
 use tokio::time::sleep;
@@ -140,7 +140,7 @@ impl Phone {
         loop {
             let result = self.attempt(run, at, request, &path).await;
             let (trouble, asked_for) = match result {
-                Ok(answer) => match ending(&answer) {
+                Ok(answer) => match Ending::of(&answer) {
                     Ending::Served if request.upload => return Ok(Got::Served),
                     Ending::Served => return self.served(at, &path, &answer),
                     Ending::NotModified => return Ok(Got::Kept),
@@ -207,7 +207,7 @@ impl Phone {
         };
         run.samples.push(Sample {
             file: self.member.model.files[at],
-            ending: result.as_ref().map_or(Ending::Fault, ending),
+            ending: result.as_ref().map_or(Ending::Fault, Ending::of),
             latency: run.wanted.elapsed(),
             took: result.as_ref().ok().map(|answer| answer.took),
             body_bytes: result.as_ref().map_or(0, |answer| answer.body.len()),
@@ -258,14 +258,4 @@ struct Run<'a> {
     link: Option<Link>,
     /// Since when the phone has wanted what it asks for next.
     wanted: Instant,
-}
-
-fn ending(answer: &Answer) -> Ending {
-    match answer.status {
-        StatusCode::NOT_MODIFIED => Ending::NotModified,
-        StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT => Ending::Trouble,
-        status if status.is_success() => Ending::Served,
-        status if status.is_client_error() => Ending::Refused,
-        _ => Ending::Trouble,
-    }
 }

@@ -13,7 +13,7 @@ ouis = ["00a0ba"]
 pattern = '^Acme (?P<model>[A-Z0-9 ]+)/(?P<firmware>[0-9.]+) (?P<mac>[0-9A-F:]{17})$'
 
 [[user_agent]]
-pattern = '^AcmeAta/(?P<firmware>[0-9.]+)$'
+pattern = '^AcmeAta/(?P<firmware>[0-9.]+)(?: .*)?$'
 
 [[boot]]
 get = "{model}/{mac}.boot"
@@ -102,7 +102,13 @@ fn what_cannot_be_played_is_a_problem_of_the_family() {
     for (from, to, expected) in [
         ("{mac}.log", "*.log", "simulating `a1`: `*.log`: nobody knows what to put for `*`"),
         ("/1.2 {MAC:colons}", "/x", "simulating `a1`: no [[user_agent]] pattern fits `Acme A 1/x`"),
-        ("Acme {model}/1.2", "Acme A2/1.2", "`Acme A2/1.2 00:02:00:00:AB:CD` is read as a A2"),
+        ("Acme {model}/1.2", "Acme A2/1.2", "`Acme A2/1.2 00:A0:BA:00:AB:CD` is read as a A2"),
+        ("AcmeAta/3.1", "Acme ATA/3.1 00:A0:BA:{MAC}", "no [[user_agent]] pattern fits"),
+        (
+            "AcmeAta/3.1",
+            "AcmeAta/3.1 ({MAC})",
+            "the MAC in `AcmeAta/3.1 (00A0BA00ABCD)` is misread",
+        ),
         ("{MAC:colons}", "{mac:dots}", "nobody knows what to put for `{mac:dots}`"),
         ("ata = \"", "atb = \"", "`atb` is no type of this family"),
         ("{line}.user", "{n}.user", "the only placeholder is `{line}`"),

@@ -132,7 +132,8 @@ fn text(body: &[u8]) -> Cow<'_, str> {
 
 /// The inside of `"Ann" <sip:1001@example.com;transport=tcp>`, or the text itself.
 fn sip_uri(text: &str) -> Option<&str> {
-    let inside = match text.split_once('<') {
+    // From the end: a display name in quotes may have a `<` too.
+    let inside = match text.rsplit_once('<') {
         Some((_, rest)) => rest.split('>').next().unwrap_or_default(),
         None => text,
     };
