@@ -23,6 +23,7 @@ pub(super) struct FamilyFile {
     pub file: Vec<File>,
     #[serde(default)]
     pub boot: Vec<Spanned<Boot>>,
+    pub simulate: Option<Simulate>,
     #[serde(default)]
     pub maps: BTreeMap<String, BTreeMap<String, toml::Value>>,
     pub defaults: Option<Spanned<toml::Table>>,
@@ -121,6 +122,81 @@ pub(super) struct Boot {
     pub put: Option<String>,
     #[serde(default)]
     pub optional: bool,
+}
+
+/// How a phone writes its MAC in a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MacCase {
+    #[default]
+    Lower,
+    Upper,
+}
+
+/// What becomes of a connection after an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ConnectionUse {
+    /// One for the whole boot.
+    #[default]
+    Reuse,
+    /// One for each request.
+    Close,
+}
+
+/// What of its last answer a phone sends along when it asks again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Conditional {
+    None,
+    #[default]
+    Etag,
+    /// `If-Modified-Since` with the `Last-Modified` it got.
+    Modified,
+    Both,
+}
+
+/// The grammar of a configuration file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Syntax {
+    /// Lines of `key = value` or `key: value`, with `[sections]` or without.
+    KeyValue,
+    Xml,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Simulate {
+    pub user_agent: Spanned<String>,
+    #[serde(default)]
+    pub user_agents: BTreeMap<String, Spanned<String>>,
+    #[serde(rename = "source")]
+    pub _source: Option<String>,
+    #[serde(default)]
+    pub mac_case: MacCase,
+    #[serde(default)]
+    pub connection: ConnectionUse,
+    #[serde(default)]
+    pub conditional: Conditional,
+    #[serde(default = "two")]
+    pub retries: u8,
+    #[serde(default = "five")]
+    pub retry_delay_s: u32,
+    pub syntax: Syntax,
+    pub first_line: Option<String>,
+    pub unset: Option<String>,
+    pub user: Spanned<String>,
+    pub registrar: Spanned<String>,
+    pub password: Option<Spanned<String>>,
+}
+
+fn two() -> u8 {
+    2
+}
+
+fn five() -> u32 {
+    5
 }
 
 #[derive(Debug, Deserialize)]

@@ -8,6 +8,7 @@ use regex::Regex;
 
 use super::definition::{Encoding, Escape, LineEnding, Scope};
 use super::path_pattern::{PathFacts, PathPattern};
+use super::simulate::Simulate;
 use crate::domain::settings::Layer;
 use crate::domain::{Mac, Port, TypeKey};
 
@@ -22,6 +23,8 @@ pub struct Family {
     pub group: String,
     pub files: Vec<FileSpec>,
     pub boot: Vec<BootStep>,
+    /// `None`: the simulator leaves its phones out.
+    pub simulate: Option<Simulate>,
     pub(super) fallback_type: Option<TypeKey>,
     pub(super) ouis: Vec<u32>,
     pub(super) user_agents: Vec<Regex>,

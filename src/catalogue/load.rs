@@ -14,6 +14,7 @@ use super::family::{BootStep, Family, FileSpec, PhoneType};
 use super::identify::UserAgentFacts;
 use super::path_pattern::PathPattern;
 use super::problem::{Problem, line_at};
+use super::simulate;
 use super::source::Files;
 use crate::domain::settings::Layer;
 use crate::domain::{Port, TypeKey};
@@ -76,12 +77,13 @@ impl Loader<'_> {
         });
         let maps = Arc::new(maps.collect());
         let files = definition.file.into_iter().filter_map(|file| self.file(file)).collect();
-        let family = Family {
+        let mut family = Family {
             id: self.id.to_owned(),
             vendor: definition.vendor,
             group: definition.group,
             files,
             boot: definition.boot.into_iter().filter_map(|step| self.boot(step)).collect(),
+            simulate: None,
             fallback_type,
             ouis: definition.ouis.into_iter().filter_map(|oui| self.oui(&oui)).collect(),
             user_agents: self.user_agents(definition.user_agent, &types),
@@ -95,6 +97,12 @@ impl Loader<'_> {
                 .collect(),
             maps,
         };
+        if let Some(written) = definition.simulate {
+            match simulate::compile(written, &family, &types) {
+                Ok(simulate) => family.simulate = Some(simulate),
+                Err(found) => found.into_iter().for_each(|(span, text)| self.problem(span, text)),
+            }
+        }
         Loaded { family, types }
     }
 

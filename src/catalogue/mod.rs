@@ -14,6 +14,8 @@ mod load;
 mod path_pattern;
 mod problem;
 mod render;
+mod selector;
+mod simulate;
 mod source;
 mod target;
 #[cfg(test)]
@@ -28,13 +30,15 @@ use regex::{RegexSet, RegexSetBuilder};
 use sha2::{Digest, Sha256};
 
 pub use context::{PortInput, RenderInput};
-pub use definition::Scope;
+pub use definition::{Conditional, ConnectionUse, Scope, Syntax};
 pub use examples::{ExampleOutcome, check_examples, update_examples};
 pub use family::{BootStep, Family, FileSpec, PhoneType};
 pub use identify::{Evidence, Identity, Request};
 pub use path_pattern::PathFacts;
 pub use problem::{CatalogueError, Problem};
 pub use render::{RenderError, RenderedFile};
+pub use selector::{ANY_LINE, Numbered, Selector, Step};
+pub use simulate::{BootShape, ConfigReader, MacText, RequestShape, Simulate};
 pub use target::Target;
 
 use crate::domain::TypeKey;

@@ -1,1 +1,28 @@
-//! simulator
+//! A lab in a process: simulated handsets that boot as the catalogue says real ones do.
+//!
+//! [`fleet`] makes phones out of a seed, [`phone`] boots one, [`read_config`] reads what
+//! it got, [`lab`] lets them boot together and [`scenario`] says when and what should come
+//! of it; [`measure`] counts, [`report`] tells. A run is reproducible from its seed as far
+//! as the machine and the gateway are.
+
+pub mod dial;
+pub mod fault;
+pub mod fleet;
+pub mod lab;
+pub mod lab_ca;
+pub mod link;
+pub mod measure;
+pub mod operator;
+pub mod own_cost;
+pub mod phone;
+pub mod progress;
+pub mod read_config;
+pub mod report;
+pub mod scenario;
+pub mod seed;
+pub mod target;
+pub mod tls;
+pub mod wire;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,147 @@
+//! Where in a configuration file a value stands: the selectors of `[simulate]`.
+//!
+//! `key_value`: the key, `account.{line}.user_name`; for an ini file `section/key`.
+//! `xml`: the last elements of the way to it, `users/user/username`, each with an
+//! attribute it must have if need be, `user_name[idx={line}]`, and `@name` where the value
+//! is an attribute's, `@reg.{line}.address`. `*` is any element.
+//! `{line}` stands for a decimal number, at most once.
+
+use super::definition::Syntax;
+
+/// One value's place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Selector {
+    Key(Numbered),
+    Xml {
+        /// The innermost last. Empty: any element.
+        steps: Vec<Step>,
+        /// The attribute that has the value; `None`: the element's text.
+        attribute: Option<Numbered>,
+    },
+}
+
+/// One element on the way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// `None`: any.
+    pub name: Option<Numbered>,
+    /// An attribute it must have.
+    pub condition: Option<(String, Numbered)>,
+}
+
+/// Text that may have a line number in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Numbered {
+    before: String,
+    /// What follows the number; `None`: there is no number.
+    after: Option<String>,
+}
+
+/// The number of what a selector without `{line}` finds: it counts for every line.
+pub const ANY_LINE: u16 = 0;
+
+impl Numbered {
+    fn parse(text: &str) -> Result<Numbered, String> {
+        let Some((before, after)) = text.split_once("{line}") else {
+            return match text.contains(['{', '}']) {
+                true => Err(format!("`{text}`: the only placeholder is `{{line}}`")),
+                false => Ok(Numbered { before: text.to_owned(), after: None }),
+            };
+        };
+        if before.contains(['{', '}']) || after.contains(['{', '}']) {
+            return Err(format!("`{text}`: there is room for one `{{line}}` and nothing else"));
+        }
+        Ok(Numbered { before: before.to_owned(), after: Some(after.to_owned()) })
+    }
+
+    /// The line the text is for, if it is this text. Lines numbered from 0 come out
+    /// from 1, since 0 is [`ANY_LINE`]; within a family the order is all that counts.
+    #[must_use]
+    pub fn matches(&self, text: &str) -> Option<u16> {
+        let Some(after) = &self.after else {
+            return (text == self.before).then_some(ANY_LINE);
+        };
+        let digits = text.strip_prefix(self.before.as_str())?.strip_suffix(after.as_str())?;
+        if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        digits.parse::<u16>().ok()?.checked_add(1)
+    }
+
+    fn has_number(&self) -> bool {
+        self.after.is_some()
+    }
+}
+
+impl Selector {
+    pub(crate) fn parse(syntax: Syntax, text: &str) -> Result<Selector, String> {
+        if text.is_empty() {
+            return Err("a selector cannot be empty".to_owned());
+        }
+        if syntax == Syntax::KeyValue {
+            return Numbered::parse(text).map(Selector::Key);
+        }
+        let (path, attribute) = match text.split_once('@') {
+            Some((path, name)) => (path, Some(Numbered::parse(name)?)),
+            None => (text, None),
+        };
+        let steps = path.split('/').filter(|step| !step.is_empty());
+        let steps = steps.map(Step::parse).collect::<Result<Vec<_>, _>>()?;
+        let in_steps = steps.iter().flat_map(|step| {
+            step.name.iter().chain(step.condition.as_ref().map(|(_, value)| value))
+        });
+        if in_steps.chain(&attribute).filter(|text| text.has_number()).count() > 1 {
+            return Err(format!("`{text}`: there is room for one `{{line}}`"));
+        }
+        Ok(Selector::Xml { steps, attribute })
+    }
+}
+
+impl Step {
+    fn parse(text: &str) -> Result<Step, String> {
+        let (name, condition) = match text.split_once('[') {
+            None => (text, None),
+            Some((name, rest)) => {
+                let inside = rest.strip_suffix(']').ok_or("a `[` is never closed")?;
+                let (attribute, value) =
+                    inside.split_once('=').ok_or("`[...]` needs `name=value`")?;
+                (name, Some((attribute.to_owned(), Numbered::parse(value)?)))
+            }
+        };
+        let name = if name == "*" { None } else { Some(Numbered::parse(name)?) };
+        Ok(Step { name, condition })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbered(text: &str) -> Numbered {
+        Numbered::parse(text).unwrap()
+    }
+
+    #[test]
+    fn a_line_number_is_digits_and_nothing_else() {
+        let key = numbered("reg.{line}.address");
+        assert_eq!(key.matches("reg.1.address"), Some(2));
+        assert_eq!(key.matches("reg.12.address"), Some(13));
+        for other in ["reg.1.server.1.address", "reg..address", "reg.+1.address", "reg.1.addres"] {
+            assert_eq!(key.matches(other), None, "{other}");
+        }
+        assert_eq!(numbered("P47").matches("P47"), Some(ANY_LINE));
+        assert_eq!(numbered("P47").matches("P471"), None);
+        assert_eq!(numbered("x{line}").matches("x65535"), None, "no number is left for it");
+    }
+
+    #[test]
+    fn a_bad_selector_says_what_is_wrong() {
+        let message = |syntax, text| Selector::parse(syntax, text).unwrap_err();
+        assert!(message(Syntax::KeyValue, "a.{n}").contains("the only placeholder is `{line}`"));
+        assert!(message(Syntax::KeyValue, "{line}.{line}").contains("room for one"));
+        assert!(message(Syntax::Xml, "a[i={line}]@b{line}").contains("room for one"));
+        assert_eq!(message(Syntax::Xml, "a[b=1"), "a `[` is never closed");
+        assert_eq!(message(Syntax::Xml, "a[b]"), "`[...]` needs `name=value`");
+        assert_eq!(message(Syntax::Xml, ""), "a selector cannot be empty");
+    }
+}

@@ -1,0 +1,120 @@
+use std::collections::BTreeSet;
+
+use crate::catalogue::source::{Files, Folders};
+use crate::catalogue::{BootShape, Catalogue};
+use crate::domain::Mac;
+
+const FAMILY: &str = r#"
+vendor = "Acme"
+group = "acme"
+ouis = ["00a0ba"]
+
+[[user_agent]]
+pattern = '^Acme (?P<model>[A-Z0-9 ]+)/(?P<firmware>[0-9.]+) (?P<mac>[0-9A-F:]{17})$'
+
+[[user_agent]]
+pattern = '^AcmeAta/(?P<firmware>[0-9.]+)(?: .*)?$'
+
+[[boot]]
+get = "{model}/{mac}.boot"
+optional = true
+
+[[boot]]
+get = "y{code}.cfg"
+optional = true
+
+[[boot]]
+get = "port-{port}.php?mac={mac}"
+
+[[boot]]
+put = "{mac}.log"
+optional = true
+
+[simulate]
+user_agent = "Acme {model}/1.2 {MAC:colons}"
+user_agents = { ata = "AcmeAta/3.1" }
+mac_case = "upper"
+syntax = "key_value"
+user = "account.{line}.user"
+registrar = "account.{line}.server"
+
+[[type]]
+key = "a1"
+model = "A 1"
+code = "007"
+
+[[type]]
+key = "ata"
+model = "ATA"
+ports = 2
+
+[[type]]
+key = "a1-1"
+base = "a1"
+"#;
+
+fn load(family: &str) -> Result<Catalogue, String> {
+    let files = Files::from([("family.toml".to_owned(), family.to_owned())]);
+    let folders = Folders::from([("acme".to_owned(), files)]);
+    Catalogue::from_folders(&folders, &BTreeSet::new()).map_err(|error| error.to_string())
+}
+
+fn shape(key: &str) -> BootShape {
+    let catalogue = load(FAMILY).unwrap();
+    let own = catalogue.phone_type(&key.parse().unwrap()).unwrap();
+    catalogue.family_of(own).boot_shape(own).unwrap()
+}
+
+fn paths(shape: &BootShape) -> Vec<String> {
+    let mac: Mac = "00a0ba00000c".parse().unwrap();
+    shape.requests.iter().map(|request| request.path.fill(mac)).collect()
+}
+
+#[test]
+fn a_boot_is_filled_in_for_the_type() {
+    let own = shape("a1");
+    assert_eq!(
+        own.user_agent.fill("00a0ba00000c".parse().unwrap()),
+        "Acme A 1/1.2 00:A0:BA:00:00:0C"
+    );
+    let expected =
+        ["A%201/00A0BA00000C.boot", "y007.cfg", "port-0.php?mac=00A0BA00000C", "00A0BA00000C.log"];
+    assert_eq!(paths(&own), expected);
+    let kinds: Vec<_> = own.requests.iter().map(|step| (step.upload, step.optional)).collect();
+    assert_eq!(kinds, [(false, true), (false, true), (false, false), (true, true)]);
+}
+
+#[test]
+fn every_port_asks_and_a_step_for_a_code_is_left_out_without_one() {
+    let own = shape("ata");
+    assert_eq!(own.user_agent.fill(Mac::from_bits(1)), "AcmeAta/3.1");
+    let expected = [
+        "ATA/00A0BA00000C.boot",
+        "port-0.php?mac=00A0BA00000C",
+        "port-1.php?mac=00A0BA00000C",
+        "00A0BA00000C.log",
+    ];
+    assert_eq!(paths(&own), expected);
+}
+
+#[test]
+fn what_cannot_be_played_is_a_problem_of_the_family() {
+    for (from, to, expected) in [
+        ("{mac}.log", "*.log", "simulating `a1`: `*.log`: nobody knows what to put for `*`"),
+        ("/1.2 {MAC:colons}", "/x", "simulating `a1`: no [[user_agent]] pattern fits `Acme A 1/x`"),
+        ("Acme {model}/1.2", "Acme A2/1.2", "`Acme A2/1.2 00:A0:BA:00:AB:CD` is read as a A2"),
+        ("AcmeAta/3.1", "Acme ATA/3.1 00:A0:BA:{MAC}", "no [[user_agent]] pattern fits"),
+        (
+            "AcmeAta/3.1",
+            "AcmeAta/3.1 ({MAC})",
+            "the MAC in `AcmeAta/3.1 (00A0BA00ABCD)` is misread",
+        ),
+        ("{MAC:colons}", "{mac:dots}", "nobody knows what to put for `{mac:dots}`"),
+        ("ata = \"", "atb = \"", "`atb` is no type of this family"),
+        ("{line}.user", "{n}.user", "the only placeholder is `{line}`"),
+    ] {
+        assert!(FAMILY.contains(from), "{from}");
+        let message = load(&FAMILY.replacen(from, to, 1)).unwrap_err();
+        assert!(message.contains(expected), "{expected} is not in {message}");
+    }
+}

@@ -1,0 +1,169 @@
+//! Makes connections: how many at a time, from which address, with which TLS.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+
+use super::fault::Fault;
+use super::link::Link;
+use super::target::Target;
+use super::wire::{Counted, Wire};
+
+/// One target's way of being reached, shared by a fleet.
+#[derive(Debug)]
+pub struct Dialer {
+    pub target: Target,
+    permits: Arc<Semaphore>,
+    options: DialOptions,
+    pub wire: Arc<Wire>,
+}
+
+#[derive(Debug, Clone)]
+pub struct DialOptions {
+    /// Connections open at a time; the phones over it wait, and the wait counts as latency.
+    pub connections: usize,
+    /// TCP and TLS together.
+    pub connect_timeout: Duration,
+    pub answer_timeout: Duration,
+    /// Loopback addresses to come from, phone by phone; 0: the system chooses. One
+    /// address has about 28,000 ports to one target, and each stays taken for a minute
+    /// after use (TIME_WAIT), so a large storm on one machine needs several.
+    pub source_addresses: u32,
+    /// Closes with a reset, which leaves no TIME_WAIT behind. No phone does.
+    pub reset_on_close: bool,
+}
+
+impl Default for DialOptions {
+    fn default() -> DialOptions {
+        DialOptions {
+            connections: 1024,
+            connect_timeout: Duration::from_secs(10),
+            answer_timeout: Duration::from_secs(30),
+            source_addresses: 0,
+            reset_on_close: false,
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum DialError {
+    #[error("source addresses are loopback addresses; the target {0} is none")]
+    NotLoopback(IpAddr),
+    #[error("at most {MOST_SOURCES} source addresses")]
+    TooManySources,
+}
+
+/// 127.1.0.1 and up; 127.0.0.0/16 is left to what runs there.
+const FIRST_SOURCE: Ipv4Addr = Ipv4Addr::new(127, 1, 0, 1);
+const MOST_SOURCES: u32 = 1 << 23;
+
+/// More than the head and body buffers of a configuration's answer need; hyper's own
+/// bound is 400 KB, which a large fleet would feel.
+const MOST_BUFFER: usize = 64 * 1024;
+
+impl Dialer {
+    /// # Errors
+    /// [`DialError`] when the source addresses cannot be had.
+    pub fn new(target: Target, options: DialOptions) -> Result<Dialer, DialError> {
+        let loopback = target.address.ip().is_loopback() && target.address.is_ipv4();
+        if options.source_addresses > 0 && !loopback {
+            return Err(DialError::NotLoopback(target.address.ip()));
+        }
+        if options.source_addresses > MOST_SOURCES {
+            return Err(DialError::TooManySources);
+        }
+        let permits = Arc::new(Semaphore::new(options.connections));
+        Ok(Dialer { target, permits, options, wire: Arc::default() })
+    }
+
+    /// A new connection of phone number `phone`, once there is room for it. `tls` is its
+    /// configuration where the target has TLS.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub async fn dial(&self, phone: usize, tls: Option<&Arc<ClientConfig>>) -> Result<Link, Fault> {
+        let permit = Arc::clone(&self.permits).acquire_owned().await;
+        let permit = permit.expect("the semaphore is never closed");
+        let connecting = timeout(self.options.connect_timeout, self.connect(phone, tls));
+        let (sender, driver) = connecting.await.map_err(|_| Fault::ConnectTimeout)??;
+        Ok(Link::new(sender, driver, permit, self.options.answer_timeout))
+    }
+
+    async fn connect(
+        &self,
+        phone: usize,
+        tls: Option<&Arc<ClientConfig>>,
+    ) -> Result<Shaken, Fault> {
+        let stream = self.tcp(phone).await.map_err(|error| connect_fault(&error))?;
+        self.wire.connections.fetch_add(1, Ordering::Relaxed);
+        let stream = Counted::new(stream, Arc::clone(&self.wire));
+        let (Some(name), Some(config)) = (&self.target.tls_name, tls) else {
+            return http(stream).await;
+        };
+        let connector = TlsConnector::from(Arc::clone(config));
+        let stream = connector.connect(name.clone(), stream).await;
+        let stream = stream.map_err(|error| Fault::Tls(error.to_string()))?;
+        self.wire.handshakes.fetch_add(1, Ordering::Relaxed);
+        http(stream).await
+    }
+
+    async fn tcp(&self, phone: usize) -> io::Result<TcpStream> {
+        let address = self.target.address;
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        if self.options.reset_on_close {
+            socket.set_zero_linger()?;
+        }
+        if let Some(source) = self.source(phone) {
+            socket.bind(source)?;
+        }
+        let stream = socket.connect(address).await?;
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+
+    fn source(&self, phone: usize) -> Option<SocketAddr> {
+        let count = self.options.source_addresses;
+        if count == 0 {
+            return None;
+        }
+        let at = phone % usize::try_from(count).expect("bounded by MOST_SOURCES");
+        let at = u32::try_from(at).expect("below a u32");
+        Some((Ipv4Addr::from_bits(FIRST_SOURCE.to_bits() + at), 0).into())
+    }
+}
+
+type Shaken = (http1::SendRequest<super::link::Body>, tokio::task::JoinHandle<()>);
+
+async fn http<S>(stream: S) -> Result<Shaken, Fault>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let shaken = http1::Builder::new().max_buf_size(MOST_BUFFER).handshake(TokioIo::new(stream));
+    let (sender, connection) = shaken.await.map_err(|error| Fault::Malformed(error.to_string()))?;
+    let driver = tokio::spawn(async move {
+        // What went wrong is told to the request that waits for its answer.
+        let _ = connection.await;
+    });
+    Ok((sender, driver))
+}
+
+/// What this machine ran out of is not the gateway's fault.
+fn connect_fault(error: &io::Error) -> Fault {
+    const EMFILE: i32 = 24;
+    const ENFILE: i32 = 23;
+    let exhausted =
+        matches!(error.kind(), io::ErrorKind::AddrNotAvailable | io::ErrorKind::AddrInUse)
+            || matches!(error.raw_os_error(), Some(EMFILE | ENFILE));
+    if exhausted { Fault::Exhausted(error.to_string()) } else { Fault::Connect(error.to_string()) }
+}

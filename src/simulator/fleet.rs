@@ -1,0 +1,282 @@
+//! The phones of a run: which types, which MACs, from a seed.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::seed::Chance;
+use crate::catalogue::{BootShape, Catalogue, PhoneType, Simulate};
+use crate::domain::{Mac, TypeKey};
+
+/// One simulated phone on paper.
+#[derive(Debug, Clone)]
+pub struct Member {
+    pub mac: Mac,
+    pub model: Arc<Model>,
+}
+
+/// What all phones of one type have in common.
+#[derive(Debug)]
+pub struct Model {
+    pub type_key: TypeKey,
+    pub family: String,
+    pub ports: u16,
+    pub simulate: Simulate,
+    pub boot: BootShape,
+    /// For each request of the boot, its place in [`Fleet::files`].
+    pub files: Vec<usize>,
+}
+
+impl Model {
+    /// Which request of the boot is for the file that matters: the first it cannot do
+    /// without.
+    #[must_use]
+    pub fn wanted(&self) -> usize {
+        let needed = self.boot.requests.iter().position(|step| !step.optional && !step.upload);
+        needed.unwrap_or(0)
+    }
+}
+
+#[derive(Debug)]
+pub struct Fleet {
+    pub members: Vec<Member>,
+    /// Family and path pattern of every kind of request, for the report.
+    pub files: Vec<(String, String)>,
+}
+
+/// How many of what.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    pub phones: usize,
+    /// Families or types with their weights; empty: every family alike.
+    pub mix: Vec<(String, u32)>,
+    pub seed: u64,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum FleetError {
+    #[error("no family of the catalogue can be simulated; a family needs a [simulate] table")]
+    Nothing,
+    #[error("`{0}` is neither a family that can be simulated nor a type of one")]
+    Unknown(String),
+    #[error("`{0}` has weight 0")]
+    NoWeight(String),
+    #[error("`{0}` is not NAME or NAME=WEIGHT")]
+    NotAShare(String),
+    /// 16,777,216 addresses a block, less where a type has but a part of one.
+    #[error("there are not enough MACs for so many phones of type {0}")]
+    NoMacs(TypeKey),
+}
+
+/// Reads `yealink=3,t46s,snom=2`.
+///
+/// # Errors
+/// [`FleetError::NotAShare`].
+pub fn parse_mix(text: &str) -> Result<Vec<(String, u32)>, FleetError> {
+    let share = |part: &str| match part.split_once('=') {
+        None => Some((part.to_owned(), 1)),
+        Some((name, weight)) => Some((name.to_owned(), weight.parse().ok()?)),
+    };
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    parts.map(|part| share(part).ok_or_else(|| FleetError::NotAShare(part.to_owned()))).collect()
+}
+
+/// Types to choose one of, and how often.
+struct Share {
+    models: Vec<(Arc<Model>, MacSource)>,
+    weight: u32,
+}
+
+impl Fleet {
+    /// The same plan and catalogue give the same fleet.
+    ///
+    /// # Errors
+    /// [`FleetError`]
+    pub fn build(catalogue: &Catalogue, plan: &Plan) -> Result<Fleet, FleetError> {
+        let mut files = Vec::new();
+        let mut shares = shares(catalogue, plan, &mut files)?;
+        let total: u64 = shares.iter().map(|share| u64::from(share.weight)).sum();
+        let mut chance = Chance::new(plan.seed, 0);
+        let mut taken = HashSet::with_capacity(plan.phones);
+        let mut members = Vec::with_capacity(plan.phones);
+        for _ in 0..plan.phones {
+            let mut at = chance.below(total);
+            let share = shares.iter_mut().find(|share| {
+                let weight = u64::from(share.weight);
+                let here = at < weight;
+                at = at.saturating_sub(weight);
+                here
+            });
+            let share = share.expect("a number below the sum of the weights is in one of them");
+            let choice = usize::try_from(chance.below(share.models.len() as u64));
+            let (model, macs) = &mut share.models[choice.expect("below a length")];
+            let mac = macs.find(|mac| taken.insert(*mac));
+            let mac = mac.ok_or_else(|| FleetError::NoMacs(model.type_key.clone()))?;
+            members.push(Member { mac, model: model.clone() });
+        }
+        Ok(Fleet { members, files })
+    }
+}
+
+fn shares(
+    catalogue: &Catalogue,
+    plan: &Plan,
+    files: &mut Vec<(String, String)>,
+) -> Result<Vec<Share>, FleetError> {
+    let simulated: Vec<&PhoneType> = catalogue
+        .types()
+        .into_iter()
+        .filter(|own| own.is_distinct() && catalogue.family_of(own).simulate.is_some())
+        .collect();
+    let mut wanted = plan.mix.clone();
+    if wanted.is_empty() {
+        let mut families: Vec<&str> =
+            simulated.iter().map(|own| catalogue.family_of(own).id.as_str()).collect();
+        families.sort_unstable();
+        families.dedup();
+        wanted = families.into_iter().map(|name| (name.to_owned(), 1)).collect();
+    }
+    if wanted.is_empty() {
+        return Err(FleetError::Nothing);
+    }
+    let share = |(name, weight): (String, u32)| {
+        if weight == 0 {
+            return Err(FleetError::NoWeight(name));
+        }
+        let fits =
+            |own: &&&PhoneType| own.key.as_str() == name || catalogue.family_of(own).id == name;
+        let models: Vec<_> = simulated
+            .iter()
+            .filter(fits)
+            .map(|own| {
+                let model = Arc::new(model(catalogue, own, files));
+                (model, MacSource::new(catalogue, own, plan.seed))
+            })
+            .collect();
+        if models.is_empty() {
+            Err(FleetError::Unknown(name))
+        } else {
+            Ok(Share { models, weight })
+        }
+    };
+    wanted.into_iter().map(share).collect()
+}
+
+fn model(catalogue: &Catalogue, own: &PhoneType, files: &mut Vec<(String, String)>) -> Model {
+    let family = catalogue.family_of(own);
+    let boot = family.boot_shape(own).expect("a family with [simulate] has a boot");
+    let mut place = |pattern: &str| {
+        let found = files.iter().position(|(id, own)| *id == family.id && own == pattern);
+        found.unwrap_or_else(|| {
+            files.push((family.id.clone(), pattern.to_owned()));
+            files.len() - 1
+        })
+    };
+    Model {
+        type_key: own.key.clone(),
+        family: family.id.clone(),
+        ports: own.ports,
+        simulate: family.simulate.clone().expect("only such families are asked for"),
+        files: boot.requests.iter().map(|request| place(&request.pattern)).collect(),
+        boot,
+    }
+}
+
+/// All MACs a type may have, in an order of the seed's.
+struct MacSource {
+    bases: Vec<u64>,
+    macs: Box<dyn Fn(Mac) -> bool + Send>,
+    start: u64,
+    next: u64,
+}
+
+/// Odd, so multiplying by it visits every 24-bit number once.
+const STRIDE: u64 = 0x9e_3779;
+const BLOCK: u64 = 1 << 24;
+
+impl MacSource {
+    fn new(catalogue: &Catalogue, own: &PhoneType, seed: u64) -> MacSource {
+        let ouis = catalogue.family_of(own).ouis();
+        // A family without a block of its own gets locally administered addresses.
+        let bases = match ouis {
+            [] => vec![0x0200_0000_0000],
+            ouis => ouis.iter().map(|&oui| u64::from(oui) << 24).collect(),
+        };
+        // A place of its own for each type, so that types of one block seldom meet.
+        let stream = own
+            .key
+            .as_str()
+            .bytes()
+            .fold(1, |sum: u64, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
+        let start = Chance::new(seed, stream).below(BLOCK);
+        MacSource { bases, macs: Box::new(own.mac_test()), start, next: 0 }
+    }
+}
+
+impl Iterator for MacSource {
+    type Item = Mac;
+
+    fn next(&mut self) -> Option<Mac> {
+        let blocks = self.bases.len() as u64;
+        while self.next < BLOCK * blocks {
+            let at = self.next;
+            self.next += 1;
+            let base = self.bases[usize::try_from(at % blocks).expect("below a length")];
+            let suffix = (self.start + (at / blocks).wrapping_mul(STRIDE)) % BLOCK;
+            let mac = Mac::from_bits(base | suffix);
+            if mac.is_usable() && (self.macs)(mac) {
+                return Some(mac);
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simulator::tests::catalogue;
+
+    fn build(phones: usize, mix: &str, seed: u64) -> Result<Fleet, FleetError> {
+        let mix = parse_mix(mix)?;
+        Fleet::build(&catalogue(), &Plan { phones, mix, seed })
+    }
+
+    fn macs(fleet: &Fleet) -> Vec<Mac> {
+        fleet.members.iter().map(|member| member.mac).collect()
+    }
+
+    #[test]
+    fn a_seed_gives_its_fleet_and_no_mac_twice() {
+        let fleet = build(3000, "", 7).unwrap();
+        assert_eq!(macs(&fleet), macs(&build(3000, "", 7).unwrap()));
+        assert_ne!(macs(&fleet), macs(&build(3000, "", 8).unwrap()));
+        let distinct: HashSet<Mac> = macs(&fleet).into_iter().collect();
+        assert_eq!(distinct.len(), 3000);
+        // Growing a fleet keeps the phones it had.
+        assert_eq!(macs(&fleet)[..100], macs(&build(100, "", 7).unwrap())[..]);
+    }
+
+    #[test]
+    fn a_mix_has_its_shares() {
+        let fleet = build(4000, "acme=3,x1", 1).unwrap();
+        let of = |family: &str| {
+            fleet.members.iter().filter(|member| member.model.family == family).count()
+        };
+        assert!((2800..3200).contains(&of("acme")), "{}", of("acme"));
+        assert_eq!(of("acme") + of("xml"), 4000);
+    }
+
+    #[test]
+    fn a_type_with_its_own_macs_gets_those() {
+        let fleet = build(200, "a2", 1).unwrap();
+        assert!(macs(&fleet).iter().all(|mac| mac.to_string().starts_with("00a0ba2")));
+    }
+
+    #[test]
+    fn a_bad_mix_says_what_is_wrong() {
+        let message = |mix| build(1, mix, 1).unwrap_err().to_string();
+        assert!(message("nobody").contains("`nobody` is neither"));
+        assert_eq!(message("acme=0"), "`acme` has weight 0");
+        assert_eq!(message("acme=many"), "`acme=many` is not NAME or NAME=WEIGHT");
+    }
+}

@@ -1,0 +1,170 @@
+//! What the phases of a run share: the way to the gateway, the habits, the counts.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinSet;
+
+use super::dial::Dialer;
+use super::fleet::{Fleet, Member};
+use super::measure::{Figures, Live, Outcome, Recorder};
+use super::phone::{Habits, Phone};
+use super::progress::Progress;
+use super::tls::{FleetTls, TlsError};
+
+/// One run.
+#[derive(Debug)]
+pub struct Lab {
+    pub dialer: Dialer,
+    pub habits: Habits,
+    pub live: Arc<Live>,
+    pub seed: u64,
+    /// The `file` of samples: family and pattern.
+    pub files: Vec<(String, String)>,
+}
+
+/// What a phase was and what came of it.
+#[derive(Debug)]
+pub struct Phase {
+    pub name: String,
+    pub took: Duration,
+    pub figures: Figures,
+}
+
+/// Says how an outcome is not what it should be.
+#[derive(Clone)]
+pub struct Expect(Arc<Check>);
+
+type Check = dyn Fn(&Member, &Outcome) -> Result<(), String> + Send + Sync;
+
+impl Expect {
+    pub fn new(
+        check: impl Fn(&Member, &Outcome) -> Result<(), String> + Send + Sync + 'static,
+    ) -> Expect {
+        Expect(Arc::new(check))
+    }
+
+    #[must_use]
+    pub fn anything() -> Expect {
+        Expect::new(|_, _| Ok(()))
+    }
+
+    #[must_use]
+    pub fn refused() -> Expect {
+        Expect::new(|_, outcome| match outcome {
+            Outcome::Refused => Ok(()),
+            other => Err(format!("should be refused, is {}", Told(other))),
+        })
+    }
+
+    #[must_use]
+    pub fn configured() -> Expect {
+        Expect::new(|_, outcome| match outcome {
+            Outcome::Configured(_) => Ok(()),
+            other => Err(format!("should be configured, is {}", Told(other))),
+        })
+    }
+
+    /// # Errors
+    /// What is wrong.
+    pub fn check(&self, member: &Member, outcome: &Outcome) -> Result<(), String> {
+        (self.0)(member, outcome)
+    }
+}
+
+impl fmt::Debug for Expect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Expect")
+    }
+}
+
+/// An outcome in words.
+pub struct Told<'a>(pub &'a Outcome);
+
+impl fmt::Display for Told<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Outcome::Refused => f.write_str("refused"),
+            Outcome::Configured(line) => {
+                write!(f, "configured as {}@{}", line.user, line.registrar)
+            }
+            Outcome::Failed(failure) => write!(f, "failed: {failure}"),
+        }
+    }
+}
+
+impl Lab {
+    /// Every phone boots once, the first at once and the last when `ramp` is over. On
+    /// return all have ended.
+    pub async fn boot_all(
+        self: &Arc<Lab>,
+        name: &str,
+        phones: Vec<Phone>,
+        ramp: Duration,
+        expect: &Expect,
+    ) -> (Vec<Phone>, Phase) {
+        let count = phones.len();
+        let _progress = Progress::start(name, Some(count as u64), Arc::clone(&self.live));
+        let recorder = Arc::new(self.recorder());
+        let mut tasks = JoinSet::new();
+        let began = Instant::now();
+        for (at, mut phone) in phones.into_iter().enumerate() {
+            let due = began + share(ramp, at, count);
+            let (lab, recorder, expect) = (Arc::clone(self), Arc::clone(&recorder), expect.clone());
+            tasks.spawn(async move {
+                tokio::time::sleep_until(due.into()).await;
+                lab.boot(&mut phone, due, &recorder, &expect).await;
+                (at, phone)
+            });
+        }
+        let mut phones: Vec<Option<Phone>> = (0..count).map(|_| None).collect();
+        while let Some(ended) = tasks.join_next().await {
+            let (at, phone) = ended.expect("a phone's task neither panics nor is cancelled");
+            phones[at] = Some(phone);
+        }
+        let took = began.elapsed();
+        let recorder = Arc::into_inner(recorder).expect("all tasks have ended");
+        let phase = Phase { name: name.to_owned(), took, figures: recorder.finish() };
+        (phones.into_iter().flatten().collect(), phase)
+    }
+
+    /// One boot, checked and recorded.
+    pub async fn boot(
+        &self,
+        phone: &mut Phone,
+        due: Instant,
+        recorder: &Recorder,
+        expect: &Expect,
+    ) {
+        // On the heap: a waiting phone should not have room for a handshake.
+        let boot = Box::pin(phone.boot(&self.dialer, &self.habits, due)).await;
+        let wrong = expect.check(&phone.member, &boot.outcome).err();
+        recorder.add(&self.live, &phone.member, &boot, wrong.as_deref());
+    }
+
+    #[must_use]
+    pub fn recorder(&self) -> Recorder {
+        Recorder::new(std::thread::available_parallelism().map_or(2, usize::from) * 2)
+    }
+}
+
+/// Part `at` of `count` of a time.
+#[must_use]
+pub fn share(all: Duration, at: usize, count: usize) -> Duration {
+    #[allow(clippy::cast_precision_loss, reason = "a fleet is far smaller than 2^52")]
+    let part = at as f64 / count.max(1) as f64;
+    all.mul_f64(part)
+}
+
+/// The phones of a fleet, switched off.
+///
+/// # Errors
+/// A certificate could not be made.
+pub fn phones(fleet: &Fleet, seed: u64, tls: Option<&FleetTls>) -> Result<Vec<Phone>, TlsError> {
+    let phone = |(number, member): (usize, &Member)| {
+        let tls = tls.map(|tls| tls.of(member.mac)).transpose()?;
+        Ok(Phone::new(member.clone(), number, seed, tls))
+    };
+    fleet.members.iter().enumerate().map(phone).collect()
+}

@@ -1,0 +1,261 @@
+//! One virtual handset: its boot, request by request, and what it remembers from the last.
+//!
+//! A boot asks for the files of its type in order, each over again (after a growing
+//! pause) while the gateway cannot be had. A refused file that is optional is nothing;
+//! when all it needs are refused, so is the phone. What is served is read at once.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, header};
+use http_body_util::Full;
+use rustls::ClientConfig;
+use tokio::time::sleep;
+
+use super::dial::Dialer;
+use super::fault::{Failure, Fault};
+use super::fleet::Member;
+use super::link::{Answer, Body, Link, MOST_BODY};
+use super::measure::{Boot, Ending, Outcome, Sample};
+use super::read_config::Lines;
+use super::seed::Chance;
+use crate::catalogue::{Conditional, ConnectionUse, RequestShape};
+
+/// Lives as long as its fleet; a boot needs it alone.
+#[derive(Debug)]
+pub struct Phone {
+    pub member: Member,
+    /// Its place in the fleet, which decides its source address.
+    number: usize,
+    user_agent: HeaderValue,
+    tls: Option<Arc<ClientConfig>>,
+    /// What the gateway said of each file when it last served it.
+    validators: Vec<Validators>,
+    lines: Lines,
+    chance: Chance,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Validators {
+    etag: Option<HeaderValue>,
+    last_modified: Option<HeaderValue>,
+}
+
+/// What a run changes about how all its phones behave.
+#[derive(Debug, Clone, Default)]
+pub struct Habits {
+    /// Instead of the family's.
+    pub retries: Option<u8>,
+    pub retry_delay: Option<Duration>,
+    /// Forgets what it has before a boot, like a phone after a factory reset.
+    pub forgets: bool,
+}
+
+/// A gateway that asks for more patience than this waits in vain: the phone's own
+/// pause counts then.
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+
+/// What a phone writes where it uploads its log.
+const LOG: &[u8] = b"0101000000|app1 |4|00|Boot completed.\n";
+
+/// What became of one file.
+enum Got {
+    Served,
+    Kept,
+    Refused,
+}
+
+impl Phone {
+    #[must_use]
+    pub fn new(member: Member, number: usize, seed: u64, tls: Option<Arc<ClientConfig>>) -> Phone {
+        let user_agent = member.model.boot.user_agent.fill(member.mac);
+        let user_agent = HeaderValue::from_str(&user_agent);
+        let files = member.model.boot.requests.len();
+        Phone {
+            number,
+            user_agent: user_agent.expect("the catalogue tried it when it was loaded"),
+            tls,
+            validators: vec![Validators::default(); files],
+            lines: Lines::default(),
+            chance: Chance::new(seed, member.mac.bits()),
+            member,
+        }
+    }
+
+    /// Boots once. `due` is when it should have begun: latency counts from there.
+    pub async fn boot(&mut self, dialer: &Dialer, habits: &Habits, due: Instant) -> Boot {
+        let lag = due.elapsed();
+        if habits.forgets {
+            self.validators.fill(Validators::default());
+            self.lines = Lines::default();
+        }
+        let mut run = Run { dialer, habits, samples: Vec::new(), link: None, wanted: due };
+        let outcome = match self.files(&mut run).await {
+            Ok(outcome) => outcome,
+            Err(failure) => Outcome::Failed(failure),
+        };
+        let Run { samples, link, .. } = run;
+        let latency = due.elapsed();
+        if let Some(link) = link {
+            link.close().await;
+        }
+        Boot { outcome, samples, lag, latency }
+    }
+
+    async fn files(&mut self, run: &mut Run<'_>) -> Result<Outcome, Failure> {
+        let model = Arc::clone(&self.member.model);
+        let (mut needed, mut refused) = (0, 0);
+        for (at, request) in model.boot.requests.iter().enumerate() {
+            let got = self.file(run, at, request).await?;
+            if !request.optional {
+                needed += 1;
+                refused += usize::from(matches!(got, Got::Refused));
+            }
+            run.wanted = Instant::now();
+        }
+        if refused > 0 && refused == needed {
+            return Ok(Outcome::Refused);
+        }
+        if refused > 0 {
+            return Err(Failure::HalfRefused { refused, all: needed });
+        }
+        let line = self.lines.line(&model.simulate.config);
+        line.map(Outcome::Configured).ok_or(Failure::NoLine)
+    }
+
+    /// One file, with retries.
+    async fn file(
+        &mut self,
+        run: &mut Run<'_>,
+        at: usize,
+        request: &RequestShape,
+    ) -> Result<Got, Failure> {
+        let simulate = &self.member.model.simulate;
+        let retries = run.habits.retries.unwrap_or(simulate.retries);
+        let first_pause = Duration::from_secs(simulate.retry_delay_s.into());
+        let mut pause = run.habits.retry_delay.unwrap_or(first_pause);
+        let path = request.path.fill(self.member.mac);
+        let mut attempt = 0;
+        loop {
+            let result = self.attempt(run, at, request, &path).await;
+            let (trouble, asked_for) = match result {
+                Ok(answer) => match Ending::of(&answer) {
+                    Ending::Served if request.upload => return Ok(Got::Served),
+                    Ending::Served => return self.served(at, &path, &answer),
+                    Ending::NotModified => return Ok(Got::Kept),
+                    Ending::Refused => return Ok(Got::Refused),
+                    Ending::Trouble | Ending::Fault => {
+                        let status = answer.status.as_u16();
+                        (Failure::Status { file: path.clone(), status }, answer.retry_after)
+                    }
+                },
+                Err(fault) => (Failure::Fault { file: path.clone(), fault }, None),
+            };
+            if attempt == retries {
+                return Err(trouble);
+            }
+            attempt += 1;
+            // Up to a quarter more, or phones that failed together ask together again.
+            let patience = asked_for.filter(|wait| *wait <= LONGEST_PAUSE).unwrap_or(pause);
+            sleep(patience.mul_f64(1.0 + self.chance.fraction() / 4.0)).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+            run.wanted = Instant::now();
+        }
+    }
+
+    fn served(&mut self, at: usize, path: &str, answer: &Answer) -> Result<Got, Failure> {
+        let read = self.lines.read(&self.member.model.simulate.config, &answer.body);
+        read.map_err(|why| Failure::Unreadable { file: path.to_owned(), why })?;
+        self.validators[at] =
+            Validators { etag: answer.etag.clone(), last_modified: answer.last_modified.clone() };
+        Ok(Got::Served)
+    }
+
+    /// One request and its sample.
+    async fn attempt(
+        &self,
+        run: &mut Run<'_>,
+        at: usize,
+        request: &RequestShape,
+        path: &str,
+    ) -> Result<Answer, Fault> {
+        let closes = self.member.model.simulate.connection == ConnectionUse::Close;
+        let result = loop {
+            let mut link = match run.link.take().filter(Link::is_open) {
+                Some(link) => link,
+                None => match run.dialer.dial(self.number, self.tls.as_ref()).await {
+                    Ok(link) => link,
+                    Err(fault) => break Err(fault),
+                },
+            };
+            let message = self.message(run.dialer, at, request, path, closes);
+            match link.ask(message, MOST_BODY).await {
+                Ok(answer) => {
+                    if closes {
+                        link.close().await;
+                    } else {
+                        run.link = Some(link);
+                    }
+                    break Ok(answer);
+                }
+                // The gateway may close a waiting connection at the very moment it is
+                // used again (RFC 9112, 9.3.1); a phone then opens another one.
+                Err(Fault::Closed(_)) if link.answered > 0 => {}
+                Err(fault) => break Err(fault),
+            }
+        };
+        run.samples.push(Sample {
+            file: self.member.model.files[at],
+            ending: result.as_ref().map_or(Ending::Fault, Ending::of),
+            latency: run.wanted.elapsed(),
+            took: result.as_ref().ok().map(|answer| answer.took),
+            body_bytes: result.as_ref().map_or(0, |answer| answer.body.len()),
+        });
+        result
+    }
+
+    fn message(
+        &self,
+        dialer: &Dialer,
+        at: usize,
+        request: &RequestShape,
+        path: &str,
+        closes: bool,
+    ) -> Request<Body> {
+        let method = if request.upload { Method::PUT } else { Method::GET };
+        let body = if request.upload { Bytes::from_static(LOG) } else { Bytes::new() };
+        let mut message = Request::builder()
+            .method(method)
+            .uri(dialer.target.path(path))
+            .header(header::HOST, &dialer.target.host)
+            .header(header::USER_AGENT, &self.user_agent)
+            .header(header::ACCEPT, HeaderValue::from_static("*/*"));
+        if closes {
+            message = message.header(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        let known = &self.validators[at];
+        let habit = self.member.model.simulate.conditional;
+        if matches!(habit, Conditional::Etag | Conditional::Both)
+            && let Some(etag) = &known.etag
+        {
+            message = message.header(header::IF_NONE_MATCH, etag);
+        }
+        if matches!(habit, Conditional::Modified | Conditional::Both)
+            && let Some(last_modified) = &known.last_modified
+        {
+            message = message.header(header::IF_MODIFIED_SINCE, last_modified);
+        }
+        message.body(Full::new(body)).expect("path, host and headers were checked before")
+    }
+}
+
+/// One boot as it goes on.
+struct Run<'a> {
+    dialer: &'a Dialer,
+    habits: &'a Habits,
+    samples: Vec<Sample>,
+    link: Option<Link>,
+    /// Since when the phone has wanted what it asks for next.
+    wanted: Instant,
+}

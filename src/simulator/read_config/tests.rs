@@ -1,0 +1,113 @@
+use super::*;
+use crate::catalogue::Selector;
+
+fn reader(syntax: Syntax, user: &str, registrar: &str, password: Option<&str>) -> ConfigReader {
+    let selector = |text| Selector::parse(syntax, text).unwrap();
+    ConfigReader {
+        syntax,
+        first_line: None,
+        unset: None,
+        user: selector(user),
+        registrar: selector(registrar),
+        password: password.map(selector),
+    }
+}
+
+fn read(reader: &ConfigReader, body: &str) -> Result<Option<(String, String)>, Unreadable> {
+    let mut lines = Lines::default();
+    lines.read(reader, body.as_bytes())?;
+    Ok(lines.line(reader).map(|line| (line.user, line.registrar)))
+}
+
+fn line(user: &str, registrar: &str) -> Option<(String, String)> {
+    Some((user.to_owned(), registrar.to_owned()))
+}
+
+#[test]
+fn keys_and_values_give_the_first_line_that_is_whole() {
+    let mut yealink = reader(
+        Syntax::KeyValue,
+        "account.{line}.user_name",
+        "account.{line}.sip_server.1.address",
+        Some("account.{line}.password"),
+    );
+    yealink.unset = Some("%NULL%".to_owned());
+    yealink.first_line = Some("#!version:1.0.0.1".to_owned());
+    let body = "#!version:1.0.0.1\n\
+                account.1.user_name = %NULL%\naccount.1.sip_server.1.address = pbx\naccount.1.password = x\n\
+                account.2.user_name = 1002\naccount.2.sip_server.1.address = pbx.example.com\n\
+                #account.2.user_name = 1003\naccount.2.password = a:b=c\n";
+    assert_eq!(read(&yealink, body).unwrap(), line("1002", "pbx.example.com"));
+    assert_eq!(read(&yealink, &body.replace("a:b=c", "")).unwrap(), None, "no password, no line");
+    let error = read(&yealink, &body.replace("1.0.0.1\n", "1.0.0.2\n")).unwrap_err();
+    assert_eq!(error.to_string(), "the first line is `#!version:1.0.0.2`, not `#!version:1.0.0.1`");
+}
+
+#[test]
+fn colons_markup_and_sections_are_read_too() {
+    let snom = reader(Syntax::KeyValue, "user_name{line}", "user_host{line}", None);
+    let body =
+        "<html>\r\n<pre>\r\nuser_name1: 100\r\nuser_host1: [2001:db8::1]\r\n</pre>\r\n</html>\r\n";
+    assert_eq!(read(&snom, body).unwrap(), line("100", "[2001:db8::1]"));
+    let ini = reader(Syntax::KeyValue, "proxy_{line}/reg_identity", "proxy_{line}/reg_proxy", None);
+    let body = "[sip]\nreg_identity=sip:no@where\n[proxy_0]\nreg_proxy=<sip:pbx.example.com;transport=tls>\n\
+                reg_identity=\"\"Ann\" <sip:100@pbx.example.com>\"\n";
+    assert_eq!(read(&ini, body).unwrap(), line("100", "pbx.example.com"));
+    assert_eq!(read(&snom, "\0\0"), Err(Unreadable::NotText));
+    assert_eq!(read(&snom, " \n"), Err(Unreadable::NotText));
+}
+
+#[test]
+fn attributes_and_elements_are_found_where_the_selector_says() {
+    let polycom =
+        reader(Syntax::Xml, "@reg.{line}.address", "reg@reg.{line}.server.1.address", None);
+    let body = r#"<?xml version="1.0"?><a><reg reg.3.address="" reg.1.address="201"
+        reg.1.server.1.address="pbx.example.com"/><reg reg.1.address="202"/></a>"#;
+    assert_eq!(read(&polycom, body).unwrap(), line("201", "pbx.example.com"));
+
+    let snom = reader(Syntax::Xml, "user_name[idx={line}]", "user_host[idx={line}]", None);
+    let body = r#"<settings><phone-settings e="2"><user_name idx="1" perm="R"></user_name>
+        <user_name idx="2">1&amp;0&#48;</user_name><user_host idx="1">a</user_host>
+        <user_host idx="2"><![CDATA[pbx]]></user_host></phone-settings></settings>"#;
+    assert_eq!(read(&snom, body).unwrap(), line("1&00", "pbx"));
+
+    let kirk = reader(Syntax::Xml, "users/user/username", "sip/proxy/domain", None);
+    let mut lines = Lines::default();
+    let config = "<config><sip><proxy><domain>pbx</domain></proxy></sip></config>";
+    lines.read(&kirk, config.as_bytes()).unwrap();
+    assert_eq!(lines.line(&kirk), None);
+    let users =
+        "<users><user><username>501</username></user><user><username>502</username></user></users>";
+    lines.read(&kirk, users.as_bytes()).unwrap();
+    assert_eq!(lines.line(&kirk), Some(Line { user: "501".into(), registrar: "pbx".into() }));
+}
+
+#[test]
+fn a_later_file_takes_a_value_away() {
+    let own = reader(Syntax::KeyValue, "user", "server", None);
+    let mut lines = Lines::default();
+    lines.read(&own, b"user=1\nserver=a").unwrap();
+    lines.read(&own, b"server=b").unwrap();
+    assert_eq!(lines.line(&own).unwrap().registrar, "b");
+    lines.read(&own, b"user=").unwrap();
+    assert_eq!(lines.line(&own), None);
+}
+
+#[test]
+fn xml_that_is_not_well_formed_is_no_configuration() {
+    let own = reader(Syntax::Xml, "a", "b", None);
+    for body in
+        ["", "<a>", "<a></b>", "<a/><b/>", "x<a/>", "<a b></a>", "<a b=\"&x;\"/>", "<a>&x;</a>"]
+    {
+        assert!(matches!(read(&own, body), Err(Unreadable::Xml(_))), "{body}");
+    }
+    assert!(matches!(read(&own, &"<a>".repeat(100)), Err(Unreadable::Xml(_))));
+}
+
+#[test]
+fn bytes_that_are_not_utf_8_are_latin_1() {
+    let own = reader(Syntax::KeyValue, "user", "server", None);
+    let mut lines = Lines::default();
+    lines.read(&own, b"user=J\xfcrgen\nserver=a\n").unwrap();
+    assert_eq!(lines.line(&own).unwrap().user, "Jürgen");
+}

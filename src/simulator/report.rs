@@ -1,0 +1,264 @@
+//! What a run was and what came of it: for a program as JSON, for people as a table.
+
+mod table;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::lab::{Lab, Phase};
+use super::measure::{Ending, Figures, Latencies};
+use super::operator::Calls;
+use super::own_cost;
+
+/// All of it. Times in the unit their names end in.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    pub scenario: String,
+    pub target: String,
+    pub seed: u64,
+    pub phones: usize,
+    /// Whether every phone got what it should, and nothing else was wrong.
+    pub as_expected: bool,
+    pub duration_s: f64,
+    pub phases: Vec<PhaseReport>,
+    /// By verb of the admin API.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub admin: BTreeMap<String, CallsReport>,
+    pub wire: WireReport,
+    pub own: OwnReport,
+    /// What else was found, good or bad.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct Finding {
+    pub ok: bool,
+    pub what: String,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct PhaseReport {
+    pub name: String,
+    pub duration_s: f64,
+    pub boots: u64,
+    pub boots_per_s: f64,
+    pub configured: u64,
+    pub refused: u64,
+    pub failed: u64,
+    pub unexpected: u64,
+    /// From when a boot was due until it ended.
+    pub boot_ms: Quantiles,
+    /// How late the simulator began boots; near the latencies, it measures itself.
+    pub lag_ms: Quantiles,
+    pub files: Vec<FileReport>,
+    pub errors: Vec<ErrorReport>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct FileReport {
+    pub family: String,
+    pub file: String,
+    pub requests: u64,
+    pub endings: BTreeMap<&'static str, u64>,
+    /// From when the phone wanted it, connecting included.
+    pub latency_ms: Quantiles,
+    /// On the wire, from the request to the whole answer.
+    pub answer_ms: Quantiles,
+    pub body_bytes: u64,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct ErrorReport {
+    pub kind: String,
+    pub count: u64,
+    pub example: String,
+}
+
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct Quantiles {
+    pub p50: f64,
+    pub p90: f64,
+    pub p99: f64,
+    pub p99_9: f64,
+    pub max: f64,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct CallsReport {
+    pub calls: u64,
+    pub failed: u64,
+    pub latency_ms: Quantiles,
+    /// What the first failure said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub example: Option<String>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct WireReport {
+    pub connections: u64,
+    pub tls_handshakes: u64,
+    pub bytes_sent: u64,
+    pub bytes_received: u64,
+}
+
+/// The simulator's own cost. On one machine with the gateway, both share its processors:
+/// take this off before saying what the gateway can do.
+#[derive(Debug, Clone, Serialize)]
+pub struct OwnReport {
+    pub cpu_s: f64,
+    /// Processors kept busy on average.
+    pub cpus_busy: f64,
+    pub cpu_us_per_request: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peak_memory_mb: Option<f64>,
+}
+
+/// What a scenario hands over.
+#[derive(Debug, Default)]
+pub struct Result {
+    pub phases: Vec<Phase>,
+    pub calls: BTreeMap<String, Calls>,
+    pub findings: Vec<Finding>,
+}
+
+/// Where a report's figures begin: the clocks at the start of a run.
+#[derive(Debug, Clone, Copy)]
+pub struct Start {
+    at: std::time::Instant,
+    cpu: Duration,
+}
+
+impl Start {
+    #[must_use]
+    pub fn now() -> Start {
+        Start { at: std::time::Instant::now(), cpu: own_cost::cpu_time() }
+    }
+}
+
+impl Report {
+    #[must_use]
+    pub fn new(scenario: &str, lab: &Lab, phones: usize, start: Start, result: &Result) -> Report {
+        let took = start.at.elapsed();
+        let cpu = own_cost::cpu_time().saturating_sub(start.cpu);
+        let requests: u64 = result.phases.iter().map(|phase| phase.figures.requests()).sum();
+        let wire = &lab.dialer.wire;
+        let read = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+        let as_expected = result.phases.iter().all(|phase| phase.figures.unexpected == 0)
+            && result.findings.iter().all(|finding| finding.ok)
+            && result.calls.values().all(|calls| calls.failed == 0);
+        Report {
+            scenario: scenario.to_owned(),
+            target: lab.dialer.target.to_string(),
+            seed: lab.seed,
+            phones,
+            as_expected,
+            duration_s: took.as_secs_f64(),
+            phases: result.phases.iter().map(|phase| phase_report(lab, phase)).collect(),
+            admin: result.calls.iter().map(|(verb, own)| (verb.clone(), calls(own))).collect(),
+            wire: WireReport {
+                connections: read(&wire.connections),
+                tls_handshakes: read(&wire.handshakes),
+                bytes_sent: read(&wire.sent),
+                bytes_received: read(&wire.received),
+            },
+            own: OwnReport {
+                cpu_s: cpu.as_secs_f64(),
+                cpus_busy: ratio(cpu.as_secs_f64(), took.as_secs_f64()),
+                cpu_us_per_request: ratio(cpu.as_secs_f64() * 1e6, float(requests)),
+                peak_memory_mb: own_cost::peak_memory().map(|bytes| float(bytes) / 1e6),
+            },
+            findings: result.findings.clone(),
+        }
+    }
+
+    /// For people.
+    #[must_use]
+    pub fn table(&self) -> String {
+        table::of(self)
+    }
+
+    /// For programs.
+    #[must_use]
+    pub fn json(&self) -> String {
+        serde_json::to_string_pretty(self).expect("numbers, text and lists are JSON")
+    }
+}
+
+impl Quantiles {
+    fn of(latencies: &Latencies) -> Quantiles {
+        Quantiles {
+            p50: latencies.quantile_ms(0.5),
+            p90: latencies.quantile_ms(0.9),
+            p99: latencies.quantile_ms(0.99),
+            p99_9: latencies.quantile_ms(0.999),
+            max: latencies.max_ms(),
+        }
+    }
+}
+
+fn phase_report(lab: &Lab, phase: &Phase) -> PhaseReport {
+    let figures = &phase.figures;
+    PhaseReport {
+        name: phase.name.clone(),
+        duration_s: phase.took.as_secs_f64(),
+        boots: figures.boots(),
+        boots_per_s: ratio(float(figures.boots()), phase.took.as_secs_f64()),
+        configured: figures.configured,
+        refused: figures.refused,
+        failed: figures.failed,
+        unexpected: figures.unexpected,
+        boot_ms: Quantiles::of(&figures.boot),
+        lag_ms: Quantiles::of(&figures.lag),
+        files: files(lab, figures),
+        errors: figures
+            .errors
+            .iter()
+            .map(|(kind, trouble)| ErrorReport {
+                kind: kind.clone(),
+                count: trouble.count,
+                example: trouble.example.clone(),
+            })
+            .collect(),
+    }
+}
+
+fn files(lab: &Lab, figures: &Figures) -> Vec<FileReport> {
+    let mut places: Vec<usize> = figures.files.keys().copied().collect();
+    places.sort_unstable();
+    let report = |at: usize| {
+        let (own, (family, file)) = (&figures.files[&at], &lab.files[at]);
+        let count = |ending: &Ending| own.endings.get(ending).copied().unwrap_or(0);
+        FileReport {
+            family: family.clone(),
+            file: file.clone(),
+            requests: own.endings.values().sum(),
+            endings: Ending::ALL.iter().map(|(ending, name)| (*name, count(ending))).collect(),
+            latency_ms: Quantiles::of(&own.latency),
+            answer_ms: Quantiles::of(&own.took),
+            body_bytes: own.body_bytes,
+        }
+    };
+    places.into_iter().map(report).collect()
+}
+
+fn calls(calls: &Calls) -> CallsReport {
+    CallsReport {
+        calls: calls.latency.count(),
+        failed: calls.failed,
+        latency_ms: Quantiles::of(&calls.latency),
+        example: calls.example.clone(),
+    }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "counts and bytes of one run")]
+fn float(number: u64) -> f64 {
+    number as f64
+}
+
+fn ratio(all: f64, parts: f64) -> f64 {
+    if parts > 0.0 { all / parts } else { 0.0 }
+}

@@ -1,0 +1,264 @@
+//! A busy day: phones boot all the time while operators promote, edit and assign them.
+//!
+//! For every phone it is known what the API has acknowledged and what it has begun; a boot
+//! must end as something in between: never older than what was acknowledged when it began,
+//! never newer than what was begun when it ended. Then all is quiet, and every phone
+//! boots once more and must get exactly what was acknowledged last.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinSet;
+use tokio::time::sleep_until;
+
+use super::office::Office;
+use super::onboard::promote_all;
+use crate::domain::Mac;
+use crate::simulator::fault::Failure;
+use crate::simulator::lab::{Expect, Lab, Phase, Told, share};
+use crate::simulator::measure::{Figures, Outcome};
+use crate::simulator::operator::CallError;
+use crate::simulator::phone::Phone;
+use crate::simulator::progress::Progress;
+use crate::simulator::report::Result;
+use crate::simulator::seed::Chance;
+
+#[derive(Debug, Clone)]
+pub struct Churn {
+    /// Between two boots of a phone.
+    pub period: Duration,
+    /// How long boots and operations go on being begun.
+    pub duration: Duration,
+    /// Of all operators together.
+    pub operations_per_s: f64,
+}
+
+/// What has become of one phone. `SeqCst`: what a boot may see is decided by the order.
+#[derive(Debug)]
+struct State {
+    mac: Mac,
+    /// [`INACTIVE`], [`PROMOTING`] or [`ACTIVE`].
+    stage: AtomicU8,
+    /// The last edit that was begun, and the last that was acknowledged.
+    begun: AtomicU32,
+    acknowledged: AtomicU32,
+}
+
+const INACTIVE: u8 = 0;
+/// A promotion was sent and not answered.
+const PROMOTING: u8 = 1;
+const ACTIVE: u8 = 2;
+
+/// What the API had acknowledged when a boot began.
+#[derive(Debug, Clone, Copy)]
+struct Before {
+    stage: u8,
+    edit: u32,
+}
+
+pub async fn churn(lab: &Arc<Lab>, phones: Vec<Phone>, office: &Office, plan: &Churn) -> Result {
+    let mut result = Result::default();
+    let (phones, phase) =
+        lab.boot_all("first seen", phones, Duration::ZERO, &Expect::refused()).await;
+    result.phases.push(phase);
+    // One of two has been promoted when the day begins.
+    let early: Vec<(usize, Mac)> =
+        phones.iter().map(|phone| phone.member.mac).enumerate().step_by(2).collect();
+    let promoted = promote_all("promotion", early, office).await;
+    let all_promoted = promoted.figures.unexpected == 0;
+    result.phases.push(promoted);
+    if !all_promoted {
+        // From here on nobody knows what a phone should get.
+        result.calls = office.calls();
+        return result;
+    }
+    let states: Arc<Vec<State>> = Arc::new(
+        phones
+            .iter()
+            .enumerate()
+            .map(|(number, phone)| State::new(phone.member.mac, number % 2 == 0))
+            .collect(),
+    );
+    let (phones, phase) = day(lab, phones, office, plan, &states).await;
+    result.phases.push(phase);
+
+    let places: HashMap<Mac, usize> =
+        states.iter().enumerate().map(|(number, state)| (state.mac, number)).collect();
+    let checking = office.clone();
+    let quiet = Expect::new(move |member, outcome| {
+        let state = &states[places[&member.mac]];
+        state.check(&checking, state.now(), outcome)
+    });
+    let (_, phase) = lab.boot_all("quiet", phones, Duration::ZERO, &quiet).await;
+    result.phases.push(phase);
+    result.calls = office.calls();
+    result
+}
+
+async fn day(
+    lab: &Arc<Lab>,
+    phones: Vec<Phone>,
+    office: &Office,
+    plan: &Churn,
+    states: &Arc<Vec<State>>,
+) -> (Vec<Phone>, Phase) {
+    let _progress = Progress::start("churn", None, Arc::clone(&lab.live));
+    let recorder = Arc::new(lab.recorder());
+    let began = Instant::now();
+    let count = phones.len();
+    let mut booting = JoinSet::new();
+    for (number, mut phone) in phones.into_iter().enumerate() {
+        let (lab, recorder) = (Arc::clone(lab), Arc::clone(&recorder));
+        let (states, office, plan) = (Arc::clone(states), office.clone(), plan.clone());
+        booting.spawn(async move {
+            let mut due = began + share(plan.period, number, count);
+            while due < began + plan.duration {
+                sleep_until(due.into()).await;
+                let (before, states) = (states[number].now(), Arc::clone(&states));
+                let office = office.clone();
+                let expect =
+                    Expect::new(move |_, outcome| states[number].check(&office, before, outcome));
+                lab.boot(&mut phone, due, &recorder, &expect).await;
+                due += plan.period;
+            }
+            (number, phone)
+        });
+    }
+    let mut operating = JoinSet::new();
+    for own in 0..office.operators.len() {
+        let work = Work { own, office: office.clone(), states: Arc::clone(states), seed: lab.seed };
+        operating.spawn(work.until(began, plan.clone()));
+    }
+    let mut phones: Vec<Option<Phone>> = (0..count).map(|_| None).collect();
+    while let Some(ended) = booting.join_next().await {
+        let (number, phone) = ended.expect("a phone's task neither panics nor is cancelled");
+        phones[number] = Some(phone);
+    }
+    let mut figures = Figures::default();
+    while let Some(ended) = operating.join_next().await {
+        figures.merge(&ended.expect("an operator's task neither panics nor is cancelled"));
+    }
+    figures.merge(&Arc::into_inner(recorder).expect("all tasks have ended").finish());
+    let phase = Phase { name: "churn".to_owned(), took: began.elapsed(), figures };
+    (phones.into_iter().flatten().collect(), phase)
+}
+
+impl State {
+    fn new(mac: Mac, is_active: bool) -> State {
+        State {
+            mac,
+            stage: AtomicU8::new(if is_active { ACTIVE } else { INACTIVE }),
+            begun: AtomicU32::new(u32::from(is_active)),
+            acknowledged: AtomicU32::new(u32::from(is_active)),
+        }
+    }
+
+    fn now(&self) -> Before {
+        Before {
+            stage: self.stage.load(Ordering::SeqCst),
+            edit: self.acknowledged.load(Ordering::SeqCst),
+        }
+    }
+
+    /// Whether a boot that began then may end so now.
+    fn check(
+        &self,
+        office: &Office,
+        before: Before,
+        outcome: &Outcome,
+    ) -> std::result::Result<(), String> {
+        let stage = self.stage.load(Ordering::SeqCst);
+        let newest = self.begun.load(Ordering::SeqCst);
+        let fits = match outcome {
+            Outcome::Refused => before.stage < ACTIVE,
+            Outcome::Failed(Failure::HalfRefused { .. }) => {
+                before.stage < ACTIVE && stage > INACTIVE
+            }
+            Outcome::Failed(_) => false,
+            Outcome::Configured(_) => {
+                let edit = office.edit_of(self.mac, outcome);
+                stage > INACTIVE && edit.is_some_and(|edit| (before.edit..=newest).contains(&edit))
+            }
+        };
+        if fits {
+            return Ok(());
+        }
+        let name = |stage| ["inactive", "being promoted", "active"][usize::from(stage)];
+        Err(format!(
+            "was {} with edit {} when it began and {} with edit {newest} when it ended, but is {}",
+            name(before.stage),
+            before.edit,
+            name(stage),
+            Told(outcome),
+        ))
+    }
+}
+
+/// One operator's day.
+struct Work {
+    own: usize,
+    office: Office,
+    states: Arc<Vec<State>>,
+    seed: u64,
+}
+
+impl Work {
+    async fn until(self, began: Instant, plan: Churn) -> Figures {
+        let mut figures = Figures::default();
+        let operators = self.office.operators.len();
+        let mine: Vec<usize> = (self.own..self.states.len()).step_by(operators).collect();
+        if mine.is_empty() || plan.operations_per_s <= 0.0 {
+            return figures;
+        }
+        #[allow(clippy::cast_precision_loss, reason = "a few operators")]
+        let pause = Duration::from_secs_f64(operators as f64 / plan.operations_per_s);
+        let mut chance = Chance::new(self.seed, 0x0ff1_ce00 + self.own as u64);
+        let mut due = began + share(pause, self.own, operators);
+        while due < began + plan.duration {
+            sleep_until(due.into()).await;
+            let at = usize::try_from(chance.below(mine.len() as u64)).expect("below a length");
+            let number = mine[at];
+            if let Err((what, error)) = self.operate(number, &mut chance).await {
+                figures.unexpected += 1;
+                let mac = self.states[number].mac;
+                figures.error(&format!("{what} failed"), || format!("{mac}: {error}"));
+            }
+            due += pause;
+        }
+        figures
+    }
+
+    async fn operate(
+        &self,
+        number: usize,
+        chance: &mut Chance,
+    ) -> std::result::Result<(), (&'static str, CallError)> {
+        let state = &self.states[number];
+        if state.stage.load(Ordering::SeqCst) == INACTIVE {
+            self.edit(number).await.map_err(|error| ("edit", error))?;
+            state.stage.store(PROMOTING, Ordering::SeqCst);
+            let promoted = self.office.promote(number, state.mac).await;
+            promoted.map_err(|error| ("promote", error))?;
+            state.stage.store(ACTIVE, Ordering::SeqCst);
+            return Ok(());
+        }
+        let companies = &self.office.companies;
+        if chance.below(3) == 0 {
+            let at = usize::try_from(chance.below(companies.len() as u64));
+            let company = &companies[at.expect("below a length")];
+            let assigned = self.office.assign(number, state.mac, company).await;
+            return assigned.map_err(|error| ("assign", error));
+        }
+        self.edit(number).await.map_err(|error| ("edit", error))
+    }
+
+    async fn edit(&self, number: usize) -> std::result::Result<(), CallError> {
+        let state = &self.states[number];
+        let edit = state.begun.fetch_add(1, Ordering::SeqCst) + 1;
+        self.office.edit(number, state.mac, edit).await?;
+        state.acknowledged.store(edit, Ordering::SeqCst);
+        Ok(())
+    }
+}

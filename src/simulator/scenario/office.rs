@@ -1,0 +1,127 @@
+//! The operators of a run and what they do to phones: give a line, promote, assign.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::domain::Mac;
+use crate::simulator::measure::Outcome;
+use crate::simulator::operator::{CallError, Calls, Operator};
+
+/// A few operators who share the phones out among themselves: number `n` of the fleet is
+/// always the same operator's, so what is done to one phone has an order.
+#[derive(Debug, Clone)]
+pub struct Office {
+    /// At least one.
+    pub operators: Vec<Arc<Operator>>,
+    /// Where phones are promoted to first, and where else they can be assigned. Each
+    /// exists; at least one.
+    pub companies: Vec<String>,
+    /// What lines register with.
+    pub registrar: String,
+}
+
+impl Office {
+    #[must_use]
+    pub fn operator_of(&self, number: usize) -> &Arc<Operator> {
+        &self.operators[number % self.operators.len()]
+    }
+
+    /// The user of a phone's first line after edit number `edit`.
+    #[must_use]
+    pub fn user(mac: Mac, edit: u32) -> String {
+        format!("sim{mac}e{edit}")
+    }
+
+    /// Which edit a phone is configured as of; `None`: as none of ours.
+    #[must_use]
+    pub fn edit_of(&self, mac: Mac, outcome: &Outcome) -> Option<u32> {
+        let Outcome::Configured(line) = outcome else { return None };
+        let registrar = line.registrar.strip_prefix(&self.registrar)?;
+        let is_port = |rest: &str| rest.strip_prefix(':').is_some_and(|p| p.parse::<u16>().is_ok());
+        if !registrar.is_empty() && !is_port(registrar) {
+            return None;
+        }
+        line.user.strip_prefix(&format!("sim{mac}e"))?.parse().ok()
+    }
+
+    /// Sets the first line of the phone's first port.
+    ///
+    /// # Errors
+    /// What the API says.
+    pub async fn edit(&self, number: usize, mac: Mac, edit: u32) -> Result<(), CallError> {
+        let line = json!({
+            "enabled": true,
+            "user": Office::user(mac, edit),
+            "password": format!("pw{:012x}", mac.bits().rotate_left(13) & 0xffff_ffff_ffff),
+            "registrar": self.registrar,
+        });
+        let body = json!({
+            "type": "phone",
+            "scope": { "phoneid": phone_id(mac) },
+            "values": { "settings": { "lines": { "1": line } } },
+        });
+        self.operator_of(number).call("update", body).await.map(drop)
+    }
+
+    /// Promotes all ports to the first company.
+    ///
+    /// # Errors
+    /// What the API says.
+    pub async fn promote(&self, number: usize, mac: Mac) -> Result<(), CallError> {
+        let body = json!({
+            "type": "phone",
+            "scope": { "phoneid": phone_id(mac) },
+            "values": { "company": self.companies[0] },
+        });
+        let reply = self.operator_of(number).call("promote", body).await?;
+        match reply["numrows"].as_u64() {
+            Some(1..) => Ok(()),
+            _ => Err(CallError::NotAReply(format!("numrows is {}", reply["numrows"]))),
+        }
+    }
+
+    /// Moves all ports to a company.
+    ///
+    /// # Errors
+    /// What the API says.
+    pub async fn assign(&self, number: usize, mac: Mac, company: &str) -> Result<(), CallError> {
+        let body = json!({
+            "type": "phone",
+            "scope": { "mac": mac.to_string() },
+            "values": { "company": company },
+        });
+        self.operator_of(number).call("assign", body).await.map(drop)
+    }
+
+    /// The inactive phones: type by phoneid.
+    ///
+    /// # Errors
+    /// What the API says.
+    pub async fn inactive(&self) -> Result<BTreeMap<String, String>, CallError> {
+        let reply = self.operators[0].call("inactive", json!({ "type": "phone" })).await?;
+        let rows = reply["values"].as_array();
+        let rows = rows.ok_or_else(|| CallError::NotAReply("there are no `values`".to_owned()))?;
+        let text = |row: &Value, name: &str| row[name].as_str().unwrap_or_default().to_owned();
+        Ok(rows.iter().map(|row| (text(row, "phoneid"), text(row, "phone_type"))).collect())
+    }
+
+    /// What all of them called so far.
+    #[must_use]
+    pub fn calls(&self) -> BTreeMap<String, Calls> {
+        let mut all: BTreeMap<String, Calls> = BTreeMap::new();
+        for operator in &self.operators {
+            for (verb, calls) in operator.calls() {
+                all.entry(verb).or_default().merge(&calls);
+            }
+        }
+        all
+    }
+}
+
+/// The phoneid of a device's first port.
+#[must_use]
+pub fn phone_id(mac: Mac) -> String {
+    format!("{mac}0")
+}

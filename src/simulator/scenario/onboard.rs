@@ -1,0 +1,108 @@
+//! A delivery of new phones: first seen and refused, listed as what they are, given a
+//! line and promoted through the admin API, then configured with exactly that line.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinSet;
+
+use super::office::{Office, phone_id};
+use crate::simulator::lab::{Expect, Lab, Phase, Told};
+use crate::simulator::measure::Figures;
+use crate::simulator::phone::Phone;
+use crate::simulator::report::{Finding, Result};
+
+pub async fn onboard(
+    lab: &Arc<Lab>,
+    phones: Vec<Phone>,
+    office: &Office,
+    ramp: Duration,
+) -> Result {
+    let mut result = Result::default();
+    let (phones, phase) = lab.boot_all("first seen", phones, ramp, &Expect::refused()).await;
+    result.phases.push(phase);
+    result.findings.push(listed(&phones, office).await);
+    let members = phones.iter().map(|phone| phone.member.mac).enumerate().collect();
+    result.phases.push(promote_all("promotion", members, office).await);
+    let checking = office.clone();
+    let expect = Expect::new(move |member, outcome| match checking.edit_of(member.mac, outcome) {
+        Some(1) => Ok(()),
+        _ => Err(format!(
+            "should be {}@{}, is {}",
+            Office::user(member.mac, 1),
+            checking.registrar,
+            Told(outcome)
+        )),
+    });
+    let (_, phase) = lab.boot_all("configured", phones, ramp, &expect).await;
+    result.phases.push(phase);
+    result.calls = office.calls();
+    result
+}
+
+/// Every phone is on the list of inactive ones, as the type it is.
+async fn listed(phones: &[Phone], office: &Office) -> Finding {
+    let listed = match office.inactive().await {
+        Ok(listed) => listed,
+        Err(error) => {
+            return Finding { ok: false, what: format!("no list of inactive phones: {error}") };
+        }
+    };
+    let (mut missing, mut other, mut example) = (0, 0, String::new());
+    for phone in phones {
+        let member = &phone.member;
+        let told = match listed.get(&phone_id(member.mac)) {
+            None => {
+                missing += 1;
+                "not listed".to_owned()
+            }
+            Some(own) if own == member.model.type_key.as_str() => continue,
+            Some(own) => {
+                other += 1;
+                format!("listed as {own}")
+            }
+        };
+        if example.is_empty() {
+            example = format!(", such as {} ({}): {told}", member.mac, member.model.type_key);
+        }
+    }
+    let all = phones.len();
+    let what =
+        format!("of {all} phones, {missing} are not listed and {other} as another type{example}");
+    Finding { ok: missing + other == 0, what }
+}
+
+/// Gives each phone its line (edit 1) and promotes it; a phase without boots.
+pub(super) async fn promote_all(
+    name: &str,
+    members: Vec<(usize, crate::domain::Mac)>,
+    office: &Office,
+) -> Phase {
+    let began = Instant::now();
+    let share = office.operators.len();
+    let mut tasks = JoinSet::new();
+    for own in 0..share {
+        let office = office.clone();
+        let members: Vec<_> =
+            members.iter().filter(|(number, _)| number % share == own).copied().collect();
+        tasks.spawn(async move {
+            let mut figures = Figures::default();
+            for (number, mac) in members {
+                let done = match office.edit(number, mac, 1).await {
+                    Ok(()) => office.promote(number, mac).await,
+                    Err(error) => Err(error),
+                };
+                if let Err(error) = done {
+                    figures.unexpected += 1;
+                    figures.error("not promoted", || format!("{mac}: {error}"));
+                }
+            }
+            figures
+        });
+    }
+    let mut figures = Figures::default();
+    while let Some(ended) = tasks.join_next().await {
+        figures.merge(&ended.expect("an operator's task neither panics nor is cancelled"));
+    }
+    Phase { name: name.to_owned(), took: began.elapsed(), figures }
+}

@@ -1,0 +1,199 @@
+//! An attacker walks a manufacturer's block and asks for each phone's file, twice: for
+//! addresses nobody has seen, then for the same again. Nothing may be served, and one
+//! refusal must look like the other.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::{Request, header};
+use http_body_util::Full;
+use rustls::ClientConfig;
+use tokio::task::JoinSet;
+use tokio::time::sleep_until;
+
+use crate::domain::Mac;
+use crate::simulator::fault::{Failure, Fault};
+use crate::simulator::fleet::{Member, Model};
+use crate::simulator::lab::{Lab, Phase, share};
+use crate::simulator::link::{Answer, Link, MOST_BODY};
+use crate::simulator::measure::{Boot, Ending, Figures, Latencies, Outcome, Recorder, Sample};
+use crate::simulator::progress::Progress;
+use crate::simulator::report::{Finding, Result};
+
+#[derive(Debug, Clone)]
+pub struct Scan {
+    /// Whose file is asked for, with its User-Agent.
+    pub model: Arc<Model>,
+    /// The first address; the rest follow it.
+    pub first: Mac,
+    pub requests: usize,
+    pub requests_per_s: f64,
+    /// Connections it uses, each from a source address of its own if there are several.
+    pub workers: usize,
+    pub tls: Option<Arc<ClientConfig>>,
+}
+
+/// Different refusals that are told; beyond a handful the point is made.
+const MOST_KINDS: usize = 8;
+
+/// How often each kind of refusal was seen.
+type Kinds = BTreeMap<String, u64>;
+
+pub async fn scan(lab: &Arc<Lab>, plan: &Scan) -> Result {
+    let mut result = Result::default();
+    let mut kinds = Kinds::new();
+    for name in ["unknown", "again"] {
+        let (phase, seen) = walk(lab, name, plan).await;
+        for (kind, count) in seen {
+            *kinds.entry(kind).or_default() += count;
+        }
+        result.phases.push(phase);
+    }
+    result.findings.push(alike(&kinds));
+    let medians = result.phases.iter().map(|phase| answers(&phase.figures).quantile_ms(0.5));
+    let medians: Vec<f64> = medians.collect();
+    result.findings.push(Finding {
+        ok: true,
+        what: format!(
+            "the median answer took {:.2} ms for addresses never seen, {:.2} ms for the same again",
+            medians[0], medians[1]
+        ),
+    });
+    result
+}
+
+fn alike(kinds: &Kinds) -> Finding {
+    let what = match kinds.len() {
+        0 => "there was no refusal to compare".to_owned(),
+        1 => "all refusals look alike".to_owned(),
+        many => {
+            let told: Vec<String> = kinds
+                .iter()
+                .take(MOST_KINDS)
+                .map(|(kind, count)| format!("{count} times {kind}"))
+                .collect();
+            format!("there are {many} kinds of refusal: {}", told.join("; "))
+        }
+    };
+    Finding { ok: kinds.len() == 1, what }
+}
+
+fn answers(figures: &Figures) -> Latencies {
+    let mut all = Latencies::default();
+    figures.files.values().for_each(|file| all.merge(&file.took));
+    all
+}
+
+async fn walk(lab: &Arc<Lab>, name: &str, plan: &Scan) -> (Phase, Kinds) {
+    let _progress = Progress::start(name, Some(plan.requests as u64), Arc::clone(&lab.live));
+    let recorder = Arc::new(lab.recorder());
+    let began = Instant::now();
+    let mut tasks = JoinSet::new();
+    for own in 0..plan.workers {
+        let (lab, recorder, plan) = (Arc::clone(lab), Arc::clone(&recorder), plan.clone());
+        tasks.spawn(async move {
+            let mut worker =
+                Worker { lab: &lab, plan: &plan, own, link: None, kinds: Kinds::new() };
+            for at in (own..plan.requests).step_by(plan.workers) {
+                worker.ask(at, began, &recorder).await;
+            }
+            worker.kinds
+        });
+    }
+    let mut kinds = Kinds::new();
+    while let Some(ended) = tasks.join_next().await {
+        for (kind, count) in ended.expect("a worker neither panics nor is cancelled") {
+            *kinds.entry(kind).or_default() += count;
+        }
+    }
+    let took = began.elapsed();
+    let recorder = Arc::into_inner(recorder).expect("all tasks have ended");
+    (Phase { name: name.to_owned(), took, figures: recorder.finish() }, kinds)
+}
+
+struct Worker<'a> {
+    lab: &'a Lab,
+    plan: &'a Scan,
+    own: usize,
+    link: Option<Link>,
+    kinds: Kinds,
+}
+
+impl Worker<'_> {
+    async fn ask(&mut self, at: usize, began: Instant, recorder: &Recorder) {
+        let plan = self.plan;
+        let all = Duration::from_secs_f64(plan_seconds(plan));
+        let due = began + share(all, at, plan.requests);
+        sleep_until(due.into()).await;
+        let lag = due.elapsed();
+        let mac = Mac::from_bits(plan.first.bits() + at as u64);
+        let member = Member { mac, model: Arc::clone(&plan.model) };
+        let result = self.answer(mac).await;
+        let latency = due.elapsed();
+        let ending = result.as_ref().map_or(Ending::Fault, Ending::of);
+        let wanted = plan.model.wanted();
+        let file = plan.model.boot.requests[wanted].path.fill(mac);
+        let outcome = match (&result, ending) {
+            (_, Ending::Refused) => Outcome::Refused,
+            (Ok(answer), _) => {
+                Outcome::Failed(Failure::Status { file, status: answer.status.as_u16() })
+            }
+            (Err(fault), _) => Outcome::Failed(Failure::Fault { file, fault: fault.clone() }),
+        };
+        let served = matches!(ending, Ending::Served | Ending::NotModified);
+        if let (Ok(answer), false) = (&result, served) {
+            self.see(answer);
+        }
+        let sample = Sample {
+            file: plan.model.files[wanted],
+            ending,
+            latency,
+            took: result.as_ref().ok().map(|answer| answer.took),
+            body_bytes: result.as_ref().map_or(0, |answer| answer.body.len()),
+        };
+        let boot = Boot { outcome, samples: vec![sample], lag, latency };
+        recorder.add(&self.lab.live, &member, &boot, served.then_some("was served"));
+    }
+
+    async fn answer(&mut self, mac: Mac) -> std::result::Result<Answer, Fault> {
+        let (dialer, boot) = (&self.lab.dialer, &self.plan.model.boot);
+        let path = boot.requests[self.plan.model.wanted()].path.fill(mac);
+        loop {
+            let mut link = match self.link.take().filter(Link::is_open) {
+                Some(link) => link,
+                None => dialer.dial(self.own, self.plan.tls.as_ref()).await?,
+            };
+            let request = Request::get(dialer.target.path(&path))
+                .header(header::HOST, &dialer.target.host)
+                .header(header::USER_AGENT, boot.user_agent.fill(mac))
+                .body(Full::new(Bytes::new()))
+                .expect("the catalogue tried both when it was loaded");
+            match link.ask(request, MOST_BODY).await {
+                Ok(answer) => {
+                    self.link = Some(link);
+                    return Ok(answer);
+                }
+                Err(Fault::Closed(_)) if link.answered > 0 => {}
+                Err(fault) => return Err(fault),
+            }
+        }
+    }
+
+    /// Everything of an answer that an attacker sees, but the date.
+    fn see(&mut self, answer: &Answer) {
+        let mut seen = format!("status {}", answer.status.as_u16());
+        for (name, value) in &answer.headers {
+            seen.push_str(&format!(", {name}: {}", String::from_utf8_lossy(value.as_bytes())));
+        }
+        let body = String::from_utf8_lossy(&answer.body);
+        seen.push_str(&format!(", body `{}`", body.chars().take(200).collect::<String>()));
+        *self.kinds.entry(seen).or_default() += 1;
+    }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "a number of requests")]
+fn plan_seconds(plan: &Scan) -> f64 {
+    if plan.requests_per_s > 0.0 { plan.requests as f64 / plan.requests_per_s } else { 0.0 }
+}

@@ -1,0 +1,29 @@
+//! Power comes back: the whole fleet boots, at once or within a ramp, once or again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::simulator::lab::{Expect, Lab};
+use crate::simulator::phone::Phone;
+use crate::simulator::report::Result;
+
+#[derive(Debug, Clone)]
+pub struct Storm {
+    /// From the first phone's boot to the last one's; zero: all at once.
+    pub ramp: Duration,
+    /// One after the other, each when all have ended the one before. From the second
+    /// on, phones ask whether what they have is still good.
+    pub rounds: u32,
+    pub expect: Expect,
+}
+
+pub async fn storm(lab: &Arc<Lab>, mut phones: Vec<Phone>, plan: &Storm) -> Result {
+    let mut result = Result::default();
+    for round in 1..=plan.rounds {
+        let name = format!("boot {round}");
+        let (back, phase) = lab.boot_all(&name, phones, plan.ramp, &plan.expect).await;
+        phones = back;
+        result.phases.push(phase);
+    }
+    result
+}

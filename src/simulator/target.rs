@@ -1,0 +1,176 @@
+//! Where a run is pointed: a URL, resolved once, and only at a lab.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use http::Uri;
+use rustls::pki_types::ServerName;
+
+/// A gateway to ask. Its address is looked up once: a storm measures the gateway, not DNS.
+#[derive(Debug, Clone)]
+pub struct Target {
+    pub address: SocketAddr,
+    /// `None` for plain HTTP.
+    pub tls_name: Option<ServerName<'static>>,
+    /// As the `Host` header has it.
+    pub host: String,
+    /// Begins and ends with `/`.
+    base: String,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum TargetError {
+    #[error("`{0}` is not a URL like http://127.0.0.1:8080/ or https://gateway.lab/")]
+    NotAUrl(String),
+    #[error("cannot find the address of {host}: {source}")]
+    Lookup { host: String, source: std::io::Error },
+    #[error("{host} has no address")]
+    NoAddress { host: String },
+    /// A fleet aimed at a stranger by a slip of the keyboard is an attack.
+    #[error(
+        "{host} is {address}, which is not a loopback, private or test address; \
+         a simulator must not flood strangers. If that network is yours, say --i-own-the-target"
+    )]
+    Public { host: String, address: IpAddr },
+}
+
+impl Target {
+    /// Reads a URL and looks its host up.
+    ///
+    /// # Errors
+    /// [`TargetError::Public`] unless `any_address`, for an address outside a lab.
+    pub async fn resolve(url: &str, any_address: bool) -> Result<Target, TargetError> {
+        let not_a_url = || TargetError::NotAUrl(url.to_owned());
+        let uri: Uri = url.parse().map_err(|_| not_a_url())?;
+        let is_tls = match uri.scheme_str() {
+            Some("http") => false,
+            Some("https") => true,
+            _ => return Err(not_a_url()),
+        };
+        let authority = uri.authority().filter(|own| !own.as_str().contains('@'));
+        let authority = authority.ok_or_else(not_a_url)?;
+        if uri.query().is_some() {
+            return Err(not_a_url());
+        }
+        let name = authority.host().trim_matches(['[', ']']).to_owned();
+        let port = authority.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
+        let found = tokio::net::lookup_host((name.as_str(), port)).await;
+        let found = found.map_err(|source| TargetError::Lookup { host: name.clone(), source })?;
+        let mut addresses: Vec<SocketAddr> = found.collect();
+        // IPv4 first: most handsets speak nothing else.
+        addresses.sort_by_key(SocketAddr::is_ipv6);
+        let address =
+            *addresses.first().ok_or_else(|| TargetError::NoAddress { host: name.clone() })?;
+        if !any_address && !is_lab(address.ip()) {
+            return Err(TargetError::Public { host: name, address: address.ip() });
+        }
+        let tls_name = is_tls
+            .then(|| ServerName::try_from(name.clone()).map_err(|_| not_a_url()))
+            .transpose()?;
+        let base = format!("{}/", uri.path().trim_end_matches('/'));
+        Ok(Target { address, tls_name, host: authority.to_string(), base })
+    }
+
+    /// The request target of a path without its leading `/`.
+    #[must_use]
+    pub fn path(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.tls_name.is_some() { "https" } else { "http" };
+        write!(f, "{scheme}://{}{}", self.host, self.base)
+    }
+}
+
+/// Addresses that reach no stranger: loopback, link-local, private (RFC 1918, RFC 4193),
+/// shared (RFC 6598), benchmarking (RFC 2544), documentation (RFC 5737, RFC 3849).
+fn is_lab(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => {
+            let within = |network: Ipv4Addr, prefix: u32| {
+                (v4.to_bits() ^ network.to_bits()) >> (32 - prefix) == 0
+            };
+            v4.is_loopback()
+                || v4.is_private()
+                || v4.is_link_local()
+                || v4.is_documentation()
+                || within(Ipv4Addr::new(100, 64, 0, 0), 10)
+                || within(Ipv4Addr::new(198, 18, 0, 0), 15)
+        }
+        IpAddr::V6(v6) => {
+            v6.is_loopback()
+                || v6.is_unique_local()
+                || v6.is_unicast_link_local()
+                || (v6.to_bits() ^ Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0).to_bits()) >> 96
+                    == 0
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn resolve(url: &str) -> Result<Target, TargetError> {
+        Target::resolve(url, false).await
+    }
+
+    #[tokio::test]
+    async fn a_url_gives_address_host_and_base() {
+        let target = resolve("http://127.0.0.1:8080/prov/acme").await.unwrap();
+        assert_eq!(target.address, "127.0.0.1:8080".parse().unwrap());
+        assert_eq!(target.host, "127.0.0.1:8080");
+        assert_eq!(target.path("a.cfg?x=1"), "/prov/acme/a.cfg?x=1");
+        assert_eq!(target.to_string(), "http://127.0.0.1:8080/prov/acme/");
+        let target = resolve("https://[::1]").await.unwrap();
+        assert_eq!(target.address, "[::1]:443".parse().unwrap());
+        assert!(target.tls_name.is_some());
+        assert_eq!(target.path("a"), "/a");
+    }
+
+    #[tokio::test]
+    async fn what_is_no_url_is_said() {
+        for url in
+            ["127.0.0.1", "ftp://127.0.0.1/", "http://u:p@127.0.0.1/", "http://127.0.0.1/?a", ""]
+        {
+            assert!(matches!(resolve(url).await, Err(TargetError::NotAUrl(_))), "{url}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_stranger_is_refused_unless_claimed() {
+        for url in ["http://8.8.8.8/", "http://[2001:4860:4860::8888]/", "http://172.32.0.1/"] {
+            assert!(matches!(resolve(url).await, Err(TargetError::Public { .. })), "{url}");
+            assert!(Target::resolve(url, true).await.is_ok(), "{url}");
+        }
+    }
+
+    #[test]
+    fn lab_addresses_are_those_that_reach_no_stranger() {
+        for (address, expected) in [
+            ("127.9.9.9", true),
+            ("10.255.0.1", true),
+            ("172.31.0.1", true),
+            ("192.168.1.1", true),
+            ("169.254.1.1", true),
+            ("100.127.0.1", true),
+            ("100.128.0.1", false),
+            ("198.19.255.255", true),
+            ("198.20.0.1", false),
+            ("192.0.2.1", true),
+            ("1.1.1.1", false),
+            ("::1", true),
+            ("fd00::1", true),
+            ("fe80::1", true),
+            ("2001:db8::1", true),
+            ("2001:db9::1", false),
+            ("::ffff:10.0.0.1", true),
+            ("::ffff:8.8.8.8", false),
+        ] {
+            assert_eq!(is_lab(address.parse().unwrap()), expected, "{address}");
+        }
+    }
+}
