@@ -168,7 +168,7 @@ pub enum Syntax {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Simulate {
-    pub user_agent: Spanned<String>,
+    pub user_agent: Option<Spanned<String>>,
     #[serde(default)]
     pub user_agents: BTreeMap<String, Spanned<String>>,
     #[serde(rename = "source")]
@@ -183,7 +183,7 @@ pub(super) struct Simulate {
     pub retries: u8,
     #[serde(default = "five")]
     pub retry_delay_s: u32,
-    pub syntax: Syntax,
+    pub syntax: Spanned<Syntax>,
     pub first_line: Option<String>,
     pub unset: Option<String>,
     pub user: Spanned<String>,

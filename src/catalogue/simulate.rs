@@ -16,7 +16,7 @@ use crate::domain::{Mac, Port};
 /// What `[simulate]` says. Everything in it has been tried on every type at load.
 #[derive(Debug, Clone)]
 pub struct Simulate {
-    user_agent: String,
+    user_agent: Option<String>,
     /// By type key.
     user_agents: BTreeMap<String, String>,
     mac_case: MacCase,
@@ -45,7 +45,8 @@ pub struct ConfigReader {
 /// The boot of one type, all but the MAC filled in.
 #[derive(Debug, Clone)]
 pub struct BootShape {
-    pub user_agent: MacText,
+    /// `None`: it does not say what it is.
+    pub user_agent: Option<MacText>,
     /// At least one.
     pub requests: Vec<RequestShape>,
 }
@@ -160,10 +161,10 @@ impl Simulate {
         if requests.is_empty() {
             return Err("there is no [[boot]] for it".to_owned());
         }
-        let text = self.user_agents.get(own.key.as_str()).unwrap_or(&self.user_agent);
+        let text = self.user_agents.get(own.key.as_str()).or(self.user_agent.as_ref());
         let filler = Filler { own, port: Port::FIRST, mac_case: self.mac_case, in_path: false };
-        let user_agent = filler.fill(text).map_err(|error| format!("`{text}`: {error}"))?;
-        Ok(BootShape { user_agent, requests })
+        let fill = |text: &String| filler.fill(text).map_err(|error| format!("`{text}`: {error}"));
+        Ok(BootShape { user_agent: text.map(fill).transpose()?, requests })
     }
 }
 
@@ -255,9 +256,9 @@ pub(super) fn compile(
     types: &[PhoneType],
 ) -> Result<Simulate, Vec<(Range<usize>, String)>> {
     let mut problems = Vec::new();
-    let span = written.user_agent.span();
+    let (span, syntax) = (written.syntax.span(), *written.syntax.get_ref());
     let mut selector = |text: &Spanned<String>| {
-        let parsed = Selector::parse(written.syntax, text.get_ref());
+        let parsed = Selector::parse(syntax, text.get_ref());
         parsed.map_err(|error| problems.push((text.span(), error))).ok()
     };
     let (user, registrar) = (selector(&written.user), selector(&written.registrar));
@@ -273,7 +274,7 @@ pub(super) fn compile(
         }
     }
     let simulate = Simulate {
-        user_agent: written.user_agent.into_inner(),
+        user_agent: written.user_agent.map(Spanned::into_inner),
         user_agents: written
             .user_agents
             .into_iter()
@@ -285,7 +286,7 @@ pub(super) fn compile(
         retries: written.retries,
         retry_delay_s: written.retry_delay_s,
         config: ConfigReader {
-            syntax: written.syntax,
+            syntax,
             first_line: written.first_line,
             unset: written.unset,
             user,
@@ -294,10 +295,10 @@ pub(super) fn compile(
         },
     };
     for own in types.iter().filter(|own| own.is_distinct()) {
-        if let Err(error) = simulate
-            .shape(family, own)
-            .and_then(|shape| is_recognised(family, own, &shape.user_agent))
-        {
+        if let Err(error) = simulate.shape(family, own).and_then(|shape| match &shape.user_agent {
+            Some(text) => is_recognised(family, own, text),
+            None => Ok(()),
+        }) {
             problems.push((span.clone(), format!("simulating `{}`: {error}", own.key)));
         }
     }

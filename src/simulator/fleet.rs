@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::seed::Chance;
-use crate::catalogue::{BootShape, Catalogue, PhoneType, Simulate};
+use crate::catalogue::{BootShape, Catalogue, PhoneType, Request, Simulate, Target};
 use crate::domain::{Mac, TypeKey};
 
 /// One simulated phone on paper.
@@ -20,6 +20,9 @@ pub struct Model {
     pub type_key: TypeKey,
     pub family: String,
     pub ports: u16,
+    /// Whether some request of its boot tells its MAC and type; others are recorded as
+    /// the family's fallback until an operator says what they are.
+    pub is_told: bool,
     pub simulate: Simulate,
     pub boot: BootShape,
     /// For each request of the boot, its place in [`Fleet::files`].
@@ -175,10 +178,23 @@ fn model(catalogue: &Catalogue, own: &PhoneType, files: &mut Vec<(String, String
         type_key: own.key.clone(),
         family: family.id.clone(),
         ports: own.ports,
+        is_told: is_told(catalogue, own, &boot),
         simulate: family.simulate.clone().expect("only such families are asked for"),
         files: boot.requests.iter().map(|request| place(&request.pattern)).collect(),
         boot,
     }
+}
+
+fn is_told(catalogue: &Catalogue, own: &PhoneType, boot: &BootShape) -> bool {
+    let mac = MacSource::new(catalogue, own, 0).next().unwrap_or(Mac::from_bits(1));
+    let user_agent = boot.user_agent.as_ref().map(|text| text.fill(mac));
+    boot.requests.iter().any(|request| {
+        let target = Target::parse(&format!("/{}", request.path.fill(mac)));
+        let user_agent = user_agent.as_deref();
+        let identity = catalogue.identify(Request { target: &target, user_agent, headers: &[] });
+        let is_own = identity.phone_type.as_ref() == Some(&own.key);
+        identity.mac == Some(mac) && identity.type_is_told && is_own
+    })
 }
 
 /// All MACs a type may have, in an order of the seed's.
@@ -270,6 +286,23 @@ mod tests {
     fn a_type_with_its_own_macs_gets_those() {
         let fleet = build(200, "a2", 1).unwrap();
         assert!(macs(&fleet).iter().all(|mac| mac.to_string().starts_with("00a0ba2")));
+    }
+
+    #[test]
+    fn the_built_in_families_know_their_simulated_phones() {
+        let catalogue = Catalogue::load(&crate::catalogue::Sources::default()).unwrap();
+        let plan = Plan { phones: 2000, mix: Vec::new(), seed: 3 };
+        let fleet = Fleet::build(&catalogue, &plan).unwrap();
+        let mut untold: Vec<&str> = fleet
+            .members
+            .iter()
+            .filter(|member| !member.model.is_told)
+            .map(|member| member.model.type_key.as_str())
+            .collect();
+        untold.sort_unstable();
+        untold.dedup();
+        // A KWS names its model in the one request that has no MAC.
+        assert_eq!(untold, ["kws300", "kws6000"]);
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub struct Phone {
     pub member: Member,
     /// Its place in the fleet, which decides its source address.
     number: usize,
-    user_agent: HeaderValue,
+    user_agent: Option<HeaderValue>,
     tls: Option<Arc<ClientConfig>>,
     /// What the gateway said of each file when it last served it.
     validators: Vec<Validators>,
@@ -69,12 +69,14 @@ enum Got {
 impl Phone {
     #[must_use]
     pub fn new(member: Member, number: usize, seed: u64, tls: Option<Arc<ClientConfig>>) -> Phone {
-        let user_agent = member.model.boot.user_agent.fill(member.mac);
-        let user_agent = HeaderValue::from_str(&user_agent);
+        let user_agent = member.model.boot.user_agent.as_ref().map(|text| {
+            let text = HeaderValue::from_str(&text.fill(member.mac));
+            text.expect("the catalogue tried it when it was loaded")
+        });
         let files = member.model.boot.requests.len();
         Phone {
             number,
-            user_agent: user_agent.expect("the catalogue tried it when it was loaded"),
+            user_agent,
             tls,
             validators: vec![Validators::default(); files],
             lines: Lines::default(),
@@ -229,8 +231,10 @@ impl Phone {
             .method(method)
             .uri(dialer.target.path(path))
             .header(header::HOST, &dialer.target.host)
-            .header(header::USER_AGENT, &self.user_agent)
             .header(header::ACCEPT, HeaderValue::from_static("*/*"));
+        if let Some(user_agent) = &self.user_agent {
+            message = message.header(header::USER_AGENT, user_agent);
+        }
         if closes {
             message = message.header(header::CONNECTION, HeaderValue::from_static("close"));
         }

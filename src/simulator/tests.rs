@@ -2,6 +2,8 @@
 
 mod gateway;
 mod outcomes;
+mod scenarios;
+mod secured;
 
 use std::sync::Arc;
 use std::time::Duration;

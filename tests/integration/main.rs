@@ -3,6 +3,7 @@
 
 mod boot;
 mod crash;
+mod phonesim;
 mod softphone;
 mod support;
 mod tools;

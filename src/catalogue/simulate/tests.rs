@@ -74,7 +74,7 @@ fn paths(shape: &BootShape) -> Vec<String> {
 fn a_boot_is_filled_in_for_the_type() {
     let own = shape("a1");
     assert_eq!(
-        own.user_agent.fill("00a0ba00000c".parse().unwrap()),
+        own.user_agent.as_ref().unwrap().fill("00a0ba00000c".parse().unwrap()),
         "Acme A 1/1.2 00:A0:BA:00:00:0C"
     );
     let expected =
@@ -87,7 +87,7 @@ fn a_boot_is_filled_in_for_the_type() {
 #[test]
 fn every_port_asks_and_a_step_for_a_code_is_left_out_without_one() {
     let own = shape("ata");
-    assert_eq!(own.user_agent.fill(Mac::from_bits(1)), "AcmeAta/3.1");
+    assert_eq!(own.user_agent.as_ref().unwrap().fill(Mac::from_bits(1)), "AcmeAta/3.1");
     let expected = [
         "ATA/00A0BA00000C.boot",
         "port-0.php?mac=00A0BA00000C",

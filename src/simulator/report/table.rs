@@ -18,6 +18,7 @@ fn write(text: &mut String, report: &Report) -> std::fmt::Result {
     )?;
     let mut boots = vec![titles(&[
         "phase",
+        "took s",
         "boots",
         "/s",
         "configured",
@@ -32,7 +33,8 @@ fn write(text: &mut String, report: &Report) -> std::fmt::Result {
         "lag p99",
     ])];
     for phase in &report.phases {
-        let mut row = vec![phase.name.clone(), phase.boots.to_string()];
+        let mut row = vec![phase.name.clone(), format!("{:.1}", phase.duration_s)];
+        row.push(phase.boots.to_string());
         row.push(format!("{:.0}", phase.boots_per_s));
         row.extend([phase.configured, phase.refused, phase.failed].map(|count| count.to_string()));
         row.push(phase.unexpected.to_string());

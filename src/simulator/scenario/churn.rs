@@ -262,3 +262,69 @@ impl Work {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simulator::fault::Fault;
+    use crate::simulator::read_config::Line;
+
+    fn office() -> Office {
+        Office {
+            operators: Vec::new(),
+            companies: Vec::new(),
+            registrar: "pbx.example.com".to_owned(),
+        }
+    }
+
+    fn state(stage: u8, begun: u32) -> State {
+        State {
+            mac: Mac::from_bits(0x0015_6500_0001),
+            stage: AtomicU8::new(stage),
+            begun: AtomicU32::new(begun),
+            acknowledged: AtomicU32::new(0),
+        }
+    }
+
+    fn configured(edit: u32, registrar: &str) -> Outcome {
+        let user = Office::user(Mac::from_bits(0x0015_6500_0001), edit);
+        Outcome::Configured(Line { user, registrar: registrar.to_owned() })
+    }
+
+    /// Whether a boot that began in `before` and ended in `after` may end so; each is a
+    /// stage and an edit.
+    fn fits(before: (u8, u32), after: (u8, u32), outcome: &Outcome) -> bool {
+        let before = Before { stage: before.0, edit: before.1 };
+        state(after.0, after.1).check(&office(), before, outcome).is_ok()
+    }
+
+    #[test]
+    fn a_configuration_is_between_what_was_acknowledged_and_what_was_begun() {
+        for (edit, expected) in [(2, false), (3, true), (4, true), (5, true), (6, false)] {
+            let outcome = configured(edit, "pbx.example.com:5060");
+            assert_eq!(fits((ACTIVE, 3), (ACTIVE, 5), &outcome), expected, "{edit}");
+        }
+        assert!(!fits((ACTIVE, 3), (ACTIVE, 5), &configured(4, "pbx.example.com.evil")));
+        assert!(!fits((ACTIVE, 3), (ACTIVE, 5), &configured(4, "elsewhere")));
+        assert!(fits((INACTIVE, 0), (PROMOTING, 1), &configured(1, "pbx.example.com")));
+        assert!(!fits((INACTIVE, 0), (INACTIVE, 1), &configured(1, "pbx.example.com")));
+    }
+
+    #[test]
+    fn a_phone_is_refused_only_before_its_promotion_is_acknowledged() {
+        assert!(fits((INACTIVE, 0), (INACTIVE, 0), &Outcome::Refused));
+        assert!(fits((INACTIVE, 0), (ACTIVE, 1), &Outcome::Refused));
+        assert!(fits((PROMOTING, 1), (ACTIVE, 1), &Outcome::Refused));
+        assert!(!fits((ACTIVE, 1), (ACTIVE, 1), &Outcome::Refused));
+    }
+
+    #[test]
+    fn only_a_promotion_in_the_middle_excuses_half_a_configuration() {
+        let half = Outcome::Failed(Failure::HalfRefused { refused: 1, all: 2 });
+        assert!(fits((INACTIVE, 0), (PROMOTING, 1), &half));
+        assert!(!fits((ACTIVE, 1), (ACTIVE, 1), &half));
+        assert!(!fits((INACTIVE, 0), (INACTIVE, 0), &half));
+        let fault = Failure::Fault { file: String::new(), fault: Fault::AnswerTimeout };
+        assert!(!fits((INACTIVE, 0), (ACTIVE, 1), &Outcome::Failed(fault)));
+    }
+}

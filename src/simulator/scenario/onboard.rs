@@ -40,7 +40,7 @@ pub async fn onboard(
     result
 }
 
-/// Every phone is on the list of inactive ones, as the type it is.
+/// Every phone is on the list of inactive ones, as the type it is if it tells.
 async fn listed(phones: &[Phone], office: &Office) -> Finding {
     let listed = match office.inactive().await {
         Ok(listed) => listed,
@@ -57,6 +57,7 @@ async fn listed(phones: &[Phone], office: &Office) -> Finding {
                 "not listed".to_owned()
             }
             Some(own) if own == member.model.type_key.as_str() => continue,
+            Some(_) if !member.model.is_told => continue,
             Some(own) => {
                 other += 1;
                 format!("listed as {own}")

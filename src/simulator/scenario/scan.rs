@@ -29,6 +29,7 @@ pub struct Scan {
     /// The first address; the rest follow it.
     pub first: Mac,
     pub requests: usize,
+    /// 0: each worker asks as soon as it has its last answer.
     pub requests_per_s: f64,
     /// Connections it uses, each from a source address of its own if there are several.
     pub workers: usize,
@@ -124,8 +125,10 @@ struct Worker<'a> {
 impl Worker<'_> {
     async fn ask(&mut self, at: usize, began: Instant, recorder: &Recorder) {
         let plan = self.plan;
-        let all = Duration::from_secs_f64(plan_seconds(plan));
-        let due = began + share(all, at, plan.requests);
+        let due = match all(plan) {
+            Some(all) => began + share(all, at, plan.requests),
+            None => Instant::now(),
+        };
         sleep_until(due.into()).await;
         let lag = due.elapsed();
         let mac = Mac::from_bits(plan.first.bits() + at as u64);
@@ -165,9 +168,12 @@ impl Worker<'_> {
                 Some(link) => link,
                 None => dialer.dial(self.own, self.plan.tls.as_ref()).await?,
             };
-            let request = Request::get(dialer.target.path(&path))
-                .header(header::HOST, &dialer.target.host)
-                .header(header::USER_AGENT, boot.user_agent.fill(mac))
+            let mut request =
+                Request::get(dialer.target.path(&path)).header(header::HOST, &dialer.target.host);
+            if let Some(user_agent) = &boot.user_agent {
+                request = request.header(header::USER_AGENT, user_agent.fill(mac));
+            }
+            let request = request
                 .body(Full::new(Bytes::new()))
                 .expect("the catalogue tried both when it was loaded");
             match link.ask(request, MOST_BODY).await {
@@ -193,7 +199,9 @@ impl Worker<'_> {
     }
 }
 
+/// How long the walk takes at its rate.
 #[allow(clippy::cast_precision_loss, reason = "a number of requests")]
-fn plan_seconds(plan: &Scan) -> f64 {
-    if plan.requests_per_s > 0.0 { plan.requests as f64 / plan.requests_per_s } else { 0.0 }
+fn all(plan: &Scan) -> Option<Duration> {
+    let seconds = plan.requests as f64 / plan.requests_per_s;
+    Duration::try_from_secs_f64(seconds).ok()
 }
