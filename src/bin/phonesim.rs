@@ -227,7 +227,7 @@ impl Boot {
     async fn boot(self) -> Run {
         let fleet = self.fleet.build()?;
         let seed = self.fleet.seed;
-        let dialer = self.network.dialer().await?;
+        let dialer = self.network.dialer(usize::from(self.office.operators)).await?;
         let tls = self.tls.of_fleet(&dialer.target)?;
         let scanned = fleet.members.first().cloned().ok_or("a run needs at least one phone")?;
         let phones: Vec<Phone> = lab::phones(&fleet, seed, tls.as_ref()).map_err(text)?;
@@ -351,8 +351,9 @@ impl FleetArguments {
 }
 
 impl Network {
-    async fn dialer(&self) -> Result<Dialer, String> {
-        own_cost::make_room(self.connections)?;
+    /// `others`: connections besides the phones'.
+    async fn dialer(&self, others: usize) -> Result<Dialer, String> {
+        own_cost::make_room(self.connections.saturating_add(others))?;
         let target = Target::resolve(&self.target, self.i_own_the_target).await.map_err(text)?;
         let options = DialOptions {
             connections: self.connections,

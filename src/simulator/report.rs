@@ -119,7 +119,7 @@ pub struct OwnReport {
 
 /// What a scenario hands over.
 #[derive(Debug, Default)]
-pub struct Result {
+pub struct RunResult {
     pub phases: Vec<Phase>,
     pub calls: BTreeMap<String, Calls>,
     pub findings: Vec<Finding>,
@@ -141,7 +141,13 @@ impl Start {
 
 impl Report {
     #[must_use]
-    pub fn new(scenario: &str, lab: &Lab, phones: usize, start: Start, result: &Result) -> Report {
+    pub fn new(
+        scenario: &str,
+        lab: &Lab,
+        phones: usize,
+        start: Start,
+        result: &RunResult,
+    ) -> Report {
         let took = start.at.elapsed();
         let cpu = own_cost::cpu_time().saturating_sub(start.cpu);
         let requests: u64 = result.phases.iter().map(|phase| phase.figures.requests()).sum();

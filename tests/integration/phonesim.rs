@@ -10,7 +10,7 @@ use dialtone::simulator::fleet::{Fleet, Plan, parse_mix};
 use dialtone::simulator::lab::{Expect, Lab, phones};
 use dialtone::simulator::operator::Operator;
 use dialtone::simulator::phone::{Habits, Phone};
-use dialtone::simulator::report::{Report, Result, Start};
+use dialtone::simulator::report::{Report, RunResult, Start};
 use dialtone::simulator::scenario::{self, Churn, Office, Scan, Storm};
 use dialtone::simulator::target::Target;
 use serde_json::json;
@@ -58,7 +58,7 @@ impl Run {
         }
     }
 
-    fn report(&self, result: &Result) -> Report {
+    fn report(&self, result: &RunResult) -> Report {
         Report::new("test", &self.lab, self.fleet.members.len(), self.start, result)
     }
 }

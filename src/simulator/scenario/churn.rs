@@ -22,7 +22,7 @@ use crate::simulator::measure::{Figures, Outcome};
 use crate::simulator::operator::CallError;
 use crate::simulator::phone::Phone;
 use crate::simulator::progress::Progress;
-use crate::simulator::report::Result;
+use crate::simulator::report::RunResult;
 use crate::simulator::seed::Chance;
 
 #[derive(Debug, Clone)]
@@ -58,8 +58,8 @@ struct Before {
     edit: u32,
 }
 
-pub async fn churn(lab: &Arc<Lab>, phones: Vec<Phone>, office: &Office, plan: &Churn) -> Result {
-    let mut result = Result::default();
+pub async fn churn(lab: &Arc<Lab>, phones: Vec<Phone>, office: &Office, plan: &Churn) -> RunResult {
+    let mut result = RunResult::default();
     let (phones, phase) =
         lab.boot_all("first seen", phones, Duration::ZERO, &Expect::refused()).await;
     result.phases.push(phase);
@@ -163,12 +163,7 @@ impl State {
     }
 
     /// Whether a boot that began then may end so now.
-    fn check(
-        &self,
-        office: &Office,
-        before: Before,
-        outcome: &Outcome,
-    ) -> std::result::Result<(), String> {
+    fn check(&self, office: &Office, before: Before, outcome: &Outcome) -> Result<(), String> {
         let stage = self.stage.load(Ordering::SeqCst);
         let newest = self.begun.load(Ordering::SeqCst);
         let fits = match outcome {
@@ -234,7 +229,7 @@ impl Work {
         &self,
         number: usize,
         chance: &mut Chance,
-    ) -> std::result::Result<(), (&'static str, CallError)> {
+    ) -> Result<(), (&'static str, CallError)> {
         let state = &self.states[number];
         if state.stage.load(Ordering::SeqCst) == INACTIVE {
             self.edit(number).await.map_err(|error| ("edit", error))?;
@@ -254,7 +249,7 @@ impl Work {
         self.edit(number).await.map_err(|error| ("edit", error))
     }
 
-    async fn edit(&self, number: usize) -> std::result::Result<(), CallError> {
+    async fn edit(&self, number: usize) -> Result<(), CallError> {
         let state = &self.states[number];
         let edit = state.begun.fetch_add(1, Ordering::SeqCst) + 1;
         self.office.edit(number, state.mac, edit).await?;

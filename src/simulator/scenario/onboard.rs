@@ -10,15 +10,15 @@ use super::office::{Office, phone_id};
 use crate::simulator::lab::{Expect, Lab, Phase, Told};
 use crate::simulator::measure::Figures;
 use crate::simulator::phone::Phone;
-use crate::simulator::report::{Finding, Result};
+use crate::simulator::report::{Finding, RunResult};
 
 pub async fn onboard(
     lab: &Arc<Lab>,
     phones: Vec<Phone>,
     office: &Office,
     ramp: Duration,
-) -> Result {
-    let mut result = Result::default();
+) -> RunResult {
+    let mut result = RunResult::default();
     let (phones, phase) = lab.boot_all("first seen", phones, ramp, &Expect::refused()).await;
     result.phases.push(phase);
     result.findings.push(listed(&phones, office).await);

@@ -20,7 +20,7 @@ use crate::simulator::lab::{Lab, Phase, share};
 use crate::simulator::link::{Answer, Link, MOST_BODY};
 use crate::simulator::measure::{Boot, Ending, Figures, Latencies, Outcome, Recorder, Sample};
 use crate::simulator::progress::Progress;
-use crate::simulator::report::{Finding, Result};
+use crate::simulator::report::{Finding, RunResult};
 
 #[derive(Debug, Clone)]
 pub struct Scan {
@@ -42,8 +42,8 @@ const MOST_KINDS: usize = 8;
 /// How often each kind of refusal was seen.
 type Kinds = BTreeMap<String, u64>;
 
-pub async fn scan(lab: &Arc<Lab>, plan: &Scan) -> Result {
-    let mut result = Result::default();
+pub async fn scan(lab: &Arc<Lab>, plan: &Scan) -> RunResult {
+    let mut result = RunResult::default();
     let mut kinds = Kinds::new();
     for name in ["unknown", "again"] {
         let (phase, seen) = walk(lab, name, plan).await;
@@ -160,7 +160,7 @@ impl Worker<'_> {
         recorder.add(&self.lab.live, &member, &boot, served.then_some("was served"));
     }
 
-    async fn answer(&mut self, mac: Mac) -> std::result::Result<Answer, Fault> {
+    async fn answer(&mut self, mac: Mac) -> Result<Answer, Fault> {
         let (dialer, boot) = (&self.lab.dialer, &self.plan.model.boot);
         let path = boot.requests[self.plan.model.wanted()].path.fill(mac);
         loop {

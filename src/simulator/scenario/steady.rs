@@ -9,7 +9,7 @@ use tokio::time::sleep_until;
 use crate::simulator::lab::{Expect, Lab, Phase, share};
 use crate::simulator::phone::Phone;
 use crate::simulator::progress::Progress;
-use crate::simulator::report::Result;
+use crate::simulator::report::RunResult;
 
 #[derive(Debug, Clone)]
 pub struct Steady {
@@ -22,7 +22,7 @@ pub struct Steady {
 
 /// A resync is due at its time whether or not the last has ended; its latency counts from
 /// there, so a gateway that stalls cannot hide behind phones that wait for it.
-pub async fn steady(lab: &Arc<Lab>, phones: Vec<Phone>, plan: &Steady) -> Result {
+pub async fn steady(lab: &Arc<Lab>, phones: Vec<Phone>, plan: &Steady) -> RunResult {
     let _progress = Progress::start("resync", None, Arc::clone(&lab.live));
     let recorder = Arc::new(lab.recorder());
     let count = phones.len();
@@ -45,5 +45,5 @@ pub async fn steady(lab: &Arc<Lab>, phones: Vec<Phone>, plan: &Steady) -> Result
     let took = began.elapsed();
     let recorder = Arc::into_inner(recorder).expect("all tasks have ended");
     let phase = Phase { name: "resync".to_owned(), took, figures: recorder.finish() };
-    Result { phases: vec![phase], ..Result::default() }
+    RunResult { phases: vec![phase], ..RunResult::default() }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::simulator::lab::{Expect, Lab};
 use crate::simulator::phone::Phone;
-use crate::simulator::report::Result;
+use crate::simulator::report::RunResult;
 
 #[derive(Debug, Clone)]
 pub struct Storm {
@@ -17,8 +17,8 @@ pub struct Storm {
     pub expect: Expect,
 }
 
-pub async fn storm(lab: &Arc<Lab>, mut phones: Vec<Phone>, plan: &Storm) -> Result {
-    let mut result = Result::default();
+pub async fn storm(lab: &Arc<Lab>, mut phones: Vec<Phone>, plan: &Storm) -> RunResult {
+    let mut result = RunResult::default();
     for round in 1..=plan.rounds {
         let name = format!("boot {round}");
         let (back, phase) = lab.boot_all(&name, phones, plan.ramp, &plan.expect).await;

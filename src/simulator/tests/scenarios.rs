@@ -177,7 +177,7 @@ async fn a_report_is_json_with_every_figure() {
     let (lab, phones) = lab(&gateway.url, 3, "a1", None).await;
     let start = Start::now();
     let (_, phase) = lab.boot_all("boot 1", phones, Duration::ZERO, &Expect::configured()).await;
-    let result = crate::simulator::report::Result { phases: vec![phase], ..Default::default() };
+    let result = crate::simulator::report::RunResult { phases: vec![phase], ..Default::default() };
     let report = Report::new("storm", &lab, 3, start, &result);
     let json: Value = serde_json::from_str(&report.json()).unwrap();
     assert_eq!(json["as_expected"], false);
