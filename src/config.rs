@@ -5,7 +5,7 @@
 //! command. An option beats the environment, the environment beats the file.
 //! Nothing here is secret: keys and passwords are in files that are named.
 //!
-//! Each section's file has its keys, defaults and bounds, once; [`Reader`] finds
+//! Each section's file has its keys, defaults and bounds, once; `Reader` finds
 //! the value and collects every problem. `dialtone.example.toml` documents them.
 
 mod admin;

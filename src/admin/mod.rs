@@ -2,15 +2,15 @@
 //!
 //! | endpoint | what |
 //! |---|---|
-//! | `POST /rest/auth` | signs in, or says who is signed in ([`auth`], [`session`]) |
+//! | `POST /rest/auth` | signs in, or says who is signed in (`auth`, `session`) |
 //! | `POST /rest/auth/logout` | ends the session |
-//! | `POST /rest/dialplan/<verb>[/<type>]` | one of [`commands::COMMANDS`]; its file says what it takes and gives |
+//! | `POST /rest/dialplan/<verb>[/<type>]` | one of `commands::COMMANDS`; its file says what it takes and gives |
 //! | `GET /health` | 200 while the process answers at all |
-//! | `GET /ready` | 200 when phones can be served and changes stored, else 503 ([`health`]) |
+//! | `GET /ready` | 200 when phones can be served and changes stored, else 503 (`health`) |
 //!
 //! A request under `/rest/`, in the order of the code:
-//! 1. Its path and body become a [`request::Asked`]. Whatever is no JSON object is `{}`.
-//! 2. [`auth`]: key or password in the body, else the cookie.
+//! 1. Its path and body become a `request::Asked`. Whatever is no JSON object is `{}`.
+//! 2. `auth`: key or password in the body, else the cookie.
 //! 3. The table finds the command, and its first column says who may.
 //! 4. The command's file makes domain types of the fields, or a message that names one.
 //! 5. The registry checks again, commits, and answers.

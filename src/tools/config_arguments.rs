@@ -13,10 +13,10 @@ pub struct ConfigArguments {
     /// Configuration file; without one, defaults, environment and options count.
     #[arg(long, value_name = "FILE", env = "DIALTONE_CONFIG")]
     pub config: Option<PathBuf>,
-    /// Where the registry is kept: sqlite:PATH or memory:. [store] url
+    /// Where the registry is kept: sqlite:PATH or memory:. `[store] url`
     #[arg(long, value_name = "URL")]
     pub store: Option<String>,
-    /// Folder of families over the built-in ones. [catalogue] templates_dir
+    /// Folder of families over the built-in ones. `[catalogue] templates_dir`
     #[arg(long, value_name = "DIR")]
     pub templates: Option<String>,
 }
@@ -26,16 +26,16 @@ pub struct ConfigArguments {
 pub struct ServeArguments {
     #[command(flatten)]
     pub common: ConfigArguments,
-    /// Addresses for phones over HTTP, with commas; none: off. [handset] http
+    /// Addresses for phones over HTTP, with commas; none: off. `[handset] http`
     #[arg(long, value_name = "ADDRESSES")]
     pub http: Option<String>,
-    /// Addresses for phones over HTTPS, with commas; none: off. [handset] https
+    /// Addresses for phones over HTTPS, with commas; none: off. `[handset] https`
     #[arg(long, value_name = "ADDRESSES")]
     pub https: Option<String>,
-    /// Addresses of the admin API, with commas; none: off. [admin] listen
+    /// Addresses of the admin API, with commas; none: off. `[admin] listen`
     #[arg(long, value_name = "ADDRESSES")]
     pub admin: Option<String>,
-    /// What is logged, such as info or warn,dialtone::store=debug. [log] level
+    /// What is logged, such as info or warn,dialtone::store=debug. `[log] level`
     #[arg(long, value_name = "FILTER")]
     pub log_level: Option<String>,
 }

@@ -21,7 +21,7 @@ pub struct Explained {
     pub from: String,
 }
 
-/// Every value [`super::resolve`] makes of `layers` (the lowest first), in the
+/// Every value [`super::resolve()`] makes of `layers` (the lowest first), in the
 /// schema's order.
 #[must_use]
 pub fn explain(layers: &[(&str, &Layer)]) -> Vec<Explained> {

@@ -3,7 +3,7 @@
 //! One schema ([`Settings`], described by [`schema`]), written in layers (type <
 //! system < company < phone), each a partial document checked when it is
 //! written ([`Layer::parse`], [`Layer::patched`]); a [`Stack`] lays them over
-//! each other and [`resolve`] does it at once.
+//! each other and [`resolve()`] does it at once.
 
 mod check;
 mod explain;

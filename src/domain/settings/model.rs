@@ -158,7 +158,7 @@ layered! {
 layered! {
     /// Clock and calendar.
     pub struct Time {
-        /// IANA time zone; see [`super::Zone::named`].
+        /// Where the clock is; the change to summer time comes with it.
         pub zone: Option<String> = Kind::Zone,
         /// Time servers, the preferred first.
         pub ntp: Vec<String> = Kind::List { of: &Kind::Host, max: 4 },

@@ -2,7 +2,7 @@
 //! that checks values, words the messages and generates the documentation.
 //!
 //! The fields themselves, with their texts, are written once, in
-//! [`super::model`]; everything else walks [`super::Settings::FIELDS`].
+//! `super::model`; everything else walks [`super::Settings::FIELDS`].
 
 use std::sync::OnceLock;
 

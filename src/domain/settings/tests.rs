@@ -7,6 +7,7 @@ use super::*;
 
 mod bounds;
 mod laws;
+mod table;
 
 fn layer(document: Value) -> Layer {
     Layer::parse(&document).expect("the document is right")

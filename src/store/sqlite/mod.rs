@@ -1,7 +1,7 @@
 //! The registry in one SQLite file, with nothing to install.
 //!
 //! One thread writes, in groups ([`writer`]); a few connections read beside it
-//! ([`reader`]); one process has the file ([`file`]).
+//! ([`reader`]); one process has the file ([`mod@file`]).
 
 mod apply;
 mod error;

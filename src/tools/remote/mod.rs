@@ -1,7 +1,7 @@
 //! `dialtone phone`, `company`, `user`, `settings`: the commands of the admin
 //! API from the shell, carried out by a running gateway.
 //!
-//! Each file turns its subcommands into a [`Task`]: what to call, and how the
+//! Each file turns its subcommands into a `Task`: what to call, and how the
 //! answer is shown.
 
 mod company;
