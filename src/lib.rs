@@ -1,4 +1,92 @@
-//! dialtone
+//! dialtone takes a SIP handset from power-on to dial tone: it answers what the handset asks at
+//! boot, over HTTP or HTTPS, with the configuration an operator has written for it.
+//!
+//! A handset is a MAC address and a port, `0015654aa9370`. One that was never seen is recorded as
+//! *inactive* and refused. An operator *promotes* it into a company; from then on it gets the files
+//! of its type, made of vendor-neutral settings and the templates of its family. Operators work over
+//! a REST API on a port of its own, or with the commands of [`tools`], which speak it.
+//!
+//! # Map
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`domain`] | MAC, phone, company, user, settings: what may happen to a phone. No I/O, no clock |
+//! | [`catalogue`] | the families as data: what their phones ask, how they name themselves, what they get |
+//! | [`store`] | what is durable: one trait, in one SQLite file or in memory |
+//! | [`registry`] | the rules over the store, the index of all phones in memory, the audit record |
+//! | [`provision`] | a request of a handset without HTTP: [`provision::Fetch`] in, [`provision::Reply`] out |
+//! | [`net`] | listeners, limits, deadlines, TLS, drain; knows neither handsets nor operators |
+//! | [`handset`] | the edge for handsets: who may ask, request to fetch, reply to response |
+//! | [`admin`] | the edge for operators: one file a command, and a table of them all |
+//! | [`config`] | file, environment and options to one checked value |
+//! | [`app`] | builds every part, binds before it serves, reloads, drains in order |
+//! | [`tools`] | what the `dialtone` command does, one file a tool |
+//! | [`simulator`] | virtual handsets, for trying a gateway |
+//!
+//! Who may know whom; an arrow that is not here is a mistake:
+//!
+//! ```text
+//! bin -> tools -> app -> everything
+//! handset   -> provision -> registry, catalogue, domain
+//! admin     -> registry, catalogue, domain
+//! registry  -> store, catalogue, domain
+//! store     -> domain
+//! catalogue -> domain
+//! simulator -> catalogue, domain
+//! handset, admin -> net
+//! domain, net    -> nothing
+//! ```
+//!
+//! # A handset's request, in seven steps
+//!
+//! 1. [`net`] takes a permit, accepts, finds the connection a place among those of its address,
+//!    does TLS beside the accept loop, and reads the head under a deadline.
+//! 2. [`handset`] decides what can be decided before the MAC is known (network, proxy, method,
+//!    length) and makes a [`provision::Fetch`]: target, User-Agent, address, certificate.
+//! 3. [`provision`] asks [`catalogue`] what the request says: MAC, port, type, and the evidence. What
+//!    an active phone said before is remembered. No file is opened on a handset's behalf.
+//! 4. [`registry`] *sights* the MAC. Unknown: inactive rows for every port of the type, within the
+//!    quota, durable before the answer. Known: read from memory, and noted at most once an hour, or
+//!    after ten seconds when something changed; nobody waits for the note.
+//! 5. [`provision`] decides. A device without an active port gets what anybody gets: a common file,
+//!    which has no company, no phone and no secret in it, or the refusal.
+//! 6. The body that was made of the same device, companies, system settings and catalogue is taken
+//!    from memory; else the layers are laid over each other and [`catalogue`] renders them. Same
+//!    inputs, same bytes.
+//! 7. [`handset`] answers: 200 with an entity tag, 304, the one refusal, or 503 with `Retry-After`
+//!    for a fault of ours, on which the phone keeps what it has. What became of the request is kept
+//!    for operators ([`registry::Trail`]).
+//!
+//! # An admin command (promote)
+//!
+//! 1. [`net`] as above, with listeners and limits of its own.
+//! 2. [`admin`] reads the body, in a task that goes on when the client hangs up.
+//! 3. It authenticates: key or password in the body, else the session's cookie.
+//! 4. The table finds the command and says who may; the command's file makes domain types of the
+//!    fields, or a message that names the one that is wrong.
+//! 5. [`registry::Registry::promote`] checks role and company and takes the device's lock.
+//! 6. [`domain::Device::promote`] makes the changed device, in pure code, and every file of its type
+//!    is rendered: what cannot be made is refused now and not when the phone asks.
+//! 7. The store commits device and audit record together; then the index changes; then the answer.
+//!
+//! # Invariants
+//!
+//! - A handset causes rows at its first contact, within the quota, and reads. What it sends reaches
+//!   no path of the file system, and no query but as a bound value.
+//! - No phone's configuration leaves before an operator made the phone active.
+//! - Unknown, inactive, over quota, forbidden network, strange method, missing file: one refusal,
+//!   the same bytes.
+//! - Nothing is acknowledged before it is durable. Of two changes of one object from one state, one
+//!   succeeds.
+//! - A fault of ours is never "not found".
+//! - Secrets are in no log, message, list, preview or audit record. The value of a setting adds no
+//!   line, element or key to a file.
+//! - Active phones boot from memory; the store is not asked.
+//! - Every queue, table and cache has a bound, every wait on a peer a deadline, every task an owner
+//!   that ends it.
+//! - A catalogue, a certificate or a configuration with a fault is refused whole; what was in force
+//!   stays.
+//! - Shutdown: stop accepting, finish requests within the grace period, close the store.
 
 pub mod admin;
 pub mod app;
