@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn a_session_ends_when_unused_and_in_any_case_after_its_time() {
         let (sessions, one) = (Sessions::new(limits()), user(1));
-        let tables = tables(&[one.clone()]);
+        let tables = tables(std::slice::from_ref(&one));
         let begin = || vec![sessions.begin(&one, &[], 1000, &SystemRandom)];
         let unused = begin();
         let used = begin();

@@ -48,6 +48,12 @@ struct Counts {
     known: HashMap<(u64, IpAddr), Timestamp>,
 }
 
+impl Counts {
+    fn is_known(&self, login: u64, address: IpAddr, now: Timestamp) -> bool {
+        self.known.get(&(login, address)).is_some_and(|at| at + KNOWN_FOR > now)
+    }
+}
+
 impl Throttle {
     /// Counts an attempt.
     ///
@@ -56,8 +62,7 @@ impl Throttle {
     pub fn attempt(&self, address: IpAddr, login: &str, now: Timestamp) -> Result<(), i64> {
         let (address, login) = self.keys(address, login);
         let mut counts = self.lock();
-        let until = |known: &Timestamp| known + KNOWN_FOR > now;
-        let known = counts.known.get(&(login, address)).is_some_and(until);
+        let known = counts.is_known(login, address, now);
         ADDRESS.check(&counts.addresses, &address, now)?;
         if !known {
             LOGIN.check(&counts.logins, &login, now)?;
@@ -72,7 +77,7 @@ impl Throttle {
         let (address, login) = self.keys(address, login);
         let mut counts = self.lock();
         ADDRESS.give_back(&mut counts.addresses, &address);
-        if !counts.known.contains_key(&(login, address)) {
+        if !counts.is_known(login, address, now) {
             LOGIN.give_back(&mut counts.logins, &login);
         }
         make_room(&mut counts.known, &(login, address), now - KNOWN_FOR);
@@ -162,7 +167,23 @@ mod tests {
         assert_eq!(throttle.attempt(address(100), "root", 1000), Err(60));
         assert_eq!(throttle.attempt(address(100), "other", 1000), Ok(()));
         assert_eq!(throttle.attempt(address(200), "root", 1000), Ok(()));
-        assert_eq!(throttle.attempt(address(200), "root", KNOWN_FOR), Err(60));
+        for last in 0..20 {
+            throttle.attempt(address(last), "root", KNOWN_FOR).unwrap();
+        }
+        assert_eq!(throttle.attempt(address(200), "root", KNOWN_FOR), Err(60), "known no more");
+    }
+
+    #[test]
+    fn right_passwords_cost_nothing_also_when_the_address_was_known_long_ago() {
+        let throttle = Throttle::default();
+        let mut now = 0;
+        for _ in 0..30 {
+            throttle.attempt(address(1), "root", now).unwrap();
+            throttle.succeeded(address(1), "root", now);
+            now += KNOWN_FOR;
+        }
+        let counts = throttle.lock();
+        assert!(counts.logins.values().all(|nothing_at| *nothing_at <= now - KNOWN_FOR));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::audit::Changes;
 use super::index::Wanted;
-use super::text::{check_name, patched};
+use super::text::{can_be_a_phones, check_name, patched};
 use super::{Actor, Registry, RegistryError};
 use crate::catalogue::PhoneType;
 use crate::domain::settings::Layer;
@@ -123,7 +123,7 @@ impl Registry {
         new.name.as_deref().map_or(Ok(()), check_name)?;
         self.tables().require_company(actor, &new.company)?;
         let id = new.id;
-        if !id.mac.is_usable() {
+        if !can_be_a_phones(id.mac) {
             return Err(invalid("mac", format!("{} is the address of no phone", id.mac)));
         }
         let catalogue = self.catalogue();

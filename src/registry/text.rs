@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::RegistryError;
+use crate::domain::Mac;
 use crate::domain::settings::Layer;
 
 /// Most characters of the name of a phone, company or user.
@@ -29,6 +30,13 @@ pub(super) fn check_login(login: &str) -> Result<(), RegistryError> {
     } else {
         Err(RegistryError::Invalid { field: "login".to_owned(), message })
     }
+}
+
+/// Whether an operator may say that a phone has it. Weaker than [`Mac::is_usable`],
+/// which decides what a request may record: the published API's own example,
+/// 0123456789ab, has the multicast bit.
+pub(super) fn can_be_a_phones(mac: Mac) -> bool {
+    !matches!(mac.bits(), 0 | 0xffff_ffff_ffff)
 }
 
 /// The layer with a patch merged into it (RFC 7386); `null` empties it.

@@ -12,7 +12,7 @@ use crate::domain::{
     User, UserId,
 };
 use crate::registry::passwords::{MAX_PASSWORD, is_bearable};
-use crate::registry::text::{check_login, check_name};
+use crate::registry::text::{can_be_a_phones, check_login, check_name};
 
 /// Problems reported; a document with more has one mistake many times.
 const MAX_PROBLEMS: usize = 1000;
@@ -203,7 +203,7 @@ impl Check {
         let place = format!("{path}.mac");
         let mac = self.or_problem(place.clone(), entry.mac.parse::<Mac>());
         if let Some(mac) = mac {
-            if !mac.is_usable() {
+            if !can_be_a_phones(mac) {
                 self.problem(place, format!("{mac} is the address of no phone"));
             } else if !self.macs.insert(mac) {
                 self.problem(place, format!("{mac} is there twice"));

@@ -1,0 +1,237 @@
+//! An admin edge on a port of its own, with the fixture of `cases.json` in its registry.
+
+use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, LazyLock};
+
+use arc_swap::ArcSwap;
+use dialtone::admin::{Admin, AdminOptions, Listener};
+use dialtone::catalogue::{Catalogue, Sources};
+use dialtone::net::{Limits, Server, bind};
+use dialtone::registry::{Clock, Document, Quota, Registry, SystemRandom};
+use dialtone::store::MemoryStore;
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+
+use crate::support::http::{Answer, request};
+
+/// When the tests' day begins.
+pub const NOW: i64 = 1_600_000_000;
+
+pub static CASES: LazyLock<Value> =
+    LazyLock::new(|| serde_json::from_str(include_str!("cases.json")).unwrap());
+
+/// The built-in families, of which only the fixture's types are offered.
+static CATALOGUE: LazyLock<Arc<Catalogue>> = LazyLock::new(|| {
+    let types = CASES["fixtures"]["base"]["phone_types"].as_array().unwrap();
+    let only_types: BTreeSet<String> =
+        types.iter().map(|own| own["phone_type"].as_str().unwrap().to_owned()).collect();
+    let sources = Sources { only_types, ..Sources::default() };
+    Arc::new(Catalogue::load(&sources).unwrap())
+});
+
+/// The fixture with its passwords hashed once for all tests.
+static BASE: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let gateway = Gateway::with_document(&serde_json::to_vec(&document("base")).unwrap());
+    gateway.export(true)
+});
+
+pub struct Clockwork(AtomicI64);
+
+impl Clock for Clockwork {
+    fn now(&self) -> i64 {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+pub struct Gateway {
+    pub registry: Arc<Registry>,
+    pub address: SocketAddr,
+    /// Whether its one other listener says it is up.
+    pub listener_up: Arc<AtomicBool>,
+    clock: Arc<Clockwork>,
+    runtime: Runtime,
+    _server: Server,
+}
+
+impl Gateway {
+    pub fn base() -> Gateway {
+        Gateway::with_document(&BASE)
+    }
+
+    /// The fixture's companies and users, and no phones.
+    pub fn empty() -> Gateway {
+        let mut document: Value = serde_json::from_slice(&BASE).unwrap();
+        document["devices"] = json!([]);
+        Gateway::with_document(&serde_json::to_vec(&document).unwrap())
+    }
+
+    pub fn with_document(document: &[u8]) -> Gateway {
+        let gateway = Gateway::new();
+        let document = Document::read(document).unwrap();
+        gateway.block_on(gateway.registry.import(document, &SystemRandom)).unwrap();
+        gateway
+    }
+
+    /// With nothing in its registry.
+    pub fn new() -> Gateway {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap();
+        let clock = Arc::new(Clockwork(AtomicI64::new(NOW)));
+        let listener_up = Arc::new(AtomicBool::new(true));
+        let _inside = runtime.enter();
+        let registry = runtime.block_on(async {
+            let catalogue = Arc::new(ArcSwap::new(CATALOGUE.clone()));
+            let store = Arc::new(MemoryStore::new(NOW));
+            let opened = Registry::open(store, catalogue, clock.clone(), Quota::default());
+            let (registry, touches) = opened.await.unwrap();
+            tokio::spawn(touches.run());
+            Arc::new(registry)
+        });
+        let up = listener_up.clone();
+        let listeners =
+            move || vec![Listener { name: "handset".to_owned(), up: up.load(Ordering::SeqCst) }];
+        let admin = Admin::new(
+            registry.clone(),
+            Arc::new(SystemRandom),
+            Arc::new(listeners),
+            AdminOptions::default(),
+        );
+        let server = Server::new(Limits::default(), 1);
+        let bound = bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+        let address = bound.local_addr();
+        server.serve(bound, None, Arc::new(admin)).unwrap();
+        drop(_inside);
+        Gateway { registry, address, listener_up, clock, runtime, _server: server }
+    }
+
+    pub fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
+        self.runtime.block_on(future)
+    }
+
+    pub fn export(&self, with_secrets: bool) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        self.block_on(self.registry.export(with_secrets)).unwrap().write(&mut bytes).unwrap();
+        bytes
+    }
+
+    pub fn pass(&self, seconds: i64) {
+        self.clock.0.fetch_add(seconds, Ordering::SeqCst);
+    }
+
+    /// One request, byte for byte.
+    pub fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl AsRef<[u8]>,
+    ) -> Answer {
+        request(self.address, method, path, headers, body.as_ref()).expect("the gateway answers")
+    }
+
+    /// A POST of JSON under `/rest/`, without credentials of its own.
+    pub fn post(&self, path: &str, body: &Value) -> Value {
+        read(&self.send("POST", path, &[JSON], body.to_string()))
+    }
+
+    /// A command by a user of the fixture, signed in with its key.
+    pub fn ask(&self, role: &str, command: &str, mut body: Value) -> Value {
+        body["auth"] = json!({ "type": "auth", "key": user(role)["key"] });
+        self.post(&format!("/rest/dialplan/{command}"), &body)
+    }
+
+    /// A command of the System-Admin that must succeed.
+    pub fn done(&self, command: &str, body: Value) -> Value {
+        let answer = self.ask("sysadmin", command, body);
+        assert_eq!(answer["result"], "success", "{command}: {answer}");
+        answer
+    }
+
+    /// A command of the System-Admin that must fail so.
+    pub fn refused(&self, command: &str, body: Value, message: &str) {
+        assert_eq!(self.ask("sysadmin", command, body), fail(message), "{command}");
+    }
+
+    /// Both lists as the System-Admin sees them: what no refused command may change.
+    pub fn lists(&self) -> (Value, Value) {
+        (self.done("inactive/phone", json!({})), self.done("active/phone", json!({})))
+    }
+
+    /// Signs in with a password; gives the session's id.
+    pub fn sign_in(&self, role: &str) -> String {
+        let user = user(role);
+        let auth =
+            json!({ "type": "auth", "username": user["login"], "password": user["password"] });
+        let answer = self.post("/rest/auth", &json!({ "auth": auth }));
+        answer["user"]["session"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
+    }
+}
+
+pub const JSON: (&str, &str) = ("Content-Type", "application/json");
+
+/// What every answer under `/rest/` is.
+pub fn read(answer: &Answer) -> Value {
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+    let json: Value = serde_json::from_slice(&answer.body).unwrap();
+    match json["result"].as_str() {
+        Some("success") => assert!(json.get("message").is_none(), "{json}"),
+        Some("fail") => {
+            let names: Vec<&String> = json.as_object().unwrap().keys().collect();
+            assert_eq!(names, ["result", "message"], "a failure says nothing else");
+            assert_ne!(json["message"], "");
+        }
+        _ => panic!("no result: {json}"),
+    }
+    json
+}
+
+pub fn fail(message: &str) -> Value {
+    json!({ "result": "fail", "message": message })
+}
+
+/// The user of the fixture with that role name.
+pub fn user(role: &str) -> &'static Value {
+    let users = CASES["fixtures"]["base"]["users"].as_array().unwrap();
+    users.iter().find(|user| user["role_name"] == role).unwrap_or_else(|| panic!("no user {role}"))
+}
+
+/// A fixture of the cases as a document to import.
+pub fn document(name: &str) -> Value {
+    let fixture = &CASES["fixtures"][name];
+    let base = &CASES["fixtures"]["base"];
+    let of = |key: &str| fixture.get(key).unwrap_or(&base[key]).as_array().unwrap().clone();
+    let companies: Vec<Value> =
+        of("companies").iter().map(|company| json!({ "company": company })).collect();
+    let users: Vec<Value> = of("users")
+        .into_iter()
+        .map(|mut user| {
+            user.as_object_mut().unwrap().remove("role_name");
+            user
+        })
+        .collect();
+    let mut devices: Vec<Value> = Vec::new();
+    for own in of("inactive") {
+        let port = |port: &Value| json!({ "port": port, "created": own["created"] });
+        let ports: Vec<Value> = own["ports"].as_array().unwrap().iter().map(port).collect();
+        let device = json!({ "mac": own["mac"], "phone_type": own["phone_type"], "ports": ports });
+        devices.push(device);
+    }
+    for own in of("active") {
+        let port = json!({
+            "port": own["port"], "company": own["company"], "created": own["created"],
+        });
+        match devices.iter_mut().find(|device| device["mac"] == own["mac"]) {
+            Some(device) => device["ports"].as_array_mut().unwrap().push(port),
+            None => devices.push(json!({
+                "mac": own["mac"], "phone_type": own["phone_type"], "ports": [port],
+            })),
+        }
+    }
+    json!({ "version": 1, "companies": companies, "users": users, "devices": devices })
+}

@@ -1,0 +1,19 @@
+//! The admin API over a real socket, before the real registry and catalogue.
+
+mod assign;
+mod cases;
+mod companies;
+mod events;
+mod gateway;
+mod health;
+mod lists;
+mod phones;
+mod preview;
+mod promote_demote;
+mod roles;
+mod settings;
+mod sign_in;
+mod throttle;
+mod transfer;
+mod transport;
+mod users;

@@ -1,0 +1,170 @@
+//! Export and import of the whole registry, and the first key.
+
+use serde_json::{Value, json};
+
+use dialtone::registry::{Document, ImportError, SystemRandom};
+
+use super::gateway::{Gateway, document};
+
+fn import(gateway: &Gateway, document: &Value) -> Result<Vec<String>, ImportError> {
+    let document = Document::read(document.to_string().as_bytes())?;
+    let imported = gateway.block_on(gateway.registry.import(document, &SystemRandom))?;
+    Ok(imported.warnings)
+}
+
+fn problems(document: &Value) -> Vec<String> {
+    let gateway = Gateway::new();
+    let error = import(&gateway, document).unwrap_err();
+    assert!(import(&gateway, &json!({ "version": 1 })).is_ok(), "nothing was kept");
+    error.to_string().lines().map(str::to_owned).collect()
+}
+
+/// A registry with something of everything.
+fn full() -> Gateway {
+    let gateway = Gateway::base();
+    let settings = json!({ "access": { "admin_password": "s3cret-of-all" }, "language": "de" });
+    gateway.done("update/settings", json!({ "values": { "settings": settings } }));
+    let body = json!({ "scope": { "company": "acompany" }, "values": {
+        "name": "A", "settings": { "tones": "DE" },
+    } });
+    gateway.done("update/company", body);
+    let line = json!({ "user": "100", "password": "s3cret", "registrar": "pbx.example.net", "label": "***" });
+    let body = json!({ "scope": { "mac": "0004f2222222" }, "values": {
+        "name": "Reception", "settings": { "lines": { "1": line } },
+    } });
+    gateway.done("update/phone", body);
+    gateway
+}
+
+#[test]
+fn what_is_exported_with_secrets_and_imported_is_exported_alike() {
+    let first = full().export(true);
+    let text = String::from_utf8(first.clone()).unwrap();
+    for part in ["s3cret-of-all", "$argon2id$", "key_hashes"] {
+        assert!(text.contains(part), "{part}");
+    }
+    let second = Gateway::with_document(&first);
+    assert_eq!(String::from_utf8(second.export(true)).unwrap(), text);
+    assert_eq!(second.lists(), full().lists());
+    second.sign_in("ca_a");
+}
+
+#[test]
+fn an_export_without_secrets_has_none_and_no_markers_in_their_place() {
+    let text = String::from_utf8(full().export(false)).unwrap();
+    for part in ["s3cret", "$argon2id$", "key_hashes", "password"] {
+        assert!(!text.contains(part), "{part} in {text}");
+    }
+    assert!(text.contains(r#""label":"***""#), "a text that looks like a marker stays: {text}");
+    let mut document: Value = serde_json::from_str(&text).unwrap();
+    let refused = problems(&document);
+    assert_eq!(refused.len(), 1);
+    assert!(refused[0].starts_with("users: no System-Admin can sign in"), "{refused:?}");
+    document["users"][0]["key"] = json!("KEY-sysadmin");
+    let gateway = Gateway::with_document(document.to_string().as_bytes());
+    assert_eq!(gateway.done("active/phone", json!({}))["numrows"], 6);
+}
+
+#[test]
+fn only_an_empty_registry_takes_a_document() {
+    for gateway in [Gateway::base(), Gateway::empty()] {
+        let before = gateway.export(true);
+        let error = import(&gateway, &document("base")).unwrap_err();
+        assert!(error.to_string().starts_with("the registry is not empty"), "{error}");
+        assert_eq!(gateway.export(true), before);
+    }
+}
+
+#[test]
+fn every_problem_is_reported_with_its_place() {
+    let found = problems(&json!({
+        "version": 1,
+        "settings": { "language": 5 },
+        "companies": [{ "company": "a b" }, { "company": "acompany" }, { "company": "acompany" }],
+        "users": [
+            { "login": "root", "role": "System-Admin", "key": "k" },
+            { "login": "root", "role": "Chief", "key": "k", "company": "nosuch" },
+            { "login": "x y", "role": "User", "password_hash": "plain", "companies": ["default", "b"] },
+        ],
+        "devices": [
+            { "mac": "0004f2222222", "phone_type": "ip450", "ports": [] },
+            { "mac": "0004f2222222", "phone_type": "no type", "ports": [
+                { "port": 0, "company": "nosuch" }, { "port": 1000 },
+                { "port": 2, "settings": { "lines": { "1": { "transport": "smoke" } } } },
+            ] },
+            { "mac": "ffffffffffff", "phone_type": "ip450", "ports": [{ "port": 0 }, { "port": 0 }],
+              "sighting": { "first": 0, "last": 0, "address": "here" } },
+        ],
+    }));
+    let places: Vec<&str> = found.iter().map(|line| line.split(": ").next().unwrap()).collect();
+    assert_eq!(
+        places,
+        [
+            "companies[0].company",
+            "companies[2].company",
+            "settings.language",
+            "users[1].login",
+            "users[1].role",
+            "users[1].company",
+            "users[1]",
+            "users[2]",
+            "users[2].companies[1]",
+            "users[2].password_hash",
+            "devices[0].ports",
+            "devices[1].mac",
+            "devices[1].phone_type",
+            "devices[1].ports[0].company",
+            "devices[1].ports[1].port",
+            "devices[1].ports[2].settings.lines.1.transport",
+            "devices[2].mac",
+            "devices[2].ports[1].port",
+            "devices[2].sighting.address",
+        ],
+        "{found:#?}"
+    );
+}
+
+#[test]
+fn what_is_no_such_document_is_said_with_its_place() {
+    let read = |text: &str| Document::read(text.as_bytes()).unwrap_err().to_string();
+    assert_eq!(
+        read(r#"{ "version": 2 }"#),
+        "the document has version 2, and 1 is the one that can be read"
+    );
+    let unknown = read(r#"{ "version": 1, "devices": [{ "mac": "0004f2222222", "typ": "x" }] }"#);
+    assert!(unknown.starts_with("devices[0].typ: unknown field `typ`"), "{unknown}");
+    assert!(read("[").starts_with("the document: "), "{}", read("["));
+    assert!(read(r#"{ "version": 1 } x"#).contains("trailing characters"));
+}
+
+#[test]
+fn an_unknown_type_is_a_warning() {
+    let gateway = Gateway::new();
+    let warnings = import(
+        &gateway,
+        &json!({ "version": 1, "devices": [
+            { "mac": "0004f2222222", "phone_type": "snom999", "ports": [{ "port": 0 }] },
+        ] }),
+    );
+    assert_eq!(
+        warnings.unwrap(),
+        ["no family has the type snom999: its phones are kept and get nothing"]
+    );
+}
+
+#[test]
+fn the_first_admin_is_made_once_and_only_where_nobody_is() {
+    let gateway = Gateway::new();
+    let first = gateway.block_on(gateway.registry.first_admin(&SystemRandom)).unwrap().unwrap();
+    assert!(first.starts_with("dt_"), "{first}");
+    let auth = json!({ "auth": { "type": "auth", "key": first } });
+    let answer = gateway.post("/rest/auth", &auth);
+    assert_eq!(
+        (&answer["user"]["login"], &answer["user"]["role"]),
+        (&json!("admin"), &json!("System-Admin"))
+    );
+    let again = gateway.block_on(gateway.registry.first_admin(&SystemRandom)).unwrap();
+    assert_eq!(again, None);
+    let base = Gateway::base();
+    assert_eq!(base.block_on(base.registry.first_admin(&SystemRandom)).unwrap(), None);
+}

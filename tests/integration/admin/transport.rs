@@ -1,0 +1,195 @@
+//! Paths, methods, bodies, headers (contract, section 1, and section 6.1).
+
+use serde_json::{Value, json};
+
+use super::gateway::{Gateway, JSON, fail, read, user};
+
+fn with_key(role: &str, mut body: Value) -> String {
+    body["auth"] = json!({ "type": "auth", "key": user(role)["key"] });
+    body.to_string()
+}
+
+#[test]
+fn every_spelling_of_a_path_leads_to_the_command() {
+    let gateway = Gateway::base();
+    for path in [
+        "/rest/dialplan/inactive",
+        "/rest/dialplan/inactive/",
+        "//rest/dialplan/inactive",
+        "/rest//dialplan//inactive//",
+        "/rest/dialplan/inactive/phone",
+        "/rest/dialplan/inactive/phone/",
+        "/rest/dialplan/inactive?x=y",
+    ] {
+        let body = with_key("sysadmin", json!({ "type": "phone" }));
+        let answer = read(&gateway.send("POST", path, &[JSON], body));
+        assert_eq!(answer["numrows"], 15, "{path}: {answer}");
+    }
+}
+
+#[test]
+fn the_type_on_the_path_and_in_the_body_must_agree() {
+    let gateway = Gateway::base();
+    let ask = |path: &str, body: Value| gateway.ask("sysadmin", path, body);
+    assert_eq!(ask("inactive/phone", json!({ "type": "phone" }))["result"], "success");
+    assert_eq!(ask("inactive/phone", json!({ "type": null }))["result"], "success");
+    assert_eq!(ask("inactive/phone", json!({ "type": "user" })), fail("Type mismatch"));
+    assert_eq!(ask("inactive", json!({ "type": 1 })), fail("type: must be a string"));
+    assert_eq!(ask("inactive", json!({ "type": "Phone" })), fail("Unknown command"));
+}
+
+#[test]
+fn what_is_no_command_fails_with_status_200() {
+    let gateway = Gateway::base();
+    for path in [
+        "/rest",
+        "/rest/",
+        "/rest/dialplan",
+        "/rest/dialplan/nothing/phone",
+        "/rest/dialplan/inactive/phone/more",
+        "/rest/dialplan/inactive/user",
+        "/rest/call/read/cdr",
+        "/rest/auth/nothing",
+        "/rest/dialplan/readcal/nm",
+        "/rest/dialplan/inactive%2Fphone",
+    ] {
+        let body = with_key("sysadmin", json!({}));
+        let answer = read(&gateway.send("POST", path, &[JSON], body));
+        assert_eq!(answer, fail("Unknown command"), "{path}");
+    }
+}
+
+#[test]
+fn outside_of_rest_there_is_nothing() {
+    let gateway = Gateway::base();
+    for path in ["/", "/restful", "/index.html", "/rest.php", "/health/more"] {
+        let answer = gateway.send("POST", path, &[JSON], "{}");
+        assert_eq!(answer.status, 404, "{path}");
+        assert_eq!(serde_json::from_slice::<Value>(&answer.body).unwrap(), fail("Not found"));
+    }
+}
+
+#[test]
+fn a_get_is_an_empty_object_and_other_methods_are_told_to_post() {
+    let gateway = Gateway::base();
+    let cookie = format!("Red60urne={}", gateway.sign_in("sysadmin"));
+    let cookie = [("Cookie", cookie.as_str())];
+    let listed = read(&gateway.send("GET", "/rest/dialplan/inactive/phone", &cookie, ""));
+    assert_eq!(listed["numrows"], 15);
+    let bare = read(&gateway.send("GET", "/rest/dialplan/promote/phone", &cookie, ""));
+    assert_eq!(bare, fail("phoneid required"));
+    for method in ["PUT", "DELETE", "PATCH", "OPTIONS"] {
+        let answer = read(&gateway.send(method, "/rest/dialplan/inactive/phone", &cookie, "{}"));
+        assert_eq!(answer, fail("Use POST"), "{method}");
+    }
+    let head = gateway.send("HEAD", "/rest/dialplan/inactive/phone", &cookie, "");
+    assert_eq!((head.status, head.body.len()), (200, 0));
+}
+
+#[test]
+fn a_get_with_a_body_is_an_empty_object() {
+    let gateway = Gateway::base();
+    let body = with_key("sysadmin", json!({}));
+    let answer = read(&gateway.send("GET", "/rest/dialplan/inactive/phone", &[JSON], body));
+    assert_eq!(answer, fail("Not logged in"));
+}
+
+#[test]
+fn any_content_type_is_json_but_those_of_forms() {
+    let gateway = Gateway::base();
+    let ask = |headers: &[(&str, &str)]| {
+        let body = with_key("sysadmin", json!({ "type": "phone" }));
+        read(&gateway.send("POST", "/rest/dialplan/inactive", headers, body))
+    };
+    for content_type in ["text/plain", "application/json; charset=utf-8", "image/png", "nonsense"] {
+        assert_eq!(ask(&[("Content-Type", content_type)])["numrows"], 15, "{content_type}");
+    }
+    assert_eq!(ask(&[])["numrows"], 15);
+    for content_type in [
+        "application/x-www-form-urlencoded",
+        "Application/X-WWW-Form-Urlencoded; charset=utf-8",
+        "multipart/form-data; boundary=x",
+    ] {
+        assert_eq!(ask(&[("Content-Type", content_type)]), fail("Not logged in"), "{content_type}");
+    }
+}
+
+#[test]
+fn what_is_no_json_object_is_an_empty_one() {
+    let gateway = Gateway::base();
+    let cookie = format!("Red60urne={}", gateway.sign_in("sysadmin"));
+    let headers = [JSON, ("Cookie", cookie.as_str())];
+    for body in [
+        "",
+        "null",
+        "[]",
+        "\"phone\"",
+        "{\"type\": \"phone\",}",
+        "{type: \"phone\"}",
+        "{\"type\": \"phone\"} x",
+        "// comment\n{\"type\": \"phone\"}",
+        "\u{feff}{\"type\": \"phone\"}",
+        "{'type': 'phone'}",
+    ] {
+        let answer = read(&gateway.send("POST", "/rest/dialplan/inactive", &headers, body));
+        assert_eq!(answer, fail("Unknown command"), "{body}");
+        let answer = read(&gateway.send("POST", "/rest/dialplan/inactive/phone", &headers, body));
+        assert_eq!(answer["numrows"], 15, "{body}");
+    }
+    let broken = b"{\"type\": \"ph\xffne\"}";
+    let answer = read(&gateway.send("POST", "/rest/dialplan/inactive", &headers, broken));
+    assert_eq!(answer, fail("Unknown command"));
+}
+
+#[test]
+fn the_pages_own_examples_do_nothing_with_a_missing_comma() {
+    let gateway = Gateway::base();
+    let before = gateway.lists();
+    let cookie = format!("Red60urne={}", gateway.sign_in("sysadmin"));
+    let headers = [JSON, ("Cookie", cookie.as_str())];
+    let scope = "{\n \"type\": \"phone\"\n \"scope\": {\n \"mac\": \"0004f2222222\"\n },\n \
+                 \"values\": {\n \"company\": \"bcompany\"\n }\n}";
+    for (path, message) in [
+        ("assign", "Unknown command"),
+        ("assign/phone", "mac or phoneid required"),
+        ("promote/phone", "phoneid required"),
+        ("demote/phone", "phoneid required"),
+    ] {
+        let path = format!("/rest/dialplan/{path}");
+        assert_eq!(read(&gateway.send("POST", &path, &headers, scope)), fail(message), "{path}");
+    }
+    assert_eq!(gateway.lists(), before);
+}
+
+#[test]
+fn unknown_keys_of_the_body_are_ignored() {
+    let gateway = Gateway::base();
+    let body = json!({ "columns": ["phoneid"], "order": { "created": "desc" }, "extra": [1] });
+    assert_eq!(gateway.done("inactive/phone", body)["numrows"], 15);
+}
+
+#[test]
+fn a_body_over_the_limit_is_413() {
+    let gateway = Gateway::base();
+    let body = vec![b' '; (1 << 20) + 1];
+    let answer = gateway.send("POST", "/rest/dialplan/inactive", &[JSON], body);
+    assert_eq!(answer.status, 413);
+    let json: Value = serde_json::from_slice(&answer.body).unwrap();
+    assert_eq!(json, fail("the body is longer than 1048576 bytes"));
+}
+
+#[test]
+fn answers_are_kept_from_caches_frames_and_guessing() {
+    let gateway = Gateway::base();
+    let answer = gateway.send("POST", "/rest/dialplan/inactive", &[JSON], "{}");
+    for (name, value) in [
+        ("cache-control", "no-store"),
+        ("x-content-type-options", "nosniff"),
+        ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
+        ("referrer-policy", "no-referrer"),
+    ] {
+        assert_eq!(answer.header(name), Some(value));
+    }
+    let cors = answer.headers.iter().find(|(name, _)| name.starts_with("access-control"));
+    assert_eq!(cors, None);
+}
