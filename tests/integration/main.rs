@@ -1,6 +1,7 @@
 //! Tests of the whole gateway, from the outside: one binary, because linking is
 //! what takes time.
 
+mod admin;
 mod boot;
 mod crash;
 mod phonesim;

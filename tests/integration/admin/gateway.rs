@@ -23,7 +23,7 @@ pub static CASES: LazyLock<Value> =
     LazyLock::new(|| serde_json::from_str(include_str!("cases.json")).unwrap());
 
 /// The built-in families, of which only the fixture's types are offered.
-static CATALOGUE: LazyLock<Arc<Catalogue>> = LazyLock::new(|| {
+pub static CATALOGUE: LazyLock<Arc<Catalogue>> = LazyLock::new(|| {
     let types = CASES["fixtures"]["base"]["phone_types"].as_array().unwrap();
     let only_types: BTreeSet<String> =
         types.iter().map(|own| own["phone_type"].as_str().unwrap().to_owned()).collect();
