@@ -14,7 +14,7 @@ use serde_json::json;
 use crate::support::gateway::call;
 use crate::support::http;
 
-/// The gateway as a process of its own.
+/// The gateway as a process of its own, killed when dropped.
 struct Process {
     child: Child,
     http: SocketAddr,
@@ -24,37 +24,37 @@ struct Process {
 
 impl Process {
     fn start(dir: &Path) -> Process {
-        let mut child = command(dir)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the gateway's binary runs");
-        let mut process = None;
-        let (mut http, mut admin, mut key) = (None, None, None);
-        for line in BufReader::new(child.stdout.take().expect("it is piped")).lines() {
+        let child = command(dir).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        let child = child.expect("the gateway's binary runs");
+        let mut process = Process { child, http: nowhere, admin: nowhere, key: None };
+        let stdout = process.child.stdout.take().expect("it is piped");
+        for line in BufReader::new(stdout).lines() {
             let line = line.expect("the announcement is text");
-            if line == "ready" {
-                break;
-            }
-            let value = line.split_whitespace().last().unwrap_or_default().to_owned();
-            if line.contains("http://") && line.contains("handsets") {
-                http = value.strip_prefix("http://").and_then(|address| address.parse().ok());
-            } else if line.contains("first key") {
-                key = Some(value);
-            } else if let Some(address) = value.strip_prefix("http://") {
-                admin = address.parse().ok();
+            let mut words = line.split_whitespace();
+            let address = |word: Option<&str>| {
+                let text = word.and_then(|word| word.strip_prefix("http://"));
+                text.and_then(|text| text.parse().ok()).expect("an address")
+            };
+            match words.next() {
+                Some("handsets") => process.http = address(words.next()),
+                Some("admin") => process.admin = address(words.next()),
+                Some("first") => process.key = words.last().map(str::to_owned),
+                Some("ready") => return process,
+                _ => {}
             }
         }
-        if let (Some(http), Some(admin)) = (http, admin) {
-            process = Some(Process { child, http, admin, key });
-        }
-        process.expect("the gateway announces its addresses")
+        panic!("the gateway ended before it was ready");
     }
 
     /// SIGKILL: no handler runs, nothing is flushed.
-    fn kill(mut self) {
-        self.child.kill().expect("the gateway runs");
-        self.child.wait().expect("the gateway ends");
+    fn kill(self) {}
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

@@ -81,10 +81,6 @@ impl Gateway {
         &self.key
     }
 
-    pub fn reload(&self) {
-        self.runtime.block_on(self.app().reload());
-    }
-
     /// A handset's GET.
     pub fn get(&self, target: &str, user_agent: Option<&str>) -> Answer {
         http::get(self.http(), target, user_agent)
