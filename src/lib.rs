@@ -26,13 +26,13 @@
 //! Who may know whom; an arrow that is not here is a mistake:
 //!
 //! ```text
-//! bin -> tools -> app -> everything
+//! dialtone  -> tools -> app -> everything
+//! phonesim  -> simulator -> catalogue, domain
 //! handset   -> provision -> registry, catalogue, domain
 //! admin     -> registry, catalogue, domain
 //! registry  -> store, catalogue, domain
 //! store     -> domain
 //! catalogue -> domain
-//! simulator -> catalogue, domain
 //! handset, admin -> net
 //! domain, net    -> nothing
 //! ```
@@ -71,8 +71,9 @@
 //!
 //! # Invariants
 //!
-//! - A handset causes rows at its first contact, within the quota, and reads. What it sends reaches
-//!   no path of the file system, and no query but as a bound value.
+//! - A handset causes rows at its first contact, within the quota, another type of them until it is
+//!   promoted, and reads. What it sends reaches no path of the file system, and no query but as a
+//!   bound value.
 //! - No phone's configuration leaves before an operator made the phone active.
 //! - Unknown, inactive, over quota, forbidden network, strange method, missing file: one refusal,
 //!   the same bytes.
