@@ -71,8 +71,8 @@
 //!
 //! # Invariants
 //!
-//! - A handset causes rows at its first contact, within the quota, another type of them until it is
-//!   promoted, and reads. What it sends reaches no path of the file system, and no query but as a
+//! - A handset causes rows at its first contact, within the quota, at most one other type of them a
+//!   day until it is promoted, and reads. What it sends reaches no path of the file system, and no query but as a
 //!   bound value.
 //! - No phone's configuration leaves before an operator made the phone active.
 //! - Unknown, inactive, over quota, forbidden network, strange method, missing file: one refusal,

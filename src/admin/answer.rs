@@ -6,8 +6,7 @@ use http_body_util::Full;
 use serde::Serialize;
 
 use super::session;
-use crate::registry::RegistryError;
-use crate::store::StoreError;
+use crate::registry::{RegistryError, StoreError};
 
 /// A success, written out.
 pub(super) struct Answer {

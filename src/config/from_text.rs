@@ -45,6 +45,13 @@ impl FromText for LogFilter {
         EnvFilter::try_new(filter).map_err(|error| {
             format!("`{text}` is not a log filter such as `info` or `warn,dialtone::store=debug`: {error}")
         })?;
+        // A bare word would be taken for a module's name, and silence all others.
+        let levels = ["off", "error", "warn", "info", "debug", "trace"];
+        for part in filter.split(',').map(str::trim) {
+            if !part.contains('=') && !levels.contains(&part.to_ascii_lowercase().as_str()) {
+                return Err(format!("`{part}` is no log level: use one of {}", levels.join(", ")));
+            }
+        }
         Ok(LogFilter(filter.to_owned()))
     }
 }

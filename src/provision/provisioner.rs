@@ -97,6 +97,11 @@ impl Provisioner {
         mac: Mac,
         reading: &Reading,
     ) -> Result<Known, Decision> {
+        // SECURITY: a certificate that names a device speaks for that device alone.
+        let certified = fetch.certificate.as_deref().and_then(mac_of_subject);
+        if certified.is_some_and(|certified| certified != mac) {
+            return Err(Decision::refused(Outcome::CertificateOfAnother));
+        }
         let seen = Seen {
             mac,
             identity: &reading.identity,
@@ -109,6 +114,7 @@ impl Provisioner {
             Ok(Sight::Known(_)) => Outcome::Inactive,
             Ok(Sight::Recorded) => Outcome::Recorded,
             Ok(Sight::OverQuota) => Outcome::OverQuota,
+            Ok(Sight::NoType) => Outcome::NoSuchType,
             Err(error) => return Err(Decision::fault(Outcome::StoreFailed, error.to_string())),
         };
         // A common file says nothing of any phone: an unknown one gets it too, and
@@ -241,6 +247,14 @@ impl Provisioner {
             detail: decision.detail.clone(),
         });
     }
+}
+
+/// The MAC in a certificate's subject: Yealink, Polycom and Snom write it alone, Cisco
+/// among other things (`SPA-525G2, MAC: 708105B37234, Serial: ...`). Most names of lab
+/// certificates have none.
+fn mac_of_subject(subject: &str) -> Option<Mac> {
+    let words = subject.split(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | '='));
+    words.filter_map(|word| word.parse().ok()).next()
 }
 
 /// What tells the bodies of one device apart.

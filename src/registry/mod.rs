@@ -55,9 +55,12 @@ pub use trail::{Outcome, Trail, TrailEntry};
 pub use transfer::{Document, ImportError, Imported, Problem};
 pub use users::{MIN_PASSWORD, NewUser, Revoke, UserChange, UserRef, fingerprint};
 
+// Part of this module's own signatures: the edge above it needs no other door.
+pub use crate::store::{EventFilter, StoreError};
+
 use crate::catalogue::Catalogue;
 use crate::domain::{Device, Mac};
-use crate::store::{Store, StoreError, Write};
+use crate::store::{Store, Write};
 
 /// The catalogue in force; a reload puts another one in its place.
 pub type SharedCatalogue = Arc<ArcSwap<Catalogue>>;

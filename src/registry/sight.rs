@@ -31,6 +31,8 @@ pub enum Sight {
     /// Recorded just now, durably.
     Recorded,
     OverQuota,
+    /// No type of the catalogue fits, not even a generic one: nothing to record.
+    NoType,
 }
 
 /// A phone that says the same is noted again after this long.
@@ -38,6 +40,8 @@ const NOTE_AGAIN_S: i64 = 3600;
 /// One that says something else, after this long: a boot alternates between
 /// updater and application, and a hostile one between anything.
 const NOTE_CHANGE_S: i64 = 10;
+/// A device whose type was told is believed another one after this long.
+const RETYPE_AGAIN_S: i64 = 24 * 3600;
 
 impl Registry {
     /// Records what a request showed. What was [`Sight::Recorded`] is durable.
@@ -52,7 +56,7 @@ impl Registry {
         let Some(known) = self.index.known(seen.mac) else {
             return self.first_contact(catalogue, seen).await;
         };
-        if let Some(better) = self.better_type(&known, seen.identity) {
+        if let Some(better) = self.better_type(catalogue, &known, seen.identity) {
             // Of no use to the phone now: a failure is logged and does not matter to it.
             if let Err(error) = self.retype(catalogue, seen.mac, &better).await {
                 tracing::warn!(mac = %seen.mac, %error, "a better type guess could not be stored");
@@ -68,7 +72,7 @@ impl Registry {
         seen: Seen<'_>,
     ) -> Result<Sight, RegistryError> {
         let Some(phone_type) = seen.identity.phone_type.as_ref() else {
-            return Ok(Sight::OverQuota);
+            return Ok(Sight::NoType);
         };
         let ports = catalogue.phone_type(phone_type).map_or(1, |own| own.ports);
         let _changing = self.lock_device(seen.mac).await;
@@ -104,14 +108,23 @@ impl Registry {
         Ok(self.index.known(mac).map_or(Sight::Recorded, Sight::Known))
     }
 
-    /// A type that was told, where the one on record was assumed or differs, and
-    /// no operator has decided yet.
-    fn better_type(&self, known: &Known, identity: &Identity) -> Option<TypeKey> {
+    /// A type that was told, where the one on record differs and no operator has
+    /// decided yet. One that was only assumed gives way at once; one that was told too
+    /// only after a day: whoever sends contradictions must not cause a write each.
+    fn better_type(
+        &self,
+        catalogue: &Catalogue,
+        known: &Known,
+        identity: &Identity,
+    ) -> Option<TypeKey> {
         if known.active || !identity.type_is_told {
             return None;
         }
         let told = identity.phone_type.as_ref()?;
-        (self.index.phone_type(known) != *told).then(|| told.clone())
+        let current = self.index.phone_type(known);
+        let settled =
+            !catalogue.is_assumed(&current) && self.clock.now() - known.changed < RETYPE_AGAIN_S;
+        (current != *told && !settled).then(|| told.clone())
     }
 
     async fn retype(

@@ -31,6 +31,8 @@ pub enum Outcome {
     NoSuchType,
     /// A limit on unknown handsets was reached.
     OverQuota,
+    /// The client certificate names another device than the request.
+    CertificateOfAnother,
     /// The file could not be made of the settings.
     RenderFailed,
     /// The store could not take the rows.

@@ -103,6 +103,20 @@ fn a_better_guess_improves_an_inactive_row() {
 }
 
 #[test]
+fn contradicting_user_agents_do_not_write_a_record_each() {
+    let gateway = Gateway::start();
+    for number in 0..40 {
+        let model = if number % 2 == 0 { "T48G 35" } else { "T42G 29" };
+        let user_agent = format!("Yealink SIP-{model}.83.0.120 00:15:65:4a:a9:37");
+        gateway.get("/0015654aa937.cfg", Some(&user_agent));
+    }
+    let answer = gateway.done("events", json!({ "type": "phone" }));
+    let records = answer["values"].as_array().unwrap();
+    assert!(records.is_empty(), "{answer}");
+    assert_eq!(gateway.inactive(), [("0015654aa9370".to_owned(), "t48g".to_owned())]);
+}
+
+#[test]
 fn conditional_requests_are_answered_without_a_body() {
     let gateway = Gateway::start();
     gateway.get("/0015654aa937.cfg", Some(T46G));

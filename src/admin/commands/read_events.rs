@@ -17,8 +17,7 @@ use crate::admin::Outcome;
 use crate::admin::answer::{Fail, Rows};
 use crate::admin::fields::Fields;
 use crate::domain::{CompanyId, Mac, PhoneId, Subject};
-use crate::registry::EventQuery;
-use crate::store::EventFilter;
+use crate::registry::{EventFilter, EventQuery};
 
 /// Rows of a page nobody asked the size of.
 const LIMIT: usize = 100;

@@ -7,8 +7,8 @@
 //!
 //! Rows: `at` (seconds), `mac`, `address`, `target`, `user_agent`, `outcome`
 //! (`served`, `no_mac`, `recorded`, `inactive`, `no_such_file`, `no_such_type`,
-//! `over_quota`, `render_failed`, `store_failed`), `detail`, and what the gateway
-//! makes of the request now: `phone_type`, `model`, `evidence`.
+//! `over_quota`, `certificate_of_another`, `render_failed`, `store_failed`), `detail`,
+//! and what the gateway makes of the request now: `phone_type`, `model`, `evidence`.
 
 use serde::Serialize;
 

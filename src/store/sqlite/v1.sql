@@ -75,8 +75,8 @@ CREATE TABLE system (
     revision INTEGER NOT NULL
 ) STRICT;
 
--- The audit record. Whoever prunes it leaves the newest row: the next id is
--- counted from it.
+-- The audit record, the newest million. Whoever prunes it leaves the newest row:
+-- the next id is counted from it.
 CREATE TABLE event (
     id        INTEGER PRIMARY KEY NOT NULL,
     at        INTEGER NOT NULL,

@@ -85,6 +85,12 @@ pub enum PhoneCommand {
         /// Path of one file as the phone asks for it.
         file: Option<String>,
     },
+    /// Show what a phone asked last and why it got what it got.
+    Requests {
+        /// Without it: the requests that named no MAC.
+        #[arg(value_name = "MAC|PHONE")]
+        what: Option<PhoneOrMac>,
+    },
     /// List what was done to phones, newest first.
     Events {
         #[arg(value_name = "MAC|PHONE")]
@@ -146,6 +152,16 @@ pub(super) const EVENTS: &[(&str, &str)] = &[
     ("AFTER", "after"),
 ];
 
+const REQUESTS: &[(&str, &str)] = &[
+    ("AT", "at"),
+    ("ADDRESS", "address"),
+    ("TARGET", "target"),
+    ("USER-AGENT", "user_agent"),
+    ("MADE OF IT", "phone_type"),
+    ("OUTCOME", "outcome"),
+    ("DETAIL", "detail"),
+];
+
 impl PhoneCommand {
     pub(super) fn task(self, input: impl BufRead) -> Result<Task, RemoteError> {
         Ok(match self {
@@ -198,6 +214,13 @@ impl PhoneCommand {
             PhoneCommand::Delete { phone } => Task::new(of("delete", phone), done("deleted")),
             PhoneCommand::Preview { phone, file } => {
                 Task::new(of("preview", phone).scope("file", file), Show::Files)
+            }
+            PhoneCommand::Requests { what } => {
+                let mut call = call("requests", "show the last requests");
+                if let Some(what) = what {
+                    call = call.scope(what.field(), what.to_string());
+                }
+                Task::new(call, Show::Table(REQUESTS))
             }
             PhoneCommand::Events { what, company, limit } => {
                 let mut call = call("events", "list events").scope("company", names(&company));
@@ -338,6 +361,7 @@ mod tests {
                 json!({ "phoneid": "0004f20102030", "file": "/0004f2010203.cfg" }),
                 none.clone(),
             ),
+            ("requests 0004f2010203", "requests", json!({ "mac": "0004f2010203" }), none.clone()),
             ("events 0004f2010203", "events", json!({ "mac": "0004f2010203" }), none.clone()),
         ] {
             assert_eq!(called(line), (verb, scope, values), "{line}");

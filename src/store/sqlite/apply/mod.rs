@@ -98,8 +98,19 @@ fn append(conn: &Connection, event: &Event) -> Result<Outcome> {
         event.before.to_string(),
         event.after.to_string(),
     ])?;
+    let newest = conn.last_insert_rowid();
+    // The newest always stay: the next id is counted from them.
+    if newest % PRUNE_EVERY == 0 {
+        let sql = "DELETE FROM event WHERE id <= ?1";
+        conn.prepare_cached(sql)?.execute([newest - MAX_EVENTS])?;
+    }
     Ok(Ok(()))
 }
+
+/// Audit events kept: years of a busy site, some 300 MB. The oldest go.
+const MAX_EVENTS: i64 = 1_000_000;
+/// Pruned this many at a time, so that an event costs nothing more.
+const PRUNE_EVERY: i64 = 1_000;
 
 fn changed(rows: usize, conflict: impl FnOnce() -> StoreError) -> Outcome {
     if rows == 0 { Err(conflict()) } else { Ok(()) }
