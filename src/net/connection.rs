@@ -31,9 +31,20 @@ pub(super) async fn run<H: Handler>(
     tls: Option<Arc<Tls>>,
     handler: Arc<H>,
 ) {
-    let Some(tls) = tls else {
-        return serve(shared, stream, Peer { address, tls: None }, handler).await;
-    };
+    match tls {
+        None => serve(shared, stream, Peer { address, tls: None }, handler).await,
+        // Boxed: a plain connection's task need not have room for TLS and its buffers.
+        Some(tls) => Box::pin(run_tls(shared, stream, address, &tls, handler)).await,
+    }
+}
+
+async fn run_tls<H: Handler>(
+    shared: &Arc<Shared>,
+    stream: TcpStream,
+    address: SocketAddr,
+    tls: &Tls,
+    handler: Arc<H>,
+) {
     let handshake = timeout(shared.limits.tls_handshake, tls.acceptor().accept(stream));
     let shaken = tokio::select! {
         biased;
@@ -69,7 +80,8 @@ where
 {
     let address = peer.address;
     let watch = Arc::new(Watch::new());
-    let io = Watched::new(stream, Arc::clone(&watch), shared.limits.mend_heads);
+    let (mend_heads, is_plain) = (shared.limits.mend_heads, peer.tls.is_none());
+    let io = Watched::new(stream, Arc::clone(&watch), mend_heads, is_plain);
     let context =
         Arc::new(Context { shared: Arc::clone(shared), handler, peer, watch: Arc::clone(&watch) });
     let service = service_fn(move |request| {
