@@ -94,18 +94,21 @@ pub struct PhoneType {
 impl PhoneType {
     /// How the model is spelled here, if `name` is one of its names.
     pub(super) fn spelling(&self, name: &str) -> Option<&str> {
-        let wanted = plain(name);
         std::iter::once(&self.model)
             .chain(&self.aliases)
-            .find(|own| plain(own) == wanted)
+            .find(|own| is_same_model(own, name))
             .map(String::as_str)
     }
 }
 
-/// A model name with all that firmwares disagree on taken out.
-pub(super) fn plain(name: &str) -> String {
-    let kept = name.chars().filter(|c| !matches!(c, '_' | '-' | ' '));
-    kept.flat_map(char::to_lowercase).collect()
+/// Compares model names without all that firmwares disagree on. Allocates nothing:
+/// a request's model is compared with some hundred names.
+pub(super) fn is_same_model(one: &str, other: &str) -> bool {
+    fn plain(name: &str) -> impl Iterator<Item = u8> {
+        let kept = name.bytes().filter(|byte| !matches!(byte, b'_' | b'-' | b' '));
+        kept.map(|byte| byte.to_ascii_lowercase())
+    }
+    plain(one).eq(plain(other))
 }
 
 impl FileSpec {

@@ -218,17 +218,25 @@ impl Catalogue {
 
     /// Of each family the first pattern that fits, in order of family.
     fn path_matches(&self, target: &Target) -> Vec<PathMatch<'_>> {
-        let fitting = self.path_set.matches(&target.path);
-        let mut places: Vec<PathOwner> =
-            fitting.iter().flat_map(|at| self.path_owners[at].iter().copied()).collect();
+        // Many families share an expression: it is run once for all of them.
+        let mut places: Vec<(PathOwner, usize)> = Vec::new();
+        let mut read: Vec<PathFacts> = Vec::new();
+        for at in self.path_set.matches(&target.path) {
+            let (family, file, pattern) = self.path_owners[at][0];
+            let first = &self.families[family].files[file].patterns[pattern];
+            if let Some(facts) = first.facts_of_path(target) {
+                places.extend(self.path_owners[at].iter().map(|&owner| (owner, read.len())));
+                read.push(facts);
+            }
+        }
         places.sort_unstable();
         let mut matches: Vec<PathMatch<'_>> = Vec::new();
-        for (family, file, pattern) in places {
+        for ((family, file, pattern), at) in places {
             if matches.last().is_some_and(|last| last.family == family) {
                 continue;
             }
             let pattern = &self.families[family].files[file].patterns[pattern];
-            if let Some(facts) = pattern.facts(target)
+            if let Some(facts) = pattern.with_arguments(read[at].clone(), target)
                 && self.model_fits(family, &facts)
             {
                 matches.push(PathMatch { family, pattern: &pattern.text, facts });

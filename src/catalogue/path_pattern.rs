@@ -48,8 +48,18 @@ impl PathPattern {
 
     /// `None` when the pattern does not fit.
     pub fn facts(&self, target: &Target) -> Option<PathFacts> {
+        self.with_arguments(self.facts_of_path(target)?, target)
+    }
+
+    /// What the path alone tells; the same for all patterns of the same expression.
+    pub fn facts_of_path(&self, target: &Target) -> Option<PathFacts> {
         let mut facts = PathFacts::default();
         facts.take(&self.regex.captures(&target.path)?)?;
+        Some(facts)
+    }
+
+    /// `None` when an argument is missing.
+    pub fn with_arguments(&self, mut facts: PathFacts, target: &Target) -> Option<PathFacts> {
         for (name, regex) in &self.arguments {
             facts.take(&regex.captures(target.argument(name)?)?)?;
         }
