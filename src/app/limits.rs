@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use http::HeaderName;
 
 use crate::admin::{AdminOptions, SessionLimits};
+use crate::catalogue::Catalogue;
 use crate::config::Config;
 use crate::domain::Timestamp;
 use crate::handset::{Access, EdgeOptions};
@@ -28,9 +30,16 @@ pub(super) fn handset(config: &Config) -> Limits {
     }
 }
 
-pub(super) fn edge_options(config: &Config, headers: &[String], seed: u64) -> EdgeOptions {
-    let headers: Arc<[HeaderName]> =
-        headers.iter().filter_map(|name| HeaderName::from_bytes(name.as_bytes()).ok()).collect();
+/// The headers handsets' requests are looked at for.
+pub(super) type Headers = Arc<ArcSwap<Vec<HeaderName>>>;
+
+/// Those that `catalogue` asks for.
+pub(super) fn headers(catalogue: &Catalogue) -> Arc<Vec<HeaderName>> {
+    let names = catalogue.header_names().iter();
+    Arc::new(names.filter_map(|name| HeaderName::from_bytes(name.as_bytes()).ok()).collect())
+}
+
+pub(super) fn edge_options(config: &Config, headers: Headers, seed: u64) -> EdgeOptions {
     EdgeOptions {
         access: Access {
             allowed: config.handset.allowed_networks.clone(),

@@ -55,6 +55,7 @@ pub struct App {
     registry: Arc<Registry>,
     provisioner: Arc<Provisioner>,
     catalogue: Arc<ArcSwap<Catalogue>>,
+    headers: limits::Headers,
     sources: Sources,
     store: Arc<dyn Store>,
     handset_server: Server,
@@ -96,7 +97,7 @@ impl App {
         let loaded = Catalogue::load(&sources)?;
         let store = store::url::open(&config.store.url, clock.now()).await?;
         let since = store.catalogue_since(loaded.digest(), clock.now()).await?;
-        let header_names = loaded.header_names().to_vec();
+        let headers = limits::Headers::new(ArcSwap::new(limits::headers(&loaded)));
         let catalogue = Arc::new(ArcSwap::from_pointee(loaded));
         let (registry, touches) =
             Registry::open(store.clone(), catalogue.clone(), clock.clone(), limits::quota(config))
@@ -125,7 +126,7 @@ impl App {
         let handset_server = Server::new(limits::handset(config), rand::random());
         let edge = handset::Edge::new(
             provisioner.clone(),
-            limits::edge_options(config, &header_names, rand::random()),
+            limits::edge_options(config, headers.clone(), rand::random()),
         );
         let edge = Arc::new(edge);
         for bound in listeners.http {
@@ -148,6 +149,7 @@ impl App {
             registry,
             provisioner,
             catalogue,
+            headers,
             sources,
             store,
             handset_server,
@@ -207,6 +209,7 @@ impl App {
         let since = self.store.catalogue_since(loaded.digest(), now).await?;
         let types = loaded.types().len();
         self.provisioner.set_catalogue_since(since);
+        self.headers.store(limits::headers(&loaded));
         self.catalogue.store(Arc::new(loaded));
         Ok(types)
     }

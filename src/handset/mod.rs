@@ -21,6 +21,7 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::{HeaderName, Request, Response};
 use http_body_util::Full;
@@ -37,8 +38,9 @@ use crate::provision::{Provision, Reply};
 pub struct EdgeOptions {
     pub access: Access,
     /// Headers copied into each fetch, because a definition in the catalogue
-    /// asks for them (`x-aastra-expmod1`). Few: each is copied per request.
-    pub headers: Arc<[HeaderName]>,
+    /// asks for them (`x-aastra-expmod1`). Few: each is copied per request. Shared,
+    /// because another catalogue may ask for others.
+    pub headers: Arc<ArcSwap<Vec<HeaderName>>>,
     /// How long provisioning may take; then the phone is told to come again.
     /// Meant to be below what phones wait themselves, so that they hear it; how
     /// long that is, no vendor documents (unconfirmed).
@@ -80,7 +82,8 @@ impl<P: Provision> Edge<P> {
             return refuse(request).await;
         };
         let certificate = peer.tls.as_ref().and_then(|tls| tls.client_cn.clone());
-        let Some(fetch) = request::fetch(&request, address, certificate, &options.headers) else {
+        let Some(fetch) = request::fetch(&request, address, certificate, &options.headers.load())
+        else {
             return refuse(request).await;
         };
         let reply = self.provisioner.fetch(fetch);

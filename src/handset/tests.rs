@@ -187,7 +187,7 @@ async fn a_fault_of_ours_is_503_with_a_time_to_come_again() {
 #[tokio::test]
 async fn the_fetch_says_who_asked() {
     let mut options = EdgeOptions::new(1);
-    options.headers = Arc::new([HeaderName::from_static("x-aastra-expmod1")]);
+    options.headers.store(Arc::new(vec![HeaderName::from_static("x-aastra-expmod1")]));
     options.access.trusted_proxies = ["127.0.0.0/8".parse().unwrap()].into_iter().collect();
     let running = start(options);
     let headers = b"User-Agent: AVAYA/SIP12x0\x17/04.00.04.00\r\nX-Aastra-ExpMod1: m675i\r\n\
