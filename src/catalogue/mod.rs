@@ -10,6 +10,8 @@ mod escape;
 mod examples;
 mod family;
 mod identify;
+#[cfg(test)]
+mod injection;
 mod load;
 mod path_pattern;
 mod problem;

@@ -1,0 +1,210 @@
+//! A settings document with a text in every place that takes one.
+
+use serde_json::{Map, Value, json};
+
+use crate::catalogue::PhoneType;
+use crate::domain::settings::{KeyType, Settings, schema};
+
+/// What ends or begins something in one format or another.
+pub const HOSTILE: &[&str] = &[
+    "\n",
+    "\r\n",
+    "\r",
+    "\0",
+    "\u{b}",
+    "\u{c}",
+    "\u{85}",
+    "\u{2028}",
+    "\u{2029}",
+    "\u{202e}",
+    "\u{feff}",
+    "\u{fffe}",
+    "\u{1f}",
+    "\u{7f}",
+    "\"",
+    "'",
+    "\\",
+    "<",
+    ">",
+    "&",
+    ";",
+    "=",
+    ":",
+    "#",
+    "%",
+    "|",
+    "^",
+    "$",
+    "!",
+    "@",
+    ",",
+    " ",
+    "\t",
+    "[",
+    "]",
+    "{",
+    "}",
+    "]]>",
+    "<![CDATA[",
+    "-->",
+    "<!--",
+    "<?x ?>",
+    "&amp;",
+    "&#10;",
+    "&#x0;",
+    "{{ 7 * 7 }}",
+    "{% raw %}",
+    "{#",
+    "</value>",
+    "\"/><a b=\"",
+    "\naccount.1.enable = 0\n",
+    ";fnc=sd;ext=9@evil",
+    "|*9",
+    "$Tdtmf$",
+    "€",
+    "\u{1f4de}",
+];
+
+/// What a text stands for, where that says which texts are accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Any line of text.
+    Free,
+    Host,
+    Dial,
+    User,
+    Time,
+    /// What follows the host of a URL: what cannot be read as a URL is no file at all.
+    Url,
+}
+
+impl Place {
+    /// A text that changes nothing.
+    pub fn harmless(self) -> String {
+        match self {
+            Place::Free | Place::User => "plain",
+            Place::Host => "pbx.example.com",
+            Place::Dial => "100",
+            Place::Time => "03:30",
+            Place::Url => "a/b.xml",
+        }
+        .to_owned()
+    }
+}
+
+/// The document as a store would have it, unchecked. `text` is asked for each place in
+/// turn; `round` moves the kinds of keys along, so that each comes to be on each type.
+pub fn document(own: &PhoneType, round: usize, text: &mut dyn FnMut(Place) -> String) -> String {
+    let lines = (1..=own.lines.min(3)).map(|at| (at.to_string(), line(at, text))).collect();
+    let modules: Map<_, _> = (1..=own.modules)
+        .map(|at| {
+            let keys = keys(own.module_keys.min(20), round + usize::from(at), text);
+            (at.to_string(), json!({ "keys": keys }))
+        })
+        .collect();
+    let mut document = json!({
+        "lines": Value::Object(lines),
+        "keys": keys(own.keys, round, text),
+        "expansion": modules,
+        "time": { "zone": "Europe/Berlin", "ntp": [text(Place::Host), format!("2{}", text(Place::Host))], "hour_format": "24", "date_format": "dmy" },
+        "language": "de",
+        "tones": "DE",
+        "codecs": ["g722", "pcma", "opus"],
+        "network": {
+            "vlan": { "id": 7, "priority": 5 },
+            "pc_vlan": { "id": 8, "priority": 1 },
+            "lldp": true,
+            "cdp": false,
+            "dns": ["192.0.2.1", "2001:db8::1", "192.0.2.2"],
+            "syslog": { "server": text(Place::Host), "port": 514, "level": "info" },
+            "qos": { "sip_dscp": 26, "rtp_dscp": 46 },
+        },
+        "access": { "admin_password": text(Place::Free), "user_password": text(Place::Free), "web_ui": true },
+        "provisioning": { "base_url": url(text), "resync_interval_s": 3600, "resync_at": text(Place::Time) },
+        "firmware": { "url": url(text), "version": text(Place::Free) },
+        "directory": { "url": url(text), "name": text(Place::Free) },
+        "vendor": vendor(text),
+    });
+    let codes =
+        schema::fields().iter().filter_map(|field| field.path.strip_prefix("feature_codes."));
+    document["feature_codes"] =
+        codes.map(|name| (name.to_owned(), json!(text(Place::Dial)))).collect::<Map<_, _>>().into();
+    assert!(
+        Settings::FIELDS
+            .iter()
+            .all(|field| field.name == "line_defaults" || document.get(field.name).is_some())
+    );
+    document.to_string()
+}
+
+fn url(text: &mut dyn FnMut(Place) -> String) -> String {
+    format!("https://pbx.example.com/{}", text(Place::Url))
+}
+
+fn line(at: u16, text: &mut dyn FnMut(Place) -> String) -> Value {
+    let mut line = json!({ "registrar_port": 5062, "expiry_s": 600 });
+    for (name, place) in [
+        ("number", Place::Free),
+        ("user", Place::User),
+        ("auth_user", Place::User),
+        ("password", Place::Free),
+        ("display_name", Place::Free),
+        ("label", Place::Free),
+        ("registrar", Place::Host),
+        ("voicemail", Place::Dial),
+    ] {
+        line[name] = text(place).into();
+    }
+    line["backup"] = json!({ "registrar": text(Place::Host), "port": 5063 });
+    line["outbound_proxy"] = json!({ "host": text(Place::Host), "port": 5064 });
+    line["transport"] = ["tls", "udp", "tcp"][usize::from(at - 1)].into();
+    line["srtp"] = ["required", "optional", "off"][usize::from(at - 1)].into();
+    line["dtmf"] = ["info", "rfc2833", "inband"][usize::from(at - 1)].into();
+    line
+}
+
+fn keys(count: u16, round: usize, text: &mut dyn FnMut(Place) -> String) -> Value {
+    let key = |at: u16| {
+        let kind = KeyType::NAMES[(usize::from(at) + round) % KeyType::NAMES.len()];
+        let mut key =
+            json!({ "type": kind, "value": text(Place::Free), "label": text(Place::Free) });
+        if at % 2 == 0 {
+            key["extension"] = text(Place::Free).into();
+        }
+        if at % 3 == 0 {
+            key["line"] = 1.into();
+        }
+        (at.to_string(), key)
+    };
+    Value::Object((1..=count).map(key).collect())
+}
+
+/// Every family's own, with names of each form that is accepted.
+fn vendor(text: &mut dyn FnMut(Place) -> String) -> Value {
+    let names = [
+        "P270",
+        "account.1.user_name",
+        "User_ID_1_",
+        "voip/line/0",
+        "aucS_SERVER[0]",
+        "1x",
+        "a/1b/-c",
+        "a/./b",
+        "x[",
+        "x]",
+        "x",
+        "ipei.1",
+        "ac.1",
+        "_",
+        "xml",
+        "a[1][2]",
+        "z//y/",
+    ];
+    let families =
+        ["generic", "kirk", "linksys", "linphone", "polycom", "snom", "snom-text", "yealink"];
+    let mut of = |family: &str| {
+        let names = names.iter().map(|name| ((*name).to_owned(), json!(text(Place::Free))));
+        (family.to_owned(), Value::Object(names.collect()))
+    };
+    Value::Object(families.iter().map(|family| of(family)).collect())
+}

@@ -1,0 +1,122 @@
+//! A rendered file back to its keys, read as strictly as any phone does.
+
+use quick_xml::escape::resolve_predefined_entity;
+use quick_xml::events::{BytesStart, Event};
+use quick_xml::{Reader, XmlVersion};
+
+use crate::catalogue::FileSpec;
+use crate::catalogue::definition::{Encoding, Escape};
+
+/// What an attribute says where its value is the name of something.
+const NAMING: &[&str] =
+    &["name", "idx", "context", "perm", "overwrite", "e", "number", "format", "mac"];
+
+/// All that some parser takes for the end of a line.
+const LINE_ENDS: [char; 11] = [
+    '\n', '\r', '\u{b}', '\u{c}', '\u{1c}', '\u{1d}', '\u{1e}', '\u{85}', '\u{2028}', '\u{2029}',
+    '\0',
+];
+
+pub fn decoded(file: &FileSpec, body: Vec<u8>) -> String {
+    match file.encoding {
+        Encoding::Utf8 => String::from_utf8(body).expect("it says that it is UTF-8"),
+        Encoding::Latin1 => body.into_iter().map(char::from).collect(),
+    }
+}
+
+/// One key of a file, and what it is given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pair {
+    pub key: String,
+    pub value: String,
+}
+
+/// Every key in its order: the beginnings of lines, or elements and attributes.
+///
+/// # Errors
+/// What makes it no file of its syntax.
+pub fn of(file: &FileSpec, text: &str) -> Result<Vec<Pair>, String> {
+    match file.escape {
+        Escape::Xml => elements(text),
+        Escape::Line | Escape::Quoted => Ok(lines(text)),
+    }
+}
+
+/// Up to and with what separates a key from its value; the whole line without one.
+fn lines(text: &str) -> Vec<Pair> {
+    let key = |line: &str| {
+        let end = line.find(['=', ':']).map_or(line.len(), |end| end + 1);
+        Pair { key: line[..end].to_owned(), value: line[end..].trim().to_owned() }
+    };
+    text.split(LINE_ENDS).map(key).collect()
+}
+
+fn elements(text: &str) -> Result<Vec<Pair>, String> {
+    let mut reader = Reader::from_str(text);
+    let mut pairs: Vec<Pair> = Vec::new();
+    // Names of the open elements, and where each is in `pairs`.
+    let mut open: Vec<(String, usize)> = Vec::new();
+    if let Some(strange) = text.chars().find(|c| c.is_control() && *c != '\n') {
+        return Err(format!("{strange:?} is no character of XML"));
+    }
+    loop {
+        let event = reader.read_event().map_err(|error| error.to_string())?;
+        match event {
+            Event::Start(ref start) | Event::Empty(ref start) => {
+                if open.is_empty() && !pairs.is_empty() {
+                    return Err("a second root".to_owned());
+                }
+                let at = pairs.len();
+                open.push((name(start.name().0)?, at));
+                let path = open.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join("/");
+                element(start, path, &mut pairs)?;
+                if matches!(event, Event::Empty(_)) {
+                    open.pop();
+                }
+            }
+            Event::End(_) => drop(open.pop()),
+            Event::Text(piece) => match open.last() {
+                Some(&(_, at)) => {
+                    pairs[at].value.push_str(piece.xml10_content().trim_matches('\n'))
+                }
+                None if piece.trim().is_empty() => {}
+                None => return Err("text outside the root".to_owned()),
+            },
+            Event::GeneralRef(name) => match (open.last(), resolve_predefined_entity(&name)) {
+                (Some(&(_, at)), Some(text)) => pairs[at].value.push_str(text),
+                _ => return Err(format!("an unknown entity {name:?}")),
+            },
+            Event::Decl(_) if pairs.is_empty() => {}
+            Event::Eof if open.is_empty() && !pairs.is_empty() => return Ok(pairs),
+            other => return Err(format!("{other:?} at {}", reader.buffer_position())),
+        }
+    }
+}
+
+fn element(start: &BytesStart<'_>, path: String, pairs: &mut Vec<Pair>) -> Result<(), String> {
+    let at = pairs.len();
+    pairs.push(Pair { key: path, value: String::new() });
+    // Also finds two of one name.
+    for attribute in start.attributes() {
+        let attribute = attribute.map_err(|error| error.to_string())?;
+        if attribute.value.contains('<') {
+            return Err("an attribute with `<`".to_owned());
+        }
+        let value = attribute.normalized_value(XmlVersion::Implicit1_0);
+        let value = value.map_err(|error| error.to_string())?.into_owned();
+        let own = name(attribute.key.0)?;
+        if NAMING.contains(&own.as_str()) {
+            pairs[at].key += &format!(" {own}={value}");
+        } else {
+            pairs.push(Pair { key: format!("{} @{own}", pairs[at].key), value });
+        }
+    }
+    Ok(())
+}
+
+/// A name of XML 1.0 in ASCII: the parser itself does not look.
+fn name(text: &str) -> Result<String, String> {
+    let begins = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    let fits = text.chars().all(|c| c.is_ascii_alphanumeric() || "_.-:".contains(c));
+    if begins && fits { Ok(text.to_owned()) } else { Err(format!("`{text}` is no XML name")) }
+}
