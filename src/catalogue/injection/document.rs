@@ -168,10 +168,10 @@ fn keys(count: u16, round: usize, text: &mut dyn FnMut(Place) -> String) -> Valu
         let kind = KeyType::NAMES[(usize::from(at) + round) % KeyType::NAMES.len()];
         let mut key =
             json!({ "type": kind, "value": text(Place::Free), "label": text(Place::Free) });
-        if at % 2 == 0 {
+        if at.is_multiple_of(2) {
             key["extension"] = text(Place::Free).into();
         }
-        if at % 3 == 0 {
+        if at.is_multiple_of(3) {
             key["line"] = 1.into();
         }
         (at.to_string(), key)
