@@ -9,7 +9,8 @@
 //! | `GET /ready` | 200 when phones can be served and changes stored, else 503 (`health`) |
 //!
 //! A request under `/rest/`, in the order of the code:
-//! 1. Its path and body become a `request::Asked`. Whatever is no JSON object is `{}`.
+//! 1. Its path and body become a `request::Asked`. Whatever is no JSON object is `{}`;
+//!    so is a GET, which works wherever that is enough.
 //! 2. `auth`: key or password in the body, else the cookie.
 //! 3. The table finds the command, and its first column says who may.
 //! 4. The command's file makes domain types of the fields, or a message that names one.

@@ -39,7 +39,8 @@ fn parts(path: &str) -> impl Iterator<Item = &str> {
 
 /// One request under `/rest/`.
 pub(super) struct Asked {
-    pub is_post: bool,
+    /// POST, or a GET, which has no body and is read as `{}`.
+    pub is_read: bool,
     /// What follows `/rest`.
     pub path: Vec<String>,
     pub body: Body,
@@ -61,8 +62,8 @@ impl Asked {
         let body = if is_form(&head.headers) { Body::default() } else { Body::read(body) };
         let cookies =
             if is_cross_site(&head.headers) { Vec::new() } else { session::ids(&head.headers) };
-        let is_post = matches!(head.method, Method::GET | Method::HEAD | Method::POST);
-        Asked { is_post, path, body, cookies, address, secure }
+        let is_read = matches!(head.method, Method::GET | Method::HEAD | Method::POST);
+        Asked { is_read, path, body, cookies, address, secure }
     }
 }
 

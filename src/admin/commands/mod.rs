@@ -116,7 +116,7 @@ pub(super) async fn answer(core: &Arc<Core>, asked: Asked, log: &mut Log) -> Out
     log.who = Some(caller.user.login.clone());
     let path: Vec<&str> = asked.path.iter().map(String::as_str).collect();
     let (verb, of) = match path[..] {
-        _ if !asked.is_post => return Err(Fail::new("Use POST")),
+        _ if !asked.is_read => return Err(Fail::new("Use POST")),
         ["auth"] => {
             log.command = "auth";
             return auth::log_in(core, caller, &asked.cookies);
