@@ -27,7 +27,7 @@ pub enum Outcome {
     Inactive,
     /// The type on record has no such file, or one the gateway has nothing to say in.
     NoSuchFile,
-    /// The type on record is not in the catalogue.
+    /// The type on record, or what an unknown phone says it is, is not in the catalogue.
     NoSuchType,
     /// A limit on unknown handsets was reached.
     OverQuota,

@@ -2,10 +2,16 @@
 //! what takes time.
 
 mod admin;
+mod admin_methods;
 mod boot;
+mod broken_store;
+mod certificates;
 mod crash;
+mod http_edge;
 mod phonesim;
+mod reload;
 mod softphone;
 mod support;
+mod time;
 mod tools;
 mod traces;

@@ -2,9 +2,11 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 
 use dialtone::app::App;
 use dialtone::config::Config;
+use dialtone::registry::{Clock, SystemClock};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -28,6 +30,11 @@ impl Gateway {
 
     /// `adapt` gets the configuration and the gateway's own folder.
     pub fn start_with(adapt: impl FnOnce(&mut Config, &Path)) -> Gateway {
+        Gateway::start_at(Arc::new(SystemClock), adapt)
+    }
+
+    /// As [`Gateway::start_with`], with the time passed in.
+    pub fn start_at(clock: Arc<dyn Clock>, adapt: impl FnOnce(&mut Config, &Path)) -> Gateway {
         let dir = TempDir::new().expect("a temporary folder can be made");
         let runtime = Runtime::new().expect("a runtime can be made");
         let any: Vec<SocketAddr> = vec!["127.0.0.1:0".parse().expect("an address")];
@@ -39,7 +46,9 @@ impl Gateway {
         let url = format!("sqlite:{}", dir.path().join("dialtone.db").display());
         config.store.url = url.parse().expect("a store URL");
         adapt(&mut config, dir.path());
-        let app = runtime.block_on(App::start(&config)).unwrap_or_else(|error| panic!("{error}"));
+        let app = runtime
+            .block_on(App::start_with(&config, clock))
+            .unwrap_or_else(|error| panic!("{error}"));
         let key = app.first_key().unwrap_or_default().to_owned();
         Gateway { app: Some(app), runtime, key, dir: Some(dir) }
     }
@@ -81,6 +90,15 @@ impl Gateway {
         &self.key
     }
 
+    pub fn reload(&self) {
+        self.runtime.block_on(self.app().reload());
+    }
+
+    /// Removes what is due to go; how many devices that were.
+    pub fn expire(&self) -> usize {
+        self.runtime.block_on(self.app().registry().expire()).expect("the store is well")
+    }
+
     /// A handset's GET.
     pub fn get(&self, target: &str, user_agent: Option<&str>) -> Answer {
         http::get(self.http(), target, user_agent)
@@ -104,6 +122,20 @@ impl Gateway {
         let answer = self.done("inactive", json!({ "type": "phone" }));
         let rows = answer["values"].as_array().expect("a list").iter();
         rows.map(|row| (text(&row["phoneid"]), text(&row["phone_type"]))).collect()
+    }
+
+    /// The one row of `read phone` for it; `null` when there is none.
+    pub fn phone(&self, phoneid: &str) -> Value {
+        let scope = json!({ "phoneid": phoneid });
+        let mut answer = self.done("read", json!({ "type": "phone", "scope": scope }));
+        answer["values"].get_mut(0).map(Value::take).unwrap_or_default()
+    }
+
+    /// What became of the last request of the device.
+    pub fn last_outcome(&self, mac: &str) -> String {
+        let scope = json!({ "mac": mac });
+        let answer = self.done("requests", json!({ "type": "phone", "scope": scope }));
+        text(&answer["values"][0]["outcome"])
     }
 
     pub fn promote(&self, phoneid: &str) {

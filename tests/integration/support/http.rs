@@ -33,10 +33,18 @@ pub fn request(
     headers: &[(&str, &str)],
     body: &[u8],
 ) -> Option<Answer> {
-    let mut stream = TcpStream::connect(address).ok()?;
-    stream.set_read_timeout(Some(PATIENCE)).ok()?;
-    let mut head =
-        format!("{method} {target} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
+    exchange(connect(address).ok()?, method, target, headers, body)
+}
+
+/// As [`request`], over a connection that is there, of TLS for example.
+pub fn exchange(
+    mut stream: impl Read + Write,
+    method: &str,
+    target: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Option<Answer> {
+    let mut head = format!("{method} {target} HTTP/1.1\r\nHost: gw.test\r\nConnection: close\r\n");
     for (name, value) in headers {
         head += &format!("{name}: {value}\r\n");
     }
@@ -49,6 +57,22 @@ pub fn request(
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).ok()?;
     parse(&bytes)
+}
+
+/// Reads time out.
+pub fn connect(address: SocketAddr) -> std::io::Result<TcpStream> {
+    let stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    Ok(stream)
+}
+
+/// All answers to `bytes` on one connection, until the gateway closes it.
+pub fn raw(address: SocketAddr, bytes: &[u8]) -> String {
+    let mut stream = connect(address).expect("the gateway accepts");
+    stream.write_all(bytes).expect("the gateway reads");
+    let mut answers = Vec::new();
+    stream.read_to_end(&mut answers).expect("the gateway closes the connection");
+    String::from_utf8(answers).expect("the answers are text")
 }
 
 /// A handset's GET.

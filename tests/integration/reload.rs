@@ -1,0 +1,158 @@
+//! An operator's own families, read again while phones boot.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::json;
+
+use crate::support::http::Answer;
+use crate::support::{Gateway, ManualClock};
+
+const FILE: &str = "/acme-0200a0000001.cfg";
+const ID: &str = "0200a00000010";
+
+const FAMILY: &str = r#"
+vendor = "Acme"
+group = "acme"
+
+[[file]]
+paths = ["acme-{mac}.cfg"]
+template = "device.cfg.j2"
+scope = "device"
+content_type = "text/plain"
+escape = "line"
+"#;
+
+fn a_type(key: &str) -> String {
+    format!(
+        "\n[[type]]\nkey = \"{key}\"\nmodel = \"{key}\"\ndescription = \"Acme {key}\"\nlines = 1\nkeys = 0\nports = 1\n"
+    )
+}
+
+fn write(templates: &Path, types: &[&str], template: &str) {
+    let folder = templates.join("acme");
+    fs::create_dir_all(&folder).unwrap();
+    let types: String = types.iter().map(|key| a_type(key)).collect();
+    let fallback = "fallback_type = \"a1\"\n";
+    fs::write(folder.join("family.toml"), format!("{fallback}{FAMILY}{types}")).unwrap();
+    fs::write(folder.join("device.cfg.j2"), template).unwrap();
+}
+
+/// A gateway with the family, and its phone promoted.
+fn start(clock: &Arc<ManualClock>) -> Gateway {
+    let gateway = Gateway::start_at(clock.clone(), |config, dir| {
+        let templates = dir.join("templates");
+        write(&templates, &["a1", "a2"], "a = 1\n");
+        config.catalogue.templates_dir = Some(templates);
+    });
+    gateway.get(FILE, None);
+    assert_eq!(gateway.inactive(), [(ID.to_owned(), "a1".to_owned())]);
+    gateway.promote(ID);
+    gateway
+}
+
+fn change(gateway: &Gateway, types: &[&str], template: &str) {
+    write(&gateway.dir().join("templates"), types, template);
+    gateway.reload();
+}
+
+fn served<'a>(answer: &'a Answer, body: &str) -> (&'a str, &'a str) {
+    assert_eq!((answer.status, answer.text()), (200, body));
+    let header = |name| answer.header(name).unwrap_or_else(|| panic!("no {name}: {answer:?}"));
+    (header("etag"), header("last-modified"))
+}
+
+#[test]
+fn a_changed_template_is_served_after_the_reload_with_new_validators() {
+    let clock = ManualClock::new();
+    let gateway = start(&clock);
+    let before = gateway.get(FILE, None);
+    let (tag, modified) = served(&before, "a = 1\n");
+
+    clock.advance(60);
+    write(&gateway.dir().join("templates"), &["a1"], "a = 2\n");
+    assert_eq!(gateway.get(FILE, None), before, "nothing changes before the reload");
+    gateway.reload();
+    let after = gateway.get(FILE, None);
+    let (new_tag, new_modified) = served(&after, "a = 2\n");
+    assert_ne!(new_tag, tag);
+    let date = |text| httpdate::parse_http_date(text).unwrap();
+    let later = date(new_modified).duration_since(date(modified)).unwrap();
+    assert_eq!(later.as_secs(), 60);
+
+    clock.advance(60);
+    gateway.reload();
+    assert_eq!(gateway.get(FILE, None), after, "a reload of the same changes nothing");
+}
+
+#[test]
+fn a_catalogue_with_a_fault_is_refused_whole() {
+    let clock = ManualClock::new();
+    let gateway = start(&clock);
+    let before = gateway.get(FILE, None);
+    clock.advance(60);
+    for (types, template) in [
+        (&["a1"][..], "a = {{ lines[0].user }\n"),
+        (&["a1"], "a = {{ line.user }}\n"),
+        // The template is good, the type's key is another family's.
+        (&["a1", "snom320"], "a = 2\n"),
+        (&["a2"], "a = 2\n"),
+    ] {
+        change(&gateway, types, template);
+        assert_eq!(gateway.get(FILE, None), before, "{types:?} {template}");
+    }
+    fs::write(gateway.dir().join("templates/acme/family.toml"), b"\xff").unwrap();
+    gateway.reload();
+    assert_eq!(gateway.get(FILE, None), before);
+    assert_eq!(
+        gateway.done("readtypes", json!({ "type": "phone", "scope": {} }))["result"],
+        "success"
+    );
+
+    change(&gateway, &["a1"], "a = 3\n");
+    served(&gateway.get(FILE, None), "a = 3\n");
+}
+
+#[test]
+fn a_phone_whose_type_went_is_refused_until_it_is_back() {
+    let clock = ManualClock::new();
+    let gateway = start(&clock);
+    let scope = json!({ "phoneid": ID });
+    let values = json!({ "phone_type": "a2" });
+    gateway.done("update", json!({ "type": "phone", "scope": scope, "values": values }));
+    served(&gateway.get(FILE, None), "a = 1\n");
+    let refusal = gateway.get("/favicon.ico", None);
+
+    change(&gateway, &["a1"], "a = 2\n");
+    assert_eq!(gateway.get(FILE, None), refusal);
+    assert_eq!(gateway.last_outcome("0200a0000001"), "no_such_type");
+    let phone = gateway.phone(ID);
+    assert_eq!((&phone["phone_type"], &phone["type"]), (&json!("a2"), &json!("a2")), "{phone}");
+    let settings = json!({ "settings": { "language": "de" } });
+    let answer =
+        gateway.ask("update", json!({ "type": "phone", "scope": scope, "values": settings }));
+    assert_eq!(answer["message"], "No such phone type: a2");
+
+    change(&gateway, &["a1", "a2"], "a = 3\n");
+    served(&gateway.get(FILE, None), "a = 3\n");
+}
+
+#[test]
+fn only_the_types_that_are_named_are_offered() {
+    let gateway = Gateway::start_with(|config, _| {
+        config.catalogue.only_types = vec!["t46g".parse().unwrap(), "pap2t".parse().unwrap()];
+    });
+    let answer = gateway.done("readtypes", json!({ "type": "phone" }));
+    let types = answer["values"].as_array().unwrap();
+    let keys: Vec<_> = types.iter().map(|row| row["phone_type"].as_str().unwrap()).collect();
+    assert_eq!(keys, ["pap2t", "t46g"], "{answer}");
+
+    let refusal = gateway.get("/favicon.ico", None);
+    let snom = "Mozilla/4.0 (compatible; snom320-SIP 8.7.3.25 1.1.3-s)";
+    assert_eq!(gateway.get("/snom320-000413301234.htm", Some(snom)), refusal);
+    assert_eq!(gateway.inactive(), [], "a type that is not offered is no type");
+    assert_eq!(gateway.last_outcome("000413301234"), "no_such_type");
+    gateway.get("/0018f8123456.xml", Some("Linksys/PAP2T-5.1.6(LS)"));
+    assert_eq!(gateway.inactive().len(), 2);
+}

@@ -1,0 +1,128 @@
+//! A store that fails when it is told to, over one that never does.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use dialtone::domain::{Device, Event, Mac, Timestamp};
+use dialtone::store::{EventFilter, MemoryStore, Registry, Store, StoreError, Write};
+use tokio::sync::{mpsc, watch};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// Reading goes on.
+    Full,
+    /// Reading goes on.
+    ReadOnly,
+    /// Neither reading nor writing.
+    Unavailable,
+    /// Commits wait until there is another fault, or none.
+    Stuck,
+}
+
+pub struct BrokenStore {
+    well: MemoryStore,
+    fault: watch::Sender<Option<Fault>>,
+    refused: AtomicUsize,
+    committed: AtomicUsize,
+}
+
+impl BrokenStore {
+    /// Well at first.
+    pub fn new(now: Timestamp) -> Arc<BrokenStore> {
+        Arc::new(BrokenStore {
+            well: MemoryStore::new(now),
+            fault: watch::Sender::new(None),
+            refused: AtomicUsize::new(0),
+            committed: AtomicUsize::new(0),
+        })
+    }
+
+    /// What waits for it, goes on.
+    pub fn set(&self, fault: Option<Fault>) {
+        self.fault.send_replace(fault);
+    }
+
+    /// Commits that failed because of a fault.
+    pub fn refused(&self) -> usize {
+        self.refused.load(Ordering::SeqCst)
+    }
+
+    /// Commits that reached the store that never fails.
+    pub fn committed(&self) -> usize {
+        self.committed.load(Ordering::SeqCst)
+    }
+
+    fn can_write(&self) -> Result<(), StoreError> {
+        let what = "broken.db".to_owned();
+        match *self.fault.borrow() {
+            None | Some(Fault::Stuck) => Ok(()),
+            Some(Fault::Full) => Err(StoreError::Full { what }),
+            Some(Fault::ReadOnly) => Err(StoreError::ReadOnly { what }),
+            Some(Fault::Unavailable) => Err(away(what)),
+        }
+    }
+
+    fn can_read(&self) -> Result<(), StoreError> {
+        match *self.fault.borrow() {
+            Some(Fault::Unavailable) => Err(away("broken.db".to_owned())),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn away(what: String) -> StoreError {
+    StoreError::Unavailable { what, why: "Input/output error (os error 5)".to_owned() }
+}
+
+#[async_trait]
+impl Store for BrokenStore {
+    async fn commit(&self, writes: Vec<Write>) -> Result<(), StoreError> {
+        let mut fault = self.fault.subscribe();
+        let _ = fault.wait_for(|fault| *fault != Some(Fault::Stuck)).await;
+        if let Err(error) = self.can_write() {
+            self.refused.fetch_add(1, Ordering::SeqCst);
+            return Err(error);
+        }
+        let done = self.well.commit(writes).await;
+        self.committed.fetch_add(1, Ordering::SeqCst);
+        done
+    }
+
+    async fn device(&self, mac: Mac) -> Result<Option<Device>, StoreError> {
+        self.can_read()?;
+        self.well.device(mac).await
+    }
+
+    async fn devices(
+        &self,
+        page: usize,
+        each: mpsc::Sender<Vec<Device>>,
+    ) -> Result<(), StoreError> {
+        self.can_read()?;
+        self.well.devices(page, each).await
+    }
+
+    async fn registry(&self) -> Result<Registry, StoreError> {
+        self.can_read()?;
+        self.well.registry().await
+    }
+
+    async fn events(&self, filter: EventFilter) -> Result<Vec<Event>, StoreError> {
+        self.can_read()?;
+        self.well.events(filter).await
+    }
+
+    async fn catalogue_since(&self, digest: &str, now: Timestamp) -> Result<Timestamp, StoreError> {
+        self.can_write()?;
+        self.well.catalogue_since(digest, now).await
+    }
+
+    async fn ready(&self) -> Result<(), StoreError> {
+        self.can_write()
+    }
+
+    async fn close(&self) {
+        self.well.close().await;
+    }
+}

@@ -1,0 +1,82 @@
+//! What happens because time passes: sightings are noted anew, the forgotten go.
+
+use serde_json::{Value, json};
+
+use crate::support::{Gateway, ManualClock, eventually};
+
+const FILE: &str = "/0015654aa937.cfg";
+const ID: &str = "0015654aa9370";
+const OLD: &str = "Yealink SIP-T46G 28.72.0.1 00:15:65:4a:a9:37";
+const NEW: &str = "Yealink SIP-T46G 28.83.0.120 00:15:65:4a:a9:37";
+
+const DAY: i64 = 24 * 3600;
+
+#[test]
+fn what_a_known_phone_says_anew_is_noted_after_ten_seconds() {
+    let clock = ManualClock::new();
+    let gateway = Gateway::start_at(clock.clone(), |_, _| {});
+    gateway.get(FILE, Some(OLD));
+    gateway.promote(ID);
+    let sighting = || gateway.phone(ID)["sighting"].take();
+    let first = sighting();
+    assert_eq!((&first["user_agent"], &first["firmware"]), (&json!(OLD), &json!("28.72.0.1")));
+
+    clock.advance(9);
+    assert_eq!(gateway.get(FILE, Some(NEW)).status, 200);
+    clock.advance(2);
+    assert_eq!(gateway.get(FILE, Some(NEW)).status, 200);
+    eventually("the new firmware is on record", || sighting()["firmware"] == "28.83.0.120");
+    let second = sighting();
+    let at = |seen: &Value, name| seen[name].as_i64().unwrap();
+    assert_eq!(second["user_agent"], NEW);
+    assert_eq!(at(&second, "first"), at(&first, "first"));
+    // The request after nine seconds was not noted.
+    assert_eq!(at(&second, "last"), at(&first, "last") + 11);
+
+    // The same again is noted once an hour.
+    clock.advance(3599);
+    gateway.get(FILE, Some(NEW));
+    clock.advance(1);
+    gateway.get(FILE, Some(NEW));
+    let last = at(&second, "last") + 3600;
+    eventually("an hour later it is noted again", || at(&sighting(), "last") >= last);
+    assert_eq!(at(&sighting(), "last"), last);
+}
+
+#[test]
+fn an_inactive_device_nobody_asks_for_goes_and_an_active_one_stays() {
+    let clock = ManualClock::new();
+    let gateway = Gateway::start_at(clock.clone(), |config, _| {
+        config.quota.inactive_max_age = std::time::Duration::from_secs(30 * 24 * 3600);
+    });
+    for mac in ["0015654aa937", "0015654aa938", "0015654aa939"] {
+        gateway.get(&format!("/{mac}.cfg"), None);
+    }
+    gateway.promote(ID);
+    clock.advance(29 * DAY);
+    gateway.get("/0015654aa938.cfg", None);
+    eventually("the second boot is on record", || {
+        let seen = gateway.phone("0015654aa9380")["sighting"].take();
+        seen["last"].as_i64() > seen["first"].as_i64()
+    });
+    assert_eq!(gateway.expire(), 0, "nobody is thirty days old");
+
+    clock.advance(DAY + 1);
+    assert_eq!(gateway.expire(), 1);
+    assert_eq!(gateway.inactive(), [("0015654aa9380".to_owned(), "t46g".to_owned())]);
+    assert_eq!(gateway.get(FILE, None).status, 200);
+    assert!(gateway.phone("0015654aa9390").is_null());
+    let scope = json!({ "mac": "0015654aa939" });
+    let events = gateway.done("events", json!({ "type": "phone", "scope": scope }));
+    let event = &events["values"][0];
+    assert_eq!(
+        (&event["action"], &event["who"], &event["name"]),
+        (&json!("expired"), &json!("gateway"), &json!("0015654aa939")),
+        "{events}"
+    );
+    assert_eq!(gateway.expire(), 0);
+
+    // Who comes back is new again.
+    gateway.get("/0015654aa939.cfg", None);
+    assert_eq!(gateway.inactive().len(), 2);
+}
