@@ -1,17 +1,29 @@
 //! What goes back: `{"result":"success", ...}` or `{"result":"fail","message":"..."}`.
 
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
+use hyper::body::{Body, Frame, SizeHint};
 use serde::Serialize;
 
+use super::phone_list::{MOST_WHOLE, PhoneList};
 use super::session;
 use crate::registry::{RegistryError, StoreError};
 
-/// A success, written out.
+/// A success, written out or to be written while it is sent.
 pub(super) struct Answer {
-    body: Vec<u8>,
+    body: AnswerBody,
     cookie: Option<Cookie>,
+}
+
+/// The bytes of any answer.
+pub enum AnswerBody {
+    Whole(Full<Bytes>),
+    List(PhoneList),
 }
 
 /// What becomes of the session cookie.
@@ -58,7 +70,7 @@ impl Answer {
             #[serde(flatten)]
             fields: &'a T,
         }
-        Answer { body: json(&Success { result: "success", fields }), cookie: None }
+        Answer { body: json(&Success { result: "success", fields }).into(), cookie: None }
     }
 
     pub fn success() -> Answer {
@@ -74,6 +86,13 @@ impl Answer {
         Answer::of(&Counted { numrows })
     }
 
+    /// A short list is written here; a long one while it is sent.
+    pub fn list(list: PhoneList) -> Answer {
+        let body =
+            if list.numrows() > MOST_WHOLE { AnswerBody::List(list) } else { list.whole().into() };
+        Answer { body, cookie: None }
+    }
+
     pub fn with_session(self, id: String) -> Answer {
         Answer { cookie: Some(Cookie::Set(id)), ..self }
     }
@@ -82,7 +101,7 @@ impl Answer {
         Answer { cookie: Some(Cookie::Expire), ..self }
     }
 
-    pub fn into_response(self, secure: bool) -> Response<Full<Bytes>> {
+    pub fn into_response(self, secure: bool) -> Response<AnswerBody> {
         let mut response = with_headers(StatusCode::OK, self.body);
         let cookie = self.cookie.map(|cookie| match cookie {
             Cookie::Set(id) => session::cookie(&id, secure),
@@ -95,8 +114,7 @@ impl Answer {
     }
 }
 
-/// A list, each row written out when it is pushed: a list of a million phones is
-/// kept once, as the bytes that are sent.
+/// A list of bounded length, each row written out when it is pushed.
 pub(super) struct Rows {
     body: Vec<u8>,
     numrows: usize,
@@ -127,7 +145,7 @@ impl Rows {
             self.body.extend(json(&next));
         }
         self.body.push(b'}');
-        Answer { body: self.body, cookie: None }
+        Answer { body: self.body.into(), cookie: None }
     }
 }
 
@@ -139,17 +157,52 @@ impl<T: Serialize> FromIterator<T> for Rows {
     }
 }
 
+impl From<Vec<u8>> for AnswerBody {
+    fn from(text: Vec<u8>) -> AnswerBody {
+        AnswerBody::Whole(Full::new(text.into()))
+    }
+}
+
+impl Body for AnswerBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        match self.get_mut() {
+            AnswerBody::Whole(body) => Pin::new(body).poll_frame(cx),
+            AnswerBody::List(list) => Pin::new(list).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            AnswerBody::Whole(body) => body.is_end_stream(),
+            AnswerBody::List(list) => list.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            AnswerBody::Whole(body) => body.size_hint(),
+            AnswerBody::List(list) => list.size_hint(),
+        }
+    }
+}
+
 /// Any JSON with any status.
-pub(super) fn respond(status: StatusCode, body: &impl Serialize) -> Response<Full<Bytes>> {
-    with_headers(status, json(body))
+pub(super) fn respond(status: StatusCode, body: &impl Serialize) -> Response<AnswerBody> {
+    with_headers(status, json(body).into())
 }
 
 fn json(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(value).expect("answers have text keys and finite numbers")
 }
 
-fn with_headers(status: StatusCode, body: Vec<u8>) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(body)));
+fn with_headers(status: StatusCode, body: AnswerBody) -> Response<AnswerBody> {
+    let mut response = Response::new(body);
     *response.status_mut() = status;
     // Answers hold what only the caller may see, and are no page in anybody's frame.
     for (name, value) in [

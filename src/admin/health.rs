@@ -9,13 +9,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::{Response, StatusCode};
-use http_body_util::Full;
 use serde_json::{Map, Value, json};
 
 use super::Core;
-use super::answer::respond;
+use super::answer::{AnswerBody, respond};
 
 /// A store that takes longer is not ready.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -30,11 +28,11 @@ pub struct Listener {
 /// Tells the listeners as they are now.
 pub type Listeners = Arc<dyn Fn() -> Vec<Listener> + Send + Sync>;
 
-pub(super) fn alive() -> Response<Full<Bytes>> {
+pub(super) fn alive() -> Response<AnswerBody> {
     respond(StatusCode::OK, &json!({ "status": "alive" }))
 }
 
-pub(super) async fn ready(core: &Core) -> Response<Full<Bytes>> {
+pub(super) async fn ready(core: &Core) -> Response<AnswerBody> {
     let store = tokio::time::timeout(PATIENCE, core.registry.store().ready()).await;
     let store_ready = matches!(store, Ok(Ok(())));
     let listeners = (core.listeners)();

@@ -28,6 +28,7 @@ mod auth;
 mod commands;
 mod fields;
 mod health;
+mod phone_list;
 mod request;
 mod session;
 mod throttle;
@@ -37,7 +38,6 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
-use http_body_util::Full;
 use hyper::body::Incoming;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
@@ -48,7 +48,7 @@ pub use session::SessionLimits;
 use crate::net::body::{self, BodyError};
 use crate::net::{Handler, Peer};
 use crate::registry::{Random, Registry};
-use answer::{Answer, Fail, respond};
+use answer::{Answer, AnswerBody, Fail, respond};
 use request::{Asked, Place};
 use session::Sessions;
 use throttle::Throttle;
@@ -67,7 +67,8 @@ impl Default for AdminOptions {
     }
 }
 
-/// Lists of all phones made at a time: each is some 150 bytes a phone while it is sent.
+/// Lists of all phones made and sent at a time: each is some 24 bytes a phone, and
+/// reads all there are. A reader that stalls has its turn until its connection is cut.
 const LISTS_AT_ONCE: usize = 2;
 
 /// The handler for listeners of operators.
@@ -114,7 +115,7 @@ impl Admin {
         self.tasks.wait().await;
     }
 
-    async fn rest(&self, request: Request<Incoming>, peer: &Peer) -> Response<Full<Bytes>> {
+    async fn rest(&self, request: Request<Incoming>, peer: &Peer) -> Response<AnswerBody> {
         let (head, body) = request.into_parts();
         let limit = self.core.options.body_bytes;
         let body = match head.method {
@@ -142,7 +143,7 @@ impl Admin {
 }
 
 impl Core {
-    async fn answer(self: Arc<Core>, asked: Asked) -> Response<Full<Bytes>> {
+    async fn answer(self: Arc<Core>, asked: Asked) -> Response<AnswerBody> {
         let began = Instant::now();
         let (address, secure) = (asked.address, asked.secure);
         let mut log = Log { who: None, command: "-" };
@@ -151,6 +152,7 @@ impl Core {
             who = log.who.as_deref().unwrap_or("-"),
             command = log.command,
             result = if outcome.is_ok() { "success" } else { "fail" },
+            // Until there is an answer: a long list is still to be sent.
             duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
             %address,
             "admin request",
@@ -172,7 +174,9 @@ struct Log {
 type Outcome = Result<Answer, Fail>;
 
 impl Handler for Admin {
-    async fn handle(&self, request: Request<Incoming>, peer: &Peer) -> Response<Full<Bytes>> {
+    type Body = AnswerBody;
+
+    async fn handle(&self, request: Request<Incoming>, peer: &Peer) -> Response<AnswerBody> {
         match Place::of(request.uri().path()) {
             Place::Rest => self.rest(request, peer).await,
             place => {
@@ -192,12 +196,12 @@ impl Handler for Admin {
         }
     }
 
-    fn fault(&self) -> Response<Full<Bytes>> {
+    fn fault(&self) -> Response<AnswerBody> {
         fault()
     }
 }
 
-fn fault() -> Response<Full<Bytes>> {
+fn fault() -> Response<AnswerBody> {
     let fail = Fail::new("The gateway failed; its log says more");
     respond(StatusCode::INTERNAL_SERVER_ERROR, &fail)
 }

@@ -106,6 +106,8 @@ impl<P: Provision> Edge<P> {
 }
 
 impl<P: Provision> Handler for Edge<P> {
+    type Body = Full<Bytes>;
+
     async fn handle(&self, request: Request<Incoming>, peer: &Peer) -> Response<Full<Bytes>> {
         self.answer(request, peer).await
     }

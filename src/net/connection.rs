@@ -9,9 +9,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use bytes::Bytes;
 use http::{Request, Response};
-use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -19,6 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{sleep_until, timeout};
 
+use super::answering::Answering;
 use super::server::Shared;
 use super::tls::{Tls, TlsPeer};
 use super::watch::{Watch, Watched};
@@ -125,7 +124,7 @@ where
 }
 
 impl<H: Handler> Context<H> {
-    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    async fn answer(&self, request: Request<Incoming>) -> Response<Answering<H::Body>> {
         self.watch.request_began();
         let response = match caught(self.handler.handle(request, &self.peer)).await {
             Ok(response) => response,
@@ -138,8 +137,7 @@ impl<H: Handler> Context<H> {
                 self.handler.fault()
             }
         };
-        self.watch.request_answered();
-        response
+        response.map(|body| Answering::new(body, &self.watch))
     }
 }
 

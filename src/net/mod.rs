@@ -5,6 +5,7 @@
 //! This module knows neither handsets nor operators: an edge brings its
 //! [`Handler`] and its [`Limits`].
 
+mod answering;
 pub mod body;
 mod cidr;
 mod connection;
@@ -20,12 +21,12 @@ mod watch;
 #[cfg(test)]
 mod tests;
 
+use std::error::Error;
 use std::net::SocketAddr;
 
 use bytes::Bytes;
 use http::{Request, Response};
-use http_body_util::Full;
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 
 pub use cidr::{InvalidNetwork, Network, Networks};
 pub use counters::Counts;
@@ -50,12 +51,19 @@ pub struct Peer {
 /// ([`Limits::request`]); work that must finish all the same belongs in a task
 /// of its own.
 pub trait Handler: Send + Sync + 'static {
+    /// `Full<Bytes>`, or what makes its parts while they are sent. It is polled on the
+    /// connection's task and dropped when it is sent or the connection breaks.
+    type Body: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>>
+        + Send
+        + Unpin
+        + 'static;
+
     fn handle(
         &self,
         request: Request<Incoming>,
         peer: &Peer,
-    ) -> impl Future<Output = Response<Full<Bytes>>> + Send;
+    ) -> impl Future<Output = Response<Self::Body>> + Send;
 
     /// What goes out instead when [`Handler::handle`] panicked. Must not panic.
-    fn fault(&self) -> Response<Full<Bytes>>;
+    fn fault(&self) -> Response<Self::Body>;
 }

@@ -23,9 +23,9 @@ pub(super) enum Phase {
     Idle = 0,
     /// The head is coming in; a new connection starts here.
     Head = 1,
-    /// The handler has the request.
+    /// The handler has the request, or makes its answer in parts.
     Busy = 2,
-    /// The handler is done, the response is going out.
+    /// All of the response is made and going out.
     Answered = 3,
 }
 
@@ -147,7 +147,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     }
 
     /// The HTTP library flushes when all it has buffered is written, so the
-    /// first flush after the answer ends the request.
+    /// first flush after the answer's last part ends the request.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
         if self.watch.phase() == Phase::Answered {

@@ -22,7 +22,7 @@ impl Registry {
     ///
     /// # Errors
     /// [`RegistryError::PermissionDenied`] without access to `default`.
-    pub fn inactive(&self, actor: &Actor) -> Result<Listing<'_>, RegistryError> {
+    pub fn inactive(&self, actor: &Actor) -> Result<Listing, RegistryError> {
         actor.require_default_company()?;
         Ok(self.index.list(false, None))
     }
@@ -36,7 +36,7 @@ impl Registry {
         &self,
         actor: &Actor,
         companies: Option<&[CompanyId]>,
-    ) -> Result<Listing<'_>, RegistryError> {
+    ) -> Result<Listing, RegistryError> {
         actor.require_default_company()?;
         let tables = self.tables();
         for company in companies.unwrap_or_default() {

@@ -8,8 +8,8 @@ mod page;
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::RwLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, RwLock};
 
 use dashmap::DashMap;
 
@@ -87,10 +87,11 @@ pub struct PhoneRow {
     pub company: Option<CompanyId>,
 }
 
-/// A list of phones in order of created, MAC, port; 24 bytes a row until it is written out.
+/// A list of phones in order of created, MAC, port: those there were when it was made.
+/// 24 bytes a row; names are looked up when a row is read.
 #[derive(Debug)]
-pub struct Listing<'a> {
-    index: &'a Index,
+pub struct Listing {
+    index: Arc<Index>,
     rows: Vec<CompactRow>,
 }
 
@@ -291,7 +292,7 @@ impl Index {
     }
 
     /// All inactive phones, or the active ones of `companies` (`None`: of all).
-    pub(super) fn list(&self, active: bool, companies: Option<&[CompanyId]>) -> Listing<'_> {
+    pub(super) fn list(self: &Arc<Self>, active: bool, companies: Option<&[CompanyId]>) -> Listing {
         let wanted: Option<Vec<u32>> = companies
             .map(|list| list.iter().filter_map(|company| self.companies.known(company)).collect());
         let fits = |row: &Row| match (row.company, active) {
@@ -309,7 +310,7 @@ impl Index {
             }));
         }
         rows.sort_unstable();
-        Listing { index: self, rows }
+        Listing { index: self.clone(), rows }
     }
 
     /// Whether any phone is in the company.
@@ -331,7 +332,7 @@ impl Row {
     }
 }
 
-impl Listing<'_> {
+impl Listing {
     #[must_use]
     pub fn len(&self) -> usize {
         self.rows.len()

@@ -4,11 +4,11 @@
 //! company and another's fail alike. Rows as `inactive` has them, and `company`.
 
 use super::Call;
-use super::inactive_phones::{list, write};
+use super::inactive_phones::list;
 use crate::admin::Outcome;
 
 pub(super) async fn run(call: Call) -> Outcome {
     let Call { core, actor, body } = call;
     let companies = body.scope()?.companies("company")?;
-    list(core, move |core| write(core, core.registry.active(&actor, companies.as_deref()))).await
+    list(core, move |core| core.registry.active(&actor, companies.as_deref())).await
 }

@@ -11,7 +11,7 @@
 use serde::Serialize;
 
 use super::Call;
-use super::inactive_phones::list;
+use super::inactive_phones::in_turn;
 use crate::admin::Outcome;
 use crate::admin::answer::Rows;
 use crate::catalogue::Scope;
@@ -33,7 +33,7 @@ pub(super) async fn run(call: Call) -> Outcome {
     scope.only(&["mac", "port", "phoneid", "file"])?;
     let id = scope.phone()?;
     let file = scope.filled("file")?.map(str::to_owned);
-    list(core, move |core| {
+    in_turn(core, move |core, _turn| {
         let files = core.registry.preview(&actor, id, file.as_deref())?;
         let rows = files.into_iter().map(|file| Row {
             file: file.path,

@@ -27,6 +27,8 @@ struct Probe {
 }
 
 impl Handler for Probe {
+    type Body = Full<Bytes>;
+
     async fn handle(&self, request: Request<Incoming>, peer: &Peer) -> Response<Full<Bytes>> {
         let text = match request.uri().path() {
             "/hold" => {

@@ -1,8 +1,14 @@
 //! inactive, active, readtypes (contract, sections 4 and 6.2 to 6.26).
 
-use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
 
-use super::gateway::{Gateway, fail};
+use serde_json::{Value, json};
+use socket2::{Domain, Socket, Type};
+
+use super::gateway::{Gateway, JSON, fail};
 
 #[test]
 fn rows_have_exactly_the_documented_keys() {
@@ -115,4 +121,101 @@ fn a_type_the_catalogue_does_not_have_shows_its_key() {
         (&row["phone_type"], &row["type"]),
         (&json!("newYeaVP2009"), &json!("newYeaVP2009"))
     );
+}
+
+/// A gateway with `devices` inactive devices of 100 phones each.
+fn crowded(devices: usize) -> Gateway {
+    // The longest type there can be, so that few phones make a long list.
+    let phone_type = "x".repeat(64);
+    let ports: Vec<Value> = (0..100).map(|port| json!({ "port": port, "created": 5 })).collect();
+    let device =
+        |at| json!({ "mac": format!("{at:012x}"), "phone_type": phone_type, "ports": ports });
+    let document = json!({
+        "version": 1,
+        "users": [{ "login": "root", "role": "System-Admin", "key": "KEY-sysadmin" }],
+        "devices": (0..devices).map(device).collect::<Vec<_>>(),
+    });
+    Gateway::with_document(&serde_json::to_vec(&document).unwrap())
+}
+
+/// The data of chunks (RFC 9112 section 7.1), and how many there were.
+fn unchunked(mut rest: &[u8]) -> (Vec<u8>, usize) {
+    let (mut data, mut chunks) = (Vec::new(), 0);
+    loop {
+        let end = rest.windows(2).position(|two| two == b"\r\n").expect("a chunk's length");
+        let length = usize::from_str_radix(str::from_utf8(&rest[..end]).unwrap(), 16).unwrap();
+        let (chunk, after) = rest[end + 2..].split_at(length);
+        rest = after.strip_prefix(b"\r\n").expect("a chunk's end");
+        if length == 0 {
+            assert_eq!(rest, b"", "nothing comes behind the last chunk");
+            return (data, chunks);
+        }
+        data.extend(chunk);
+        chunks += 1;
+    }
+}
+
+fn inactive() -> String {
+    json!({ "auth": { "type": "auth", "key": "KEY-sysadmin" } }).to_string()
+}
+
+#[test]
+fn a_long_list_comes_in_parts_and_has_every_phone_once() {
+    let gateway = crowded(50);
+    let answer = gateway.send("POST", "/rest/dialplan/inactive/phone", &[JSON], inactive());
+    assert_eq!(answer.header("transfer-encoding"), Some("chunked"));
+    assert_eq!(answer.header("content-length"), None);
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    let (text, chunks) = unchunked(&answer.body);
+    assert!(chunks > 5, "{chunks} chunks of {} bytes", text.len());
+    let list: Value = serde_json::from_slice(&text).unwrap();
+    let names: Vec<&String> = list.as_object().unwrap().keys().collect();
+    assert_eq!(names, ["result", "values", "numrows"]);
+    assert_eq!(list["numrows"], 5000);
+    let rows = list["values"].as_array().unwrap();
+    let ids: BTreeSet<&str> = rows.iter().map(|row| row["phoneid"].as_str().unwrap()).collect();
+    assert_eq!((rows.len(), ids.len()), (5000, 5000));
+}
+
+#[test]
+fn a_list_of_a_thousand_comes_whole() {
+    let gateway = crowded(10);
+    let answer = gateway.send("POST", "/rest/dialplan/inactive/phone", &[JSON], inactive());
+    assert_eq!(answer.header("content-length"), Some(answer.body.len().to_string().as_str()));
+    let list: Value = serde_json::from_slice(&answer.body).unwrap();
+    assert_eq!(list["numrows"], 1000);
+}
+
+/// Asks for the inactive phones and reads the beginning of the answer.
+fn begun(gateway: &Gateway) -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    // The kernel must not take the whole list for a reader that stalls.
+    socket.set_recv_buffer_size(4096).unwrap();
+    socket.connect(&gateway.address.into()).unwrap();
+    let mut stream = TcpStream::from(socket);
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let body = inactive();
+    let head = "POST /rest/dialplan/inactive/phone HTTP/1.1\r\nHost: gateway\r\n";
+    let request = format!(
+        "{head}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut begin = [0; 15];
+    stream.read_exact(&mut begin).unwrap();
+    assert_eq!(&begin, b"HTTP/1.1 200 OK");
+    stream
+}
+
+#[test]
+fn readers_that_go_away_in_the_middle_give_others_their_turn() {
+    let gateway = crowded(400);
+    for _ in 0..2 {
+        // Two lists are made at a time: a third is begun when these are given up.
+        let stalled = [begun(&gateway), begun(&gateway)];
+        drop(stalled);
+    }
+    let answer = gateway.send("POST", "/rest/dialplan/inactive/phone", &[JSON], inactive());
+    let (text, _) = unchunked(&answer.body);
+    assert!(text.ends_with(br#"],"numrows":40000}"#));
 }

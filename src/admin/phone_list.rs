@@ -1,0 +1,192 @@
+//! A list of phones as a body: `{"result":"success","values":[...],"numrows":N}`,
+//! made while it is sent. A list of a million phones is 24 bytes a phone in memory
+//! and one part of its text.
+
+use std::convert::Infallible;
+use std::io::Write;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use hyper::body::{Body, Frame};
+use serde::Serialize;
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::catalogue::Catalogue;
+use crate::domain::{CompanyId, PhoneId, TypeKey};
+use crate::registry::{Listing, PhoneRow};
+
+/// Lists up to this long go out whole, with their length: some 100 KB.
+pub(super) const MOST_WHOLE: usize = 1000;
+
+/// A part is sent when it is this long, in bytes: some 700 rows, which take well
+/// below a millisecond of the runtime's time, and enough for one system call.
+const PART: usize = 64 * 1024;
+
+/// Room for the row that goes over [`PART`] and for the end.
+const SPARE: usize = 1024;
+
+/// What is left to be sent of a list: the phones there were when it was made.
+pub struct PhoneList {
+    listing: Listing,
+    catalogue: Arc<Catalogue>,
+    /// The next row.
+    at: usize,
+    is_finished: bool,
+    /// Another list may be made when this one is sent or given up.
+    _turn: OwnedSemaphorePermit,
+}
+
+/// A phone of either list.
+#[derive(Serialize)]
+struct Row<'a> {
+    #[serde(serialize_with = "display")]
+    phoneid: &'a PhoneId,
+    phone_type: &'a TypeKey,
+    #[serde(rename = "type")]
+    description: &'a str,
+    created: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    company: Option<&'a CompanyId>,
+}
+
+fn display<S: serde::Serializer>(id: &PhoneId, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(id)
+}
+
+impl PhoneList {
+    pub fn new(
+        listing: Listing,
+        catalogue: Arc<Catalogue>,
+        turn: OwnedSemaphorePermit,
+    ) -> PhoneList {
+        PhoneList { listing, catalogue, at: 0, is_finished: false, _turn: turn }
+    }
+
+    pub fn numrows(&self) -> usize {
+        self.listing.len()
+    }
+
+    /// All of it as one text.
+    pub fn whole(mut self) -> Vec<u8> {
+        let mut text = Vec::new();
+        self.write(&mut text, usize::MAX);
+        text
+    }
+
+    /// Writes on from where it stands until `text` has `enough` bytes or the list ends.
+    fn write(&mut self, text: &mut Vec<u8>, enough: usize) {
+        if self.at == 0 {
+            text.extend(br#"{"result":"success","values":["#);
+        }
+        for phone in self.listing.rows(self.at) {
+            if text.len() >= enough {
+                return;
+            }
+            if self.at > 0 {
+                text.push(b',');
+            }
+            self.at += 1;
+            let row = row(&self.catalogue, &phone);
+            serde_json::to_writer(&mut *text, &row).expect("rows have text keys and whole numbers");
+        }
+        write!(text, r#"],"numrows":{}}}"#, self.at).expect("memory takes any text");
+        self.is_finished = true;
+    }
+}
+
+fn row<'a>(catalogue: &'a Catalogue, phone: &'a PhoneRow) -> Row<'a> {
+    Row {
+        phoneid: &phone.id,
+        phone_type: &phone.phone_type,
+        description: catalogue.description(&phone.phone_type),
+        created: phone.created,
+        company: phone.company.as_ref(),
+    }
+}
+
+impl Body for PhoneList {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if self.is_finished {
+            return Poll::Ready(None);
+        }
+        let mut text = Vec::with_capacity(PART + SPARE);
+        self.write(&mut text, PART);
+        Poll::Ready(Some(Ok(Frame::data(text.into()))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.is_finished
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arc_swap::ArcSwap;
+    use http_body_util::BodyExt;
+    use serde_json::{Value, json};
+    use tokio::sync::Semaphore;
+
+    use super::*;
+    use crate::catalogue::Sources;
+    use crate::registry::{Actor, Document, Quota, Registry, SystemClock, SystemRandom};
+    use crate::store::MemoryStore;
+
+    /// A list of `devices` devices of 50 phones each, and whose turn it is.
+    async fn list(devices: usize) -> (PhoneList, Arc<Semaphore>) {
+        let catalogue = Arc::new(Catalogue::load(&Sources::default()).unwrap());
+        let shared = Arc::new(ArcSwap::new(catalogue.clone()));
+        let store = Arc::new(MemoryStore::new(0));
+        let opened = Registry::open(store, shared, Arc::new(SystemClock), Quota::default()).await;
+        let (registry, _touches) = opened.unwrap();
+        let ports: Vec<Value> = (0..50).map(|port| json!({ "port": port, "created": 5 })).collect();
+        let device =
+            |at| json!({ "mac": format!("{at:012x}"), "phone_type": "t46g", "ports": ports });
+        let devices: Vec<Value> = (0..devices).map(device).collect();
+        let document = json!({ "version": 1, "devices": devices }).to_string();
+        let document = Document::read(document.as_bytes()).unwrap();
+        registry.import(document, &SystemRandom).await.unwrap();
+        let turns = Arc::new(Semaphore::new(1));
+        let turn = turns.clone().acquire_owned().await.unwrap();
+        let listing = registry.inactive(&Actor::Gateway).unwrap();
+        (PhoneList::new(listing, catalogue, turn), turns)
+    }
+
+    #[tokio::test]
+    async fn the_parts_of_a_list_are_its_whole_text_and_none_is_long() {
+        for devices in [0, 1, 60] {
+            let (whole, turns) = list(devices).await;
+            let whole = whole.whole();
+            assert_eq!(turns.available_permits(), 1);
+            let text: Value = serde_json::from_slice(&whole).unwrap();
+            assert_eq!(text["numrows"], devices * 50);
+            assert_eq!(text["values"].as_array().unwrap().len(), devices * 50);
+
+            let (mut list, _turns) = list(devices).await;
+            let mut parts = Vec::new();
+            while let Some(part) = list.frame().await {
+                parts.push(part.unwrap().into_data().unwrap());
+            }
+            assert!(list.is_end_stream());
+            assert_eq!(parts.concat(), whole);
+            assert_eq!(parts.len(), whole.len().div_ceil(PART));
+            assert!(parts.iter().all(|part| part.len() < PART + SPARE));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_list_has_its_turn_until_it_is_dropped() {
+        let (mut list, turns) = list(60).await;
+        list.frame().await.unwrap().unwrap();
+        assert_eq!(turns.available_permits(), 0);
+        drop(list);
+        assert_eq!(turns.available_permits(), 1);
+    }
+}

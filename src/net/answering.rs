@@ -1,0 +1,100 @@
+//! A response's body on its way out, and when the last of it is handed over.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use hyper::body::{Body, Frame, SizeHint};
+
+use super::watch::Watch;
+
+/// The body a handler gave, which tells the [`Watch`] when it is at its end.
+pub(super) struct Answering<B> {
+    body: B,
+    /// `None`: the body came whole, and what ends the request was said when it came.
+    _end: Option<End>,
+}
+
+impl<B: Body> Answering<B> {
+    /// A body of known length is in the HTTP library's hands at once, up to its first
+    /// flush. One that is made in parts is flushed after each: it is answered when it
+    /// is dropped, or a slow reader would be idle in the middle of it.
+    pub fn new(body: B, watch: &Arc<Watch>) -> Answering<B> {
+        let end = match body.size_hint().exact() {
+            Some(_) => {
+                watch.request_answered();
+                None
+            }
+            None => Some(End(Arc::clone(watch))),
+        };
+        Answering { body, _end: end }
+    }
+}
+
+/// Dropped with the body, before the flush that ends the response.
+struct End(Arc<Watch>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.0.request_answered();
+    }
+}
+
+impl<B: Body + Unpin> Body for Answering<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use bytes::Bytes;
+    use http_body_util::Full;
+
+    use super::*;
+    use crate::net::watch::Phase;
+
+    struct InParts;
+
+    impl Body for InParts {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            Poll::Pending
+        }
+    }
+
+    #[test]
+    fn a_whole_body_is_answered_at_once_and_one_in_parts_when_it_is_dropped() {
+        let watch = Arc::new(Watch::new());
+        watch.request_began();
+        let _whole = Answering::new(Full::new(Bytes::from("x")), &watch);
+        assert_eq!(watch.phase(), Phase::Answered);
+
+        watch.request_began();
+        let parts = Answering::new(InParts, &watch);
+        assert_eq!(watch.phase(), Phase::Busy);
+        drop(parts);
+        assert_eq!(watch.phase(), Phase::Answered);
+    }
+}
