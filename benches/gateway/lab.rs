@@ -33,8 +33,11 @@ const FOUR: &str = include_str!("../../templates/polycom/examples/desk.toml");
 const FOUR_BLOCK: u64 = 0x0004_f200_0000;
 pub const FOUR_AGENT: &str = "FileTransport PolycomSoundPointIP-SPIP_450-UA/3.2.3.1734";
 
-/// How many phones boot with four files.
+/// How many phones boot with four files, all at once.
 pub const FLEET: usize = 10_000;
+/// How many of them boot one after the other: enough that no processor's cache holds all
+/// their files.
+pub const STREAM: usize = 1_000;
 
 /// The folder of a run.
 pub struct Lab {

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use dialtone::simulator::own_cost;
 use figures::Figure;
 use lab::Lab;
@@ -82,7 +82,14 @@ async fn measure(arguments: Arguments) -> Result<(), String> {
     own_cost::make_room(12_000)?;
     let began = Instant::now();
     let (rounds, seconds) = if arguments.quick { (2, 2) } else { (5, 4) };
-    let lab = Lab::prepare(arguments.dialtone.clone(), lab::FLEET).await?;
+    let all = Part::value_variants();
+    let parts = if arguments.parts.is_empty() { all } else { &arguments.parts };
+    let fleet_files = match parts {
+        parts if parts.contains(&Part::Storm) => lab::FLEET,
+        parts if parts.contains(&Part::Boot) => lab::STREAM,
+        _ => 0,
+    };
+    let lab = Lab::prepare(arguments.dialtone.clone(), fleet_files).await?;
     let nginx = Nginx::start(&arguments.nginx, lab.path())?;
     let bench = Bench {
         lab,
@@ -91,7 +98,6 @@ async fn measure(arguments: Arguments) -> Result<(), String> {
         span: Duration::from_secs(arguments.seconds.unwrap_or(seconds)),
         quick: arguments.quick,
     };
-    let parts = if arguments.parts.is_empty() { Part::ALL } else { &arguments.parts };
     let mut figures: Vec<Figure> = Vec::new();
     for part in parts {
         eprintln!("{:4.0} s  {part:?}", began.elapsed().as_secs_f64());

@@ -1,6 +1,10 @@
 //! The parts of a run, one file each.
 
+mod boots;
+mod growth;
+mod in_process;
 mod requests;
+mod strangers;
 mod tls;
 
 use clap::ValueEnum;
@@ -14,15 +18,31 @@ pub enum Part {
     Requests,
     /// A new TLS connection for each request: ECDSA, RSA, client certificates.
     Tls,
+    /// Boots of known phones: TLS, four files.
+    Boot,
+    /// Ten thousand boots at once.
+    Storm,
+    /// Unknown phones, durable before the answer.
+    FirstContact,
+    /// Known phones while unknown ones storm.
+    Overload,
+    /// A thousand to a million known phones.
+    Growth,
+    /// Identify, look up, resolve, render, without a network.
+    InProcess,
 }
 
 impl Part {
-    pub const ALL: &[Part] = &[Part::Requests, Part::Tls];
-
     pub async fn run(self, bench: &Bench) -> Result<Vec<Figure>, String> {
         match self {
             Part::Requests => requests::run(bench).await,
             Part::Tls => tls::run(bench).await,
+            Part::Boot => boots::stream(bench).await,
+            Part::Storm => boots::storm(bench).await,
+            Part::FirstContact => strangers::first_contact(bench).await,
+            Part::Overload => strangers::overload(bench).await,
+            Part::Growth => growth::run(bench).await,
+            Part::InProcess => in_process::run(bench).await,
         }
     }
 }
