@@ -1,0 +1,162 @@
+//! A client that costs little: a connection, requests on it, answers read to their end.
+//! The same is used against both servers.
+
+use std::io::{self, ErrorKind};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpSocket;
+use tokio_rustls::TlsConnector;
+
+/// A request that takes longer has failed.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How a server is reached.
+#[derive(Clone)]
+pub struct Connector {
+    address: SocketAddr,
+    /// Connection by connection the next one.
+    tls: Vec<Arc<rustls::ClientConfig>>,
+    /// Connections come from so many loopback addresses.
+    sources: u64,
+}
+
+impl Connector {
+    pub fn plain(address: SocketAddr) -> Connector {
+        Connector { address, tls: Vec::new(), sources: 1 }
+    }
+
+    pub fn tls(address: SocketAddr, tls: Vec<Arc<rustls::ClientConfig>>) -> Connector {
+        Connector { address, tls, sources: 1 }
+    }
+
+    pub fn from_addresses(self, sources: u64) -> Connector {
+        Connector { sources, ..self }
+    }
+
+    /// `number`: which connection, for the choice of certificate and address.
+    pub async fn open(&self, number: u64) -> io::Result<Connection> {
+        tokio::time::timeout(PATIENCE, self.connect(number)).await.map_err(|_| late())?
+    }
+
+    async fn connect(&self, number: u64) -> io::Result<Connection> {
+        let socket = TcpSocket::new_v4()?;
+        if self.sources > 1 {
+            let [.., low] = (number % self.sources + 1).to_be_bytes();
+            socket.bind(SocketAddr::from((Ipv4Addr::new(127, 1, 0, low), 0)))?;
+        }
+        let stream = socket.connect(self.address).await?;
+        stream.set_nodelay(true)?;
+        let stream: Box<dyn Stream> = if self.tls.is_empty() {
+            Box::new(stream)
+        } else {
+            let config = self.tls[number as usize % self.tls.len()].clone();
+            let name = ServerName::IpAddress(self.address.ip().into());
+            Box::new(TlsConnector::from(config).connect(name, stream).await?)
+        };
+        Ok(Connection { stream, read: Vec::with_capacity(16 * 1024) })
+    }
+}
+
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
+/// An open connection.
+pub struct Connection {
+    stream: Box<dyn Stream>,
+    /// What was received and not yet used.
+    read: Vec<u8>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    pub target: &'a str,
+    pub agent: &'a str,
+    /// The last one of its connection.
+    pub close: bool,
+}
+
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub head: String,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    pub fn header(&self, wanted: &str) -> Option<&str> {
+        let lines = self.head.lines().filter_map(|line| line.split_once(':'));
+        let mut named = lines.filter(|(name, _)| name.eq_ignore_ascii_case(wanted));
+        named.next().map(|(_, value)| value.trim())
+    }
+}
+
+impl Connection {
+    pub async fn get(&mut self, asked: &Asked<'_>) -> io::Result<Answer> {
+        let close = if asked.close { "Connection: close\r\n" } else { "" };
+        let request = format!(
+            "GET {} HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: {}\r\n{close}\r\n",
+            asked.target, asked.agent
+        );
+        self.ask(request.as_bytes()).await
+    }
+
+    pub async fn post(&mut self, target: &str, json: &str) -> io::Result<Answer> {
+        let request = format!(
+            "POST {target} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\n\r\n{json}",
+            json.len()
+        );
+        self.ask(request.as_bytes()).await
+    }
+
+    async fn ask(&mut self, request: &[u8]) -> io::Result<Answer> {
+        let asking = async {
+            self.stream.write_all(request).await?;
+            self.stream.flush().await?;
+            self.answer().await
+        };
+        tokio::time::timeout(PATIENCE, asking).await.map_err(|_| late())?
+    }
+
+    async fn answer(&mut self) -> io::Result<Answer> {
+        let end = loop {
+            match self.read.windows(4).position(|four| four == b"\r\n\r\n") {
+                Some(end) => break end,
+                None => self.more().await?,
+            }
+        };
+        let head = String::from_utf8_lossy(&self.read[..end]).into_owned();
+        let status = head.split(' ').nth(1).and_then(|text| text.parse().ok()).unwrap_or(0);
+        let mut answer = Answer { status, head, body: Vec::new() };
+        let length: usize =
+            answer.header("content-length").and_then(|text| text.parse().ok()).ok_or_else(
+                || io::Error::new(ErrorKind::InvalidData, format!("no length: {}", answer.head)),
+            )?;
+        while self.read.len() < end + 4 + length {
+            self.more().await?;
+        }
+        answer.body = self.read[end + 4..end + 4 + length].to_vec();
+        self.read.drain(..end + 4 + length);
+        Ok(answer)
+    }
+
+    async fn more(&mut self) -> io::Result<()> {
+        match self.stream.read_buf(&mut self.read).await? {
+            0 => Err(ErrorKind::UnexpectedEof.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Says goodbye as TLS wants it.
+    pub async fn close(mut self) -> io::Result<()> {
+        self.stream.shutdown().await
+    }
+}
+
+fn late() -> io::Error {
+    ErrorKind::TimedOut.into()
+}

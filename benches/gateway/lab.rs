@@ -1,0 +1,212 @@
+//! What is served: phones in a store, their files beside it for nginx, and certificates.
+//! All of it is made for the run and gone after it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use dialtone::domain::settings::Layer;
+use dialtone::domain::{CompanyId, Device, Mac, Phone, Port, State};
+use dialtone::simulator::lab_ca::{self, LabCa};
+use dialtone::store::{SqliteStore, Store, Write};
+use rcgen::{CertificateParams, KeyPair, RsaKeySize};
+use tempfile::TempDir;
+
+use crate::client::{Asked, Connector};
+use crate::process::Gateway;
+use crate::process::Setup;
+
+/// 2023-11-14: any time that has been.
+pub const NOW: i64 = 1_700_000_000;
+
+/// One of Yealink's phones with a line-based file of about 8 KB, as a company has it.
+const DESK: &str = include_str!("../../templates/yealink/examples/memory_keys.toml");
+pub const DESK_MAC: u64 = 0x0015_652f_c35e;
+pub const DESK_FILE: &str = "/0015652fc35e.cfg";
+pub const DESK_AGENT: &str = "Yealink SIP-T38G 38.70.0.185 00:15:65:2f:c3:5e";
+
+/// Polycom's boot asks for four files of its own: one that names the others, the
+/// settings, raw parameters, speed dials.
+const FOUR: &str = include_str!("../../templates/polycom/examples/desk.toml");
+const FOUR_BLOCK: u64 = 0x0004_f200_0000;
+pub const FOUR_AGENT: &str = "FileTransport PolycomSoundPointIP-SPIP_450-UA/3.2.3.1734";
+
+/// How many phones boot with four files, all at once.
+pub const FLEET: usize = 10_000;
+/// How many of them boot one after the other: enough that no processor's cache holds all
+/// their files.
+pub const STREAM: usize = 1_000;
+
+/// The folder of a run.
+pub struct Lab {
+    dir: TempDir,
+    pub dialtone: PathBuf,
+}
+
+impl Lab {
+    /// Certificates and a store with [`FLEET`] phones and the one at the desk; the files of
+    /// the latter and of the first `fleet_files` phones for nginx.
+    ///
+    /// In the target directory, so that it is a disk that is written to.
+    pub async fn prepare(dialtone: PathBuf, fleet_files: usize) -> Result<Lab, String> {
+        let dir = tempfile::Builder::new()
+            .prefix("bench-")
+            .tempdir_in(env!("CARGO_TARGET_TMPDIR"))
+            .map_err(|error| format!("{}: {error}", env!("CARGO_TARGET_TMPDIR")))?;
+        let lab = Lab { dir, dialtone };
+        lab.make_certificates().map_err(|error| format!("certificates: {error}"))?;
+        let desk = device(Mac::from_bits(DESK_MAC), &Example::read(DESK)?);
+        let four = Example::read(FOUR)?;
+        let fleet = (0..FLEET).map(|number| device(four_mac(number), &four));
+        let seeded = lab.folder("seeded")?;
+        seed(&seeded.join("dialtone.db"), std::iter::once(desk).chain(fleet)).await?;
+        lab.copy_files(&seeded, fleet_files).await?;
+        Ok(lab)
+    }
+
+    pub fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// A new folder, or the one there is.
+    pub fn folder(&self, name: &str) -> Result<PathBuf, String> {
+        let path = self.dir.path().join(name);
+        fs::create_dir_all(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        Ok(path)
+    }
+
+    /// A gateway with a copy of the seeded store.
+    pub fn gateway(&self, name: &str, setup: &Setup) -> Result<Gateway, String> {
+        let folder = self.folder(name)?;
+        let copy = folder.join("dialtone.db");
+        let seeded = self.dir.path().join("seeded/dialtone.db");
+        fs::copy(&seeded, &copy).map_err(|error| format!("{}: {error}", copy.display()))?;
+        Gateway::start(&self.dialtone, &folder, setup)
+    }
+
+    /// A gateway that knows nobody.
+    pub fn empty_gateway(&self, name: &str, setup: &Setup) -> Result<Gateway, String> {
+        let folder = self.folder(name)?;
+        for file in ["dialtone.db", "dialtone.db-wal", "dialtone.db-shm"] {
+            let _ = fs::remove_file(folder.join(file));
+        }
+        Gateway::start(&self.dialtone, &folder, setup)
+    }
+
+    pub fn ca(&self) -> PathBuf {
+        self.dir.path().join("ca")
+    }
+
+    pub fn ecdsa(&self) -> Setup {
+        let pair = (self.ca().join(lab_ca::SERVER), self.ca().join(lab_ca::SERVER_KEY));
+        Setup { pair: Some(pair), client_ca: None }
+    }
+
+    pub fn rsa(&self) -> Setup {
+        let pair = (self.dir.path().join("rsa.pem"), self.dir.path().join("rsa.key"));
+        Setup { pair: Some(pair), client_ca: None }
+    }
+
+    pub fn mutual(&self) -> Setup {
+        Setup { client_ca: Some(self.ca().join(lab_ca::CA)), ..self.ecdsa() }
+    }
+
+    fn make_certificates(&self) -> Result<(), Box<dyn std::error::Error>> {
+        let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
+        LabCa::create(&self.ca(), &names, SystemTime::now())?;
+        let key = KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, RsaKeySize::_2048)?;
+        let certificate = CertificateParams::new(names)?.self_signed(&key)?;
+        fs::write(self.dir.path().join("rsa.pem"), certificate.pem())?;
+        fs::write(self.dir.path().join("rsa.key"), key.serialize_pem())?;
+        Ok(())
+    }
+
+    /// Puts what the gateway serves where nginx finds it.
+    async fn copy_files(&self, seeded: &Path, fleet_files: usize) -> Result<(), String> {
+        let files = self.folder("files")?;
+        self.folder("files/speed-dials")?;
+        let gateway = Gateway::start(&self.dialtone, seeded, &Setup::default())?;
+        let connector = Connector::plain(gateway.http);
+        let mut connection = connector.open(0).await.map_err(|error| error.to_string())?;
+        let fleet = (0..fleet_files)
+            .flat_map(|number| four_files(number).map(|target| (target, FOUR_AGENT)));
+        for (target, agent) in std::iter::once((DESK_FILE.to_owned(), DESK_AGENT)).chain(fleet) {
+            let answer = connection
+                .get(&Asked { target: &target, agent, close: false })
+                .await
+                .map_err(|error| format!("{target}: {error}"))?;
+            if answer.status != 200 {
+                return Err(format!("{target}: status {}", answer.status));
+            }
+            fs::write(files.join(&target[1..]), &answer.body)
+                .map_err(|error| format!("{target}: {error}"))?;
+        }
+        Ok(())
+    }
+}
+
+pub fn four_mac(number: usize) -> Mac {
+    Mac::from_bits(FOUR_BLOCK + number as u64)
+}
+
+/// What one of the fleet asks for when it boots.
+pub fn four_files(number: usize) -> [String; 4] {
+    let mac = four_mac(number);
+    [
+        format!("/{mac}.cfg"),
+        format!("/{mac}-vendor.cfg"),
+        format!("/{mac}-dialtone.cfg"),
+        format!("/speed-dials/{mac}-directory.xml"),
+    ]
+}
+
+/// An example of a family: type and settings.
+pub struct Example {
+    pub phone_type: String,
+    pub settings: Layer,
+}
+
+impl Example {
+    pub fn desk() -> Result<Example, String> {
+        Example::read(DESK)
+    }
+
+    fn read(text: &str) -> Result<Example, String> {
+        let example: BTreeMap<String, serde_json::Value> =
+            toml::from_str(text).map_err(|error| error.to_string())?;
+        let settings =
+            Layer::parse(&example["settings"]).map_err(|errors| format!("{errors:?}"))?;
+        let phone_type = example["type"].as_str().unwrap_or_default().to_owned();
+        Ok(Example { phone_type, settings })
+    }
+}
+
+/// An active device with one port, made by an operator.
+pub fn device(mac: Mac, example: &Example) -> Device {
+    let active = State::Active(CompanyId::default_company());
+    let settings = example.settings.clone();
+    let phone = Phone { state: active, created: NOW, name: String::new(), settings };
+    Device {
+        mac,
+        phone_type: example.phone_type.parse().expect("an example names a type"),
+        ports: BTreeMap::from([(Port::FIRST, phone)]),
+        sighting: None,
+        changed: NOW,
+        revision: 1,
+    }
+}
+
+/// A new store with these devices.
+pub async fn seed(path: &Path, devices: impl Iterator<Item = Device>) -> Result<(), String> {
+    let store = SqliteStore::open(path, NOW).map_err(|error| error.to_string())?;
+    let store: Arc<dyn Store> = Arc::new(store);
+    let mut devices = devices.map(|device| Write::PutDevice { device, expect: None }).peekable();
+    while devices.peek().is_some() {
+        let batch: Vec<Write> = devices.by_ref().take(1000).collect();
+        store.commit(batch).await.map_err(|error| error.to_string())?;
+    }
+    store.close().await;
+    Ok(())
+}

@@ -1,0 +1,126 @@
+//! The parts of a run, one file each.
+
+mod boots;
+mod growth;
+mod in_process;
+mod requests;
+mod strangers;
+mod tls;
+
+use clap::ValueEnum;
+
+use crate::Bench;
+use crate::figures::{Better, Figure, Goal};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Part {
+    /// One file over HTTP: kept connections, new connections, 304.
+    Requests,
+    /// A new TLS connection for each request: ECDSA, RSA, client certificates.
+    Tls,
+    /// Boots of known phones: TLS, four files.
+    Boot,
+    /// Ten thousand boots at once.
+    Storm,
+    /// Unknown phones, durable before the answer.
+    FirstContact,
+    /// Known phones while unknown ones storm.
+    Overload,
+    /// A thousand to a million known phones.
+    Growth,
+    /// Identify, look up, resolve, render, without a network.
+    InProcess,
+}
+
+impl Part {
+    pub async fn run(self, bench: &Bench) -> Result<Vec<Figure>, String> {
+        match self {
+            Part::Requests => requests::run(bench).await,
+            Part::Tls => tls::run(bench).await,
+            Part::Boot => boots::stream(bench).await,
+            Part::Storm => boots::storm(bench).await,
+            Part::FirstContact => strangers::first_contact(bench).await,
+            Part::Overload => strangers::overload(bench).await,
+            Part::Growth => growth::run(bench).await,
+            Part::InProcess => in_process::run(bench).await,
+        }
+    }
+}
+
+/// One way of asking both servers: how many a second, and what one costs the server. The
+/// first is what the load generator, on the same processors, leaves of it.
+pub struct Pair {
+    rate: Figure,
+    cost: Figure,
+}
+
+/// What one measurement of one server gave.
+#[derive(Debug, Clone, Copy)]
+pub struct Measured {
+    pub per_second: f64,
+    pub count: u64,
+    /// Seconds of processor time the server took.
+    pub cpu: f64,
+}
+
+impl Pair {
+    /// `rate` and `cost` are the wanted ratios.
+    pub fn new(
+        part: &'static str,
+        what: &str,
+        (rate_unit, cost_unit): (&'static str, &'static str),
+        rate: Option<f64>,
+        cost: Option<f64>,
+    ) -> Pair {
+        let figure = |unit, better, times: Option<f64>| {
+            let figure = Figure::new(part, what, unit, better);
+            match times {
+                Some(times) => figure.wanted(Goal::Times(times)),
+                None => figure,
+            }
+        };
+        Pair {
+            rate: figure(rate_unit, Better::Higher, rate),
+            cost: figure(cost_unit, Better::Lower, cost),
+        }
+    }
+
+    pub fn dialtone(&mut self, measured: Measured) {
+        self.rate.dialtone.push(measured.per_second);
+        self.cost.dialtone.push(measured.cpu * 1e6 / measured.count as f64);
+    }
+
+    pub fn nginx(&mut self, measured: Measured) {
+        self.rate.nginx.push(measured.per_second);
+        self.cost.nginx.push(measured.cpu * 1e6 / measured.count as f64);
+    }
+
+    pub fn figures(self) -> [Figure; 2] {
+        [self.rate, self.cost]
+    }
+}
+
+/// Runs wrk and counts what the server took meanwhile.
+pub async fn wrk(
+    url: String,
+    headers: &[String],
+    bench: &Bench,
+    cpu: impl Fn() -> std::time::Duration,
+) -> Result<Measured, String> {
+    let before = cpu();
+    let seen = crate::wrk::run(url, headers.to_vec(), bench.span).await?;
+    let cpu = (cpu() - before).as_secs_f64();
+    Ok(Measured { per_second: seen.per_second, count: seen.requests, cpu })
+}
+
+/// Runs a load of ours and counts what the server took meanwhile.
+pub async fn load<C: crate::load::Client>(
+    clients: Vec<C>,
+    until: crate::load::Until,
+    cpu: impl Fn() -> std::time::Duration,
+) -> Result<(Measured, crate::load::Outcome), String> {
+    let before = cpu();
+    let outcome = crate::load::run(clients, until).await?;
+    let cpu = (cpu() - before).as_secs_f64();
+    Ok((Measured { per_second: outcome.per_second(), count: outcome.turns, cpu }, outcome))
+}

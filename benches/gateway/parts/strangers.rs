@@ -1,0 +1,218 @@
+//! MACs never seen: how many a second are durably recorded, and whether phones that are
+//! known notice a storm of them.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+
+use super::load;
+use crate::Bench;
+use crate::client::{Asked, Connection, Connector};
+use crate::figures::{Better, Figure, Goal};
+use crate::lab::{DESK_AGENT, DESK_FILE, FOUR_AGENT};
+use crate::load::{Client, Until, expect, histogram, note};
+use crate::process::Setup;
+
+/// Callers that wait for their rows at a time.
+const CALLERS: usize = 512;
+
+/// Strangers that storm while known phones ask.
+const STORMERS: usize = 256;
+
+/// Strangers a second in the storm that leaves room: ten thousand phones in two seconds.
+const PACE: u32 = 5_000;
+
+/// Known phones that ask meanwhile, one request every [`PROBE_EVERY`] each.
+const PROBES: u64 = 16;
+const PROBE_EVERY: Duration = Duration::from_millis(20);
+
+/// Asks with another MAC each time, over a connection that stays.
+pub struct Stranger {
+    connector: Connector,
+    connection: Option<Connection>,
+    /// Numbers of MACs given out, beyond this run too: none comes twice.
+    macs: Arc<AtomicU64>,
+    /// When it comes only at its turn, [`PACE`] a second of all: since when.
+    pace: Option<Instant>,
+}
+
+impl Stranger {
+    pub fn new(connector: Connector, macs: Arc<AtomicU64>) -> Stranger {
+        Stranger { connector, connection: None, macs, pace: None }
+    }
+}
+
+impl Client for Stranger {
+    async fn turn(&mut self, number: u64) -> io::Result<()> {
+        if let Some(since) = self.pace {
+            let due = since + Duration::from_secs_f64(number as f64 / f64::from(PACE));
+            tokio::time::sleep_until(due.into()).await;
+        }
+        let connection = match &mut self.connection {
+            Some(connection) => connection,
+            closed => closed.insert(self.connector.open(number).await?),
+        };
+        let target = stranger_file(self.macs.fetch_add(1, Ordering::Relaxed));
+        // It is told nothing, once its row is durable.
+        expect(connection, &Asked { target: &target, agent: FOUR_AGENT, close: false }, 404).await
+    }
+}
+
+/// All over another block of Polycom's than the one whose phones are known.
+fn stranger_file(number: u64) -> String {
+    // Odd, so that each number below 2^24 has its own place.
+    let low = number.wrapping_mul(0x9e37_79b1) & 0xff_ffff;
+    format!("/{:012x}.cfg", 0x0090_7a00_0000 | low)
+}
+
+pub async fn first_contact(bench: &Bench) -> Result<Vec<Figure>, String> {
+    let rate = "unknown phones recorded, durable before the answer, 512 connections";
+    let mut rate = Figure::new("first contact", rate, "requests/s", Better::Higher)
+        .wanted(Goal::AtLeast(20_000.0));
+    let mut wait = Figure::new("first contact", "wait, p99", "ms", Better::Lower);
+    let mut cost = Figure::new("first contact", "one", "us of server CPU", Better::Lower);
+    for _ in 0..bench.rounds {
+        let gateway = bench.lab.empty_gateway("strangers", &Setup::default())?;
+        let macs = Arc::default();
+        let stranger = || Stranger::new(Connector::plain(gateway.http), Arc::clone(&macs));
+        let clients: Vec<Stranger> = (0..CALLERS).map(|_| stranger()).collect();
+        let until = Until::Past(bench.span);
+        let (measured, outcome) = load(clients, until, || gateway.cpu()).await?;
+        rate.dialtone.push(measured.per_second);
+        wait.dialtone.push(outcome.waits.value_at_quantile(0.99) as f64 / 1e3);
+        cost.dialtone.push(measured.cpu * 1e6 / measured.count as f64);
+    }
+    Ok(vec![rate, wait, cost])
+}
+
+/// What known phones wait: alone, while strangers come at a rate no delivery of phones has,
+/// and while as many as can be made fill the processors, compared with known phones that do.
+///
+/// The storm is made on the same processors: when it fills them, what a known phone waits
+/// for is mostly a turn on one.
+pub async fn overload(bench: &Bench) -> Result<Vec<Figure>, String> {
+    let ms = |what: &str| Figure::new("overload", what, "ms", Better::Lower);
+    let times = |what: &str| {
+        Figure::new("overload", what, "times", Better::Lower).wanted(Goal::AtMost(2.0))
+    };
+    let mut figures = Vec::new();
+    for (name, quantile) in [("p50", 0.5), ("p99", 0.99)] {
+        figures.push((
+            quantile,
+            [
+                ms(&format!("known phone alone, {name}")),
+                ms(&format!("beside {PACE} strangers a second, {name}")),
+                ms(&format!("beside known phones that fill the processors, {name}")),
+                ms(&format!("beside strangers that fill the processors, {name}")),
+            ],
+            times(&format!("beside {PACE} strangers a second against alone, {name}")),
+            times(&format!("processors full of strangers against known phones, {name}")),
+        ));
+    }
+    let mut rate = Figure::new("overload", "strangers that fill it", "requests/s", Better::Higher);
+    for _ in 0..bench.rounds.min(3) {
+        let gateway = bench.lab.gateway("overload", &Setup::default())?;
+        let connector = Connector::plain(gateway.http);
+        let until = Until::Past(bench.span);
+        let macs = Arc::default();
+        let strangers = |pace| -> Vec<Stranger> {
+            let stranger =
+                |_| Stranger { pace, ..Stranger::new(connector.clone(), Arc::clone(&macs)) };
+            (0..STORMERS).map(stranger).collect()
+        };
+        let known = (0..STORMERS).map(|_| Known { connector: connector.clone(), connection: None });
+        let alone = probe(&connector, async { Ok(()) }, bench.span).await?.0;
+        let paced = strangers(Some(Instant::now()));
+        let paced = probe(&connector, crate::load::run(paced, until), bench.span).await?.0;
+        let beside = crate::load::run(known.collect(), until);
+        let beside = probe(&connector, beside, bench.span).await?.0;
+        let full = crate::load::run(strangers(None), until);
+        let (full, storm) = probe(&connector, full, bench.span).await?;
+        rate.dialtone.push(storm.per_second());
+        for (quantile, waits, slower, worse) in &mut figures {
+            let values = [&alone, &paced, &beside, &full]
+                .map(|waits| waits.value_at_quantile(*quantile) as f64 / 1e3);
+            for (figure, value) in waits.iter_mut().zip(values) {
+                figure.dialtone.push(value);
+            }
+            slower.dialtone.push(values[1] / values[0]);
+            worse.dialtone.push(values[3] / values[2]);
+        }
+    }
+    let figures = figures
+        .into_iter()
+        .flat_map(|(_, waits, slower, worse)| waits.into_iter().chain([slower, worse]));
+    Ok(figures.chain([rate]).collect())
+}
+
+/// Asks for the file of one known phone over and over.
+struct Known {
+    connector: Connector,
+    connection: Option<Connection>,
+}
+
+impl Client for Known {
+    async fn turn(&mut self, number: u64) -> io::Result<()> {
+        let connection = match &mut self.connection {
+            Some(connection) => connection,
+            closed => closed.insert(self.connector.open(number).await?),
+        };
+        let asked = Asked { target: DESK_FILE, agent: DESK_AGENT, close: false };
+        expect(connection, &asked, 200).await
+    }
+}
+
+/// Lets known phones ask at their times for `span`, whatever the storm does, and says how
+/// long each waited. On a thread of their own, so that the storm's clients are not before
+/// them in a queue.
+async fn probe<S>(
+    connector: &Connector,
+    storm: impl Future<Output = Result<S, String>>,
+    span: Duration,
+) -> Result<(Histogram<u64>, S), String> {
+    let connector = connector.clone();
+    let probing = tokio::task::spawn_blocking(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let probes = (0..PROBES).map(|number| ask_regularly(&connector, number, span));
+            let mut waits = histogram();
+            for probe in probes.map(tokio::spawn).collect::<Vec<_>>() {
+                waits.add(probe.await??).map_err(io::Error::other)?;
+            }
+            io::Result::Ok(waits)
+        })
+    });
+    let storm = storm.await?;
+    let waits = probing.await.map_err(|error| error.to_string())?;
+    Ok((waits.map_err(|error| error.to_string())?, storm))
+}
+
+fn ask_regularly(
+    connector: &Connector,
+    number: u64,
+    span: Duration,
+) -> impl Future<Output = io::Result<Histogram<u64>>> + use<> {
+    let connector = connector.clone();
+    async move {
+        let mut waits = histogram();
+        let mut connection = connector.open(number).await?;
+        let asked = Asked { target: DESK_FILE, agent: DESK_AGENT, close: false };
+        let began = Instant::now();
+        // Not all at once.
+        let mut due = began + PROBE_EVERY * number as u32 / PROBES as u32;
+        while began.elapsed() < span {
+            // An answer that came late makes the next request late: it counts from its time.
+            // The timer's own inexactness, a millisecond, does not count.
+            let late = Instant::now() > due;
+            tokio::time::sleep_until(due.into()).await;
+            let from = if late { due } else { Instant::now() };
+            expect(&mut connection, &asked, 200).await?;
+            note(&mut waits, from.elapsed());
+            due += PROBE_EVERY;
+        }
+        Ok(waits)
+    }
+}
