@@ -149,7 +149,7 @@ mod tests {
         let ports: Vec<Value> = (0..50).map(|port| json!({ "port": port, "created": 5 })).collect();
         let device =
             |at| json!({ "mac": format!("{at:012x}"), "phone_type": "t46g", "ports": ports });
-        let devices: Vec<Value> = (0..devices).map(device).collect();
+        let devices: Vec<Value> = (1..=devices).map(device).collect();
         let document = json!({ "version": 1, "devices": devices }).to_string();
         let document = Document::read(document.as_bytes()).unwrap();
         registry.import(document, &SystemRandom).await.unwrap();

@@ -133,7 +133,7 @@ fn crowded(devices: usize) -> Gateway {
     let document = json!({
         "version": 1,
         "users": [{ "login": "root", "role": "System-Admin", "key": "KEY-sysadmin" }],
-        "devices": (0..devices).map(device).collect::<Vec<_>>(),
+        "devices": (1..=devices).map(device).collect::<Vec<_>>(),
     });
     Gateway::with_document(&serde_json::to_vec(&document).unwrap())
 }
