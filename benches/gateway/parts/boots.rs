@@ -61,6 +61,7 @@ pub async fn storm(bench: &Bench) -> Result<Vec<Figure>, String> {
                 lower(&format!("{what}: from the first to the last"), "s"),
                 lower(&format!("{what}: all boots"), "s of server CPU"),
                 lower(&format!("{what}: boot of one, p99"), "s"),
+                lower(&format!("{what}: the kernel's queue was full"), "times"),
             ]
         });
     let mut times =
@@ -86,15 +87,28 @@ pub async fn storm(bench: &Bench) -> Result<Vec<Figure>, String> {
     Ok([times].into_iter().chain(first).chain(second).collect())
 }
 
-/// Every client once: seconds in all, seconds of the server's processor time, and of one boot at p99.
+/// Every client once: seconds in all, seconds of the server's processor time, of one boot at
+/// p99, and how often a phone had to knock again, a second or more later.
 async fn at_once(
     clients: Vec<Boots>,
     cpu: impl Fn() -> std::time::Duration,
-) -> Result<[f64; 3], String> {
+) -> Result<[f64; 4], String> {
     let turns = Until::Turns(clients.len() as u64);
+    let before = overflows();
     let (measured, outcome) = load(clients, turns, cpu).await?;
     let p99 = outcome.waits.value_at_quantile(0.99) as f64 / 1e6;
-    Ok([outcome.took.as_secs_f64(), measured.cpu, p99])
+    Ok([outcome.took.as_secs_f64(), measured.cpu, p99, overflows() - before])
+}
+
+/// How often a listener of this machine had no room for a connection; 0 where the kernel
+/// does not say.
+fn overflows() -> f64 {
+    let text = std::fs::read_to_string("/proc/net/netstat").unwrap_or_default();
+    let mut lines = text.lines().filter(|line| line.starts_with("TcpExt:"));
+    let (Some(names), Some(values)) = (lines.next(), lines.next()) else { return 0.0 };
+    let mut pairs = names.split(' ').zip(values.split(' '));
+    let found = pairs.find(|(name, _)| *name == "ListenOverflows");
+    found.and_then(|(_, value)| value.parse().ok()).unwrap_or(0.0)
 }
 
 /// Seconds that one handshake with nothing after it takes, both its ends on [`WORKERS`] processors.
