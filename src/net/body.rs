@@ -1,8 +1,8 @@
 //! Reading a request's body, never more of it than agreed. The time is bounded by [`super::Limits::request`].
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{Request, header};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 
 /// Why a body could not be had.
@@ -14,20 +14,30 @@ pub enum BodyError {
     Broken(Box<dyn std::error::Error + Send + Sync>),
 }
 
+/// Of a body that is too long, so many times the limit is read and thrown away: a peer
+/// that is still sending when the connection closes gets a TCP reset instead of its answer.
+const PASSED_OVER: u64 = 8;
+
 /// The whole body.
 ///
 /// # Errors
-/// [`BodyError::TooLong`], without reading when the head says so already;
-/// [`BodyError::Broken`] when the peer went away or sent broken chunks.
-pub async fn collect(body: Incoming, limit: usize) -> Result<Bytes, BodyError> {
-    if body.size_hint().lower() > limit as u64 {
-        return Err(BodyError::TooLong { limit });
+/// [`BodyError::TooLong`], keeping no more than `limit`; [`BodyError::Broken`] when the
+/// peer went away or sent broken chunks.
+pub async fn collect(mut body: Incoming, limit: usize) -> Result<Bytes, BodyError> {
+    let most = (limit as u64).saturating_mul(PASSED_OVER);
+    let mut whole = BytesMut::new();
+    let mut read = 0;
+    while read <= most && body.size_hint().lower() <= most {
+        let Some(frame) = body.frame().await else { break };
+        let frame = frame.map_err(|error| BodyError::Broken(error.into()))?;
+        let Some(data) = frame.data_ref() else { continue };
+        read += data.len() as u64;
+        if read <= limit as u64 {
+            whole.extend_from_slice(data);
+        }
     }
-    match Limited::new(body, limit).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(BodyError::TooLong { limit }),
-        Err(error) => Err(BodyError::Broken(error)),
-    }
+    let is_whole = read <= limit as u64 && body.is_end_stream();
+    if is_whole { Ok(whole.freeze()) } else { Err(BodyError::TooLong { limit }) }
 }
 
 /// Reads a body nobody wants to its end, so that the connection can go on and
