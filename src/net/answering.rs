@@ -87,11 +87,11 @@ mod tests {
     #[test]
     fn a_whole_body_is_answered_at_once_and_one_in_parts_when_it_is_dropped() {
         let watch = Arc::new(Watch::new());
-        watch.request_began();
+        watch.request_began(false);
         let _whole = Answering::new(Full::new(Bytes::from("x")), &watch);
         assert_eq!(watch.phase(), Phase::Answered);
 
-        watch.request_began();
+        watch.request_began(false);
         let parts = Answering::new(InParts, &watch);
         assert_eq!(watch.phase(), Phase::Busy);
         drop(parts);

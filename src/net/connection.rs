@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use http::{Request, Response};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -125,7 +125,7 @@ where
 
 impl<H: Handler> Context<H> {
     async fn answer(&self, request: Request<Incoming>) -> Response<Answering<H::Body>> {
-        self.watch.request_began();
+        self.watch.request_began(!request.body().is_end_stream());
         let response = match caught(self.handler.handle(request, &self.peer)).await {
             Ok(response) => response,
             Err(panic) => {

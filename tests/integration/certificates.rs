@@ -51,6 +51,22 @@ fn the_name_in_a_phones_certificate_is_on_record() {
 }
 
 #[test]
+fn a_certificate_of_another_phone_opens_nothing() {
+    let (gateway, ca) = gateway(|authorities| ClientCertificates::Optional { authorities });
+    let authority = gateway.dir().join("lab").join(CA);
+    let other = || ca.phone("0015654aa938".parse().unwrap()).ok();
+    let refusal = get(&gateway, &authority, other()).unwrap();
+    assert_eq!(gateway.inactive(), [], "nothing is recorded in another's name");
+
+    gateway.get(FILE, None);
+    gateway.promote(ID);
+    assert_eq!(get(&gateway, &authority, other()).unwrap(), refusal);
+    assert_eq!(gateway.last_outcome("0015654aa937"), "certificate_of_another");
+    let own = ca.phone("0015654aa937".parse().unwrap()).unwrap();
+    assert_eq!(get(&gateway, &authority, Some(own)).unwrap().status, 200);
+}
+
+#[test]
 fn one_of_an_unknown_authority_does_not_come_through() {
     let (gateway, _) = gateway(|authorities| ClientCertificates::Optional { authorities });
     let stranger = authority(&gateway.dir().join("stranger"));

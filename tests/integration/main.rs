@@ -2,7 +2,6 @@
 //! what takes time.
 
 mod admin;
-mod admin_methods;
 mod boot;
 mod broken_store;
 mod certificates;
