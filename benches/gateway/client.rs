@@ -33,7 +33,7 @@ impl Connector {
         Connector { address, tls, sources: 1 }
     }
 
-    pub fn from_addresses(self, sources: u64) -> Connector {
+    pub fn with_source_addresses(self, sources: u64) -> Connector {
         Connector { sources, ..self }
     }
 

@@ -108,7 +108,7 @@ pub fn table(figures: &[Figure]) -> String {
          |---|---|--:|--:|--:|--:|---|\n",
     );
     for figure in figures {
-        let of = |values: &[f64]| median(values).map_or(String::new(), |value| number(value));
+        let of = |values: &[f64]| median(values).map_or(String::new(), number);
         let goal = match figure.goal {
             Some(Goal::Times(least)) => format!("{least:.1} times"),
             Some(Goal::AtLeast(least)) => format!("at least {}", number(least)),

@@ -23,7 +23,7 @@ const WEIGHED: u64 = 4_000;
 
 fn boots(address: SocketAddr, phones: &Arc<Vec<Vec<String>>>) -> Result<Boots, String> {
     let tls = client_tls(None)?.of(Mac::from_bits(0)).map_err(|error| error.to_string())?;
-    let connector = Connector::tls(address, vec![tls]).from_addresses(SITES);
+    let connector = Connector::tls(address, vec![tls]).with_source_addresses(SITES);
     Ok(Boots { connector, phones: phones.clone(), agent: FOUR_AGENT })
 }
 
