@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use socket2::{Domain, Socket, Type};
 
 use super::gateway::{Gateway, JSON, fail};
+use crate::support::http;
 
 #[test]
 fn rows_have_exactly_the_documented_keys() {
@@ -138,23 +139,6 @@ fn crowded(devices: usize) -> Gateway {
     Gateway::with_document(&serde_json::to_vec(&document).unwrap())
 }
 
-/// The data of chunks (RFC 9112 section 7.1), and how many there were.
-fn unchunked(mut rest: &[u8]) -> (Vec<u8>, usize) {
-    let (mut data, mut chunks) = (Vec::new(), 0);
-    loop {
-        let end = rest.windows(2).position(|two| two == b"\r\n").expect("a chunk's length");
-        let length = usize::from_str_radix(str::from_utf8(&rest[..end]).unwrap(), 16).unwrap();
-        let (chunk, after) = rest[end + 2..].split_at(length);
-        rest = after.strip_prefix(b"\r\n").expect("a chunk's end");
-        if length == 0 {
-            assert_eq!(rest, b"", "nothing comes behind the last chunk");
-            return (data, chunks);
-        }
-        data.extend(chunk);
-        chunks += 1;
-    }
-}
-
 fn inactive() -> String {
     json!({ "auth": { "type": "auth", "key": "KEY-sysadmin" } }).to_string()
 }
@@ -166,7 +150,7 @@ fn a_long_list_comes_in_parts_and_has_every_phone_once() {
     assert_eq!(answer.header("transfer-encoding"), Some("chunked"));
     assert_eq!(answer.header("content-length"), None);
     assert_eq!(answer.header("cache-control"), Some("no-store"));
-    let (text, chunks) = unchunked(&answer.body);
+    let (text, chunks) = http::unchunked(&answer.body);
     assert!(chunks > 5, "{chunks} chunks of {} bytes", text.len());
     let list: Value = serde_json::from_slice(&text).unwrap();
     let names: Vec<&String> = list.as_object().unwrap().keys().collect();
@@ -216,6 +200,6 @@ fn readers_that_go_away_in_the_middle_give_others_their_turn() {
         drop(stalled);
     }
     let answer = gateway.send("POST", "/rest/dialplan/inactive/phone", &[JSON], inactive());
-    let (text, _) = unchunked(&answer.body);
+    let (text, _) = http::unchunked(&answer.body);
     assert!(text.ends_with(br#"],"numrows":40000}"#));
 }

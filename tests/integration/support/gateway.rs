@@ -163,7 +163,11 @@ pub fn call(admin: SocketAddr, verb: &str, body: &Value) -> Value {
     let answer = http::request(admin, "POST", &target, &headers, body.to_string().as_bytes())
         .expect("the admin port answers");
     assert_eq!(answer.status, 200, "{verb}");
-    serde_json::from_slice(&answer.body).expect("the answer is JSON")
+    let body = match answer.header("transfer-encoding") {
+        Some(_) => http::unchunked(&answer.body).0,
+        None => answer.body,
+    };
+    serde_json::from_slice(&body).expect("the answer is JSON")
 }
 
 fn text(value: &Value) -> String {

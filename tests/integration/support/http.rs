@@ -98,3 +98,20 @@ fn parse(bytes: &[u8]) -> Option<Answer> {
     // A cut answer was not given; HEAD and 304 announce a body they do not have.
     (complete || body.is_empty()).then_some(Answer { status, headers, body })
 }
+
+/// The data of chunks (RFC 9112 section 7.1), and how many there were.
+pub fn unchunked(mut rest: &[u8]) -> (Vec<u8>, usize) {
+    let (mut data, mut chunks) = (Vec::new(), 0);
+    loop {
+        let end = rest.windows(2).position(|two| two == b"\r\n").expect("a chunk's length");
+        let length = usize::from_str_radix(str::from_utf8(&rest[..end]).unwrap(), 16).unwrap();
+        let (chunk, after) = rest[end + 2..].split_at(length);
+        rest = after.strip_prefix(b"\r\n").expect("a chunk's end");
+        if length == 0 {
+            assert_eq!(rest, b"", "nothing comes behind the last chunk");
+            return (data, chunks);
+        }
+        data.extend(chunk);
+        chunks += 1;
+    }
+}
