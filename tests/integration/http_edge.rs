@@ -86,6 +86,19 @@ fn head_has_the_headers_of_get_also_on_a_refusal() {
 }
 
 #[test]
+fn a_log_that_is_too_long_is_refused_and_the_phone_hears_it() {
+    let gateway = with_active_phone(|_| {});
+    let put = |length| {
+        let body = vec![b'x'; length];
+        http::request(gateway.http(), "PUT", "/0015654aa937-app.log", &[], &body)
+    };
+    let refusal = http::get(gateway.http(), "/favicon.ico", None);
+    for length in [10, 64 * 1024, 64 * 1024 + 1, 256 * 1024] {
+        assert_eq!(put(length).as_ref(), Some(&refusal), "{length} bytes");
+    }
+}
+
+#[test]
 fn who_is_slow_with_a_head_is_cut_off_and_the_others_are_served() {
     let gateway = with_active_phone(|config| {
         config.handset.header_timeout = Duration::from_millis(300);
