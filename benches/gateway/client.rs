@@ -132,16 +132,43 @@ impl Connection {
         let head = String::from_utf8_lossy(&self.read[..end]).into_owned();
         let status = head.split(' ').nth(1).and_then(|text| text.parse().ok()).unwrap_or(0);
         let mut answer = Answer { status, head, body: Vec::new() };
-        let length: usize =
-            answer.header("content-length").and_then(|text| text.parse().ok()).ok_or_else(
-                || io::Error::new(ErrorKind::InvalidData, format!("no length: {}", answer.head)),
-            )?;
-        while self.read.len() < end + 4 + length {
+        self.read.drain(..end + 4);
+        answer.body = match answer.header("content-length").map(str::parse) {
+            Some(Ok(length)) => self.take(length).await?,
+            _ if answer.header("transfer-encoding") == Some("chunked") => self.chunks().await?,
+            _ => return Err(bad(format!("no length: {}", answer.head))),
+        };
+        Ok(answer)
+    }
+
+    /// The next `length` bytes.
+    async fn take(&mut self, length: usize) -> io::Result<Vec<u8>> {
+        while self.read.len() < length {
             self.more().await?;
         }
-        answer.body = self.read[end + 4..end + 4 + length].to_vec();
-        self.read.drain(..end + 4 + length);
-        Ok(answer)
+        Ok(self.read.drain(..length).collect())
+    }
+
+    /// A body in parts, without the trailers that none of the servers sends.
+    async fn chunks(&mut self) -> io::Result<Vec<u8>> {
+        let mut body = Vec::new();
+        loop {
+            let end = loop {
+                match self.read.windows(2).position(|two| two == b"\r\n") {
+                    Some(end) => break end,
+                    None => self.more().await?,
+                }
+            };
+            let line = self.take(end + 2).await?;
+            let length = std::str::from_utf8(&line[..end]).unwrap_or_default();
+            let length = usize::from_str_radix(length, 16)
+                .map_err(|error| bad(format!("length of a part, {length:?}: {error}")))?;
+            let part = self.take(length + 2).await?;
+            if length == 0 {
+                return Ok(body);
+            }
+            body.extend_from_slice(&part[..length]);
+        }
     }
 
     async fn more(&mut self) -> io::Result<()> {
@@ -155,6 +182,10 @@ impl Connection {
     pub async fn close(mut self) -> io::Result<()> {
         self.stream.shutdown().await
     }
+}
+
+fn bad(message: String) -> io::Error {
+    io::Error::new(ErrorKind::InvalidData, message)
 }
 
 fn late() -> io::Error {
