@@ -68,6 +68,20 @@ impl PathPattern {
 }
 
 impl PathFacts {
+    /// A path pattern with these facts, and the phone's MAC, in their places; what is
+    /// not told stays a placeholder.
+    #[must_use]
+    pub fn fill(&self, pattern: &str, mac: Mac) -> String {
+        let mut path = pattern.replace("{mac}", &mac.to_string());
+        let port = self.port.map(|port| port.to_string());
+        for (name, value) in [("{port}", &port), ("{model}", &self.model), ("{code}", &self.code)] {
+            if let Some(value) = value {
+                path = path.replace(name, value);
+            }
+        }
+        path
+    }
+
     fn take(&mut self, captures: &Captures<'_>) -> Option<()> {
         let text = |name| captures.name(name).map(|found| found.as_str().to_owned());
         if let Some(mac) = captures.name("mac") {

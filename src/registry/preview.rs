@@ -67,7 +67,7 @@ impl Registry {
 
 impl Composition {
     fn preview(&self, own: &PhoneType, file: &FileSpec, facts: PathFacts) -> PreviewedFile {
-        let path = filled(file.pattern(), self, &facts);
+        let path = facts.fill(file.pattern(), self.device.mac);
         let input = self.input(own, file, facts).map_err(|error| error.to_string());
         let family = self.catalogue.family_of(own);
         let rendered = input.and_then(|input| {
@@ -81,22 +81,6 @@ impl Composition {
             content: rendered.map(|rendered| text(rendered.body)),
         }
     }
-}
-
-/// A path pattern with the phone's own values.
-fn filled(pattern: &str, shown: &Composition, facts: &PathFacts) -> String {
-    let mut path = pattern.replace("{mac}", &shown.device.mac.to_string());
-    let port = facts.port.map(|port| port.to_string());
-    for (name, value) in [
-        ("{port}", port.as_ref()),
-        ("{model}", facts.model.as_ref()),
-        ("{code}", facts.code.as_ref()),
-    ] {
-        if let Some(value) = value {
-            path = path.replace(name, value);
-        }
-    }
-    path
 }
 
 /// Files are UTF-8 or ISO 8859-1, whose bytes are the first 256 characters.

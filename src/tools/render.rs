@@ -101,7 +101,7 @@ fn write(
             if file.scope == Scope::Port && facts.port != Some(phone.port) {
                 continue;
             }
-            let name = path(file.pattern(), phone, &facts);
+            let name = facts.fill(file.pattern(), phone.mac);
             let body = body(composition, phone, own, file, facts)?;
             writeln!(out, "==> {name} <==")?;
             out.write_all(&body)?;
@@ -129,19 +129,6 @@ fn body(
         file: file.pattern().to_owned(),
         error,
     })
-}
-
-/// The pattern with the phone's own values, as far as it says.
-fn path(pattern: &str, phone: PhoneId, facts: &PathFacts) -> String {
-    let mut path = pattern.replace("{mac}", &phone.mac.to_string());
-    let port = facts.port.map(|port| port.to_string());
-    let values = [("{port}", &port), ("{model}", &facts.model), ("{code}", &facts.code)];
-    for (name, value) in values {
-        if let Some(value) = value {
-            path = path.replace(name, value);
-        }
-    }
-    path
 }
 
 fn write_explained(
