@@ -9,7 +9,7 @@ use super::definition::{Encoding, Escape, LineEnding};
 
 /// Writes `text` escaped for the kind of file it goes into.
 pub(super) fn write_escaped(out: &mut impl Write, text: &str, escape: Escape) -> fmt::Result {
-    if text.bytes().all(is_plain) {
+    if is_plain(text) {
         return out.write_str(text);
     }
     for c in text.chars() {
@@ -30,11 +30,25 @@ pub(super) fn write_escaped(out: &mut impl Write, text: &str, escape: Escape) ->
     Ok(())
 }
 
-/// The bytes almost every value consists of, in no need of a closer look.
-fn is_plain(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(byte, b'.' | b'-' | b'_' | b':' | b'/' | b' ' | b'*' | b'#' | b'+' | b'@')
+/// Whether `text` is the same in every kind of file, as almost every value is.
+pub(super) fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| PLAIN[usize::from(byte)])
 }
+
+/// The bytes that need no closer look, as a table: each printed value is asked for each byte.
+const PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        plain[byte] = (byte as u8).is_ascii_alphanumeric()
+            || matches!(
+                byte as u8,
+                b'.' | b'-' | b'_' | b':' | b'/' | b' ' | b'*' | b'#' | b'+' | b'@' | b'%'
+            );
+        byte += 1;
+    }
+    plain
+};
 
 /// What some parser takes for the end of a line, or XML 1.0 cannot hold.
 fn is_breaking(c: char) -> bool {

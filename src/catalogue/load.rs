@@ -5,10 +5,10 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use minijinja::Value;
-use minijinja::value::Serde;
 use regex::Regex;
 use toml::Spanned;
 
+use super::context::{Names, constant};
 use super::definition::{Boot, Escape, FamilyFile, File, Scope, Type, UserAgent};
 use super::family::{BootStep, Family, FileSpec, PhoneType};
 use super::identify::UserAgentFacts;
@@ -72,7 +72,7 @@ impl Loader<'_> {
             found.map(|own| own.key.clone())
         });
         let maps = definition.maps.into_iter().map(|(table, entries)| {
-            let entries = entries.into_iter().map(|(k, v)| (k, Value::from(Serde(v))));
+            let entries = entries.into_iter().map(|(k, v)| (k, constant(&v)));
             (table, entries.collect())
         });
         let maps = Arc::new(maps.collect());
@@ -346,7 +346,8 @@ impl Loader<'_> {
 
 /// What templates see as `type`.
 fn view(own: &PhoneType, vendor: &str, data: &toml::Table) -> Value {
-    Value::from_pairs([
+    let data = data.iter().map(|(name, value)| (name.clone(), constant(value)));
+    Names::value([
         ("key", Value::from(own.key.as_str())),
         ("model", Value::from(own.model.as_str())),
         ("description", Value::from(own.description.as_str())),
@@ -356,6 +357,6 @@ fn view(own: &PhoneType, vendor: &str, data: &toml::Table) -> Value {
         ("modules", Value::from(own.modules)),
         ("module_keys", Value::from(own.module_keys)),
         ("ports", Value::from(own.ports)),
-        ("data", Value::from(Serde(data))),
+        ("data", Names::value(data)),
     ])
 }

@@ -17,12 +17,12 @@ mod path_pattern;
 mod problem;
 mod render;
 mod selector;
+mod shared;
 mod simulate;
 mod source;
 mod target;
 #[cfg(test)]
 mod tests;
-mod unset;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};

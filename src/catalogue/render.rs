@@ -1,6 +1,8 @@
 //! Templates: compiled once, strict, every printed value escaped for its file.
 
-use std::collections::{BTreeMap, HashMap};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::sync::Arc;
 
 use minijinja::syntax::SyntaxConfig;
@@ -9,13 +11,13 @@ use minijinja::{
     AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior, Value,
 };
 
-use super::context::{Context, RenderInput};
+use super::context::{self, Context, NotSet, RenderInput, Unset};
 use super::definition::Escape;
-use super::escape::{encode, write_escaped};
+use super::escape::{encode, is_plain, write_escaped};
 use super::family::{Family, FileSpec, PhoneType};
 use super::problem::Problem;
+use super::shared::{SHARED_ENDING, SharedTexts};
 use super::source::Folders;
-use super::unset::{self, NotSet, Unset};
 use super::{Catalogue, line_at};
 use crate::domain::settings;
 
@@ -63,7 +65,7 @@ pub(super) struct Templates {
     xml: Environment<'static>,
 }
 
-type Maps = HashMap<String, Arc<BTreeMap<String, BTreeMap<String, Value>>>>;
+type Maps = BTreeMap<String, Arc<BTreeMap<String, BTreeMap<String, Value>>>>;
 
 impl Templates {
     /// Compiles every `.j2` file; problems are added to `problems`.
@@ -84,7 +86,11 @@ impl Templates {
                 let full = format!("{family}/{name}");
                 let Ok(template) = templates.line.get_template(&full) else { continue };
                 for unknown in template.undeclared_variables(true) {
-                    if let Some(message) = unknown_name(&unknown, &templates.line) {
+                    let message = match name.ends_with(SHARED_ENDING) {
+                        true => unshared_name(&unknown),
+                        false => unknown_name(&unknown, &templates.line),
+                    };
+                    if let Some(message) = message {
                         let line = mention(&files[name], &unknown);
                         problems.push(Problem::new(&full, line, message));
                     }
@@ -154,7 +160,6 @@ fn environment(
         .build()
         .expect("the delimiters are the default ones");
     env.set_syntax(syntax);
-    env.set_debug(false);
     // `include "x.j2"` means the family's own x.j2.
     env.set_path_join_callback(|name, parent| {
         let family = parent.split('/').next().unwrap_or_default();
@@ -175,10 +180,17 @@ fn environment(
         text.replace(|c| unwanted.contains(c), "")
     });
     env.add_filter("pad", pad);
+    env.add_filter("used", context::used);
+    env.add_filter("unused", context::unused);
+    env.add_filter("numbered", numbered);
+    let texts = SharedTexts::new();
+    env.add_function("shared", move |state: &mut State<'_, '_>, name: &str, given: Kwargs| {
+        texts.text(state, name, &given)
+    });
     for (name, part) in URL_PARTS {
         env.add_filter(name, move |url: &Value| -> Result<Value, Error> {
             let text = url.to_string();
-            unset::refuse(&text)?;
+            context::refuse(&text)?;
             part(&text).ok_or_else(|| {
                 Error::new(ErrorKind::InvalidOperation, format!("{text} is not a URL"))
             })
@@ -204,25 +216,33 @@ fn environment(
 fn print(out: &mut Output<'_>, value: &Value, escape: Escape) -> Result<(), Error> {
     let broken = |_| Error::new(ErrorKind::WriteFailure, "could not write");
     if let Some(text) = value.as_str() {
-        unset::refuse(text)?;
         if value.is_safe() {
+            // What was captured was printed before, and refused there when it was not set.
             return out.write_str(text).map_err(broken);
         }
-        return write_escaped(out, text, escape).map_err(broken);
+        return print_text(out, text, escape);
     }
-    if value.is_undefined() {
-        return Err(Error::from(ErrorKind::UndefinedError));
-    }
-    if value.is_none() {
-        return Err(Error::new(ErrorKind::InvalidOperation, "`none` cannot be printed"));
-    }
-    if value.kind() == ValueKind::Bool {
+    match value.kind() {
+        ValueKind::Undefined => Err(Error::from(ErrorKind::UndefinedError)),
+        ValueKind::None => Err(Error::new(ErrorKind::InvalidOperation, "`none` cannot be printed")),
         // Not Python's `True`.
-        return out.write_str(if value.is_true() { "true" } else { "false" }).map_err(broken);
+        ValueKind::Bool => {
+            out.write_str(if value.is_true() { "true" } else { "false" }).map_err(broken)
+        }
+        // Digits, and what stands between them.
+        ValueKind::Number => write!(out, "{value}").map_err(broken),
+        _ => print_text(out, &value.to_string(), escape),
     }
-    let text = value.to_string();
-    unset::refuse(&text)?;
-    write_escaped(out, &text, escape).map_err(broken)
+}
+
+fn print_text(out: &mut Output<'_>, text: &str, escape: Escape) -> Result<(), Error> {
+    let broken = |_| Error::new(ErrorKind::WriteFailure, "could not write");
+    // The mark of what is not set is no plain byte.
+    if is_plain(text) {
+        return out.write_str(text).map_err(broken);
+    }
+    context::refuse(text)?;
+    write_escaped(out, text, escape).map_err(broken)
 }
 
 fn default(value: &Value, other: Option<Value>, _options: Kwargs) -> Value {
@@ -238,6 +258,37 @@ fn pad(number: i64, width: usize) -> String {
     format!("{number:0width$}", width = width.min(32))
 }
 
+/// A block that is the same for every slot but for the slot's number, printed for each of
+/// `numbers`, less `less`. Most lines and keys of most phones say nothing, and one by one
+/// they took most of the time of a file.
+///
+/// SECURITY: nothing in the result is escaped again, so only what a template captured
+/// counts as a block, and only numbers get into it.
+fn numbered(block: &Value, numbers: &Value, less: Option<i64>) -> Result<Value, Error> {
+    let wrong = |message: &str| Error::new(ErrorKind::InvalidOperation, message.to_owned());
+    let Some(text) = block.as_str().filter(|_| block.is_safe()) else {
+        return Err(wrong("only a block captured with `set` can be numbered"));
+    };
+    let pieces: Vec<&str> = text.split(NUMBER_SIGN).collect();
+    let mut all = String::new();
+    let mut number = String::new();
+    for value in numbers.try_iter()? {
+        let value = value.as_i64().ok_or_else(|| wrong("a block is numbered with numbers"))?;
+        number.clear();
+        write!(number, "{}", value - less.unwrap_or(0)).expect("a String takes everything");
+        for (at, piece) in pieces.iter().enumerate() {
+            if at > 0 {
+                all.push_str(&number);
+            }
+            all.push_str(piece);
+        }
+    }
+    Ok(Value::from_safe_string(all))
+}
+
+/// Where a numbered block has its number.
+const NUMBER_SIGN: char = '@';
+
 fn lookup(maps: &Maps, template: &str, value: &Value, table: &str) -> Result<Value, Error> {
     let family = template.split('/').next().unwrap_or_default();
     let entries = maps.get(family).and_then(|maps| maps.get(table)).ok_or_else(|| {
@@ -246,10 +297,11 @@ fn lookup(maps: &Maps, template: &str, value: &Value, table: &str) -> Result<Val
     if Unset::is(value) {
         return Ok(value.clone());
     }
-    let key = value.to_string();
-    let shorter = key.split(['-', '_']).next().unwrap_or_default();
-    let found = entries.get(&key).or_else(|| entries.get(shorter));
-    Ok(found.cloned().unwrap_or_else(|| Unset::value(format!("[maps.{table}] {key}"))))
+    // Most are texts already.
+    let key = value.as_str().map_or_else(|| Cow::from(value.to_string()), Cow::from);
+    let shorter = || key.split(['-', '_']).next().unwrap_or_default();
+    let found = entries.get(&*key).or_else(|| entries.get(shorter()));
+    Ok(found.cloned().unwrap_or_else(|| Unset::named(format!("[maps.{table}] {key}"))))
 }
 
 type UrlPart = fn(&str) -> Option<Value>;
@@ -294,6 +346,14 @@ fn unknown_name(name: &str, env: &Environment<'_>) -> Option<String> {
     let rest: Vec<&str> = parts.collect();
     let known = root != "settings" || rest.is_empty() || settings::schema::has(&rest);
     (!known).then(|| format!("`{name}` is not in the settings schema"))
+}
+
+/// `Some(message)` for a name that only templates of one phone have. What else a shared one
+/// uses it is given.
+fn unshared_name(name: &str) -> Option<String> {
+    let root = name.split('.').next().unwrap_or_default();
+    (root != "type" && ROOT_NAMES.contains(&root))
+        .then(|| format!("a shared template sees `type` and what it is given, not `{root}`"))
 }
 
 /// The first line that has the name's last part.

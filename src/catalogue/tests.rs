@@ -60,7 +60,10 @@ fn load(family: &str, template: &str) -> Result<Catalogue, String> {
 }
 
 fn render(template: &str, settings: serde_json::Value) -> Result<String, RenderError> {
-    let catalogue = load(FAMILY, template).unwrap();
+    render_with(&load(FAMILY, template).unwrap(), settings)
+}
+
+fn render_with(catalogue: &Catalogue, settings: serde_json::Value) -> Result<String, RenderError> {
     let own = catalogue.phone_type(&"a1".parse().unwrap()).unwrap();
     let (file, path) = catalogue.file_for(own, &Target::parse("/00a0ba000001.cfg")).unwrap();
     let layer = Layer::parse(&settings).unwrap();
@@ -119,6 +122,91 @@ fn printing_what_nobody_set_names_template_line_and_setting() {
             "{error}"
         );
     }
+}
+
+#[test]
+fn slots_that_say_nothing_are_printed_at_once() {
+    let template = "{% set block %}\n@.x = off\n{% endset %}\n\
+                    {% for line in lines | used %}\n{{ line.index }} {{ line.user }}\n{% endfor %}\n\
+                    {{ block | numbered(lines | unused) -}}\n\
+                    {{ block | numbered(keys | unused([7])) -}}\n\
+                    {{ block | numbered(keys | unused([1])) -}}\n\
+                    {{ block | numbered([12, 13], 10) -}}\n";
+    let settings = serde_json::json!({
+        "lines": { "2": { "user": "1002" }, "1": { "enabled": false } },
+        "keys": { "1": { "type": "none", "label": "x" } },
+    });
+    let expected = "2 1002\n1.x = off\n1.x = off\n2.x = off\n3.x = off\n";
+    assert_eq!(render(template, settings).unwrap(), expected);
+}
+
+#[test]
+fn only_captured_blocks_are_numbered_and_only_with_numbers() {
+    for (template, complaint) in [
+        ("{{ lines[0].label | numbered([1]) }}", "only a block captured with `set`"),
+        ("{% set b %}@{% endset %}{{ b | numbered([lines[0].label]) }}", "numbered with numbers"),
+        ("{{ [settings] | used }}", "only lines and keys are used or unused"),
+    ] {
+        let settings = serde_json::json!({ "lines": { "1": { "label": "a@b" } } });
+        let error = render(template, settings).unwrap_err();
+        assert!(error.message.contains(complaint), "{template}: {error}");
+    }
+}
+
+fn load_shared(device: &str, shared: &str) -> Result<Catalogue, String> {
+    let mut folders = folders(FAMILY, device);
+    let family = folders.get_mut("acme").unwrap();
+    family.insert("part.shared.j2".to_owned(), shared.to_owned());
+    Catalogue::from_folders(&folders, &BTreeSet::new()).map_err(|error| error.to_string())
+}
+
+#[test]
+fn a_shared_text_is_made_of_what_it_is_given_each_time_that_is_another() {
+    let device = "{{ shared(\"part.shared.j2\", label=lines[0].label, codecs=settings.codecs) }}";
+    let shared = "{{ type.key }} {{ label }} {{ codecs | join(\"+\") }}";
+    let catalogue = load_shared(device, shared).unwrap();
+    for (label, codecs, expected) in [
+        ("a", vec!["g722"], "a1 a g722"),
+        ("b", vec!["g722"], "a1 b g722"),
+        ("a", vec!["g722", "pcma"], "a1 a g722+pcma"),
+        ("a", vec!["g722"], "a1 a g722"),
+        // What would end one value in the text they are kept by, and begin the next.
+        ("a\" codecs=[\"g722\"", vec!["opus"], "a1 a\" codecs=[\"g722\" opus"),
+    ] {
+        let settings =
+            serde_json::json!({ "lines": { "1": { "label": label } }, "codecs": codecs });
+        assert_eq!(render_with(&catalogue, settings).unwrap(), expected);
+    }
+}
+
+#[test]
+fn a_shared_text_sees_nothing_of_the_phone() {
+    let device = "{% set mine = 1 %}{{ shared(\"part.shared.j2\") }}";
+    let message = load_shared(device, "\n{{ settings.language }}").unwrap_err();
+    let expected = "acme/part.shared.j2:2: a shared template sees `type` and what it is given, \
+                    not `settings`";
+    assert!(message.contains(expected), "{message}");
+    // What the caller has it has not either.
+    let catalogue = load_shared(device, "\n{{ mine }}").unwrap();
+    let error = render_with(&catalogue, serde_json::json!({})).unwrap_err();
+    assert_eq!((error.template.as_str(), error.line), ("acme/part.shared.j2", Some(2)));
+}
+
+#[test]
+fn a_shared_template_is_given_plain_values_that_are_set() {
+    let settings = || serde_json::json!({ "lines": { "1": { "user": "1001" } } });
+    for (given, complaint) in [
+        ("label=lines[0].label", "lines.1.label is not set"),
+        ("line=lines[0]", "`line` is given to a shared template and is no plain value"),
+        ("lines=[lines[0]]", "`lines` is given to a shared template and is no plain value"),
+    ] {
+        let device = format!("{{{{ shared(\"part.shared.j2\", {given}) }}}}");
+        let error = render_with(&load_shared(&device, "x").unwrap(), settings()).unwrap_err();
+        assert!(error.message.contains(complaint), "{given}: {error}");
+    }
+    let catalogue = load_shared("{{ shared(\"device.cfg.j2\") }}", "x").unwrap();
+    let error = render_with(&catalogue, settings()).unwrap_err();
+    assert!(error.message.contains("ends in `.shared.j2`"), "{error}");
 }
 
 #[test]

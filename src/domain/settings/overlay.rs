@@ -95,6 +95,19 @@ macro_rules! layered {
                     $crate::domain::settings::read::AsRead::as_read(&self.$field),
                 );)+
             }
+
+            fn field(
+                &self,
+                name: &str,
+            ) -> Option<(&'static str, $crate::domain::settings::read::Read<'_>)> {
+                $(if name == layered!(@name $field $($json)?) {
+                    return Some((
+                        layered!(@name $field $($json)?),
+                        $crate::domain::settings::read::AsRead::as_read(&self.$field),
+                    ));
+                })+
+                None
+            }
         }
 
         impl $crate::domain::settings::overlay::Overlay for $name {

@@ -14,6 +14,10 @@ pub trait Fields {
     /// Gives each field to `each`, in the schema's order. Secrets are exposed:
     /// for the phone's own configuration only.
     fn read<'a>(&'a self, each: &mut dyn FnMut(&'static str, Read<'a>));
+
+    /// The field of this name, with its name as the schema has it; `None` when the group
+    /// has no such field. Exposes secrets as [`Fields::read`] does.
+    fn field(&self, name: &str) -> Option<(&'static str, Read<'_>)>;
 }
 
 /// One value.
@@ -109,6 +113,13 @@ macro_rules! fields { ($($type:ty { $($field:ident)+ })+) => { $(
     impl Fields for $type {
         fn read<'a>(&'a self, each: &mut dyn FnMut(&'static str, Read<'a>)) {
             $(each(stringify!($field), self.$field.as_read());)+
+        }
+
+        fn field(&self, name: &str) -> Option<(&'static str, Read<'_>)> {
+            $(if name == stringify!($field) {
+                return Some((stringify!($field), self.$field.as_read()));
+            })+
+            None
         }
     }
 )+ } }

@@ -6,17 +6,27 @@ use std::sync::Arc;
 use minijinja::value::{Object, ObjectRepr};
 use minijinja::{Error, ErrorKind, Value};
 
+use super::setting_path::SettingPath;
+
 /// Stands where a value could be. Knows which setting it stands for.
 #[derive(Debug)]
-pub(super) struct Unset(String);
+pub enum Unset {
+    Setting(SettingPath),
+    /// `path.model`, `[maps.codec] opus`.
+    Named(String),
+}
 
 /// What an `Unset` turns into where a template makes text of it (`~`, `join`):
 /// no real value can hold NUL, so the printer recognises it and fails.
 const MARK: char = '\0';
 
 impl Unset {
-    pub fn value(path: impl Into<String>) -> Value {
-        Value::from_object(Unset(path.into()))
+    pub fn setting(path: SettingPath) -> Value {
+        Value::from_object(Unset::Setting(path))
+    }
+
+    pub fn named(path: impl Into<String>) -> Value {
+        Value::from_object(Unset::Named(path.into()))
     }
 
     pub fn is(value: &Value) -> bool {
@@ -34,21 +44,30 @@ impl Object for Unset {
     }
 
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        Some(Unset::value(format!("{}.{key}", self.0)))
+        Some(Unset::named(format!("{self}.{key}")))
     }
 
     fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{MARK}{}{MARK}", self.0)
+        write!(f, "{MARK}{self}{MARK}")
+    }
+}
+
+impl fmt::Display for Unset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unset::Setting(path) => path.fmt(f),
+            Unset::Named(path) => f.write_str(path),
+        }
     }
 }
 
 /// The source of the error that printing an unset value gives.
 #[derive(Debug, thiserror::Error)]
 #[error("{0} is not set")]
-pub(super) struct NotSet(pub String);
+pub struct NotSet(pub String);
 
 /// Fails when `text` was made of an unset value.
-pub(super) fn refuse(text: &str) -> Result<(), Error> {
+pub fn refuse(text: &str) -> Result<(), Error> {
     let Some((_, rest)) = text.split_once(MARK) else { return Ok(()) };
     let path = rest.split(MARK).next().unwrap_or_default().to_owned();
     let message = format!("{path} is not set");

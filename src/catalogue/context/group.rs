@@ -1,0 +1,147 @@
+//! A group of settings: what is set has its value, what the schema has besides is unset.
+//!
+//! It holds no value but the settings it looks into when it is asked: of some hundred
+//! fields a template asks for a few, and a storm of boots renders many templates.
+
+use std::sync::{Arc, LazyLock};
+
+use minijinja::Value;
+use minijinja::value::{Enumerator, Object};
+
+use super::setting_path::{Root, SettingPath};
+use super::unset::Unset;
+use crate::domain::settings::{Fields, Key, KeyType, Line, Read, Settings, Zone};
+
+/// A group of a template's names.
+#[derive(Debug)]
+pub struct Group {
+    tree: Tree,
+    at: SettingPath,
+}
+
+/// What a group is looked up in.
+#[derive(Debug, Clone)]
+enum Tree {
+    Settings(Arc<Settings>),
+    Zone(Arc<Zone>),
+}
+
+impl Group {
+    pub fn settings(settings: &Arc<Settings>) -> Value {
+        Group::value(Tree::Settings(settings.clone()), SettingPath::new(Root::Settings))
+    }
+
+    pub fn zone(zone: Arc<Zone>) -> Value {
+        Group::value(Tree::Zone(zone), SettingPath::new(Root::Zone))
+    }
+
+    /// A line or a key, whether it is set or not.
+    pub fn slot(settings: &Arc<Settings>, slot: Root) -> Value {
+        Group::value(Tree::Settings(settings.clone()), SettingPath::new(slot))
+    }
+
+    fn value(tree: Tree, at: SettingPath) -> Value {
+        Value::from_object(Group { tree, at })
+    }
+
+    fn fields(&self) -> &dyn Fields {
+        static NO_LINE: LazyLock<Line> = LazyLock::new(Line::default);
+        static NO_KEY: LazyLock<Key> = LazyLock::new(Key::default);
+        let root: &dyn Fields = match (&self.tree, self.at.root()) {
+            (Tree::Zone(zone), _) => &**zone,
+            (Tree::Settings(settings), Root::Settings | Root::Zone) => &**settings,
+            (_, Root::Line(_)) => self.line().unwrap_or(&NO_LINE),
+            (_, Root::Key(_) | Root::ModuleKey { .. }) => self.key().unwrap_or(&NO_KEY),
+        };
+        self.at.names().iter().fold(root, |fields, name| match fields.field(name) {
+            Some((_, Read::Group(below))) => below,
+            _ => unreachable!("`{}` was a group when it was looked up", self.at),
+        })
+    }
+
+    /// Of a line or a key itself: its number.
+    pub fn index(&self) -> Option<u16> {
+        match self.at.root() {
+            Root::Line(index) | Root::Key(index) | Root::ModuleKey { key: index, .. }
+                if self.at.names().is_empty() =>
+            {
+                Some(index)
+            }
+            _ => None,
+        }
+    }
+
+    /// Of a line or a key: whether it says something.
+    pub fn is_used(&self) -> bool {
+        self.line().is_some_and(Line::is_enabled)
+            || self.key().is_some_and(|key| !matches!(key.key_type, None | Some(KeyType::None)))
+    }
+
+    /// The line it is or is in, if that is set.
+    fn line(&self) -> Option<&Line> {
+        let Tree::Settings(settings) = &self.tree else { return None };
+        let Root::Line(line) = self.at.root() else { return None };
+        settings.lines.get(&line)
+    }
+
+    /// The key it is, if that is set.
+    fn key(&self) -> Option<&Key> {
+        let Tree::Settings(settings) = &self.tree else { return None };
+        match self.at.root() {
+            Root::Key(key) => settings.keys.get(&key),
+            Root::ModuleKey { module, key } => settings.expansion.get(&module)?.keys.get(&key),
+            _ => None,
+        }
+    }
+
+    /// What a line or a key has that the schema has not, or says otherwise.
+    fn own(&self, name: &str) -> Option<Value> {
+        let index = self.index()?;
+        match (self.at.root(), name) {
+            (_, "index") => Some(Value::from(index)),
+            (Root::Line(_), "enabled") => Some(Value::from(self.is_used())),
+            _ => None,
+        }
+    }
+
+    fn is_key(&self) -> bool {
+        matches!(self.at.root(), Root::Key(_) | Root::ModuleKey { .. })
+    }
+}
+
+impl Object for Group {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.get_value_by_str(key.as_str()?)
+    }
+
+    fn get_value_by_str(self: &Arc<Self>, name: &str) -> Option<Value> {
+        if let Some(own) = self.own(name) {
+            return Some(own);
+        }
+        let (name, read) = self.fields().field(name)?;
+        Some(match read {
+            Read::Unset if self.is_key() && name == "type" => Value::from("none"),
+            Read::Unset => Unset::setting(self.at.join(name)),
+            Read::Bool(value) => Value::from(value),
+            Read::Integer(value) => Value::from(value),
+            Read::Text(value) => Value::from(value),
+            Read::Texts(values) => values.iter().map(|text| Value::from(text.as_ref())).collect(),
+            Read::Group(_) => Group::value(self.tree.clone(), self.at.join(name)),
+            // Lines and keys are read through their own lists.
+            Read::Map => return None,
+        })
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        let mut names = Vec::new();
+        self.fields().read(&mut |name, read| {
+            if !matches!(read, Read::Map) {
+                names.push(Value::from(name));
+            }
+        });
+        if self.own("index").is_some() {
+            names.push(Value::from("index"));
+        }
+        Enumerator::Values(names)
+    }
+}

@@ -1,0 +1,88 @@
+//! Where a setting stands, written out only when a message needs it.
+
+use std::fmt;
+
+/// From a root of the settings down to a group or to one setting: `lines.1.backup.registrar`.
+#[derive(Debug, Clone, Copy)]
+pub struct SettingPath {
+    root: Root,
+    /// The first `depth` count.
+    names: [&'static str; SettingPath::MAX_DEPTH],
+    depth: u8,
+}
+
+/// What the names of a path are below.
+#[derive(Debug, Clone, Copy)]
+pub enum Root {
+    Settings,
+    /// By number, counted from 1, as all here.
+    Line(u16),
+    Key(u16),
+    ModuleKey {
+        module: u16,
+        key: u16,
+    },
+    Zone,
+}
+
+impl SettingPath {
+    /// `zone.dst.start.month` and `network.vlan.id` go this deep; a new group that goes
+    /// deeper fails in every test that renders it.
+    const MAX_DEPTH: usize = 3;
+
+    pub fn new(root: Root) -> SettingPath {
+        SettingPath { root, names: [""; SettingPath::MAX_DEPTH], depth: 0 }
+    }
+
+    #[must_use]
+    pub fn join(mut self, name: &'static str) -> SettingPath {
+        self.names[usize::from(self.depth)] = name;
+        self.depth += 1;
+        self
+    }
+
+    pub fn root(&self) -> Root {
+        self.root
+    }
+
+    pub fn names(&self) -> &[&'static str] {
+        &self.names[..usize::from(self.depth)]
+    }
+}
+
+impl fmt::Display for SettingPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.root {
+            Root::Settings => {}
+            Root::Line(line) => write!(f, "lines.{line}.")?,
+            Root::Key(key) => write!(f, "keys.{key}.")?,
+            Root::ModuleKey { module, key } => write!(f, "expansion.{module}.keys.{key}.")?,
+            Root::Zone => f.write_str("zone.")?,
+        }
+        for (at, name) in self.names().iter().enumerate() {
+            if at > 0 {
+                f.write_str(".")?;
+            }
+            f.write_str(name)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_written_as_the_schema_names_it() {
+        let written = |root, names: &[&'static str]| {
+            names.iter().fold(SettingPath::new(root), |path, name| path.join(name)).to_string()
+        };
+        assert_eq!(written(Root::Settings, &["network", "vlan", "id"]), "network.vlan.id");
+        assert_eq!(written(Root::Line(2), &["backup", "port"]), "lines.2.backup.port");
+        assert_eq!(written(Root::Key(1), &["value"]), "keys.1.value");
+        let key = Root::ModuleKey { module: 1, key: 40 };
+        assert_eq!(written(key, &["label"]), "expansion.1.keys.40.label");
+        assert_eq!(written(Root::Zone, &["dst"]), "zone.dst");
+    }
+}
