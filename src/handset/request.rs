@@ -55,8 +55,11 @@ pub(super) fn fetch<B>(
 /// patterns still see one character where the handset sent one.
 fn text(value: &[u8], most: usize) -> String {
     // Nearly all are plain ASCII and fit.
-    if value.len() <= most && value.iter().all(|byte| matches!(byte, b' '..=b'~')) {
-        return value.iter().map(|&byte| char::from(byte)).collect();
+    if value.len() <= most
+        && value.iter().all(|byte| matches!(byte, b' '..=b'~'))
+        && let Ok(text) = str::from_utf8(value)
+    {
+        return text.to_owned();
     }
     // What is behind `most` bytes cannot fit; a character cut by it is dropped below.
     let cut = &value[..value.len().min(most)];

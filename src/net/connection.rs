@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::convert::Infallible;
 use std::future::poll_fn;
+use std::io;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
@@ -16,10 +17,11 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{sleep_until, timeout};
+use tokio_rustls::server::TlsStream;
 
 use super::answering::Answering;
 use super::server::Shared;
-use super::tls::{Tls, TlsPeer};
+use super::tls::{Gather, Tls, TlsPeer};
 use super::watch::{Watch, Watched};
 use super::{Handler, Peer};
 
@@ -44,7 +46,7 @@ async fn run_tls<H: Handler>(
     tls: &Tls,
     handler: Arc<H>,
 ) {
-    let handshake = timeout(shared.limits.tls_handshake, tls.acceptor().accept(stream));
+    let handshake = timeout(shared.limits.tls_handshake, shake(shared, stream, tls));
     let shaken = tokio::select! {
         biased;
         // Nothing has been asked yet, so nothing is lost.
@@ -52,7 +54,8 @@ async fn run_tls<H: Handler>(
         shaken = handshake => shaken,
     };
     let failure = match shaken {
-        Ok(Ok(stream)) => {
+        Ok(Ok(mut stream)) => {
+            stream.get_mut().0.shaken();
             let tls = TlsPeer::of(stream.get_ref().1);
             return serve(shared, stream, Peer { address, tls: Some(tls) }, handler).await;
         }
@@ -62,6 +65,24 @@ async fn run_tls<H: Handler>(
     shared.counters.handshakes_failed.add_one();
     // Debug, not more: scanners and phones that do not trust us fail all day.
     tracing::debug!(%address, "TLS handshake failed: {failure}");
+}
+
+/// The handshake. Its first step, keys and signature, is nearly all of its work, and each
+/// has it in turn: in a storm thousands are ready for it at once, and if they all were in
+/// the runtime's queue, whoever has its handshake behind it, and the accept loop, would wait
+/// behind them all.
+async fn shake(shared: &Shared, stream: TcpStream, tls: &Tls) -> io::Result<TlsStream<Gather>> {
+    // A turn is for those who have said hello: a silent peer must not hold one.
+    stream.readable().await?;
+    let mut handshake = pin!(tls.acceptor().accept(Gather::new(stream)));
+    let first_step = {
+        let _turn = shared.handshakes.acquire().await.expect("the semaphore is never closed");
+        poll_fn(|cx| Poll::Ready(handshake.as_mut().poll(cx))).await
+    };
+    match first_step {
+        Poll::Ready(shaken) => shaken,
+        Poll::Pending => handshake.await,
+    }
 }
 
 /// The part of a connection that its requests share.

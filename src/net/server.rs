@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
+use std::num::NonZero;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,6 +44,8 @@ pub(super) struct Shared {
     pub stop: CancellationToken,
     /// Ends each connection where it stands.
     pub abort: CancellationToken,
+    /// Turns at the first step of a TLS handshake.
+    pub handshakes: Semaphore,
     tracker: TaskTracker,
     permits: Arc<Semaphore>,
     addresses: Arc<PerAddress>,
@@ -83,6 +86,7 @@ impl Server {
             counters: Counters::default(),
             stop: CancellationToken::new(),
             abort: CancellationToken::new(),
+            handshakes: Semaphore::new(TURNS_PER_PROCESSOR * processors()),
             tracker: TaskTracker::new(),
             permits: Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS))),
             addresses: PerAddress::new(limits.connections_per_address, limits.uncounted.clone()),
@@ -138,6 +142,14 @@ impl Server {
     pub fn counts(&self) -> Counts {
         self.0.counters.read()
     }
+}
+
+/// Handshakes of one processor that may be ready at a time: at some 100 us each, others wait
+/// a millisecond for them, and no processor is ever without one.
+const TURNS_PER_PROCESSOR: usize = 8;
+
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZero::get)
 }
 
 async fn accept_loop<H: Handler>(

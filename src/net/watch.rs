@@ -108,11 +108,13 @@ pub(super) struct Watched<S> {
     mend_heads: bool,
     /// Nothing needs to be said at the end, so dropping the stream is enough.
     ends_by_drop: bool,
+    /// The peer has said that it sends nothing more.
+    peer_ended: bool,
 }
 
 impl<S> Watched<S> {
     pub fn new(stream: S, watch: Arc<Watch>, mend_heads: bool, ends_by_drop: bool) -> Watched<S> {
-        Watched { stream, watch, mend_heads, ends_by_drop }
+        Watched { stream, watch, mend_heads, ends_by_drop, peer_ended: false }
     }
 }
 
@@ -124,8 +126,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
+        let had_room = buffer.remaining() > 0 || buffer.filled().len() > before;
         let new = &mut buffer.filled_mut()[before..];
-        if !new.is_empty() {
+        if new.is_empty() {
+            self.peer_ended |= had_room;
+        } else {
             let phase = self.watch.phase();
             if phase == Phase::Idle {
                 self.watch.enter(Phase::Head);
@@ -174,7 +179,10 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         // shutdown(2) before it is one system call too many (1 us of 33 a connection). But
         // where something may be unread, close(2) sends a reset instead, and a peer that
         // meets one loses the answer it was sent: there the FIN has to go first.
-        if self.ends_by_drop && self.watch.is_quiet() {
+        //
+        // TLS says goodbye, so that the peer can tell the end from an attack. One that has
+        // said so first and has its answer is gone: it would meet the goodbye with a reset.
+        if (self.ends_by_drop || self.peer_ended) && self.watch.is_quiet() {
             return Poll::Ready(Ok(()));
         }
         Pin::new(&mut self.stream).poll_shutdown(cx)

@@ -48,6 +48,8 @@ pub(super) fn load(options: &TlsOptions) -> Result<Loaded, TlsError> {
     // New keys with each configuration: a ticket of the last one would resume a
     // session whose client certificate today's authorities may not have signed.
     config.ticketer = Ticketer::new().map_err(unusable)?;
+    // A phone opens one connection after the other, and a ticket may be used again.
+    config.send_tls13_tickets = 1;
     // No ALPN: only HTTP/1 is spoken, and naming it would refuse clients that
     // offer something else but speak it just as well.
     Ok(Loaded { config: Arc::new(config), expires })

@@ -5,6 +5,7 @@
 
 mod config;
 mod files;
+mod gather;
 mod peer;
 mod resolver;
 pub mod self_signed;
@@ -20,6 +21,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 pub use files::TlsError;
+pub(super) use gather::Gather;
 pub use peer::{TlsPeer, TlsVersion};
 use watch_files::Fingerprint;
 

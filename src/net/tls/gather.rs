@@ -1,0 +1,206 @@
+//! The TCP side of a TLS connection, which holds back what a handshake writes last until
+//! it can go out together with the answer to the first request.
+//!
+//! In TLS 1.3 a phone sends its request with the end of its handshake, and the server's
+//! session ticket would go out ahead of the answer in a segment of its own: one more
+//! system call here and one more packet there, for each connection of a boot storm.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+/// While the handshake lasts, written bytes are kept until the peer has to answer them or
+/// until they are many; after it until somebody flushes or writes.
+#[derive(Debug)]
+pub(in crate::net) struct Gather {
+    stream: TcpStream,
+    held: Vec<u8>,
+    /// Of [`Gather::held`], what has been sent.
+    sent: usize,
+    shaken: bool,
+}
+
+/// A server's flight with a chain of certificates has some 4 KB; a larger one goes out in parts.
+const MOST_HELD: usize = 16 * 1024;
+
+impl Gather {
+    pub fn new(stream: TcpStream) -> Gather {
+        Gather { stream, held: Vec::new(), sent: 0, shaken: false }
+    }
+
+    /// The handshake is over: from here on a flush is one.
+    pub fn shaken(&mut self) {
+        self.shaken = true;
+    }
+
+    fn poll_send_held(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.sent < self.held.len() {
+            let held = &self.held[self.sent..];
+            match ready!(Pin::new(&mut self.stream).poll_write(cx, held))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                sent => self.sent += sent,
+            }
+        }
+        // Not only cleared: a connection that waits for its next request has no need of it.
+        (self.held, self.sent) = (Vec::new(), 0);
+        Poll::Ready(Ok(()))
+    }
+
+    /// Takes all of `slices` into what is held.
+    fn hold(&mut self, slices: &[IoSlice<'_>]) -> usize {
+        let before = self.held.len();
+        for slice in slices {
+            self.held.extend_from_slice(slice);
+        }
+        self.held.len() - before
+    }
+}
+
+impl AsyncRead for Gather {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match Pin::new(&mut self.stream).poll_read(cx, buffer) {
+            Poll::Pending if !self.shaken => {
+                // Nothing comes before the peer has what is held. If that has to wait too,
+                // this task wakes for whichever is first.
+                let _ = self.poll_send_held(cx)?;
+                Poll::Pending
+            }
+            read => read,
+        }
+    }
+}
+
+impl AsyncWrite for Gather {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(cx, &[IoSlice::new(bytes)])
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        if self.held.len() >= MOST_HELD {
+            ready!(self.poll_send_held(cx))?;
+        }
+        if !self.shaken {
+            return Poll::Ready(Ok(self.hold(slices)));
+        }
+        if self.held.is_empty() {
+            return Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        }
+        // What comes first after the handshake is copied behind what is held, once.
+        let taken = self.hold(slices);
+        match self.poll_send_held(cx) {
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            // What could not go now goes before whatever is written or flushed next.
+            Poll::Ready(Ok(())) | Poll::Pending => Poll::Ready(Ok(taken)),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.shaken {
+            ready!(self.poll_send_held(cx))?;
+        }
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_send_held(cx))?;
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+impl Drop for Gather {
+    /// A handshake that fails says why in its last words. They are few, so the socket takes
+    /// them or never will.
+    fn drop(&mut self) {
+        if self.sent < self.held.len() {
+            let _ = self.stream.try_write(&self.held[self.sent..]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    async fn pair() -> (Gather, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (peer, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
+        (Gather::new(accepted.unwrap().0), peer.unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_handshakes_words_go_out_when_the_peer_is_waited_for() {
+        let (mut gather, mut peer) = pair().await;
+        gather.write_all(b"hello").await.unwrap();
+        gather.flush().await.unwrap();
+        let mut answer = [0; 2];
+        let mut read = [0; 5];
+        let (_, answered) = tokio::join!(gather.read_exact(&mut answer), async {
+            peer.read_exact(&mut read).await.unwrap();
+            peer.write_all(b"ok").await
+        });
+        answered.unwrap();
+        assert_eq!((&read, &answer), (b"hello", b"ok"));
+    }
+
+    #[tokio::test]
+    async fn the_last_of_a_handshake_goes_out_with_what_follows() {
+        let (mut gather, mut peer) = pair().await;
+        gather.write_all(b"ticket ").await.unwrap();
+        gather.flush().await.unwrap();
+        gather.shaken();
+        assert_eq!(gather.held, b"ticket ");
+        gather.write_all(b"answer").await.unwrap();
+        assert!(gather.held.is_empty());
+        let mut read = [0; 13];
+        peer.read_exact(&mut read).await.unwrap();
+        assert_eq!(&read, b"ticket answer");
+    }
+
+    #[tokio::test]
+    async fn a_flush_after_the_handshake_sends_it_alone() {
+        let (mut gather, mut peer) = pair().await;
+        gather.write_all(b"ticket").await.unwrap();
+        gather.shaken();
+        gather.flush().await.unwrap();
+        let mut read = [0; 6];
+        peer.read_exact(&mut read).await.unwrap();
+        assert_eq!(&read, b"ticket");
+    }
+
+    #[tokio::test]
+    async fn a_long_flight_and_last_words_arrive_whole() {
+        let (mut gather, mut peer) = pair().await;
+        let flight = vec![7; 3 * MOST_HELD + 1];
+        for part in flight.chunks(1_000) {
+            gather.write_all(part).await.unwrap();
+        }
+        assert!(gather.held.len() < MOST_HELD + 1_000);
+        drop(gather);
+        let mut read = Vec::new();
+        peer.read_to_end(&mut read).await.unwrap();
+        assert_eq!(read, flight);
+    }
+}
