@@ -122,6 +122,31 @@ pub(super) struct Boot {
     pub put: Option<String>,
     #[serde(default)]
     pub optional: bool,
+    pub user_agent: Option<StepUserAgent>,
+    #[serde(rename = "source")]
+    pub _source: Option<String>,
+}
+
+/// What one request of a boot says instead of the family's usual User-Agent.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged, expecting = "a User-Agent is a text, or `false` for a request without one")]
+pub(super) enum StepUserAgent {
+    Text(String),
+    /// The header is not there at all.
+    None(Never),
+}
+
+/// `false`, the only boolean that means something where another value is the usual one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "bool")]
+pub(super) struct Never;
+
+impl TryFrom<bool> for Never {
+    type Error = &'static str;
+
+    fn try_from(written: bool) -> Result<Never, &'static str> {
+        if written { Err("`true` does not say which") } else { Ok(Never) }
+    }
 }
 
 /// How a phone writes its MAC in a path.

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::seed::Chance;
-use crate::catalogue::{BootShape, Catalogue, PhoneType, Request, Simulate, Target};
+use crate::catalogue::{BootShape, Catalogue, ConnectionUse, PhoneType, Request, Simulate, Target};
 use crate::domain::{Mac, TypeKey};
 
 /// One simulated phone on paper.
@@ -30,6 +30,12 @@ pub struct Model {
 }
 
 impl Model {
+    /// Whether each request has a connection of its own.
+    #[must_use]
+    pub fn closes(&self) -> bool {
+        self.simulate.connection == ConnectionUse::Close
+    }
+
     /// Which request of the boot is for the file that matters: the first it cannot do
     /// without.
     #[must_use]
@@ -187,9 +193,9 @@ fn model(catalogue: &Catalogue, own: &PhoneType, files: &mut Vec<(String, String
 
 fn is_told(catalogue: &Catalogue, own: &PhoneType, boot: &BootShape) -> bool {
     let mac = MacSource::new(catalogue, own, 0).next().unwrap_or(Mac::from_bits(1));
-    let user_agent = boot.user_agent.as_ref().map(|text| text.fill(mac));
     boot.requests.iter().any(|request| {
         let target = Target::parse(&format!("/{}", request.path.fill(mac)));
+        let user_agent = request.user_agent.as_ref().map(|text| text.fill(mac));
         let user_agent = user_agent.as_deref();
         let identity = catalogue.identify(Request { target: &target, user_agent, headers: &[] });
         let is_own = identity.phone_type.as_ref() == Some(&own.key);

@@ -12,6 +12,7 @@ pub mod lab;
 pub mod lab_ca;
 pub mod link;
 pub mod measure;
+pub mod message;
 pub mod operator;
 pub mod own_cost;
 pub mod phone;

@@ -7,9 +7,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use http::{HeaderValue, Method, Request, header};
-use http_body_util::Full;
+use http::{HeaderValue, Request, header};
 use rustls::ClientConfig;
 use tokio::time::sleep;
 
@@ -18,9 +16,10 @@ use super::fault::{Failure, Fault};
 use super::fleet::Member;
 use super::link::{Answer, Body, Link, MOST_BODY};
 use super::measure::{Boot, Ending, Outcome, Sample};
+use super::message::Message;
 use super::read_config::Lines;
 use super::seed::Chance;
-use crate::catalogue::{Conditional, ConnectionUse, RequestShape};
+use crate::catalogue::{Conditional, RequestShape};
 
 /// Lives as long as its fleet; a boot needs it alone.
 #[derive(Debug)]
@@ -28,7 +27,6 @@ pub struct Phone {
     pub member: Member,
     /// Its place in the fleet, which decides its source address.
     number: usize,
-    user_agent: Option<HeaderValue>,
     tls: Option<Arc<ClientConfig>>,
     /// What the gateway said of each file when it last served it.
     validators: Vec<Validators>,
@@ -56,9 +54,6 @@ pub struct Habits {
 /// pause counts then.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
-/// What a phone writes where it uploads its log.
-const LOG: &[u8] = b"0101000000|app1 |4|00|Boot completed.\n";
-
 /// What became of one file.
 enum Got {
     Served,
@@ -69,14 +64,9 @@ enum Got {
 impl Phone {
     #[must_use]
     pub fn new(member: Member, number: usize, seed: u64, tls: Option<Arc<ClientConfig>>) -> Phone {
-        let user_agent = member.model.boot.user_agent.as_ref().map(|text| {
-            let text = HeaderValue::from_str(&text.fill(member.mac));
-            text.expect("the catalogue tried it when it was loaded")
-        });
         let files = member.model.boot.requests.len();
         Phone {
             number,
-            user_agent,
             tls,
             validators: vec![Validators::default(); files],
             lines: Lines::default(),
@@ -140,7 +130,7 @@ impl Phone {
         let path = request.path.fill(self.member.mac);
         let mut attempt = 0;
         loop {
-            let result = self.attempt(run, at, request, &path).await;
+            let result = self.attempt(run, at).await;
             let (trouble, asked_for) = match result {
                 Ok(answer) => match Ending::of(&answer) {
                     Ending::Served if request.upload => return Ok(Got::Served),
@@ -175,14 +165,8 @@ impl Phone {
     }
 
     /// One request and its sample.
-    async fn attempt(
-        &self,
-        run: &mut Run<'_>,
-        at: usize,
-        request: &RequestShape,
-        path: &str,
-    ) -> Result<Answer, Fault> {
-        let closes = self.member.model.simulate.connection == ConnectionUse::Close;
+    async fn attempt(&self, run: &mut Run<'_>, at: usize) -> Result<Answer, Fault> {
+        let closes = self.member.model.closes();
         let result = loop {
             let mut link = match run.link.take().filter(Link::is_open) {
                 Some(link) => link,
@@ -191,8 +175,7 @@ impl Phone {
                     Err(fault) => break Err(fault),
                 },
             };
-            let message = self.message(run.dialer, at, request, path, closes);
-            match link.ask(message, MOST_BODY).await {
+            match link.ask(self.message(run.dialer, at), MOST_BODY).await {
                 Ok(answer) => {
                     if closes {
                         link.close().await;
@@ -217,29 +200,10 @@ impl Phone {
         result
     }
 
-    fn message(
-        &self,
-        dialer: &Dialer,
-        at: usize,
-        request: &RequestShape,
-        path: &str,
-        closes: bool,
-    ) -> Request<Body> {
-        let method = if request.upload { Method::PUT } else { Method::GET };
-        let body = if request.upload { Bytes::from_static(LOG) } else { Bytes::new() };
-        let mut message = Request::builder()
-            .method(method)
-            .uri(dialer.target.path(path))
-            .header(header::HOST, &dialer.target.host)
-            .header(header::ACCEPT, HeaderValue::from_static("*/*"));
-        if let Some(user_agent) = &self.user_agent {
-            message = message.header(header::USER_AGENT, user_agent);
-        }
-        if closes {
-            message = message.header(header::CONNECTION, HeaderValue::from_static("close"));
-        }
-        let known = &self.validators[at];
-        let habit = self.member.model.simulate.conditional;
+    fn message(&self, dialer: &Dialer, at: usize) -> Request<Body> {
+        let model = &self.member.model;
+        let mut message = Message::new(&dialer.target, model, at, self.member.mac);
+        let (known, habit) = (&self.validators[at], model.simulate.conditional);
         if matches!(habit, Conditional::Etag | Conditional::Both)
             && let Some(etag) = &known.etag
         {
@@ -250,7 +214,7 @@ impl Phone {
         {
             message = message.header(header::IF_MODIFIED_SINCE, last_modified);
         }
-        message.body(Full::new(body)).expect("path, host and headers were checked before")
+        message.ready()
     }
 }
 

@@ -6,9 +6,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use http::{Request, header};
-use http_body_util::Full;
 use rustls::ClientConfig;
 use tokio::task::JoinSet;
 use tokio::time::sleep_until;
@@ -19,6 +16,7 @@ use crate::simulator::fleet::{Member, Model};
 use crate::simulator::lab::{Lab, Phase, share};
 use crate::simulator::link::{Answer, Link, MOST_BODY};
 use crate::simulator::measure::{Boot, Ending, Figures, Latencies, Outcome, Recorder, Sample};
+use crate::simulator::message::Message;
 use crate::simulator::progress::Progress;
 use crate::simulator::report::{Finding, RunResult};
 
@@ -161,24 +159,20 @@ impl Worker<'_> {
     }
 
     async fn answer(&mut self, mac: Mac) -> Result<Answer, Fault> {
-        let (dialer, boot) = (&self.lab.dialer, &self.plan.model.boot);
-        let path = boot.requests[self.plan.model.wanted()].path.fill(mac);
+        let (dialer, model) = (&self.lab.dialer, &self.plan.model);
         loop {
             let mut link = match self.link.take().filter(Link::is_open) {
                 Some(link) => link,
                 None => dialer.dial(self.own, self.plan.tls.as_ref()).await?,
             };
-            let mut request =
-                Request::get(dialer.target.path(&path)).header(header::HOST, &dialer.target.host);
-            if let Some(user_agent) = &boot.user_agent {
-                request = request.header(header::USER_AGENT, user_agent.fill(mac));
-            }
-            let request = request
-                .body(Full::new(Bytes::new()))
-                .expect("the catalogue tried both when it was loaded");
+            let request = Message::new(&dialer.target, model, model.wanted(), mac).ready();
             match link.ask(request, MOST_BODY).await {
                 Ok(answer) => {
-                    self.link = Some(link);
+                    if model.closes() {
+                        link.close().await;
+                    } else {
+                        self.link = Some(link);
+                    }
                     return Ok(answer);
                 }
                 Err(Fault::Closed(_)) if link.answered > 0 => {}

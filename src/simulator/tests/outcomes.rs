@@ -57,8 +57,10 @@ async fn a_phone_asks_in_its_familys_order_on_one_connection_and_ends_configured
     assert!(asked.iter().all(|asked| asked.connection == 0));
     assert!(!asked[2].body.is_empty());
     let parsed: crate::domain::Mac = mac.parse().unwrap();
-    let agent = format!("Acme A1/1.2 {}", parsed.colon_upper().to_lowercase());
-    assert_eq!(asked[0].header("user-agent"), Some(agent.as_str()));
+    let agent =
+        |version: &str| Some(format!("Acme A1/{version} {}", parsed.colon_upper().to_lowercase()));
+    let agents: Vec<_> = asked.iter().map(|own| own.header("user-agent")).collect();
+    assert_eq!(agents, [agent("0.9").as_deref(), agent("1.2").as_deref(), None]);
     let endings = |file: usize| phase.figures.files[&file].endings.clone();
     assert_eq!(endings(0).into_iter().collect::<Vec<_>>(), [(Ending::Refused, 1)]);
     assert_eq!(endings(1).into_iter().collect::<Vec<_>>(), [(Ending::Served, 1)]);
