@@ -169,6 +169,19 @@ pub enum ConnectionUse {
     Close,
 }
 
+/// Which HTTP a phone speaks.
+///
+/// With 1.0 each request has a connection of its own, whatever [`ConnectionUse`] says, and an
+/// answer in chunks cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+pub enum HttpVersion {
+    #[serde(rename = "1.0")]
+    V1_0,
+    #[default]
+    #[serde(rename = "1.1")]
+    V1_1,
+}
+
 /// What of its last answer a phone sends along when it asks again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -201,6 +214,12 @@ pub(super) struct Simulate {
     #[serde(default)]
     pub mac_case: MacCase,
     #[serde(default)]
+    pub http_version: HttpVersion,
+    #[serde(default)]
+    pub http_versions: BTreeMap<String, Spanned<HttpVersion>>,
+    #[serde(default = "yes")]
+    pub host: bool,
+    #[serde(default)]
     pub connection: ConnectionUse,
     #[serde(default)]
     pub conditional: Conditional,
@@ -214,6 +233,10 @@ pub(super) struct Simulate {
     pub user: Spanned<String>,
     pub registrar: Spanned<String>,
     pub password: Option<Spanned<String>>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn two() -> u8 {

@@ -7,7 +7,9 @@ use std::ops::Range;
 
 use toml::Spanned;
 
-use super::definition::{self, Conditional, ConnectionUse, MacCase, StepUserAgent, Syntax};
+use super::definition::{
+    self, Conditional, ConnectionUse, HttpVersion, MacCase, StepUserAgent, Syntax,
+};
 use super::family::{BootStep, Family, PhoneType};
 use super::identify::UserAgentFacts;
 use super::selector::Selector;
@@ -20,6 +22,10 @@ pub struct Simulate {
     /// By type key.
     user_agents: BTreeMap<String, String>,
     mac_case: MacCase,
+    http_version: HttpVersion,
+    /// By type key.
+    http_versions: BTreeMap<String, HttpVersion>,
+    host: bool,
     pub connection: ConnectionUse,
     pub conditional: Conditional,
     /// Attempts after the first when the gateway cannot be had.
@@ -45,6 +51,9 @@ pub struct ConfigReader {
 /// The boot of one type, all but the MAC filled in.
 #[derive(Debug, Clone)]
 pub struct BootShape {
+    pub http_version: HttpVersion,
+    /// Whether requests have a `Host`; always with HTTP/1.1.
+    pub sends_host: bool,
     /// At least one.
     pub requests: Vec<RequestShape>,
 }
@@ -168,7 +177,13 @@ impl Simulate {
         if requests.is_empty() {
             return Err("there is no [[boot]] for it".to_owned());
         }
-        Ok(BootShape { requests })
+        let http_version = self.http_versions.get(own.key.as_str()).copied();
+        let http_version = http_version.unwrap_or(self.http_version);
+        if !self.host && http_version != HttpVersion::V1_0 {
+            // RFC 9112, 3.2: the gateway would answer 400.
+            return Err("`host = false` is for HTTP/1.0 only".to_owned());
+        }
+        Ok(BootShape { http_version, sends_host: self.host, requests })
     }
 
     /// What a step says, or else what the type always says.
@@ -297,20 +312,21 @@ pub(super) fn compile(
     let (Some(user), Some(registrar), Ok(password)) = (user, registrar, password) else {
         return Err(problems);
     };
-    for (key, text) in &written.user_agents {
+    let by_type = written.user_agents.iter().map(|(key, own)| (key, own.span()));
+    let by_type = by_type.chain(written.http_versions.iter().map(|(key, own)| (key, own.span())));
+    for (key, span) in by_type {
         if !types.iter().any(|own| own.is_distinct() && own.key.as_str() == key) {
             let message = format!("`{key}` is no type of this family, or a variant of one");
-            problems.push((text.span(), message));
+            problems.push((span, message));
         }
     }
     let simulate = Simulate {
         user_agent: written.user_agent.map(Spanned::into_inner),
-        user_agents: written
-            .user_agents
-            .into_iter()
-            .map(|(key, text)| (key, text.into_inner()))
-            .collect(),
+        user_agents: inner(written.user_agents),
         mac_case: written.mac_case,
+        http_version: written.http_version,
+        http_versions: inner(written.http_versions),
+        host: written.host,
         connection: written.connection,
         conditional: written.conditional,
         retries: written.retries,
@@ -344,6 +360,10 @@ pub(super) fn compile(
         }
     }
     if problems.is_empty() { Ok(simulate) } else { Err(problems) }
+}
+
+fn inner<T>(written: BTreeMap<String, Spanned<T>>) -> BTreeMap<String, T> {
+    written.into_iter().map(|(key, own)| (key, own.into_inner())).collect()
 }
 
 /// What shapes are tried with.

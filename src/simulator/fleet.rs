@@ -4,7 +4,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::seed::Chance;
-use crate::catalogue::{BootShape, Catalogue, ConnectionUse, PhoneType, Request, Simulate, Target};
+use crate::catalogue::{
+    BootShape, Catalogue, ConnectionUse, HttpVersion, PhoneType, Request, Simulate, Target,
+};
 use crate::domain::{Mac, TypeKey};
 
 /// One simulated phone on paper.
@@ -33,7 +35,8 @@ impl Model {
     /// Whether each request has a connection of its own.
     #[must_use]
     pub fn closes(&self) -> bool {
-        self.simulate.connection == ConnectionUse::Close
+        self.boot.http_version == HttpVersion::V1_0
+            || self.simulate.connection == ConnectionUse::Close
     }
 
     /// Which request of the boot is for the file that matters: the first it cannot do

@@ -2,12 +2,13 @@
 
 use bytes::Bytes;
 use http::request::Builder;
-use http::{HeaderValue, Method, Request, header};
+use http::{HeaderValue, Method, Request, Version, header};
 use http_body_util::Full;
 
 use super::fleet::Model;
 use super::link::Body;
 use super::target::Target;
+use crate::catalogue::{ConnectionUse, HttpVersion};
 use crate::domain::Mac;
 
 /// What a phone writes where it uploads its log.
@@ -24,7 +25,7 @@ impl Message {
     /// Request number `at` of the model's boot, made by `mac`.
     #[must_use]
     pub fn new(target: &Target, model: &Model, at: usize, mac: Mac) -> Message {
-        let step = &model.boot.requests[at];
+        let (boot, step) = (&model.boot, &model.boot.requests[at]);
         let (method, body) = match step.upload {
             true => (Method::PUT, Bytes::from_static(LOG)),
             false => (Method::GET, Bytes::new()),
@@ -32,12 +33,21 @@ impl Message {
         let mut builder = Request::builder()
             .method(method)
             .uri(target.path(&step.path.fill(mac)))
-            .header(header::HOST, &target.host)
-            .header(header::ACCEPT, HeaderValue::from_static("*/*"));
+            .version(match boot.http_version {
+                HttpVersion::V1_0 => Version::HTTP_10,
+                HttpVersion::V1_1 => Version::HTTP_11,
+            });
+        if boot.sends_host {
+            builder = builder.header(header::HOST, &target.host);
+        }
+        builder = builder.header(header::ACCEPT, HeaderValue::from_static("*/*"));
         if let Some(user_agent) = &step.user_agent {
             builder = builder.header(header::USER_AGENT, user_agent.fill(mac));
         }
-        if model.closes() {
+        // HTTP/1.0 has nothing to say: its connections end with the answer.
+        if boot.http_version == HttpVersion::V1_1
+            && model.simulate.connection == ConnectionUse::Close
+        {
             builder = builder.header(header::CONNECTION, HeaderValue::from_static("close"));
         }
         Message { builder, body }

@@ -16,7 +16,7 @@ use super::target::Target;
 use super::tls::FleetTls;
 use crate::catalogue::{Catalogue, Sources};
 
-/// Two families made for these tests.
+/// Three families made for these tests.
 pub fn catalogue() -> Catalogue {
     let templates_dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let sources = Sources {

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use crate::catalogue::source::{Files, Folders};
-use crate::catalogue::{BootShape, Catalogue, RequestShape};
+use crate::catalogue::{BootShape, Catalogue, HttpVersion, RequestShape};
 use crate::domain::Mac;
 
 const FAMILY: &str = r#"
@@ -36,6 +36,7 @@ user_agent = false
 [simulate]
 user_agent = "Acme {model}/1.2 {MAC:colons}"
 user_agents = { ata = "AcmeAta/3.1" }
+http_versions = { ata = "1.0" }
 mac_case = "upper"
 syntax = "key_value"
 user = "account.{line}.user"
@@ -98,6 +99,13 @@ fn a_step_says_its_own_user_agent_or_none() {
 }
 
 #[test]
+fn a_type_speaks_the_http_it_is_said_to() {
+    assert_eq!(shape("a1").http_version, HttpVersion::V1_1);
+    assert_eq!(shape("ata").http_version, HttpVersion::V1_0);
+    assert!(shape("ata").sends_host);
+}
+
+#[test]
 fn every_port_asks_and_a_step_is_left_out_without_its_code_or_data() {
     let own = shape("ata");
     let usual = || Some("AcmeAta/3.1".to_owned());
@@ -131,6 +139,9 @@ fn what_cannot_be_played_is_a_problem_of_the_family() {
         ("AcmeAta/3.1", "AcmeAta/{data.loader}", "simulating `ata`: `AcmeAta/{data.loader}`: the"),
         ("user_agent = false", "user_agent = true", "`false` for a request without one"),
         ("{model}/{mac}.boot", "{data.loader}.boot", "nobody knows what to put for"),
+        ("ata = \"1.0", "atb = \"1.0", "`atb` is no type of this family"),
+        ("ata = \"1.0", "ata = \"2", "unknown variant `2`, expected `1.0` or `1.1`"),
+        ("mac_case", "host = false\nmac_case", "simulating `a1`: `host = false` is for HTTP/1.0"),
         ("ata = \"", "atb = \"", "`atb` is no type of this family"),
         ("{line}.user", "{n}.user", "the only placeholder is `{line}`"),
     ] {
