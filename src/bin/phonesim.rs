@@ -71,13 +71,13 @@ struct Boot {
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
     rounds: u32,
     /// Steady and churn: seconds between two boots of a phone.
-    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = some_seconds)]
     period: Duration,
-    /// Steady and churn: seconds to go on.
+    /// Steady and churn: seconds to go on; at least a period, so that every phone boots.
     #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = seconds)]
     duration: Duration,
     /// Churn: operations a second. Scan: requests a second; 0 is as fast as it goes.
-    #[arg(long, default_value_t = 50.0)]
+    #[arg(long, default_value_t = 50.0, value_parser = rate)]
     rate: f64,
     /// Phones forget what they have before each boot.
     #[arg(long)]
@@ -90,7 +90,7 @@ struct Boot {
 #[derive(Args)]
 struct FleetArguments {
     /// How many.
-    #[arg(long, short = 'n', default_value_t = 100)]
+    #[arg(long, short = 'n', default_value_t = 100, value_parser = at_least_one)]
     phones: usize,
     /// Families or types with weights: yealink=3,t46s,snom=2. Default: every family alike.
     #[arg(long, default_value = "")]
@@ -112,7 +112,7 @@ struct Network {
     #[arg(long)]
     i_own_the_target: bool,
     /// Connections open at a time.
-    #[arg(long, default_value_t = 1024)]
+    #[arg(long, default_value_t = 1024, value_parser = at_least_one)]
     connections: usize,
     /// Come from so many loopback addresses (127.1.0.1 and up), phone by phone.
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -225,11 +225,17 @@ impl Boot {
     }
 
     async fn boot(self) -> Run {
+        let is_by_the_day = matches!(self.scenario, Scenario::Steady | Scenario::Churn);
+        if is_by_the_day && self.duration < self.period {
+            return Err(
+                "--duration is shorter than --period: most phones would not boot".to_owned()
+            );
+        }
         let fleet = self.fleet.build()?;
         let seed = self.fleet.seed;
         let dialer = self.network.dialer(usize::from(self.office.operators)).await?;
         let tls = self.tls.of_fleet(&dialer.target)?;
-        let scanned = fleet.members.first().cloned().ok_or("a run needs at least one phone")?;
+        let scanned = fleet.members.first().cloned().expect("a fleet has at least one phone");
         let phones: Vec<Phone> = lab::phones(&fleet, seed, tls.as_ref()).map_err(text)?;
         let count = phones.len();
         let lab = Arc::new(Lab {
@@ -404,9 +410,30 @@ fn make_ca(out: &std::path::Path, names: &[String]) -> Run {
     Ok(true)
 }
 
+/// What is added to a point in time must not leave the clock's range.
+const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
+
 fn seconds(written: &str) -> Result<Duration, String> {
     let seconds: f64 = written.parse().map_err(|_| "not a number of seconds".to_owned())?;
-    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+    let duration = Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())?;
+    if duration > LONGEST { Err("longer than a year".to_owned()) } else { Ok(duration) }
+}
+
+/// A phone that boots again after no time boots for ever.
+fn some_seconds(written: &str) -> Result<Duration, String> {
+    let duration = seconds(written)?;
+    if duration.is_zero() { Err("must be more than 0".to_owned()) } else { Ok(duration) }
+}
+
+fn at_least_one(written: &str) -> Result<usize, String> {
+    let number: usize = written.parse().map_err(|_| "not a number".to_owned())?;
+    if number == 0 { Err("must be at least 1".to_owned()) } else { Ok(number) }
+}
+
+fn rate(written: &str) -> Result<f64, String> {
+    let rate: f64 = written.parse().map_err(|_| "not a number".to_owned())?;
+    let is_usable = rate.is_finite() && rate >= 0.0;
+    if is_usable { Ok(rate) } else { Err("must be 0 or more".to_owned()) }
 }
 
 fn text(error: impl std::fmt::Display) -> String {

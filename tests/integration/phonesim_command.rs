@@ -1,0 +1,71 @@
+//! The `phonesim` command against a gateway that runs, and against none.
+
+use std::process::{Command, Output, Stdio};
+
+use crate::support::Gateway;
+
+fn phonesim(gateway: &Gateway, line: &str) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_phonesim"));
+    command.current_dir(gateway.dir()).env("PHONESIM_KEY", gateway.key());
+    command.arg("boot").arg(format!("--target=http://{}/", gateway.http()));
+    command.arg(format!("--admin=http://{}/", gateway.admin()));
+    command.args(line.split_whitespace()).stdin(Stdio::null());
+    command.output().expect("the command can be run")
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap_or_else(|| panic!("{output:?}"))
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("it prints UTF-8")
+}
+
+#[test]
+fn the_exit_status_says_whether_every_phone_got_what_was_expected() {
+    let gateway = Gateway::start();
+    for (line, expected) in [
+        ("-n 6", 1),
+        ("-n 6 --expect refused", 0),
+        ("-n 6 --expect anything", 0),
+        ("-n 6 --scenario onboard", 0),
+        ("-n 6", 0),
+        ("-n 6 --expect refused", 1),
+        // One phone more, which nobody has promoted.
+        ("-n 7", 1),
+        ("-n 6 --scenario scan --rate 0 --mix t46s", 0),
+        ("-n 6 --scenario onboard --seed 2 --company nobody", 1),
+    ] {
+        let output = phonesim(&gateway, line);
+        assert_eq!(code(&output), expected, "{line}: {}", text(&output.stdout));
+        let verdict = ["every phone got what was expected\n", "NOT AS EXPECTED\n"];
+        let verdict = verdict[usize::try_from(expected).expect("0 or 1")];
+        assert!(text(&output.stdout).ends_with(verdict), "{line}");
+    }
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let nowhere = format!("-n 2 --retries 0 --expect refused --target http://{closed}/");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_phonesim"));
+    let output = command.arg("boot").args(nowhere.split(' ')).output().unwrap();
+    assert_eq!(code(&output), 1, "a phone without an answer is not refused");
+}
+
+#[test]
+fn numbers_that_make_no_run_are_refused_before_it() {
+    let gateway = Gateway::start();
+    for (line, expected) in [
+        ("-n 0", "must be at least 1"),
+        ("--connections 0", "must be at least 1"),
+        ("--scenario steady --period 0", "must be more than 0"),
+        ("--scenario churn --rate nan", "must be 0 or more"),
+        ("--scenario churn --rate=-1", "must be 0 or more"),
+        ("--ramp 1e9", "longer than a year"),
+        // Of ten phones one would boot, and the run be a success.
+        ("--scenario steady --period 10 --duration 1", "--duration is shorter than --period"),
+        ("--scenario churn --period 10 --duration 1", "--duration is shorter than --period"),
+    ] {
+        let output = phonesim(&gateway, line);
+        assert_eq!(code(&output), 2, "{line}: {output:?}");
+        let error = text(&output.stderr);
+        assert!(error.contains(expected), "{line}: {error}");
+    }
+}
