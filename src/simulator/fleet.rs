@@ -183,6 +183,10 @@ fn model(catalogue: &Catalogue, own: &PhoneType, files: &mut Vec<(String, String
             files.len() - 1
         })
     };
+    // In the family's order, of which a type may leave some out.
+    for step in &family.boot {
+        place(&step.path);
+    }
     Model {
         type_key: own.key.clone(),
         family: family.id.clone(),
@@ -312,6 +316,16 @@ mod tests {
         untold.dedup();
         // A KWS names its model in the one request that has no MAC.
         assert_eq!(untold, ["kws300", "kws6000"]);
+    }
+
+    #[test]
+    fn files_are_in_the_order_of_the_boot_whichever_type_comes_first() {
+        // An IP300 leaves the first steps out.
+        let catalogue = Catalogue::load(&crate::catalogue::Sources::default()).unwrap();
+        let mix = parse_mix("ip300,polycom").unwrap();
+        let fleet = Fleet::build(&catalogue, &Plan { phones: 1, mix, seed: 1 }).unwrap();
+        let files: Vec<&str> = fleet.files.iter().map(|(_, file)| file.as_str()).collect();
+        assert_eq!(files[..3], ["{mac}.cfg", "sip.ld", "{mac}-boot.log"]);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use super::measure::{Figures, Live, Outcome, Recorder};
 use super::phone::{Habits, Phone};
 use super::progress::Progress;
 use super::tls::{FleetTls, TlsError};
+use super::wire::WireCounts;
 
 /// One run.
 #[derive(Debug)]
@@ -30,6 +31,19 @@ pub struct Phase {
     pub name: String,
     pub took: Duration,
     pub figures: Figures,
+    /// Of the phones; what operators do is elsewhere.
+    pub wire: WireCounts,
+}
+
+/// A phase that goes on.
+#[derive(Debug)]
+pub struct Running {
+    lab: Arc<Lab>,
+    name: String,
+    began: Instant,
+    before: WireCounts,
+    recorder: Arc<Recorder>,
+    _progress: Progress,
 }
 
 /// Says how an outcome is not what it should be.
@@ -105,13 +119,12 @@ impl Lab {
         expect: &Expect,
     ) -> (Vec<Phone>, Phase) {
         let count = phones.len();
-        let _progress = Progress::start(name, Some(count as u64), Arc::clone(&self.live));
-        let recorder = Arc::new(self.recorder());
+        let running = self.begin(name, Some(count as u64));
         let mut tasks = JoinSet::new();
         let began = Instant::now();
         for (at, mut phone) in phones.into_iter().enumerate() {
             let due = began + share(ramp, at, count);
-            let (lab, recorder, expect) = (Arc::clone(self), Arc::clone(&recorder), expect.clone());
+            let (lab, recorder, expect) = (Arc::clone(self), running.recorder(), expect.clone());
             tasks.spawn(async move {
                 tokio::time::sleep_until(due.into()).await;
                 lab.boot(&mut phone, due, &recorder, &expect).await;
@@ -123,10 +136,7 @@ impl Lab {
             let (at, phone) = ended.expect("a phone's task neither panics nor is cancelled");
             phones[at] = Some(phone);
         }
-        let took = began.elapsed();
-        let recorder = Arc::into_inner(recorder).expect("all tasks have ended");
-        let phase = Phase { name: name.to_owned(), took, figures: recorder.finish() };
-        (phones.into_iter().flatten().collect(), phase)
+        (phones.into_iter().flatten().collect(), running.end())
     }
 
     /// One boot, checked and recorded.
@@ -143,9 +153,35 @@ impl Lab {
         recorder.add(&self.live, &phone.member, &boot, wrong.as_deref());
     }
 
+    /// Begins a phase of `boots`; `None` when only time tells how many.
     #[must_use]
-    pub fn recorder(&self) -> Recorder {
-        Recorder::new(std::thread::available_parallelism().map_or(2, usize::from) * 2)
+    pub fn begin(self: &Arc<Lab>, name: &str, boots: Option<u64>) -> Running {
+        let shards = std::thread::available_parallelism().map_or(2, usize::from) * 2;
+        Running {
+            lab: Arc::clone(self),
+            name: name.to_owned(),
+            began: Instant::now(),
+            before: self.dialer.wire.counts(),
+            recorder: Arc::new(Recorder::new(shards)),
+            _progress: Progress::start(name, boots, Arc::clone(&self.live)),
+        }
+    }
+}
+
+impl Running {
+    /// For one task; gone before the phase ends.
+    #[must_use]
+    pub fn recorder(&self) -> Arc<Recorder> {
+        Arc::clone(&self.recorder)
+    }
+
+    /// Adds up what all tasks recorded, which have ended.
+    #[must_use]
+    pub fn end(self) -> Phase {
+        let took = self.began.elapsed();
+        let wire = self.lab.dialer.wire.counts().since(self.before);
+        let recorder = Arc::into_inner(self.recorder).expect("all tasks have ended");
+        Phase { name: self.name, took, figures: recorder.finish(), wire }
     }
 }
 

@@ -4,6 +4,7 @@
 //! phones seldom want the same lock. The histograms are merged when a phase ends.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -11,7 +12,7 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use http::StatusCode;
 
-use super::fault::Failure;
+use super::fault::{Failure, Fault};
 use super::fleet::Member;
 use super::link::Answer;
 use super::read_config::Line;
@@ -53,6 +54,38 @@ impl Ending {
     }
 }
 
+/// What went wrong with one request, by the names that failures of boots have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ErrorKind {
+    /// No answer, or one the phone cannot use.
+    Named(&'static str),
+    /// An answer that is [`Ending::Trouble`].
+    Status(u16),
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ErrorKind::Named(name) => f.write_str(name),
+            ErrorKind::Status(status) => write!(f, "status {status}"),
+        }
+    }
+}
+
+impl ErrorKind {
+    /// What is wrong with the outcome of a request, if anything is.
+    #[must_use]
+    pub fn of(result: &Result<Answer, Fault>) -> Option<ErrorKind> {
+        match result {
+            Err(fault) => Some(ErrorKind::Named(fault.kind())),
+            Ok(answer) if Ending::of(answer) == Ending::Trouble => {
+                Some(ErrorKind::Status(answer.status.as_u16()))
+            }
+            Ok(_) => None,
+        }
+    }
+}
+
 /// One request.
 #[derive(Debug, Clone, Copy)]
 pub struct Sample {
@@ -65,6 +98,10 @@ pub struct Sample {
     /// On the wire only; `None` without an answer.
     pub took: Option<Duration>,
     pub body_bytes: usize,
+    /// Opened for it, and with TLS shaken hands on: none when an open one was used.
+    pub connections: u32,
+    /// Counts also where asking again helped.
+    pub error: Option<ErrorKind>,
 }
 
 /// How a phone's boot ended.
@@ -139,6 +176,8 @@ pub struct FileFigures {
     pub latency: Latencies,
     pub took: Latencies,
     pub body_bytes: u64,
+    pub connections: u64,
+    pub errors: BTreeMap<ErrorKind, u64>,
 }
 
 /// Something that went wrong, how often, and one case of it.
@@ -173,6 +212,10 @@ impl Figures {
                 file.took.add(took);
             }
             file.body_bytes += sample.body_bytes as u64;
+            file.connections += u64::from(sample.connections);
+            if let Some(error) = sample.error {
+                *file.errors.entry(error).or_default() += 1;
+            }
         }
         self.boot.add(boot.latency);
         self.lag.add(boot.lag);
@@ -208,6 +251,10 @@ impl Figures {
             own.latency.merge(&theirs.latency);
             own.took.merge(&theirs.took);
             own.body_bytes += theirs.body_bytes;
+            own.connections += theirs.connections;
+            for (&error, count) in &theirs.errors {
+                *own.errors.entry(error).or_default() += count;
+            }
         }
         self.refused += other.refused;
         self.configured += other.configured;

@@ -15,9 +15,9 @@ use super::dial::Dialer;
 use super::fault::{Failure, Fault};
 use super::fleet::Member;
 use super::link::{Answer, Body, Link, MOST_BODY};
-use super::measure::{Boot, Ending, Outcome, Sample};
+use super::measure::{Boot, Ending, ErrorKind, Outcome, Sample};
 use super::message::Message;
-use super::read_config::Lines;
+use super::read_config::{Lines, Unreadable};
 use super::seed::Chance;
 use crate::catalogue::{Conditional, RequestShape};
 
@@ -134,7 +134,7 @@ impl Phone {
             let (trouble, asked_for) = match result {
                 Ok(answer) => match Ending::of(&answer) {
                     Ending::Served if request.upload => return Ok(Got::Served),
-                    Ending::Served => return self.served(at, &path, &answer),
+                    Ending::Served => return self.served(run, at, &path, &answer),
                     Ending::NotModified => return Ok(Got::Kept),
                     Ending::Refused => return Ok(Got::Refused),
                     Ending::Trouble | Ending::Fault => {
@@ -156,9 +156,19 @@ impl Phone {
         }
     }
 
-    fn served(&mut self, at: usize, path: &str, answer: &Answer) -> Result<Got, Failure> {
+    fn served(
+        &mut self,
+        run: &mut Run<'_>,
+        at: usize,
+        path: &str,
+        answer: &Answer,
+    ) -> Result<Got, Failure> {
         let read = self.lines.read(&self.member.model.simulate.config, &answer.body);
-        read.map_err(|why| Failure::Unreadable { file: path.to_owned(), why })?;
+        if let Err(why) = read {
+            let sample = run.samples.last_mut().expect("the request has left its sample");
+            sample.error = Some(ErrorKind::Named(Unreadable::KIND));
+            return Err(Failure::Unreadable { file: path.to_owned(), why });
+        }
         self.validators[at] =
             Validators { etag: answer.etag.clone(), last_modified: answer.last_modified.clone() };
         Ok(Got::Served)
@@ -167,11 +177,15 @@ impl Phone {
     /// One request and its sample.
     async fn attempt(&self, run: &mut Run<'_>, at: usize) -> Result<Answer, Fault> {
         let closes = self.member.model.closes();
+        let mut connections = 0;
         let result = loop {
             let mut link = match run.link.take().filter(Link::is_open) {
                 Some(link) => link,
                 None => match run.dialer.dial(self.number, self.tls.as_ref()).await {
-                    Ok(link) => link,
+                    Ok(link) => {
+                        connections += 1;
+                        link
+                    }
                     Err(fault) => break Err(fault),
                 },
             };
@@ -196,6 +210,8 @@ impl Phone {
             latency: run.wanted.elapsed(),
             took: result.as_ref().ok().map(|answer| answer.took),
             body_bytes: result.as_ref().map_or(0, |answer| answer.body.len()),
+            connections,
+            error: ErrorKind::of(&result),
         });
         result
     }

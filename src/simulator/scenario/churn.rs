@@ -21,7 +21,6 @@ use crate::simulator::lab::{Expect, Lab, Phase, Told, share};
 use crate::simulator::measure::{Figures, Outcome};
 use crate::simulator::operator::CallError;
 use crate::simulator::phone::Phone;
-use crate::simulator::progress::Progress;
 use crate::simulator::report::RunResult;
 use crate::simulator::seed::Chance;
 
@@ -104,13 +103,12 @@ async fn day(
     plan: &Churn,
     states: &Arc<Vec<State>>,
 ) -> (Vec<Phone>, Phase) {
-    let _progress = Progress::start("churn", None, Arc::clone(&lab.live));
-    let recorder = Arc::new(lab.recorder());
+    let running = lab.begin("churn", None);
     let began = Instant::now();
     let count = phones.len();
     let mut booting = JoinSet::new();
     for (number, mut phone) in phones.into_iter().enumerate() {
-        let (lab, recorder) = (Arc::clone(lab), Arc::clone(&recorder));
+        let (lab, recorder) = (Arc::clone(lab), running.recorder());
         let (states, office, plan) = (Arc::clone(states), office.clone(), plan.clone());
         booting.spawn(async move {
             let mut due = began + share(plan.period, number, count);
@@ -136,12 +134,12 @@ async fn day(
         let (number, phone) = ended.expect("a phone's task neither panics nor is cancelled");
         phones[number] = Some(phone);
     }
-    let mut figures = Figures::default();
+    let mut operators = Figures::default();
     while let Some(ended) = operating.join_next().await {
-        figures.merge(&ended.expect("an operator's task neither panics nor is cancelled"));
+        operators.merge(&ended.expect("an operator's task neither panics nor is cancelled"));
     }
-    figures.merge(&Arc::into_inner(recorder).expect("all tasks have ended").finish());
-    let phase = Phase { name: "churn".to_owned(), took: began.elapsed(), figures };
+    let mut phase = running.end();
+    phase.figures.merge(&operators);
     (phones.into_iter().flatten().collect(), phase)
 }
 

@@ -11,6 +11,7 @@ use crate::simulator::lab::{Expect, Lab, Phase, Told};
 use crate::simulator::measure::Figures;
 use crate::simulator::phone::Phone;
 use crate::simulator::report::{Finding, RunResult};
+use crate::simulator::wire::WireCounts;
 
 pub async fn onboard(
     lab: &Arc<Lab>,
@@ -105,5 +106,5 @@ pub(super) async fn promote_all(
     while let Some(ended) = tasks.join_next().await {
         figures.merge(&ended.expect("an operator's task neither panics nor is cancelled"));
     }
-    Phase { name: name.to_owned(), took: began.elapsed(), figures }
+    Phase { name: name.to_owned(), took: began.elapsed(), figures, wire: WireCounts::default() }
 }

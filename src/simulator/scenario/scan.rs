@@ -15,9 +15,10 @@ use crate::simulator::fault::{Failure, Fault};
 use crate::simulator::fleet::{Member, Model};
 use crate::simulator::lab::{Lab, Phase, share};
 use crate::simulator::link::{Answer, Link, MOST_BODY};
-use crate::simulator::measure::{Boot, Ending, Figures, Latencies, Outcome, Recorder, Sample};
+use crate::simulator::measure::{
+    Boot, Ending, ErrorKind, Figures, Latencies, Outcome, Recorder, Sample,
+};
 use crate::simulator::message::Message;
-use crate::simulator::progress::Progress;
 use crate::simulator::report::{Finding, RunResult};
 
 #[derive(Debug, Clone)]
@@ -86,12 +87,11 @@ fn answers(figures: &Figures) -> Latencies {
 }
 
 async fn walk(lab: &Arc<Lab>, name: &str, plan: &Scan) -> (Phase, Kinds) {
-    let _progress = Progress::start(name, Some(plan.requests as u64), Arc::clone(&lab.live));
-    let recorder = Arc::new(lab.recorder());
+    let running = lab.begin(name, Some(plan.requests as u64));
     let began = Instant::now();
     let mut tasks = JoinSet::new();
     for own in 0..plan.workers {
-        let (lab, recorder, plan) = (Arc::clone(lab), Arc::clone(&recorder), plan.clone());
+        let (lab, recorder, plan) = (Arc::clone(lab), running.recorder(), plan.clone());
         tasks.spawn(async move {
             let mut worker =
                 Worker { lab: &lab, plan: &plan, own, link: None, kinds: Kinds::new() };
@@ -107,9 +107,7 @@ async fn walk(lab: &Arc<Lab>, name: &str, plan: &Scan) -> (Phase, Kinds) {
             *kinds.entry(kind).or_default() += count;
         }
     }
-    let took = began.elapsed();
-    let recorder = Arc::into_inner(recorder).expect("all tasks have ended");
-    (Phase { name: name.to_owned(), took, figures: recorder.finish() }, kinds)
+    (running.end(), kinds)
 }
 
 struct Worker<'a> {
@@ -131,7 +129,8 @@ impl Worker<'_> {
         let lag = due.elapsed();
         let mac = Mac::from_bits(plan.first.bits() + at as u64);
         let member = Member { mac, model: Arc::clone(&plan.model) };
-        let result = self.answer(mac).await;
+        let mut connections = 0;
+        let result = self.answer(mac, &mut connections).await;
         let latency = due.elapsed();
         let ending = result.as_ref().map_or(Ending::Fault, Ending::of);
         let wanted = plan.model.wanted();
@@ -153,17 +152,24 @@ impl Worker<'_> {
             latency,
             took: result.as_ref().ok().map(|answer| answer.took),
             body_bytes: result.as_ref().map_or(0, |answer| answer.body.len()),
+            connections,
+            error: ErrorKind::of(&result),
         };
         let boot = Boot { outcome, samples: vec![sample], lag, latency };
         recorder.add(&self.lab.live, &member, &boot, served.then_some("was served"));
     }
 
-    async fn answer(&mut self, mac: Mac) -> Result<Answer, Fault> {
+    /// Counts the connections it opens in `connections`.
+    async fn answer(&mut self, mac: Mac, connections: &mut u32) -> Result<Answer, Fault> {
         let (dialer, model) = (&self.lab.dialer, &self.plan.model);
         loop {
             let mut link = match self.link.take().filter(Link::is_open) {
                 Some(link) => link,
-                None => dialer.dial(self.own, self.plan.tls.as_ref()).await?,
+                None => {
+                    let link = dialer.dial(self.own, self.plan.tls.as_ref()).await?;
+                    *connections += 1;
+                    link
+                }
             };
             let request = Message::new(&dialer.target, model, model.wanted(), mac).ready();
             match link.ask(request, MOST_BODY).await {
