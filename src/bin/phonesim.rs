@@ -1,6 +1,6 @@
 //! The `phonesim` command: arguments to a fleet, a scenario's result to an exit code.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -13,6 +13,7 @@ use dialtone::simulator::fleet::{self, Fleet, Plan};
 use dialtone::simulator::lab::{self, Expect, Lab};
 use dialtone::simulator::lab_ca::{self, LabCa};
 use dialtone::simulator::operator::Operator;
+use dialtone::simulator::outcome_log::OutcomeLog;
 use dialtone::simulator::own_cost;
 use dialtone::simulator::phone::{Habits, Phone};
 use dialtone::simulator::report::{Report, Start};
@@ -85,6 +86,10 @@ struct Boot {
     /// Write the report as JSON to FILE, or to standard output instead of the table with `-`.
     #[arg(long, value_name = "FILE")]
     json: Option<String>,
+    /// Write how each boot ended to FILE, a line of JSON each: phase, mac, type, outcome, the
+    /// user and registrar of a configured phone, the reason of a failed one.
+    #[arg(long, value_name = "FILE")]
+    outcomes: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -238,12 +243,15 @@ impl Boot {
         let scanned = fleet.members.first().cloned().expect("a fleet has at least one phone");
         let phones: Vec<Phone> = lab::phones(&fleet, seed, tls.as_ref()).map_err(text)?;
         let count = phones.len();
+        let outcomes = self.outcomes.as_deref().map(OutcomeLog::create).transpose();
+        let outcomes = outcomes.map_err(|error| self.outcomes_unwritten(&error))?.map(Arc::new);
         let lab = Arc::new(Lab {
             dialer,
             habits: self.network.habits(self.factory_reset),
             live: Arc::default(),
             seed,
             files: fleet.files,
+            outcomes: outcomes.clone(),
         });
         let expect = match self.expect {
             Expected::Configured => Expect::configured(),
@@ -287,7 +295,17 @@ impl Boot {
                 ("scan", scenario::scan(&lab, &plan).await)
             }
         };
-        publish(&Report::new(name, &lab, count, start, &result), self.json.as_deref())
+        let written = outcomes.map_or(Ok(()), |outcomes| outcomes.finish());
+        let as_expected =
+            publish(&Report::new(name, &lab, count, start, &result), self.json.as_deref())?;
+        written.map_err(|error| self.outcomes_unwritten(&error)).map(|()| as_expected)
+    }
+}
+
+impl Boot {
+    fn outcomes_unwritten(&self, error: &std::io::Error) -> String {
+        let path = self.outcomes.as_deref().unwrap_or(Path::new(""));
+        format!("cannot write {}: {error}", path.display())
     }
 }
 
@@ -402,7 +420,7 @@ impl Tls {
     }
 }
 
-fn make_ca(out: &std::path::Path, names: &[String]) -> Run {
+fn make_ca(out: &Path, names: &[String]) -> Run {
     LabCa::create(out, names, SystemTime::now()).map_err(text)?;
     for name in [lab_ca::CA, lab_ca::CA_KEY, lab_ca::SERVER, lab_ca::SERVER_KEY] {
         println!("{}", out.join(name).display());

@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 use super::dial::Dialer;
 use super::fleet::{Fleet, Member};
 use super::measure::{Figures, Live, Outcome, Recorder};
+use super::outcome_log::OutcomeLog;
 use super::phone::{Habits, Phone};
 use super::progress::Progress;
 use super::tls::{FleetTls, TlsError};
@@ -23,6 +24,7 @@ pub struct Lab {
     pub seed: u64,
     /// The `file` of samples: family and pattern.
     pub files: Vec<(String, String)>,
+    pub outcomes: Option<Arc<OutcomeLog>>,
 }
 
 /// What a phase was and what came of it.
@@ -162,7 +164,7 @@ impl Lab {
             name: name.to_owned(),
             began: Instant::now(),
             before: self.dialer.wire.counts(),
-            recorder: Arc::new(Recorder::new(shards)),
+            recorder: Arc::new(Recorder::new(name, shards, self.outcomes.clone())),
             _progress: Progress::start(name, boots, Arc::clone(&self.live)),
         }
     }

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
@@ -15,6 +15,7 @@ use http::StatusCode;
 use super::fault::{Failure, Fault};
 use super::fleet::Member;
 use super::link::Answer;
+use super::outcome_log::OutcomeLog;
 use super::read_config::Line;
 
 /// How one request ended.
@@ -297,6 +298,8 @@ pub struct Live {
 /// Takes the boots of one phase from all tasks.
 #[derive(Debug)]
 pub struct Recorder {
+    phase: String,
+    log: Option<Arc<OutcomeLog>>,
     /// Std mutexes: held for a few additions, never over an await.
     shards: Vec<Mutex<Figures>>,
     next: AtomicUsize,
@@ -304,9 +307,9 @@ pub struct Recorder {
 
 impl Recorder {
     #[must_use]
-    pub fn new(shards: usize) -> Recorder {
+    pub fn new(phase: &str, shards: usize, log: Option<Arc<OutcomeLog>>) -> Recorder {
         let shards = (0..shards.max(1)).map(|_| Mutex::default()).collect();
-        Recorder { shards, next: AtomicUsize::new(0) }
+        Recorder { phase: phase.to_owned(), log, shards, next: AtomicUsize::new(0) }
     }
 
     /// `wrong` says how the outcome is not what it should be.
@@ -315,6 +318,9 @@ impl Recorder {
         let mut shard = self.shards[at].lock().unwrap_or_else(PoisonError::into_inner);
         shard.add(member, boot, wrong);
         drop(shard);
+        if let Some(log) = &self.log {
+            log.add(&self.phase, member, boot, wrong);
+        }
         let counter = match &boot.outcome {
             Outcome::Refused => &live.refused,
             Outcome::Configured(_) => &live.configured,

@@ -36,6 +36,7 @@ async fn lab(url: &str, count: usize, mix: &str, tls: Option<&FleetTls>) -> (Arc
     let options = DialOptions { connections: 16, ..DialOptions::default() };
     let dialer = Dialer::new(target, options).unwrap();
     let habits = Habits { retry_delay: Some(Duration::ZERO), ..Habits::default() };
-    let lab = Lab { dialer, habits, live: Arc::default(), seed: 5, files: fleet.files };
+    let lab =
+        Lab { dialer, habits, live: Arc::default(), seed: 5, files: fleet.files, outcomes: None };
     (Arc::new(lab), phones)
 }

@@ -44,6 +44,7 @@ impl Run {
             live: Arc::default(),
             seed: 11,
             files: std::mem::take(&mut fleet.files),
+            outcomes: None,
         });
         Run { runtime, lab, fleet, start: Start::now() }
     }

@@ -2,6 +2,8 @@
 
 use std::process::{Command, Output, Stdio};
 
+use serde_json::{Value, json};
+
 use crate::support::Gateway;
 
 fn phonesim(gateway: &Gateway, line: &str) -> Output {
@@ -68,4 +70,60 @@ fn numbers_that_make_no_run_are_refused_before_it() {
         let error = text(&output.stderr);
         assert!(error.contains(expected), "{line}: {error}");
     }
+}
+
+/// The lines of a file, sorted: boots end in any order.
+fn outcomes(gateway: &Gateway, file: &str) -> Vec<Value> {
+    let text = std::fs::read_to_string(gateway.dir().join(file)).expect("it was written");
+    let mut rows: Vec<Value> = text
+        .lines()
+        .map(|line| {
+            let mut row: Value = serde_json::from_str(line).expect("a line is JSON");
+            assert!(row["duration_ms"].take().as_f64().is_some_and(|ms| ms > 0.0), "{line}");
+            row
+        })
+        .collect();
+    rows.sort_by_key(|row| (row["phase"].to_string(), row["mac"].to_string()));
+    rows
+}
+
+#[test]
+fn each_phones_line_is_told_and_a_seed_gives_the_same_again() {
+    let line = "-n 20 --seed 9 --scenario onboard --registrar pbx.example.com --outcomes out";
+    let told = || {
+        let gateway = Gateway::start();
+        assert_eq!(code(&phonesim(&gateway, line)), 0);
+        outcomes(&gateway, "out")
+    };
+    let rows = told();
+    assert_eq!(rows.len(), 40, "two boots of each phone");
+    for row in &rows {
+        let keys: Vec<&str> = row.as_object().unwrap().keys().map(String::as_str).collect();
+        if row["phase"] == "first seen" {
+            assert_eq!(row["outcome"], "refused");
+            assert_eq!(keys, ["phase", "mac", "type", "outcome", "duration_ms"]);
+        } else {
+            assert_eq!(row["outcome"], "configured");
+            let mac = row["mac"].as_str().unwrap();
+            assert_eq!(row["user"], format!("sim{mac}e1"));
+            let registrar = row["registrar"].as_str().unwrap();
+            assert_eq!(registrar.split(':').next(), Some("pbx.example.com"));
+        }
+    }
+    assert_eq!(told(), rows, "the same seed, another gateway");
+}
+
+#[test]
+fn a_failed_phone_tells_why_and_how_that_was_not_expected() {
+    let gateway = Gateway::start();
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let line = format!("-n 1 --mix t46s --retries 0 --outcomes out --target http://{closed}/");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_phonesim"));
+    let output = command.arg("boot").args(line.split(' ')).current_dir(gateway.dir()).output();
+    assert_eq!(code(&output.unwrap()), 1);
+    let row = &outcomes(&gateway, "out")[0];
+    assert_eq!((&row["outcome"], &row["type"]), (&json!("failed"), &json!("t46s")));
+    let reason = row["reason"].as_str().unwrap();
+    assert!(reason.contains("cannot connect"), "{reason}");
+    assert_eq!(row["unexpected"], format!("should be configured, is failed: {reason}"));
 }
