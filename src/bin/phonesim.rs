@@ -16,6 +16,7 @@ use dialtone::simulator::operator::Operator;
 use dialtone::simulator::outcome_log::OutcomeLog;
 use dialtone::simulator::own_cost;
 use dialtone::simulator::phone::{Habits, Phone};
+use dialtone::simulator::progress::Watch;
 use dialtone::simulator::report::{Report, Start};
 use dialtone::simulator::scenario::{self, Churn, Office, Scan, Steady, Storm};
 use dialtone::simulator::target::Target;
@@ -252,6 +253,7 @@ impl Boot {
             seed,
             files: fleet.files,
             outcomes: outcomes.clone(),
+            watch: Watch::of_stderr(),
         });
         let expect = match self.expect {
             Expected::Configured => Expect::configured(),

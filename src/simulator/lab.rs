@@ -11,7 +11,7 @@ use super::fleet::{Fleet, Member};
 use super::measure::{Figures, Live, Outcome, Recorder};
 use super::outcome_log::OutcomeLog;
 use super::phone::{Habits, Phone};
-use super::progress::Progress;
+use super::progress::{Progress, Steps, Watch};
 use super::tls::{FleetTls, TlsError};
 use super::wire::WireCounts;
 
@@ -25,6 +25,7 @@ pub struct Lab {
     /// The `file` of samples: family and pattern.
     pub files: Vec<(String, String)>,
     pub outcomes: Option<Arc<OutcomeLog>>,
+    pub watch: Watch,
 }
 
 /// What a phase was and what came of it.
@@ -121,7 +122,7 @@ impl Lab {
         expect: &Expect,
     ) -> (Vec<Phone>, Phase) {
         let count = phones.len();
-        let running = self.begin(name, Some(count as u64));
+        let running = self.begin(name, count as u64);
         let mut tasks = JoinSet::new();
         let began = Instant::now();
         for (at, mut phone) in phones.into_iter().enumerate() {
@@ -150,14 +151,14 @@ impl Lab {
         expect: &Expect,
     ) {
         // On the heap: a waiting phone should not have room for a handshake.
-        let boot = Box::pin(phone.boot(&self.dialer, &self.habits, due)).await;
+        let boot = Box::pin(phone.boot(&self.dialer, &self.habits, &self.live, due)).await;
         let wrong = expect.check(&phone.member, &boot.outcome).err();
         recorder.add(&self.live, &phone.member, &boot, wrong.as_deref());
     }
 
-    /// Begins a phase of `boots`; `None` when only time tells how many.
+    /// Begins a phase of so many boots.
     #[must_use]
-    pub fn begin(self: &Arc<Lab>, name: &str, boots: Option<u64>) -> Running {
+    pub fn begin(self: &Arc<Lab>, name: &str, boots: u64) -> Running {
         let shards = std::thread::available_parallelism().map_or(2, usize::from) * 2;
         Running {
             lab: Arc::clone(self),
@@ -165,8 +166,16 @@ impl Lab {
             began: Instant::now(),
             before: self.dialer.wire.counts(),
             recorder: Arc::new(Recorder::new(name, shards, self.outcomes.clone())),
-            _progress: Progress::start(name, boots, Arc::clone(&self.live)),
+            _progress: self.progress(name, Steps::Boots, boots),
         }
+    }
+}
+
+impl Lab {
+    /// Shows how far it is until dropped.
+    #[must_use]
+    pub fn progress(&self, name: &str, steps: Steps, all: u64) -> Progress {
+        Progress::start(self.watch, name, steps, all, Arc::clone(&self.live))
     }
 }
 
@@ -187,6 +196,17 @@ impl Running {
     }
 }
 
+/// How many boots `count` phones begin within `duration`, each its share of `period` after
+/// the one before and then every `period`, which is not zero.
+#[must_use]
+pub fn boots_within(duration: Duration, period: Duration, count: usize) -> u64 {
+    let of_phone = |at| match duration.checked_sub(share(period, at, count)) {
+        Some(left) => left.as_nanos().div_ceil(period.as_nanos()),
+        None => 0,
+    };
+    u64::try_from((0..count).map(of_phone).sum::<u128>()).unwrap_or(u64::MAX)
+}
+
 /// Part `at` of `count` of a time.
 #[must_use]
 pub fn share(all: Duration, at: usize, count: usize) -> Duration {
@@ -205,4 +225,19 @@ pub fn phones(fleet: &Fleet, seed: u64, tls: Option<&FleetTls>) -> Result<Vec<Ph
         Ok(Phone::new(member.clone(), number, seed, tls))
     };
     fleet.members.iter().enumerate().map(phone).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_boots_of_a_day_are_known_before_it() {
+        let ms = Duration::from_millis;
+        // Ten phones, 10 ms apart: at 25 ms three have begun, at 100 all have once.
+        for (duration, expected) in [(0, 0), (25, 3), (100, 10), (101, 11), (250, 25)] {
+            assert_eq!(boots_within(ms(duration), ms(100), 10), expected, "{duration}");
+        }
+        assert_eq!(boots_within(ms(1000), ms(100), 0), 0);
+    }
 }

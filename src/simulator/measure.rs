@@ -292,7 +292,10 @@ pub struct Live {
     pub refused: AtomicU64,
     pub configured: AtomicU64,
     pub failed: AtomicU64,
+    pub unexpected: AtomicU64,
+    /// Counted as they end, not when their boot does.
     pub requests: AtomicU64,
+    pub operations: AtomicU64,
 }
 
 /// Takes the boots of one phase from all tasks.
@@ -327,8 +330,8 @@ impl Recorder {
             Outcome::Failed(_) => &live.failed,
         };
         counter.fetch_add(1, Ordering::Relaxed);
+        live.unexpected.fetch_add(u64::from(wrong.is_some()), Ordering::Relaxed);
         live.boots.fetch_add(1, Ordering::Relaxed);
-        live.requests.fetch_add(boot.samples.len() as u64, Ordering::Relaxed);
     }
 
     #[must_use]

@@ -5,6 +5,7 @@
 //! when all it needs are refused, so is the phone. What is served is read at once.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use http::{HeaderValue, Request, header};
@@ -15,7 +16,7 @@ use super::dial::Dialer;
 use super::fault::{Failure, Fault};
 use super::fleet::Member;
 use super::link::{Answer, Body, Link, MOST_BODY};
-use super::measure::{Boot, Ending, ErrorKind, Outcome, Sample};
+use super::measure::{Boot, Ending, ErrorKind, Live, Outcome, Sample};
 use super::message::Message;
 use super::read_config::{Lines, Unreadable};
 use super::seed::Chance;
@@ -76,13 +77,19 @@ impl Phone {
     }
 
     /// Boots once. `due` is when it should have begun: latency counts from there.
-    pub async fn boot(&mut self, dialer: &Dialer, habits: &Habits, due: Instant) -> Boot {
+    pub async fn boot(
+        &mut self,
+        dialer: &Dialer,
+        habits: &Habits,
+        live: &Live,
+        due: Instant,
+    ) -> Boot {
         let lag = due.elapsed();
         if habits.forgets {
             self.validators.fill(Validators::default());
             self.lines = Lines::default();
         }
-        let mut run = Run { dialer, habits, samples: Vec::new(), link: None, wanted: due };
+        let mut run = Run { dialer, habits, live, samples: Vec::new(), link: None, wanted: due };
         let outcome = match self.files(&mut run).await {
             Ok(outcome) => outcome,
             Err(failure) => Outcome::Failed(failure),
@@ -213,6 +220,7 @@ impl Phone {
             connections,
             error: ErrorKind::of(&result),
         });
+        run.live.requests.fetch_add(1, Ordering::Relaxed);
         result
     }
 
@@ -238,6 +246,7 @@ impl Phone {
 struct Run<'a> {
     dialer: &'a Dialer,
     habits: &'a Habits,
+    live: &'a Live,
     samples: Vec<Sample>,
     link: Option<Link>,
     /// Since when the phone has wanted what it asks for next.

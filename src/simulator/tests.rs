@@ -12,6 +12,7 @@ use super::dial::{DialOptions, Dialer};
 use super::fleet::{Fleet, Plan, parse_mix};
 use super::lab::{Lab, phones};
 use super::phone::{Habits, Phone};
+use super::progress::Watch;
 use super::target::Target;
 use super::tls::FleetTls;
 use crate::catalogue::{Catalogue, Sources};
@@ -36,7 +37,14 @@ async fn lab(url: &str, count: usize, mix: &str, tls: Option<&FleetTls>) -> (Arc
     let options = DialOptions { connections: 16, ..DialOptions::default() };
     let dialer = Dialer::new(target, options).unwrap();
     let habits = Habits { retry_delay: Some(Duration::ZERO), ..Habits::default() };
-    let lab =
-        Lab { dialer, habits, live: Arc::default(), seed: 5, files: fleet.files, outcomes: None };
+    let lab = Lab {
+        dialer,
+        habits,
+        live: Arc::default(),
+        seed: 5,
+        files: fleet.files,
+        outcomes: None,
+        watch: Watch::Nobody,
+    };
     (Arc::new(lab), phones)
 }

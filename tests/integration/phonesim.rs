@@ -11,6 +11,7 @@ use dialtone::simulator::fleet::{Fleet, Plan, parse_mix};
 use dialtone::simulator::lab::{Expect, Lab, phones};
 use dialtone::simulator::operator::Operator;
 use dialtone::simulator::phone::{Habits, Phone};
+use dialtone::simulator::progress::Watch;
 use dialtone::simulator::report::{PhaseReport, Report, RunResult, Start};
 use dialtone::simulator::scenario::{self, Churn, Office, Scan, Storm};
 use dialtone::simulator::target::Target;
@@ -45,6 +46,7 @@ impl Run {
             seed: 11,
             files: std::mem::take(&mut fleet.files),
             outcomes: None,
+            watch: Watch::Nobody,
         });
         Run { runtime, lab, fleet, start: Start::now() }
     }

@@ -127,3 +127,34 @@ fn a_failed_phone_tells_why_and_how_that_was_not_expected() {
     assert!(reason.contains("cannot connect"), "{reason}");
     assert_eq!(row["unexpected"], format!("should be configured, is failed: {reason}"));
 }
+
+#[test]
+fn where_no_terminal_is_each_phase_leaves_a_line_and_standard_output_is_the_report() {
+    let gateway = Gateway::start();
+    let output = phonesim(&gateway, "-n 6 --mix t46s --scenario onboard --json -");
+    assert_eq!(code(&output), 0);
+    let errors = text(&output.stderr);
+    let lines: Vec<&str> = errors.lines().collect();
+    assert_eq!(lines.len(), 3, "{errors}");
+    for (line, begins, ends) in [
+        (
+            lines[0],
+            "first seen: 6/6 ",
+            "configured 0  refused 6  failed 0  unexpected 0  requests 30",
+        ),
+        (
+            lines[1],
+            "promotion: 6/6 ",
+            "configured 0  refused 6  failed 0  unexpected 0  requests 30",
+        ),
+        (
+            lines[2],
+            "configured: 6/6 ",
+            "configured 6  refused 6  failed 0  unexpected 0  requests 60",
+        ),
+    ] {
+        assert!(line.starts_with(begins) && line.ends_with(ends), "{line}");
+    }
+    let report: Value = serde_json::from_slice(&output.stdout).expect("nothing but JSON");
+    assert_eq!(report["phases"][2]["configured"], 6);
+}

@@ -17,7 +17,7 @@ use super::office::Office;
 use super::onboard::promote_all;
 use crate::domain::Mac;
 use crate::simulator::fault::Failure;
-use crate::simulator::lab::{Expect, Lab, Phase, Told, share};
+use crate::simulator::lab::{Expect, Lab, Phase, Told, boots_within, share};
 use crate::simulator::measure::{Figures, Outcome};
 use crate::simulator::operator::CallError;
 use crate::simulator::phone::Phone;
@@ -65,7 +65,7 @@ pub async fn churn(lab: &Arc<Lab>, phones: Vec<Phone>, office: &Office, plan: &C
     // One of two has been promoted when the day begins.
     let early: Vec<(usize, Mac)> =
         phones.iter().map(|phone| phone.member.mac).enumerate().step_by(2).collect();
-    let promoted = promote_all("promotion", early, office).await;
+    let promoted = promote_all(lab, "promotion", early, office).await;
     let all_promoted = promoted.figures.unexpected == 0;
     result.phases.push(promoted);
     if !all_promoted {
@@ -103,7 +103,7 @@ async fn day(
     plan: &Churn,
     states: &Arc<Vec<State>>,
 ) -> (Vec<Phone>, Phase) {
-    let running = lab.begin("churn", None);
+    let running = lab.begin("churn", boots_within(plan.duration, plan.period, phones.len()));
     let began = Instant::now();
     let count = phones.len();
     let mut booting = JoinSet::new();

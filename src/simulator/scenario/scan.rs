@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use rustls::ClientConfig;
@@ -87,7 +88,7 @@ fn answers(figures: &Figures) -> Latencies {
 }
 
 async fn walk(lab: &Arc<Lab>, name: &str, plan: &Scan) -> (Phase, Kinds) {
-    let running = lab.begin(name, Some(plan.requests as u64));
+    let running = lab.begin(name, plan.requests as u64);
     let began = Instant::now();
     let mut tasks = JoinSet::new();
     for own in 0..plan.workers {
@@ -155,6 +156,7 @@ impl Worker<'_> {
             connections,
             error: ErrorKind::of(&result),
         };
+        self.lab.live.requests.fetch_add(1, Ordering::Relaxed);
         let boot = Boot { outcome, samples: vec![sample], lag, latency };
         recorder.add(&self.lab.live, &member, &boot, served.then_some("was served"));
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 use tokio::time::sleep_until;
 
-use crate::simulator::lab::{Expect, Lab, share};
+use crate::simulator::lab::{Expect, Lab, boots_within, share};
 use crate::simulator::phone::Phone;
 use crate::simulator::report::RunResult;
 
@@ -22,8 +22,8 @@ pub struct Steady {
 /// A resync is due at its time whether or not the last has ended; its latency counts from
 /// there, so a gateway that stalls cannot hide behind phones that wait for it.
 pub async fn steady(lab: &Arc<Lab>, phones: Vec<Phone>, plan: &Steady) -> RunResult {
-    let running = lab.begin("resync", None);
     let count = phones.len();
+    let running = lab.begin("resync", boots_within(plan.duration, plan.period, count));
     let began = Instant::now();
     let mut tasks = JoinSet::new();
     for (at, mut phone) in phones.into_iter().enumerate() {

@@ -164,6 +164,7 @@ async fn a_resync_is_due_at_its_time_though_the_last_was_slow() {
     };
     let start = Start::now();
     let result = steady(&lab, phones, &plan).await;
+    assert_eq!(lab.live.requests.load(std::sync::atomic::Ordering::Relaxed), 12);
     let report = Report::new("steady", &lab, 1, start, &result);
     assert!(report.as_expected, "{}", report.table());
     // Six were due, and those behind the slow one waited for it: 300, 250, 200, ...
