@@ -213,7 +213,7 @@ impl Work {
             sleep_until(due.into()).await;
             let at = usize::try_from(chance.below(mine.len() as u64)).expect("below a length");
             let number = mine[at];
-            if let Err((what, error)) = self.operate(number, &mut chance).await {
+            if let Err((what, error)) = self.operate(number, &mut chance, due).await {
                 figures.unexpected += 1;
                 let mac = self.states[number].mac;
                 figures.error(&format!("{what} failed"), || format!("{mac}: {error}"));
@@ -227,12 +227,13 @@ impl Work {
         &self,
         number: usize,
         chance: &mut Chance,
+        due: Instant,
     ) -> Result<(), (&'static str, CallError)> {
         let state = &self.states[number];
         if state.stage.load(Ordering::SeqCst) == INACTIVE {
-            self.edit(number).await.map_err(|error| ("edit", error))?;
+            self.edit(number, due).await.map_err(|error| ("edit", error))?;
             state.stage.store(PROMOTING, Ordering::SeqCst);
-            let promoted = self.office.promote(number, state.mac).await;
+            let promoted = self.office.promote(number, state.mac, Instant::now()).await;
             promoted.map_err(|error| ("promote", error))?;
             state.stage.store(ACTIVE, Ordering::SeqCst);
             return Ok(());
@@ -241,16 +242,16 @@ impl Work {
         if chance.below(3) == 0 {
             let at = usize::try_from(chance.below(companies.len() as u64));
             let company = &companies[at.expect("below a length")];
-            let assigned = self.office.assign(number, state.mac, company).await;
+            let assigned = self.office.assign(number, state.mac, company, due).await;
             return assigned.map_err(|error| ("assign", error));
         }
-        self.edit(number).await.map_err(|error| ("edit", error))
+        self.edit(number, due).await.map_err(|error| ("edit", error))
     }
 
-    async fn edit(&self, number: usize) -> Result<(), CallError> {
+    async fn edit(&self, number: usize, due: Instant) -> Result<(), CallError> {
         let state = &self.states[number];
         let edit = state.begun.fetch_add(1, Ordering::SeqCst) + 1;
-        self.office.edit(number, state.mac, edit).await?;
+        self.office.edit(number, state.mac, edit, due).await?;
         state.acknowledged.store(edit, Ordering::SeqCst);
         Ok(())
     }

@@ -94,8 +94,8 @@ pub(super) async fn promote_all(
         tasks.spawn(async move {
             let mut figures = Figures::default();
             for (number, mac) in members {
-                let done = match office.edit(number, mac, 1).await {
-                    Ok(()) => office.promote(number, mac).await,
+                let done = match office.edit(number, mac, 1, Instant::now()).await {
+                    Ok(()) => office.promote(number, mac, Instant::now()).await,
                     Err(error) => Err(error),
                 };
                 if let Err(error) = done {

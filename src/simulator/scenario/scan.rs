@@ -29,7 +29,8 @@ pub struct Scan {
     /// The first address; the rest follow it.
     pub first: Mac,
     pub requests: usize,
-    /// 0: each worker asks as soon as it has its last answer.
+    /// 0: each worker asks as soon as it has its last answer, and latency counts from there:
+    /// a gateway that stalls is asked less then, so only a rate tells how it would have been.
     pub requests_per_s: f64,
     /// Connections it uses, each from a source address of its own if there are several.
     pub workers: usize,
@@ -94,8 +95,14 @@ async fn walk(lab: &Arc<Lab>, name: &str, plan: &Scan) -> (Phase, Kinds) {
     for own in 0..plan.workers {
         let (lab, recorder, plan) = (Arc::clone(lab), running.recorder(), plan.clone());
         tasks.spawn(async move {
-            let mut worker =
-                Worker { lab: &lab, plan: &plan, own, link: None, kinds: Kinds::new() };
+            let mut worker = Worker {
+                lab: &lab,
+                plan: &plan,
+                own,
+                link: None,
+                kinds: Kinds::new(),
+                free_since: began,
+            };
             for at in (own..plan.requests).step_by(plan.workers) {
                 worker.ask(at, began, &recorder).await;
             }
@@ -117,6 +124,8 @@ struct Worker<'a> {
     own: usize,
     link: Option<Link>,
     kinds: Kinds,
+    /// When it had its last answer.
+    free_since: Instant,
 }
 
 impl Worker<'_> {
@@ -127,7 +136,7 @@ impl Worker<'_> {
             None => Instant::now(),
         };
         sleep_until(due.into()).await;
-        let lag = due.elapsed();
+        let lag = self.free_since.max(due).elapsed();
         let mac = Mac::from_bits(plan.first.bits() + at as u64);
         let member = Member { mac, model: Arc::clone(&plan.model) };
         let mut connections = 0;
@@ -159,6 +168,7 @@ impl Worker<'_> {
         self.lab.live.requests.fetch_add(1, Ordering::Relaxed);
         let boot = Boot { outcome, samples: vec![sample], lag, latency };
         recorder.add(&self.lab.live, &member, &boot, served.then_some("was served"));
+        self.free_since = Instant::now();
     }
 
     /// Counts the connections it opens in `connections`.

@@ -32,8 +32,8 @@ async fn an_operator_sends_its_key_and_counts_what_fails() {
     })
     .await;
     let operator = operator(&gateway).await;
-    let body = json!({ "type": "phone" });
-    let answer = operator.call("promote", body.clone()).await.unwrap();
+    let (body, now) = (json!({ "type": "phone" }), std::time::Instant::now);
+    let answer = operator.call("promote", body.clone(), now()).await.unwrap();
     assert_eq!(answer["numrows"], 1);
     let asked = gateway.asked();
     assert_eq!(
@@ -45,7 +45,7 @@ async fn an_operator_sends_its_key_and_counts_what_fails() {
 
     let mut errors = Vec::new();
     for _ in 0..4 {
-        errors.push(operator.call("promote", body.clone()).await.unwrap_err().to_string());
+        errors.push(operator.call("promote", body.clone(), now()).await.unwrap_err().to_string());
     }
     assert_eq!(errors[0], "Phone not found");
     assert!(errors[1].starts_with("the reply is not what the API promises"), "{}", errors[1]);
@@ -54,6 +54,11 @@ async fn an_operator_sends_its_key_and_counts_what_fails() {
     let calls = &operator.calls()["promote"];
     assert_eq!((calls.latency.count(), calls.failed), (5, 4));
     assert_eq!(calls.example.as_deref(), Some("Phone not found"));
+
+    // Made late, because the call before it took long.
+    let due = now() - Duration::from_secs(5);
+    operator.call("assign", body, due).await.unwrap_err();
+    assert!(operator.calls()["assign"].latency.max_ms() >= 4900.0, "of two digits");
 }
 
 async fn onboarded(user_of: fn(&str) -> String, listed: bool) -> Report {
@@ -170,6 +175,8 @@ async fn a_resync_is_due_at_its_time_though_the_last_was_slow() {
     // Six were due, and those behind the slow one waited for it: 300, 250, 200, ...
     assert_eq!(report.phases[0].boots, 6);
     assert!(report.phases[0].boot_ms.p50 > 100.0, "{}", report.table());
+    // The delay is the gateway's and not to be taken off as the simulator's own.
+    assert!(report.phases[0].lag_ms.max < 200.0, "{}", report.table());
 }
 
 #[tokio::test]
