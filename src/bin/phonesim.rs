@@ -25,7 +25,7 @@ use dialtone::simulator::tls::{FleetTls, Trust, Versions};
 /// Simulated SIP handsets, for trying a provisioning gateway.
 ///
 /// Exits with 0 when every phone got what was expected, 1 when one did not, 2 when the run
-/// could not begin.
+/// could not begin or a file not be written.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
@@ -201,7 +201,7 @@ enum TlsVersion {
     V1_3,
 }
 
-/// A run that could not begin.
+/// A run that could not begin, or left less than was asked for.
 const NOT_BEGUN: u8 = 2;
 
 fn main() -> ExitCode {
