@@ -1,6 +1,6 @@
 //! The `phonesim` command: arguments to a fleet, a scenario's result to an exit code.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -13,8 +13,10 @@ use dialtone::simulator::fleet::{self, Fleet, Plan};
 use dialtone::simulator::lab::{self, Expect, Lab};
 use dialtone::simulator::lab_ca::{self, LabCa};
 use dialtone::simulator::operator::Operator;
+use dialtone::simulator::outcome_log::OutcomeLog;
 use dialtone::simulator::own_cost;
 use dialtone::simulator::phone::{Habits, Phone};
+use dialtone::simulator::progress::Watch;
 use dialtone::simulator::report::{Report, Start};
 use dialtone::simulator::scenario::{self, Churn, Office, Scan, Steady, Storm};
 use dialtone::simulator::target::Target;
@@ -23,7 +25,7 @@ use dialtone::simulator::tls::{FleetTls, Trust, Versions};
 /// Simulated SIP handsets, for trying a provisioning gateway.
 ///
 /// Exits with 0 when every phone got what was expected, 1 when one did not, 2 when the run
-/// could not begin.
+/// could not begin or a file not be written.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
@@ -71,13 +73,13 @@ struct Boot {
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
     rounds: u32,
     /// Steady and churn: seconds between two boots of a phone.
-    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = some_seconds)]
     period: Duration,
-    /// Steady and churn: seconds to go on.
+    /// Steady and churn: seconds to go on; at least a period, so that every phone boots.
     #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = seconds)]
     duration: Duration,
     /// Churn: operations a second. Scan: requests a second; 0 is as fast as it goes.
-    #[arg(long, default_value_t = 50.0)]
+    #[arg(long, default_value_t = 50.0, value_parser = rate)]
     rate: f64,
     /// Phones forget what they have before each boot.
     #[arg(long)]
@@ -85,12 +87,16 @@ struct Boot {
     /// Write the report as JSON to FILE, or to standard output instead of the table with `-`.
     #[arg(long, value_name = "FILE")]
     json: Option<String>,
+    /// Write how each boot ended to FILE, a line of JSON each: phase, mac, type, outcome, the
+    /// user and registrar of a configured phone, the reason of a failed one.
+    #[arg(long, value_name = "FILE")]
+    outcomes: Option<PathBuf>,
 }
 
 #[derive(Args)]
 struct FleetArguments {
     /// How many.
-    #[arg(long, short = 'n', default_value_t = 100)]
+    #[arg(long, short = 'n', default_value_t = 100, value_parser = at_least_one)]
     phones: usize,
     /// Families or types with weights: yealink=3,t46s,snom=2. Default: every family alike.
     #[arg(long, default_value = "")]
@@ -112,7 +118,7 @@ struct Network {
     #[arg(long)]
     i_own_the_target: bool,
     /// Connections open at a time.
-    #[arg(long, default_value_t = 1024)]
+    #[arg(long, default_value_t = 1024, value_parser = at_least_one)]
     connections: usize,
     /// Come from so many loopback addresses (127.1.0.1 and up), phone by phone.
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -195,7 +201,7 @@ enum TlsVersion {
     V1_3,
 }
 
-/// A run that could not begin.
+/// A run that could not begin, or left less than was asked for.
 const NOT_BEGUN: u8 = 2;
 
 fn main() -> ExitCode {
@@ -225,19 +231,29 @@ impl Boot {
     }
 
     async fn boot(self) -> Run {
+        let is_by_the_day = matches!(self.scenario, Scenario::Steady | Scenario::Churn);
+        if is_by_the_day && self.duration < self.period {
+            return Err(
+                "--duration is shorter than --period: most phones would not boot".to_owned()
+            );
+        }
         let fleet = self.fleet.build()?;
         let seed = self.fleet.seed;
         let dialer = self.network.dialer(usize::from(self.office.operators)).await?;
         let tls = self.tls.of_fleet(&dialer.target)?;
-        let scanned = fleet.members.first().cloned().ok_or("a run needs at least one phone")?;
+        let scanned = fleet.members.first().cloned().expect("a fleet has at least one phone");
         let phones: Vec<Phone> = lab::phones(&fleet, seed, tls.as_ref()).map_err(text)?;
         let count = phones.len();
+        let outcomes = self.outcomes.as_deref().map(OutcomeLog::create).transpose();
+        let outcomes = outcomes.map_err(|error| self.outcomes_unwritten(&error))?.map(Arc::new);
         let lab = Arc::new(Lab {
             dialer,
             habits: self.network.habits(self.factory_reset),
             live: Arc::default(),
             seed,
             files: fleet.files,
+            outcomes: outcomes.clone(),
+            watch: Watch::of_stderr(),
         });
         let expect = match self.expect {
             Expected::Configured => Expect::configured(),
@@ -281,7 +297,17 @@ impl Boot {
                 ("scan", scenario::scan(&lab, &plan).await)
             }
         };
-        publish(&Report::new(name, &lab, count, start, &result), self.json.as_deref())
+        let written = outcomes.map_or(Ok(()), |outcomes| outcomes.finish());
+        let as_expected =
+            publish(&Report::new(name, &lab, count, start, &result), self.json.as_deref())?;
+        written.map_err(|error| self.outcomes_unwritten(&error)).map(|()| as_expected)
+    }
+}
+
+impl Boot {
+    fn outcomes_unwritten(&self, error: &std::io::Error) -> String {
+        let path = self.outcomes.as_deref().unwrap_or(Path::new(""));
+        format!("cannot write {}: {error}", path.display())
     }
 }
 
@@ -396,7 +422,7 @@ impl Tls {
     }
 }
 
-fn make_ca(out: &std::path::Path, names: &[String]) -> Run {
+fn make_ca(out: &Path, names: &[String]) -> Run {
     LabCa::create(out, names, SystemTime::now()).map_err(text)?;
     for name in [lab_ca::CA, lab_ca::CA_KEY, lab_ca::SERVER, lab_ca::SERVER_KEY] {
         println!("{}", out.join(name).display());
@@ -404,9 +430,30 @@ fn make_ca(out: &std::path::Path, names: &[String]) -> Run {
     Ok(true)
 }
 
+/// What is added to a point in time must not leave the clock's range.
+const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
+
 fn seconds(written: &str) -> Result<Duration, String> {
     let seconds: f64 = written.parse().map_err(|_| "not a number of seconds".to_owned())?;
-    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+    let duration = Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())?;
+    if duration > LONGEST { Err("longer than a year".to_owned()) } else { Ok(duration) }
+}
+
+/// A phone that boots again after no time boots for ever.
+fn some_seconds(written: &str) -> Result<Duration, String> {
+    let duration = seconds(written)?;
+    if duration.is_zero() { Err("must be more than 0".to_owned()) } else { Ok(duration) }
+}
+
+fn at_least_one(written: &str) -> Result<usize, String> {
+    let number: usize = written.parse().map_err(|_| "not a number".to_owned())?;
+    if number == 0 { Err("must be at least 1".to_owned()) } else { Ok(number) }
+}
+
+fn rate(written: &str) -> Result<f64, String> {
+    let rate: f64 = written.parse().map_err(|_| "not a number".to_owned())?;
+    let is_usable = rate.is_finite() && rate >= 0.0;
+    if is_usable { Ok(rate) } else { Err("must be 0 or more".to_owned()) }
 }
 
 fn text(error: impl std::fmt::Display) -> String {

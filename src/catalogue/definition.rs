@@ -122,6 +122,31 @@ pub(super) struct Boot {
     pub put: Option<String>,
     #[serde(default)]
     pub optional: bool,
+    pub user_agent: Option<StepUserAgent>,
+    #[serde(rename = "source")]
+    pub _source: Option<String>,
+}
+
+/// What one request of a boot says instead of the family's usual User-Agent.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged, expecting = "a User-Agent is a text, or `false` for a request without one")]
+pub(super) enum StepUserAgent {
+    Text(String),
+    /// The header is not there at all.
+    None(Never),
+}
+
+/// `false`, the only boolean that means something where another value is the usual one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "bool")]
+pub(super) struct Never;
+
+impl TryFrom<bool> for Never {
+    type Error = &'static str;
+
+    fn try_from(written: bool) -> Result<Never, &'static str> {
+        if written { Err("`true` does not say which") } else { Ok(Never) }
+    }
 }
 
 /// How a phone writes its MAC in a path.
@@ -142,6 +167,19 @@ pub enum ConnectionUse {
     Reuse,
     /// One for each request.
     Close,
+}
+
+/// Which HTTP a phone speaks.
+///
+/// With 1.0 each request has a connection of its own, whatever [`ConnectionUse`] says, and an
+/// answer in chunks cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+pub enum HttpVersion {
+    #[serde(rename = "1.0")]
+    V1_0,
+    #[default]
+    #[serde(rename = "1.1")]
+    V1_1,
 }
 
 /// What of its last answer a phone sends along when it asks again.
@@ -176,6 +214,12 @@ pub(super) struct Simulate {
     #[serde(default)]
     pub mac_case: MacCase,
     #[serde(default)]
+    pub http_version: HttpVersion,
+    #[serde(default)]
+    pub http_versions: BTreeMap<String, Spanned<HttpVersion>>,
+    #[serde(default = "yes")]
+    pub host: bool,
+    #[serde(default)]
     pub connection: ConnectionUse,
     #[serde(default)]
     pub conditional: Conditional,
@@ -189,6 +233,10 @@ pub(super) struct Simulate {
     pub user: Spanned<String>,
     pub registrar: Spanned<String>,
     pub password: Option<Spanned<String>>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn two() -> u8 {

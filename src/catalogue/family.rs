@@ -6,7 +6,7 @@ use std::sync::Arc;
 use minijinja::Value;
 use regex::Regex;
 
-use super::definition::{Encoding, Escape, LineEnding, Scope};
+use super::definition::{Encoding, Escape, LineEnding, Scope, StepUserAgent};
 use super::path_pattern::{PathFacts, PathPattern};
 use super::simulate::Simulate;
 use crate::domain::settings::Layer;
@@ -61,6 +61,8 @@ pub struct BootStep {
     pub path: String,
     /// A refusal is part of a normal boot.
     pub optional: bool,
+    /// `None`: the one its phones usually send.
+    pub(super) user_agent: Option<StepUserAgent>,
 }
 
 /// An entry of the catalogue.
@@ -92,6 +94,12 @@ pub struct PhoneType {
 }
 
 impl PhoneType {
+    /// One of the type's constants, where it has it and it is text.
+    pub(super) fn constant(&self, name: &str) -> Option<String> {
+        let data = self.view.get_attr("data").ok()?;
+        data.get_attr(name).ok()?.as_str().map(str::to_owned)
+    }
+
     /// How the model is spelled here, if `name` is one of its names.
     pub(super) fn spelling(&self, name: &str) -> Option<&str> {
         std::iter::once(&self.model)

@@ -207,7 +207,7 @@ impl Loader<'_> {
         if let Err(error) = PathPattern::compile(&path) {
             self.problem(span, error);
         }
-        Some(BootStep { upload, path, optional: step.optional })
+        Some(BootStep { upload, path, optional: step.optional, user_agent: step.user_agent })
     }
 
     fn user_agents(&mut self, agents: Vec<UserAgent>, types: &[PhoneType]) -> Vec<Regex> {

@@ -32,7 +32,7 @@ use regex::{RegexSet, RegexSetBuilder};
 use sha2::{Digest, Sha256};
 
 pub use context::{PortInput, RenderInput};
-pub use definition::{Conditional, ConnectionUse, Scope, Syntax};
+pub use definition::{Conditional, ConnectionUse, HttpVersion, Scope, Syntax};
 pub use examples::{ExampleOutcome, check_examples, update_examples};
 pub use family::{BootStep, Family, FileSpec, PhoneType};
 pub use identify::{Evidence, Identity, Request};

@@ -7,8 +7,10 @@ use std::ops::Range;
 
 use toml::Spanned;
 
-use super::definition::{self, Conditional, ConnectionUse, MacCase, Syntax};
-use super::family::{Family, PhoneType};
+use super::definition::{
+    self, Conditional, ConnectionUse, HttpVersion, MacCase, StepUserAgent, Syntax,
+};
+use super::family::{BootStep, Family, PhoneType};
 use super::identify::UserAgentFacts;
 use super::selector::Selector;
 use crate::domain::{Mac, Port};
@@ -20,6 +22,10 @@ pub struct Simulate {
     /// By type key.
     user_agents: BTreeMap<String, String>,
     mac_case: MacCase,
+    http_version: HttpVersion,
+    /// By type key.
+    http_versions: BTreeMap<String, HttpVersion>,
+    host: bool,
     pub connection: ConnectionUse,
     pub conditional: Conditional,
     /// Attempts after the first when the gateway cannot be had.
@@ -45,8 +51,9 @@ pub struct ConfigReader {
 /// The boot of one type, all but the MAC filled in.
 #[derive(Debug, Clone)]
 pub struct BootShape {
-    /// `None`: it does not say what it is.
-    pub user_agent: Option<MacText>,
+    pub http_version: HttpVersion,
+    /// Whether requests have a `Host`; always with HTTP/1.1.
+    pub sends_host: bool,
     /// At least one.
     pub requests: Vec<RequestShape>,
 }
@@ -56,6 +63,8 @@ pub struct BootShape {
 pub struct RequestShape {
     pub upload: bool,
     pub optional: bool,
+    /// `None`: it does not say what it is.
+    pub user_agent: Option<MacText>,
     /// How `family.toml` writes the path.
     pub pattern: String,
     /// Path and query without the leading `/`, ready to be sent.
@@ -135,6 +144,12 @@ impl Simulate {
     fn shape(&self, family: &Family, own: &PhoneType) -> Result<BootShape, String> {
         let mut requests = Vec::new();
         for step in &family.boot {
+            let user_agent = match self.user_agent_of(step, own) {
+                Ok(user_agent) => user_agent,
+                // The type has nothing that would make this request.
+                Err((_, Unfilled::NoData(_))) if step.user_agent.is_some() => continue,
+                Err((text, error)) => return Err(format!("`{text}`: {error}")),
+            };
             let ports = if step.path.contains("{port}") { own.ports } else { 1 };
             for port in Port::first(ports) {
                 let filler = Filler { own, port, mac_case: self.mac_case, in_path: true };
@@ -149,6 +164,7 @@ impl Simulate {
                     Ok(path) => requests.push(RequestShape {
                         upload: step.upload,
                         optional: step.optional,
+                        user_agent: user_agent.clone(),
                         pattern: step.path.clone(),
                         path,
                     }),
@@ -161,10 +177,31 @@ impl Simulate {
         if requests.is_empty() {
             return Err("there is no [[boot]] for it".to_owned());
         }
-        let text = self.user_agents.get(own.key.as_str()).or(self.user_agent.as_ref());
+        let http_version = self.http_versions.get(own.key.as_str()).copied();
+        let http_version = http_version.unwrap_or(self.http_version);
+        if !self.host && http_version != HttpVersion::V1_0 {
+            // RFC 9112, 3.2: the gateway would answer 400.
+            return Err("`host = false` is for HTTP/1.0 only".to_owned());
+        }
+        Ok(BootShape { http_version, sends_host: self.host, requests })
+    }
+
+    /// What a step says, or else what the type always says.
+    ///
+    /// # Errors
+    /// The text that cannot be filled in, and why.
+    fn user_agent_of<'a>(
+        &'a self,
+        step: &'a BootStep,
+        own: &PhoneType,
+    ) -> Result<Option<MacText>, (&'a str, Unfilled)> {
+        let text = match &step.user_agent {
+            Some(StepUserAgent::None(_)) => None,
+            Some(StepUserAgent::Text(text)) => Some(text),
+            None => self.user_agents.get(own.key.as_str()).or(self.user_agent.as_ref()),
+        };
         let filler = Filler { own, port: Port::FIRST, mac_case: self.mac_case, in_path: false };
-        let fill = |text: &String| filler.fill(text).map_err(|error| format!("`{text}`: {error}"));
-        Ok(BootShape { user_agent: text.map(fill).transpose()?, requests })
+        text.map(|text| filler.fill(text).map_err(|error| (text.as_str(), error))).transpose()
     }
 }
 
@@ -172,6 +209,8 @@ impl Simulate {
 enum Unfilled {
     #[error("the type has no code")]
     NoCode,
+    #[error("the type's data has no text `{0}`")]
+    NoData(String),
     #[error("nobody knows what to put for `{0}`")]
     Unknown(String),
     #[error("a `{{` is never closed")]
@@ -208,6 +247,12 @@ impl Filler<'_> {
                     self.push(&mut text, self.own.code.as_deref().ok_or(Unfilled::NoCode)?);
                 }
                 ("port", _) => self.push(&mut text, &self.port.number().to_string()),
+                (name, None) if !self.in_path && name.starts_with("data.") => {
+                    let constant = &name["data.".len()..];
+                    let found = self.own.constant(constant);
+                    let found = found.ok_or_else(|| Unfilled::NoData(constant.to_owned()))?;
+                    self.push(&mut text, &found);
+                }
                 (_, Some(mac)) => {
                     pieces.push(Piece::Text(std::mem::take(&mut text)));
                     pieces.push(mac);
@@ -267,20 +312,21 @@ pub(super) fn compile(
     let (Some(user), Some(registrar), Ok(password)) = (user, registrar, password) else {
         return Err(problems);
     };
-    for (key, text) in &written.user_agents {
+    let by_type = written.user_agents.iter().map(|(key, own)| (key, own.span()));
+    let by_type = by_type.chain(written.http_versions.iter().map(|(key, own)| (key, own.span())));
+    for (key, span) in by_type {
         if !types.iter().any(|own| own.is_distinct() && own.key.as_str() == key) {
             let message = format!("`{key}` is no type of this family, or a variant of one");
-            problems.push((text.span(), message));
+            problems.push((span, message));
         }
     }
     let simulate = Simulate {
         user_agent: written.user_agent.map(Spanned::into_inner),
-        user_agents: written
-            .user_agents
-            .into_iter()
-            .map(|(key, text)| (key, text.into_inner()))
-            .collect(),
+        user_agents: inner(written.user_agents),
         mac_case: written.mac_case,
+        http_version: written.http_version,
+        http_versions: inner(written.http_versions),
+        host: written.host,
         connection: written.connection,
         conditional: written.conditional,
         retries: written.retries,
@@ -294,19 +340,46 @@ pub(super) fn compile(
             password,
         },
     };
-    for own in types.iter().filter(|own| own.is_distinct()) {
-        if let Err(error) = simulate.shape(family, own).and_then(|shape| match &shape.user_agent {
-            Some(text) => is_recognised(family, own, text),
-            None => Ok(()),
-        }) {
+    let distinct = || types.iter().filter(|own| own.is_distinct());
+    for own in distinct() {
+        let shape = simulate.shape(family, own);
+        if let Err(error) = shape.and_then(|shape| are_recognised(family, own, &shape)) {
             problems.push((span.clone(), format!("simulating `{}`: {error}", own.key)));
+        }
+    }
+    // Left out for one type is meant, for all of them a slip of the pen.
+    for step in family.boot.iter().filter(|step| step.user_agent.is_some()) {
+        let left_out = distinct().map(|own| match simulate.user_agent_of(step, own) {
+            Err((text, error @ Unfilled::NoData(_))) => Some(format!("`{text}`: {error}")),
+            _ => None,
+        });
+        if let Some(errors) = left_out.collect::<Option<Vec<_>>>()
+            && let Some(error) = errors.first()
+        {
+            problems.push((span.clone(), format!("no type asks for `{}`: {error}", step.path)));
         }
     }
     if problems.is_empty() { Ok(simulate) } else { Err(problems) }
 }
 
+fn inner<T>(written: BTreeMap<String, Spanned<T>>) -> BTreeMap<String, T> {
+    written.into_iter().map(|(key, own)| (key, own.into_inner())).collect()
+}
+
 /// What shapes are tried with.
 const ANY_MAC: u64 = 0xabcd;
+
+/// Whatever its phone calls itself on the way through a boot.
+fn are_recognised(family: &Family, own: &PhoneType, shape: &BootShape) -> Result<(), String> {
+    let mut tried: Vec<&MacText> = Vec::new();
+    for text in shape.requests.iter().filter_map(|request| request.user_agent.as_ref()) {
+        if !tried.contains(&text) {
+            is_recognised(family, own, text)?;
+            tried.push(text);
+        }
+    }
+    Ok(())
+}
 
 /// A simulated phone must be one that the family knows as its own: its User-Agent is
 /// read by the first grammar that fits, as that of this model.

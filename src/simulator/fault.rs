@@ -63,7 +63,7 @@ impl Failure {
         match self {
             Failure::Fault { fault, .. } => fault.kind().to_owned(),
             Failure::Status { status, .. } => format!("status {status}"),
-            Failure::Unreadable { .. } => "unreadable file".to_owned(),
+            Failure::Unreadable { .. } => Unreadable::KIND.to_owned(),
             Failure::HalfRefused { .. } => "half refused".to_owned(),
             Failure::NoLine => "no line".to_owned(),
         }

@@ -4,7 +4,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::seed::Chance;
-use crate::catalogue::{BootShape, Catalogue, PhoneType, Request, Simulate, Target};
+use crate::catalogue::{
+    BootShape, Catalogue, ConnectionUse, HttpVersion, PhoneType, Request, Simulate, Target,
+};
 use crate::domain::{Mac, TypeKey};
 
 /// One simulated phone on paper.
@@ -30,6 +32,13 @@ pub struct Model {
 }
 
 impl Model {
+    /// Whether each request has a connection of its own.
+    #[must_use]
+    pub fn closes(&self) -> bool {
+        self.boot.http_version == HttpVersion::V1_0
+            || self.simulate.connection == ConnectionUse::Close
+    }
+
     /// Which request of the boot is for the file that matters: the first it cannot do
     /// without.
     #[must_use]
@@ -174,6 +183,10 @@ fn model(catalogue: &Catalogue, own: &PhoneType, files: &mut Vec<(String, String
             files.len() - 1
         })
     };
+    // In the family's order, of which a type may leave some out.
+    for step in &family.boot {
+        place(&step.path);
+    }
     Model {
         type_key: own.key.clone(),
         family: family.id.clone(),
@@ -187,9 +200,9 @@ fn model(catalogue: &Catalogue, own: &PhoneType, files: &mut Vec<(String, String
 
 fn is_told(catalogue: &Catalogue, own: &PhoneType, boot: &BootShape) -> bool {
     let mac = MacSource::new(catalogue, own, 0).next().unwrap_or(Mac::from_bits(1));
-    let user_agent = boot.user_agent.as_ref().map(|text| text.fill(mac));
     boot.requests.iter().any(|request| {
         let target = Target::parse(&format!("/{}", request.path.fill(mac)));
+        let user_agent = request.user_agent.as_ref().map(|text| text.fill(mac));
         let user_agent = user_agent.as_deref();
         let identity = catalogue.identify(Request { target: &target, user_agent, headers: &[] });
         let is_own = identity.phone_type.as_ref() == Some(&own.key);
@@ -303,6 +316,16 @@ mod tests {
         untold.dedup();
         // A KWS names its model in the one request that has no MAC.
         assert_eq!(untold, ["kws300", "kws6000"]);
+    }
+
+    #[test]
+    fn files_are_in_the_order_of_the_boot_whichever_type_comes_first() {
+        // An IP300 leaves the first steps out.
+        let catalogue = Catalogue::load(&crate::catalogue::Sources::default()).unwrap();
+        let mix = parse_mix("ip300,polycom").unwrap();
+        let fleet = Fleet::build(&catalogue, &Plan { phones: 1, mix, seed: 1 }).unwrap();
+        let files: Vec<&str> = fleet.files.iter().map(|(_, file)| file.as_str()).collect();
+        assert_eq!(files[..3], ["{mac}.cfg", "sip.ld", "{mac}-boot.log"]);
     }
 
     #[test]

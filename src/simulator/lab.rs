@@ -9,9 +9,11 @@ use tokio::task::JoinSet;
 use super::dial::Dialer;
 use super::fleet::{Fleet, Member};
 use super::measure::{Figures, Live, Outcome, Recorder};
+use super::outcome_log::OutcomeLog;
 use super::phone::{Habits, Phone};
-use super::progress::Progress;
+use super::progress::{Progress, Steps, Watch};
 use super::tls::{FleetTls, TlsError};
+use super::wire::WireCounts;
 
 /// One run.
 #[derive(Debug)]
@@ -22,6 +24,8 @@ pub struct Lab {
     pub seed: u64,
     /// The `file` of samples: family and pattern.
     pub files: Vec<(String, String)>,
+    pub outcomes: Option<Arc<OutcomeLog>>,
+    pub watch: Watch,
 }
 
 /// What a phase was and what came of it.
@@ -30,6 +34,19 @@ pub struct Phase {
     pub name: String,
     pub took: Duration,
     pub figures: Figures,
+    /// Of the phones; what operators do is elsewhere.
+    pub wire: WireCounts,
+}
+
+/// A phase that goes on.
+#[derive(Debug)]
+pub struct Running {
+    lab: Arc<Lab>,
+    name: String,
+    began: Instant,
+    before: WireCounts,
+    recorder: Arc<Recorder>,
+    _progress: Progress,
 }
 
 /// Says how an outcome is not what it should be.
@@ -105,13 +122,12 @@ impl Lab {
         expect: &Expect,
     ) -> (Vec<Phone>, Phase) {
         let count = phones.len();
-        let _progress = Progress::start(name, Some(count as u64), Arc::clone(&self.live));
-        let recorder = Arc::new(self.recorder());
+        let running = self.begin(name, count as u64);
         let mut tasks = JoinSet::new();
         let began = Instant::now();
         for (at, mut phone) in phones.into_iter().enumerate() {
             let due = began + share(ramp, at, count);
-            let (lab, recorder, expect) = (Arc::clone(self), Arc::clone(&recorder), expect.clone());
+            let (lab, recorder, expect) = (Arc::clone(self), running.recorder(), expect.clone());
             tasks.spawn(async move {
                 tokio::time::sleep_until(due.into()).await;
                 lab.boot(&mut phone, due, &recorder, &expect).await;
@@ -123,10 +139,7 @@ impl Lab {
             let (at, phone) = ended.expect("a phone's task neither panics nor is cancelled");
             phones[at] = Some(phone);
         }
-        let took = began.elapsed();
-        let recorder = Arc::into_inner(recorder).expect("all tasks have ended");
-        let phase = Phase { name: name.to_owned(), took, figures: recorder.finish() };
-        (phones.into_iter().flatten().collect(), phase)
+        (phones.into_iter().flatten().collect(), running.end())
     }
 
     /// One boot, checked and recorded.
@@ -138,15 +151,60 @@ impl Lab {
         expect: &Expect,
     ) {
         // On the heap: a waiting phone should not have room for a handshake.
-        let boot = Box::pin(phone.boot(&self.dialer, &self.habits, due)).await;
+        let boot = Box::pin(phone.boot(&self.dialer, &self.habits, &self.live, due)).await;
         let wrong = expect.check(&phone.member, &boot.outcome).err();
         recorder.add(&self.live, &phone.member, &boot, wrong.as_deref());
     }
 
+    /// Begins a phase of so many boots.
     #[must_use]
-    pub fn recorder(&self) -> Recorder {
-        Recorder::new(std::thread::available_parallelism().map_or(2, usize::from) * 2)
+    pub fn begin(self: &Arc<Lab>, name: &str, boots: u64) -> Running {
+        let shards = std::thread::available_parallelism().map_or(2, usize::from) * 2;
+        Running {
+            lab: Arc::clone(self),
+            name: name.to_owned(),
+            began: Instant::now(),
+            before: self.dialer.wire.counts(),
+            recorder: Arc::new(Recorder::new(name, shards, self.outcomes.clone())),
+            _progress: self.progress(name, Steps::Boots, boots),
+        }
     }
+}
+
+impl Lab {
+    /// Shows how far it is until dropped.
+    #[must_use]
+    pub fn progress(&self, name: &str, steps: Steps, all: u64) -> Progress {
+        Progress::start(self.watch, name, steps, all, Arc::clone(&self.live))
+    }
+}
+
+impl Running {
+    /// For one task; gone before the phase ends.
+    #[must_use]
+    pub fn recorder(&self) -> Arc<Recorder> {
+        Arc::clone(&self.recorder)
+    }
+
+    /// Adds up what all tasks recorded, which have ended.
+    #[must_use]
+    pub fn end(self) -> Phase {
+        let took = self.began.elapsed();
+        let wire = self.lab.dialer.wire.counts().since(self.before);
+        let recorder = Arc::into_inner(self.recorder).expect("all tasks have ended");
+        Phase { name: self.name, took, figures: recorder.finish(), wire }
+    }
+}
+
+/// How many boots `count` phones begin within `duration`, each its share of `period` after
+/// the one before and then every `period`, which is not zero.
+#[must_use]
+pub fn boots_within(duration: Duration, period: Duration, count: usize) -> u64 {
+    let of_phone = |at| match duration.checked_sub(share(period, at, count)) {
+        Some(left) => left.as_nanos().div_ceil(period.as_nanos()),
+        None => 0,
+    };
+    u64::try_from((0..count).map(of_phone).sum::<u128>()).unwrap_or(u64::MAX)
 }
 
 /// Part `at` of `count` of a time.
@@ -167,4 +225,19 @@ pub fn phones(fleet: &Fleet, seed: u64, tls: Option<&FleetTls>) -> Result<Vec<Ph
         Ok(Phone::new(member.clone(), number, seed, tls))
     };
     fleet.members.iter().enumerate().map(phone).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_boots_of_a_day_are_known_before_it() {
+        let ms = Duration::from_millis;
+        // Ten phones, 10 ms apart: at 25 ms three have begun, at 100 all have once.
+        for (duration, expected) in [(0, 0), (25, 3), (100, 10), (101, 11), (250, 25)] {
+            assert_eq!(boots_within(ms(duration), ms(100), 10), expected, "{duration}");
+        }
+        assert_eq!(boots_within(ms(1000), ms(100), 0), 0);
+    }
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderValue, Request, Response, StatusCode, Version, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::SendRequest;
@@ -64,9 +64,13 @@ impl Link {
     /// Why there is none; the connection is of no use then.
     pub async fn ask(&mut self, request: Request<Body>, most_body: usize) -> Result<Answer, Fault> {
         let began = Instant::now();
+        let is_old = request.version() == Version::HTTP_10;
         let answering = async {
             self.sender.ready().await.map_err(|error| fault(&error))?;
             let response = self.sender.send_request(request).await.map_err(|e| fault(&e))?;
+            if is_old && response.headers().contains_key(header::TRANSFER_ENCODING) {
+                return Err(Fault::Malformed("chunks, to a phone with HTTP/1.0".to_owned()));
+            }
             whole(response, most_body).await
         };
         let answer = timeout(self.answer_timeout, answering).await;

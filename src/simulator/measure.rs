@@ -4,16 +4,18 @@
 //! phones seldom want the same lock. The histograms are merged when a phase ends.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use http::StatusCode;
 
-use super::fault::Failure;
+use super::fault::{Failure, Fault};
 use super::fleet::Member;
 use super::link::Answer;
+use super::outcome_log::OutcomeLog;
 use super::read_config::Line;
 
 /// How one request ended.
@@ -53,6 +55,38 @@ impl Ending {
     }
 }
 
+/// What went wrong with one request, by the names that failures of boots have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ErrorKind {
+    /// No answer, or one the phone cannot use.
+    Named(&'static str),
+    /// An answer that is [`Ending::Trouble`].
+    Status(u16),
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ErrorKind::Named(name) => f.write_str(name),
+            ErrorKind::Status(status) => write!(f, "status {status}"),
+        }
+    }
+}
+
+impl ErrorKind {
+    /// What is wrong with the outcome of a request, if anything is.
+    #[must_use]
+    pub fn of(result: &Result<Answer, Fault>) -> Option<ErrorKind> {
+        match result {
+            Err(fault) => Some(ErrorKind::Named(fault.kind())),
+            Ok(answer) if Ending::of(answer) == Ending::Trouble => {
+                Some(ErrorKind::Status(answer.status.as_u16()))
+            }
+            Ok(_) => None,
+        }
+    }
+}
+
 /// One request.
 #[derive(Debug, Clone, Copy)]
 pub struct Sample {
@@ -65,6 +99,10 @@ pub struct Sample {
     /// On the wire only; `None` without an answer.
     pub took: Option<Duration>,
     pub body_bytes: usize,
+    /// Opened for it, and with TLS shaken hands on: none when an open one was used.
+    pub connections: u32,
+    /// Counts also where asking again helped.
+    pub error: Option<ErrorKind>,
 }
 
 /// How a phone's boot ended.
@@ -139,6 +177,8 @@ pub struct FileFigures {
     pub latency: Latencies,
     pub took: Latencies,
     pub body_bytes: u64,
+    pub connections: u64,
+    pub errors: BTreeMap<ErrorKind, u64>,
 }
 
 /// Something that went wrong, how often, and one case of it.
@@ -173,6 +213,10 @@ impl Figures {
                 file.took.add(took);
             }
             file.body_bytes += sample.body_bytes as u64;
+            file.connections += u64::from(sample.connections);
+            if let Some(error) = sample.error {
+                *file.errors.entry(error).or_default() += 1;
+            }
         }
         self.boot.add(boot.latency);
         self.lag.add(boot.lag);
@@ -208,6 +252,10 @@ impl Figures {
             own.latency.merge(&theirs.latency);
             own.took.merge(&theirs.took);
             own.body_bytes += theirs.body_bytes;
+            own.connections += theirs.connections;
+            for (&error, count) in &theirs.errors {
+                *own.errors.entry(error).or_default() += count;
+            }
         }
         self.refused += other.refused;
         self.configured += other.configured;
@@ -244,12 +292,17 @@ pub struct Live {
     pub refused: AtomicU64,
     pub configured: AtomicU64,
     pub failed: AtomicU64,
+    pub unexpected: AtomicU64,
+    /// Counted as they end, not when their boot does.
     pub requests: AtomicU64,
+    pub operations: AtomicU64,
 }
 
 /// Takes the boots of one phase from all tasks.
 #[derive(Debug)]
 pub struct Recorder {
+    phase: String,
+    log: Option<Arc<OutcomeLog>>,
     /// Std mutexes: held for a few additions, never over an await.
     shards: Vec<Mutex<Figures>>,
     next: AtomicUsize,
@@ -257,9 +310,9 @@ pub struct Recorder {
 
 impl Recorder {
     #[must_use]
-    pub fn new(shards: usize) -> Recorder {
+    pub fn new(phase: &str, shards: usize, log: Option<Arc<OutcomeLog>>) -> Recorder {
         let shards = (0..shards.max(1)).map(|_| Mutex::default()).collect();
-        Recorder { shards, next: AtomicUsize::new(0) }
+        Recorder { phase: phase.to_owned(), log, shards, next: AtomicUsize::new(0) }
     }
 
     /// `wrong` says how the outcome is not what it should be.
@@ -268,14 +321,17 @@ impl Recorder {
         let mut shard = self.shards[at].lock().unwrap_or_else(PoisonError::into_inner);
         shard.add(member, boot, wrong);
         drop(shard);
+        if let Some(log) = &self.log {
+            log.add(&self.phase, member, boot, wrong);
+        }
         let counter = match &boot.outcome {
             Outcome::Refused => &live.refused,
             Outcome::Configured(_) => &live.configured,
             Outcome::Failed(_) => &live.failed,
         };
         counter.fetch_add(1, Ordering::Relaxed);
+        live.unexpected.fetch_add(u64::from(wrong.is_some()), Ordering::Relaxed);
         live.boots.fetch_add(1, Ordering::Relaxed);
-        live.requests.fetch_add(boot.samples.len() as u64, Ordering::Relaxed);
     }
 
     #[must_use]

@@ -2,7 +2,7 @@
 //!
 //! [`fleet`] makes phones out of a seed, [`phone`] boots one, [`read_config`] reads what
 //! it got, [`lab`] lets them boot together and [`scenario`] says when and what should come
-//! of it; [`measure`] counts, [`report`] tells. A run is reproducible from its seed as far
+//! of it; [`measure`] counts, [`report`] tells, [`outcome_log`] of each phone. A run is reproducible from its seed as far
 //! as the machine and the gateway are.
 
 pub mod dial;
@@ -12,7 +12,9 @@ pub mod lab;
 pub mod lab_ca;
 pub mod link;
 pub mod measure;
+pub mod message;
 pub mod operator;
+pub mod outcome_log;
 pub mod own_cost;
 pub mod phone;
 pub mod progress;

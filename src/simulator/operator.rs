@@ -60,15 +60,15 @@ impl Operator {
     }
 
     /// Calls `rest/dialplan/VERB` with `body` (an object) and the key; the whole reply.
+    /// `due` is when it should have been called: latency counts from there.
     ///
     /// # Errors
     /// [`CallError`]
-    pub async fn call(&self, verb: &str, body: Value) -> Result<Value, CallError> {
-        let began = Instant::now();
+    pub async fn call(&self, verb: &str, body: Value, due: Instant) -> Result<Value, CallError> {
         let reply = self.send(verb, body).await;
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
         let own = calls.entry(verb.to_owned()).or_default();
-        own.latency.add(began.elapsed());
+        own.latency.add(due.elapsed());
         if let Err(error) = &reply {
             own.failed += 1;
             own.example.get_or_insert_with(|| error.to_string());

@@ -5,11 +5,10 @@
 //! when all it needs are refused, so is the phone. What is served is read at once.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use http::{HeaderValue, Method, Request, header};
-use http_body_util::Full;
+use http::{HeaderValue, Request, header};
 use rustls::ClientConfig;
 use tokio::time::sleep;
 
@@ -17,10 +16,11 @@ use super::dial::Dialer;
 use super::fault::{Failure, Fault};
 use super::fleet::Member;
 use super::link::{Answer, Body, Link, MOST_BODY};
-use super::measure::{Boot, Ending, Outcome, Sample};
-use super::read_config::Lines;
+use super::measure::{Boot, Ending, ErrorKind, Live, Outcome, Sample};
+use super::message::Message;
+use super::read_config::{Lines, Unreadable};
 use super::seed::Chance;
-use crate::catalogue::{Conditional, ConnectionUse, RequestShape};
+use crate::catalogue::{Conditional, RequestShape};
 
 /// Lives as long as its fleet; a boot needs it alone.
 #[derive(Debug)]
@@ -28,12 +28,13 @@ pub struct Phone {
     pub member: Member,
     /// Its place in the fleet, which decides its source address.
     number: usize,
-    user_agent: Option<HeaderValue>,
     tls: Option<Arc<ClientConfig>>,
     /// What the gateway said of each file when it last served it.
     validators: Vec<Validators>,
     lines: Lines,
     chance: Chance,
+    /// When its last boot ended.
+    free_since: Option<Instant>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -56,9 +57,6 @@ pub struct Habits {
 /// pause counts then.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
-/// What a phone writes where it uploads its log.
-const LOG: &[u8] = b"0101000000|app1 |4|00|Boot completed.\n";
-
 /// What became of one file.
 enum Got {
     Served,
@@ -69,30 +67,33 @@ enum Got {
 impl Phone {
     #[must_use]
     pub fn new(member: Member, number: usize, seed: u64, tls: Option<Arc<ClientConfig>>) -> Phone {
-        let user_agent = member.model.boot.user_agent.as_ref().map(|text| {
-            let text = HeaderValue::from_str(&text.fill(member.mac));
-            text.expect("the catalogue tried it when it was loaded")
-        });
         let files = member.model.boot.requests.len();
         Phone {
             number,
-            user_agent,
             tls,
             validators: vec![Validators::default(); files],
             lines: Lines::default(),
             chance: Chance::new(seed, member.mac.bits()),
+            free_since: None,
             member,
         }
     }
 
     /// Boots once. `due` is when it should have begun: latency counts from there.
-    pub async fn boot(&mut self, dialer: &Dialer, habits: &Habits, due: Instant) -> Boot {
-        let lag = due.elapsed();
+    pub async fn boot(
+        &mut self,
+        dialer: &Dialer,
+        habits: &Habits,
+        live: &Live,
+        due: Instant,
+    ) -> Boot {
+        // What its own last boot took longer than its period is not the simulator's delay.
+        let lag = self.free_since.map_or(due, |free| free.max(due)).elapsed();
         if habits.forgets {
             self.validators.fill(Validators::default());
             self.lines = Lines::default();
         }
-        let mut run = Run { dialer, habits, samples: Vec::new(), link: None, wanted: due };
+        let mut run = Run { dialer, habits, live, samples: Vec::new(), link: None, wanted: due };
         let outcome = match self.files(&mut run).await {
             Ok(outcome) => outcome,
             Err(failure) => Outcome::Failed(failure),
@@ -102,6 +103,7 @@ impl Phone {
         if let Some(link) = link {
             link.close().await;
         }
+        self.free_since = Some(Instant::now());
         Boot { outcome, samples, lag, latency }
     }
 
@@ -140,11 +142,11 @@ impl Phone {
         let path = request.path.fill(self.member.mac);
         let mut attempt = 0;
         loop {
-            let result = self.attempt(run, at, request, &path).await;
+            let result = self.attempt(run, at).await;
             let (trouble, asked_for) = match result {
                 Ok(answer) => match Ending::of(&answer) {
                     Ending::Served if request.upload => return Ok(Got::Served),
-                    Ending::Served => return self.served(at, &path, &answer),
+                    Ending::Served => return self.served(run, at, &path, &answer),
                     Ending::NotModified => return Ok(Got::Kept),
                     Ending::Refused => return Ok(Got::Refused),
                     Ending::Trouble | Ending::Fault => {
@@ -166,33 +168,40 @@ impl Phone {
         }
     }
 
-    fn served(&mut self, at: usize, path: &str, answer: &Answer) -> Result<Got, Failure> {
+    fn served(
+        &mut self,
+        run: &mut Run<'_>,
+        at: usize,
+        path: &str,
+        answer: &Answer,
+    ) -> Result<Got, Failure> {
         let read = self.lines.read(&self.member.model.simulate.config, &answer.body);
-        read.map_err(|why| Failure::Unreadable { file: path.to_owned(), why })?;
+        if let Err(why) = read {
+            let sample = run.samples.last_mut().expect("the request has left its sample");
+            sample.error = Some(ErrorKind::Named(Unreadable::KIND));
+            return Err(Failure::Unreadable { file: path.to_owned(), why });
+        }
         self.validators[at] =
             Validators { etag: answer.etag.clone(), last_modified: answer.last_modified.clone() };
         Ok(Got::Served)
     }
 
     /// One request and its sample.
-    async fn attempt(
-        &self,
-        run: &mut Run<'_>,
-        at: usize,
-        request: &RequestShape,
-        path: &str,
-    ) -> Result<Answer, Fault> {
-        let closes = self.member.model.simulate.connection == ConnectionUse::Close;
+    async fn attempt(&self, run: &mut Run<'_>, at: usize) -> Result<Answer, Fault> {
+        let closes = self.member.model.closes();
+        let mut connections = 0;
         let result = loop {
             let mut link = match run.link.take().filter(Link::is_open) {
                 Some(link) => link,
                 None => match run.dialer.dial(self.number, self.tls.as_ref()).await {
-                    Ok(link) => link,
+                    Ok(link) => {
+                        connections += 1;
+                        link
+                    }
                     Err(fault) => break Err(fault),
                 },
             };
-            let message = self.message(run.dialer, at, request, path, closes);
-            match link.ask(message, MOST_BODY).await {
+            match link.ask(self.message(run.dialer, at), MOST_BODY).await {
                 Ok(answer) => {
                     if closes {
                         link.close().await;
@@ -213,33 +222,17 @@ impl Phone {
             latency: run.wanted.elapsed(),
             took: result.as_ref().ok().map(|answer| answer.took),
             body_bytes: result.as_ref().map_or(0, |answer| answer.body.len()),
+            connections,
+            error: ErrorKind::of(&result),
         });
+        run.live.requests.fetch_add(1, Ordering::Relaxed);
         result
     }
 
-    fn message(
-        &self,
-        dialer: &Dialer,
-        at: usize,
-        request: &RequestShape,
-        path: &str,
-        closes: bool,
-    ) -> Request<Body> {
-        let method = if request.upload { Method::PUT } else { Method::GET };
-        let body = if request.upload { Bytes::from_static(LOG) } else { Bytes::new() };
-        let mut message = Request::builder()
-            .method(method)
-            .uri(dialer.target.path(path))
-            .header(header::HOST, &dialer.target.host)
-            .header(header::ACCEPT, HeaderValue::from_static("*/*"));
-        if let Some(user_agent) = &self.user_agent {
-            message = message.header(header::USER_AGENT, user_agent);
-        }
-        if closes {
-            message = message.header(header::CONNECTION, HeaderValue::from_static("close"));
-        }
-        let known = &self.validators[at];
-        let habit = self.member.model.simulate.conditional;
+    fn message(&self, dialer: &Dialer, at: usize) -> Request<Body> {
+        let model = &self.member.model;
+        let mut message = Message::new(&dialer.target, model, at, self.member.mac);
+        let (known, habit) = (&self.validators[at], model.simulate.conditional);
         if matches!(habit, Conditional::Etag | Conditional::Both)
             && let Some(etag) = &known.etag
         {
@@ -250,7 +243,7 @@ impl Phone {
         {
             message = message.header(header::IF_MODIFIED_SINCE, last_modified);
         }
-        message.body(Full::new(body)).expect("path, host and headers were checked before")
+        message.ready()
     }
 }
 
@@ -258,6 +251,7 @@ impl Phone {
 struct Run<'a> {
     dialer: &'a Dialer,
     habits: &'a Habits,
+    live: &'a Live,
     samples: Vec<Sample>,
     link: Option<Link>,
     /// Since when the phone has wanted what it asks for next.

@@ -1,8 +1,10 @@
-//! A bar on the terminal while a phase runs; nothing where there is no terminal.
+//! How far a phase is, while it goes on: a bar where a terminal is, else a line now and
+//! then, as a log wants it.
 
+use std::io::IsTerminal;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::time::{MissedTickBehavior, interval};
@@ -10,52 +12,144 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::measure::Live;
 
-const EVERY: Duration = Duration::from_millis(200);
+/// Who looks on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Watch {
+    #[default]
+    Nobody,
+    /// Standard error, as a bar that is gone at the end.
+    Terminal,
+    /// Standard error, as lines that stay: one every five seconds and one at the end.
+    Log,
+}
+
+/// What the steps of a phase are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Steps {
+    Boots,
+    /// Phones an operator is done with.
+    Operations,
+}
+
+const REDRAWN: Duration = Duration::from_millis(200);
+const LOGGED: Duration = Duration::from_secs(5);
 
 /// Shown until dropped.
 #[derive(Debug)]
 pub struct Progress {
-    bar: ProgressBar,
-    _ticker: AbortOnDropHandle<()>,
+    shown: Shown,
+    count: Count,
+    /// Ends with the phase.
+    _ticker: Option<AbortOnDropHandle<()>>,
+}
+
+#[derive(Debug, Clone)]
+enum Shown {
+    Nothing,
+    Bar(ProgressBar),
+    Lines { name: String, began: Instant },
+}
+
+/// How many of how many.
+#[derive(Debug, Clone)]
+struct Count {
+    live: Arc<Live>,
+    steps: Steps,
+    before: u64,
+    all: u64,
+}
+
+impl Watch {
+    /// A bar if standard error is a terminal.
+    #[must_use]
+    pub fn of_stderr() -> Watch {
+        if std::io::stderr().is_terminal() { Watch::Terminal } else { Watch::Log }
+    }
 }
 
 impl Progress {
-    /// `boots`: how many there will be; `None` when only time tells.
+    /// `all`: how many steps there will be.
     #[must_use]
-    pub fn start(name: &str, boots: Option<u64>, live: Arc<Live>) -> Progress {
-        let target = ProgressDrawTarget::stderr();
-        let bar = ProgressBar::with_draw_target(boots, target);
-        let style = match boots {
-            Some(_) => "{prefix:>12} [{bar:30}] {pos}/{len} {elapsed} {msg}",
-            None => "{prefix:>12} {spinner} {pos} {elapsed} {msg}",
+    pub fn start(watch: Watch, name: &str, steps: Steps, all: u64, live: Arc<Live>) -> Progress {
+        let before = steps.counted(&live).load(Ordering::Relaxed);
+        let count = Count { live, steps, before, all };
+        let (shown, every) = match watch {
+            Watch::Nobody => return Progress { shown: Shown::Nothing, count, _ticker: None },
+            Watch::Terminal => (Shown::Bar(bar(name, all)), REDRAWN),
+            Watch::Log => (Shown::Lines { name: name.to_owned(), began: Instant::now() }, LOGGED),
         };
-        bar.set_style(ProgressStyle::with_template(style).expect("the template is a literal"));
-        bar.set_prefix(name.to_owned());
-        let ticking = bar.clone();
-        let before = live.boots.load(Ordering::Relaxed);
+        let (ticking, counting) = (shown.clone(), count.clone());
         let ticker = tokio::spawn(async move {
-            let mut ticks = interval(EVERY);
+            let mut ticks = interval(every);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+            // The first is at once, when there is nothing to tell.
+            ticks.tick().await;
             loop {
                 ticks.tick().await;
-                let count =
-                    |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
-                ticking.set_position(count(&live.boots) - before);
-                ticking.set_message(format!(
-                    "configured {}  refused {}  failed {}  requests {}",
-                    count(&live.configured),
-                    count(&live.refused),
-                    count(&live.failed),
-                    count(&live.requests),
-                ));
+                ticking.show(&counting);
             }
         });
-        Progress { bar, _ticker: AbortOnDropHandle::new(ticker) }
+        Progress { shown, count, _ticker: Some(AbortOnDropHandle::new(ticker)) }
     }
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        self.bar.finish_and_clear();
+        match &self.shown {
+            Shown::Bar(bar) => bar.finish_and_clear(),
+            Shown::Nothing | Shown::Lines { .. } => self.shown.show(&self.count),
+        }
+    }
+}
+
+fn bar(name: &str, all: u64) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(all), ProgressDrawTarget::stderr());
+    let style = "{prefix:>12} [{bar:30}] {pos}/{len} {elapsed} {msg}";
+    bar.set_style(ProgressStyle::with_template(style).expect("the template is a literal"));
+    bar.set_prefix(name.to_owned());
+    bar
+}
+
+impl Shown {
+    fn show(&self, count: &Count) {
+        match self {
+            Shown::Nothing => {}
+            Shown::Bar(bar) => {
+                bar.set_position(count.done());
+                bar.set_message(count.told());
+            }
+            Shown::Lines { name, began } => {
+                let (done, all, seconds) = (count.done(), count.all, began.elapsed().as_secs());
+                eprintln!("{name}: {done}/{all} {seconds} s  {}", count.told());
+            }
+        }
+    }
+}
+
+impl Steps {
+    fn counted(self, live: &Live) -> &AtomicU64 {
+        match self {
+            Steps::Boots => &live.boots,
+            Steps::Operations => &live.operations,
+        }
+    }
+}
+
+impl Count {
+    fn done(&self) -> u64 {
+        self.steps.counted(&self.live).load(Ordering::Relaxed) - self.before
+    }
+
+    /// Of the whole run so far.
+    fn told(&self) -> String {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        format!(
+            "configured {}  refused {}  failed {}  unexpected {}  requests {}",
+            read(&self.live.configured),
+            read(&self.live.refused),
+            read(&self.live.failed),
+            read(&self.live.unexpected),
+            read(&self.live.requests),
+        )
     }
 }

@@ -3,7 +3,6 @@
 mod table;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -12,6 +11,7 @@ use super::lab::{Lab, Phase};
 use super::measure::{Ending, Figures, Latencies};
 use super::operator::Calls;
 use super::own_cost;
+use super::wire::WireCounts;
 
 /// All of it. Times in the unit their names end in.
 #[derive(Debug, Clone, Serialize)]
@@ -54,7 +54,9 @@ pub struct PhaseReport {
     pub boot_ms: Quantiles,
     /// How late the simulator began boots; near the latencies, it measures itself.
     pub lag_ms: Quantiles,
+    pub wire: WireReport,
     pub files: Vec<FileReport>,
+    /// Why boots failed or were unexpected.
     pub errors: Vec<ErrorReport>,
 }
 
@@ -69,6 +71,11 @@ pub struct FileReport {
     /// On the wire, from the request to the whole answer.
     pub answer_ms: Quantiles,
     pub body_bytes: u64,
+    /// Connections opened to ask for it, and TLS handshakes on them.
+    pub connections: u64,
+    pub tls_handshakes: u64,
+    /// Requests that went wrong, by kind; some were made again and went well then.
+    pub errors: BTreeMap<String, u64>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -151,8 +158,6 @@ impl Report {
         let took = start.at.elapsed();
         let cpu = own_cost::cpu_time().saturating_sub(start.cpu);
         let requests: u64 = result.phases.iter().map(|phase| phase.figures.requests()).sum();
-        let wire = &lab.dialer.wire;
-        let read = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
         let as_expected = result.phases.iter().all(|phase| phase.figures.unexpected == 0)
             && result.findings.iter().all(|finding| finding.ok)
             && result.calls.values().all(|calls| calls.failed == 0);
@@ -165,12 +170,7 @@ impl Report {
             duration_s: took.as_secs_f64(),
             phases: result.phases.iter().map(|phase| phase_report(lab, phase)).collect(),
             admin: result.calls.iter().map(|(verb, own)| (verb.clone(), calls(own))).collect(),
-            wire: WireReport {
-                connections: read(&wire.connections),
-                tls_handshakes: read(&wire.handshakes),
-                bytes_sent: read(&wire.sent),
-                bytes_received: read(&wire.received),
-            },
+            wire: WireReport::from(lab.dialer.wire.counts()),
             own: OwnReport {
                 cpu_s: cpu.as_secs_f64(),
                 cpus_busy: ratio(cpu.as_secs_f64(), took.as_secs_f64()),
@@ -191,6 +191,17 @@ impl Report {
     #[must_use]
     pub fn json(&self) -> String {
         serde_json::to_string_pretty(self).expect("numbers, text and lists are JSON")
+    }
+}
+
+impl From<WireCounts> for WireReport {
+    fn from(counts: WireCounts) -> WireReport {
+        WireReport {
+            connections: counts.connections,
+            tls_handshakes: counts.handshakes,
+            bytes_sent: counts.sent,
+            bytes_received: counts.received,
+        }
     }
 }
 
@@ -219,6 +230,7 @@ fn phase_report(lab: &Lab, phase: &Phase) -> PhaseReport {
         unexpected: figures.unexpected,
         boot_ms: Quantiles::of(&figures.boot),
         lag_ms: Quantiles::of(&figures.lag),
+        wire: WireReport::from(phase.wire),
         files: files(lab, figures),
         errors: figures
             .errors
@@ -235,6 +247,7 @@ fn phase_report(lab: &Lab, phase: &Phase) -> PhaseReport {
 fn files(lab: &Lab, figures: &Figures) -> Vec<FileReport> {
     let mut places: Vec<usize> = figures.files.keys().copied().collect();
     places.sort_unstable();
+    let has_tls = lab.dialer.target.tls_name.is_some();
     let report = |at: usize| {
         let (own, (family, file)) = (&figures.files[&at], &lab.files[at]);
         let count = |ending: &Ending| own.endings.get(ending).copied().unwrap_or(0);
@@ -246,6 +259,9 @@ fn files(lab: &Lab, figures: &Figures) -> Vec<FileReport> {
             latency_ms: Quantiles::of(&own.latency),
             answer_ms: Quantiles::of(&own.took),
             body_bytes: own.body_bytes,
+            connections: own.connections,
+            tls_handshakes: if has_tls { own.connections } else { 0 },
+            errors: own.errors.iter().map(|(kind, count)| (kind.to_string(), *count)).collect(),
         }
     };
     places.into_iter().map(report).collect()

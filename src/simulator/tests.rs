@@ -12,11 +12,12 @@ use super::dial::{DialOptions, Dialer};
 use super::fleet::{Fleet, Plan, parse_mix};
 use super::lab::{Lab, phones};
 use super::phone::{Habits, Phone};
+use super::progress::Watch;
 use super::target::Target;
 use super::tls::FleetTls;
 use crate::catalogue::{Catalogue, Sources};
 
-/// Two families made for these tests.
+/// Three families made for these tests.
 pub fn catalogue() -> Catalogue {
     let templates_dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let sources = Sources {
@@ -36,6 +37,14 @@ async fn lab(url: &str, count: usize, mix: &str, tls: Option<&FleetTls>) -> (Arc
     let options = DialOptions { connections: 16, ..DialOptions::default() };
     let dialer = Dialer::new(target, options).unwrap();
     let habits = Habits { retry_delay: Some(Duration::ZERO), ..Habits::default() };
-    let lab = Lab { dialer, habits, live: Arc::default(), seed: 5, files: fleet.files };
+    let lab = Lab {
+        dialer,
+        habits,
+        live: Arc::default(),
+        seed: 5,
+        files: fleet.files,
+        outcomes: None,
+        watch: Watch::Nobody,
+    };
     (Arc::new(lab), phones)
 }

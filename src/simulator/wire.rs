@@ -18,6 +18,41 @@ pub struct Wire {
     pub handshakes: AtomicU64,
 }
 
+/// A [`Wire`] at one moment, or what came between two.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct WireCounts {
+    pub received: u64,
+    pub sent: u64,
+    pub connections: u64,
+    pub handshakes: u64,
+}
+
+impl Wire {
+    #[must_use]
+    pub fn counts(&self) -> WireCounts {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        WireCounts {
+            received: read(&self.received),
+            sent: read(&self.sent),
+            connections: read(&self.connections),
+            handshakes: read(&self.handshakes),
+        }
+    }
+}
+
+impl WireCounts {
+    /// What was added since an earlier moment of the same wire.
+    #[must_use]
+    pub fn since(self, before: WireCounts) -> WireCounts {
+        WireCounts {
+            received: self.received - before.received,
+            sent: self.sent - before.sent,
+            connections: self.connections - before.connections,
+            handshakes: self.handshakes - before.handshakes,
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Counted {
     stream: TcpStream,

@@ -8,6 +8,7 @@ mod certificates;
 mod crash;
 mod http_edge;
 mod phonesim;
+mod phonesim_command;
 mod reload;
 mod softphone;
 mod support;

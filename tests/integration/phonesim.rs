@@ -1,6 +1,7 @@
 //! The simulator's scenarios against the whole gateway.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,8 @@ use dialtone::simulator::fleet::{Fleet, Plan, parse_mix};
 use dialtone::simulator::lab::{Expect, Lab, phones};
 use dialtone::simulator::operator::Operator;
 use dialtone::simulator::phone::{Habits, Phone};
-use dialtone::simulator::report::{Report, RunResult, Start};
+use dialtone::simulator::progress::Watch;
+use dialtone::simulator::report::{PhaseReport, Report, RunResult, Start};
 use dialtone::simulator::scenario::{self, Churn, Office, Scan, Storm};
 use dialtone::simulator::target::Target;
 use serde_json::json;
@@ -27,8 +29,12 @@ struct Run {
 
 impl Run {
     fn new(gateway: &Gateway, mix: &str, count: usize) -> Run {
+        Run::of(gateway, mix, count, &Sources::default())
+    }
+
+    fn of(gateway: &Gateway, mix: &str, count: usize, sources: &Sources) -> Run {
         let runtime = Runtime::new().expect("a runtime can be made");
-        let catalogue = Catalogue::load(&Sources::default()).expect("the built-in families load");
+        let catalogue = Catalogue::load(sources).expect("the families load");
         let mix = parse_mix(mix).expect("a mix");
         let plan = Plan { phones: count, mix, seed: 11 };
         let mut fleet = Fleet::build(&catalogue, &plan).expect("a fleet");
@@ -39,6 +45,8 @@ impl Run {
             live: Arc::default(),
             seed: 11,
             files: std::mem::take(&mut fleet.files),
+            outcomes: None,
+            watch: Watch::Nobody,
         });
         Run { runtime, lab, fleet, start: Start::now() }
     }
@@ -89,6 +97,23 @@ fn every_family_is_onboarded_and_boots_again_from_what_it_has() {
     };
     assert_eq!(same(0), 0);
     assert!(same(1) >= 70, "every phone asks whether its file is still good: {}", report.table());
+}
+
+#[test]
+fn phones_with_http_1_0_are_onboarded_with_a_host_and_without() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/simulator/tests/families");
+    let sources = Sources { templates_dir: Some(folder.clone()), ..Sources::default() };
+    let gateway = Gateway::start_with(|config, _| config.catalogue.templates_dir = Some(folder));
+    let run = Run::of(&gateway, "t28p,o1", 12, &sources);
+    let office = run.office(&gateway, &["default"]);
+    let result =
+        run.runtime.block_on(scenario::onboard(&run.lab, run.phones(), &office, Duration::ZERO));
+    let report = run.report(&result);
+    assert!(report.as_expected, "{}", report.table());
+    assert_eq!(report.phases[2].configured, 12);
+    let requests = |phase: &PhaseReport| phase.files.iter().map(|own| own.requests).sum::<u64>();
+    // The gateway ends each connection with its answer, as HTTP/1.0 has it.
+    assert_eq!(report.wire.connections, report.phases.iter().map(requests).sum::<u64>());
 }
 
 #[test]

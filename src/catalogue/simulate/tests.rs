@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use crate::catalogue::source::{Files, Folders};
-use crate::catalogue::{BootShape, Catalogue};
+use crate::catalogue::{BootShape, Catalogue, HttpVersion, RequestShape};
 use crate::domain::Mac;
 
 const FAMILY: &str = r#"
@@ -18,6 +18,8 @@ pattern = '^AcmeAta/(?P<firmware>[0-9.]+)(?: .*)?$'
 [[boot]]
 get = "{model}/{mac}.boot"
 optional = true
+user_agent = "Acme {model}/{data.loader} {MAC:colons}"
+source = "captured"
 
 [[boot]]
 get = "y{code}.cfg"
@@ -29,10 +31,12 @@ get = "port-{port}.php?mac={mac}"
 [[boot]]
 put = "{mac}.log"
 optional = true
+user_agent = false
 
 [simulate]
 user_agent = "Acme {model}/1.2 {MAC:colons}"
 user_agents = { ata = "AcmeAta/3.1" }
+http_versions = { ata = "1.0" }
 mac_case = "upper"
 syntax = "key_value"
 user = "account.{line}.user"
@@ -42,6 +46,7 @@ registrar = "account.{line}.server"
 key = "a1"
 model = "A 1"
 code = "007"
+data = { loader = "0.9" }
 
 [[type]]
 key = "ata"
@@ -70,13 +75,15 @@ fn paths(shape: &BootShape) -> Vec<String> {
     shape.requests.iter().map(|request| request.path.fill(mac)).collect()
 }
 
+fn user_agents(shape: &BootShape) -> Vec<Option<String>> {
+    let mac: Mac = "00a0ba00000c".parse().unwrap();
+    let text = |request: &RequestShape| Some(request.user_agent.as_ref()?.fill(mac));
+    shape.requests.iter().map(text).collect()
+}
+
 #[test]
 fn a_boot_is_filled_in_for_the_type() {
     let own = shape("a1");
-    assert_eq!(
-        own.user_agent.as_ref().unwrap().fill("00a0ba00000c".parse().unwrap()),
-        "Acme A 1/1.2 00:A0:BA:00:00:0C"
-    );
     let expected =
         ["A%201/00A0BA00000C.boot", "y007.cfg", "port-0.php?mac=00A0BA00000C", "00A0BA00000C.log"];
     assert_eq!(paths(&own), expected);
@@ -85,15 +92,26 @@ fn a_boot_is_filled_in_for_the_type() {
 }
 
 #[test]
-fn every_port_asks_and_a_step_for_a_code_is_left_out_without_one() {
+fn a_step_says_its_own_user_agent_or_none() {
+    let (loader, usual) = ("Acme A 1/0.9 00:A0:BA:00:00:0C", "Acme A 1/1.2 00:A0:BA:00:00:0C");
+    let expected = [Some(loader), Some(usual), Some(usual), None];
+    assert_eq!(user_agents(&shape("a1")), expected.map(|text| text.map(str::to_owned)));
+}
+
+#[test]
+fn a_type_speaks_the_http_it_is_said_to() {
+    assert_eq!(shape("a1").http_version, HttpVersion::V1_1);
+    assert_eq!(shape("ata").http_version, HttpVersion::V1_0);
+    assert!(shape("ata").sends_host);
+}
+
+#[test]
+fn every_port_asks_and_a_step_is_left_out_without_its_code_or_data() {
     let own = shape("ata");
-    assert_eq!(own.user_agent.as_ref().unwrap().fill(Mac::from_bits(1)), "AcmeAta/3.1");
-    let expected = [
-        "ATA/00A0BA00000C.boot",
-        "port-0.php?mac=00A0BA00000C",
-        "port-1.php?mac=00A0BA00000C",
-        "00A0BA00000C.log",
-    ];
+    let usual = || Some("AcmeAta/3.1".to_owned());
+    assert_eq!(user_agents(&own), [usual(), usual(), None]);
+    let expected =
+        ["port-0.php?mac=00A0BA00000C", "port-1.php?mac=00A0BA00000C", "00A0BA00000C.log"];
     assert_eq!(paths(&own), expected);
 }
 
@@ -110,6 +128,20 @@ fn what_cannot_be_played_is_a_problem_of_the_family() {
             "the MAC in `AcmeAta/3.1 (00A0BA00ABCD)` is misread",
         ),
         ("{MAC:colons}", "{mac:dots}", "nobody knows what to put for `{mac:dots}`"),
+        ("{data.loader}", "x", "no [[user_agent]] pattern fits `Acme A 1/x 00:A0:BA:00:AB:CD`"),
+        ("Acme {model}/{data", "Acme A2/{data", "`Acme A2/0.9 00:A0:BA:00:AB:CD` is read as a A2"),
+        (
+            "{data.loader}",
+            "{data.lodar}",
+            "no type asks for `{model}/{mac}.boot`: `Acme {model}/{data.lodar} {MAC:colons}`: \
+             the type's data has no text `lodar`",
+        ),
+        ("AcmeAta/3.1", "AcmeAta/{data.loader}", "simulating `ata`: `AcmeAta/{data.loader}`: the"),
+        ("user_agent = false", "user_agent = true", "`false` for a request without one"),
+        ("{model}/{mac}.boot", "{data.loader}.boot", "nobody knows what to put for"),
+        ("ata = \"1.0", "atb = \"1.0", "`atb` is no type of this family"),
+        ("ata = \"1.0", "ata = \"2", "unknown variant `2`, expected `1.0` or `1.1`"),
+        ("mac_case", "host = false\nmac_case", "simulating `a1`: `host = false` is for HTTP/1.0"),
         ("ata = \"", "atb = \"", "`atb` is no type of this family"),
         ("{line}.user", "{n}.user", "the only placeholder is `{line}`"),
     ] {

@@ -36,6 +36,11 @@ pub enum Unreadable {
     NotText,
 }
 
+impl Unreadable {
+    /// A short name to count by.
+    pub const KIND: &str = "unreadable file";
+}
+
 /// Which of the three values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part {

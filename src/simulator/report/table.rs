@@ -31,6 +31,9 @@ fn write(text: &mut String, report: &Report) -> std::fmt::Result {
         "p99.9",
         "max",
         "lag p99",
+        "conns",
+        "TLS",
+        "kB",
     ])];
     for phase in &report.phases {
         let mut row = vec![phase.name.clone(), format!("{:.1}", phase.duration_s)];
@@ -40,6 +43,8 @@ fn write(text: &mut String, report: &Report) -> std::fmt::Result {
         row.push(phase.unexpected.to_string());
         row.extend(quantiles(&phase.boot_ms));
         row.push(ms(phase.lag_ms.p99));
+        row.extend([phase.wire.connections, phase.wire.tls_handshakes].map(|n| n.to_string()));
+        row.push(((phase.wire.bytes_sent + phase.wire.bytes_received) / 1000).to_string());
         boots.push(row);
     }
     writeln!(text)?;
@@ -89,6 +94,12 @@ fn write(text: &mut String, report: &Report) -> std::fmt::Result {
     }
     writeln!(text)?;
     for phase in &report.phases {
+        for file in &phase.files {
+            for (kind, count) in &file.errors {
+                let (family, file) = (&file.family, &file.file);
+                writeln!(text, "{}: {family} {file}: {kind}: {count} requests", phase.name)?;
+            }
+        }
         for error in &phase.errors {
             let (kind, count, example) = (&error.kind, error.count, &error.example);
             writeln!(text, "{}: {kind}: {count}, such as {example}", phase.name)?;

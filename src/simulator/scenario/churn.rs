@@ -17,11 +17,10 @@ use super::office::Office;
 use super::onboard::promote_all;
 use crate::domain::Mac;
 use crate::simulator::fault::Failure;
-use crate::simulator::lab::{Expect, Lab, Phase, Told, share};
+use crate::simulator::lab::{Expect, Lab, Phase, Told, boots_within, share};
 use crate::simulator::measure::{Figures, Outcome};
 use crate::simulator::operator::CallError;
 use crate::simulator::phone::Phone;
-use crate::simulator::progress::Progress;
 use crate::simulator::report::RunResult;
 use crate::simulator::seed::Chance;
 
@@ -66,7 +65,7 @@ pub async fn churn(lab: &Arc<Lab>, phones: Vec<Phone>, office: &Office, plan: &C
     // One of two has been promoted when the day begins.
     let early: Vec<(usize, Mac)> =
         phones.iter().map(|phone| phone.member.mac).enumerate().step_by(2).collect();
-    let promoted = promote_all("promotion", early, office).await;
+    let promoted = promote_all(lab, "promotion", early, office).await;
     let all_promoted = promoted.figures.unexpected == 0;
     result.phases.push(promoted);
     if !all_promoted {
@@ -104,13 +103,12 @@ async fn day(
     plan: &Churn,
     states: &Arc<Vec<State>>,
 ) -> (Vec<Phone>, Phase) {
-    let _progress = Progress::start("churn", None, Arc::clone(&lab.live));
-    let recorder = Arc::new(lab.recorder());
+    let running = lab.begin("churn", boots_within(plan.duration, plan.period, phones.len()));
     let began = Instant::now();
     let count = phones.len();
     let mut booting = JoinSet::new();
     for (number, mut phone) in phones.into_iter().enumerate() {
-        let (lab, recorder) = (Arc::clone(lab), Arc::clone(&recorder));
+        let (lab, recorder) = (Arc::clone(lab), running.recorder());
         let (states, office, plan) = (Arc::clone(states), office.clone(), plan.clone());
         booting.spawn(async move {
             let mut due = began + share(plan.period, number, count);
@@ -136,12 +134,12 @@ async fn day(
         let (number, phone) = ended.expect("a phone's task neither panics nor is cancelled");
         phones[number] = Some(phone);
     }
-    let mut figures = Figures::default();
+    let mut operators = Figures::default();
     while let Some(ended) = operating.join_next().await {
-        figures.merge(&ended.expect("an operator's task neither panics nor is cancelled"));
+        operators.merge(&ended.expect("an operator's task neither panics nor is cancelled"));
     }
-    figures.merge(&Arc::into_inner(recorder).expect("all tasks have ended").finish());
-    let phase = Phase { name: "churn".to_owned(), took: began.elapsed(), figures };
+    let mut phase = running.end();
+    phase.figures.merge(&operators);
     (phones.into_iter().flatten().collect(), phase)
 }
 
@@ -215,7 +213,7 @@ impl Work {
             sleep_until(due.into()).await;
             let at = usize::try_from(chance.below(mine.len() as u64)).expect("below a length");
             let number = mine[at];
-            if let Err((what, error)) = self.operate(number, &mut chance).await {
+            if let Err((what, error)) = self.operate(number, &mut chance, due).await {
                 figures.unexpected += 1;
                 let mac = self.states[number].mac;
                 figures.error(&format!("{what} failed"), || format!("{mac}: {error}"));
@@ -229,12 +227,13 @@ impl Work {
         &self,
         number: usize,
         chance: &mut Chance,
+        due: Instant,
     ) -> Result<(), (&'static str, CallError)> {
         let state = &self.states[number];
         if state.stage.load(Ordering::SeqCst) == INACTIVE {
-            self.edit(number).await.map_err(|error| ("edit", error))?;
+            self.edit(number, due).await.map_err(|error| ("edit", error))?;
             state.stage.store(PROMOTING, Ordering::SeqCst);
-            let promoted = self.office.promote(number, state.mac).await;
+            let promoted = self.office.promote(number, state.mac, Instant::now()).await;
             promoted.map_err(|error| ("promote", error))?;
             state.stage.store(ACTIVE, Ordering::SeqCst);
             return Ok(());
@@ -243,16 +242,16 @@ impl Work {
         if chance.below(3) == 0 {
             let at = usize::try_from(chance.below(companies.len() as u64));
             let company = &companies[at.expect("below a length")];
-            let assigned = self.office.assign(number, state.mac, company).await;
+            let assigned = self.office.assign(number, state.mac, company, due).await;
             return assigned.map_err(|error| ("assign", error));
         }
-        self.edit(number).await.map_err(|error| ("edit", error))
+        self.edit(number, due).await.map_err(|error| ("edit", error))
     }
 
-    async fn edit(&self, number: usize) -> Result<(), CallError> {
+    async fn edit(&self, number: usize, due: Instant) -> Result<(), CallError> {
         let state = &self.states[number];
         let edit = state.begun.fetch_add(1, Ordering::SeqCst) + 1;
-        self.office.edit(number, state.mac, edit).await?;
+        self.office.edit(number, state.mac, edit, due).await?;
         state.acknowledged.store(edit, Ordering::SeqCst);
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use serde_json::{Value, json};
 
@@ -10,7 +11,8 @@ use crate::simulator::measure::Outcome;
 use crate::simulator::operator::{CallError, Calls, Operator};
 
 /// A few operators who share the phones out among themselves: number `n` of the fleet is
-/// always the same operator's, so what is done to one phone has an order.
+/// always the same operator's, so what is done to one phone has an order. `due` is when the
+/// call should have been made: its latency counts from there.
 #[derive(Debug, Clone)]
 pub struct Office {
     /// At least one.
@@ -50,7 +52,13 @@ impl Office {
     ///
     /// # Errors
     /// What the API says.
-    pub async fn edit(&self, number: usize, mac: Mac, edit: u32) -> Result<(), CallError> {
+    pub async fn edit(
+        &self,
+        number: usize,
+        mac: Mac,
+        edit: u32,
+        due: Instant,
+    ) -> Result<(), CallError> {
         let line = json!({
             "enabled": true,
             "user": Office::user(mac, edit),
@@ -62,20 +70,20 @@ impl Office {
             "scope": { "phoneid": phone_id(mac) },
             "values": { "settings": { "lines": { "1": line } } },
         });
-        self.operator_of(number).call("update", body).await.map(drop)
+        self.operator_of(number).call("update", body, due).await.map(drop)
     }
 
     /// Promotes all ports to the first company.
     ///
     /// # Errors
     /// What the API says.
-    pub async fn promote(&self, number: usize, mac: Mac) -> Result<(), CallError> {
+    pub async fn promote(&self, number: usize, mac: Mac, due: Instant) -> Result<(), CallError> {
         let body = json!({
             "type": "phone",
             "scope": { "phoneid": phone_id(mac) },
             "values": { "company": self.companies[0] },
         });
-        let reply = self.operator_of(number).call("promote", body).await?;
+        let reply = self.operator_of(number).call("promote", body, due).await?;
         match reply["numrows"].as_u64() {
             Some(1..) => Ok(()),
             _ => Err(CallError::NotAReply(format!("numrows is {}", reply["numrows"]))),
@@ -86,13 +94,19 @@ impl Office {
     ///
     /// # Errors
     /// What the API says.
-    pub async fn assign(&self, number: usize, mac: Mac, company: &str) -> Result<(), CallError> {
+    pub async fn assign(
+        &self,
+        number: usize,
+        mac: Mac,
+        company: &str,
+        due: Instant,
+    ) -> Result<(), CallError> {
         let body = json!({
             "type": "phone",
             "scope": { "mac": mac.to_string() },
             "values": { "company": company },
         });
-        self.operator_of(number).call("assign", body).await.map(drop)
+        self.operator_of(number).call("assign", body, due).await.map(drop)
     }
 
     /// The inactive phones: type by phoneid.
@@ -100,7 +114,8 @@ impl Office {
     /// # Errors
     /// What the API says.
     pub async fn inactive(&self) -> Result<BTreeMap<String, String>, CallError> {
-        let reply = self.operators[0].call("inactive", json!({ "type": "phone" })).await?;
+        let reply =
+            self.operators[0].call("inactive", json!({ "type": "phone" }), Instant::now()).await?;
         let rows = reply["values"].as_array();
         let rows = rows.ok_or_else(|| CallError::NotAReply("there are no `values`".to_owned()))?;
         let text = |row: &Value, name: &str| row[name].as_str().unwrap_or_default().to_owned();

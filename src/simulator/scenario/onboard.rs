@@ -2,6 +2,7 @@
 //! line and promoted through the admin API, then configured with exactly that line.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
@@ -10,7 +11,9 @@ use super::office::{Office, phone_id};
 use crate::simulator::lab::{Expect, Lab, Phase, Told};
 use crate::simulator::measure::Figures;
 use crate::simulator::phone::Phone;
+use crate::simulator::progress::Steps;
 use crate::simulator::report::{Finding, RunResult};
+use crate::simulator::wire::WireCounts;
 
 pub async fn onboard(
     lab: &Arc<Lab>,
@@ -23,7 +26,7 @@ pub async fn onboard(
     result.phases.push(phase);
     result.findings.push(listed(&phones, office).await);
     let members = phones.iter().map(|phone| phone.member.mac).enumerate().collect();
-    result.phases.push(promote_all("promotion", members, office).await);
+    result.phases.push(promote_all(lab, "promotion", members, office).await);
     let checking = office.clone();
     let expect = Expect::new(move |member, outcome| match checking.edit_of(member.mac, outcome) {
         Some(1) => Ok(()),
@@ -75,28 +78,32 @@ async fn listed(phones: &[Phone], office: &Office) -> Finding {
 
 /// Gives each phone its line (edit 1) and promotes it; a phase without boots.
 pub(super) async fn promote_all(
+    lab: &Arc<Lab>,
     name: &str,
     members: Vec<(usize, crate::domain::Mac)>,
     office: &Office,
 ) -> Phase {
+    let _progress = lab.progress(name, Steps::Operations, members.len() as u64);
     let began = Instant::now();
     let share = office.operators.len();
     let mut tasks = JoinSet::new();
     for own in 0..share {
-        let office = office.clone();
+        let (office, live) = (office.clone(), Arc::clone(&lab.live));
         let members: Vec<_> =
             members.iter().filter(|(number, _)| number % share == own).copied().collect();
         tasks.spawn(async move {
             let mut figures = Figures::default();
             for (number, mac) in members {
-                let done = match office.edit(number, mac, 1).await {
-                    Ok(()) => office.promote(number, mac).await,
+                let done = match office.edit(number, mac, 1, Instant::now()).await {
+                    Ok(()) => office.promote(number, mac, Instant::now()).await,
                     Err(error) => Err(error),
                 };
                 if let Err(error) = done {
                     figures.unexpected += 1;
                     figures.error("not promoted", || format!("{mac}: {error}"));
+                    live.unexpected.fetch_add(1, Ordering::Relaxed);
                 }
+                live.operations.fetch_add(1, Ordering::Relaxed);
             }
             figures
         });
@@ -105,5 +112,5 @@ pub(super) async fn promote_all(
     while let Some(ended) = tasks.join_next().await {
         figures.merge(&ended.expect("an operator's task neither panics nor is cancelled"));
     }
-    Phase { name: name.to_owned(), took: began.elapsed(), figures }
+    Phase { name: name.to_owned(), took: began.elapsed(), figures, wire: WireCounts::default() }
 }

@@ -4,11 +4,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use http::{Request, header};
-use http_body_util::Full;
 use rustls::ClientConfig;
 use tokio::task::JoinSet;
 use tokio::time::sleep_until;
@@ -18,8 +16,10 @@ use crate::simulator::fault::{Failure, Fault};
 use crate::simulator::fleet::{Member, Model};
 use crate::simulator::lab::{Lab, Phase, share};
 use crate::simulator::link::{Answer, Link, MOST_BODY};
-use crate::simulator::measure::{Boot, Ending, Figures, Latencies, Outcome, Recorder, Sample};
-use crate::simulator::progress::Progress;
+use crate::simulator::measure::{
+    Boot, Ending, ErrorKind, Figures, Latencies, Outcome, Recorder, Sample,
+};
+use crate::simulator::message::Message;
 use crate::simulator::report::{Finding, RunResult};
 
 #[derive(Debug, Clone)]
@@ -29,7 +29,8 @@ pub struct Scan {
     /// The first address; the rest follow it.
     pub first: Mac,
     pub requests: usize,
-    /// 0: each worker asks as soon as it has its last answer.
+    /// 0: each worker asks as soon as it has its last answer, and latency counts from there:
+    /// a gateway that stalls is asked less then, so only a rate tells how it would have been.
     pub requests_per_s: f64,
     /// Connections it uses, each from a source address of its own if there are several.
     pub workers: usize,
@@ -88,15 +89,20 @@ fn answers(figures: &Figures) -> Latencies {
 }
 
 async fn walk(lab: &Arc<Lab>, name: &str, plan: &Scan) -> (Phase, Kinds) {
-    let _progress = Progress::start(name, Some(plan.requests as u64), Arc::clone(&lab.live));
-    let recorder = Arc::new(lab.recorder());
+    let running = lab.begin(name, plan.requests as u64);
     let began = Instant::now();
     let mut tasks = JoinSet::new();
     for own in 0..plan.workers {
-        let (lab, recorder, plan) = (Arc::clone(lab), Arc::clone(&recorder), plan.clone());
+        let (lab, recorder, plan) = (Arc::clone(lab), running.recorder(), plan.clone());
         tasks.spawn(async move {
-            let mut worker =
-                Worker { lab: &lab, plan: &plan, own, link: None, kinds: Kinds::new() };
+            let mut worker = Worker {
+                lab: &lab,
+                plan: &plan,
+                own,
+                link: None,
+                kinds: Kinds::new(),
+                free_since: began,
+            };
             for at in (own..plan.requests).step_by(plan.workers) {
                 worker.ask(at, began, &recorder).await;
             }
@@ -109,9 +115,7 @@ async fn walk(lab: &Arc<Lab>, name: &str, plan: &Scan) -> (Phase, Kinds) {
             *kinds.entry(kind).or_default() += count;
         }
     }
-    let took = began.elapsed();
-    let recorder = Arc::into_inner(recorder).expect("all tasks have ended");
-    (Phase { name: name.to_owned(), took, figures: recorder.finish() }, kinds)
+    (running.end(), kinds)
 }
 
 struct Worker<'a> {
@@ -120,6 +124,8 @@ struct Worker<'a> {
     own: usize,
     link: Option<Link>,
     kinds: Kinds,
+    /// When it had its last answer.
+    free_since: Instant,
 }
 
 impl Worker<'_> {
@@ -130,10 +136,11 @@ impl Worker<'_> {
             None => Instant::now(),
         };
         sleep_until(due.into()).await;
-        let lag = due.elapsed();
+        let lag = self.free_since.max(due).elapsed();
         let mac = Mac::from_bits(plan.first.bits() + at as u64);
         let member = Member { mac, model: Arc::clone(&plan.model) };
-        let result = self.answer(mac).await;
+        let mut connections = 0;
+        let result = self.answer(mac, &mut connections).await;
         let latency = due.elapsed();
         let ending = result.as_ref().map_or(Ending::Fault, Ending::of);
         let wanted = plan.model.wanted();
@@ -155,30 +162,35 @@ impl Worker<'_> {
             latency,
             took: result.as_ref().ok().map(|answer| answer.took),
             body_bytes: result.as_ref().map_or(0, |answer| answer.body.len()),
+            connections,
+            error: ErrorKind::of(&result),
         };
+        self.lab.live.requests.fetch_add(1, Ordering::Relaxed);
         let boot = Boot { outcome, samples: vec![sample], lag, latency };
         recorder.add(&self.lab.live, &member, &boot, served.then_some("was served"));
+        self.free_since = Instant::now();
     }
 
-    async fn answer(&mut self, mac: Mac) -> Result<Answer, Fault> {
-        let (dialer, boot) = (&self.lab.dialer, &self.plan.model.boot);
-        let path = boot.requests[self.plan.model.wanted()].path.fill(mac);
+    /// Counts the connections it opens in `connections`.
+    async fn answer(&mut self, mac: Mac, connections: &mut u32) -> Result<Answer, Fault> {
+        let (dialer, model) = (&self.lab.dialer, &self.plan.model);
         loop {
             let mut link = match self.link.take().filter(Link::is_open) {
                 Some(link) => link,
-                None => dialer.dial(self.own, self.plan.tls.as_ref()).await?,
+                None => {
+                    let link = dialer.dial(self.own, self.plan.tls.as_ref()).await?;
+                    *connections += 1;
+                    link
+                }
             };
-            let mut request =
-                Request::get(dialer.target.path(&path)).header(header::HOST, &dialer.target.host);
-            if let Some(user_agent) = &boot.user_agent {
-                request = request.header(header::USER_AGENT, user_agent.fill(mac));
-            }
-            let request = request
-                .body(Full::new(Bytes::new()))
-                .expect("the catalogue tried both when it was loaded");
+            let request = Message::new(&dialer.target, model, model.wanted(), mac).ready();
             match link.ask(request, MOST_BODY).await {
                 Ok(answer) => {
-                    self.link = Some(link);
+                    if model.closes() {
+                        link.close().await;
+                    } else {
+                        self.link = Some(link);
+                    }
                     return Ok(answer);
                 }
                 Err(Fault::Closed(_)) if link.answered > 0 => {}

@@ -6,9 +6,8 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 use tokio::time::sleep_until;
 
-use crate::simulator::lab::{Expect, Lab, Phase, share};
+use crate::simulator::lab::{Expect, Lab, boots_within, share};
 use crate::simulator::phone::Phone;
-use crate::simulator::progress::Progress;
 use crate::simulator::report::RunResult;
 
 #[derive(Debug, Clone)]
@@ -23,13 +22,12 @@ pub struct Steady {
 /// A resync is due at its time whether or not the last has ended; its latency counts from
 /// there, so a gateway that stalls cannot hide behind phones that wait for it.
 pub async fn steady(lab: &Arc<Lab>, phones: Vec<Phone>, plan: &Steady) -> RunResult {
-    let _progress = Progress::start("resync", None, Arc::clone(&lab.live));
-    let recorder = Arc::new(lab.recorder());
     let count = phones.len();
+    let running = lab.begin("resync", boots_within(plan.duration, plan.period, count));
     let began = Instant::now();
     let mut tasks = JoinSet::new();
     for (at, mut phone) in phones.into_iter().enumerate() {
-        let (lab, recorder, plan) = (Arc::clone(lab), Arc::clone(&recorder), plan.clone());
+        let (lab, recorder, plan) = (Arc::clone(lab), running.recorder(), plan.clone());
         tasks.spawn(async move {
             let mut due = began + share(plan.period, at, count);
             while due < began + plan.duration {
@@ -42,8 +40,5 @@ pub async fn steady(lab: &Arc<Lab>, phones: Vec<Phone>, plan: &Steady) -> RunRes
     while let Some(ended) = tasks.join_next().await {
         ended.expect("a phone's task neither panics nor is cancelled");
     }
-    let took = began.elapsed();
-    let recorder = Arc::into_inner(recorder).expect("all tasks have ended");
-    let phase = Phase { name: "resync".to_owned(), took, figures: recorder.finish() };
-    RunResult { phases: vec![phase], ..RunResult::default() }
+    RunResult { phases: vec![running.end()], ..RunResult::default() }
 }

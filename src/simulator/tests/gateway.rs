@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode, Version};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -36,6 +36,7 @@ struct Inner {
 pub struct Asked {
     pub method: String,
     pub path: String,
+    pub version: Version,
     pub headers: HeaderMap,
     pub body: Bytes,
     /// Which connection it came on.
@@ -109,6 +110,7 @@ impl Inner {
                 let asked = Asked {
                     method: head.method.to_string(),
                     path: head.uri.to_string(),
+                    version: head.version,
                     headers: head.headers.clone(),
                     body,
                     connection,

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::request::Parts;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
 use super::gateway::{Gateway, Reply, ok, status};
 use super::*;
@@ -57,8 +58,10 @@ async fn a_phone_asks_in_its_familys_order_on_one_connection_and_ends_configured
     assert!(asked.iter().all(|asked| asked.connection == 0));
     assert!(!asked[2].body.is_empty());
     let parsed: crate::domain::Mac = mac.parse().unwrap();
-    let agent = format!("Acme A1/1.2 {}", parsed.colon_upper().to_lowercase());
-    assert_eq!(asked[0].header("user-agent"), Some(agent.as_str()));
+    let agent =
+        |version: &str| Some(format!("Acme A1/{version} {}", parsed.colon_upper().to_lowercase()));
+    let agents: Vec<_> = asked.iter().map(|own| own.header("user-agent")).collect();
+    assert_eq!(agents, [agent("0.9").as_deref(), agent("1.2").as_deref(), None]);
     let endings = |file: usize| phase.figures.files[&file].endings.clone();
     assert_eq!(endings(0).into_iter().collect::<Vec<_>>(), [(Ending::Refused, 1)]);
     assert_eq!(endings(1).into_iter().collect::<Vec<_>>(), [(Ending::Served, 1)]);
@@ -73,6 +76,48 @@ async fn a_family_that_closes_has_a_connection_for_each_request_and_its_case() {
     assert_eq!(asked.iter().map(|asked| asked.connection).collect::<Vec<_>>(), [0, 1]);
     assert_eq!(asked[0].header("connection"), Some("close"));
     assert!(asked[0].path.starts_with("/p/base00A0BC"), "{}", asked[0].path);
+}
+
+#[tokio::test]
+async fn a_phone_with_http_1_0_says_so_and_has_a_connection_for_each_request() {
+    let gateway = Gateway::start(|head, _| match head.method {
+        http::Method::GET => ok("line.1.user = 1001\nline.1.server = pbx\nline.1.password = x\n"),
+        _ => status(404),
+    })
+    .await;
+    let phase = boot(&gateway, 1, "old", Expect::configured()).await;
+    assert_eq!((phase.figures.configured, phase.figures.unexpected), (1, 0));
+    let asked = gateway.asked();
+    assert_eq!(asked.iter().map(|own| own.connection).collect::<Vec<_>>(), [0, 1]);
+    for own in asked {
+        assert_eq!(own.version, http::Version::HTTP_10);
+        assert_eq!((own.header("host"), own.header("connection")), (None, None));
+        assert_eq!(own.header("content-length").is_some(), own.method == "PUT");
+    }
+}
+
+#[tokio::test]
+async fn a_phone_with_http_1_0_cannot_read_chunks() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let answering = async {
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut stream = BufReader::new(stream);
+        let mut line = String::new();
+        while line != "\r\n" {
+            line.clear();
+            stream.read_line(&mut line).await.unwrap();
+        }
+        let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+        let body = "line.1.user = 1\nline.1.server = pbx\nline.1.password = x\n";
+        let answer = format!("{head}{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
+        stream.write_all(answer.as_bytes()).await.unwrap();
+    };
+    let (lab, phones) = lab(&url, 1, "old", None).await;
+    let expect = Expect::anything();
+    let booting = lab.boot_all("boot", phones, Duration::ZERO, &expect);
+    let (_, (_, phase)) = tokio::join!(answering, booting);
+    assert!(phase.figures.errors.contains_key("malformed answer"), "{:?}", phase.figures.errors);
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use super::gateway::{Gateway, Reply, ok, status};
 use super::*;
 use crate::simulator::lab::Expect;
 use crate::simulator::operator::{CallError, Operator};
-use crate::simulator::report::{Report, Start};
+use crate::simulator::report::{Report, RunResult, Start};
 use crate::simulator::scenario::{Office, Scan, Steady, onboard, scan, steady};
 
 fn reply(value: &Value) -> Reply {
@@ -32,8 +32,8 @@ async fn an_operator_sends_its_key_and_counts_what_fails() {
     })
     .await;
     let operator = operator(&gateway).await;
-    let body = json!({ "type": "phone" });
-    let answer = operator.call("promote", body.clone()).await.unwrap();
+    let (body, now) = (json!({ "type": "phone" }), std::time::Instant::now);
+    let answer = operator.call("promote", body.clone(), now()).await.unwrap();
     assert_eq!(answer["numrows"], 1);
     let asked = gateway.asked();
     assert_eq!(
@@ -45,7 +45,7 @@ async fn an_operator_sends_its_key_and_counts_what_fails() {
 
     let mut errors = Vec::new();
     for _ in 0..4 {
-        errors.push(operator.call("promote", body.clone()).await.unwrap_err().to_string());
+        errors.push(operator.call("promote", body.clone(), now()).await.unwrap_err().to_string());
     }
     assert_eq!(errors[0], "Phone not found");
     assert!(errors[1].starts_with("the reply is not what the API promises"), "{}", errors[1]);
@@ -54,6 +54,11 @@ async fn an_operator_sends_its_key_and_counts_what_fails() {
     let calls = &operator.calls()["promote"];
     assert_eq!((calls.latency.count(), calls.failed), (5, 4));
     assert_eq!(calls.example.as_deref(), Some("Phone not found"));
+
+    // Made late, because the call before it took long.
+    let due = now() - Duration::from_secs(5);
+    operator.call("assign", body, due).await.unwrap_err();
+    assert!(operator.calls()["assign"].latency.max_ms() >= 4900.0, "of two digits");
 }
 
 async fn onboarded(user_of: fn(&str) -> String, listed: bool) -> Report {
@@ -164,11 +169,43 @@ async fn a_resync_is_due_at_its_time_though_the_last_was_slow() {
     };
     let start = Start::now();
     let result = steady(&lab, phones, &plan).await;
+    assert_eq!(lab.live.requests.load(std::sync::atomic::Ordering::Relaxed), 12);
     let report = Report::new("steady", &lab, 1, start, &result);
     assert!(report.as_expected, "{}", report.table());
     // Six were due, and those behind the slow one waited for it: 300, 250, 200, ...
     assert_eq!(report.phases[0].boots, 6);
     assert!(report.phases[0].boot_ms.p50 > 100.0, "{}", report.table());
+    // The delay is the gateway's and not to be taken off as the simulator's own.
+    assert!(report.phases[0].lag_ms.max < 200.0, "{}", report.table());
+}
+
+#[tokio::test]
+async fn a_report_has_the_errors_of_each_file_also_those_that_passed() {
+    let gateway = Gateway::start(|head, before| match (before, head.uri.path()) {
+        (0, _) => status(503),
+        (_, path) if path.contains("/base") => ok("<phone/>"),
+        _ => ok("<phone>"),
+    })
+    .await;
+    let (lab, phones) = lab(&gateway.url, 1, "x1", None).await;
+    let mut lab = Arc::into_inner(lab).unwrap();
+    lab.habits.retries = Some(1);
+    let lab = Arc::new(lab);
+    let start = Start::now();
+    let anything = Expect::anything();
+    let (phones, first) = lab.boot_all("1", phones, Duration::ZERO, &anything).await;
+    let (_, second) = lab.boot_all("2", phones, Duration::ZERO, &anything).await;
+    let phases = vec![first, second];
+    let result = RunResult { phases, ..Default::default() };
+    let json: Value =
+        serde_json::from_str(&Report::new("storm", &lab, 1, start, &result).json()).unwrap();
+    let errors = |phase: usize, file: usize| &json["phases"][phase]["files"][file]["errors"];
+    assert_eq!(errors(0, 0), &json!({ "status 503": 1 }));
+    assert_eq!(errors(0, 1), &json!({ "unreadable file": 1 }));
+    assert_eq!(errors(1, 0), &json!({}));
+    // A phase has what came on the wire in its own time.
+    let connections = |phase: usize| json["phases"][phase]["wire"]["connections"].as_u64();
+    assert_eq!((connections(0), connections(1)), (Some(3), Some(2)));
 }
 
 #[tokio::test]
@@ -177,7 +214,7 @@ async fn a_report_is_json_with_every_figure() {
     let (lab, phones) = lab(&gateway.url, 3, "a1", None).await;
     let start = Start::now();
     let (_, phase) = lab.boot_all("boot 1", phones, Duration::ZERO, &Expect::configured()).await;
-    let result = crate::simulator::report::RunResult { phases: vec![phase], ..Default::default() };
+    let result = RunResult { phases: vec![phase], ..Default::default() };
     let report = Report::new("storm", &lab, 3, start, &result);
     let json: Value = serde_json::from_str(&report.json()).unwrap();
     assert_eq!(json["as_expected"], false);
@@ -187,6 +224,14 @@ async fn a_report_is_json_with_every_figure() {
     assert_eq!(phase["files"][1]["endings"]["refused"], 3);
     assert!(phase["boot_ms"]["p99_9"].as_f64().unwrap() > 0.0);
     assert_eq!(json["wire"]["connections"], 3);
+    assert_eq!(
+        (&phase["wire"]["connections"], &phase["wire"]["tls_handshakes"]),
+        (&json!(3), &json!(0))
+    );
+    assert_eq!(phase["wire"]["bytes_received"], json["wire"]["bytes_received"]);
+    // The first file opens the connection, the others use it.
+    let opened = |file: usize| &phase["files"][file]["connections"];
+    assert_eq!((opened(0), opened(1), opened(2)), (&json!(3), &json!(0), &json!(0)));
     assert!(json["wire"]["bytes_received"].as_u64().unwrap() > 0);
     assert!(json["own"]["cpu_us_per_request"].as_f64().unwrap() > 0.0);
     assert_eq!(phase["errors"][0]["kind"], "unexpected outcome");

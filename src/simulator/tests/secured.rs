@@ -12,6 +12,7 @@ use super::gateway::{Gateway, ok};
 use super::*;
 use crate::simulator::lab::{Expect, Phase};
 use crate::simulator::lab_ca::{CA, LabCa, SERVER, SERVER_KEY};
+use crate::simulator::report::{Report, RunResult, Start};
 use crate::simulator::tls::{Trust, Versions};
 
 const LINES: &str = "<phone><line no=\"1\"><user>2</user><server>pbx</server></line></phone>";
@@ -58,6 +59,11 @@ async fn a_phone_that_checks_trusts_its_authority_and_no_other() {
         assert_eq!(phase.figures.unexpected, 0, "{:?}", phase.figures.errors);
         let handshakes = lab.dialer.wire.handshakes.load(std::sync::atomic::Ordering::Relaxed);
         assert_eq!(handshakes, 6, "two files of three phones, a connection each");
+        assert_eq!(phase.wire.handshakes, 6);
+        let result = RunResult { phases: vec![phase], ..RunResult::default() };
+        let report = Report::new("storm", &lab, 3, Start::now(), &result);
+        let of_files = report.phases[0].files.iter().map(|file| file.tls_handshakes);
+        assert_eq!(of_files.collect::<Vec<_>>(), [3, 3]);
     }
     let trust = Trust::Authorities(other.path().join(CA));
     let (_, phase) = boot(&gateway, FleetTls::new(&trust, Versions::Both, None).unwrap()).await;

@@ -1,0 +1,66 @@
+//! The requests of a boot as they go on the wire.
+
+use bytes::Bytes;
+use http::request::Builder;
+use http::{HeaderValue, Method, Request, Version, header};
+use http_body_util::Full;
+
+use super::fleet::Model;
+use super::link::Body;
+use super::target::Target;
+use crate::catalogue::{ConnectionUse, HttpVersion};
+use crate::domain::Mac;
+
+/// What a phone writes where it uploads its log.
+const LOG: &[u8] = b"0101000000|app1 |4|00|Boot completed.\n";
+
+/// One step of a boot, for one phone; conditions are for the caller to add.
+#[derive(Debug)]
+pub struct Message {
+    builder: Builder,
+    body: Bytes,
+}
+
+impl Message {
+    /// Request number `at` of the model's boot, made by `mac`.
+    #[must_use]
+    pub fn new(target: &Target, model: &Model, at: usize, mac: Mac) -> Message {
+        let (boot, step) = (&model.boot, &model.boot.requests[at]);
+        let (method, body) = match step.upload {
+            true => (Method::PUT, Bytes::from_static(LOG)),
+            false => (Method::GET, Bytes::new()),
+        };
+        let mut builder = Request::builder()
+            .method(method)
+            .uri(target.path(&step.path.fill(mac)))
+            .version(match boot.http_version {
+                HttpVersion::V1_0 => Version::HTTP_10,
+                HttpVersion::V1_1 => Version::HTTP_11,
+            });
+        if boot.sends_host {
+            builder = builder.header(header::HOST, &target.host);
+        }
+        builder = builder.header(header::ACCEPT, HeaderValue::from_static("*/*"));
+        if let Some(user_agent) = &step.user_agent {
+            builder = builder.header(header::USER_AGENT, user_agent.fill(mac));
+        }
+        // HTTP/1.0 has nothing to say: its connections end with the answer.
+        if boot.http_version == HttpVersion::V1_1
+            && model.simulate.connection == ConnectionUse::Close
+        {
+            builder = builder.header(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        Message { builder, body }
+    }
+
+    #[must_use]
+    pub fn header(self, name: header::HeaderName, value: &HeaderValue) -> Message {
+        Message { builder: self.builder.header(name, value), ..self }
+    }
+
+    #[must_use]
+    pub fn ready(self) -> Request<Body> {
+        let message = self.builder.body(Full::new(self.body));
+        message.expect("the catalogue tried path and headers at load, and the target its host")
+    }
+}
