@@ -133,6 +133,8 @@ impl Gateway {
 pub struct Nginx {
     process: Ended,
     pub http: SocketAddr,
+    /// The one that keeps files open.
+    pub remembering: SocketAddr,
     pub ecdsa: SocketAddr,
     pub rsa: SocketAddr,
     pub mutual: SocketAddr,
@@ -142,14 +144,16 @@ impl Nginx {
     /// `lab` has the folder `files`, and the certificates by the names the configuration uses.
     pub fn start(program: &Path, lab: &Path) -> Result<Nginx, String> {
         // Held together, so that they differ; let go before nginx takes them.
-        let free: Vec<TcpListener> = (0..4)
+        let free: Vec<TcpListener> = (0..5)
             .map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
             .collect::<Result<_, _>>()
             .map_err(|error| format!("no free port: {error}"))?;
         let ports: Vec<SocketAddr> =
             free.iter().filter_map(|socket| socket.local_addr().ok()).collect();
         drop(free);
-        let [http, ecdsa, rsa, mutual] = ports[..] else { return Err("no free port".to_owned()) };
+        let [http, remembering, ecdsa, rsa, mutual] = ports[..] else {
+            return Err("no free port".to_owned());
+        };
         let mut text = include_str!("nginx.conf").to_owned();
         let user = if rustix::process::geteuid().is_root() { "user root;" } else { "" };
         for (name, value) in [
@@ -157,6 +161,7 @@ impl Nginx {
             ("@workers@", WORKERS.to_string()),
             ("@lab@", lab.display().to_string()),
             ("@http@", http.to_string()),
+            ("@remembering@", remembering.to_string()),
             ("@ecdsa@", ecdsa.to_string()),
             ("@rsa@", rsa.to_string()),
             ("@mutual@", mutual.to_string()),
@@ -175,7 +180,7 @@ impl Nginx {
             .stdout(Stdio::null())
             .spawn()
             .map_err(|error| format!("{}: {error}", program.display()))?;
-        let mut nginx = Nginx { process: Ended(child), http, ecdsa, rsa, mutual };
+        let mut nginx = Nginx { process: Ended(child), http, remembering, ecdsa, rsa, mutual };
         let began = Instant::now();
         while TcpStream::connect(mutual).is_err() || nginx.workers().len() < WORKERS {
             let ended = nginx.process.0.try_wait().map_err(|error| error.to_string())?;

@@ -22,6 +22,7 @@ pub async fn run(bench: &Bench) -> Result<Vec<Figure>, String> {
         *tag = format!("If-None-Match: {etag}");
     }
     let close = "Connection: close".to_owned();
+    let url = |address| format!("http://{address}{DESK_FILE}");
     let mut figures = Vec::new();
     for (what, rate, own, other) in [
         ("kept connections", 1.3, vec![], vec![]),
@@ -29,14 +30,20 @@ pub async fn run(bench: &Bench) -> Result<Vec<Figure>, String> {
         ("answered 304", 1.0, vec![own_tag], vec![other_tag]),
     ] {
         let mut pair = Pair::new("http", what, UNITS, Some(rate), None);
+        let remembering = format!("{what}, nginx keeps files open");
+        let mut second = Pair::new("http", &remembering, UNITS, None, None);
+        let headers = |own: &[String]| [std::slice::from_ref(&agent), own].concat();
+        let nginx = &bench.nginx;
         for _ in 0..bench.rounds {
-            let url = |address| format!("http://{address}{DESK_FILE}");
-            let headers = [vec![agent.clone()], own.clone()].concat();
-            pair.dialtone(wrk(url(gateway.http), &headers, bench, || gateway.cpu()).await?);
-            let headers = [vec![agent.clone()], other.clone()].concat();
-            pair.nginx(wrk(url(bench.nginx.http), &headers, bench, || bench.nginx.cpu()).await?);
+            let own = wrk(url(gateway.http), &headers(&own), bench, || gateway.cpu()).await?;
+            pair.dialtone(own);
+            second.dialtone(own);
+            let other = headers(&other);
+            pair.nginx(wrk(url(nginx.http), &other, bench, || nginx.cpu()).await?);
+            second.nginx(wrk(url(nginx.remembering), &other, bench, || nginx.cpu()).await?);
         }
         figures.extend(pair.figures());
+        figures.extend(second.figures());
     }
     Ok(figures)
 }
