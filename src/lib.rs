@@ -40,7 +40,7 @@
 //! # A handset's request, in seven steps
 //!
 //! 1. [`net`] takes a permit, accepts, finds the connection a place among those of its address,
-//!    does TLS beside the accept loop, and reads the head under a deadline.
+//!    gives its TLS handshake a turn beside the accept loop, and reads the head under a deadline.
 //! 2. [`handset`] decides what can be decided before the MAC is known (network, proxy, method,
 //!    length) and makes a [`provision::Fetch`]: target, User-Agent, address, certificate.
 //! 3. [`provision`] asks [`catalogue`] what the request says: MAC, port, type, and the evidence. What
@@ -102,6 +102,6 @@ pub mod simulator;
 pub mod store;
 pub mod tools;
 
-/// The C library's allocator took a quarter of rendering a file and a tenth of a TLS handshake.
+// The C library's allocator took a quarter of the instructions of rendering a file.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
