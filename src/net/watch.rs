@@ -124,9 +124,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
+        let (before, had_room) = (buffer.filled().len(), buffer.remaining() > 0);
         ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
-        let had_room = buffer.remaining() > 0 || buffer.filled().len() > before;
         let new = &mut buffer.filled_mut()[before..];
         if new.is_empty() {
             self.peer_ended |= had_room;
