@@ -9,6 +9,7 @@ mod gather;
 mod peer;
 mod resolver;
 pub mod self_signed;
+mod signing;
 mod watch_files;
 
 use std::path::PathBuf;
