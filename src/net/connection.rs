@@ -10,12 +10,14 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use http::{Request, Response};
+use http::header::CONNECTION;
+use http::{Request, Response, Version};
 use hyper::body::{Body, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::task::yield_now;
 use tokio::time::{sleep_until, timeout};
 use tokio_rustls::server::TlsStream;
 
@@ -33,7 +35,10 @@ pub(super) async fn run<H: Handler>(
     handler: Arc<H>,
 ) {
     match tls {
-        None => serve(shared, stream, Peer { address, tls: None }, handler).await,
+        None => {
+            let watch = Arc::new(Watch::new());
+            serve(shared, stream, Peer { address, tls: None }, handler, watch).await;
+        }
         // Boxed: a plain connection's task need not have room for TLS and its buffers.
         Some(tls) => Box::pin(run_tls(shared, stream, address, &tls, handler)).await,
     }
@@ -46,6 +51,8 @@ async fn run_tls<H: Handler>(
     tls: &Tls,
     handler: Arc<H>,
 ) {
+    let watch = Arc::new(Watch::new());
+    let stream = Gather::new(stream, Arc::clone(&watch));
     let handshake = timeout(shared.limits.tls_handshake, shake(shared, stream, tls));
     let shaken = tokio::select! {
         biased;
@@ -57,7 +64,7 @@ async fn run_tls<H: Handler>(
         Ok(Ok(mut stream)) => {
             stream.get_mut().0.shaken();
             let tls = TlsPeer::of(stream.get_ref().1);
-            return serve(shared, stream, Peer { address, tls: Some(tls) }, handler).await;
+            return serve(shared, stream, Peer { address, tls: Some(tls) }, handler, watch).await;
         }
         Ok(Err(error)) => error.to_string(),
         Err(_) => "it took too long".to_owned(),
@@ -70,13 +77,16 @@ async fn run_tls<H: Handler>(
 /// The handshake. Its first step, keys and signature, is nearly all of its work, and each
 /// has it in turn: in a storm thousands are ready for it at once, and if they all were in
 /// the runtime's queue, whoever has its handshake behind it, and the accept loop, would wait
-/// behind them all.
-async fn shake(shared: &Shared, stream: TcpStream, tls: &Tls) -> io::Result<TlsStream<Gather>> {
+/// behind them all. So the phones of a storm come through one after the other, not all
+/// together at its end.
+async fn shake(shared: &Shared, stream: Gather, tls: &Tls) -> io::Result<TlsStream<Gather>> {
     // A turn is for those who have said hello: a silent peer must not hold one.
     stream.readable().await?;
-    let mut handshake = pin!(tls.acceptor().accept(Gather::new(stream)));
+    let mut handshake = pin!(tls.acceptor().accept(stream));
     let first_step = {
         let _turn = shared.handshakes.acquire().await.expect("the semaphore is never closed");
+        // Behind everything that is ready now, requests of those who came before.
+        yield_now().await;
         poll_fn(|cx| Poll::Ready(handshake.as_mut().poll(cx))).await
     };
     match first_step {
@@ -93,13 +103,18 @@ struct Context<H> {
     watch: Arc<Watch>,
 }
 
-async fn serve<H, S>(shared: &Arc<Shared>, stream: S, peer: Peer, handler: Arc<H>)
-where
+async fn serve<H, S>(
+    shared: &Arc<Shared>,
+    stream: S,
+    peer: Peer,
+    handler: Arc<H>,
+    watch: Arc<Watch>,
+) where
     H: Handler,
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let address = peer.address;
-    let watch = Arc::new(Watch::new());
+    watch.connection_began();
     let (mend_heads, is_plain) = (shared.limits.mend_heads, peer.tls.is_none());
     let io = Watched::new(stream, Arc::clone(&watch), mend_heads, is_plain);
     let context =
@@ -121,7 +136,12 @@ where
     loop {
         tokio::select! {
             biased;
-            result = connection.as_mut() => {
+            result = poll_fn(|cx| match connection.as_mut().poll(cx) {
+                // The HTTP library did not end the connection after all: what was held
+                // back for the goodbye goes by its next flush, which is each time it is polled.
+                Poll::Pending if watch.goodbye_is_late() => connection.as_mut().poll(cx),
+                polled => polled,
+            }) => {
                 if let Err(error) = result {
                     tracing::debug!(%address, "connection ended: {error}");
                 }
@@ -147,6 +167,7 @@ where
 impl<H: Handler> Context<H> {
     async fn answer(&self, request: Request<Incoming>) -> Response<Answering<H::Body>> {
         self.watch.request_began(!request.body().is_end_stream());
+        let is_last = self.peer.tls.is_some() && wants_no_more(&request);
         let response = match caught(self.handler.handle(request, &self.peer)).await {
             Ok(response) => response,
             Err(panic) => {
@@ -158,7 +179,25 @@ impl<H: Handler> Context<H> {
                 self.handler.fault()
             }
         };
+        if is_last {
+            self.watch.answer_is_last();
+        }
         response.map(|body| Answering::new(body, &self.watch))
+    }
+}
+
+/// Whether the peer says that it asks for nothing after this (RFC 9112 section 9.3).
+fn wants_no_more(request: &Request<Incoming>) -> bool {
+    let says = |wanted: &str| {
+        let lines = request.headers().get_all(CONNECTION).iter();
+        lines
+            .filter_map(|line| line.to_str().ok())
+            .flat_map(|line| line.split(','))
+            .any(|option| option.trim().eq_ignore_ascii_case(wanted))
+    };
+    match request.version() {
+        Version::HTTP_10 => !says("keep-alive"),
+        _ => says("close"),
     }
 }
 

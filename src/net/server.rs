@@ -44,7 +44,7 @@ pub(super) struct Shared {
     pub stop: CancellationToken,
     /// Ends each connection where it stands.
     pub abort: CancellationToken,
-    /// Turns at the first step of a TLS handshake.
+    /// Turns at the first step of a TLS handshake, which keeps a processor busy: one for each.
     pub handshakes: Semaphore,
     tracker: TaskTracker,
     permits: Arc<Semaphore>,
@@ -86,7 +86,7 @@ impl Server {
             counters: Counters::default(),
             stop: CancellationToken::new(),
             abort: CancellationToken::new(),
-            handshakes: Semaphore::new(TURNS_PER_PROCESSOR * processors()),
+            handshakes: Semaphore::new(processors()),
             tracker: TaskTracker::new(),
             permits: Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS))),
             addresses: PerAddress::new(limits.connections_per_address, limits.uncounted.clone()),
@@ -143,10 +143,6 @@ impl Server {
         self.0.counters.read()
     }
 }
-
-/// Handshakes of one processor that may be ready at a time: at some 100 us each, others wait
-/// a millisecond for them, and no processor is ever without one.
-const TURNS_PER_PROCESSOR: usize = 8;
 
 fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, NonZero::get)

@@ -37,6 +37,8 @@ pub(super) struct Watch {
     state: AtomicU64,
     /// The request under way, or the last one, had no body that may still be coming.
     had_no_body: AtomicBool,
+    /// The answer that is going out is the last one, and what ends the connection may go with it.
+    goodbye_is_due: AtomicBool,
 }
 
 impl Watch {
@@ -45,7 +47,13 @@ impl Watch {
             start: Instant::now(),
             state: AtomicU64::new(Phase::Head as u64),
             had_no_body: AtomicBool::new(false),
+            goodbye_is_due: AtomicBool::new(false),
         }
+    }
+
+    /// What comes before HTTP is over: the first head has its time from now on.
+    pub fn connection_began(&self) {
+        self.enter(Phase::Head);
     }
 
     pub fn request_began(&self, has_body: bool) {
@@ -58,6 +66,25 @@ impl Watch {
     pub fn request_answered(&self) {
         let since = self.state.load(Ordering::Relaxed) & !3;
         self.state.store(since | Phase::Answered as u64, Ordering::Relaxed);
+    }
+
+    /// The answer may wait for the goodbye that follows it at once, or else for
+    /// [`Watch::goodbye_is_late`].
+    pub fn answer_is_last(&self) {
+        self.goodbye_is_due.store(true, Ordering::Relaxed);
+    }
+
+    pub fn goodbye_is_due(&self) -> bool {
+        self.goodbye_is_due.load(Ordering::Relaxed)
+    }
+
+    /// Nothing waits for a goodbye from now on; returns whether something may have.
+    pub fn goodbye_is_late(&self) -> bool {
+        let was_due = self.goodbye_is_due();
+        if was_due {
+            self.goodbye_is_due.store(false, Ordering::Relaxed);
+        }
+        was_due
     }
 
     /// When to look again; `None` when the phase has had its time and the
@@ -89,7 +116,7 @@ impl Watch {
     }
 
     /// Whether the peer has sent all it was going to before it has its answer.
-    fn is_quiet(&self) -> bool {
+    pub fn is_quiet(&self) -> bool {
         self.had_no_body.load(Ordering::Relaxed)
             && matches!(self.phase(), Phase::Idle | Phase::Answered)
     }
@@ -182,7 +209,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         // TLS says goodbye, so that the peer can tell the end from an attack. One that has
         // said so first and has its answer is gone: it would meet the goodbye with a reset.
         if (self.ends_by_drop || self.peer_ended) && self.watch.is_quiet() {
-            return Poll::Ready(Ok(()));
+            self.watch.goodbye_is_late();
+            return Pin::new(&mut self.stream).poll_flush(cx);
         }
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }

@@ -361,3 +361,33 @@ fn a_file_of_the_operator_is_not_overwritten() {
     in_the_way(&certificate);
     assert_eq!(fs::read(&certificate).unwrap(), before);
 }
+
+#[tokio::test]
+async fn a_last_answer_comes_whole_with_its_goodbye() {
+    let lab = Lab::new();
+    lab.write_pair(P256, 1, 2100);
+    let running = serve(lab.load(ClientCertificates::Off), Limits::default());
+    // Short enough to wait for the goodbye, and too long for that.
+    for (path, length) in [("/", 5), ("/large", 8 * 1024 * 1024)] {
+        let mut client = lab.client(None).connect(running.address).await.unwrap();
+        client
+            .send(format!("GET {path} HTTP/1.1\r\nHost: gw.test\r\nConnection: close\r\n\r\n"))
+            .await;
+        assert_eq!(client.answer(true).await.body.len(), length);
+        // Without the goodbye the TLS library makes the end an error.
+        assert_eq!(client.more().await.unwrap(), 0);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_does_not_wait_for_an_end_that_is_put_off() {
+    let lab = Lab::new();
+    lab.write_pair(P256, 1, 2100);
+    let running = serve(lab.load(ClientCertificates::Off), Limits::default());
+    let mut client = lab.client(None).connect(running.address).await.unwrap();
+    // The rest of the body never comes, so the HTTP library does not end the connection yet.
+    client
+        .send("POST / HTTP/1.1\r\nHost: gw.test\r\nConnection: close\r\nContent-Length: 9\r\n\r\nhalf")
+        .await;
+    assert_eq!(client.answer(true).await.text(), "hello");
+}

@@ -1,19 +1,29 @@
 //! The TCP side of a TLS connection, which holds back what a handshake writes last until
-//! it can go out together with the answer to the first request.
+//! it can go out together with the answer to the first request, and the last answer until
+//! it can go out together with the goodbye.
 //!
 //! In TLS 1.3 a phone sends its request with the end of its handshake, and the server's
 //! session ticket would go out ahead of the answer in a segment of its own: one more
-//! system call here and one more packet there, for each connection of a boot storm.
+//! system call here and one more packet there, for each connection of a boot storm. So
+//! would the goodbye, which follows at once an answer that the phone said is its last.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+#[cfg(target_os = "linux")]
+use rustix::net::SendFlags;
+#[cfg(target_os = "linux")]
+use tokio::io::Interest;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+use crate::net::watch::Watch;
+
 /// While the handshake lasts, written bytes are kept until the peer has to answer them or
-/// until they are many; after it until somebody flushes or writes.
+/// until they are many; after it until somebody flushes or writes; of an answer that a
+/// goodbye follows, until that, unless they are many.
 #[derive(Debug)]
 pub(in crate::net) struct Gather {
     stream: TcpStream,
@@ -21,14 +31,21 @@ pub(in crate::net) struct Gather {
     /// Of [`Gather::held`], what has been sent.
     sent: usize,
     shaken: bool,
+    watch: Arc<Watch>,
 }
 
-/// A server's flight with a chain of certificates has some 4 KB; a larger one goes out in parts.
+/// A server's flight with a chain of certificates has some 4 KB, a phone's file seldom more
+/// than 10; what is larger goes out in parts.
 const MOST_HELD: usize = 16 * 1024;
 
 impl Gather {
-    pub fn new(stream: TcpStream) -> Gather {
-        Gather { stream, held: Vec::new(), sent: 0, shaken: false }
+    pub fn new(stream: TcpStream, watch: Arc<Watch>) -> Gather {
+        Gather { stream, held: Vec::new(), sent: 0, shaken: false, watch }
+    }
+
+    /// Waits until the peer has sent something, or has ended.
+    pub async fn readable(&self) -> io::Result<()> {
+        self.stream.readable().await
     }
 
     /// The handshake is over: from here on a flush is one.
@@ -47,6 +64,22 @@ impl Gather {
         // Not only cleared: a connection that waits for its next request has no need of it.
         (self.held, self.sent) = (Vec::new(), 0);
         Poll::Ready(Ok(()))
+    }
+
+    /// Gives the kernel what is held as something that more follows, so that the FIN goes in
+    /// the same segment. What it does not take now, or for good, the next write finds out.
+    #[cfg(target_os = "linux")]
+    fn leave_held_to_the_fin(&mut self) {
+        let held = &self.held[self.sent..];
+        if !held.is_empty() {
+            let send = || Ok(rustix::net::send(&self.stream, held, SendFlags::MORE)?);
+            self.sent += self.stream.try_io(Interest::WRITABLE, send).unwrap_or(0);
+        }
+    }
+
+    fn has_room(&self, slices: &[IoSlice<'_>]) -> bool {
+        let more: usize = slices.iter().map(|slice| slice.len()).sum();
+        self.held.len() + more <= MOST_HELD
     }
 
     /// Takes all of `slices` into what is held.
@@ -94,7 +127,7 @@ impl AsyncWrite for Gather {
         if self.held.len() >= MOST_HELD {
             ready!(self.poll_send_held(cx))?;
         }
-        if !self.shaken {
+        if !self.shaken || (self.watch.goodbye_is_due() && self.has_room(slices)) {
             return Poll::Ready(Ok(self.hold(slices)));
         }
         if self.held.is_empty() {
@@ -114,14 +147,23 @@ impl AsyncWrite for Gather {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.shaken {
+        if self.shaken && !self.watch.goodbye_is_due() {
             ready!(self.poll_send_held(cx))?;
         }
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // Dropped next, and close(2) sends the FIN: see `Watched::poll_shutdown`.
+        let is_dropped_next = self.watch.is_quiet();
+        #[cfg(target_os = "linux")]
+        if is_dropped_next {
+            self.leave_held_to_the_fin();
+        }
         ready!(self.poll_send_held(cx))?;
+        if is_dropped_next {
+            return Poll::Ready(Ok(()));
+        }
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
@@ -147,7 +189,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (peer, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
-        (Gather::new(accepted.unwrap().0), peer.unwrap())
+        (Gather::new(accepted.unwrap().0, Arc::new(Watch::new())), peer.unwrap())
     }
 
     #[tokio::test]
@@ -188,6 +230,41 @@ mod tests {
         let mut read = [0; 6];
         peer.read_exact(&mut read).await.unwrap();
         assert_eq!(&read, b"ticket");
+    }
+
+    #[tokio::test]
+    async fn the_last_answer_goes_out_with_the_goodbye() {
+        let (mut gather, mut peer) = pair().await;
+        gather.shaken();
+        gather.watch.answer_is_last();
+        gather.write_all(b"answer ").await.unwrap();
+        gather.flush().await.unwrap();
+        assert_eq!(gather.held, b"answer ");
+        gather.write_all(b"goodbye").await.unwrap();
+        gather.shutdown().await.unwrap();
+        let mut read = Vec::new();
+        peer.read_to_end(&mut read).await.unwrap();
+        assert_eq!(read, b"answer goodbye");
+    }
+
+    #[tokio::test]
+    async fn an_answer_does_not_wait_for_a_goodbye_that_is_late_or_when_it_is_long() {
+        let (mut gather, mut peer) = pair().await;
+        gather.shaken();
+        gather.watch.answer_is_last();
+        gather.write_all(b"answer").await.unwrap();
+        assert!(gather.watch.goodbye_is_late());
+        gather.flush().await.unwrap();
+        let mut read = [0; 6];
+        peer.read_exact(&mut read).await.unwrap();
+        assert_eq!(&read, b"answer");
+
+        gather.watch.answer_is_last();
+        let long = vec![7; MOST_HELD + 1];
+        gather.write_all(&long).await.unwrap();
+        let mut read = vec![0; long.len()];
+        peer.read_exact(&mut read).await.unwrap();
+        assert_eq!(read, long);
     }
 
     #[tokio::test]
