@@ -123,11 +123,16 @@ async fn measure(arguments: Arguments) -> Result<(), String> {
     Ok(())
 }
 
-/// How many, and which.
+/// How many, which, and what they can that makes a handshake cheaper or dearer.
 fn processors() -> String {
     let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let name = text.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
-    let name = name.map_or("unknown", |(_, name)| name);
+    let line = |wanted: &str| {
+        let mut named = text.lines().filter_map(|line| line.split_once(':'));
+        named.find(|(name, _)| name.trim() == wanted).map_or("unknown", |(_, value)| value.trim())
+    };
+    let able = ["adx", "avx2", "avx512ifma", "sha_ni", "vaes"]
+        .map(|one| (one, line("flags").split(' ').any(|flag| flag == one)));
+    let able = able.iter().filter(|(_, has)| *has).map(|(one, _)| *one).collect::<Vec<_>>();
     let count = std::thread::available_parallelism().map_or(0, usize::from);
-    format!("{count} x {name}")
+    format!("{count} x {} ({})", line("model name"), able.join(" "))
 }

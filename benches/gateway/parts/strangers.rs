@@ -25,6 +25,24 @@ const STORMERS: usize = 256;
 /// Strangers a second in the storm that leaves room: ten thousand phones in two seconds.
 const PACE: u32 = 5_000;
 
+/// When a client may take its turn.
+#[derive(Clone, Copy)]
+enum Pace {
+    /// As soon as its last one is over.
+    Free,
+    /// At its place in [`PACE`] turns a second of all, since then.
+    Since(Instant),
+}
+
+impl Pace {
+    async fn turn(self, number: u64) {
+        if let Pace::Since(since) = self {
+            let due = since + Duration::from_secs_f64(number as f64 / f64::from(PACE));
+            tokio::time::sleep_until(due.into()).await;
+        }
+    }
+}
+
 /// Known phones that ask meanwhile, one request every [`PROBE_EVERY`] each.
 const PROBES: u64 = 16;
 const PROBE_EVERY: Duration = Duration::from_millis(20);
@@ -35,22 +53,18 @@ pub struct Stranger {
     connection: Option<Connection>,
     /// Numbers of MACs given out, beyond this run too: none comes twice.
     macs: Arc<AtomicU64>,
-    /// When it comes only at its turn, [`PACE`] a second of all: since when.
-    pace: Option<Instant>,
+    pace: Pace,
 }
 
 impl Stranger {
     pub fn new(connector: Connector, macs: Arc<AtomicU64>) -> Stranger {
-        Stranger { connector, connection: None, macs, pace: None }
+        Stranger { connector, connection: None, macs, pace: Pace::Free }
     }
 }
 
 impl Client for Stranger {
     async fn turn(&mut self, number: u64) -> io::Result<()> {
-        if let Some(since) = self.pace {
-            let due = since + Duration::from_secs_f64(number as f64 / f64::from(PACE));
-            tokio::time::sleep_until(due.into()).await;
-        }
+        self.pace.turn(number).await;
         let connection = match &mut self.connection {
             Some(connection) => connection,
             closed => closed.insert(self.connector.open(number).await?),
@@ -88,29 +102,21 @@ pub async fn first_contact(bench: &Bench) -> Result<Vec<Figure>, String> {
     Ok(vec![rate, wait, cost])
 }
 
-/// What known phones wait: alone, while strangers come at a rate no delivery of phones has,
-/// and while as many as can be made fill the processors, compared with known phones that do.
+/// What known phones wait: alone; beside strangers at a rate no delivery of phones has; and
+/// beside as many as can be made, which fill the processors.
 ///
-/// The storm is made on the same processors: when it fills them, what a known phone waits
-/// for is mostly a turn on one.
+/// The load is made on the same processors, so that a known phone waits for a turn on one
+/// whoever else asks. Beside each storm of strangers stands the same one of known phones.
 pub async fn overload(bench: &Bench) -> Result<Vec<Figure>, String> {
-    let ms = |what: &str| Figure::new("overload", what, "ms", Better::Lower);
-    let times = |what: &str| {
-        Figure::new("overload", what, "times", Better::Lower).wanted(Goal::AtMost(2.0))
-    };
     let mut figures = Vec::new();
     for (name, quantile) in [("p50", 0.5), ("p99", 0.99)] {
-        figures.push((
-            quantile,
-            [
-                ms(&format!("known phone alone, {name}")),
-                ms(&format!("beside {PACE} strangers a second, {name}")),
-                ms(&format!("beside known phones that fill the processors, {name}")),
-                ms(&format!("beside strangers that fill the processors, {name}")),
-            ],
-            times(&format!("beside {PACE} strangers a second against alone, {name}")),
-            times(&format!("processors full of strangers against known phones, {name}")),
-        ));
+        let waits = SCENES
+            .map(|scene| Figure::new("overload", format!("{scene}, {name}"), "ms", Better::Lower));
+        let times = COMPARED.map(|(what, ..)| {
+            Figure::new("overload", format!("{what}, {name}"), "times", Better::Lower)
+                .wanted(Goal::AtMost(2.0))
+        });
+        figures.push((quantile, waits, times));
     }
     let mut rate = Figure::new("overload", "strangers that fill it", "requests/s", Better::Higher);
     for _ in 0..bench.rounds.min(3) {
@@ -123,39 +129,61 @@ pub async fn overload(bench: &Bench) -> Result<Vec<Figure>, String> {
                 |_| Stranger { pace, ..Stranger::new(connector.clone(), Arc::clone(&macs)) };
             (0..STORMERS).map(stranger).collect()
         };
-        let known = (0..STORMERS).map(|_| Known { connector: connector.clone(), connection: None });
+        let known = |pace| -> Vec<Known> {
+            let known = |_| Known { connector: connector.clone(), connection: None, pace };
+            (0..STORMERS).map(known).collect()
+        };
+        let paced = || Pace::Since(Instant::now());
         let alone = probe(&connector, async { Ok(()) }, bench.span).await?.0;
-        let paced = strangers(Some(Instant::now()));
-        let paced = probe(&connector, crate::load::run(paced, until), bench.span).await?.0;
-        let beside = crate::load::run(known.collect(), until);
-        let beside = probe(&connector, beside, bench.span).await?.0;
-        let full = crate::load::run(strangers(None), until);
-        let (full, storm) = probe(&connector, full, bench.span).await?;
+        let load = crate::load::run(known(paced()), until);
+        let beside_known = probe(&connector, load, bench.span).await?.0;
+        let load = crate::load::run(strangers(paced()), until);
+        let beside_strangers = probe(&connector, load, bench.span).await?.0;
+        let load = crate::load::run(known(Pace::Free), until);
+        let full_of_known = probe(&connector, load, bench.span).await?.0;
+        let load = crate::load::run(strangers(Pace::Free), until);
+        let (full_of_strangers, storm) = probe(&connector, load, bench.span).await?;
         rate.dialtone.push(storm.per_second());
-        for (quantile, waits, slower, worse) in &mut figures {
-            let values = [&alone, &paced, &beside, &full]
-                .map(|waits| waits.value_at_quantile(*quantile) as f64 / 1e3);
+        let scenes = [&alone, &beside_known, &beside_strangers, &full_of_known, &full_of_strangers];
+        for (quantile, waits, times) in &mut figures {
+            let values = scenes.map(|waits| waits.value_at_quantile(*quantile) as f64 / 1e3);
             for (figure, value) in waits.iter_mut().zip(values) {
                 figure.dialtone.push(value);
             }
-            slower.dialtone.push(values[1] / values[0]);
-            worse.dialtone.push(values[3] / values[2]);
+            for (figure, (_, slow, fast)) in times.iter_mut().zip(COMPARED) {
+                figure.dialtone.push(values[slow] / values[fast]);
+            }
         }
     }
-    let figures = figures
-        .into_iter()
-        .flat_map(|(_, waits, slower, worse)| waits.into_iter().chain([slower, worse]));
+    let figures = figures.into_iter().flat_map(|(_, waits, times)| waits.into_iter().chain(times));
     Ok(figures.chain([rate]).collect())
 }
+
+const SCENES: [&str; 5] = [
+    "known phone alone",
+    "beside 5000 requests of known phones a second",
+    "beside 5000 strangers a second",
+    "beside known phones that fill the processors",
+    "beside strangers that fill the processors",
+];
+
+/// Places in [`SCENES`]: the slower one and what it is measured by.
+const COMPARED: [(&str, usize, usize); 3] = [
+    ("beside 5000 strangers a second against alone", 2, 0),
+    ("beside 5000 strangers a second against as many known phones", 2, 1),
+    ("processors full of strangers against full of known phones", 4, 3),
+];
 
 /// Asks for the file of one known phone over and over.
 struct Known {
     connector: Connector,
     connection: Option<Connection>,
+    pace: Pace,
 }
 
 impl Client for Known {
     async fn turn(&mut self, number: u64) -> io::Result<()> {
+        self.pace.turn(number).await;
         let connection = match &mut self.connection {
             Some(connection) => connection,
             closed => closed.insert(self.connector.open(number).await?),
