@@ -1,15 +1,15 @@
 //! From stored layers to what a file is rendered of.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::preview::redacted;
+use super::stacks::Below;
 use super::{Registry, RegistryError, Tables};
 use crate::catalogue::{
     Catalogue, FileSpec, PathFacts, PhoneType, PortInput, RenderInput, Scope, Target,
 };
 use crate::domain::settings::{Layer, Settings, Stack, UnreadableLayer};
-use crate::domain::{Company, Device, Mac, PhoneId, Port, Timestamp};
+use crate::domain::{Company, CompanyId, Device, Mac, PhoneId, Port, Timestamp};
 use crate::store::{StoreError, System};
 
 /// A device with all it is configured from, at one moment.
@@ -129,27 +129,15 @@ impl Composition {
             let (ports, named_port) = (Vec::new(), None);
             return Ok(RenderInput { mac: None, ports, named_port, path, common });
         }
-        let common = Arc::new(shared_stack(&own.defaults, &self.tables.system)?.finish());
-        // The layers below the phones', once for each company.
-        let mut stacks: BTreeMap<&str, Stack> = BTreeMap::new();
+        let common = self.below(own, None)?.settings.clone();
         let mut inputs = Vec::with_capacity(usize::from(own.ports));
         for port in Port::first(own.ports) {
             let phone = self.device.phone(port);
             let company = phone.and_then(|phone| phone.company());
             let settings = match (phone, company) {
                 (Some(phone), Some(company)) => {
-                    let stack = match stacks.get(company.as_str()) {
-                        Some(stack) => stack.clone(),
-                        None => {
-                            let mut stack = shared_stack(&own.defaults, &self.tables.system)?;
-                            if let Some(company) = self.tables.companies.get(company) {
-                                stack.overlay(&company.settings)?;
-                            }
-                            stacks.insert(company.as_str(), stack.clone());
-                            stack
-                        }
-                    };
-                    finish(stack, &phone.settings)?
+                    let below = self.below(own, Some(company))?;
+                    finish(&below, &phone.settings)?
                 }
                 _ => common.clone(),
             };
@@ -165,6 +153,22 @@ impl Composition {
             _ => None,
         };
         Ok(RenderInput { mac: Some(self.device.mac), ports: inputs, named_port, path, common })
+    }
+
+    /// The layers below those of a company's phones of that type.
+    fn below(
+        &self,
+        own: &PhoneType,
+        company: Option<&CompanyId>,
+    ) -> Result<Arc<Below>, UnreadableLayer> {
+        let place = (self.catalogue.stamp(), own.key.clone(), company.cloned());
+        self.tables.stacks.below(place, || {
+            let mut stack = shared_stack(&own.defaults, &self.tables.system)?;
+            if let Some(company) = company.and_then(|id| self.tables.companies.get(id)) {
+                stack.overlay(&company.settings)?;
+            }
+            Ok(stack)
+        })
     }
 
     /// Renders every file the device's type can ask for, so that what cannot be
@@ -210,7 +214,11 @@ fn shared_stack(defaults: &Layer, system: &System) -> Result<Stack, UnreadableLa
     Ok(stack)
 }
 
-fn finish(mut stack: Stack, own: &Layer) -> Result<Arc<Settings>, UnreadableLayer> {
+fn finish(below: &Below, own: &Layer) -> Result<Arc<Settings>, UnreadableLayer> {
+    if own.is_empty() {
+        return Ok(below.settings.clone());
+    }
+    let mut stack = below.stack.clone();
     stack.overlay(own)?;
     Ok(Arc::new(stack.finish()))
 }

@@ -22,6 +22,7 @@ mod quota;
 mod random;
 mod settings;
 mod sight;
+mod stacks;
 mod symbols;
 mod tables;
 mod text;

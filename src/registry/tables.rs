@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use super::stacks::Stacks;
 use super::{Actor, Registry, RegistryError};
 use crate::domain::{ApiKeyHash, Company, CompanyId, User, UserId};
 use crate::store::{Store, StoreError, System, Write};
@@ -19,6 +20,8 @@ pub struct Tables {
     pub logins: HashMap<String, UserId>,
     pub keys: HashMap<ApiKeyHash, UserId>,
     pub system: Arc<System>,
+    /// What layers of these come to, with the type's.
+    pub(crate) stacks: Stacks,
 }
 
 impl Tables {
