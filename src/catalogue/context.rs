@@ -3,8 +3,10 @@
 //! Built lazily, because a template looks at little of it and a boot storm
 //! renders many: a line's object comes to be when the template asks for it.
 
+mod gap;
 mod group;
 mod names;
+mod outline;
 mod setting_path;
 mod slots;
 mod unset;
@@ -20,10 +22,12 @@ use super::render::ROOT_NAMES;
 use crate::domain::settings::{Settings, Zone};
 use crate::domain::{CompanyId, Mac, Port};
 
+pub(super) use gap::{Gap, Opening, Own, less};
 use group::Group;
 pub(super) use names::{Names, constant};
+pub(super) use outline::{Known, outline};
 use slots::Slots;
-pub(super) use slots::{unused, used};
+pub(super) use slots::{between, of_slot, unused, used};
 pub(super) use unset::{NotSet, Unset, refuse};
 
 /// One port of the device a file is rendered for.

@@ -11,13 +11,13 @@ use minijinja::{
     AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior, Value,
 };
 
-use super::context::{self, Context, NotSet, RenderInput, Unset};
+use super::context::{self, Context, Gap, NotSet, Own, RenderInput, Unset};
 use super::definition::Escape;
 use super::escape::{encode, is_plain, write_escaped};
 use super::family::{Family, FileSpec, PhoneType};
 use super::problem::Problem;
 use super::shared::{SHARED_ENDING, SharedTexts};
-use super::source::Folders;
+use super::source::{Files, Folders};
 use super::{Catalogue, line_at};
 use crate::domain::settings;
 
@@ -87,7 +87,7 @@ impl Templates {
                 let Ok(template) = templates.line.get_template(&full) else { continue };
                 for unknown in template.undeclared_variables(true) {
                     let message = match name.ends_with(SHARED_ENDING) {
-                        true => unshared_name(&unknown),
+                        true => unshared_name(&unknown, files),
                         false => unknown_name(&unknown, &templates.line),
                     };
                     if let Some(message) = message {
@@ -182,11 +182,19 @@ fn environment(
     env.add_filter("pad", pad);
     env.add_filter("used", context::used);
     env.add_filter("unused", context::unused);
+    env.add_filter("between", context::between);
+    env.add_filter("less", context::less);
     env.add_filter("numbered", numbered);
-    let texts = SharedTexts::new();
-    env.add_function("shared", move |state: &mut State<'_, '_>, name: &str, given: Kwargs| {
+    let texts = Arc::new(SharedTexts::new(escape));
+    let of_each = texts.clone();
+    env.add_function("shared", move |state: &State<'_, '_>, name: &str, given: Kwargs| {
         texts.text(state, name, &given)
     });
+    let each = move |state: &State<'_, '_>, slots: &Value, name: &str, given: Kwargs| {
+        of_each.texts(state, slots, name, &given)
+    };
+    env.add_filter("shared", each);
+    env.add_function("gap", |value: Value| Value::from_object(Own(value)));
     for (name, part) in URL_PARTS {
         env.add_filter(name, move |url: &Value| -> Result<Value, Error> {
             let text = url.to_string();
@@ -231,6 +239,7 @@ fn print(out: &mut Output<'_>, value: &Value, escape: Escape) -> Result<(), Erro
         }
         // Digits, and what stands between them.
         ValueKind::Number => write!(out, "{value}").map_err(broken),
+        ValueKind::Plain if let Some(gap) = Gap::of(value) => write!(out, "{gap}").map_err(broken),
         _ => print_text(out, &value.to_string(), escape),
     }
 }
@@ -270,7 +279,9 @@ fn numbered(block: &Value, numbers: &Value, less: Option<i64>) -> Result<Value, 
         return Err(wrong("only a block captured with `set` can be numbered"));
     };
     let pieces: Vec<&str> = text.split(NUMBER_SIGN).collect();
-    let mut all = String::new();
+    let bytes = text.len() + 2 * pieces.len();
+    let bytes = numbers.len().unwrap_or_default().saturating_mul(bytes);
+    let mut all = String::with_capacity(bytes.min(MAX_BODY_BYTES));
     let mut number = String::new();
     for value in numbers.try_iter()? {
         let value = value.as_i64().ok_or_else(|| wrong("a block is numbered with numbers"))?;
@@ -297,8 +308,14 @@ fn lookup(maps: &Maps, template: &str, value: &Value, table: &str) -> Result<Val
     if Unset::is(value) {
         return Ok(value.clone());
     }
-    // Most are texts already.
-    let key = value.as_str().map_or_else(|| Cow::from(value.to_string()), Cow::from);
+    let key = match value.as_str() {
+        // Most are texts already.
+        Some(text) => Cow::from(text),
+        None => Cow::from(value.to_string()),
+    };
+    if matches!(key, Cow::Owned(_)) {
+        context::refuse(&key)?;
+    }
     let shorter = || key.split(['-', '_']).next().unwrap_or_default();
     let found = entries.get(&*key).or_else(|| entries.get(shorter()));
     Ok(found.cloned().unwrap_or_else(|| Unset::named(format!("[maps.{table}] {key}"))))
@@ -348,12 +365,20 @@ fn unknown_name(name: &str, env: &Environment<'_>) -> Option<String> {
     (!known).then(|| format!("`{name}` is not in the settings schema"))
 }
 
-/// `Some(message)` for a name that only templates of one phone have. What else a shared one
-/// uses it is given.
-fn unshared_name(name: &str) -> Option<String> {
-    let root = name.split('.').next().unwrap_or_default();
-    (root != "type" && ROOT_NAMES.contains(&root))
-        .then(|| format!("a shared template sees `type` and what it is given, not `{root}`"))
+/// `Some(message)` for a name that only templates of one phone have, and that none gives to a
+/// shared one. What else a shared one uses it is given.
+fn unshared_name(name: &str, files: &Files) -> Option<String> {
+    let parts: Vec<&str> = name.split('.').collect();
+    let root = parts[0];
+    if root == "type" || !ROOT_NAMES.contains(&root) {
+        return None;
+    }
+    let given = format!("{root}=");
+    if !files.iter().any(|(name, text)| is_template(name) && text.contains(&given)) {
+        return Some(format!("a shared template sees `type` and what it is given, not `{root}`"));
+    }
+    let known = root != "settings" || parts.len() == 1 || settings::schema::has(&parts[1..]);
+    (!known).then(|| format!("`{name}` is not in the settings schema"))
 }
 
 /// The first line that has the name's last part.

@@ -193,12 +193,12 @@ fn a_shared_text_sees_nothing_of_the_phone() {
 }
 
 #[test]
-fn a_shared_template_is_given_plain_values_that_are_set() {
+fn a_shared_template_is_given_plain_values_groups_and_slots_but_no_lists_of_them() {
     let settings = || serde_json::json!({ "lines": { "1": { "user": "1001" } } });
     for (given, complaint) in [
-        ("label=lines[0].label", "lines.1.label is not set"),
-        ("line=lines[0]", "`line` is given to a shared template and is no plain value"),
         ("lines=[lines[0]]", "`lines` is given to a shared template and is no plain value"),
+        ("lines=lines", "`lines` is given to a shared template and is no plain value"),
+        ("label=gap(lines[0])", "`label` is given to a shared template and is no plain value"),
     ] {
         let device = format!("{{{{ shared(\"part.shared.j2\", {given}) }}}}");
         let error = render_with(&load_shared(&device, "x").unwrap(), settings()).unwrap_err();
@@ -207,6 +207,112 @@ fn a_shared_template_is_given_plain_values_that_are_set() {
     let catalogue = load_shared("{{ shared(\"device.cfg.j2\") }}", "x").unwrap();
     let error = render_with(&catalogue, settings()).unwrap_err();
     assert!(error.message.contains("ends in `.shared.j2`"), "{error}");
+}
+
+#[test]
+fn what_is_not_set_is_not_set_in_a_shared_template_either() {
+    let device = "{{ shared(\"part.shared.j2\", label=lines[0].label, own=gap(lines[0].user)) }}";
+    let settings = |line: serde_json::Value| serde_json::json!({ "lines": { "1": line } });
+    let shared = "{{ label or \"none\" }} {{ own or \"none\" }}";
+    let catalogue = load_shared(device, shared).unwrap();
+    let text = render_with(&catalogue, settings(serde_json::json!({}))).unwrap();
+    assert_eq!(text, "none none");
+    let line = serde_json::json!({ "label": "Z", "user": "1001" });
+    assert_eq!(render_with(&catalogue, settings(line)).unwrap(), "Z 1001");
+    let catalogue = load_shared(device, "\n{{ own }}").unwrap();
+    let error = render_with(&catalogue, settings(serde_json::json!({}))).unwrap_err();
+    assert_eq!(error.setting.as_deref(), Some("lines.1.user"));
+    assert_eq!((error.template.as_str(), error.line), ("acme/part.shared.j2", Some(2)));
+}
+
+/// The shared text as it is kept is one for all of these, so each must get its own names.
+#[test]
+fn the_texts_and_the_number_of_a_line_are_gaps_in_a_shared_text() {
+    let device = "{{ lines | used | shared(\"part.shared.j2\", name=gap(device.mac)) -}}";
+    let shared = "{{ slot.index }}/{{ slot.index | less(1) }} {{ slot.label or slot.user }} \
+                  {{ slot.password }} {{ slot.backup.registrar or \"-\" }} {{ slot.transport or \"udp\" }} \
+                  {{ name }} {{ settings.access.admin_password }};\n";
+    let device = device.replace("name=", "settings=settings, name=");
+    let catalogue = load_shared(&device, shared).unwrap();
+    let render = |one: &str, two: &str, transport: &str| {
+        let line = |user: &str| {
+            serde_json::json!({ "user": user, "password": format!("p-{user}"), "transport": transport,
+                                "backup": { "registrar": format!("{user}.example.com") } })
+        };
+        let settings = serde_json::json!({
+            "lines": { "1": line(one), "2": line(two) },
+            "access": { "admin_password": format!("a-{one}") },
+        });
+        render_with(&catalogue, settings).unwrap()
+    };
+    let expected = |one: &str, two: &str, transport: &str| {
+        let line = |n: u8, user: &str| {
+            format!(
+                "{n}/{} {user} p-{user} {user}.example.com {transport} 00a0ba000001 a-{one};\n",
+                n - 1
+            )
+        };
+        line(1, one) + &line(2, two)
+    };
+    for (one, two, transport) in [("a", "b", "tcp"), ("c", "a", "tcp"), ("c", "a", "tls")] {
+        assert_eq!(render(one, two, transport), expected(one, two, transport));
+    }
+}
+
+#[test]
+fn a_text_in_a_gap_is_escaped_and_cannot_be_a_mark() {
+    let family = FAMILY.replace("escape = \"line\"", "escape = \"xml\"");
+    let mut folders = folders(&family, "{{ lines | used | shared(\"part.shared.j2\") }}");
+    let files = folders.get_mut("acme").unwrap();
+    files.insert("part.shared.j2".to_owned(), "{{ slot.label }} {{ slot.number }}".to_owned());
+    let catalogue = Catalogue::from_folders(&folders, &BTreeSet::new()).unwrap();
+    for label in ["a <b> & \"c\"", "0-0:password"] {
+        let line = serde_json::json!({ "label": label, "number": "@", "password": "geheim" });
+        let text = render_with(&catalogue, serde_json::json!({ "lines": { "1": line } })).unwrap();
+        let escaped = label.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+        assert_eq!(text, format!("{} @", escaped.replace('"', "&quot;")));
+    }
+}
+
+#[test]
+fn a_gap_is_only_printed() {
+    let misused = "can only be printed in a shared template, as it is";
+    for (shared, complaint) in [
+        ("{{ slot.label ~ \"x\" }}", misused),
+        ("{{ [slot.label] | join }}", misused),
+        ("{{ slot.label | lookup(\"language\") }}", misused),
+        ("{{ slot }}", misused),
+        ("{% set x %}{{ slot.label }}{% endset %}{{ x | upper }}", misused),
+        ("{{ slot.label | without(\"x\") }}", "not a string"),
+        ("{{ slot.index + 1 }}", "unsupported types"),
+        ("{{ [slot] | unused }}", "only lines and keys are used"),
+        ("{{ shared(\"part.shared.j2\", line=slot) }}", "is no plain value"),
+    ] {
+        let catalogue =
+            load_shared("{{ lines | used | shared(\"part.shared.j2\") }}", shared).unwrap();
+        let line = serde_json::json!({ "label": "de" });
+        let outcome = render_with(&catalogue, serde_json::json!({ "lines": { "1": line } }));
+        let message = outcome.unwrap_err().message;
+        assert!(message.contains(complaint), "{shared}: {message}");
+    }
+    let error = render("{{ gap(1) }}", serde_json::json!({})).unwrap_err();
+    assert!(error.message.contains(misused), "{error}");
+}
+
+#[test]
+fn slots_are_picked_by_number() {
+    let template = "{{ lines | between(2, 9) | unused | join(\",\") }};\
+                    {{ lines | between(2, 1) | unused | join(\",\") }};\
+                    {% for line in lines | between(2, 2) %}{{ line.index }}{% endfor %};\
+                    {{ keys | unused(lines | used) | join(\",\") }};\
+                    {{ (lines | between(1, 1) | used)[0].index | less(1) }};\
+                    {% for key in keys | used(\"blf\", \"line\") %}{{ key.type }}{% endfor %};\
+                    {% for key in keys | list | used(\"dnd\") %}{{ key.type }}{% endfor %}";
+    let lines = serde_json::json!({ "1": { "user": "1" } });
+    for (kind, found) in [("blf", "2;;2;;0;blf;"), ("dnd", "2;;2;;0;;dnd"), ("url", "2;;2;;0;;")] {
+        let settings = serde_json::json!({ "lines": lines, "keys": { "1": { "type": kind } } });
+        assert_eq!(render(template, settings).unwrap(), found);
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::sync::{Arc, LazyLock};
 use minijinja::Value;
 use minijinja::value::{Enumerator, Object};
 
+use super::gap::Gap;
 use super::setting_path::{Root, SettingPath};
 use super::unset::Unset;
 use crate::domain::settings::{Fields, Key, KeyType, Line, Read, Settings, Zone};
@@ -17,6 +18,9 @@ use crate::domain::settings::{Fields, Key, KeyType, Line, Read, Settings, Zone};
 pub struct Group {
     tree: Tree,
     at: SettingPath,
+    /// In a shared template: which of the values it was given. What is the phone's own is
+    /// a gap there.
+    argument: Option<u8>,
 }
 
 /// What a group is looked up in.
@@ -41,22 +45,36 @@ impl Group {
     }
 
     fn value(tree: Tree, at: SettingPath) -> Value {
-        Value::from_object(Group { tree, at })
+        Value::from_object(Group { tree, at, argument: None })
     }
 
-    fn fields(&self) -> &dyn Fields {
+    /// The group as the shared template sees it that is given it as its `argument`.
+    pub fn with_gaps(&self, argument: u8) -> Value {
+        let Group { tree, at, .. } = self;
+        Value::from_object(Group { tree: tree.clone(), at: *at, argument: Some(argument) })
+    }
+
+    pub fn at(&self) -> &SettingPath {
+        &self.at
+    }
+
+    pub fn fields(&self) -> &dyn Fields {
+        self.at.names().iter().fold(self.root(), |fields, name| match fields.field(name) {
+            Some((_, Read::Group(below))) => below,
+            _ => unreachable!("`{}` was a group when it was looked up", self.at),
+        })
+    }
+
+    /// What its path begins with.
+    pub fn root(&self) -> &dyn Fields {
         static NO_LINE: LazyLock<Line> = LazyLock::new(Line::default);
         static NO_KEY: LazyLock<Key> = LazyLock::new(Key::default);
-        let root: &dyn Fields = match (&self.tree, self.at.root()) {
+        match (&self.tree, self.at.root()) {
             (Tree::Zone(zone), _) => &**zone,
             (Tree::Settings(settings), Root::Settings | Root::Zone) => &**settings,
             (_, Root::Line(_)) => self.line().unwrap_or(&NO_LINE),
             (_, Root::Key(_) | Root::ModuleKey { .. }) => self.key().unwrap_or(&NO_KEY),
-        };
-        self.at.names().iter().fold(root, |fields, name| match fields.field(name) {
-            Some((_, Read::Group(below))) => below,
-            _ => unreachable!("`{}` was a group when it was looked up", self.at),
-        })
+        }
     }
 
     /// Of a line or a key itself: its number.
@@ -73,8 +91,12 @@ impl Group {
 
     /// Of a line or a key: whether it says something.
     pub fn is_used(&self) -> bool {
-        self.line().is_some_and(Line::is_enabled)
-            || self.key().is_some_and(|key| !matches!(key.key_type, None | Some(KeyType::None)))
+        self.line().is_some_and(Line::is_enabled) || self.key().is_some_and(Key::is_used)
+    }
+
+    /// What the key it is does, if it does something.
+    pub fn key_type(&self) -> Option<&'static str> {
+        self.key().filter(|key| key.is_used())?.key_type.map(KeyType::as_str)
     }
 
     /// The line it is or is in, if that is set.
@@ -94,11 +116,23 @@ impl Group {
         }
     }
 
+    /// Whether it is a line or a key, or of one.
+    pub fn is_of_slot(&self) -> bool {
+        matches!(self.at.root(), Root::Line(_) | Root::Key(_) | Root::ModuleKey { .. })
+    }
+
+    pub fn is_outline(&self) -> bool {
+        self.argument.is_some()
+    }
+
     /// What a line or a key has that the schema has not, or says otherwise.
     fn own(&self, name: &str) -> Option<Value> {
         let index = self.index()?;
         match (self.at.root(), name) {
-            (_, "index") => Some(Value::from(index)),
+            (_, "index") => Some(match self.argument {
+                Some(argument) => Gap::of_setting(argument, self.at.join("index"), true),
+                None => Value::from(index),
+            }),
             (Root::Line(_), "enabled") => Some(Value::from(self.is_used())),
             _ => None,
         }
@@ -106,6 +140,16 @@ impl Group {
 
     fn is_key(&self) -> bool {
         matches!(self.at.root(), Root::Key(_) | Root::ModuleKey { .. })
+    }
+}
+
+/// A text that no other phone need have: a secret, and any text of a line or a key that is
+/// not one of a few words.
+pub fn own_text<'a>(of_slot: bool, read: &Read<'a>) -> Option<&'a str> {
+    match read {
+        Read::Secret(text) => Some(text),
+        Read::Text(text) if of_slot => Some(text),
+        _ => None,
     }
 }
 
@@ -119,14 +163,21 @@ impl Object for Group {
             return Some(own);
         }
         let (name, read) = self.fields().field(name)?;
+        if let (Some(argument), Some(text)) = (self.argument, own_text(self.is_of_slot(), &read)) {
+            return Some(Gap::of_setting(argument, self.at.join(name), !text.is_empty()));
+        }
         Some(match read {
             Read::Unset if self.is_key() && name == "type" => Value::from("none"),
             Read::Unset => Unset::setting(self.at.join(name)),
             Read::Bool(value) => Value::from(value),
             Read::Integer(value) => Value::from(value),
-            Read::Text(value) => Value::from(value),
+            Read::Text(value) | Read::Word(value) | Read::Secret(value) => Value::from(value),
             Read::Texts(values) => values.iter().map(|text| Value::from(text.as_ref())).collect(),
-            Read::Group(_) => Group::value(self.tree.clone(), self.at.join(name)),
+            Read::Group(_) => Value::from_object(Group {
+                tree: self.tree.clone(),
+                at: self.at.join(name),
+                argument: self.argument,
+            }),
             // Lines and keys are read through their own lists.
             Read::Map => return None,
         })

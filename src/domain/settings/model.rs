@@ -111,6 +111,14 @@ impl Line {
     }
 }
 
+impl Key {
+    /// Whether it does something.
+    #[must_use]
+    pub fn is_used(&self) -> bool {
+        !matches!(self.key_type, None | Some(KeyType::None))
+    }
+}
+
 layered! {
     /// A second registrar.
     pub struct Backup {

@@ -26,6 +26,10 @@ pub enum Read<'a> {
     Bool(bool),
     Integer(i64),
     Text(&'a str),
+    /// One of the names of a [`super::schema::Kind::Choice`].
+    Word(&'static str),
+    /// A text that is nobody's business but the phone's.
+    Secret(&'a str),
     /// May be empty: a list nobody set.
     Texts(Vec<Cow<'a, str>>),
     Group(&'a dyn Fields),
@@ -78,14 +82,14 @@ impl AsRead for String {
 
 impl AsRead for Secret {
     fn as_read(&self) -> Read<'_> {
-        Read::Text(self.expose())
+        Read::Secret(self.expose())
     }
 }
 
 macro_rules! words { ($($type:ty)+) => { $(
     impl AsRead for $type {
         fn as_read(&self) -> Read<'_> {
-            Read::Text(self.as_str())
+            Read::Word(self.as_str())
         }
     }
 )+ } }
