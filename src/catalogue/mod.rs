@@ -288,8 +288,8 @@ fn path_index(families: &[Family]) -> (RegexSet, Vec<Vec<PathOwner>>) {
     for (family, own) in families.iter().enumerate() {
         for (file, spec) in own.files.iter().enumerate() {
             for (pattern, compiled) in spec.patterns.iter().enumerate() {
-                let place = *places.entry(compiled.regex.as_str()).or_insert_with(|| {
-                    expressions.push(compiled.regex.as_str());
+                let place = *places.entry(compiled.expression.as_str()).or_insert_with(|| {
+                    expressions.push(compiled.expression.as_str());
                     owners.push(Vec::new());
                     owners.len() - 1
                 });

@@ -2,14 +2,21 @@
 
 use std::fmt::Write;
 
-use regex::{Captures, Regex, RegexBuilder};
+use regex::{Regex, RegexBuilder};
 
 use super::target::Target;
 use crate::domain::{Mac, Port};
 
-/// Twelve hex digits, alone or with separators of one kind between equal groups.
-const MAC: &str = "[0-9a-f]{12}|[0-9a-f]{2}(?::[0-9a-f]{2}){5}|[0-9a-f]{2}(?:-[0-9a-f]{2}){5}|\
-                   [0-9a-f]{2}(?:\\.[0-9a-f]{2}){5}|[0-9a-f]{4}(?:\\.[0-9a-f]{4}){2}";
+/// Twelve hex digits, alone or with separators of one kind between equal groups. Written so
+/// that each character leaves one way to go on, and nothing has to be tried twice.
+const MAC: &str = "[0-9a-f]{2}(?:(?::[0-9a-f]{2}){5}|(?:-[0-9a-f]{2}){5}|(?:\\.[0-9a-f]{2}){5}|\
+                   [0-9a-f]{2}(?:[0-9a-f]{8}|(?:\\.[0-9a-f]{4}){2}))";
+
+/// What a pattern can take out, in the order of [`Groups`].
+const NAMES: [&str; 5] = ["mac", "port", "model", "code", "part"];
+
+/// The numbers of an expression's groups.
+type Groups = [Option<usize>; NAMES.len()];
 
 /// What a request's target told through one pattern.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -26,8 +33,28 @@ pub struct PathFacts {
 #[derive(Debug)]
 pub(super) struct PathPattern {
     pub text: String,
-    pub regex: Regex,
-    arguments: Vec<(String, Regex)>,
+    /// Fits a path that ends as the pattern says, whatever it begins with.
+    pub expression: String,
+    /// Slashes from the end of a path to where the pattern begins; 0: from its beginning.
+    slashes: usize,
+    /// Of that part of the path.
+    part: Expression,
+    arguments: Vec<(String, Expression)>,
+}
+
+#[derive(Debug)]
+struct Expression {
+    regex: Regex,
+    groups: Groups,
+}
+
+impl Expression {
+    fn build(expression: &str) -> Result<Expression, String> {
+        let built = RegexBuilder::new(expression).case_insensitive(true).build();
+        let regex = built.map_err(|error| error.to_string())?;
+        let groups = NAMES.map(|name| regex.capture_names().position(|own| own == Some(name)));
+        Ok(Expression { regex, groups })
+    }
 }
 
 impl PathPattern {
@@ -37,13 +64,16 @@ impl PathPattern {
         let mut arguments = Vec::new();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').ok_or("an argument needs `name=value`")?;
-            arguments.push((name.to_owned(), build(&format!("^{}$", translate(value)?))?));
+            let expression = format!("^{}$", translate(value)?);
+            arguments.push((name.to_owned(), Expression::build(&expression)?));
         }
-        let expression = match path.trim_start_matches('/') {
-            "" => String::from("^/"),
-            path => format!("/{}$", translate(path)?),
+        // No placeholder stands for a slash, so their number says where a pattern begins.
+        let (expression, slashes) = match path.trim_start_matches('/') {
+            "" => ("^/".to_owned(), 0),
+            path => (format!("/{}$", translate(path)?), 1 + path.matches('/').count()),
         };
-        Ok(PathPattern { text: text.to_owned(), regex: build(&expression)?, arguments })
+        let part = Expression::build(&format!("^{}", expression.trim_start_matches('^')))?;
+        Ok(PathPattern { text: text.to_owned(), expression, slashes, part, arguments })
     }
 
     /// `None` when the pattern does not fit.
@@ -53,15 +83,20 @@ impl PathPattern {
 
     /// What the path alone tells; the same for all patterns of the same expression.
     pub fn facts_of_path(&self, target: &Target) -> Option<PathFacts> {
+        let path = target.path.as_str();
+        let from = match self.slashes.checked_sub(1) {
+            None => 0,
+            Some(before) => path.rmatch_indices('/').nth(before)?.0,
+        };
         let mut facts = PathFacts::default();
-        facts.take(&self.regex.captures(&target.path)?)?;
+        facts.take(&self.part, &path[from..])?;
         Some(facts)
     }
 
     /// `None` when an argument is missing.
     pub fn with_arguments(&self, mut facts: PathFacts, target: &Target) -> Option<PathFacts> {
-        for (name, regex) in &self.arguments {
-            facts.take(&regex.captures(target.argument(name)?)?)?;
+        for (name, expression) in &self.arguments {
+            facts.take(expression, target.argument(name)?)?;
         }
         Some(facts)
     }
@@ -82,23 +117,26 @@ impl PathFacts {
         path
     }
 
-    fn take(&mut self, captures: &Captures<'_>) -> Option<()> {
-        let text = |name| captures.name(name).map(|found| found.as_str().to_owned());
-        if let Some(mac) = captures.name("mac") {
-            self.mac = Some(mac.as_str().parse().ok()?);
+    /// Adds what the expression takes out of `text`; `None` when it does not fit.
+    fn take(&mut self, expression: &Expression, text: &str) -> Option<()> {
+        let captures = expression.regex.captures(text)?;
+        let [mac, port, model, code, part] =
+            expression.groups.map(|at| captures.get(at?).map(|found| found.as_str()));
+        if let Some(mac) = mac {
+            self.mac = Some(mac.parse().ok()?);
         }
-        if let Some(port) = captures.name("port") {
-            self.port = Some(port.as_str().parse().ok().and_then(Port::new)?);
+        if let Some(port) = port {
+            self.port = Some(port.parse().ok().and_then(Port::new)?);
         }
-        self.model = text("model").or(self.model.take());
-        self.code = text("code").or(self.code.take());
-        self.part = text("part").or(self.part.take());
+        for (own, found) in
+            [(&mut self.model, model), (&mut self.code, code), (&mut self.part, part)]
+        {
+            if let Some(found) = found {
+                *own = Some(found.to_owned());
+            }
+        }
         Some(())
     }
-}
-
-fn build(expression: &str) -> Result<Regex, String> {
-    RegexBuilder::new(expression).case_insensitive(true).build().map_err(|error| error.to_string())
 }
 
 fn translate(pattern: &str) -> Result<String, String> {
