@@ -77,8 +77,7 @@ async fn run_tls<H: Handler>(
 /// The handshake. Its first step, keys and signature, is nearly all of its work, and each
 /// has it in turn: in a storm thousands are ready for it at once, and if they all were in
 /// the runtime's queue, whoever has its handshake behind it, and the accept loop, would wait
-/// behind them all. So the phones of a storm come through one after the other, not all
-/// together at its end.
+/// behind them all.
 async fn shake(shared: &Shared, stream: Gather, tls: &Tls) -> io::Result<TlsStream<Gather>> {
     // A turn is for those who have said hello: a silent peer must not hold one.
     stream.readable().await?;
