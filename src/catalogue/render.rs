@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt::Write;
+use std::fmt::{self, Write};
 use std::sync::Arc;
 
 use minijinja::syntax::SyntaxConfig;
@@ -222,11 +222,10 @@ fn environment(
 }
 
 fn print(out: &mut Output<'_>, value: &Value, escape: Escape) -> Result<(), Error> {
-    let broken = |_| Error::new(ErrorKind::WriteFailure, "could not write");
     if let Some(text) = value.as_str() {
         if value.is_safe() {
             // What was captured was printed before, and refused there when it was not set.
-            return out.write_str(text).map_err(broken);
+            return out.write_str(text).map_err(not_written);
         }
         return print_text(out, text, escape);
     }
@@ -235,23 +234,29 @@ fn print(out: &mut Output<'_>, value: &Value, escape: Escape) -> Result<(), Erro
         ValueKind::None => Err(Error::new(ErrorKind::InvalidOperation, "`none` cannot be printed")),
         // Not Python's `True`.
         ValueKind::Bool => {
-            out.write_str(if value.is_true() { "true" } else { "false" }).map_err(broken)
+            out.write_str(if value.is_true() { "true" } else { "false" }).map_err(not_written)
         }
         // Digits, and what stands between them.
-        ValueKind::Number => write!(out, "{value}").map_err(broken),
-        ValueKind::Plain if let Some(gap) = Gap::of(value) => write!(out, "{gap}").map_err(broken),
+        ValueKind::Number => write!(out, "{value}").map_err(not_written),
+        ValueKind::Plain if let Some(gap) = Gap::of(value) => {
+            write!(out, "{gap}").map_err(not_written)
+        }
         _ => print_text(out, &value.to_string(), escape),
     }
 }
 
 fn print_text(out: &mut Output<'_>, text: &str, escape: Escape) -> Result<(), Error> {
-    let broken = |_| Error::new(ErrorKind::WriteFailure, "could not write");
     // The mark of what is not set is no plain byte.
     if is_plain(text) {
-        return out.write_str(text).map_err(broken);
+        return out.write_str(text).map_err(not_written);
     }
     context::refuse(text)?;
-    write_escaped(out, text, escape).map_err(broken)
+    write_escaped(out, text, escape).map_err(not_written)
+}
+
+/// The only thing that can be wrong with writing text: whoever takes it does not.
+pub(super) fn not_written(_: fmt::Error) -> Error {
+    Error::new(ErrorKind::WriteFailure, "could not write")
 }
 
 fn default(value: &Value, other: Option<Value>, _options: Kwargs) -> Value {
@@ -361,8 +366,7 @@ fn unknown_name(name: &str, env: &Environment<'_>) -> Option<String> {
         return Some(format!("`{root}` is not a name templates have"));
     }
     let rest: Vec<&str> = parts.collect();
-    let known = root != "settings" || rest.is_empty() || settings::schema::has(&rest);
-    (!known).then(|| format!("`{name}` is not in the settings schema"))
+    not_in_schema(name, root, &rest)
 }
 
 /// `Some(message)` for a name that only templates of one phone have, and that none gives to a
@@ -377,7 +381,11 @@ fn unshared_name(name: &str, files: &Files) -> Option<String> {
     if !files.iter().any(|(name, text)| is_template(name) && text.contains(&given)) {
         return Some(format!("a shared template sees `type` and what it is given, not `{root}`"));
     }
-    let known = root != "settings" || parts.len() == 1 || settings::schema::has(&parts[1..]);
+    not_in_schema(name, root, &parts[1..])
+}
+
+fn not_in_schema(name: &str, root: &str, rest: &[&str]) -> Option<String> {
+    let known = root != "settings" || rest.is_empty() || settings::schema::has(rest);
     (!known).then(|| format!("`{name}` is not in the settings schema"))
 }
 

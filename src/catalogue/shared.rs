@@ -19,6 +19,7 @@ use quick_cache::sync::Cache;
 use super::context::{Known, Names, Opening, of_slot, outline};
 use super::definition::Escape;
 use super::escape::write_escaped;
+use super::render::not_written;
 
 /// How the file of such a template ends.
 pub(super) const SHARED_ENDING: &str = ".shared.j2";
@@ -203,13 +204,13 @@ impl SharedText {
 
     /// Writes it to `all`, with what these `given` values have for its gaps.
     fn fill(&self, given: &[Value], escape: Escape, all: &mut String) -> Result<(), Error> {
-        let broken = |_| Error::new(ErrorKind::WriteFailure, "could not write");
         let mut own = String::with_capacity(TYPICAL_GAP_BYTES * self.openings.len());
         let mut ends = Vec::with_capacity(self.openings.len() + 1);
         ends.push(0);
         for opening in &self.openings {
-            opening
-                .fill(given, &mut |text| write_escaped(&mut own, text, escape).map_err(broken))?;
+            opening.fill(given, &mut |text| {
+                write_escaped(&mut own, text, escape).map_err(not_written)
+            })?;
             ends.push(own.len());
         }
         let text = self.text.as_str().unwrap_or_default();

@@ -34,13 +34,11 @@ pub(super) async fn run<H: Handler>(
     tls: Option<Arc<Tls>>,
     handler: Arc<H>,
 ) {
+    let watch = Arc::new(Watch::new());
     match tls {
-        None => {
-            let watch = Arc::new(Watch::new());
-            serve(shared, stream, Peer { address, tls: None }, handler, watch).await;
-        }
+        None => serve(shared, stream, Peer { address, tls: None }, handler, watch).await,
         // Boxed: a plain connection's task need not have room for TLS and its buffers.
-        Some(tls) => Box::pin(run_tls(shared, stream, address, &tls, handler)).await,
+        Some(tls) => Box::pin(run_tls(shared, stream, address, &tls, handler, watch)).await,
     }
 }
 
@@ -50,8 +48,8 @@ async fn run_tls<H: Handler>(
     address: SocketAddr,
     tls: &Tls,
     handler: Arc<H>,
+    watch: Arc<Watch>,
 ) {
-    let watch = Arc::new(Watch::new());
     let stream = Gather::new(stream, Arc::clone(&watch));
     let handshake = timeout(shared.limits.tls_handshake, shake(shared, stream, tls));
     let shaken = tokio::select! {

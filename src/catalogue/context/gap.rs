@@ -11,7 +11,7 @@ use minijinja::value::{Object, ObjectRepr};
 use minijinja::{Error, ErrorKind, Value};
 
 use super::group::{Group, own_text};
-use super::setting_path::{Root, SettingPath};
+use super::setting_path::SettingPath;
 use crate::domain::settings::Read;
 
 /// A mark is `START argument - less : name . name END`.
@@ -140,9 +140,9 @@ impl Opening {
             };
         }
         let group: &Group = value.downcast_object_ref().ok_or_else(misused)?;
-        if let ([name], Root::Line(index) | Root::Key(index) | Root::ModuleKey { key: index, .. }) =
-            (&self.names[..], group.at().root())
+        if let [name] = &self.names[..]
             && &**name == "index"
+            && let Some(index) = group.index()
         {
             return write(&(i32::from(index) - i32::from(self.less)).to_string());
         }

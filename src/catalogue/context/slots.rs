@@ -61,9 +61,7 @@ impl Slots {
             }
         }
     }
-}
 
-impl Slots {
     /// The numbers of those that say something, without looking at each; `None` for modules.
     fn used(&self) -> Option<Vec<u16>> {
         // An empty range is none of a map's.
