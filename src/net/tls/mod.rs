@@ -1,11 +1,13 @@
 //! TLS for a listener: the configuration in use, and its change while it is in use.
 //!
 //! `files` reads PEM, `config` builds from it, `resolver` picks a certificate
-//! for each handshake, `self_signed` makes one where none is configured.
+//! for each handshake, `signing` what its key signs with, `hashing` derives the
+//! session's keys, `self_signed` makes a certificate where none is configured.
 
 mod config;
 mod files;
 mod gather;
+mod hashing;
 mod peer;
 mod resolver;
 pub mod self_signed;
