@@ -108,8 +108,12 @@ impl<P: Provision> Edge<P> {
 impl<P: Provision> Handler for Edge<P> {
     type Body = Full<Bytes>;
 
-    async fn handle(&self, request: Request<Incoming>, peer: &Peer) -> Response<Full<Bytes>> {
-        self.answer(request, peer).await
+    fn handle(
+        &self,
+        request: Request<Incoming>,
+        peer: &Peer,
+    ) -> impl Future<Output = Response<Full<Bytes>>> + Send {
+        self.answer(request, peer)
     }
 
     fn fault(&self) -> Response<Full<Bytes>> {
@@ -125,7 +129,8 @@ const MOST_DISCARDED: usize = 64 * 1024;
 
 async fn refuse(request: Request<Incoming>) -> Response<Full<Bytes>> {
     if !request.body().is_end_stream() {
-        body::discard(request, MOST_DISCARDED).await;
+        // In a box: it is rare, and every request had room for it.
+        Box::pin(body::discard(request, MOST_DISCARDED)).await;
     }
     response::refusal()
 }

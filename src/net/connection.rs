@@ -2,18 +2,20 @@
 
 use std::any::Any;
 use std::convert::Infallible;
+use std::error::Error;
 use std::future::poll_fn;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 
 use http::header::CONNECTION;
 use http::{Request, Response, Version};
 use hyper::body::{Body, Incoming};
-use hyper::service::service_fn;
+use hyper::server::conn::http1;
+use hyper::service::{HttpService, service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -37,8 +39,7 @@ pub(super) async fn run<H: Handler>(
     let watch = Arc::new(Watch::new());
     match tls {
         None => serve(shared, stream, Peer { address, tls: None }, handler, watch).await,
-        // Boxed: a plain connection's task need not have room for TLS and its buffers.
-        Some(tls) => Box::pin(run_tls(shared, stream, address, &tls, handler, watch)).await,
+        Some(tls) => run_tls(shared, stream, address, &tls, handler, watch).await,
     }
 }
 
@@ -52,44 +53,56 @@ async fn run_tls<H: Handler>(
 ) {
     let stream = Gather::new(stream, Arc::clone(&watch));
     let handshake = timeout(shared.limits.tls_handshake, shake(shared, stream, tls));
-    let shaken = tokio::select! {
-        biased;
-        // Nothing has been asked yet, so nothing is lost.
-        () = shared.stop.cancelled() => return,
-        shaken = handshake => shaken,
-    };
-    let failure = match shaken {
-        Ok(Ok(mut stream)) => {
-            stream.get_mut().0.shaken();
-            let tls = TlsPeer::of(stream.get_ref().1);
-            return serve(shared, stream, Peer { address, tls: Some(tls) }, handler, watch).await;
+    // Made in a block, so that nothing of the handshake has room beside what is served.
+    let served = {
+        let shaken = tokio::select! {
+            biased;
+            // Nothing has been asked yet, so nothing is lost.
+            () = shared.stop.cancelled() => return,
+            shaken = handshake => shaken.unwrap_or_else(|_| Err(ErrorKind::TimedOut.into())),
+        };
+        match shaken {
+            Ok((stream, tls)) => {
+                serve(shared, stream, Peer { address, tls: Some(tls) }, handler, watch)
+            }
+            Err(error) => {
+                shared.counters.handshakes_failed.add_one();
+                // Debug, not more: scanners and phones that do not trust us fail all day.
+                tracing::debug!(%address, "TLS handshake failed: {error}");
+                return;
+            }
         }
-        Ok(Err(error)) => error.to_string(),
-        Err(_) => "it took too long".to_owned(),
     };
-    shared.counters.handshakes_failed.add_one();
-    // Debug, not more: scanners and phones that do not trust us fail all day.
-    tracing::debug!(%address, "TLS handshake failed: {failure}");
+    served.await;
 }
 
 /// The handshake. Its first step, keys and signature, is nearly all of its work, and each
 /// has it in turn: in a storm thousands are ready for it at once, and if they all were in
 /// the runtime's queue, whoever has its handshake behind it, and the accept loop, would wait
 /// behind them all.
-async fn shake(shared: &Shared, stream: Gather, tls: &Tls) -> io::Result<TlsStream<Gather>> {
+async fn shake(
+    shared: &Shared,
+    mut stream: Gather,
+    tls: &Tls,
+) -> io::Result<(TlsStream<Gather>, TlsPeer)> {
     // A turn is for those who have said hello: a silent peer must not hold one.
-    stream.readable().await?;
-    let mut handshake = pin!(tls.acceptor().accept(stream));
-    let first_step = {
-        let _turn = shared.handshakes.acquire().await.expect("the semaphore is never closed");
-        // Behind everything that is ready now, requests of those who came before.
-        yield_now().await;
-        poll_fn(|cx| Poll::Ready(handshake.as_mut().poll(cx))).await
-    };
-    match first_step {
-        Poll::Ready(shaken) => shaken,
-        Poll::Pending => handshake.await,
-    }
+    stream.hear().await?;
+    // In a box, which those who wait for a hello do without.
+    let mut handshake = Box::pin(tls.acceptor().accept(stream));
+    let mut turn = Some(shared.handshakes.acquire().await.expect("the semaphore is never closed"));
+    // Behind everything that is ready now, requests of those who came before.
+    yield_now().await;
+    poll_fn(move |cx| {
+        let polled = handshake.as_mut().poll(cx);
+        // The first step is done.
+        drop(turn.take());
+        polled.map_ok(|mut stream| {
+            stream.get_mut().0.shaken();
+            let peer = TlsPeer::of(stream.get_ref().1);
+            (stream, peer)
+        })
+    })
+    .await
 }
 
 /// The part of a connection that its requests share.
@@ -100,13 +113,16 @@ struct Context<H> {
     watch: Arc<Watch>,
 }
 
-async fn serve<H, S>(
+/// Not an `async fn`, which would have room for all it is given for as long as it lasts:
+/// ten thousand phones at once have a connection each.
+fn serve<H, S>(
     shared: &Arc<Shared>,
     stream: S,
     peer: Peer,
     handler: Arc<H>,
     watch: Arc<Watch>,
-) where
+) -> impl Future<Output = ()>
+where
     H: Handler,
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -120,8 +136,22 @@ async fn serve<H, S>(
         let context = Arc::clone(&context);
         async move { Ok::<_, Infallible>(context.answer(request).await) }
     });
-    let mut connection = pin!(shared.http.serve_connection(TokioIo::new(io), service));
+    let connection = Box::pin(shared.http.serve_connection(TokioIo::new(io), service));
+    drive(shared, connection, watch, address)
+}
 
+/// Lets the HTTP library work until the connection ends, is out of time or is stopped.
+async fn drive<S, F>(
+    shared: &Shared,
+    mut connection: Pin<Box<http1::Connection<TokioIo<Watched<S>>, F>>>,
+    watch: Arc<Watch>,
+    address: SocketAddr,
+) where
+    S: AsyncRead + AsyncWrite + Unpin,
+    F: HttpService<Incoming, Error = Infallible>,
+    F::ResBody: Body + 'static,
+    <F::ResBody as Body>::Error: Into<Box<dyn Error + Send + Sync>>,
+{
     // A token of its own: waiting takes a lock at each poll, and on the shared
     // one all connections would meet.
     let stop = shared.stop.child_token();
@@ -165,7 +195,8 @@ impl<H: Handler> Context<H> {
     async fn answer(&self, request: Request<Incoming>) -> Response<Answering<H::Body>> {
         self.watch.request_began(!request.body().is_end_stream());
         let is_last = self.peer.tls.is_some() && wants_no_more(&request);
-        let response = match caught(self.handler.handle(request, &self.peer)).await {
+        let handled = pin!(self.handler.handle(request, &self.peer));
+        let response = match caught(handled).await {
             Ok(response) => response,
             Err(panic) => {
                 self.shared.counters.panics.add_one();
@@ -201,8 +232,7 @@ fn wants_no_more(request: &Request<Incoming>) -> bool {
 /// The future's output, or what it panicked with. It is not polled again after
 /// a panic, and what it borrowed must bear that: shared state of a handler is
 /// behind locks that poison or needs no repair.
-async fn caught<F: Future>(future: F) -> Result<F::Output, Box<dyn Any + Send>> {
-    let mut future = pin!(future);
+async fn caught<F: Future>(mut future: Pin<&mut F>) -> Result<F::Output, Box<dyn Any + Send>> {
     poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
         Ok(Poll::Pending) => Poll::Pending,
         Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),

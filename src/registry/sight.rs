@@ -54,11 +54,13 @@ impl Registry {
         seen: Seen<'_>,
     ) -> Result<Sight, RegistryError> {
         let Some(known) = self.index.known(seen.mac) else {
-            return self.first_contact(catalogue, seen).await;
+            // In boxes, both that are rare: else every request had room for them.
+            return Box::pin(self.first_contact(catalogue, seen)).await;
         };
         if let Some(better) = self.better_type(catalogue, &known, seen.identity) {
             // Of no use to the phone now: a failure is logged and does not matter to it.
-            if let Err(error) = self.retype(catalogue, seen.mac, &better).await {
+            let retyped = Box::pin(self.retype(catalogue, seen.mac, &better)).await;
+            if let Err(error) = retyped {
                 tracing::warn!(mac = %seen.mac, %error, "a better type guess could not be stored");
             }
         }

@@ -7,7 +7,9 @@
 //! system call here and one more packet there, for each connection of a boot storm. So
 //! would the goodbye, which follows at once an answer that the phone said is its last.
 
+use std::future::poll_fn;
 use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -27,6 +29,8 @@ use crate::net::watch::Watch;
 #[derive(Debug)]
 pub(in crate::net) struct Gather {
     stream: TcpStream,
+    /// What the peer sent first, until it is read.
+    heard: Vec<u8>,
     held: Vec<u8>,
     /// Of [`Gather::held`], what has been sent.
     sent: usize,
@@ -38,14 +42,27 @@ pub(in crate::net) struct Gather {
 /// than 10; what is larger goes out in parts.
 const MOST_HELD: usize = 16 * 1024;
 
+/// A hello has 200 to 600 bytes; of one with a large key share (1.2 KB) the rest comes later.
+const MOST_HEARD: usize = 2 * 1024;
+
 impl Gather {
     pub fn new(stream: TcpStream, watch: Arc<Watch>) -> Gather {
-        Gather { stream, held: Vec::new(), sent: 0, shaken: false, watch }
+        Gather { stream, heard: Vec::new(), held: Vec::new(), sent: 0, shaken: false, watch }
     }
 
-    /// Waits until the peer has sent something, or has ended.
-    pub async fn readable(&self) -> io::Result<()> {
-        self.stream.readable().await
+    /// Waits until the peer has said something, which is read then, or has ended.
+    ///
+    /// To ask the runtime whether the stream is readable would not do: of one just accepted
+    /// it says so in any case.
+    pub async fn hear(&mut self) -> io::Result<()> {
+        poll_fn(|cx| {
+            let mut space = [MaybeUninit::uninit(); MOST_HEARD];
+            let mut buffer = ReadBuf::uninit(&mut space);
+            ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
+            self.heard = buffer.filled().to_vec();
+            Poll::Ready(Ok(()))
+        })
+        .await
     }
 
     /// The handshake is over: from here on a flush is one.
@@ -98,6 +115,15 @@ impl AsyncRead for Gather {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if !self.heard.is_empty() {
+            let taken = self.heard.len().min(buffer.remaining());
+            buffer.put_slice(&self.heard[..taken]);
+            self.heard.drain(..taken);
+            if self.heard.is_empty() {
+                self.heard = Vec::new();
+            }
+            return Poll::Ready(Ok(()));
+        }
         match Pin::new(&mut self.stream).poll_read(cx, buffer) {
             Poll::Pending if !self.shaken => {
                 // Nothing comes before the peer has what is held. If that has to wait too,
@@ -180,6 +206,8 @@ impl Drop for Gather {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 
@@ -190,6 +218,28 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let (peer, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
         (Gather::new(accepted.unwrap().0, Arc::new(Watch::new())), peer.unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_silent_peer_is_waited_for_and_its_first_words_are_read_once() {
+        let (mut gather, mut peer) = pair().await;
+        {
+            let mut heard = pin!(gather.hear());
+            let first = poll_fn(|cx| Poll::Ready(heard.as_mut().poll(cx))).await;
+            assert!(first.is_pending());
+            peer.write_all(b"hello").await.unwrap();
+            heard.await.unwrap();
+        }
+        peer.write_all(b", then more").await.unwrap();
+        let mut read = [0; 16];
+        // In small parts, as somebody with little room would.
+        for part in read.chunks_mut(3) {
+            gather.read_exact(part).await.unwrap();
+        }
+        assert_eq!(&read, b"hello, then more");
+        drop(peer);
+        gather.hear().await.unwrap();
+        assert_eq!(gather.read(&mut read).await.unwrap(), 0);
     }
 
     #[tokio::test]
