@@ -11,8 +11,16 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpSocket;
 use tokio_rustls::TlsConnector;
 
-/// A request that takes longer has failed.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// What takes longer has failed.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Ends what a server does not. Not for each request of a load, where [`crate::load::run`]
+/// sees that it goes on: ten thousand timers are a cost of their own.
+pub async fn patient<T>(asking: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    tokio::time::timeout(PATIENCE, asking)
+        .await
+        .map_err(|_| io::Error::from(ErrorKind::TimedOut))?
+}
 
 /// How a server is reached.
 #[derive(Clone)]
@@ -39,10 +47,6 @@ impl Connector {
 
     /// `number`: which connection, for the choice of certificate and address.
     pub async fn open(&self, number: u64) -> io::Result<Connection> {
-        tokio::time::timeout(PATIENCE, self.connect(number)).await.map_err(|_| late())?
-    }
-
-    async fn connect(&self, number: u64) -> io::Result<Connection> {
         let socket = TcpSocket::new_v4()?;
         if self.sources > 1 {
             let [.., low] = (number % self.sources + 1).to_be_bytes();
@@ -114,12 +118,9 @@ impl Connection {
     }
 
     async fn ask(&mut self, request: &[u8]) -> io::Result<Answer> {
-        let asking = async {
-            self.stream.write_all(request).await?;
-            self.stream.flush().await?;
-            self.answer().await
-        };
-        tokio::time::timeout(PATIENCE, asking).await.map_err(|_| late())?
+        self.stream.write_all(request).await?;
+        self.stream.flush().await?;
+        self.answer().await
     }
 
     async fn answer(&mut self) -> io::Result<Answer> {
@@ -186,8 +187,4 @@ impl Connection {
 
 fn bad(message: String) -> io::Error {
     io::Error::new(ErrorKind::InvalidData, message)
-}
-
-fn late() -> io::Error {
-    ErrorKind::TimedOut.into()
 }

@@ -14,7 +14,7 @@ use dialtone::store::{SqliteStore, Store, Write};
 use rcgen::{CertificateParams, KeyPair, RsaKeySize};
 use tempfile::TempDir;
 
-use crate::client::{Asked, Connector};
+use crate::client::{Asked, Connector, patient};
 use crate::process::Gateway;
 use crate::process::Setup;
 
@@ -129,12 +129,12 @@ impl Lab {
         self.folder("files/speed-dials")?;
         let gateway = Gateway::start(&self.dialtone, seeded, &Setup::default())?;
         let connector = Connector::plain(gateway.http);
-        let mut connection = connector.open(0).await.map_err(|error| error.to_string())?;
+        let mut connection = patient(connector.open(0)).await.map_err(|error| error.to_string())?;
         let fleet = (0..fleet_files)
             .flat_map(|number| four_files(number).map(|target| (target, FOUR_AGENT)));
         for (target, agent) in std::iter::once((DESK_FILE.to_owned(), DESK_AGENT)).chain(fleet) {
-            let answer = connection
-                .get(&Asked { target: &target, agent, close: false })
+            let asked = Asked { target: &target, agent, close: false };
+            let answer = patient(connection.get(&asked))
                 .await
                 .map_err(|error| format!("{target}: {error}"))?;
             if answer.status != 200 {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 
-use crate::client::{Asked, Connection, Connector};
+use crate::client::{Asked, Connection, Connector, PATIENCE};
 
 /// What became of a load.
 pub struct Outcome {
@@ -36,7 +36,7 @@ pub trait Client: Send + 'static {
     fn turn(&mut self, number: u64) -> impl Future<Output = io::Result<()>> + Send;
 }
 
-/// Lets `clients` take turns. The first turn that fails ends it.
+/// Lets `clients` take turns. The first turn that fails ends it, and so does it when none ends.
 pub async fn run<C: Client>(clients: Vec<C>, until: Until) -> Result<Outcome, String> {
     let (next, began) = (Arc::new(AtomicU64::new(0)), Instant::now());
     // One for all: with room for seconds it is a hundred kilobytes, and to have ten thousand
@@ -63,13 +63,33 @@ pub async fn run<C: Client>(clients: Vec<C>, until: Until) -> Result<Outcome, St
             })
         })
         .collect();
-    for task in tasks {
-        let ended: Result<(), String> = task.await.map_err(|error| error.to_string())?;
-        ended?;
-    }
-    let took = began.elapsed();
+    let ending = async {
+        for task in tasks {
+            let ended: Result<(), String> = task.await.map_err(|error| error.to_string())?;
+            ended?;
+        }
+        Ok::<_, String>(began.elapsed())
+    };
+    let took = tokio::select! {
+        ended = ending => ended?,
+        turns = stalled(&waits) => return Err(format!("nothing after turn {turns}")),
+    };
     let waits = waits.lock().unwrap_or_else(PoisonError::into_inner).clone();
     Ok(Outcome { turns: waits.len(), took, waits })
+}
+
+/// Returns when no turn has ended for [`PATIENCE`], and how many had.
+async fn stalled(waits: &Mutex<Histogram<u64>>) -> u64 {
+    let ended = || waits.lock().unwrap_or_else(PoisonError::into_inner).len();
+    let mut before = ended();
+    loop {
+        tokio::time::sleep(PATIENCE).await;
+        let now = ended();
+        if now == before {
+            return now;
+        }
+        before = now;
+    }
 }
 
 pub fn histogram() -> Histogram<u64> {

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::strangers::Stranger;
 use crate::Bench;
-use crate::client::{Asked, Connection, Connector};
+use crate::client::{Asked, Connection, Connector, patient};
 use crate::figures::{Better, Figure, Goal};
 use crate::lab::{Example, NOW, device, seed};
 use crate::load::{Client, Until, expect};
@@ -155,7 +155,7 @@ async fn listing(gateway: &Gateway, list: &str) -> Result<(f64, usize), String> 
         let answer = connection.post(&path, &body.to_string()).await?;
         io::Result::Ok((began.elapsed().as_secs_f64(), answer))
     };
-    let (seconds, answer) = asking.await.map_err(|error| format!("{list}: {error}"))?;
+    let (seconds, answer) = patient(asking).await.map_err(|error| format!("{list}: {error}"))?;
     // The head of it: an answer of 50 MB is not read again.
     let start = String::from_utf8_lossy(&answer.body[..answer.body.len().min(200)]).into_owned();
     if answer.status != 200 || start.contains("\"error\"") {

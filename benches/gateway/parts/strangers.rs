@@ -10,7 +10,7 @@ use hdrhistogram::Histogram;
 
 use super::load;
 use crate::Bench;
-use crate::client::{Asked, Connection, Connector};
+use crate::client::{Asked, Connection, Connector, patient};
 use crate::figures::{Better, Figure, Goal};
 use crate::lab::{DESK_AGENT, DESK_FILE, FOUR_AGENT};
 use crate::load::{Client, Until, expect, histogram, note};
@@ -226,7 +226,7 @@ fn ask_regularly(
     let connector = connector.clone();
     async move {
         let mut waits = histogram();
-        let mut connection = connector.open(number).await?;
+        let mut connection = patient(connector.open(number)).await?;
         let asked = Asked { target: DESK_FILE, agent: DESK_AGENT, close: false };
         let began = Instant::now();
         // Not all at once.
@@ -237,7 +237,7 @@ fn ask_regularly(
             let late = Instant::now() > due;
             tokio::time::sleep_until(due.into()).await;
             let from = if late { due } else { Instant::now() };
-            expect(&mut connection, &asked, 200).await?;
+            patient(expect(&mut connection, &asked, 200)).await?;
             note(&mut waits, from.elapsed());
             due += PROBE_EVERY;
         }
