@@ -22,9 +22,9 @@ pub(super) struct Touch {
 const QUEUE: usize = 8192;
 /// Sightings in one commit.
 const GROUP: usize = 512;
-/// How long the first of a group waits for others: of phones that boot at once, five thousand
-/// a second, a commit would else have the few that came while the last one was written, and
-/// each is written to disk by itself. The queue holds what comes meanwhile.
+/// How long it waits after a group that was not full: of phones that boot at once, five
+/// thousand a second, the next would else have the few that came while that one was written,
+/// and each is written to disk by itself. The queue holds what comes meanwhile.
 const GATHERING: Duration = Duration::from_millis(200);
 /// A store that failed is left alone for this long.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -43,35 +43,19 @@ pub(super) fn channel(store: Arc<dyn Store>) -> (mpsc::Sender<Touch>, TouchWrite
 impl TouchWriter {
     /// Ends when the registry is dropped, after the last group.
     pub async fn run(mut self) {
-        let mut group = Vec::with_capacity(GROUP);
-        while let Some(first) = self.queue.recv().await {
-            group.push(first);
-            tokio::time::sleep(GATHERING).await;
-            while self.fill(&mut group) {
-                self.write(&mut group).await;
+        let mut waiting = Vec::with_capacity(GROUP);
+        while self.queue.recv_many(&mut waiting, GROUP).await > 0 {
+            let is_full = waiting.len() == GROUP;
+            let writes = waiting
+                .drain(..)
+                .map(|touch| Write::Touch { mac: touch.mac, sighting: touch.sighting })
+                .collect();
+            if let Err(error) = self.store.commit(writes).await {
+                tracing::warn!(%error, "sightings of known phones could not be noted");
+                tokio::time::sleep(PAUSE).await;
+            } else if !is_full {
+                tokio::time::sleep(GATHERING).await;
             }
-            self.write(&mut group).await;
-        }
-    }
-
-    /// Puts what waits into `group`; true when that is full.
-    fn fill(&mut self, group: &mut Vec<Touch>) -> bool {
-        while group.len() < GROUP {
-            let Ok(touch) = self.queue.try_recv() else { return false };
-            group.push(touch);
-        }
-        true
-    }
-
-    /// Leaves `group` empty.
-    async fn write(&self, group: &mut Vec<Touch>) {
-        if group.is_empty() {
-            return;
-        }
-        let touch = |touch: Touch| Write::Touch { mac: touch.mac, sighting: touch.sighting };
-        if let Err(error) = self.store.commit(group.drain(..).map(touch).collect()).await {
-            tracing::warn!(%error, "sightings of known phones could not be noted");
-            tokio::time::sleep(PAUSE).await;
         }
     }
 }
