@@ -19,7 +19,6 @@ use hyper::service::{HttpService, service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::task::yield_now;
 use tokio::time::{sleep_until, timeout};
 use tokio_rustls::server::TlsStream;
 
@@ -76,10 +75,7 @@ async fn run_tls<H: Handler>(
     served.await;
 }
 
-/// The handshake. Its first step, keys and signature, is nearly all of its work, and each
-/// has it in turn: in a storm thousands are ready for it at once, and if they all were in
-/// the runtime's queue, whoever has its handshake behind it, and the accept loop, would wait
-/// behind them all.
+/// The handshake, in its turn.
 async fn shake(
     shared: &Shared,
     mut stream: Gather,
@@ -87,22 +83,10 @@ async fn shake(
 ) -> io::Result<(TlsStream<Gather>, TlsPeer)> {
     // A turn is for those who have said hello: a silent peer must not hold one.
     stream.hear().await?;
-    // In a box, which those who wait for a hello do without.
-    let mut handshake = Box::pin(tls.acceptor().accept(stream));
-    let mut turn = Some(shared.handshakes.acquire().await.expect("the semaphore is never closed"));
-    // Behind everything that is ready now, requests of those who came before.
-    yield_now().await;
-    poll_fn(move |cx| {
-        let polled = handshake.as_mut().poll(cx);
-        // The first step is done.
-        drop(turn.take());
-        polled.map_ok(|mut stream| {
-            stream.get_mut().0.shaken();
-            let peer = TlsPeer::of(stream.get_ref().1);
-            (stream, peer)
-        })
-    })
-    .await
+    let mut stream = shared.turns.take(|| tls.acceptor().accept(stream)).await?;
+    stream.get_mut().0.shaken();
+    let peer = TlsPeer::of(stream.get_ref().1);
+    Ok((stream, peer))
 }
 
 /// The part of a connection that its requests share.

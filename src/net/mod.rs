@@ -1,7 +1,8 @@
 //! Listeners and connections, for whoever answers requests on them.
 //!
 //! A connection's way: permit, accept, place among its address (`server`),
-//! TLS beside the accept loop, HTTP/1 under deadlines (`connection`, `watch`).
+//! TLS beside the accept loop and in its turn (`turns`), HTTP/1 under deadlines
+//! (`connection`, `watch`).
 //! This module knows neither handsets nor operators: an edge brings its
 //! [`Handler`] and its [`Limits`].
 
@@ -16,6 +17,7 @@ mod per_address;
 mod retry_after;
 mod server;
 pub mod tls;
+mod turns;
 mod watch;
 
 #[cfg(test)]

@@ -2,7 +2,6 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
-use std::num::NonZero;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +17,7 @@ use super::connection;
 use super::counters::Counters;
 use super::per_address::{PerAddress, Place};
 use super::tls::Tls;
+use super::turns::Turns;
 use super::{Bound, Counts, Handler, Limits, OverAddressLimit, RetryAfter};
 
 /// The connections of one edge, over any number of listeners.
@@ -44,8 +44,7 @@ pub(super) struct Shared {
     pub stop: CancellationToken,
     /// Ends each connection where it stands.
     pub abort: CancellationToken,
-    /// Turns at the first step of a TLS handshake, which keeps a processor busy: one for each.
-    pub handshakes: Semaphore,
+    pub turns: Turns,
     tracker: TaskTracker,
     permits: Arc<Semaphore>,
     addresses: Arc<PerAddress>,
@@ -86,7 +85,7 @@ impl Server {
             counters: Counters::default(),
             stop: CancellationToken::new(),
             abort: CancellationToken::new(),
-            handshakes: Semaphore::new(processors()),
+            turns: Turns::new(),
             tracker: TaskTracker::new(),
             permits: Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS))),
             addresses: PerAddress::new(limits.connections_per_address, limits.uncounted.clone()),
@@ -142,10 +141,6 @@ impl Server {
     pub fn counts(&self) -> Counts {
         self.0.counters.read()
     }
-}
-
-fn processors() -> usize {
-    std::thread::available_parallelism().map_or(1, NonZero::get)
 }
 
 async fn accept_loop<H: Handler>(

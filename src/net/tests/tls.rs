@@ -9,7 +9,7 @@ use rcgen::{
     KeyPair, KeyUsagePurpose,
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, SupportedProtocolVersion};
 use tempfile::TempDir;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::net::tls::{ClientCertificates, PairFiles, TlsError, TlsOptions, self_signed};
+use crate::net::turns;
 
 /// An authority, and what it signs in a directory of its own.
 struct Lab {
@@ -92,7 +93,7 @@ struct TlsClient {
 }
 
 impl TlsClient {
-    async fn connect(&self, address: SocketAddr) -> io::Result<Client<TlsStream<TcpStream>>> {
+    fn config(&self) -> Arc<ClientConfig> {
         let mut roots = RootCertStore::empty();
         roots.add(self.root.clone()).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -106,10 +107,25 @@ impl TlsClient {
                 builder.with_client_auth_cert(vec![certificate.clone()], key.clone_key()).unwrap()
             }
         };
-        let connector = TlsConnector::from(Arc::new(config));
+        Arc::new(config)
+    }
+
+    fn name() -> ServerName<'static> {
+        ServerName::try_from("gw.test").unwrap()
+    }
+
+    /// What a client says first.
+    fn hello(&self) -> Vec<u8> {
+        let mut hello = Vec::new();
+        let mut client = ClientConnection::new(self.config(), TlsClient::name()).unwrap();
+        client.write_tls(&mut hello).unwrap();
+        hello
+    }
+
+    async fn connect(&self, address: SocketAddr) -> io::Result<Client<TlsStream<TcpStream>>> {
+        let connector = TlsConnector::from(self.config());
         let stream = TcpStream::connect(address).await?;
-        let name = ServerName::try_from("gw.test").unwrap();
-        Ok(Client::new(connector.connect(name, stream).await?))
+        Ok(Client::new(connector.connect(TlsClient::name(), stream).await?))
     }
 
     /// In TLS 1.3 a client learns only with its first read that it is refused.
@@ -217,6 +233,24 @@ async fn a_handshake_that_does_not_come_is_cut_and_holds_up_nobody() {
     assert_eq!(client.get("/").await.text(), "hello");
     assert_eq!(silent.end().await, b"");
     assert_eq!(running.server.counts().handshakes_failed, 1);
+}
+
+#[tokio::test]
+async fn handshakes_that_do_not_go_on_hold_up_nobody() {
+    let lab = Lab::new();
+    lab.write_pair(P256, 1, 2100);
+    let limits = Limits { tls_handshake: PATIENCE * 2, ..Limits::default() };
+    let running = serve(lab.load(ClientCertificates::Off), limits);
+    let mut stuck = Vec::new();
+    for _ in 0..turns::LEAST * std::thread::available_parallelism().unwrap().get() {
+        let mut peer = running.connect().await;
+        peer.send(lab.client(None).hello()).await;
+        assert!(peer.more().await.unwrap() > 0, "answered");
+        stuck.push(peer);
+    }
+    let phone = lab.client(None);
+    let connected = tokio::time::timeout(PATIENCE, phone.connect(running.address)).await;
+    assert_eq!(connected.unwrap().unwrap().get("/").await.text(), "hello");
 }
 
 #[tokio::test]
