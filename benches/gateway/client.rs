@@ -3,6 +3,7 @@
 
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -98,60 +99,131 @@ impl Answer {
     }
 }
 
+/// What the head of an answer says of its size.
+struct Extent {
+    /// Of the head, with the empty line.
+    head: usize,
+    status: u16,
+    /// Of the body; `None` when it comes in parts.
+    body: Option<usize>,
+}
+
+impl Extent {
+    /// `None` while the head has not come whole.
+    fn of(read: &[u8]) -> io::Result<Option<Extent>> {
+        let (mut head, mut status, mut body, mut in_parts) = (0, 0, None, false);
+        for line in read.split_inclusive(|byte| *byte == b'\n') {
+            if !line.ends_with(b"\n") {
+                break;
+            }
+            let line_began = head;
+            head += line.len();
+            let line = line.trim_ascii();
+            if line.is_empty() {
+                if body.is_none() && !in_parts {
+                    return Err(bad(format!("no length: {}", text(&read[..head]))));
+                }
+                return Ok(Some(Extent { head, status, body }));
+            }
+            if line_began == 0 {
+                status = number(line.split(|byte| *byte == b' ').nth(1).unwrap_or_default())?;
+            } else if let Some(value) = value_of(line, b"content-length:") {
+                body = Some(number(value)?);
+            } else if let Some(value) = value_of(line, b"transfer-encoding:") {
+                in_parts = value == b"chunked";
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// The header's value if the line has this name.
+fn value_of<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let (before, value) = line.split_at_checked(name.len())?;
+    before.eq_ignore_ascii_case(name).then(|| value.trim_ascii())
+}
+
+fn number<N: FromStr>(digits: &[u8]) -> io::Result<N> {
+    let parsed = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
+    parsed.ok_or_else(|| bad(format!("not a number: {:?}", text(digits))))
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
 impl Connection {
     pub async fn get(&mut self, asked: &Asked<'_>) -> io::Result<Answer> {
-        let close = if asked.close { "Connection: close\r\n" } else { "" };
-        let request = format!(
-            "GET {} HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: {}\r\n{close}\r\n",
-            asked.target, asked.agent
-        );
-        self.ask(request.as_bytes()).await
+        self.send(asked).await?;
+        self.answer().await
+    }
+
+    /// Only the status; the rest is read to its end, and dropped.
+    pub async fn status(&mut self, asked: &Asked<'_>) -> io::Result<u16> {
+        self.send(asked).await?;
+        let extent = self.extent().await?;
+        match extent.body {
+            Some(length) => {
+                let all = extent.head + length;
+                self.until(all).await?;
+                self.read.drain(..all);
+            }
+            None => {
+                self.read.drain(..extent.head);
+                self.parts().await?;
+            }
+        }
+        Ok(extent.status)
     }
 
     pub async fn post(&mut self, target: &str, json: &str) -> io::Result<Answer> {
+        let length = json.len();
         let request = format!(
             "POST {target} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n\
-             Content-Length: {}\r\n\r\n{json}",
-            json.len()
+             Content-Length: {length}\r\n\r\n{json}",
         );
-        self.ask(request.as_bytes()).await
-    }
-
-    async fn ask(&mut self, request: &[u8]) -> io::Result<Answer> {
-        self.stream.write_all(request).await?;
+        self.stream.write_all(request.as_bytes()).await?;
         self.stream.flush().await?;
         self.answer().await
     }
 
+    async fn send(&mut self, asked: &Asked<'_>) -> io::Result<()> {
+        let Asked { target, agent, close } = asked;
+        let close = if *close { "Connection: close\r\n" } else { "" };
+        let request = format!(
+            "GET {target} HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: {agent}\r\n{close}\r\n"
+        );
+        self.stream.write_all(request.as_bytes()).await?;
+        self.stream.flush().await
+    }
+
     async fn answer(&mut self) -> io::Result<Answer> {
-        let end = loop {
-            match self.read.windows(4).position(|four| four == b"\r\n\r\n") {
-                Some(end) => break end,
+        let extent = self.extent().await?;
+        let head = text(&self.take(extent.head).await?);
+        let body = match extent.body {
+            Some(length) => self.take(length).await?,
+            None => self.parts().await?,
+        };
+        Ok(Answer { status: extent.status, head, body })
+    }
+
+    async fn extent(&mut self) -> io::Result<Extent> {
+        loop {
+            match Extent::of(&self.read)? {
+                Some(extent) => return Ok(extent),
                 None => self.more().await?,
             }
-        };
-        let head = String::from_utf8_lossy(&self.read[..end]).into_owned();
-        let status = head.split(' ').nth(1).and_then(|text| text.parse().ok()).unwrap_or(0);
-        let mut answer = Answer { status, head, body: Vec::new() };
-        self.read.drain(..end + 4);
-        answer.body = match answer.header("content-length").map(str::parse) {
-            Some(Ok(length)) => self.take(length).await?,
-            _ if answer.header("transfer-encoding") == Some("chunked") => self.chunks().await?,
-            _ => return Err(bad(format!("no length: {}", answer.head))),
-        };
-        Ok(answer)
+        }
     }
 
     /// The next `length` bytes.
     async fn take(&mut self, length: usize) -> io::Result<Vec<u8>> {
-        while self.read.len() < length {
-            self.more().await?;
-        }
+        self.until(length).await?;
         Ok(self.read.drain(..length).collect())
     }
 
     /// A body in parts, without the trailers that none of the servers sends.
-    async fn chunks(&mut self) -> io::Result<Vec<u8>> {
+    async fn parts(&mut self) -> io::Result<Vec<u8>> {
         let mut body = Vec::new();
         loop {
             let end = loop {
@@ -170,6 +242,14 @@ impl Connection {
             }
             body.extend_from_slice(&part[..length]);
         }
+    }
+
+    /// Reads until there are so many bytes.
+    async fn until(&mut self, length: usize) -> io::Result<()> {
+        while self.read.len() < length {
+            self.more().await?;
+        }
+        Ok(())
     }
 
     async fn more(&mut self) -> io::Result<()> {

@@ -124,9 +124,9 @@ impl Client for Boots {
 
 /// Asks, and makes another answer than the expected one an error.
 pub async fn expect(connection: &mut Connection, asked: &Asked<'_>, status: u16) -> io::Result<()> {
-    let answer = connection.get(asked).await?;
-    if answer.status == status {
+    let answered = connection.status(asked).await?;
+    if answered == status {
         return Ok(());
     }
-    Err(io::Error::other(format!("{}: status {}, not {status}", asked.target, answer.status)))
+    Err(io::Error::other(format!("{}: status {answered}, not {status}", asked.target)))
 }
