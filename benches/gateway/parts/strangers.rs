@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
+use tokio::sync::Semaphore;
 
 use super::load;
 use crate::Bench;
@@ -25,21 +26,35 @@ const STORMERS: usize = 256;
 /// Strangers a second in the storm that leaves room: ten thousand phones in two seconds.
 const PACE: u32 = 5_000;
 
-/// When a client may take its turn.
-#[derive(Clone, Copy)]
-enum Pace {
-    /// As soon as its last one is over.
-    Free,
-    /// At its place in [`PACE`] turns a second of all, since then.
-    Since(Instant),
+/// When a client may take its turn: at once, or when it has one of these, of which there are
+/// [`PACE`] more every second, one at a time.
+type Pace = Option<Arc<Semaphore>>;
+
+/// From a thread of its own: the runtime's timers tell milliseconds, and five that come
+/// together have known phones wait behind them whatever the gateway does.
+async fn paced<S>(storm: impl AsyncFnOnce(Arc<Semaphore>) -> S) -> S {
+    let turns = Arc::new(Semaphore::new(0));
+    let pacing = std::thread::spawn({
+        let turns = Arc::downgrade(&turns);
+        move || {
+            let began = Instant::now();
+            for number in 1.. {
+                let due = began + Duration::from_secs_f64(f64::from(number) / f64::from(PACE));
+                std::thread::sleep(due.saturating_duration_since(Instant::now()));
+                let Some(turns) = turns.upgrade() else { return };
+                turns.add_permits(1);
+            }
+        }
+    });
+    let outcome = storm(turns).await;
+    // It ends when nobody wants a turn any more.
+    pacing.join().expect("nothing in it panics");
+    outcome
 }
 
-impl Pace {
-    async fn turn(self, number: u64) {
-        if let Pace::Since(since) = self {
-            let due = since + Duration::from_secs_f64(number as f64 / f64::from(PACE));
-            tokio::time::sleep_until(due.into()).await;
-        }
+async fn turn(pace: &Pace) {
+    if let Some(turns) = pace {
+        turns.acquire().await.expect("it is never closed").forget();
     }
 }
 
@@ -58,13 +73,13 @@ pub struct Stranger {
 
 impl Stranger {
     pub fn new(connector: Connector, macs: Arc<AtomicU64>) -> Stranger {
-        Stranger { connector, connection: None, macs, pace: Pace::Free }
+        Stranger { connector, connection: None, macs, pace: None }
     }
 }
 
 impl Client for Stranger {
     async fn turn(&mut self, number: u64) -> io::Result<()> {
-        self.pace.turn(number).await;
+        turn(&self.pace).await;
         let connection = match &mut self.connection {
             Some(connection) => connection,
             closed => closed.insert(self.connector.open(number).await?),
@@ -124,24 +139,23 @@ pub async fn overload(bench: &Bench) -> Result<Vec<Figure>, String> {
         let connector = Connector::plain(gateway.http);
         let until = Until::Past(bench.span);
         let macs = Arc::default();
-        let strangers = |pace| -> Vec<Stranger> {
-            let stranger =
-                |_| Stranger { pace, ..Stranger::new(connector.clone(), Arc::clone(&macs)) };
-            (0..STORMERS).map(stranger).collect()
+        let strangers = |pace: Pace| {
+            let stranger = || Stranger::new(connector.clone(), Arc::clone(&macs));
+            let strangers = (0..STORMERS).map(|_| Stranger { pace: pace.clone(), ..stranger() });
+            crate::load::run(strangers.collect(), until)
         };
-        let known = |pace| -> Vec<Known> {
-            let known = |_| Known { connector: connector.clone(), connection: None, pace };
-            (0..STORMERS).map(known).collect()
+        let known = |pace: Pace| {
+            let known = Known { connector: connector.clone(), connection: None, pace };
+            crate::load::run((0..STORMERS).map(|_| known.fresh()).collect(), until)
         };
-        let paced = || Pace::Since(Instant::now());
         let alone = probe(&connector, async { Ok(()) }, bench.span).await?.0;
-        let load = crate::load::run(known(paced()), until);
+        let load = paced(async |turns| known(Some(turns)).await);
         let beside_known = probe(&connector, load, bench.span).await?.0;
-        let load = crate::load::run(strangers(paced()), until);
+        let load = paced(async |turns| strangers(Some(turns)).await);
         let beside_strangers = probe(&connector, load, bench.span).await?.0;
-        let load = crate::load::run(known(Pace::Free), until);
+        let load = known(None);
         let full_of_known = probe(&connector, load, bench.span).await?.0;
-        let load = crate::load::run(strangers(Pace::Free), until);
+        let load = strangers(None);
         let (full_of_strangers, storm) = probe(&connector, load, bench.span).await?;
         rate.dialtone.push(storm.per_second());
         let scenes = [&alone, &beside_known, &beside_strangers, &full_of_known, &full_of_strangers];
@@ -181,9 +195,16 @@ struct Known {
     pace: Pace,
 }
 
+impl Known {
+    fn fresh(&self) -> Known {
+        let (connector, pace) = (self.connector.clone(), self.pace.clone());
+        Known { connector, connection: None, pace }
+    }
+}
+
 impl Client for Known {
     async fn turn(&mut self, number: u64) -> io::Result<()> {
-        self.pace.turn(number).await;
+        turn(&self.pace).await;
         let connection = match &mut self.connection {
             Some(connection) => connection,
             closed => closed.insert(self.connector.open(number).await?),

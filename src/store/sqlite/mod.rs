@@ -64,6 +64,11 @@ struct Limits {
     /// Commits in one transaction. Beyond this the wait for the disk is a
     /// small part of the time already, and the first of a group waits for the last.
     group: usize,
+    /// How long the writer waits after it wrote only a few first contacts. In a storm of unknown
+    /// phones the next would come while it writes them, a transaction each: at five
+    /// thousand a second that is half a processor, which known phones want too. For
+    /// a phone that has just booted the wait is nothing; an operator's commit makes none.
+    gathering: Duration,
     /// Connections that read; reads from the file are rare beside those from memory.
     readers: u32,
     probe_every: Duration,
@@ -71,7 +76,13 @@ struct Limits {
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { queue: 8192, group: 1024, readers: 4, probe_every: Duration::from_secs(1) }
+        Limits {
+            queue: 8192,
+            group: 1024,
+            gathering: Duration::from_micros(500),
+            readers: 4,
+            probe_every: Duration::from_secs(1),
+        }
     }
 }
 
@@ -112,6 +123,7 @@ impl SqliteStore {
             connection,
             requests,
             group: limits.group,
+            gathering: limits.gathering,
             health: Arc::clone(&health),
             what: what.clone(),
             held,

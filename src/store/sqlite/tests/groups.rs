@@ -1,7 +1,8 @@
 //! Many commits in one transaction, a full queue, an orderly end.
 
 use super::*;
-use crate::store::conformance::{all_devices, commit, conflict, device, mac, newest, put};
+use crate::domain::Subject;
+use crate::store::conformance::{all_devices, commit, conflict, device, event, mac, newest, put};
 
 /// A writer that waits: what is sent meanwhile is one group when it goes on.
 async fn pause(store: &SqliteStore) -> std::sync::mpsc::Sender<()> {
@@ -53,6 +54,32 @@ async fn a_group_has_a_bound() {
     assert_eq!(results, (Ok(()), Ok(()), Ok(()), Ok(()), Ok(()), ()));
     assert_eq!(store.groups_written(), written + 3);
     assert_eq!(all_devices(&store, 10).await.len(), 5);
+}
+
+#[tokio::test]
+async fn first_contacts_gather_after_a_few() {
+    let gathering = Duration::from_millis(500);
+    let (store, _held) = fresh_with(Limits { gathering, ..Limits::default() });
+    let put = |number| commit(&store, [put(&device(number, 1), None)]);
+    put(1).await.unwrap();
+    let written = store.groups_written();
+    let results = tokio::join!(put(2), put(3), put(4));
+    assert_eq!(results, (Ok(()), Ok(()), Ok(())));
+    assert_eq!(store.groups_written(), written + 1);
+}
+
+#[tokio::test]
+async fn an_operators_commits_do_not_wait_for_others() {
+    let gathering = Duration::from_secs(60);
+    let (store, _held) = fresh_with(Limits { gathering, ..Limits::default() });
+    let commits = async {
+        for number in 1..4 {
+            let created = event(Subject::Phone, "000413000001", "default");
+            let writes = [put(&device(number, 1), None), Write::Append(created)];
+            commit(&store, writes).await.unwrap();
+        }
+    };
+    tokio::time::timeout(gathering / 2, commits).await.unwrap();
 }
 
 #[tokio::test]
