@@ -21,13 +21,13 @@ const SITES: u64 = 64;
 /// Bare handshakes that are weighed before the storm.
 const WEIGHED: u64 = 4_000;
 
-fn boots(address: SocketAddr, phones: &Arc<Vec<Vec<String>>>) -> Result<Boots, String> {
+pub(super) fn boots(address: SocketAddr, phones: &Arc<Vec<Vec<String>>>) -> Result<Boots, String> {
     let tls = client_tls(None)?.of(Mac::from_bits(0)).map_err(|error| error.to_string())?;
     let connector = Connector::tls(address, vec![tls]).with_source_addresses(SITES);
     Ok(Boots { connector, phones: phones.clone(), agent: FOUR_AGENT })
 }
 
-fn fleet(count: usize) -> Arc<Vec<Vec<String>>> {
+pub(super) fn fleet(count: usize) -> Arc<Vec<Vec<String>>> {
     Arc::new((0..count).map(|number| four_files(number).to_vec()).collect())
 }
 

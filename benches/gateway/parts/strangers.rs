@@ -9,12 +9,14 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 use tokio::sync::Semaphore;
 
+use super::boots::{boots, fleet};
 use super::load;
+use super::tls::CLIENTS;
 use crate::Bench;
 use crate::client::{Asked, Connection, Connector, patient};
 use crate::figures::{Better, Figure, Goal};
-use crate::lab::{DESK_AGENT, DESK_FILE, FOUR_AGENT};
-use crate::load::{Client, Until, expect, histogram, note};
+use crate::lab::{DESK_AGENT, DESK_FILE, FOUR_AGENT, STREAM};
+use crate::load::{Boots, Client, Until, expect, histogram, note};
 use crate::process::Setup;
 
 /// Callers that wait for their rows at a time.
@@ -58,9 +60,9 @@ async fn turn(pace: &Pace) {
     }
 }
 
-/// Known phones that ask meanwhile, one request every [`PROBE_EVERY`] each.
+/// Known phones that boot meanwhile, one boot every [`PROBE_EVERY`] each.
 const PROBES: u64 = 16;
-const PROBE_EVERY: Duration = Duration::from_millis(20);
+const PROBE_EVERY: Duration = Duration::from_millis(50);
 
 /// Asks with another MAC each time, over a connection that stays.
 pub struct Stranger {
@@ -117,8 +119,8 @@ pub async fn first_contact(bench: &Bench) -> Result<Vec<Figure>, String> {
     Ok(vec![rate, wait, cost])
 }
 
-/// What known phones wait: alone; beside strangers at a rate no delivery of phones has; and
-/// beside as many as can be made, which fill the processors.
+/// How long known phones take to boot: alone; beside strangers at a rate no delivery of phones
+/// has; and beside as many as can be made, which fill the processors.
 ///
 /// The load is made on the same processors, so that a known phone waits for a turn on one
 /// whoever else asks. Beside each storm of strangers stands the same one of known phones.
@@ -135,8 +137,12 @@ pub async fn overload(bench: &Bench) -> Result<Vec<Figure>, String> {
     }
     let mut rate = Figure::new("overload", "strangers that fill it", "requests/s", Better::Higher);
     for _ in 0..bench.rounds.min(3) {
-        let gateway = bench.lab.gateway("overload", &Setup::default())?;
+        let gateway = bench.lab.gateway("overload", &bench.lab.ecdsa())?;
         let connector = Connector::plain(gateway.http);
+        let phones = boots(gateway.https.ok_or("no https listener")?, &fleet(STREAM))?;
+        // Once, so that no file is rendered meanwhile.
+        let before = vec![phones.clone(); CLIENTS];
+        crate::load::run(before, Until::Turns(STREAM as u64)).await?;
         let until = Until::Past(bench.span);
         let macs = Arc::default();
         let strangers = |pace: Pace| {
@@ -148,15 +154,15 @@ pub async fn overload(bench: &Bench) -> Result<Vec<Figure>, String> {
             let known = Known { connector: connector.clone(), connection: None, pace };
             crate::load::run((0..STORMERS).map(|_| known.fresh()).collect(), until)
         };
-        let alone = probe(&connector, async { Ok(()) }, bench.span).await?.0;
+        let alone = probe(&phones, async { Ok(()) }, bench.span).await?.0;
         let load = paced(async |turns| known(Some(turns)).await);
-        let beside_known = probe(&connector, load, bench.span).await?.0;
+        let beside_known = probe(&phones, load, bench.span).await?.0;
         let load = paced(async |turns| strangers(Some(turns)).await);
-        let beside_strangers = probe(&connector, load, bench.span).await?.0;
+        let beside_strangers = probe(&phones, load, bench.span).await?.0;
         let load = known(None);
-        let full_of_known = probe(&connector, load, bench.span).await?.0;
+        let full_of_known = probe(&phones, load, bench.span).await?.0;
         let load = strangers(None);
-        let (full_of_strangers, storm) = probe(&connector, load, bench.span).await?;
+        let (full_of_strangers, storm) = probe(&phones, load, bench.span).await?;
         rate.dialtone.push(storm.per_second());
         let scenes = [&alone, &beside_known, &beside_strangers, &full_of_known, &full_of_strangers];
         for (quantile, waits, times) in &mut figures {
@@ -174,7 +180,7 @@ pub async fn overload(bench: &Bench) -> Result<Vec<Figure>, String> {
 }
 
 const SCENES: [&str; 5] = [
-    "known phone alone",
+    "boot of a known phone alone",
     "beside 5000 requests of known phones a second",
     "beside 5000 strangers a second",
     "beside known phones that fill the processors",
@@ -214,19 +220,19 @@ impl Client for Known {
     }
 }
 
-/// Lets known phones ask at their times for `span`, whatever the storm does, and says how
-/// long each waited. On a thread of their own, so that the storm's clients are not before
+/// Lets known phones boot at their times for `span`, whatever the storm does, and says how
+/// long each took. On a thread of their own, so that the storm's clients are not before
 /// them in a queue.
 async fn probe<S>(
-    connector: &Connector,
+    phones: &Boots,
     storm: impl Future<Output = Result<S, String>>,
     span: Duration,
 ) -> Result<(Histogram<u64>, S), String> {
-    let connector = connector.clone();
+    let phones = phones.clone();
     let probing = tokio::task::spawn_blocking(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
-            let probes = (0..PROBES).map(|number| ask_regularly(&connector, number, span));
+            let probes = (0..PROBES).map(|number| boot_regularly(phones.clone(), number, span));
             let mut waits = histogram();
             for probe in probes.map(tokio::spawn).collect::<Vec<_>>() {
                 waits.add(probe.await??).map_err(io::Error::other)?;
@@ -239,29 +245,25 @@ async fn probe<S>(
     Ok((waits.map_err(|error| error.to_string())?, storm))
 }
 
-fn ask_regularly(
-    connector: &Connector,
-    number: u64,
+async fn boot_regularly(
+    mut phones: Boots,
+    mut number: u64,
     span: Duration,
-) -> impl Future<Output = io::Result<Histogram<u64>>> + use<> {
-    let connector = connector.clone();
-    async move {
-        let mut waits = histogram();
-        let mut connection = patient(connector.open(number)).await?;
-        let asked = Asked { target: DESK_FILE, agent: DESK_AGENT, close: false };
-        let began = Instant::now();
-        // Not all at once.
-        let mut due = began + PROBE_EVERY * number as u32 / PROBES as u32;
-        while began.elapsed() < span {
-            // An answer that came late makes the next request late: it counts from its time.
-            // The timer's own inexactness, a millisecond, does not count.
-            let late = Instant::now() > due;
-            tokio::time::sleep_until(due.into()).await;
-            let from = if late { due } else { Instant::now() };
-            patient(expect(&mut connection, &asked, 200)).await?;
-            note(&mut waits, from.elapsed());
-            due += PROBE_EVERY;
-        }
-        Ok(waits)
+) -> io::Result<Histogram<u64>> {
+    let mut waits = histogram();
+    let began = Instant::now();
+    // Not all at once.
+    let mut due = began + PROBE_EVERY * number as u32 / PROBES as u32;
+    while began.elapsed() < span {
+        // A boot that ended late makes the next one late: it counts from its time.
+        // The timer's own inexactness, a millisecond, does not count.
+        let late = Instant::now() > due;
+        tokio::time::sleep_until(due.into()).await;
+        let from = if late { due } else { Instant::now() };
+        patient(phones.turn(number)).await?;
+        note(&mut waits, from.elapsed());
+        due += PROBE_EVERY;
+        number += PROBES;
     }
+    Ok(waits)
 }

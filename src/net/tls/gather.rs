@@ -95,18 +95,22 @@ impl Gather {
     }
 
     fn has_room(&self, slices: &[IoSlice<'_>]) -> bool {
-        let more: usize = slices.iter().map(|slice| slice.len()).sum();
-        self.held.len() + more <= MOST_HELD
+        self.held.len() + length(slices) <= MOST_HELD
     }
 
     /// Takes all of `slices` into what is held.
     fn hold(&mut self, slices: &[IoSlice<'_>]) -> usize {
-        let before = self.held.len();
+        let more = length(slices);
+        self.held.reserve(more);
         for slice in slices {
             self.held.extend_from_slice(slice);
         }
-        self.held.len() - before
+        more
     }
+}
+
+fn length(slices: &[IoSlice<'_>]) -> usize {
+    slices.iter().map(|slice| slice.len()).sum()
 }
 
 impl AsyncRead for Gather {
