@@ -152,15 +152,23 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
+impl Asked<'_> {
+    fn request(&self) -> String {
+        let Asked { target, agent, close } = self;
+        let close = if *close { "Connection: close\r\n" } else { "" };
+        format!("GET {target} HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: {agent}\r\n{close}\r\n")
+    }
+}
+
 impl Connection {
     pub async fn get(&mut self, asked: &Asked<'_>) -> io::Result<Answer> {
-        self.send(asked).await?;
+        self.send(&asked.request()).await?;
         self.answer().await
     }
 
     /// Only the status; the rest is read to its end, and dropped.
     pub async fn status(&mut self, asked: &Asked<'_>) -> io::Result<u16> {
-        self.send(asked).await?;
+        self.send(&asked.request()).await?;
         let extent = self.extent().await?;
         match extent.body {
             Some(length) => {
@@ -182,17 +190,11 @@ impl Connection {
             "POST {target} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n\
              Content-Length: {length}\r\n\r\n{json}",
         );
-        self.stream.write_all(request.as_bytes()).await?;
-        self.stream.flush().await?;
+        self.send(&request).await?;
         self.answer().await
     }
 
-    async fn send(&mut self, asked: &Asked<'_>) -> io::Result<()> {
-        let Asked { target, agent, close } = asked;
-        let close = if *close { "Connection: close\r\n" } else { "" };
-        let request = format!(
-            "GET {target} HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: {agent}\r\n{close}\r\n"
-        );
+    async fn send(&mut self, request: &str) -> io::Result<()> {
         self.stream.write_all(request.as_bytes()).await?;
         self.stream.flush().await
     }

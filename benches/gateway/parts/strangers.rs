@@ -34,9 +34,10 @@ type Pace = Option<Arc<Semaphore>>;
 
 /// From a thread of its own: the runtime's timers tell milliseconds, and five that come
 /// together have known phones wait behind them whatever the gateway does.
-async fn paced<S>(storm: impl AsyncFnOnce(Arc<Semaphore>) -> S) -> S {
+async fn paced<L: Future>(storm: impl FnOnce(Pace) -> L) -> L::Output {
     let turns = Arc::new(Semaphore::new(0));
-    let pacing = std::thread::spawn({
+    // It ends when nobody wants a turn any more.
+    std::thread::spawn({
         let turns = Arc::downgrade(&turns);
         move || {
             let began = Instant::now();
@@ -48,10 +49,7 @@ async fn paced<S>(storm: impl AsyncFnOnce(Arc<Semaphore>) -> S) -> S {
             }
         }
     });
-    let outcome = storm(turns).await;
-    // It ends when nobody wants a turn any more.
-    pacing.join().expect("nothing in it panics");
-    outcome
+    storm(Some(turns)).await
 }
 
 async fn turn(pace: &Pace) {
@@ -136,10 +134,11 @@ pub async fn overload(bench: &Bench) -> Result<Vec<Figure>, String> {
         figures.push((quantile, waits, times));
     }
     let mut rate = Figure::new("overload", "strangers that fill it", "requests/s", Better::Higher);
+    let files = fleet(STREAM);
     for _ in 0..bench.rounds.min(3) {
         let gateway = bench.lab.gateway("overload", &bench.lab.ecdsa())?;
         let connector = Connector::plain(gateway.http);
-        let phones = boots(gateway.https.ok_or("no https listener")?, &fleet(STREAM))?;
+        let phones = boots(gateway.https.ok_or("no https listener")?, &files)?;
         // Once, so that no file is rendered meanwhile.
         let before = vec![phones.clone(); CLIENTS];
         crate::load::run(before, Until::Turns(STREAM as u64)).await?;
@@ -151,13 +150,14 @@ pub async fn overload(bench: &Bench) -> Result<Vec<Figure>, String> {
             crate::load::run(strangers.collect(), until)
         };
         let known = |pace: Pace| {
-            let known = Known { connector: connector.clone(), connection: None, pace };
-            crate::load::run((0..STORMERS).map(|_| known.fresh()).collect(), until)
+            let known =
+                || Known { connector: connector.clone(), connection: None, pace: pace.clone() };
+            crate::load::run((0..STORMERS).map(|_| known()).collect(), until)
         };
         let alone = probe(&phones, async { Ok(()) }, bench.span).await?.0;
-        let load = paced(async |turns| known(Some(turns)).await);
+        let load = paced(&known);
         let beside_known = probe(&phones, load, bench.span).await?.0;
-        let load = paced(async |turns| strangers(Some(turns)).await);
+        let load = paced(&strangers);
         let beside_strangers = probe(&phones, load, bench.span).await?.0;
         let load = known(None);
         let full_of_known = probe(&phones, load, bench.span).await?.0;
@@ -199,13 +199,6 @@ struct Known {
     connector: Connector,
     connection: Option<Connection>,
     pace: Pace,
-}
-
-impl Known {
-    fn fresh(&self) -> Known {
-        let (connector, pace) = (self.connector.clone(), self.pace.clone());
-        Known { connector, connection: None, pace }
-    }
 }
 
 impl Client for Known {
