@@ -190,10 +190,11 @@ async fn accept_loop<H: Handler>(
         // TLS is done over there, so that one slow peer cannot stall the rest.
         let (shared, tls, handler) = (Arc::clone(&shared), tls.clone(), Arc::clone(&handler));
         let tracker = shared.tracker.clone();
-        tracker.spawn(async move {
+        // In a box, because the runtime copies what it is given from hand to hand.
+        tracker.spawn(Box::pin(async move {
             connection::run(&shared, stream, address, tls, handler).await;
             drop(held);
-        });
+        }));
     }
 }
 

@@ -74,10 +74,10 @@ impl Turns {
         yield_now().await;
         // In a box, which those who wait do without.
         let mut handshake = Box::pin(begin());
-        let first = poll_fn(|cx| Poll::Ready(handshake.as_mut().poll(cx))).await;
-        drop(step);
-        if let Poll::Ready(shaken) = first {
-            return shaken;
+        // What it came to is no part of what is kept while it goes on.
+        match poll_fn(|cx| Poll::Ready(handshake.as_mut().poll(cx))).await {
+            Poll::Ready(shaken) => return shaken,
+            Poll::Pending => drop(step),
         }
         tokio::select! {
             biased;

@@ -45,6 +45,10 @@ const MOST_HELD: usize = 16 * 1024;
 /// A hello has 200 to 600 bytes; of one with a large key share (1.2 KB) the rest comes later.
 const MOST_HEARD: usize = 2 * 1024;
 
+/// So long is a record that says goodbye, in TLS 1.2; room for it beside an answer keeps the answer
+/// from being copied once more.
+const GOODBYE: usize = 31;
+
 impl Gather {
     pub fn new(stream: TcpStream, watch: Arc<Watch>) -> Gather {
         Gather { stream, heard: Vec::new(), held: Vec::new(), sent: 0, shaken: false, watch }
@@ -101,7 +105,9 @@ impl Gather {
     /// Takes all of `slices` into what is held.
     fn hold(&mut self, slices: &[IoSlice<'_>]) -> usize {
         let more = length(slices);
-        self.held.reserve(more);
+        if self.held.capacity() - self.held.len() < more {
+            self.held.reserve(more + GOODBYE);
+        }
         for slice in slices {
             self.held.extend_from_slice(slice);
         }
