@@ -23,8 +23,9 @@ use tokio::time::{sleep_until, timeout};
 use tokio_rustls::server::TlsStream;
 
 use super::answering::Answering;
+use super::gather::Gather;
 use super::server::Shared;
-use super::tls::{Gather, Tls, TlsPeer};
+use super::tls::{Tls, TlsPeer};
 use super::watch::{Watch, Watched};
 use super::{Handler, Peer};
 
@@ -37,7 +38,10 @@ pub(super) async fn run<H: Handler>(
 ) {
     let watch = Arc::new(Watch::new());
     match tls {
-        None => serve(shared, stream, Peer { address, tls: None }, handler, watch).await,
+        None => {
+            let stream = Gather::plain(stream, Arc::clone(&watch));
+            serve(shared, stream, Peer { address, tls: None }, handler, watch).await;
+        }
         Some(tls) => run_tls(shared, stream, address, &tls, handler, watch).await,
     }
 }
@@ -114,8 +118,7 @@ where
 {
     let address = peer.address;
     watch.connection_began();
-    let (mend_heads, is_plain) = (shared.limits.mend_heads, peer.tls.is_none());
-    let io = Watched::new(stream, Arc::clone(&watch), mend_heads, is_plain);
+    let io = Watched::new(stream, Arc::clone(&watch), shared.limits.mend_heads);
     let context =
         Arc::new(Context { shared: Arc::clone(shared), handler, peer, watch: Arc::clone(&watch) });
     let service = service_fn(move |request| {
@@ -180,7 +183,7 @@ async fn drive<S, F>(
 impl<H: Handler> Context<H> {
     async fn answer(&self, request: Request<Incoming>) -> Response<Answering<H::Body>> {
         self.watch.request_began(!request.body().is_end_stream());
-        let is_last = self.peer.tls.is_some() && wants_no_more(&request);
+        let is_last = wants_no_more(&request);
         let handled = pin!(self.handler.handle(request, &self.peer));
         let response = match caught(handled).await {
             Ok(response) => response,

@@ -2,7 +2,7 @@
 //!
 //! A connection's way: permit, accept, place among its address (`server`),
 //! TLS beside the accept loop and in its turn (`turns`), HTTP/1 under deadlines
-//! (`connection`, `watch`).
+//! (`connection`, `watch`), in as few packets as it can be (`gather`).
 //! This module knows neither handsets nor operators: an edge brings its
 //! [`Handler`] and its [`Limits`].
 
@@ -11,6 +11,7 @@ pub mod body;
 mod cidr;
 mod connection;
 mod counters;
+mod gather;
 mod limits;
 mod listen;
 mod per_address;

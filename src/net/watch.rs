@@ -133,15 +133,13 @@ pub(super) struct Watched<S> {
     stream: S,
     watch: Arc<Watch>,
     mend_heads: bool,
-    /// Nothing needs to be said at the end, so dropping the stream is enough.
-    ends_by_drop: bool,
     /// The peer has said that it sends nothing more.
     peer_ended: bool,
 }
 
 impl<S> Watched<S> {
-    pub fn new(stream: S, watch: Arc<Watch>, mend_heads: bool, ends_by_drop: bool) -> Watched<S> {
-        Watched { stream, watch, mend_heads, ends_by_drop, peer_ended: false }
+    pub fn new(stream: S, watch: Arc<Watch>, mend_heads: bool) -> Watched<S> {
+        Watched { stream, watch, mend_heads, peer_ended: false }
     }
 }
 
@@ -201,14 +199,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // close(2) sends the FIN as well: on a plain connection that is dropped next,
-        // shutdown(2) before it is one system call too many (1 us of 33 a connection). But
-        // where something may be unread, close(2) sends a reset instead, and a peer that
-        // meets one loses the answer it was sent: there the FIN has to go first.
-        //
         // TLS says goodbye, so that the peer can tell the end from an attack. One that has
         // said so first and has its answer is gone: it would meet the goodbye with a reset.
-        if (self.ends_by_drop || self.peer_ended) && self.watch.is_quiet() {
+        if self.peer_ended && self.watch.is_quiet() {
             self.watch.goodbye_is_late();
             return Pin::new(&mut self.stream).poll_flush(cx);
         }

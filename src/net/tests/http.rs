@@ -38,6 +38,27 @@ async fn http_1_0_is_answered_and_closed() {
 }
 
 #[tokio::test]
+async fn a_last_answer_comes_whole_and_then_the_end() {
+    let running = Running::start(Limits::default());
+    // Short enough to wait for the end, and too long for that.
+    for (path, length) in [("/", 5), ("/large", 8 * 1024 * 1024)] {
+        let mut client = running.connect().await;
+        client.send(format!("GET {path} HTTP/1.1\r\nConnection: close\r\n\r\n")).await;
+        assert_eq!(client.answer(true).await.body.len(), length);
+        assert_eq!(client.end().await, b"");
+    }
+}
+
+#[tokio::test]
+async fn a_last_answer_does_not_wait_for_an_end_that_is_put_off() {
+    let running = Running::start(Limits::default());
+    let mut client = running.connect().await;
+    // The rest of the body never comes, so the HTTP library does not end the connection yet.
+    client.send("POST / HTTP/1.1\r\nConnection: close\r\nContent-Length: 9\r\n\r\nhalf").await;
+    assert_eq!(client.answer(true).await.text(), "hello");
+}
+
+#[tokio::test]
 async fn http_1_0_may_ask_to_be_kept() {
     let running = Running::start(Limits::default());
     let mut client = running.connect().await;

@@ -6,7 +6,6 @@
 
 mod config;
 mod files;
-mod gather;
 mod hashing;
 mod peer;
 mod resolver;
@@ -24,7 +23,6 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 pub use files::TlsError;
-pub(super) use gather::Gather;
 pub use peer::{TlsPeer, TlsVersion};
 use watch_files::Fingerprint;
 

@@ -1,11 +1,12 @@
-//! The TCP side of a TLS connection, which holds back what a handshake writes last until
+//! The TCP side of a connection, which holds back what a handshake writes last until
 //! it can go out together with the answer to the first request, and the last answer until
 //! it can go out together with the goodbye.
 //!
 //! In TLS 1.3 a phone sends its request with the end of its handshake, and the server's
 //! session ticket would go out ahead of the answer in a segment of its own: one more
 //! system call here and one more packet there, for each connection of a boot storm. So
-//! would the goodbye, which follows at once an answer that the phone said is its last.
+//! would what follows at once an answer that the phone said is its last: the goodbye of TLS, and
+//! the FIN.
 
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
@@ -21,13 +22,13 @@ use tokio::io::Interest;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-use crate::net::watch::Watch;
+use super::watch::Watch;
 
 /// While the handshake lasts, written bytes are kept until the peer has to answer them or
 /// until they are many; after it until somebody flushes or writes; of an answer that a
 /// goodbye follows, until that, unless they are many.
 #[derive(Debug)]
-pub(in crate::net) struct Gather {
+pub(super) struct Gather {
     stream: TcpStream,
     /// What the peer sent first, until it is read.
     heard: Vec<u8>,
@@ -50,8 +51,16 @@ const MOST_HEARD: usize = 2 * 1024;
 const GOODBYE: usize = 31;
 
 impl Gather {
+    /// Before a handshake, which is over when [`Gather::shaken`] is called.
     pub fn new(stream: TcpStream, watch: Arc<Watch>) -> Gather {
         Gather { stream, heard: Vec::new(), held: Vec::new(), sent: 0, shaken: false, watch }
+    }
+
+    /// Where there is no handshake.
+    pub fn plain(stream: TcpStream, watch: Arc<Watch>) -> Gather {
+        let mut gather = Gather::new(stream, watch);
+        gather.shaken();
+        gather
     }
 
     /// Waits until the peer has said something, which is read then, or has ended.
@@ -75,6 +84,9 @@ impl Gather {
     }
 
     fn poll_send_held(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.held.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
         while self.sent < self.held.len() {
             let held = &self.held[self.sent..];
             match ready!(Pin::new(&mut self.stream).poll_write(cx, held))? {
@@ -190,7 +202,9 @@ impl AsyncWrite for Gather {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // Dropped next, and close(2) sends the FIN: see `Watched::poll_shutdown`.
+        // close(2) sends the FIN as well, and in one segment with the answer. But where
+        // something may be unread it sends a reset instead, and a peer that meets one loses
+        // the answer it was sent: there shutdown(2) has to come first.
         let is_dropped_next = self.watch.is_quiet();
         #[cfg(target_os = "linux")]
         if is_dropped_next {
@@ -216,6 +230,8 @@ impl Drop for Gather {
 
 #[cfg(test)]
 mod tests {
+    #[cfg(target_os = "linux")]
+    use std::io::Read;
     use std::pin::pin;
 
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -305,6 +321,25 @@ mod tests {
         let mut read = Vec::new();
         peer.read_to_end(&mut read).await.unwrap();
         assert_eq!(read, b"answer goodbye");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn the_last_answer_goes_out_with_the_fin() {
+        let (mut gather, peer) = pair().await;
+        let mut peer = peer.into_std().unwrap();
+        gather.shaken();
+        gather.watch.request_began(false);
+        gather.watch.answer_is_last();
+        gather.write_all(b"answer").await.unwrap();
+        gather.watch.request_answered();
+        gather.shutdown().await.unwrap();
+        let mut read = Vec::new();
+        let error = peer.read_to_end(&mut read).unwrap_err();
+        assert_eq!((error.kind(), &read[..]), (io::ErrorKind::WouldBlock, &b""[..]));
+        drop(gather);
+        assert_eq!(peer.read_to_end(&mut read).unwrap(), 6);
+        assert_eq!(read, b"answer");
     }
 
     #[tokio::test]
