@@ -2,7 +2,6 @@
 
 use http::{HeaderMap, header};
 
-use super::response;
 use crate::provision::Rendered;
 
 /// True when the answer is 304.
@@ -17,7 +16,7 @@ pub(super) fn is_unchanged(headers: &HeaderMap, file: &Rendered) -> bool {
         return tags.any(|list| lists(list.as_bytes(), file.etag.as_bytes()));
     }
     match headers.get(header::IF_MODIFIED_SINCE) {
-        Some(since) => since.as_bytes() == response::last_modified(file).as_bytes(),
+        Some(since) => since == file.last_modified,
         None => false,
     }
 }

@@ -1,12 +1,9 @@
 //! Everything a handset can be answered. The HTTP library adds `Content-Length` and `Date`, and leaves
 //! the body out where the request was HEAD.
 
-use std::time::{Duration, SystemTime};
-
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
-use httpdate::HttpDate;
 
 use crate::provision::Rendered;
 
@@ -17,10 +14,7 @@ const FILE_CACHE: HeaderValue = HeaderValue::from_static("private, no-cache");
 
 pub(super) fn file(file: &Rendered) -> Response<Full<Bytes>> {
     let mut response = with_validators(StatusCode::OK, file.body.clone(), file);
-    // A definition in the catalogue may name nonsense; the file itself is still good.
-    let content_type = HeaderValue::from_str(&file.content_type)
-        .unwrap_or(HeaderValue::from_static("application/octet-stream"));
-    response.headers_mut().insert(header::CONTENT_TYPE, content_type);
+    response.headers_mut().insert(header::CONTENT_TYPE, file.content_type.clone());
     response
 }
 
@@ -51,21 +45,12 @@ pub(super) fn unavailable(retry_after: u64) -> Response<Full<Bytes>> {
     response
 }
 
-/// As `Last-Modified` has it, whole seconds.
-pub(super) fn last_modified(file: &Rendered) -> String {
-    // 253402300799 is the last second of the year 9999, the last HTTP can write.
-    let seconds = u64::try_from(file.last_modified).unwrap_or(0).min(253_402_300_799);
-    HttpDate::from(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)).to_string()
-}
-
 fn with_validators(status: StatusCode, body: Bytes, file: &Rendered) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(body));
     *response.status_mut() = status;
     let mut headers = HeaderMap::with_capacity(6);
-    let etag = HeaderValue::from_str(&file.etag).expect("an entity tag is visible ASCII");
-    headers.insert(header::ETAG, etag);
-    let last_modified = HeaderValue::try_from(last_modified(file)).expect("a date is ASCII");
-    headers.insert(header::LAST_MODIFIED, last_modified);
+    headers.insert(header::ETAG, file.etag.clone());
+    headers.insert(header::LAST_MODIFIED, file.last_modified.clone());
     headers.insert(header::CACHE_CONTROL, FILE_CACHE);
     *response.headers_mut() = headers;
     response

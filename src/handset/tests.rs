@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use http::HeaderValue;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -27,9 +28,9 @@ impl Provision for OneFile {
         match target.as_str() {
             "/001565123456.cfg" => Reply::File(Arc::new(Rendered {
                 body: Bytes::from_static(BODY.as_bytes()),
-                content_type: "text/plain".into(),
-                etag: "\"e1\"".into(),
-                last_modified: 1_000_000_000,
+                content_type: HeaderValue::from_static("text/plain"),
+                etag: HeaderValue::from_static("\"e1\""),
+                last_modified: HeaderValue::from_static(MODIFIED),
             })),
             "/busy" => Reply::Unavailable { retry_after: Duration::from_secs(17) },
             "/panic" => panic!("asked to"),

@@ -42,8 +42,7 @@ struct ByBytes;
 
 impl Weighter<BodyKey, Kept> for ByBytes {
     fn weight(&self, _: &BodyKey, kept: &Kept) -> u64 {
-        // 200: key, stamp, Arc, etag and the table's own share.
-        kept.rendered.body.len() as u64 + 200
+        kept.rendered.weight()
     }
 }
 

@@ -1,4 +1,5 @@
-//! A handset's request, without HTTP: a [`Fetch`] in, a [`Reply`] out.
+//! A handset's request, without HTTP: a [`Fetch`] in, a [`Reply`] out. Only what the headers
+//! of a file say is ready in it.
 //!
 //! 1. Identify: path, User-Agent, OUI against the catalogue.
 //! 2. A common file (no phone in it) goes to anyone.
@@ -11,17 +12,15 @@
 mod cache;
 mod provisioner;
 mod reading;
+mod rendered;
 
 use std::future::Future;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-
-use crate::domain::Timestamp;
-
 pub use provisioner::Provisioner;
+pub use rendered::Rendered;
 
 /// What a handset asked, with all that the edge knows of who asked.
 #[derive(Debug, Clone)]
@@ -47,16 +46,6 @@ pub enum Reply {
     Unavailable {
         retry_after: Duration,
     },
-}
-
-/// One rendered file, ready to be sent.
-#[derive(Debug)]
-pub struct Rendered {
-    pub body: Bytes,
-    pub content_type: Arc<str>,
-    /// Strong entity tag from the bytes, with its quotes.
-    pub etag: Box<str>,
-    pub last_modified: Timestamp,
 }
 
 /// Answers handsets. The handset edge knows no more than this.

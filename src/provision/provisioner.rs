@@ -5,9 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
-use sha2::{Digest, Sha256};
-
 use super::cache::{Bodies, BodyKey, Stamp};
 use super::reading::{Reading, Readings};
 use super::{Fetch, Provision, Rendered, Reply};
@@ -223,12 +220,7 @@ impl Provisioner {
             .render(family, own, file, input)
             .map_err(|error| Decision::fault(Outcome::RenderFailed, error.to_string()))?;
         let since = self.catalogue_since.load(Ordering::Relaxed);
-        Ok(Arc::new(Rendered {
-            etag: etag(&rendered.body).into(),
-            body: Bytes::from(rendered.body),
-            content_type: rendered.content_type,
-            last_modified: changed.max(since),
-        }))
+        Ok(Arc::new(Rendered::new(rendered.body, &rendered.content_type, changed.max(since))))
     }
 
     fn remember(&self, fetch: Fetch, mac: Option<Mac>, decision: &Decision) {
@@ -264,11 +256,4 @@ fn file_hash(family: usize, file: &FileSpec, path: &PathFacts) -> u64 {
     file.pattern().hash(&mut hasher);
     (path.port, &path.model, &path.code, &path.part).hash(&mut hasher);
     hasher.finish()
-}
-
-/// Half a SHA-256 of the bytes: nobody finds two bodies with one tag.
-fn etag(body: &[u8]) -> String {
-    let digest = Sha256::digest(body);
-    let half = digest.first_chunk().expect("32 bytes have a first half");
-    format!("\"{:032x}\"", u128::from_be_bytes(*half))
 }

@@ -1,9 +1,10 @@
 //! Requests read before: an active phone asks the same thing at every boot, and
 //! reading it anew costs more than all the rest of answering from the cache.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 use std::sync::{Arc, OnceLock};
 
+use foldhash::quality::RandomState;
 use quick_cache::sync::Cache;
 
 use super::Fetch;
@@ -55,7 +56,8 @@ impl Reading {
 #[derive(Debug)]
 pub(super) struct Readings {
     kept: Cache<u64, Arc<Reading>>,
-    // Keyed at random, so that nobody outside can make two requests meet.
+    // Keyed at random, so that nobody outside makes two requests meet, which then push each
+    // other out: they are told apart all the same.
     hasher: RandomState,
 }
 
@@ -65,7 +67,7 @@ const KEPT: usize = 65_536;
 
 impl Readings {
     pub fn new() -> Readings {
-        Readings { kept: Cache::new(KEPT), hasher: RandomState::new() }
+        Readings { kept: Cache::new(KEPT), hasher: RandomState::default() }
     }
 
     /// The reading of this request, and whether it was kept.

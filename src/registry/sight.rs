@@ -1,8 +1,10 @@
 //! What a handset's request does to the registry: nothing, a note, a better
 //! type, or, for a MAC never seen, inactive rows within the quota.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::BuildHasher;
 use std::net::IpAddr;
+
+use foldhash::quality::FixedState;
 
 use super::index::Known;
 use super::touches::Touch;
@@ -158,11 +160,11 @@ impl Registry {
         if age < NOTE_CHANGE_S {
             return;
         }
-        let sighting = sighting(seen, now);
-        let hash = hash_of(&sighting);
+        let hash = Shown::by(seen).hash();
         if hash == known.seen_hash && age < NOTE_AGAIN_S {
             return;
         }
+        let sighting = sighting(seen, now);
         // A full queue drops it; the index stays as it was, so the next request tries again.
         if self.touches.try_send(Touch { mac: seen.mac, sighting }).is_ok() {
             self.index.touched(seen.mac, now, hash);
@@ -176,25 +178,52 @@ fn summary(device: &Device) -> serde_json::Value {
 }
 
 fn sighting(seen: Seen<'_>, now: i64) -> Sighting {
-    let identity = seen.identity;
+    let shown = Shown::by(seen);
     Sighting {
         first: now,
         last: now,
-        address: seen.address,
-        user_agent: seen.user_agent.to_owned(),
-        type_guess: identity.phone_type.clone().filter(|_| identity.type_is_told),
-        firmware: identity.firmware.clone(),
-        certificate: seen.certificate.map(str::to_owned),
+        address: shown.address,
+        user_agent: shown.user_agent.to_owned(),
+        type_guess: shown.type_guess.cloned(),
+        firmware: shown.firmware.map(str::to_owned),
+        certificate: shown.certificate.map(str::to_owned),
     }
 }
 
-/// Of all but the times: tells whether a phone says something else than before.
+/// A sighting without its times: tells whether a phone says something else than before.
+#[derive(Hash)]
+struct Shown<'a> {
+    address: IpAddr,
+    user_agent: &'a str,
+    type_guess: Option<&'a TypeKey>,
+    firmware: Option<&'a str>,
+    certificate: Option<&'a str>,
+}
+
+impl<'a> Shown<'a> {
+    fn by(seen: Seen<'a>) -> Shown<'a> {
+        let identity = seen.identity;
+        Shown {
+            address: seen.address,
+            user_agent: seen.user_agent,
+            type_guess: identity.phone_type.as_ref().filter(|_| identity.type_is_told),
+            firmware: identity.firmware.as_deref(),
+            certificate: seen.certificate,
+        }
+    }
+
+    fn hash(&self) -> u32 {
+        (FixedState::default().hash_one(self) >> 32) as u32
+    }
+}
+
 pub(super) fn hash_of(sighting: &Sighting) -> u32 {
-    let mut hasher = DefaultHasher::new();
-    sighting.address.hash(&mut hasher);
-    sighting.user_agent.hash(&mut hasher);
-    sighting.type_guess.hash(&mut hasher);
-    sighting.firmware.hash(&mut hasher);
-    sighting.certificate.hash(&mut hasher);
-    (hasher.finish() >> 32) as u32
+    let shown = Shown {
+        address: sighting.address,
+        user_agent: &sighting.user_agent,
+        type_guess: sighting.type_guess.as_ref(),
+        firmware: sighting.firmware.as_deref(),
+        certificate: sighting.certificate.as_deref(),
+    };
+    shown.hash()
 }
