@@ -70,8 +70,9 @@ pub type SharedCatalogue = Arc<ArcSwap<Catalogue>>;
 /// share one, few enough to cost nothing.
 const STRIPES: usize = 4096;
 
-/// Devices read from the store at a time when the index is filled.
-const LOAD_PAGE: usize = 2048;
+/// Devices read from the store at a time when the index is filled. Three times as many are in
+/// memory at once, a kilobyte each.
+const LOAD_PAGE: usize = 512;
 
 /// The registry of one gateway.
 pub struct Registry {
@@ -193,7 +194,7 @@ impl Registry {
 }
 
 async fn load_devices(store: &Arc<dyn Store>, index: &Index) -> Result<(), StoreError> {
-    let (sender, mut pages) = mpsc::channel(4);
+    let (sender, mut pages) = mpsc::channel(1);
     let reader = store.clone();
     let reading = tokio::spawn(async move { reader.devices(LOAD_PAGE, sender).await });
     while let Some(page) = pages.recv().await {

@@ -15,7 +15,7 @@ use crate::Bench;
 use crate::client::{Asked, Connection, Connector, patient};
 use crate::figures::{Better, Figure, Goal};
 use crate::lab::{Example, NOW, device, seed};
-use crate::load::{Client, Until, expect};
+use crate::load::{Boots, Client, Until, expect};
 use crate::process::{Gateway, Setup};
 
 /// Every second phone is active, with a line of its own; the others were only seen.
@@ -27,6 +27,9 @@ const BLOCK: u64 = 0x0015_6500_0000;
 const ASKED: u64 = 1_000;
 
 const CALLERS: usize = 512;
+
+/// Phones at a time, before memory is weighed.
+const PASSING: usize = 16;
 
 /// Longer than the allocator waits, which is a second.
 const SETTLING: Duration = Duration::from_secs(3);
@@ -55,11 +58,14 @@ async fn of_size(bench: &Bench, phones: u64, empty: u64) -> Result<Vec<Figure>, 
     let seeding = began.elapsed().as_secs_f64();
     let bytes = std::fs::metadata(&database).map_err(|error| error.to_string())?.len();
     let gateway = Gateway::start(&bench.lab.dialtone, &folder, &Setup::default())?;
-    // What starting took and freed goes back to the system with a delay, when one request or
-    // another comes by.
-    let aside =
-        vec![Known { connector: Connector::plain(gateway.http), connection: None, phones: 1 }];
-    crate::load::run(aside, Until::Past(SETTLING)).await?;
+    // What starting took and freed goes back to the system with a delay, and when
+    // something happens: phones come by, each with a connection of its own.
+    let passing = Boots {
+        connector: Connector::plain(gateway.http),
+        phones: Arc::new(vec![vec![format!("/{}.cfg", Mac::from_bits(BLOCK))]]),
+        agent: AGENT,
+    };
+    crate::load::run(vec![passing; PASSING], Until::Past(SETTLING)).await?;
     let memory = gateway.memory().saturating_sub(empty);
 
     let mut start = figure("from start to ready", "s");
