@@ -33,13 +33,6 @@ impl Rendered {
             body: Bytes::from(body),
         }
     }
-
-    /// Of memory, with what keeping it takes.
-    pub(super) fn weight(&self) -> u64 {
-        // 450: four handles, three texts, their shared counts, key, stamp and the
-        // share of a table.
-        self.body.len() as u64 + 450
-    }
 }
 
 /// Half a SHA-256 of the bytes: nobody finds two bodies with one tag.

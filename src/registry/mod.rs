@@ -70,7 +70,7 @@ pub type SharedCatalogue = Arc<ArcSwap<Catalogue>>;
 /// share one, few enough to cost nothing.
 const STRIPES: usize = 4096;
 
-/// Devices read from the store at a time when the index is filled. Three times as many are in
+/// Devices read from the store at a time where all are. Three times as many are in
 /// memory at once, a kilobyte each.
 const LOAD_PAGE: usize = 512;
 
@@ -194,13 +194,20 @@ impl Registry {
 }
 
 async fn load_devices(store: &Arc<dyn Store>, index: &Index) -> Result<(), StoreError> {
+    each_device(store, |device| index.put(device, device.sighting.as_ref().map(sight::hash_of)))
+        .await
+}
+
+/// All devices of the store, in order of MAC, while the next ones are being read.
+async fn each_device(
+    store: &Arc<dyn Store>,
+    mut each: impl FnMut(&Device),
+) -> Result<(), StoreError> {
     let (sender, mut pages) = mpsc::channel(1);
     let reader = store.clone();
     let reading = tokio::spawn(async move { reader.devices(LOAD_PAGE, sender).await });
     while let Some(page) = pages.recv().await {
-        for device in &page {
-            index.put(device, device.sighting.as_ref().map(sight::hash_of));
-        }
+        page.iter().for_each(&mut each);
     }
     reading.await.map_err(|error| StoreError::Unavailable {
         what: "reading all devices".into(),

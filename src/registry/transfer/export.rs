@@ -2,15 +2,13 @@
 
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
-use tokio::sync::mpsc;
 
 use super::document::{
     CompanyEntry, DeviceEntry, Document, PortEntry, SightingEntry, UserEntry, VERSION,
 };
 use crate::domain::settings::{HIDDEN, Layer};
 use crate::domain::{ApiKeyHash, Company, Device, Sighting, User};
-use crate::registry::{LOAD_PAGE, Registry, RegistryError};
-use crate::store::StoreError;
+use crate::registry::{Registry, RegistryError, each_device};
 
 impl Registry {
     /// Everything but the audit record, in order of id; devices changed meanwhile
@@ -22,17 +20,8 @@ impl Registry {
     /// What the store says.
     pub async fn export(&self, with_secrets: bool) -> Result<Document, RegistryError> {
         let tables = self.tables();
-        let (sender, mut pages) = mpsc::channel(4);
-        let store = self.store.clone();
-        let reading = tokio::spawn(async move { store.devices(LOAD_PAGE, sender).await });
         let mut devices = Vec::with_capacity(self.index.len());
-        while let Some(page) = pages.recv().await {
-            devices.extend(page.iter().map(|device| of_device(device, with_secrets)));
-        }
-        reading.await.map_err(|error| StoreError::Unavailable {
-            what: "reading all devices".to_owned(),
-            why: error.to_string(),
-        })??;
+        each_device(&self.store, |device| devices.push(of_device(device, with_secrets))).await?;
         Ok(Document {
             version: VERSION,
             settings: of_layer(&tables.system.settings, with_secrets),
