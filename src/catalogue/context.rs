@@ -78,15 +78,16 @@ struct Counts {
 }
 
 impl Context {
-    pub fn new(input: RenderInput, family: &Family, own: Option<&PhoneType>) -> Context {
+    pub fn new(input: RenderInput, family: &Family, phone_type: Option<&PhoneType>) -> Context {
         Context {
             input,
-            phone_type: own.map_or_else(|| Unset::named("type"), |own| own.view.clone()),
-            counts: own.map_or_else(Counts::default, |own| Counts {
-                lines: own.lines,
-                keys: own.keys,
-                modules: own.modules,
-                module_keys: own.module_keys,
+            phone_type: phone_type
+                .map_or_else(|| Unset::named("type"), |phone_type| phone_type.view.clone()),
+            counts: phone_type.map_or_else(Counts::default, |phone_type| Counts {
+                lines: phone_type.lines,
+                keys: phone_type.keys,
+                modules: phone_type.modules,
+                module_keys: phone_type.module_keys,
             }),
             family: family.id.clone(),
             made: Default::default(),

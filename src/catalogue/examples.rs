@@ -153,11 +153,11 @@ type Body = (Vec<u8>, Arc<str>);
 fn render(catalogue: &Catalogue, text: &str) -> Result<Option<Body>, String> {
     let example: Example = toml::from_str(text).map_err(|error| error.to_string())?;
     let key = example.phone_type.parse().map_err(|_| "type is not a type key".to_owned())?;
-    let Some(own) = catalogue.phone_type(&key) else { return Ok(None) };
+    let Some(phone_type) = catalogue.phone_type(&key) else { return Ok(None) };
     let target = Target::parse(&format!("/{}", example.file.trim_start_matches('/')));
     let (file, path) = catalogue
-        .file_for(own, &target)
-        .ok_or_else(|| format!("{} has no file {}", own.key, example.file))?;
+        .file_for(phone_type, &target)
+        .ok_or_else(|| format!("{} has no file {}", phone_type.key, example.file))?;
     if file.template.is_none() {
         return Err(format!("{} is refused: it has no template", file.pattern()));
     }
@@ -171,13 +171,14 @@ fn render(catalogue: &Catalogue, text: &str) -> Result<Option<Body>, String> {
             .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
     };
     let shared = example.settings.as_ref().map(layer).transpose()?.unwrap_or_default();
-    let common = Arc::new(resolve(&[&own.defaults, &shared]).map_err(|error| error.to_string())?);
+    let common =
+        Arc::new(resolve(&[&phone_type.defaults, &shared]).map_err(|error| error.to_string())?);
     let port = |port: Port| -> Result<PortInput, String> {
         let is_active = example.ports.as_ref().is_none_or(|active| active.contains(&port.number()));
         let special = example.port.get(&port.to_string());
         let special = special.map(|port| layer(&port.settings)).transpose()?.unwrap_or_default();
-        let settings: Settings =
-            resolve(&[&own.defaults, &shared, &special]).map_err(|error| error.to_string())?;
+        let settings: Settings = resolve(&[&phone_type.defaults, &shared, &special])
+            .map_err(|error| error.to_string())?;
         Ok(PortInput {
             port,
             company: is_active.then(CompanyId::default_company),
@@ -187,15 +188,14 @@ fn render(catalogue: &Catalogue, text: &str) -> Result<Option<Body>, String> {
     };
     let ports = match file.scope {
         super::Scope::Common => Vec::new(),
-        _ => Port::first(own.ports).map(port).collect::<Result<_, _>>()?,
+        _ => Port::first(phone_type.ports).map(port).collect::<Result<_, _>>()?,
     };
     let input = RenderInput { mac, ports, named_port: path.port, path, common };
-    let rendered =
-        catalogue.render(catalogue.family_of(own), Some(own), file, input).map_err(|error| {
-            match &error.setting {
-                Some(setting) => format!("{error} (setting {setting})"),
-                None => error.to_string(),
-            }
+    let rendered = catalogue
+        .render(catalogue.family_of(phone_type), Some(phone_type), file, input)
+        .map_err(|error| match &error.setting {
+            Some(setting) => format!("{error} (setting {setting})"),
+            None => error.to_string(),
         })?;
     Ok(Some((rendered.body, rendered.content_type)))
 }

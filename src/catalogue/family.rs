@@ -123,17 +123,17 @@ impl FileSpec {
     /// What requests for this file would tell, one for each that the type can make:
     /// every port of a file of scope `port`, the type's own model and code.
     #[must_use]
-    pub fn example_facts(&self, own: &PhoneType, mac: Mac) -> Vec<PathFacts> {
+    pub fn example_facts(&self, phone_type: &PhoneType, mac: Mac) -> Vec<PathFacts> {
         let has = |name: &str| self.patterns.iter().any(|pattern| pattern.text.contains(name));
         let facts = |port| PathFacts {
             mac: has("{mac}").then_some(mac),
             port,
-            model: has("{model}").then(|| own.model.clone()),
-            code: own.code.clone().filter(|_| has("{code}")),
+            model: has("{model}").then(|| phone_type.model.clone()),
+            code: phone_type.code.clone().filter(|_| has("{code}")),
             part: None,
         };
         match self.scope {
-            Scope::Port => Port::first(own.ports).map(|port| facts(Some(port))).collect(),
+            Scope::Port => Port::first(phone_type.ports).map(|port| facts(Some(port))).collect(),
             Scope::Device | Scope::Common => vec![facts(None)],
         }
     }

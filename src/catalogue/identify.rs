@@ -182,22 +182,23 @@ impl Catalogue {
             self.tell_type(index, said.as_deref(), &facts, mac, &mut evidence)
         });
         let modules = agent_facts.modules.or(headers.modules);
-        let told = told.map(|own| self.variant(own, modules));
+        let told = told.map(|phone_type| self.variant(phone_type, modules));
         let fallback = || {
             let key = found.and_then(|(_, family)| family.fallback_type.clone());
-            let own = self.phone_type(&key.or_else(|| GENERIC.parse().ok())?)?;
-            Some(own)
+            let phone_type = self.phone_type(&key.or_else(|| GENERIC.parse().ok())?)?;
+            Some(phone_type)
         };
         let phone_type = told.or_else(|| mac.and_then(|_| fallback()));
         if let (None, Some(assumed)) = (told, phone_type) {
             evidence.push(Evidence::Fallback(assumed.key.clone()));
         }
 
-        let spelled = |name: &str| told.and_then(|own| own.spelling(name)).map(str::to_owned);
+        let spelled =
+            |name: &str| told.and_then(|phone_type| phone_type.spelling(name)).map(str::to_owned);
         let model = match (&said, told) {
             (Some(said), _) => spelled(said).or_else(|| Some(said.clone())),
-            (None, Some(own)) => {
-                facts.model.as_deref().and_then(spelled).or_else(|| Some(own.model.clone()))
+            (None, Some(phone_type)) => {
+                facts.model.as_deref().and_then(spelled).or_else(|| Some(phone_type.model.clone()))
             }
             (None, None) => None,
         };
@@ -205,7 +206,7 @@ impl Catalogue {
         Identity {
             mac,
             port: mac.map(|_| facts.port.unwrap_or(Port::FIRST)),
-            phone_type: phone_type.map(|own| own.key.clone()),
+            phone_type: phone_type.map(|phone_type| phone_type.key.clone()),
             type_is_told: told.is_some(),
             vendor: named.map(|family| family.vendor.clone()),
             model,
@@ -252,8 +253,8 @@ impl Catalogue {
         let code = facts.code.as_deref();
         match (model, code) {
             (None, None) => true,
-            (Some(model), _) => types.any(|own| own.spelling(model).is_some()),
-            (None, Some(code)) => types.any(|own| own.code.as_deref() == Some(code)),
+            (Some(model), _) => types.any(|phone_type| phone_type.spelling(model).is_some()),
+            (None, Some(code)) => types.any(|phone_type| phone_type.code.as_deref() == Some(code)),
         }
     }
 
@@ -364,7 +365,8 @@ impl Catalogue {
         evidence: &mut Vec<Evidence>,
     ) -> Option<&PhoneType> {
         let by_model = |name: &str| {
-            self.types_of(family).find(|own| own.base.is_none() && own.spelling(name).is_some())
+            self.types_of(family)
+                .find(|phone_type| phone_type.base.is_none() && phone_type.spelling(name).is_some())
         };
         let of_path = facts.model.as_deref().and_then(by_model);
         if let Some(said) = said {
@@ -383,27 +385,28 @@ impl Catalogue {
         }
         let by_code = || {
             let code = facts.code.as_deref()?;
-            let mut found = self
-                .types_of(family)
-                .filter(|own| own.base.is_none() && own.code.as_deref() == Some(code));
+            let mut found = self.types_of(family).filter(|phone_type| {
+                phone_type.base.is_none() && phone_type.code.as_deref() == Some(code)
+            });
             // Makers reuse codes; one that several models have tells none of them.
             found.next().filter(|_| found.next().is_none())
         };
         let by_range = || {
             let mac = format!("{:012X}", mac?.bits());
-            self.types_of(family).find(|own| {
-                own.base.is_none() && own.macs.as_ref().is_some_and(|macs| macs.is_match(&mac))
+            self.types_of(family).find(|phone_type| {
+                phone_type.base.is_none()
+                    && phone_type.macs.as_ref().is_some_and(|macs| macs.is_match(&mac))
             })
         };
         of_path.or_else(by_code).or_else(by_range)
     }
 
     /// The variant with that many modules, if there is one.
-    fn variant<'c>(&'c self, own: &'c PhoneType, modules: Option<u16>) -> &'c PhoneType {
-        let Some(modules) = modules.filter(|&count| count > 0) else { return own };
-        self.types_of(own.family)
-            .find(|other| other.base.as_ref() == Some(&own.key) && other.modules == modules)
-            .unwrap_or(own)
+    fn variant<'c>(&'c self, phone_type: &'c PhoneType, modules: Option<u16>) -> &'c PhoneType {
+        let Some(modules) = modules.filter(|&count| count > 0) else { return phone_type };
+        self.types_of(phone_type.family)
+            .find(|other| other.base.as_ref() == Some(&phone_type.key) && other.modules == modules)
+            .unwrap_or(phone_type)
     }
 }
 

@@ -65,11 +65,11 @@ impl Loader<'_> {
         let types = self.types(definition.types, &definition.vendor, index, &family_defaults);
         let fallback_type = definition.fallback_type.and_then(|key| {
             let span = key.span();
-            let found = types.iter().find(|own| own.key.as_str() == key.get_ref());
+            let found = types.iter().find(|phone_type| phone_type.key.as_str() == key.get_ref());
             if found.is_none() {
                 self.problem(span, format!("`{}` is no type of this family", key.get_ref()));
             }
-            found.map(|own| own.key.clone())
+            found.map(|phone_type| phone_type.key.clone())
         });
         let maps = definition.maps.into_iter().map(|(table, entries)| {
             let entries = entries.into_iter().map(|(k, v)| (k, constant(&v)));
@@ -237,8 +237,9 @@ impl Loader<'_> {
             self.problem(example.span(), format!("the pattern does not fit `{}`", wanted.text));
             return;
         };
-        let spelled =
-            |name: &str| types.iter().find_map(|own| own.spelling(name)).unwrap_or(name).to_owned();
+        let spelled = |name: &str| {
+            types.iter().find_map(|phone_type| phone_type.spelling(name)).unwrap_or(name).to_owned()
+        };
         let model = read.model.map(spelled);
         let mac = read.mac.map(|mac| mac.to_string());
         let modules = read.modules.map(|count| count.to_string());
@@ -265,13 +266,13 @@ impl Loader<'_> {
         let mut done: Vec<PhoneType> = Vec::with_capacity(types.len());
         let mut places: HashMap<TypeKey, usize> = HashMap::new();
         let mut tables: BTreeMap<usize, toml::Table> = BTreeMap::new();
-        for own in types {
-            let span = own.key.span();
-            let Ok(key) = own.key.get_ref().parse::<TypeKey>() else {
-                self.problem(span, format!("`{}` cannot be a type key", own.key.get_ref()));
+        for written in types {
+            let span = written.key.span();
+            let Ok(key) = written.key.get_ref().parse::<TypeKey>() else {
+                self.problem(span, format!("`{}` cannot be a type key", written.key.get_ref()));
                 continue;
             };
-            let base = own.base.as_ref().and_then(|base| {
+            let base = written.base.as_ref().and_then(|base| {
                 let found = places.get(&base.get_ref().parse().ok()?).copied();
                 if found.is_none() {
                     let message = format!("`{}` is no type above this one", base.get_ref());
@@ -280,38 +281,38 @@ impl Loader<'_> {
                 found
             });
             let mut data = base.and_then(|at| tables.get(&at).cloned()).unwrap_or_default();
-            data.extend(own.data.clone().unwrap_or_default());
+            data.extend(written.data.clone().unwrap_or_default());
             let below = base.map_or(defaults, |at| &done[at].defaults).clone();
-            let defaults = self.layer(&below, own.defaults.as_ref());
+            let defaults = self.layer(&below, written.defaults.as_ref());
             let from = base.map(|at| &done[at]);
-            let number = |own: Option<u16>, base: fn(&PhoneType) -> u16, none: u16| {
-                own.or(from.map(base)).unwrap_or(none)
+            let number = |written: Option<u16>, base: fn(&PhoneType) -> u16, none: u16| {
+                written.or(from.map(base)).unwrap_or(none)
             };
             let phone_type = PhoneType {
                 family,
-                model: own
+                model: written
                     .model
                     .or(from.map(|base| base.model.clone()))
                     .unwrap_or_else(|| key.to_string()),
-                aliases: if own.aliases.is_empty() {
+                aliases: if written.aliases.is_empty() {
                     from.map(|base| base.aliases.clone()).unwrap_or_default()
                 } else {
-                    own.aliases
+                    written.aliases
                 },
-                description: own
+                description: written
                     .description
                     .or(from.map(|base| base.description.clone()))
                     .unwrap_or_else(|| key.to_string()),
-                lines: number(own.lines, |base| base.lines, 1),
-                keys: number(own.keys, |base| base.keys, 0),
-                ports: number(own.ports, |base| base.ports, 1),
-                modules: number(own.modules, |base| base.modules, 0),
-                module_keys: number(own.module_keys, |base| base.module_keys, 0),
-                code: own.code.or(from.and_then(|base| base.code.clone())),
+                lines: number(written.lines, |base| base.lines, 1),
+                keys: number(written.keys, |base| base.keys, 0),
+                ports: number(written.ports, |base| base.ports, 1),
+                modules: number(written.modules, |base| base.modules, 0),
+                module_keys: number(written.module_keys, |base| base.module_keys, 0),
+                code: written.code.or(from.and_then(|base| base.code.clone())),
                 base: from.map(|base| base.key.clone()),
                 defaults,
                 view: Value::UNDEFINED,
-                macs: own.macs.as_ref().and_then(|macs| self.regex(macs)),
+                macs: written.macs.as_ref().and_then(|macs| self.regex(macs)),
                 key: key.clone(),
             };
             let phone_type = PhoneType { view: view(&phone_type, vendor, &data), ..phone_type };
@@ -328,16 +329,16 @@ impl Loader<'_> {
         done
     }
 
-    fn bounds(&mut self, own: &PhoneType, span: &Range<usize>) {
+    fn bounds(&mut self, phone_type: &PhoneType, span: &Range<usize>) {
         for (what, value, least, most) in [
-            ("lines", own.lines, 1, MAX_LINES),
-            ("keys", own.keys, 0, MAX_KEYS),
-            ("ports", own.ports, 1, Port::MAX + 1),
-            ("modules", own.modules, 0, MAX_MODULES),
-            ("module_keys", own.module_keys, 0, MAX_MODULE_KEYS),
+            ("lines", phone_type.lines, 1, MAX_LINES),
+            ("keys", phone_type.keys, 0, MAX_KEYS),
+            ("ports", phone_type.ports, 1, Port::MAX + 1),
+            ("modules", phone_type.modules, 0, MAX_MODULES),
+            ("module_keys", phone_type.module_keys, 0, MAX_MODULE_KEYS),
         ] {
             if !(least..=most).contains(&value) {
-                let message = format!("{what} of `{}` must be {least} to {most}", own.key);
+                let message = format!("{what} of `{}` must be {least} to {most}", phone_type.key);
                 self.problem(span.clone(), message);
             }
         }
@@ -345,18 +346,18 @@ impl Loader<'_> {
 }
 
 /// What templates see as `type`.
-fn view(own: &PhoneType, vendor: &str, data: &toml::Table) -> Value {
+fn view(phone_type: &PhoneType, vendor: &str, data: &toml::Table) -> Value {
     let data = data.iter().map(|(name, value)| (name.clone(), constant(value)));
     Names::value([
-        ("key", Value::from(own.key.as_str())),
-        ("model", Value::from(own.model.as_str())),
-        ("description", Value::from(own.description.as_str())),
+        ("key", Value::from(phone_type.key.as_str())),
+        ("model", Value::from(phone_type.model.as_str())),
+        ("description", Value::from(phone_type.description.as_str())),
         ("vendor", Value::from(vendor)),
-        ("lines", Value::from(own.lines)),
-        ("keys", Value::from(own.keys)),
-        ("modules", Value::from(own.modules)),
-        ("module_keys", Value::from(own.module_keys)),
-        ("ports", Value::from(own.ports)),
+        ("lines", Value::from(phone_type.lines)),
+        ("keys", Value::from(phone_type.keys)),
+        ("modules", Value::from(phone_type.modules)),
+        ("module_keys", Value::from(phone_type.module_keys)),
+        ("ports", Value::from(phone_type.ports)),
         ("data", Names::value(data)),
     ])
 }

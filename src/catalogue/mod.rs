@@ -112,8 +112,8 @@ impl Catalogue {
         for (id, files) in folders {
             match load::family(id, families.len(), files) {
                 Ok(loaded) => {
-                    let offered = |own: &PhoneType| {
-                        only_types.is_empty() || only_types.contains(own.key.as_str())
+                    let offered = |phone_type: &PhoneType| {
+                        only_types.is_empty() || only_types.contains(phone_type.key.as_str())
                     };
                     let start = types.len();
                     types.extend(loaded.types.into_iter().filter(offered));
@@ -124,12 +124,12 @@ impl Catalogue {
             }
         }
         let mut by_key = HashMap::new();
-        for (at, own) in types.iter().enumerate() {
-            if let Some(first) = by_key.insert(own.key.clone(), at) {
+        for (at, phone_type) in types.iter().enumerate() {
+            if let Some(first) = by_key.insert(phone_type.key.clone(), at) {
                 let first: &PhoneType = &types[first];
                 let message =
-                    format!("type `{}` is also of {}", own.key, families[first.family].id);
-                let file = format!("{}/family.toml", families[own.family].id);
+                    format!("type `{}` is also of {}", phone_type.key, families[first.family].id);
+                let file = format!("{}/family.toml", families[phone_type.family].id);
                 problems.push(Problem::new(&file, None, message));
             }
         }
@@ -195,14 +195,14 @@ impl Catalogue {
 
     /// The family of a type of this catalogue.
     #[must_use]
-    pub fn family_of(&self, own: &PhoneType) -> &Family {
-        &self.families[own.family]
+    pub fn family_of(&self, phone_type: &PhoneType) -> &Family {
+        &self.families[phone_type.family]
     }
 
     /// What the API calls `type`: the description, or the key of a type that is gone.
     #[must_use]
     pub fn description<'a>(&'a self, key: &'a TypeKey) -> &'a str {
-        self.phone_type(key).map_or(key.as_str(), |own| &own.description)
+        self.phone_type(key).map_or(key.as_str(), |phone_type| &phone_type.description)
     }
 
     /// Whether handsets of which nothing tells the type are given this one.
@@ -233,8 +233,12 @@ impl Catalogue {
     /// The file of the type's family that a request's path names, with what the
     /// path tells. `None`: its phones never ask for such a file.
     #[must_use]
-    pub fn file_for(&self, own: &PhoneType, target: &Target) -> Option<(&FileSpec, PathFacts)> {
-        self.files_fitting(own.family, target).next()
+    pub fn file_for(
+        &self,
+        phone_type: &PhoneType,
+        target: &Target,
+    ) -> Option<(&FileSpec, PathFacts)> {
+        self.files_fitting(phone_type.family, target).next()
     }
 
     /// The common file that anyone gets for this path, with its family and, when
@@ -250,9 +254,10 @@ impl Catalogue {
             return None;
         }
         let name = facts.model.as_deref();
-        let own =
-            name.and_then(|name| self.types_of(family).find(|own| own.spelling(name).is_some()));
-        Some((file, facts, own))
+        let phone_type = name.and_then(|name| {
+            self.types_of(family).find(|phone_type| phone_type.spelling(name).is_some())
+        });
+        Some((file, facts, phone_type))
     }
 
     fn files_fitting(

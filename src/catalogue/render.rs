@@ -120,7 +120,7 @@ impl Catalogue {
     pub fn render(
         &self,
         family: &Family,
-        own: Option<&PhoneType>,
+        phone_type: Option<&PhoneType>,
         file: &FileSpec,
         input: RenderInput,
     ) -> Result<RenderedFile, RenderError> {
@@ -128,7 +128,7 @@ impl Catalogue {
         let named = |error: &Error| render_error(name, error);
         let template =
             self.templates.of(file.escape).get_template(name).map_err(|error| named(&error))?;
-        let context = Value::from_object(Context::new(input, family, own));
+        let context = Value::from_object(Context::new(input, family, phone_type));
         let text = template.render(context).map_err(|error| named(&error))?;
         if text.len() > MAX_BODY_BYTES {
             let message = format!("the file has more than {MAX_BODY_BYTES} bytes");

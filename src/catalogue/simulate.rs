@@ -134,25 +134,25 @@ impl Family {
 
     /// The boot of one of the family's types; `None` for a family that is not simulated.
     #[must_use]
-    pub fn boot_shape(&self, own: &PhoneType) -> Option<BootShape> {
-        let shape = self.simulate.as_ref()?.shape(self, own);
+    pub fn boot_shape(&self, phone_type: &PhoneType) -> Option<BootShape> {
+        let shape = self.simulate.as_ref()?.shape(self, phone_type);
         Some(shape.expect("every type's shape was made once when the family was loaded"))
     }
 }
 
 impl Simulate {
-    fn shape(&self, family: &Family, own: &PhoneType) -> Result<BootShape, String> {
+    fn shape(&self, family: &Family, phone_type: &PhoneType) -> Result<BootShape, String> {
         let mut requests = Vec::new();
         for step in &family.boot {
-            let user_agent = match self.user_agent_of(step, own) {
+            let user_agent = match self.user_agent_of(step, phone_type) {
                 Ok(user_agent) => user_agent,
                 // The type has nothing that would make this request.
                 Err((_, Unfilled::NoData(_))) if step.user_agent.is_some() => continue,
                 Err((text, error)) => return Err(format!("`{text}`: {error}")),
             };
-            let ports = if step.path.contains("{port}") { own.ports } else { 1 };
+            let ports = if step.path.contains("{port}") { phone_type.ports } else { 1 };
             for port in Port::first(ports) {
-                let filler = Filler { own, port, mac_case: self.mac_case, in_path: true };
+                let filler = Filler { phone_type, port, mac_case: self.mac_case, in_path: true };
                 match filler.fill(&step.path) {
                     Ok(path)
                         if format!("/{}", path.fill(Mac::from_bits(ANY_MAC)))
@@ -177,7 +177,7 @@ impl Simulate {
         if requests.is_empty() {
             return Err("there is no [[boot]] for it".to_owned());
         }
-        let http_version = self.http_versions.get(own.key.as_str()).copied();
+        let http_version = self.http_versions.get(phone_type.key.as_str()).copied();
         let http_version = http_version.unwrap_or(self.http_version);
         if !self.host && http_version != HttpVersion::V1_0 {
             // RFC 9112, 3.2: the gateway would answer 400.
@@ -193,14 +193,15 @@ impl Simulate {
     fn user_agent_of<'a>(
         &'a self,
         step: &'a BootStep,
-        own: &PhoneType,
+        phone_type: &PhoneType,
     ) -> Result<Option<MacText>, (&'a str, Unfilled)> {
         let text = match &step.user_agent {
             Some(StepUserAgent::None(_)) => None,
             Some(StepUserAgent::Text(text)) => Some(text),
-            None => self.user_agents.get(own.key.as_str()).or(self.user_agent.as_ref()),
+            None => self.user_agents.get(phone_type.key.as_str()).or(self.user_agent.as_ref()),
         };
-        let filler = Filler { own, port: Port::FIRST, mac_case: self.mac_case, in_path: false };
+        let filler =
+            Filler { phone_type, port: Port::FIRST, mac_case: self.mac_case, in_path: false };
         text.map(|text| filler.fill(text).map_err(|error| (text.as_str(), error))).transpose()
     }
 }
@@ -218,7 +219,7 @@ enum Unfilled {
 }
 
 struct Filler<'a> {
-    own: &'a PhoneType,
+    phone_type: &'a PhoneType,
     port: Port,
     mac_case: MacCase,
     in_path: bool,
@@ -242,14 +243,14 @@ impl Filler<'_> {
             let (name, after) = rest[at + 1..].split_once('}').ok_or(Unfilled::Open)?;
             rest = after;
             match (name, self.mac(name)) {
-                ("model", _) => self.push(&mut text, &self.own.model),
+                ("model", _) => self.push(&mut text, &self.phone_type.model),
                 ("code", _) => {
-                    self.push(&mut text, self.own.code.as_deref().ok_or(Unfilled::NoCode)?);
+                    self.push(&mut text, self.phone_type.code.as_deref().ok_or(Unfilled::NoCode)?);
                 }
                 ("port", _) => self.push(&mut text, &self.port.number().to_string()),
                 (name, None) if !self.in_path && name.starts_with("data.") => {
                     let constant = &name["data.".len()..];
-                    let found = self.own.constant(constant);
+                    let found = self.phone_type.constant(constant);
                     let found = found.ok_or_else(|| Unfilled::NoData(constant.to_owned()))?;
                     self.push(&mut text, &found);
                 }
@@ -315,7 +316,10 @@ pub(super) fn compile(
     let by_type = written.user_agents.iter().map(|(key, own)| (key, own.span()));
     let by_type = by_type.chain(written.http_versions.iter().map(|(key, own)| (key, own.span())));
     for (key, span) in by_type {
-        if !types.iter().any(|own| own.is_distinct() && own.key.as_str() == key) {
+        if !types
+            .iter()
+            .any(|phone_type| phone_type.is_distinct() && phone_type.key.as_str() == key)
+        {
             let message = format!("`{key}` is no type of this family, or a variant of one");
             problems.push((span, message));
         }
@@ -340,19 +344,20 @@ pub(super) fn compile(
             password,
         },
     };
-    let distinct = || types.iter().filter(|own| own.is_distinct());
-    for own in distinct() {
-        let shape = simulate.shape(family, own);
-        if let Err(error) = shape.and_then(|shape| are_recognised(family, own, &shape)) {
-            problems.push((span.clone(), format!("simulating `{}`: {error}", own.key)));
+    let distinct = || types.iter().filter(|phone_type| phone_type.is_distinct());
+    for phone_type in distinct() {
+        let shape = simulate.shape(family, phone_type);
+        if let Err(error) = shape.and_then(|shape| are_recognised(family, phone_type, &shape)) {
+            problems.push((span.clone(), format!("simulating `{}`: {error}", phone_type.key)));
         }
     }
     // Left out for one type is meant, for all of them a slip of the pen.
     for step in family.boot.iter().filter(|step| step.user_agent.is_some()) {
-        let left_out = distinct().map(|own| match simulate.user_agent_of(step, own) {
-            Err((text, error @ Unfilled::NoData(_))) => Some(format!("`{text}`: {error}")),
-            _ => None,
-        });
+        let left_out =
+            distinct().map(|phone_type| match simulate.user_agent_of(step, phone_type) {
+                Err((text, error @ Unfilled::NoData(_))) => Some(format!("`{text}`: {error}")),
+                _ => None,
+            });
         if let Some(errors) = left_out.collect::<Option<Vec<_>>>()
             && let Some(error) = errors.first()
         {
@@ -370,11 +375,15 @@ fn inner<T>(written: BTreeMap<String, Spanned<T>>) -> BTreeMap<String, T> {
 const ANY_MAC: u64 = 0xabcd;
 
 /// Whatever its phone calls itself on the way through a boot.
-fn are_recognised(family: &Family, own: &PhoneType, shape: &BootShape) -> Result<(), String> {
+fn are_recognised(
+    family: &Family,
+    phone_type: &PhoneType,
+    shape: &BootShape,
+) -> Result<(), String> {
     let mut tried: Vec<&MacText> = Vec::new();
     for text in shape.requests.iter().filter_map(|request| request.user_agent.as_ref()) {
         if !tried.contains(&text) {
-            is_recognised(family, own, text)?;
+            is_recognised(family, phone_type, text)?;
             tried.push(text);
         }
     }
@@ -383,7 +392,11 @@ fn are_recognised(family: &Family, own: &PhoneType, shape: &BootShape) -> Result
 
 /// A simulated phone must be one that the family knows as its own: its User-Agent is
 /// read by the first grammar that fits, as that of this model.
-fn is_recognised(family: &Family, own: &PhoneType, user_agent: &MacText) -> Result<(), String> {
+fn is_recognised(
+    family: &Family,
+    phone_type: &PhoneType,
+    user_agent: &MacText,
+) -> Result<(), String> {
     // Some grammars know their MACs by the block.
     let block = family.ouis.first().map_or(0x00_02_00, |&oui| u64::from(oui));
     let mac = Mac::from_bits(block << 24 | ANY_MAC);
@@ -397,7 +410,7 @@ fn is_recognised(family: &Family, own: &PhoneType, user_agent: &MacText) -> Resu
         None if family.user_agents.is_empty() => Ok(()),
         None => Err(format!("no [[user_agent]] pattern fits `{text}`")),
         Some(read) => match read.model {
-            Some(model) if own.spelling(model).is_none() => {
+            Some(model) if phone_type.spelling(model).is_none() => {
                 Err(format!("`{text}` is read as a {model}"))
             }
             _ if read.mac.is_some_and(|read| read != mac)

@@ -64,10 +64,10 @@ fn render(template: &str, settings: serde_json::Value) -> Result<String, RenderE
 }
 
 fn render_with(catalogue: &Catalogue, settings: serde_json::Value) -> Result<String, RenderError> {
-    let own = catalogue.phone_type(&"a1".parse().unwrap()).unwrap();
-    let (file, path) = catalogue.file_for(own, &Target::parse("/00a0ba000001.cfg")).unwrap();
+    let phone_type = catalogue.phone_type(&"a1".parse().unwrap()).unwrap();
+    let (file, path) = catalogue.file_for(phone_type, &Target::parse("/00a0ba000001.cfg")).unwrap();
     let layer = Layer::parse(&settings).unwrap();
-    let settings = Arc::new(resolve(&[&own.defaults, &layer]).unwrap());
+    let settings = Arc::new(resolve(&[&phone_type.defaults, &layer]).unwrap());
     let port = |number, active: bool| PortInput {
         port: Port::new(number).unwrap(),
         company: active.then(CompanyId::default_company),
@@ -81,7 +81,8 @@ fn render_with(catalogue: &Catalogue, settings: serde_json::Value) -> Result<Str
         path,
         common: settings.clone(),
     };
-    let rendered = catalogue.render(catalogue.family_of(own), Some(own), file, input)?;
+    let rendered =
+        catalogue.render(catalogue.family_of(phone_type), Some(phone_type), file, input)?;
     Ok(String::from_utf8(rendered.body).unwrap())
 }
 

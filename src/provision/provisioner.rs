@@ -142,22 +142,26 @@ impl Provisioner {
         if composition.phone_type().is_none() {
             return Decision::refused(Outcome::NoSuchType);
         }
-        let Some((own, file, path)) = composition.file(&reading.target) else {
+        let Some((phone_type, file, path)) = composition.file(&reading.target) else {
             let _ = reading.file.set((known.phone_type, None));
             return self.common_or(catalogue, reading, Outcome::NoSuchFile);
         };
-        let hash = file_hash(own.family, file, &path);
+        let hash = file_hash(phone_type.family, file, &path);
         let _ = reading.file.set((known.phone_type, Some(hash)));
         let key = BodyKey::new(Some(mac), hash);
         if let Some(rendered) = self.bodies.fresh(key, stamp) {
             return Decision::served(rendered);
         }
-        let input = match composition.input(own, file, path) {
+        let input = match composition.input(phone_type, file, path) {
             Ok(input) => input,
             Err(error) => return Decision::fault(Outcome::RenderFailed, error.to_string()),
         };
         let changed = composition.changed();
-        self.made(key, stamp, self.render(catalogue, Some(own), own.family, file, input, changed))
+        self.made(
+            key,
+            stamp,
+            self.render(catalogue, Some(phone_type), phone_type.family, file, input, changed),
+        )
     }
 
     /// A file that is for no phone in particular, if the target names one; else the refusal.
@@ -169,18 +173,19 @@ impl Provisioner {
     ) -> Decision {
         let identity = &reading.identity;
         let named = identity.family.and_then(|family| {
-            let (file, path, own) = catalogue.common_file(family, &reading.target)?;
-            Some((family, file, path, own))
+            let (file, path, phone_type) = catalogue.common_file(family, &reading.target)?;
+            Some((family, file, path, phone_type))
         });
         let Some((family, file, path, of_path)) = named else { return Decision::refused(refused) };
         let told = identity.phone_type.as_ref().and_then(|key| catalogue.phone_type(key));
-        let own = of_path.or(told.filter(|own| own.family == family));
-        let common = match self.registry.common(own) {
+        let phone_type = of_path.or(told.filter(|phone_type| phone_type.family == family));
+        let common = match self.registry.common(phone_type) {
             Ok(common) => common,
             Err(error) => return Decision::fault(Outcome::RenderFailed, error.to_string()),
         };
         let mut hasher = DefaultHasher::new();
-        (file_hash(family, file, &path), own.map(|own| own.key.as_str())).hash(&mut hasher);
+        (file_hash(family, file, &path), phone_type.map(|phone_type| phone_type.key.as_str()))
+            .hash(&mut hasher);
         let key = BodyKey::new(None, hasher.finish());
         let stamp = Stamp { made_of: common.stamp, catalogue: catalogue.stamp() };
         if let Some(rendered) = self.bodies.fresh(key, stamp) {
@@ -188,7 +193,11 @@ impl Provisioner {
         }
         let (ports, named_port) = (Vec::new(), None);
         let input = RenderInput { mac: None, ports, named_port, path, common: common.settings };
-        self.made(key, stamp, self.render(catalogue, own, family, file, input, common.changed))
+        self.made(
+            key,
+            stamp,
+            self.render(catalogue, phone_type, family, file, input, common.changed),
+        )
     }
 
     fn made(
@@ -209,7 +218,7 @@ impl Provisioner {
     fn render(
         &self,
         catalogue: &Catalogue,
-        own: Option<&PhoneType>,
+        phone_type: Option<&PhoneType>,
         family: usize,
         file: &FileSpec,
         input: RenderInput,
@@ -217,7 +226,7 @@ impl Provisioner {
     ) -> Result<Arc<Rendered>, Decision> {
         let family = &catalogue.families()[family];
         let rendered = catalogue
-            .render(family, own, file, input)
+            .render(family, phone_type, file, input)
             .map_err(|error| Decision::fault(Outcome::RenderFailed, error.to_string()))?;
         let since = self.catalogue_since.load(Ordering::Relaxed);
         Ok(Arc::new(Rendered::new(rendered.body, &rendered.content_type, changed.max(since))))

@@ -50,9 +50,9 @@ impl Registry {
     ///
     /// # Errors
     /// When a stored layer cannot be read.
-    pub fn common(&self, own: Option<&PhoneType>) -> Result<Common, UnreadableLayer> {
+    pub fn common(&self, phone_type: Option<&PhoneType>) -> Result<Common, UnreadableLayer> {
         let tables = self.tables();
-        let defaults = own.map(|own| own.defaults.clone()).unwrap_or_default();
+        let defaults = phone_type.map(|phone_type| phone_type.defaults.clone()).unwrap_or_default();
         Ok(Common {
             settings: common_settings(&defaults, &tables.system)?,
             stamp: tables.system.revision,
@@ -104,7 +104,8 @@ impl Composition {
     /// The layers of a port by name, lowest first.
     #[must_use]
     pub fn layers(&self, port: Port) -> Vec<(&'static str, Layer)> {
-        let defaults = self.phone_type().map(|own| own.defaults.clone()).unwrap_or_default();
+        let defaults =
+            self.phone_type().map(|phone_type| phone_type.defaults.clone()).unwrap_or_default();
         let mut layers = vec![("type", defaults), ("system", self.tables.system.settings.clone())];
         if let Some(phone) = self.device.phone(port) {
             let company = phone.company().and_then(|id| self.tables.companies.get(id));
@@ -120,23 +121,23 @@ impl Composition {
     /// When a stored layer cannot be read.
     pub fn input(
         &self,
-        own: &PhoneType,
+        phone_type: &PhoneType,
         file: &FileSpec,
         path: PathFacts,
     ) -> Result<RenderInput, UnreadableLayer> {
         if file.scope == Scope::Common {
-            let common = common_settings(&own.defaults, &self.tables.system)?;
+            let common = common_settings(&phone_type.defaults, &self.tables.system)?;
             let (ports, named_port) = (Vec::new(), None);
             return Ok(RenderInput { mac: None, ports, named_port, path, common });
         }
-        let common = self.below(own, None)?.settings.clone();
-        let mut inputs = Vec::with_capacity(usize::from(own.ports));
-        for port in Port::first(own.ports) {
+        let common = self.below(phone_type, None)?.settings.clone();
+        let mut inputs = Vec::with_capacity(usize::from(phone_type.ports));
+        for port in Port::first(phone_type.ports) {
             let phone = self.device.phone(port);
             let company = phone.and_then(|phone| phone.company());
             let settings = match (phone, company) {
                 (Some(phone), Some(company)) => {
-                    let below = self.below(own, Some(company))?;
+                    let below = self.below(phone_type, Some(company))?;
                     finish(&below, &phone.settings)?
                 }
                 _ => common.clone(),
@@ -158,12 +159,12 @@ impl Composition {
     /// The layers below those of a company's phones of that type.
     fn below(
         &self,
-        own: &PhoneType,
+        phone_type: &PhoneType,
         company: Option<&CompanyId>,
     ) -> Result<Arc<Below>, UnreadableLayer> {
-        let place = (self.catalogue.stamp(), own.key.clone(), company.cloned());
+        let place = (self.catalogue.stamp(), phone_type.key.clone(), company.cloned());
         self.tables.stacks.below(place, || {
-            let mut stack = shared_stack(&own.defaults, &self.tables.system)?;
+            let mut stack = shared_stack(&phone_type.defaults, &self.tables.system)?;
             if let Some(company) = company.and_then(|id| self.tables.companies.get(id)) {
                 stack.overlay(&company.settings)?;
             }
@@ -178,14 +179,14 @@ impl Composition {
     /// [`RegistryError::Render`] for the first that fails; [`RegistryError::NoSuchType`]
     /// when the type is not in the catalogue.
     pub fn prove(&self, named: PhoneId) -> Result<(), RegistryError> {
-        let own = self
+        let phone_type = self
             .phone_type()
             .ok_or_else(|| RegistryError::NoSuchType(self.device.phone_type.to_string()))?;
-        let family = self.catalogue.family_of(own);
+        let family = self.catalogue.family_of(phone_type);
         for file in family.files.iter().filter(|file| file.template.is_some()) {
-            for path in file.example_facts(own, self.device.mac) {
-                let input = self.input(own, file, path).map_err(unreadable)?;
-                self.catalogue.render(family, Some(own), file, input).map_err(|error| {
+            for path in file.example_facts(phone_type, self.device.mac) {
+                let input = self.input(phone_type, file, path).map_err(unreadable)?;
+                self.catalogue.render(family, Some(phone_type), file, input).map_err(|error| {
                     RegistryError::Render { phone: named, file: file.pattern().to_owned(), error }
                 })?;
             }
@@ -196,9 +197,9 @@ impl Composition {
     /// The file of a target, when the type has one with a template.
     #[must_use]
     pub fn file(&self, target: &Target) -> Option<(&PhoneType, &FileSpec, PathFacts)> {
-        let own = self.phone_type()?;
-        let (file, path) = self.catalogue.file_for(own, target)?;
-        file.template.is_some().then_some((own, file, path))
+        let phone_type = self.phone_type()?;
+        let (file, path) = self.catalogue.file_for(phone_type, target)?;
+        file.template.is_some().then_some((phone_type, file, path))
     }
 }
 
@@ -214,12 +215,12 @@ fn shared_stack(defaults: &Layer, system: &System) -> Result<Stack, UnreadableLa
     Ok(stack)
 }
 
-fn finish(below: &Below, own: &Layer) -> Result<Arc<Settings>, UnreadableLayer> {
-    if own.is_empty() {
+fn finish(below: &Below, phone: &Layer) -> Result<Arc<Settings>, UnreadableLayer> {
+    if phone.is_empty() {
         return Ok(below.settings.clone());
     }
     let mut stack = below.stack.clone();
-    stack.overlay(own)?;
+    stack.overlay(phone)?;
     Ok(Arc::new(stack.finish()))
 }
 

@@ -127,8 +127,9 @@ impl Registry {
             return Err(invalid("mac", format!("{} is the address of no phone", id.mac)));
         }
         let catalogue = self.catalogue();
-        let own = catalogue.phone_type(&new.phone_type).ok_or_else(|| no_type(&new.phone_type))?;
-        require_port(own, id.port)?;
+        let phone_type =
+            catalogue.phone_type(&new.phone_type).ok_or_else(|| no_type(&new.phone_type))?;
+        require_port(phone_type, id.port)?;
         let now = self.clock.now();
         self.change_or_make(id.mac, |device| {
             let before = device.and_then(|device| device.phone(id.port));
@@ -148,7 +149,7 @@ impl Registry {
                 "company": new.company, "phone_type": new.phone_type, "name": phone.name,
                 "settings": phone.settings.redacted(),
             });
-            let made = with_new(device, own, id, phone, now)?;
+            let made = with_new(device, phone_type, id, phone, now)?;
             self.compose(made.clone()).prove(id)?;
             Ok((Some(made), event, ()))
         })
@@ -182,12 +183,12 @@ impl Registry {
             changes.field("name", phone.name.as_str(), name.as_str());
             changes.settings(&phone.settings, &settings);
             let mut changed = device.with_values(id.port, name, settings, now)?;
-            if let Some(phone_type) = &change.phone_type {
-                changes.field("phone_type", device.phone_type.as_str(), phone_type.as_str());
+            if let Some(key) = &change.phone_type {
+                changes.field("phone_type", device.phone_type.as_str(), key.as_str());
                 let catalogue = self.catalogue();
-                let own = catalogue.phone_type(phone_type).ok_or_else(|| no_type(phone_type))?;
-                require_port(own, id.port)?;
-                changed = changed.with_type(phone_type, own.ports, now)?;
+                let phone_type = catalogue.phone_type(key).ok_or_else(|| no_type(key))?;
+                require_port(phone_type, id.port)?;
+                changed = changed.with_type(key, phone_type.ports, now)?;
             }
             self.compose(changed.clone()).prove(id)?;
             let mut event = actor.event(now, Action::Update, Subject::Phone, id.to_string());
@@ -231,7 +232,7 @@ pub(super) fn may_see(actor: &Actor, phone: &Phone) -> bool {
 
 fn with_new(
     device: Option<&Device>,
-    own: &PhoneType,
+    phone_type: &PhoneType,
     id: PhoneId,
     phone: Phone,
     now: i64,
@@ -239,7 +240,7 @@ fn with_new(
     let Some(known) = device else {
         return Ok(Device {
             mac: id.mac,
-            phone_type: own.key.clone(),
+            phone_type: phone_type.key.clone(),
             ports: [(id.port, phone)].into(),
             sighting: None,
             changed: now,
@@ -247,18 +248,18 @@ fn with_new(
         });
     };
     // Guessed wrong so far: the ports become those of the type that is said now.
-    match known.retyped(&own.key, own.ports, now) {
-        Some(retyped) => retyped.with_active(id.port, &own.key, phone, now),
-        None => known.with_active(id.port, &own.key, phone, now),
+    match known.retyped(&phone_type.key, phone_type.ports, now) {
+        Some(retyped) => retyped.with_active(id.port, &phone_type.key, phone, now),
+        None => known.with_active(id.port, &phone_type.key, phone, now),
     }
 }
 
-fn require_port(own: &PhoneType, port: Port) -> Result<(), RegistryError> {
-    if port.number() < own.ports {
+fn require_port(phone_type: &PhoneType, port: Port) -> Result<(), RegistryError> {
+    if port.number() < phone_type.ports {
         return Ok(());
     }
-    let last = own.ports.saturating_sub(1);
-    Err(invalid("port", format!("{} has ports 0 to {last}, not {port}", own.key)))
+    let last = phone_type.ports.saturating_sub(1);
+    Err(invalid("port", format!("{} has ports 0 to {last}, not {port}", phone_type.key)))
 }
 
 fn no_type(key: &TypeKey) -> RegistryError {

@@ -46,32 +46,33 @@ impl Registry {
             *phone = Phone::inactive(phone.created);
         }
         let shown = self.compose(device).redacted();
-        let own = shown
+        let phone_type = shown
             .phone_type()
             .ok_or_else(|| RegistryError::NoSuchType(shown.device.phone_type.to_string()))?;
         if let Some(path) = file {
             let asked = shown.file(&Target::parse(path));
-            let previewed = asked.map(|(own, file, facts)| shown.preview(own, file, facts));
+            let previewed =
+                asked.map(|(phone_type, file, facts)| shown.preview(phone_type, file, facts));
             return Ok(previewed.into_iter().collect());
         }
         let mut files = Vec::new();
-        let all = &shown.catalogue.family_of(own).files;
+        let all = &shown.catalogue.family_of(phone_type).files;
         for file in all.iter().filter(|file| file.template.is_some()) {
-            let asked = file.example_facts(own, id.mac).into_iter();
+            let asked = file.example_facts(phone_type, id.mac).into_iter();
             let mine = asked.filter(|facts| facts.port.is_none_or(|port| port == id.port));
-            files.extend(mine.map(|facts| shown.preview(own, file, facts)));
+            files.extend(mine.map(|facts| shown.preview(phone_type, file, facts)));
         }
         Ok(files)
     }
 }
 
 impl Composition {
-    fn preview(&self, own: &PhoneType, file: &FileSpec, facts: PathFacts) -> PreviewedFile {
+    fn preview(&self, phone_type: &PhoneType, file: &FileSpec, facts: PathFacts) -> PreviewedFile {
         let path = facts.fill(file.pattern(), self.device.mac);
-        let input = self.input(own, file, facts).map_err(|error| error.to_string());
-        let family = self.catalogue.family_of(own);
+        let input = self.input(phone_type, file, facts).map_err(|error| error.to_string());
+        let family = self.catalogue.family_of(phone_type);
         let rendered = input.and_then(|input| {
-            let rendered = self.catalogue.render(family, Some(own), file, input);
+            let rendered = self.catalogue.render(family, Some(phone_type), file, input);
             rendered.map_err(|error| error.to_string())
         });
         PreviewedFile {

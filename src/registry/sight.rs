@@ -78,7 +78,7 @@ impl Registry {
         let Some(phone_type) = seen.identity.phone_type.as_ref() else {
             return Ok(Sight::NoType);
         };
-        let ports = catalogue.phone_type(phone_type).map_or(1, |own| own.ports);
+        let ports = catalogue.phone_type(phone_type).map_or(1, |phone_type| phone_type.ports);
         let _changing = self.lock_device(seen.mac).await;
         if let Some(known) = self.index.known(seen.mac) {
             return Ok(Sight::Known(known));
@@ -137,7 +137,7 @@ impl Registry {
         mac: Mac,
         better: &TypeKey,
     ) -> Result<(), RegistryError> {
-        let ports = catalogue.phone_type(better).map_or(1, |own| own.ports);
+        let ports = catalogue.phone_type(better).map_or(1, |phone_type| phone_type.ports);
         let _changing = self.lock_device(mac).await;
         let Some(device) = self.store.device(mac).await? else { return Ok(()) };
         let now = self.clock.now();

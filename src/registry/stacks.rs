@@ -103,8 +103,8 @@ mod tests {
     fn what_is_kept_has_a_bound() {
         let stacks = Stacks::default();
         for stamp in 0..=MAX_KEPT as u64 {
-            let (_, own, company) = place("acme");
-            stacks.below((stamp, own, company), || read("de")).unwrap();
+            let (_, phone_type, company) = place("acme");
+            stacks.below((stamp, phone_type, company), || read("de")).unwrap();
         }
         assert_eq!(stacks.kept.read().unwrap().len(), 1);
     }

@@ -137,12 +137,16 @@ fn shares(
     let simulated: Vec<&PhoneType> = catalogue
         .types()
         .into_iter()
-        .filter(|own| own.is_distinct() && catalogue.family_of(own).simulate.is_some())
+        .filter(|phone_type| {
+            phone_type.is_distinct() && catalogue.family_of(phone_type).simulate.is_some()
+        })
         .collect();
     let mut wanted = plan.mix.clone();
     if wanted.is_empty() {
-        let mut families: Vec<&str> =
-            simulated.iter().map(|own| catalogue.family_of(own).id.as_str()).collect();
+        let mut families: Vec<&str> = simulated
+            .iter()
+            .map(|phone_type| catalogue.family_of(phone_type).id.as_str())
+            .collect();
         families.sort_unstable();
         families.dedup();
         wanted = families.into_iter().map(|name| (name.to_owned(), 1)).collect();
@@ -154,14 +158,15 @@ fn shares(
         if weight == 0 {
             return Err(FleetError::NoWeight(name));
         }
-        let fits =
-            |own: &&&PhoneType| own.key.as_str() == name || catalogue.family_of(own).id == name;
+        let fits = |phone_type: &&&PhoneType| {
+            phone_type.key.as_str() == name || catalogue.family_of(phone_type).id == name
+        };
         let models: Vec<_> = simulated
             .iter()
             .filter(fits)
-            .map(|own| {
-                let model = Arc::new(model(catalogue, own, files));
-                (model, MacSource::new(catalogue, own, plan.seed))
+            .map(|phone_type| {
+                let model = Arc::new(model(catalogue, phone_type, files));
+                (model, MacSource::new(catalogue, phone_type, plan.seed))
             })
             .collect();
         if models.is_empty() {
@@ -173,9 +178,13 @@ fn shares(
     wanted.into_iter().map(share).collect()
 }
 
-fn model(catalogue: &Catalogue, own: &PhoneType, files: &mut Vec<(String, String)>) -> Model {
-    let family = catalogue.family_of(own);
-    let boot = family.boot_shape(own).expect("a family with [simulate] has a boot");
+fn model(
+    catalogue: &Catalogue,
+    phone_type: &PhoneType,
+    files: &mut Vec<(String, String)>,
+) -> Model {
+    let family = catalogue.family_of(phone_type);
+    let boot = family.boot_shape(phone_type).expect("a family with [simulate] has a boot");
     let mut place = |pattern: &str| {
         let found = files.iter().position(|(id, own)| *id == family.id && own == pattern);
         found.unwrap_or_else(|| {
@@ -188,24 +197,24 @@ fn model(catalogue: &Catalogue, own: &PhoneType, files: &mut Vec<(String, String
         place(&step.path);
     }
     Model {
-        type_key: own.key.clone(),
+        type_key: phone_type.key.clone(),
         family: family.id.clone(),
-        ports: own.ports,
-        is_told: is_told(catalogue, own, &boot),
+        ports: phone_type.ports,
+        is_told: is_told(catalogue, phone_type, &boot),
         simulate: family.simulate.clone().expect("only such families are asked for"),
         files: boot.requests.iter().map(|request| place(&request.pattern)).collect(),
         boot,
     }
 }
 
-fn is_told(catalogue: &Catalogue, own: &PhoneType, boot: &BootShape) -> bool {
-    let mac = MacSource::new(catalogue, own, 0).next().unwrap_or(Mac::from_bits(1));
+fn is_told(catalogue: &Catalogue, phone_type: &PhoneType, boot: &BootShape) -> bool {
+    let mac = MacSource::new(catalogue, phone_type, 0).next().unwrap_or(Mac::from_bits(1));
     boot.requests.iter().any(|request| {
         let target = Target::parse(&format!("/{}", request.path.fill(mac)));
         let user_agent = request.user_agent.as_ref().map(|text| text.fill(mac));
         let user_agent = user_agent.as_deref();
         let identity = catalogue.identify(Request { target: &target, user_agent, headers: &[] });
-        let is_own = identity.phone_type.as_ref() == Some(&own.key);
+        let is_own = identity.phone_type.as_ref() == Some(&phone_type.key);
         identity.mac == Some(mac) && identity.type_is_told && is_own
     })
 }
@@ -223,21 +232,21 @@ const STRIDE: u64 = 0x9e_3779;
 const BLOCK: u64 = 1 << 24;
 
 impl MacSource {
-    fn new(catalogue: &Catalogue, own: &PhoneType, seed: u64) -> MacSource {
-        let ouis = catalogue.family_of(own).ouis();
+    fn new(catalogue: &Catalogue, phone_type: &PhoneType, seed: u64) -> MacSource {
+        let ouis = catalogue.family_of(phone_type).ouis();
         // A family without a block of its own gets locally administered addresses.
         let bases = match ouis {
             [] => vec![0x0200_0000_0000],
             ouis => ouis.iter().map(|&oui| u64::from(oui) << 24).collect(),
         };
         // A place of its own for each type, so that types of one block seldom meet.
-        let stream = own
+        let stream = phone_type
             .key
             .as_str()
             .bytes()
             .fold(1, |sum: u64, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
         let start = Chance::new(seed, stream).below(BLOCK);
-        MacSource { bases, macs: Box::new(own.mac_test()), start, next: 0 }
+        MacSource { bases, macs: Box::new(phone_type.mac_test()), start, next: 0 }
     }
 }
 

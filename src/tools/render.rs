@@ -82,27 +82,28 @@ fn write(
     if inactive {
         return Err(ToolError::Inactive(phone));
     }
-    let phone_type = composition.device.phone_type.to_string();
-    let own = composition
+    let key = composition.device.phone_type.to_string();
+    let phone_type = composition
         .phone_type()
-        .ok_or_else(|| ToolError::NoSuchType { phone, phone_type: phone_type.clone() })?;
-    let family = composition.catalogue.family_of(own);
+        .ok_or_else(|| ToolError::NoSuchType { phone, phone_type: key.clone() })?;
+    let family = composition.catalogue.family_of(phone_type);
     let files = family.files.iter().filter(|file| file.template.is_some());
     if let Some(path) = &arguments.file {
-        let (own, file, facts) = composition.file(&Target::parse(path)).ok_or_else(|| {
-            let patterns = files.map(|file| file.pattern().to_owned()).collect();
-            ToolError::NoSuchFile { phone_type, file: output::printable(path), patterns }
-        })?;
-        out.write_all(&body(composition, phone, own, file, facts)?)?;
+        let (phone_type, file, facts) =
+            composition.file(&Target::parse(path)).ok_or_else(|| {
+                let patterns = files.map(|file| file.pattern().to_owned()).collect();
+                ToolError::NoSuchFile { phone_type: key, file: output::printable(path), patterns }
+            })?;
+        out.write_all(&body(composition, phone, phone_type, file, facts)?)?;
         return Ok(out.flush()?);
     }
     for file in files {
-        for facts in file.example_facts(own, phone.mac) {
+        for facts in file.example_facts(phone_type, phone.mac) {
             if file.scope == Scope::Port && facts.port != Some(phone.port) {
                 continue;
             }
             let name = facts.fill(file.pattern(), phone.mac);
-            let body = body(composition, phone, own, file, facts)?;
+            let body = body(composition, phone, phone_type, file, facts)?;
             writeln!(out, "==> {name} <==")?;
             out.write_all(&body)?;
             if !body.ends_with(b"\n") {
@@ -116,14 +117,15 @@ fn write(
 fn body(
     composition: &Composition,
     phone: PhoneId,
-    own: &PhoneType,
+    phone_type: &PhoneType,
     file: &FileSpec,
     facts: PathFacts,
 ) -> Result<Vec<u8>, ToolError> {
-    let input =
-        composition.input(own, file, facts).map_err(|error| ToolError::Unreadable(phone, error))?;
-    let family = composition.catalogue.family_of(own);
-    let rendered = composition.catalogue.render(family, Some(own), file, input);
+    let input = composition
+        .input(phone_type, file, facts)
+        .map_err(|error| ToolError::Unreadable(phone, error))?;
+    let family = composition.catalogue.family_of(phone_type);
+    let rendered = composition.catalogue.render(family, Some(phone_type), file, input);
     rendered.map(|rendered| rendered.body).map_err(|error| ToolError::Render {
         phone,
         file: file.pattern().to_owned(),

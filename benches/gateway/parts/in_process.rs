@@ -35,10 +35,11 @@ pub async fn run(bench: &Bench) -> Result<Vec<Figure>, String> {
     let (catalogue, span) = (catalogue.load_full(), bench.span / 4);
     let target = Target::parse(DESK_FILE);
     let composition = registry.composition(&catalogue, mac).ok_or("the phone is not known")?;
-    let (own, file, path) = composition.file(&target).ok_or("the phone has no such file")?;
-    let input = composition.input(own, file, path.clone()).map_err(|error| error.to_string())?;
-    let family = catalogue.family_of(own);
-    let render = || catalogue.render(family, Some(own), file, input.clone());
+    let (phone_type, file, path) = composition.file(&target).ok_or("the phone has no such file")?;
+    let input =
+        composition.input(phone_type, file, path.clone()).map_err(|error| error.to_string())?;
+    let family = catalogue.family_of(phone_type);
+    let render = || catalogue.render(family, Some(phone_type), file, input.clone());
     let body = render().map_err(|error| error.to_string())?.body;
 
     let ns = |what: &str, cost: f64| Figure::new(PART, what, "ns", Better::Lower).of(cost);
@@ -63,7 +64,10 @@ pub async fn run(bench: &Bench) -> Result<Vec<Figure>, String> {
             cost(span, || registry.composition(&catalogue, mac)),
         ),
         ns("find the file", cost(span, || composition.file(black_box(&target)))),
-        ns("resolve the settings", cost(span, || composition.input(own, file, path.clone()))),
+        ns(
+            "resolve the settings",
+            cost(span, || composition.input(phone_type, file, path.clone())),
+        ),
         ns(&format!("render {} bytes", body.len()), cost(span, render)),
     ];
     for (what, bytes, most) in [

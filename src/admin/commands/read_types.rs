@@ -18,10 +18,10 @@ struct Row<'a> {
 
 pub(super) async fn run(call: Call) -> Outcome {
     let catalogue = call.core.registry.catalogue();
-    let rows = catalogue.types().into_iter().map(|own| Row {
-        phone_type: own.key.as_str(),
-        pgroup: &catalogue.family_of(own).group,
-        description: &own.description,
+    let rows = catalogue.types().into_iter().map(|phone_type| Row {
+        phone_type: phone_type.key.as_str(),
+        pgroup: &catalogue.family_of(phone_type).group,
+        description: &phone_type.description,
     });
     Ok(rows.collect::<Rows>().finish())
 }

@@ -94,17 +94,21 @@ impl Place {
 
 /// The document as a store would have it, unchecked. `text` is asked for each place in
 /// turn; `round` moves the kinds of keys along, so that each comes to be on each type.
-pub fn document(own: &PhoneType, round: usize, text: &mut dyn FnMut(Place) -> String) -> String {
-    let lines = (1..=own.lines.min(3)).map(|at| (at.to_string(), line(at, text))).collect();
-    let modules: Map<_, _> = (1..=own.modules)
+pub fn document(
+    phone_type: &PhoneType,
+    round: usize,
+    text: &mut dyn FnMut(Place) -> String,
+) -> String {
+    let lines = (1..=phone_type.lines.min(3)).map(|at| (at.to_string(), line(at, text))).collect();
+    let modules: Map<_, _> = (1..=phone_type.modules)
         .map(|at| {
-            let keys = keys(own.module_keys.min(20), round + usize::from(at), text);
+            let keys = keys(phone_type.module_keys.min(20), round + usize::from(at), text);
             (at.to_string(), json!({ "keys": keys }))
         })
         .collect();
     let mut document = json!({
         "lines": Value::Object(lines),
-        "keys": keys(own.keys, round, text),
+        "keys": keys(phone_type.keys, round, text),
         "expansion": modules,
         "time": { "zone": "Europe/Berlin", "ntp": [text(Place::Host), format!("2{}", text(Place::Host))], "hour_format": "24", "date_format": "dmy" },
         "language": "de",

@@ -29,22 +29,27 @@ static CATALOGUE: LazyLock<Catalogue> =
 /// besides the settings are the type's data and whether it has several of something.
 fn representatives() -> Vec<&'static PhoneType> {
     let mut first = BTreeMap::new();
-    for own in CATALOGUE.types() {
-        let several = [own.lines, own.keys, own.ports, own.modules].map(|count| count.min(2));
-        let data = own.view.get_attr("data").map(|data| data.to_string()).unwrap_or_default();
-        first.entry((own.family, several, data)).or_insert(own);
+    for phone_type in CATALOGUE.types() {
+        let several = [phone_type.lines, phone_type.keys, phone_type.ports, phone_type.modules]
+            .map(|count| count.min(2));
+        let data =
+            phone_type.view.get_attr("data").map(|data| data.to_string()).unwrap_or_default();
+        first.entry((phone_type.family, several, data)).or_insert(phone_type);
     }
     first.into_values().collect()
 }
 
 /// Every file of the type: its pattern and what it says, or why there is none.
-fn rendered(own: &PhoneType, layer: &Layer) -> Vec<(&'static FileSpec, Result<String, String>)> {
-    let family = &CATALOGUE.families()[own.family];
-    let settings = Arc::new(resolve(&[&own.defaults, layer]).unwrap());
+fn rendered(
+    phone_type: &PhoneType,
+    layer: &Layer,
+) -> Vec<(&'static FileSpec, Result<String, String>)> {
+    let family = &CATALOGUE.families()[phone_type.family];
+    let settings = Arc::new(resolve(&[&phone_type.defaults, layer]).unwrap());
     let mac: Mac = "0015654aa937".parse().unwrap();
     let mut files = Vec::new();
     for file in family.files.iter().filter(|file| file.template.is_some()) {
-        for path in file.example_facts(own, mac) {
+        for path in file.example_facts(phone_type, mac) {
             let is_common = file.scope == Scope::Common;
             let port = |port: Port| PortInput {
                 port,
@@ -55,12 +60,16 @@ fn rendered(own: &PhoneType, layer: &Layer) -> Vec<(&'static FileSpec, Result<St
             };
             let input = RenderInput {
                 mac: (!is_common).then_some(mac),
-                ports: if is_common { vec![] } else { Port::first(own.ports).map(port).collect() },
+                ports: if is_common {
+                    vec![]
+                } else {
+                    Port::first(phone_type.ports).map(port).collect()
+                },
                 named_port: path.port,
                 path,
                 common: settings.clone(),
             };
-            let rendered = CATALOGUE.render(family, Some(own), file, input);
+            let rendered = CATALOGUE.render(family, Some(phone_type), file, input);
             let text = rendered.map(|rendered| keys::decoded(file, rendered.body));
             files.push((file, text.map_err(|error| error.to_string())));
         }
@@ -70,22 +79,22 @@ fn rendered(own: &PhoneType, layer: &Layer) -> Vec<(&'static FileSpec, Result<St
 
 /// The files with harmless texts, and with one of `texts` in each place that has some.
 fn both<'a>(
-    own: &PhoneType,
+    phone_type: &PhoneType,
     round: usize,
     texts: impl Fn(Place) -> Option<&'a [String]>,
     layer: fn(&str) -> Layer,
     mut compare: impl FnMut(&FileSpec, &[Pair], &[Pair]),
 ) {
-    let harmless = layer(&document(own, round, &mut Place::harmless));
+    let harmless = layer(&document(phone_type, round, &mut Place::harmless));
     let mut at = 0;
-    let hostile = layer(&document(own, round, &mut |place| {
+    let hostile = layer(&document(phone_type, round, &mut |place| {
         at += 1;
         texts(place).map_or_else(|| place.harmless(), |texts| texts[at % texts.len()].clone())
     }));
     let has_nul = texts(Place::Free).is_some_and(|all| all.iter().any(|text| text.contains('\0')));
-    let (harmless, hostile) = (rendered(own, &harmless), rendered(own, &hostile));
+    let (harmless, hostile) = (rendered(phone_type, &harmless), rendered(phone_type, &hostile));
     for ((file, plain), (_, hostile)) in harmless.into_iter().zip(hostile) {
-        let at = format!("{} {}", own.key, file.pattern());
+        let at = format!("{} {}", phone_type.key, file.pattern());
         let hostile = match hostile {
             Ok(hostile) => hostile,
             // NUL is how an unset value shows that it was printed: no file is no injection.
@@ -99,14 +108,14 @@ fn both<'a>(
     }
 }
 
-fn assert_same_keys(own: &PhoneType, round: usize, texts: &[String]) {
+fn assert_same_keys(phone_type: &PhoneType, round: usize, texts: &[String]) {
     both(
-        own,
+        phone_type,
         round,
         |_| Some(texts),
         Layer::from_stored,
         |file, plain, hostile| {
-            let at = || format!("{} {} with {texts:?}", own.key, file.pattern());
+            let at = || format!("{} {} with {texts:?}", phone_type.key, file.pattern());
             for (plain, hostile) in plain.iter().zip(hostile) {
                 assert_eq!(hostile.key, plain.key, "{}", at());
             }
@@ -140,11 +149,11 @@ fn runner(cases: u32) -> TestRunner {
 }
 
 fn each_representative(holds: fn(&PhoneType, usize, &[String])) {
-    for (round, own) in representatives().into_iter().enumerate() {
+    for (round, phone_type) in representatives().into_iter().enumerate() {
         // As many as do not divide the places of a line or a key: they move along.
         let texts = prop::collection::vec(hostile(), 7);
         let cases = runner(CASES).run(&texts, |texts| {
-            holds(own, round, &texts);
+            holds(phone_type, round, &texts);
             Ok(())
         });
         cases.unwrap_or_else(|error| panic!("{error}"));
@@ -163,7 +172,7 @@ fn no_type_has_a_file_that_known_hostile_texts_change() {
         .filter(|text| !text.contains('\0'))
         .map(|text| format!("a{text}b"))
         .collect();
-    for (round, own) in CATALOGUE.types().into_iter().enumerate() {
-        assert_same_keys(own, round, &texts);
+    for (round, phone_type) in CATALOGUE.types().into_iter().enumerate() {
+        assert_same_keys(phone_type, round, &texts);
     }
 }

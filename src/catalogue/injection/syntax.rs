@@ -39,8 +39,8 @@ fn function_key(value: &str) -> String {
     format!("{does} {ends}")
 }
 
-fn assert_same_shapes(own: &PhoneType, round: usize, texts: &[String]) {
-    let family = &CATALOGUE.family_of(own).id;
+fn assert_same_shapes(phone_type: &PhoneType, round: usize, texts: &[String]) {
+    let family = &CATALOGUE.family_of(phone_type).id;
     let layer = |stored: &str| {
         let document = serde_json::from_str(stored).unwrap();
         Layer::parse(&document).unwrap_or_else(|errors| panic!("{errors:?}"))
@@ -55,9 +55,11 @@ fn assert_same_shapes(own: &PhoneType, round: usize, texts: &[String]) {
         // What these accept are words without any syntax.
         Place::Host | Place::Dial | Place::User | Place::Time => None,
     };
-    both(own, round, texts, layer, |file, plain, hostile| {
+    both(phone_type, round, texts, layer, |file, plain, hostile| {
         for (plain, hostile) in plain.iter().zip(hostile) {
-            let at = || format!("{} {} {}: {}", own.key, file.pattern(), plain.key, hostile.value);
+            let at = || {
+                format!("{} {} {}: {}", phone_type.key, file.pattern(), plain.key, hostile.value)
+            };
             assert_eq!(shape(family, hostile), shape(family, plain), "{}", at());
         }
     });

@@ -66,8 +66,8 @@ fn load(family: &str) -> Result<Catalogue, String> {
 
 fn shape(key: &str) -> BootShape {
     let catalogue = load(FAMILY).unwrap();
-    let own = catalogue.phone_type(&key.parse().unwrap()).unwrap();
-    catalogue.family_of(own).boot_shape(own).unwrap()
+    let phone_type = catalogue.phone_type(&key.parse().unwrap()).unwrap();
+    catalogue.family_of(phone_type).boot_shape(phone_type).unwrap()
 }
 
 fn paths(shape: &BootShape) -> Vec<String> {

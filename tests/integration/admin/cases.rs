@@ -40,7 +40,8 @@ fn gateway(fixture: &str) -> Gateway {
     Gateway::start_with(|config, dir: &Path| {
         std::fs::write(dir.join(FILE), &FILES[fixture]).unwrap();
         config.handset.https = Vec::new();
-        config.catalogue.only_types = CATALOGUE.types().iter().map(|own| own.key.clone()).collect();
+        config.catalogue.only_types =
+            CATALOGUE.types().iter().map(|phone_type| phone_type.key.clone()).collect();
     })
 }
 
