@@ -4,23 +4,10 @@
 //! or not at all, never changes, and is shared behind an `Arc`; a reload makes
 //! another one.
 
-mod context;
-mod definition;
-mod escape;
-mod examples;
+mod boot;
 mod family;
 mod identify;
-#[cfg(test)]
-mod injection;
-mod load;
-mod path_pattern;
-mod problem;
 mod render;
-mod selector;
-mod shared;
-mod simulate;
-mod source;
-mod target;
 #[cfg(test)]
 mod tests;
 
@@ -31,21 +18,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use regex::{RegexSet, RegexSetBuilder};
 use sha2::{Digest, Sha256};
 
-pub use context::{PortInput, RenderInput};
-pub use definition::{Conditional, ConnectionUse, HttpVersion, Scope, Syntax};
-pub use examples::{ExampleOutcome, check_examples, update_examples};
+pub use boot::selector::{ANY_LINE, Numbered, Selector, Step};
+pub use boot::{BootShape, ConfigReader, MacText, RequestShape, Simulate};
+pub use family::definition::{Conditional, ConnectionUse, HttpVersion, Scope, Syntax};
+pub use family::problem::{CatalogueError, Problem};
 pub use family::{BootStep, Family, FileSpec, PhoneType};
+pub use identify::path_pattern::PathFacts;
+pub use identify::target::Target;
 pub use identify::{Evidence, Identity, Request};
-pub use path_pattern::PathFacts;
-pub use problem::{CatalogueError, Problem};
+pub use render::context::{PortInput, RenderInput};
+pub use render::examples::{ExampleOutcome, check_examples, update_examples};
 pub use render::{RenderError, RenderedFile};
-pub use selector::{ANY_LINE, Numbered, Selector, Step};
-pub use simulate::{BootShape, ConfigReader, MacText, RequestShape, Simulate};
-pub use target::Target;
 
 use crate::domain::TypeKey;
-use problem::line_at;
-use source::Folders;
+use family::load;
+use family::source::{self, Folders};
 
 /// Catalogues loaded by this process so far.
 static LOADED: AtomicU64 = AtomicU64::new(1);

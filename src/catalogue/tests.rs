@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::source::{Files, Folders};
+use super::family::source::{Files, Folders};
 use super::*;
 use crate::domain::settings::{Layer, resolve};
 use crate::domain::{CompanyId, Mac, Port};

@@ -5,10 +5,12 @@
 
 use std::fmt::{self, Write};
 
-use super::definition::{Encoding, Escape, LineEnding};
+use minijinja::{Error, ErrorKind};
+
+use crate::catalogue::family::definition::{Encoding, Escape, LineEnding};
 
 /// Writes `text` escaped for the kind of file it goes into.
-pub(super) fn write_escaped(out: &mut impl Write, text: &str, escape: Escape) -> fmt::Result {
+pub(crate) fn write_escaped(out: &mut impl Write, text: &str, escape: Escape) -> fmt::Result {
     if is_plain(text) {
         return out.write_str(text);
     }
@@ -30,8 +32,13 @@ pub(super) fn write_escaped(out: &mut impl Write, text: &str, escape: Escape) ->
     Ok(())
 }
 
+/// The only thing that can be wrong with writing text: whoever takes it does not.
+pub(crate) fn not_written(_: fmt::Error) -> Error {
+    Error::new(ErrorKind::WriteFailure, "could not write")
+}
+
 /// Whether `text` is the same in every kind of file, as almost every value is.
-pub(super) fn is_plain(text: &str) -> bool {
+pub(crate) fn is_plain(text: &str) -> bool {
     text.bytes().all(|byte| PLAIN[usize::from(byte)])
 }
 
@@ -56,7 +63,7 @@ fn is_breaking(c: char) -> bool {
 }
 
 /// The bytes that go over the wire.
-pub(super) fn encode(text: String, encoding: Encoding, line_ending: LineEnding) -> Vec<u8> {
+pub(crate) fn encode(text: String, encoding: Encoding, line_ending: LineEnding) -> Vec<u8> {
     let text = match line_ending {
         LineEnding::Lf => text,
         LineEnding::Crlf => text.replace('\n', "\r\n"),

@@ -1,19 +1,23 @@
 //! A family's boot as the simulator plays it: `[simulate]` and `[[boot]]`, checked at load
 //! and filled in for one type.
 
+pub(crate) mod selector;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::ops::Range;
 
 use toml::Spanned;
 
-use super::definition::{
+use super::family::definition::{
     self, Conditional, ConnectionUse, HttpVersion, MacCase, StepUserAgent, Syntax,
 };
 use super::family::{BootStep, Family, PhoneType};
-use super::identify::UserAgentFacts;
-use super::selector::Selector;
+use super::identify::facts::UserAgentFacts;
 use crate::domain::{Mac, Port};
+use selector::Selector;
 
 /// What `[simulate]` says. Everything in it has been tried on every type at load.
 #[derive(Debug, Clone)]
@@ -296,7 +300,7 @@ impl Filler<'_> {
 }
 
 /// Compiles `[simulate]` and tries it on every type a fleet can have.
-pub(super) fn compile(
+pub(crate) fn compile(
     written: definition::Simulate,
     family: &Family,
     types: &[PhoneType],
@@ -422,6 +426,3 @@ fn is_recognised(
         },
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,8 +1,15 @@
 //! Templates: compiled once, strict, every printed value escaped for its file.
 
+pub(crate) mod context;
+pub(crate) mod escape;
+pub(crate) mod examples;
+#[cfg(test)]
+mod injection;
+pub(crate) mod shared;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt::{self, Write};
+use std::fmt::Write;
 use std::sync::Arc;
 
 use minijinja::syntax::SyntaxConfig;
@@ -11,29 +18,15 @@ use minijinja::{
     AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior, Value,
 };
 
-use super::context::{self, Context, Gap, NotSet, Own, RenderInput, Unset};
-use super::definition::Escape;
-use super::escape::{encode, is_plain, write_escaped};
+use super::Catalogue;
+use super::family::definition::Escape;
+use super::family::problem::{Problem, line_at};
+use super::family::source::{Files, Folders};
 use super::family::{Family, FileSpec, PhoneType};
-use super::problem::Problem;
-use super::shared::{SHARED_ENDING, SharedTexts};
-use super::source::{Files, Folders};
-use super::{Catalogue, line_at};
 use crate::domain::settings;
-
-/// The names a template may use; anything else is a slip and found at load.
-pub(super) const ROOT_NAMES: &[&str] = &[
-    "device",
-    "type",
-    "path",
-    "ports",
-    "lines",
-    "keys",
-    "expansion",
-    "settings",
-    "zone",
-    "vendor",
-];
+use context::{Context, Gap, NotSet, Own, ROOT_NAMES, RenderInput, Unset};
+use escape::{encode, is_plain, not_written, write_escaped};
+use shared::{SHARED_ENDING, SharedTexts};
 
 /// Larger than any handset's configuration; a template gone wild is stopped.
 const MAX_BODY_BYTES: usize = 4 << 20;
@@ -59,7 +52,7 @@ pub struct RenderError {
 
 /// The compiled templates, once for each way of escaping.
 #[derive(Debug)]
-pub(super) struct Templates {
+pub(crate) struct Templates {
     line: Environment<'static>,
     quoted: Environment<'static>,
     xml: Environment<'static>,
@@ -252,11 +245,6 @@ fn print_text(out: &mut Output<'_>, text: &str, escape: Escape) -> Result<(), Er
     }
     context::refuse(text)?;
     write_escaped(out, text, escape).map_err(not_written)
-}
-
-/// The only thing that can be wrong with writing text: whoever takes it does not.
-pub(super) fn not_written(_: fmt::Error) -> Error {
-    Error::new(ErrorKind::WriteFailure, "could not write")
 }
 
 fn default(value: &Value, other: Option<Value>, _options: Kwargs) -> Value {

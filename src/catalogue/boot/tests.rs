@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use crate::catalogue::source::{Files, Folders};
+use crate::catalogue::family::source::{Files, Folders};
 use crate::catalogue::{BootShape, Catalogue, HttpVersion, RequestShape};
 use crate::domain::Mac;
 

@@ -1,16 +1,21 @@
 //! A family and its types, compiled: what the rest of the catalogue works on.
 
+pub(crate) mod definition;
+pub(crate) mod load;
+pub(crate) mod problem;
+pub(crate) mod source;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use minijinja::Value;
 use regex::Regex;
 
-use super::definition::{Encoding, Escape, LineEnding, Scope, StepUserAgent};
-use super::path_pattern::{PathFacts, PathPattern};
-use super::simulate::Simulate;
+use super::boot::Simulate;
+use super::identify::path_pattern::{PathFacts, PathPattern};
 use crate::domain::settings::Layer;
 use crate::domain::{Mac, Port, TypeKey};
+use definition::{Encoding, Escape, LineEnding, Scope, StepUserAgent};
 
 /// The types that share one boot behaviour and one set of templates.
 #[derive(Debug)]
@@ -25,17 +30,17 @@ pub struct Family {
     pub boot: Vec<BootStep>,
     /// `None`: the simulator leaves its phones out.
     pub simulate: Option<Simulate>,
-    pub(super) fallback_type: Option<TypeKey>,
-    pub(super) ouis: Vec<u32>,
-    pub(super) user_agents: Vec<Regex>,
-    pub(super) headers: Vec<(String, Regex)>,
-    pub(super) maps: Arc<BTreeMap<String, BTreeMap<String, Value>>>,
+    pub(crate) fallback_type: Option<TypeKey>,
+    pub(crate) ouis: Vec<u32>,
+    pub(crate) user_agents: Vec<Regex>,
+    pub(crate) headers: Vec<(String, Regex)>,
+    pub(crate) maps: Arc<BTreeMap<String, BTreeMap<String, Value>>>,
 }
 
 /// One file its phones ask for.
 #[derive(Debug)]
 pub struct FileSpec {
-    pub(super) patterns: Vec<PathPattern>,
+    pub(crate) patterns: Vec<PathPattern>,
     /// Name in the template environment, `yealink/device.cfg.j2`; `None`: refused.
     pub template: Option<String>,
     pub scope: Scope,
@@ -62,7 +67,7 @@ pub struct BootStep {
     /// A refusal is part of a normal boot.
     pub optional: bool,
     /// `None`: the one its phones usually send.
-    pub(super) user_agent: Option<StepUserAgent>,
+    pub(crate) user_agent: Option<StepUserAgent>,
 }
 
 /// An entry of the catalogue.
@@ -89,19 +94,19 @@ pub struct PhoneType {
     /// The family's defaults with the type's over them.
     pub defaults: Layer,
     /// The `type` of templates.
-    pub(super) view: Value,
-    pub(super) macs: Option<Regex>,
+    pub(crate) view: Value,
+    pub(crate) macs: Option<Regex>,
 }
 
 impl PhoneType {
     /// One of the type's constants, where it has it and it is text.
-    pub(super) fn constant(&self, name: &str) -> Option<String> {
+    pub(crate) fn constant(&self, name: &str) -> Option<String> {
         let data = self.view.get_attr("data").ok()?;
         data.get_attr(name).ok()?.as_str().map(str::to_owned)
     }
 
     /// How the model is spelled here, if `name` is one of its names.
-    pub(super) fn spelling(&self, name: &str) -> Option<&str> {
+    pub(crate) fn spelling(&self, name: &str) -> Option<&str> {
         std::iter::once(&self.model)
             .chain(&self.aliases)
             .find(|own| is_same_model(own, name))
@@ -111,7 +116,7 @@ impl PhoneType {
 
 /// Compares model names without all that firmwares disagree on. Allocates nothing:
 /// a request's model is compared with some hundred names.
-pub(super) fn is_same_model(one: &str, other: &str) -> bool {
+pub(crate) fn is_same_model(one: &str, other: &str) -> bool {
     fn plain(name: &str) -> impl Iterator<Item = u8> {
         let kept = name.bytes().filter(|byte| !matches!(byte, b'_' | b'-' | b' '));
         kept.map(|byte| byte.to_ascii_lowercase())

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::problem::Problem;
-use super::source::{self, Files, Folders};
-use super::{Catalogue, PortInput, RenderInput, Sources, Target};
+use crate::catalogue::family::problem::Problem;
+use crate::catalogue::family::source::{self, Files, Folders};
+use crate::catalogue::{Catalogue, PortInput, RenderInput, Scope, Sources, Target};
 use crate::domain::settings::{Layer, Settings, resolve};
 use crate::domain::{CompanyId, Port};
 
@@ -187,7 +187,7 @@ fn render(catalogue: &Catalogue, text: &str) -> Result<Option<Body>, String> {
         })
     };
     let ports = match file.scope {
-        super::Scope::Common => Vec::new(),
+        Scope::Common => Vec::new(),
         _ => Port::first(phone_type.ports).map(port).collect::<Result<_, _>>()?,
     };
     let input = RenderInput { mac, ports, named_port: path.port, path, common };

@@ -31,7 +31,7 @@ pub struct PathFacts {
 
 /// One compiled path pattern.
 #[derive(Debug)]
-pub(super) struct PathPattern {
+pub(crate) struct PathPattern {
     pub text: String,
     /// Fits a path that ends as the pattern says, whatever it begins with.
     pub expression: String,

@@ -17,16 +17,15 @@ use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
 use super::context::{Known, Names, Opening, of_slot, outline};
-use super::definition::Escape;
-use super::escape::write_escaped;
-use super::render::not_written;
+use super::escape::{not_written, write_escaped};
+use crate::catalogue::family::definition::Escape;
 
 /// How the file of such a template ends.
-pub(super) const SHARED_ENDING: &str = ".shared.j2";
+pub(crate) const SHARED_ENDING: &str = ".shared.j2";
 
 /// The texts of one way of escaping.
 #[derive(Debug)]
-pub(super) struct SharedTexts {
+pub(crate) struct SharedTexts {
     kept: Cache<Box<[u8]>, Arc<SharedText>, ByBytes>,
     escape: Escape,
 }

@@ -8,19 +8,19 @@ use minijinja::Value;
 use regex::Regex;
 use toml::Spanned;
 
-use super::context::{Names, constant};
 use super::definition::{Boot, Escape, FamilyFile, File, Scope, Type, UserAgent};
-use super::family::{BootStep, Family, FileSpec, PhoneType};
-use super::identify::UserAgentFacts;
-use super::path_pattern::PathPattern;
 use super::problem::{Problem, line_at};
-use super::simulate;
 use super::source::Files;
+use super::{BootStep, Family, FileSpec, PhoneType};
+use crate::catalogue::boot;
+use crate::catalogue::identify::facts::UserAgentFacts;
+use crate::catalogue::identify::path_pattern::PathPattern;
+use crate::catalogue::render::context::{Names, constant};
 use crate::domain::settings::Layer;
 use crate::domain::{Port, TypeKey};
 
 /// One loaded folder.
-pub(super) struct Loaded {
+pub(crate) struct Loaded {
     pub family: Family,
     pub types: Vec<PhoneType>,
 }
@@ -32,7 +32,7 @@ const MAX_MODULES: u16 = 6;
 const MAX_MODULE_KEYS: u16 = 120;
 
 /// Compiles one folder. `index` is the place the family will have.
-pub(super) fn family(id: &str, index: usize, files: &Files) -> Result<Loaded, Vec<Problem>> {
+pub(crate) fn family(id: &str, index: usize, files: &Files) -> Result<Loaded, Vec<Problem>> {
     let name = format!("{id}/family.toml");
     let Some(text) = files.get("family.toml") else {
         return Err(vec![Problem::new(&name, None, "there is no such file")]);
@@ -98,7 +98,7 @@ impl Loader<'_> {
             maps,
         };
         if let Some(written) = definition.simulate {
-            match simulate::compile(written, &family, &types) {
+            match boot::compile(written, &family, &types) {
                 Ok(simulate) => family.simulate = Some(simulate),
                 Err(found) => found.into_iter().for_each(|(span, text)| self.problem(span, text)),
             }

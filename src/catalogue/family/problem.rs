@@ -13,7 +13,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    pub(super) fn new(file: &str, line: Option<usize>, message: impl Into<String>) -> Problem {
+    pub(crate) fn new(file: &str, line: Option<usize>, message: impl Into<String>) -> Problem {
         Problem { file: file.to_owned(), line, message: message.into() }
     }
 }
@@ -37,6 +37,6 @@ fn list(problems: &[Problem]) -> String {
 }
 
 /// The line of byte `offset` in `text`, from 1.
-pub(super) fn line_at(text: &str, offset: usize) -> usize {
+pub(crate) fn line_at(text: &str, offset: usize) -> usize {
     text.bytes().take(offset).filter(|&byte| byte == b'\n').count() + 1
 }

@@ -16,7 +16,7 @@ use std::sync::{Arc, LazyLock};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
-use super::*;
+use crate::catalogue::*;
 use crate::domain::settings::{Layer, resolve};
 use crate::domain::{CompanyId, Mac, Port};
 use document::{Place, document};

@@ -16,19 +16,32 @@ use std::sync::{Arc, OnceLock};
 use minijinja::Value;
 use minijinja::value::{Enumerator, Object};
 
-use super::family::{Family, PhoneType};
-use super::path_pattern::PathFacts;
-use super::render::ROOT_NAMES;
+use crate::catalogue::family::{Family, PhoneType};
+use crate::catalogue::identify::path_pattern::PathFacts;
 use crate::domain::settings::{Settings, Zone};
 use crate::domain::{CompanyId, Mac, Port};
 
-pub(super) use gap::{Gap, Opening, Own, less};
+pub(crate) use gap::{Gap, Opening, Own, less};
 use group::Group;
-pub(super) use names::{Names, constant};
-pub(super) use outline::{Known, outline};
+pub(crate) use names::{Names, constant};
+pub(crate) use outline::{Known, outline};
 use slots::Slots;
-pub(super) use slots::{between, of_slot, unused, used};
-pub(super) use unset::{NotSet, Unset, refuse};
+pub(crate) use slots::{between, of_slot, unused, used};
+pub(crate) use unset::{NotSet, Unset, refuse};
+
+/// The names a template may use; anything else is a slip and found at load.
+pub(crate) const ROOT_NAMES: &[&str] = &[
+    "device",
+    "type",
+    "path",
+    "ports",
+    "lines",
+    "keys",
+    "expansion",
+    "settings",
+    "zone",
+    "vendor",
+];
 
 /// One port of the device a file is rendered for.
 #[derive(Debug, Clone)]
@@ -58,7 +71,7 @@ pub struct RenderInput {
 
 /// The root of a template's names.
 #[derive(Debug)]
-pub(super) struct Context {
+pub(crate) struct Context {
     input: RenderInput,
     /// `type` as templates see it, and its numbers of lines, keys, modules and module keys.
     phone_type: Value,

@@ -5,7 +5,7 @@ use quick_xml::events::{BytesStart, Event};
 use quick_xml::{Reader, XmlVersion};
 
 use crate::catalogue::FileSpec;
-use crate::catalogue::definition::{Encoding, Escape};
+use crate::catalogue::family::definition::{Encoding, Escape};
 
 /// What an attribute says where its value is the name of something.
 const NAMING: &[&str] =

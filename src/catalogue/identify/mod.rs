@@ -11,15 +11,18 @@
 //!
 //! What contradicts is recorded as evidence, not guessed away.
 
+pub(crate) mod facts;
+pub(crate) mod path_pattern;
+pub(crate) mod target;
+
 use std::fmt;
 
-use regex::Regex;
-
 use super::family::PhoneType;
-use super::path_pattern::PathFacts;
-use super::target::Target;
 use super::{Catalogue, GENERIC, PathOwner};
 use crate::domain::{Mac, Port, TypeKey};
+use facts::UserAgentFacts;
+use path_pattern::PathFacts;
+use target::Target;
 
 /// One request as far as it tells who sent it.
 #[derive(Debug, Clone, Copy)]
@@ -116,29 +119,6 @@ impl fmt::Display for Evidence {
             Evidence::UnknownModel(model) => write!(f, "model: {model:?} is not in the catalogue"),
             Evidence::Fallback(key) => write!(f, "type: nothing tells it, {key} assumed"),
         }
-    }
-}
-
-/// What a User-Agent or header pattern took out.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct UserAgentFacts<'a> {
-    pub model: Option<&'a str>,
-    pub firmware: Option<&'a str>,
-    pub mac: Option<Mac>,
-    pub modules: Option<u16>,
-}
-
-impl<'a> UserAgentFacts<'a> {
-    /// `None` when the pattern does not fit.
-    pub fn read(regex: &Regex, text: &'a str) -> Option<UserAgentFacts<'a>> {
-        let captures = regex.captures(text)?;
-        let text = |name| captures.name(name).map(|found| found.as_str()).filter(|t| !t.is_empty());
-        Some(UserAgentFacts {
-            model: text("model"),
-            firmware: text("firmware"),
-            mac: text("mac").and_then(|mac| mac.parse().ok()),
-            modules: text("modules").and_then(|count| count.parse().ok()),
-        })
     }
 }
 
@@ -247,7 +227,7 @@ impl Catalogue {
     }
 
     /// A `{model}` or `{code}` stands for one the family has, not for any word.
-    pub(super) fn model_fits(&self, family: usize, facts: &PathFacts) -> bool {
+    pub(crate) fn model_fits(&self, family: usize, facts: &PathFacts) -> bool {
         let mut types = self.types_of(family);
         let model = facts.model.as_deref();
         let code = facts.code.as_deref();

@@ -9,10 +9,10 @@ use include_dir::{Dir, include_dir};
 static BUILT_IN: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/templates");
 
 /// The files of one family by their path inside its folder.
-pub(super) type Files = BTreeMap<String, String>;
+pub(crate) type Files = BTreeMap<String, String>;
 
 /// All families by the name of their folder.
-pub(super) type Folders = BTreeMap<String, Files>;
+pub(crate) type Folders = BTreeMap<String, Files>;
 
 /// Larger than any template; a folder given by mistake must not fill the memory.
 const MAX_FILE_BYTES: u64 = 1 << 20;
@@ -20,7 +20,7 @@ const MAX_FILE_BYTES: u64 = 1 << 20;
 const MAX_FILES: usize = 20_000;
 
 /// The families of the binary.
-pub(super) fn built_in() -> Folders {
+pub(crate) fn built_in() -> Folders {
     let mut folders = Folders::new();
     for family in BUILT_IN.dirs() {
         let name = family.path().to_string_lossy().into_owned();
@@ -47,7 +47,7 @@ fn collect(dir: &Dir<'_>, root: &Path, files: &mut Files) {
 ///
 /// # Errors
 /// What could not be read, with its path.
-pub(super) fn folder(root: &Path) -> Result<Folders, (PathBuf, io::Error)> {
+pub(crate) fn folder(root: &Path) -> Result<Folders, (PathBuf, io::Error)> {
     let mut folders = Folders::new();
     let mut count = 0;
     for entry in read_dir(root)? {

@@ -7,7 +7,7 @@ use toml::Spanned;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct FamilyFile {
+pub(crate) struct FamilyFile {
     pub vendor: String,
     pub group: String,
     #[serde(default, rename = "sources")]
@@ -33,7 +33,7 @@ pub(super) struct FamilyFile {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct UserAgent {
+pub(crate) struct UserAgent {
     pub pattern: Spanned<String>,
     #[serde(rename = "source")]
     pub _source: Option<String>,
@@ -43,7 +43,7 @@ pub(super) struct UserAgent {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct UserAgentExample {
+pub(crate) struct UserAgentExample {
     pub text: String,
     pub model: Option<String>,
     pub firmware: Option<String>,
@@ -53,7 +53,7 @@ pub(super) struct UserAgentExample {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Header {
+pub(crate) struct Header {
     pub name: Spanned<String>,
     pub pattern: Spanned<String>,
     #[serde(rename = "source")]
@@ -103,7 +103,7 @@ pub enum LineEnding {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct File {
+pub(crate) struct File {
     pub paths: Vec<Spanned<String>>,
     pub template: Option<Spanned<String>>,
     pub scope: Option<Scope>,
@@ -117,7 +117,7 @@ pub(super) struct File {
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Boot {
+pub(crate) struct Boot {
     pub get: Option<String>,
     pub put: Option<String>,
     #[serde(default)]
@@ -130,7 +130,7 @@ pub(super) struct Boot {
 /// What one request of a boot says instead of the family's usual User-Agent.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(untagged, expecting = "a User-Agent is a text, or `false` for a request without one")]
-pub(super) enum StepUserAgent {
+pub(crate) enum StepUserAgent {
     Text(String),
     /// The header is not there at all.
     None(Never),
@@ -139,7 +139,7 @@ pub(super) enum StepUserAgent {
 /// `false`, the only boolean that means something where another value is the usual one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "bool")]
-pub(super) struct Never;
+pub(crate) struct Never;
 
 impl TryFrom<bool> for Never {
     type Error = &'static str;
@@ -205,7 +205,7 @@ pub enum Syntax {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Simulate {
+pub(crate) struct Simulate {
     pub user_agent: Option<Spanned<String>>,
     #[serde(default)]
     pub user_agents: BTreeMap<String, Spanned<String>>,
@@ -249,7 +249,7 @@ fn five() -> u32 {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Type {
+pub(crate) struct Type {
     pub key: Spanned<String>,
     pub base: Option<Spanned<String>>,
     pub model: Option<String>,
