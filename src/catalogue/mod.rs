@@ -71,7 +71,7 @@ pub struct Catalogue {
     header_names: Vec<String>,
     templates: render::Templates,
     digest: String,
-    stamp: u64,
+    version: u64,
 }
 
 impl Catalogue {
@@ -157,7 +157,7 @@ impl Catalogue {
             header_names: header_names.into_iter().collect(),
             templates,
             digest: digest(folders, only_types),
-            stamp: LOADED.fetch_add(1, Ordering::Relaxed),
+            version: LOADED.fetch_add(1, Ordering::Relaxed),
         })
     }
 
@@ -207,8 +207,8 @@ impl Catalogue {
 
     /// A number of this catalogue alone among those of one process.
     #[must_use]
-    pub fn stamp(&self) -> u64 {
-        self.stamp
+    pub fn version(&self) -> u64 {
+        self.version
     }
 
     /// SHA-256 over all files, hex: two catalogues with it are the same.

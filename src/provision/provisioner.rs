@@ -129,7 +129,7 @@ impl Provisioner {
     ) -> Decision {
         // Read before what the body is made of: a change in between leaves a body that is
         // newer than its stamp, never one that is older.
-        let stamp = Stamp { made_of: known.stamp, catalogue: catalogue.stamp() };
+        let stamp = Stamp { made_of: known.stamp, catalogue: catalogue.version() };
         if let Some(&(of_type, Some(file))) = reading.file.get()
             && of_type == known.phone_type
             && let Some(rendered) = self.bodies.fresh(BodyKey::new(Some(mac), file), stamp)
@@ -187,7 +187,7 @@ impl Provisioner {
         (file_hash(family, file, &path), phone_type.map(|phone_type| phone_type.key.as_str()))
             .hash(&mut hasher);
         let key = BodyKey::new(None, hasher.finish());
-        let stamp = Stamp { made_of: common.stamp, catalogue: catalogue.stamp() };
+        let stamp = Stamp { made_of: common.version, catalogue: catalogue.version() };
         if let Some(rendered) = self.bodies.fresh(key, stamp) {
             return Decision::served(rendered);
         }

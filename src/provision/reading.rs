@@ -13,7 +13,7 @@ use crate::catalogue::{Catalogue, Identity, Request, Target};
 /// What a request says, under one catalogue.
 #[derive(Debug)]
 pub(super) struct Reading {
-    /// [`Catalogue::stamp`] of the catalogue it was read with.
+    /// [`Catalogue::version`] of the catalogue it was read with.
     catalogue: u64,
     raw_target: String,
     user_agent: Option<String>,
@@ -34,7 +34,7 @@ impl Reading {
             headers: &fetch.headers,
         });
         Reading {
-            catalogue: catalogue.stamp(),
+            catalogue: catalogue.version(),
             raw_target: fetch.target.clone(),
             user_agent: fetch.user_agent.clone(),
             headers: fetch.headers.clone(),
@@ -45,7 +45,7 @@ impl Reading {
     }
 
     fn is_of(&self, catalogue: &Catalogue, fetch: &Fetch) -> bool {
-        self.catalogue == catalogue.stamp()
+        self.catalogue == catalogue.version()
             && self.raw_target == fetch.target
             && self.user_agent == fetch.user_agent
             && self.headers == fetch.headers

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use super::layer_cache::SharedLayers;
 use super::preview::redacted;
-use super::stacks::Below;
 use super::{Registry, RegistryError, Tables};
 use crate::catalogue::{
     Catalogue, FileSpec, PathFacts, PhoneType, PortInput, RenderInput, Scope, Target,
@@ -40,7 +40,7 @@ impl Registry {
 pub struct Common {
     pub settings: Arc<Settings>,
     /// Changes whenever the settings may have.
-    pub stamp: u64,
+    pub version: u64,
     pub changed: Timestamp,
 }
 
@@ -55,7 +55,7 @@ impl Registry {
         let defaults = phone_type.map(|phone_type| phone_type.defaults.clone()).unwrap_or_default();
         Ok(Common {
             settings: common_settings(&defaults, &tables.system)?,
-            stamp: tables.system.revision,
+            version: tables.system.revision,
             changed: tables.system.changed,
         })
     }
@@ -130,15 +130,15 @@ impl Composition {
             let (ports, named_port) = (Vec::new(), None);
             return Ok(RenderInput { mac: None, ports, named_port, path, common });
         }
-        let common = self.below(phone_type, None)?.settings.clone();
+        let common = self.shared_layers(phone_type, None)?.settings.clone();
         let mut inputs = Vec::with_capacity(usize::from(phone_type.ports));
         for port in Port::first(phone_type.ports) {
             let phone = self.device.phone(port);
             let company = phone.and_then(|phone| phone.company());
             let settings = match (phone, company) {
                 (Some(phone), Some(company)) => {
-                    let below = self.below(phone_type, Some(company))?;
-                    finish(&below, &phone.settings)?
+                    let shared = self.shared_layers(phone_type, Some(company))?;
+                    finish(&shared, &phone.settings)?
                 }
                 _ => common.clone(),
             };
@@ -157,13 +157,13 @@ impl Composition {
     }
 
     /// The layers below those of a company's phones of that type.
-    fn below(
+    fn shared_layers(
         &self,
         phone_type: &PhoneType,
         company: Option<&CompanyId>,
-    ) -> Result<Arc<Below>, UnreadableLayer> {
-        let place = (self.catalogue.stamp(), phone_type.key.clone(), company.cloned());
-        self.tables.stacks.below(place, || {
+    ) -> Result<Arc<SharedLayers>, UnreadableLayer> {
+        let key = (self.catalogue.version(), phone_type.key.clone(), company.cloned());
+        self.tables.layers.get(key, || {
             let mut stack = shared_stack(&phone_type.defaults, &self.tables.system)?;
             if let Some(company) = company.and_then(|id| self.tables.companies.get(id)) {
                 stack.overlay(&company.settings)?;
@@ -178,7 +178,7 @@ impl Composition {
     /// # Errors
     /// [`RegistryError::Render`] for the first that fails; [`RegistryError::NoSuchType`]
     /// when the type is not in the catalogue.
-    pub fn prove(&self, named: PhoneId) -> Result<(), RegistryError> {
+    pub fn check_renderable(&self, named: PhoneId) -> Result<(), RegistryError> {
         let phone_type = self
             .phone_type()
             .ok_or_else(|| RegistryError::NoSuchType(self.device.phone_type.to_string()))?;
@@ -215,11 +215,11 @@ fn shared_stack(defaults: &Layer, system: &System) -> Result<Stack, UnreadableLa
     Ok(stack)
 }
 
-fn finish(below: &Below, phone: &Layer) -> Result<Arc<Settings>, UnreadableLayer> {
+fn finish(shared: &SharedLayers, phone: &Layer) -> Result<Arc<Settings>, UnreadableLayer> {
     if phone.is_empty() {
-        return Ok(below.settings.clone());
+        return Ok(shared.settings.clone());
     }
-    let mut stack = below.stack.clone();
+    let mut stack = shared.stack.clone();
     stack.overlay(phone)?;
     Ok(Arc::new(stack.finish()))
 }

@@ -65,7 +65,7 @@ impl Registry {
         let now = self.clock.now();
         self.change(id.mac, |device| {
             let (promoted, moved) = device.promote(id.port, company, now)?;
-            self.compose(promoted.clone()).prove(id)?;
+            self.compose(promoted.clone()).check_renderable(id)?;
             let mut event = actor.event(now, Action::Promote, Subject::Phone, id.to_string());
             event.company = company.to_string();
             event.before = json!({ "state": "inactive" });
@@ -114,7 +114,7 @@ impl Registry {
             let assigned = device.assign(port, source, target, now)?;
             let first = *assigned.from.keys().next().expect("assign matches at least one port");
             let id = PhoneId { mac, port: port.unwrap_or(first) };
-            self.compose(assigned.device.clone()).prove(id)?;
+            self.compose(assigned.device.clone()).check_renderable(id)?;
             let mut event = actor.event(now, Action::Assign, Subject::Phone, id.to_string());
             event.company = target.to_string();
             event.before = json!({ "company": assigned.from });

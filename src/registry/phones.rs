@@ -150,7 +150,7 @@ impl Registry {
                 "settings": phone.settings.redacted(),
             });
             let made = with_new(device, phone_type, id, phone, now)?;
-            self.compose(made.clone()).prove(id)?;
+            self.compose(made.clone()).check_renderable(id)?;
             Ok((Some(made), event, ()))
         })
         .await
@@ -190,7 +190,7 @@ impl Registry {
                 require_port(phone_type, id.port)?;
                 changed = changed.with_type(key, phone_type.ports, now)?;
             }
-            self.compose(changed.clone()).prove(id)?;
+            self.compose(changed.clone()).check_renderable(id)?;
             let mut event = actor.event(now, Action::Update, Subject::Phone, id.to_string());
             event.company = phone.company().map(ToString::to_string).unwrap_or_default();
             Ok((Some(changed), changes.of(event), ()))

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::stacks::Stacks;
+use super::layer_cache::LayerCache;
 use super::{Actor, Registry, RegistryError};
 use crate::domain::{ApiKeyHash, Company, CompanyId, User, UserId};
 use crate::store::{Store, StoreError, System, Write};
@@ -21,7 +21,7 @@ pub struct Tables {
     pub keys: HashMap<ApiKeyHash, UserId>,
     pub system: Arc<System>,
     /// What layers of these come to, with the type's.
-    pub(crate) stacks: Stacks,
+    pub(crate) layers: LayerCache,
 }
 
 impl Tables {

@@ -15,60 +15,60 @@ use crate::domain::{CompanyId, TypeKey};
 /// of a hundred companies. When it is full, all begins anew.
 const MAX_KEPT: usize = 2_000;
 
-/// The catalogue's stamp, the type, and the company, if any.
-type Place = (u64, TypeKey, Option<CompanyId>);
+/// The catalogue's version, the type, and the company, if any.
+type LayersKey = (u64, TypeKey, Option<CompanyId>);
 
 /// The shared layers of a type's phones in a company, or of those in none.
 #[derive(Debug)]
-pub(super) struct Below {
+pub(super) struct SharedLayers {
     pub stack: Stack,
     /// What they come to for a phone that says nothing itself.
     pub settings: Arc<Settings>,
 }
 
 #[derive(Default)]
-pub struct Stacks {
+pub struct LayerCache {
     // A std lock: nothing is awaited under it, and layers are read outside.
-    kept: RwLock<HashMap<Place, Arc<Below>>>,
+    kept: RwLock<HashMap<LayersKey, Arc<SharedLayers>>>,
 }
 
-impl Stacks {
-    /// What is kept for that place, or what `read` reads.
+impl LayerCache {
+    /// What is kept for that key, or what `read` reads.
     ///
     /// # Errors
     /// Those of `read`; nothing is kept then.
-    pub(super) fn below(
+    pub(super) fn get(
         &self,
-        place: Place,
+        key: LayersKey,
         read: impl FnOnce() -> Result<Stack, UnreadableLayer>,
-    ) -> Result<Arc<Below>, UnreadableLayer> {
+    ) -> Result<Arc<SharedLayers>, UnreadableLayer> {
         let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(below) = kept.get(&place) {
-            return Ok(below.clone());
+        if let Some(shared) = kept.get(&key) {
+            return Ok(shared.clone());
         }
         drop(kept);
         let stack = read()?;
-        let below = Arc::new(Below { settings: Arc::new(stack.clone().finish()), stack });
+        let shared = Arc::new(SharedLayers { settings: Arc::new(stack.clone().finish()), stack });
         let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
         if kept.len() >= MAX_KEPT {
             kept.clear();
         }
-        kept.insert(place, below.clone());
-        Ok(below)
+        kept.insert(key, shared.clone());
+        Ok(shared)
     }
 }
 
 /// Nothing: tables are copied to be changed.
-impl Clone for Stacks {
-    fn clone(&self) -> Stacks {
-        Stacks::default()
+impl Clone for LayerCache {
+    fn clone(&self) -> LayerCache {
+        LayerCache::default()
     }
 }
 
 /// Without the settings: they are made of secrets.
-impl fmt::Debug for Stacks {
+impl fmt::Debug for LayerCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Stacks")
+        f.write_str("LayerCache")
     }
 }
 
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
     use crate::domain::settings::Layer;
 
-    fn place(company: &str) -> Place {
+    fn key(company: &str) -> LayersKey {
         (1, "a1".parse().unwrap(), Some(company.parse().unwrap()))
     }
 
@@ -88,24 +88,25 @@ mod tests {
     }
 
     #[test]
-    fn layers_are_read_once_for_each_place_and_anew_for_changed_tables() {
-        let stacks = Stacks::default();
-        let language = |stacks: &Stacks, company, read: fn() -> Result<Stack, UnreadableLayer>| {
-            stacks.below(place(company), read).unwrap().settings.language.clone().unwrap()
-        };
-        assert_eq!(language(&stacks, "acme", || read("de")), "de");
-        assert_eq!(language(&stacks, "acme", || panic!("it is kept")), "de");
-        assert_eq!(language(&stacks, "other", || read("fr")), "fr");
-        assert_eq!(language(&stacks.clone(), "acme", || read("en")), "en");
+    fn layers_are_read_once_for_each_key_and_anew_for_changed_tables() {
+        let layers = LayerCache::default();
+        let language =
+            |layers: &LayerCache, company, read: fn() -> Result<Stack, UnreadableLayer>| {
+                layers.get(key(company), read).unwrap().settings.language.clone().unwrap()
+            };
+        assert_eq!(language(&layers, "acme", || read("de")), "de");
+        assert_eq!(language(&layers, "acme", || panic!("it is kept")), "de");
+        assert_eq!(language(&layers, "other", || read("fr")), "fr");
+        assert_eq!(language(&layers.clone(), "acme", || read("en")), "en");
     }
 
     #[test]
     fn what_is_kept_has_a_bound() {
-        let stacks = Stacks::default();
-        for stamp in 0..=MAX_KEPT as u64 {
-            let (_, phone_type, company) = place("acme");
-            stacks.below((stamp, phone_type, company), || read("de")).unwrap();
+        let layers = LayerCache::default();
+        for version in 0..=MAX_KEPT as u64 {
+            let (_, phone_type, company) = key("acme");
+            layers.get((version, phone_type, company), || read("de")).unwrap();
         }
-        assert_eq!(stacks.kept.read().unwrap().len(), 1);
+        assert_eq!(layers.kept.read().unwrap().len(), 1);
     }
 }
