@@ -15,30 +15,30 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::answer::{Answer, Fail};
-use super::request::Asked;
-use super::{Core, Outcome};
+use super::request::ApiRequest;
+use super::{CommandResult, Core};
 use crate::domain::{CompanyId, Role, User};
 use crate::registry::MAX_LOGIN;
 
 /// Who asks and how that is known.
 pub(super) struct Caller {
     pub user: Arc<User>,
-    pub by: By,
+    pub method: AuthMethod,
 }
 
-pub(super) enum By {
+pub(super) enum AuthMethod {
     Key,
     Password,
     Session(String),
 }
 
 /// The published API's own words.
-const WRONG: &str = "Login incorrect.";
-const NOBODY: &str = "Not logged in";
+const LOGIN_INCORRECT: &str = "Login incorrect.";
+const NOT_LOGGED_IN: &str = "Not logged in";
 
-pub(super) async fn authenticate(core: &Core, asked: &Asked) -> Result<Caller, Fail> {
+pub(super) async fn authenticate(core: &Core, request: &ApiRequest) -> Result<Caller, Fail> {
     let none = Map::new();
-    let auth = match asked.body.get("auth") {
+    let auth = match request.body.get("auth") {
         None => &none,
         Some(Value::Object(auth)) if auth.get("type").is_some_and(|own| own == "auth") => auth,
         Some(_) => return Err(Fail::new("auth: must be an object with the type auth")),
@@ -47,51 +47,55 @@ pub(super) async fn authenticate(core: &Core, asked: &Asked) -> Result<Caller, F
     if let Some(key) = given("key") {
         let tables = core.registry.tables();
         let user = key.as_str().and_then(|key| tables.user_by_key(key)).cloned();
-        return user.map(|user| Caller { user, by: By::Key }).ok_or_else(|| Fail::new(WRONG));
+        return user
+            .map(|user| Caller { user, method: AuthMethod::Key })
+            .ok_or_else(|| Fail::new(LOGIN_INCORRECT));
     }
     match (given("username"), given("password")) {
         (None, None) => {}
         (Some(Value::String(login)), Some(Value::String(password))) => {
-            let user = by_password(core, asked, login, password).await?;
-            return Ok(Caller { user, by: By::Password });
+            let user = by_password(core, request, login, password).await?;
+            return Ok(Caller { user, method: AuthMethod::Password });
         }
-        _ => return Err(Fail::new(WRONG)),
+        _ => return Err(Fail::new(LOGIN_INCORRECT)),
     }
     let now = core.registry.clock().now();
-    let found = core.sessions.find(&asked.cookies, &core.registry.tables(), now);
-    found.map(|(user, id)| Caller { user, by: By::Session(id) }).ok_or_else(|| Fail::new(NOBODY))
+    let found = core.sessions.find(&request.cookies, &core.registry.tables(), now);
+    found
+        .map(|(user, id)| Caller { user, method: AuthMethod::Session(id) })
+        .ok_or_else(|| Fail::new(NOT_LOGGED_IN))
 }
 
 async fn by_password(
     core: &Core,
-    asked: &Asked,
+    request: &ApiRequest,
     login: &str,
     password: &str,
 ) -> Result<Arc<User>, Fail> {
     // No login is longer, and a count for each of a flood of long texts helps nobody.
     let counted: String = login.chars().take(MAX_LOGIN + 1).collect();
     let now = core.registry.clock().now();
-    core.throttle.attempt(asked.address, &counted, now).map_err(|wait| {
-        tracing::warn!(address = %asked.address, "too many failed logins");
+    core.throttle.attempt(request.address, &counted, now).map_err(|wait| {
+        tracing::warn!(address = %request.address, "too many failed logins");
         Fail::new(format!("Too many failed logins, try again in {wait} s"))
     })?;
     match core.registry.user_by_password(login, password).await? {
         Some(user) => {
-            core.throttle.succeeded(asked.address, &counted, now);
+            core.throttle.succeeded(request.address, &counted, now);
             Ok(user)
         }
-        None => Err(Fail::new(WRONG)),
+        None => Err(Fail::new(LOGIN_INCORRECT)),
     }
 }
 
-/// `POST /rest/auth`: `{"result":"success","user":{...}}`, see [`Signed`].
-pub(super) fn log_in(core: &Core, caller: Caller, cookies: &[String]) -> Outcome {
+/// `POST /rest/auth`: `{"result":"success","user":{...}}`, see [`SessionUser`].
+pub(super) fn log_in(core: &Core, caller: Caller, cookies: &[String]) -> CommandResult {
     let tables = core.registry.tables();
     let user = caller.user;
-    let (session, is_new) = match caller.by {
-        By::Key => (None, false),
-        By::Session(id) => (Some(id), false),
-        By::Password => {
+    let (session, is_new) = match caller.method {
+        AuthMethod::Key => (None, false),
+        AuthMethod::Session(id) => (Some(id), false),
+        AuthMethod::Password => {
             let now = core.registry.clock().now();
             (Some(core.sessions.begin(&user, cookies, now, &*core.random)), true)
         }
@@ -102,7 +106,7 @@ pub(super) fn log_in(core: &Core, caller: Caller, cookies: &[String]) -> Outcome
         Role::User => Vec::new(),
     };
     let company = user.company.as_ref().map_or("default", CompanyId::as_str);
-    let signed = Signed {
+    let signed = SessionUser {
         id: user.id,
         login: &user.login,
         name: &user.name,
@@ -115,7 +119,7 @@ pub(super) fn log_in(core: &Core, caller: Caller, cookies: &[String]) -> Outcome
     };
     #[derive(Serialize)]
     struct Reply<'a> {
-        user: Signed<'a>,
+        user: SessionUser<'a>,
     }
     let answer = Answer::of(&Reply { user: signed });
     Ok(match session {
@@ -125,15 +129,15 @@ pub(super) fn log_in(core: &Core, caller: Caller, cookies: &[String]) -> Outcome
 }
 
 /// `POST /rest/auth/logout`: `{"result":"success"}`. Fails without a living session.
-pub(super) fn log_out(core: &Core, caller: &Caller) -> Outcome {
-    let By::Session(id) = &caller.by else { return Err(Fail::new(NOBODY)) };
+pub(super) fn log_out(core: &Core, caller: &Caller) -> CommandResult {
+    let AuthMethod::Session(id) = &caller.method else { return Err(Fail::new(NOT_LOGGED_IN)) };
     core.sessions.end(id);
     Ok(Answer::success().without_session())
 }
 
 /// Who is signed in.
 #[derive(Serialize)]
-struct Signed<'a> {
+struct SessionUser<'a> {
     id: u64,
     login: &'a str,
     name: &'a str,

@@ -20,13 +20,13 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// One of the gateway's listeners.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listener {
+pub struct ListenerState {
     pub name: String,
     pub up: bool,
 }
 
 /// Tells the listeners as they are now.
-pub type Listeners = Arc<dyn Fn() -> Vec<Listener> + Send + Sync>;
+pub type ListenerStates = Arc<dyn Fn() -> Vec<ListenerState> + Send + Sync>;
 
 pub(super) fn alive() -> Response<AnswerBody> {
     respond(StatusCode::OK, &json!({ "status": "alive" }))

@@ -9,7 +9,7 @@
 //! | `GET /ready` | 200 when phones can be served and changes stored, else 503 (`health`) |
 //!
 //! A request under `/rest/`, in the order of the code:
-//! 1. Its path and body become a `request::Asked`. Whatever is no JSON object is `{}`;
+//! 1. Its path and body become a `request::ApiRequest`. Whatever is no JSON object is `{}`;
 //!    so is a GET, which works wherever that is enough.
 //! 2. `auth`: key or password in the body, else the cookie.
 //! 3. The table finds the command, and its first column says who may.
@@ -42,14 +42,14 @@ use hyper::body::Incoming;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
-pub use health::{Listener, Listeners};
+pub use health::{ListenerState, ListenerStates};
 pub use session::SessionLimits;
 
 use crate::net::body::{self, BodyError};
 use crate::net::{Handler, Peer};
 use crate::registry::{Random, Registry};
 use answer::{Answer, AnswerBody, Fail, respond};
-use request::{Asked, Place};
+use request::{ApiRequest, Endpoint};
 use session::Sessions;
 use throttle::Throttle;
 
@@ -81,7 +81,7 @@ pub struct Admin {
 struct Core {
     registry: Arc<Registry>,
     random: Arc<dyn Random>,
-    listeners: Listeners,
+    listeners: ListenerStates,
     options: AdminOptions,
     sessions: Sessions,
     throttle: Throttle,
@@ -93,7 +93,7 @@ impl Admin {
     pub fn new(
         registry: Arc<Registry>,
         random: Arc<dyn Random>,
-        listeners: Listeners,
+        listeners: ListenerStates,
         options: AdminOptions,
     ) -> Admin {
         let core = Core {
@@ -130,9 +130,9 @@ impl Admin {
                 }
             },
         };
-        let asked = Asked::new(&head, &body, peer.address.ip(), peer.tls.is_some());
+        let request = ApiRequest::new(&head, &body, peer.address.ip(), peer.tls.is_some());
         let core = self.core.clone();
-        match self.tasks.spawn(async move { core.answer(asked).await }).await {
+        match self.tasks.spawn(async move { core.answer(request).await }).await {
             Ok(response) => response,
             Err(error) => {
                 tracing::error!(address = %peer.address, %error, "an admin command did not finish");
@@ -143,11 +143,11 @@ impl Admin {
 }
 
 impl Core {
-    async fn answer(self: Arc<Core>, asked: Asked) -> Response<AnswerBody> {
+    async fn answer(self: Arc<Core>, request: ApiRequest) -> Response<AnswerBody> {
         let began = Instant::now();
-        let (address, secure) = (asked.address, asked.secure);
+        let (address, secure) = (request.address, request.secure);
         let mut log = Log { who: None, command: "-" };
-        let outcome = commands::answer(&self, asked, &mut log).await;
+        let outcome = commands::answer(&self, request, &mut log).await;
         tracing::info!(
             who = log.who.as_deref().unwrap_or("-"),
             command = log.command,
@@ -171,24 +171,24 @@ struct Log {
 }
 
 /// What a command comes to.
-type Outcome = Result<Answer, Fail>;
+type CommandResult = Result<Answer, Fail>;
 
 impl Handler for Admin {
     type Body = AnswerBody;
 
     async fn handle(&self, request: Request<Incoming>, peer: &Peer) -> Response<AnswerBody> {
-        match Place::of(request.uri().path()) {
-            Place::Rest => self.rest(request, peer).await,
+        match Endpoint::of(request.uri().path()) {
+            Endpoint::Rest => self.rest(request, peer).await,
             place => {
                 let asks = matches!(*request.method(), Method::GET | Method::HEAD);
                 body::discard(request, self.core.options.body_bytes).await;
                 match place {
-                    Place::Health | Place::Ready if !asks => {
+                    Endpoint::Health | Endpoint::Ready if !asks => {
                         respond(StatusCode::METHOD_NOT_ALLOWED, &Fail::new("GET is answered here"))
                     }
-                    Place::Health => health::alive(),
-                    Place::Ready => health::ready(&self.core).await,
-                    Place::Rest | Place::Nowhere => {
+                    Endpoint::Health => health::alive(),
+                    Endpoint::Ready => health::ready(&self.core).await,
+                    Endpoint::Rest | Endpoint::Nowhere => {
                         respond(StatusCode::NOT_FOUND, &Fail::new("Not found"))
                     }
                 }

@@ -13,21 +13,21 @@ use super::session;
 
 /// What a path leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum Endpoint {
     Rest,
     Health,
     Ready,
     Nowhere,
 }
 
-impl Place {
-    pub fn of(path: &str) -> Place {
+impl Endpoint {
+    pub fn of(path: &str) -> Endpoint {
         let mut parts = parts(path);
         match (parts.next(), parts.next()) {
-            (Some("rest"), _) => Place::Rest,
-            (Some("health"), None) => Place::Health,
-            (Some("ready"), None) => Place::Ready,
-            _ => Place::Nowhere,
+            (Some("rest"), _) => Endpoint::Rest,
+            (Some("health"), None) => Endpoint::Health,
+            (Some("ready"), None) => Endpoint::Ready,
+            _ => Endpoint::Nowhere,
         }
     }
 }
@@ -38,12 +38,12 @@ fn parts(path: &str) -> impl Iterator<Item = &str> {
 }
 
 /// One request under `/rest/`.
-pub(super) struct Asked {
+pub(super) struct ApiRequest {
     /// POST, or a GET, which has no body and is read as `{}`.
-    pub is_read: bool,
+    pub method_allowed: bool,
     /// What follows `/rest`.
     pub path: Vec<String>,
-    pub body: Body,
+    pub body: RequestBody,
     /// Of sessions, as the client sent them.
     pub cookies: Vec<String>,
     pub address: IpAddr,
@@ -53,27 +53,28 @@ pub(super) struct Asked {
 
 /// The body: an object with `type`, `scope`, `values` and `auth`.
 #[derive(Debug, Default)]
-pub(super) struct Body(Map<String, Value>);
+pub(super) struct RequestBody(Map<String, Value>);
 
-impl Asked {
-    pub fn new(head: &Parts, body: &[u8], address: IpAddr, secure: bool) -> Asked {
+impl ApiRequest {
+    pub fn new(head: &Parts, body: &[u8], address: IpAddr, secure: bool) -> ApiRequest {
         // `/rest/<section>/<verb>/<type>`; what is longer is no command, and needs no keeping.
         let path = parts(head.uri.path()).skip(1).take(4).map(str::to_owned).collect();
-        let body = if is_form(&head.headers) { Body::default() } else { Body::read(body) };
+        let body =
+            if is_form(&head.headers) { RequestBody::default() } else { RequestBody::read(body) };
         let cookies =
             if is_cross_site(&head.headers) { Vec::new() } else { session::ids(&head.headers) };
-        let is_read = matches!(head.method, Method::GET | Method::HEAD | Method::POST);
-        Asked { is_read, path, body, cookies, address, secure }
+        let method_allowed = matches!(head.method, Method::GET | Method::HEAD | Method::POST);
+        ApiRequest { method_allowed, path, body, cookies, address, secure }
     }
 }
 
-impl Body {
+impl RequestBody {
     /// Strict JSON (RFC 8259). Anything that is no object is an empty one, so that
     /// garbage drives no command.
-    fn read(json: &[u8]) -> Body {
+    fn read(json: &[u8]) -> RequestBody {
         match serde_json::from_slice(json) {
-            Ok(Value::Object(fields)) => Body(fields),
-            _ => Body::default(),
+            Ok(Value::Object(fields)) => RequestBody(fields),
+            _ => RequestBody::default(),
         }
     }
 

@@ -13,7 +13,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::domain::Timestamp;
 use crate::registry::network_of;
 
-/// A count that goes down by one every `interval` seconds, and how far it may go up.
+/// One attempt every `interval` seconds, and `burst` at once: the generic cell rate algorithm
+/// (GCRA, ITU-T I.371), whose whole state is one time a key.
 #[derive(Debug, Clone, Copy)]
 struct Rate {
     burst: i64,
@@ -93,7 +94,7 @@ impl Throttle {
     }
 }
 
-/// A count is kept as the time at which it will be nothing.
+/// What is kept of a key is its theoretical arrival time (TAT): when its count will be nothing.
 impl Rate {
     fn check<K: Eq + Hash>(
         self,
@@ -101,8 +102,8 @@ impl Rate {
         key: &K,
         now: Timestamp,
     ) -> Result<(), i64> {
-        let nothing_at = table.get(key).copied().unwrap_or(now).max(now);
-        let over = nothing_at + self.interval - now - self.burst * self.interval;
+        let tat = table.get(key).copied().unwrap_or(now).max(now);
+        let over = tat + self.interval - now - self.burst * self.interval;
         if over > 0 { Err(over) } else { Ok(()) }
     }
 
@@ -113,13 +114,13 @@ impl Rate {
         now: Timestamp,
     ) {
         make_room(table, &key, now);
-        let nothing_at = table.entry(key).or_insert(now);
-        *nothing_at = (*nothing_at).max(now) + self.interval;
+        let tat = table.entry(key).or_insert(now);
+        *tat = (*tat).max(now) + self.interval;
     }
 
     fn give_back<K: Eq + Hash>(self, table: &mut HashMap<K, Timestamp>, key: &K) {
-        if let Some(nothing_at) = table.get_mut(key) {
-            *nothing_at -= self.interval;
+        if let Some(tat) = table.get_mut(key) {
+            *tat -= self.interval;
         }
     }
 }
@@ -183,7 +184,7 @@ mod tests {
             now += KNOWN_FOR;
         }
         let counts = throttle.lock();
-        assert!(counts.logins.values().all(|nothing_at| *nothing_at <= now - KNOWN_FOR));
+        assert!(counts.logins.values().all(|tat| *tat <= now - KNOWN_FOR));
     }
 
     #[test]

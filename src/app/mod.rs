@@ -18,7 +18,7 @@ use arc_swap::ArcSwap;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::admin::{Admin, Listener, Listeners as ListenerStates};
+use crate::admin::{Admin, ListenerState, ListenerStates};
 use crate::catalogue::{Catalogue, CatalogueError, Sources};
 use crate::config::Config;
 use crate::handset;
@@ -279,7 +279,7 @@ fn listener_states(addresses: &Addresses, handsets: &Server, admin: &Server) -> 
     ]
     .concat();
     Arc::new(move || {
-        let state = |(name, server): &(String, Server)| Listener {
+        let state = |(name, server): &(String, Server)| ListenerState {
             name: name.clone(),
             up: !server.is_draining(),
         };

@@ -14,7 +14,7 @@ pub enum Role {
     /// Everything.
     #[serde(rename = "System-Admin")]
     SystemAdmin,
-    /// The commands of the page, for the companies of the user's list.
+    /// The published API's phone commands but `assign`, for the companies of the user's list.
     #[serde(rename = "Company-Admin")]
     CompanyAdmin,
     /// None of the provisioning commands.

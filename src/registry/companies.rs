@@ -27,7 +27,7 @@ pub struct NewCompany {
 #[derive(Debug, Clone, Default)]
 pub struct CompanyChange {
     pub name: Option<String>,
-    /// A merge patch (RFC 7386).
+    /// A merge patch (RFC 7396).
     pub settings: Option<Value>,
 }
 

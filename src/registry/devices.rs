@@ -1,5 +1,5 @@
-//! The commands of the page: inactive, active, promote, demote, assign; and
-//! what makes inactive devices go by themselves.
+//! The published API's six phone commands, but for reading the types: inactive, active, promote,
+//! demote, assign; and what makes inactive devices go by themselves.
 
 use std::collections::BTreeMap;
 

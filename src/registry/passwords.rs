@@ -22,12 +22,12 @@ const WAITING: usize = 64;
 
 /// A hash no password has, with the parameters ours are made with: an unknown
 /// login takes as long as a known one.
-const NOBODYS: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm8tdXNlci1oYXMtdGhpcw\
+const DUMMY_HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm8tdXNlci1oYXMtdGhpcw\
                        $AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// What an imported hash may cost, so that one login cannot take the machine:
 /// 256 MB, ten passes, four lanes.
-const MOST: (u32, u32, u32) = (256 * 1024, 10, 4);
+const MAX_COST: (u32, u32, u32) = (256 * 1024, 10, 4);
 
 /// Turns for hashing.
 #[derive(Debug)]
@@ -86,7 +86,7 @@ impl Passwords {
         }
         self.work(move || {
             let known = hash.is_some();
-            let hash = hash.unwrap_or_else(|| NOBODYS.to_owned());
+            let hash = hash.unwrap_or_else(|| DUMMY_HASH.to_owned());
             let Ok(hash) = PasswordHash::new(&hash) else { return false };
             Argon2::default().verify_password(password.as_bytes(), &hash).is_ok() && known
         })
@@ -120,11 +120,11 @@ impl Registry {
     }
 }
 
-/// Whether a hash made elsewhere can be taken over: argon2id, at a bearable cost.
-pub(super) fn is_bearable(hash: &str) -> bool {
+/// Whether a hash made elsewhere can be taken over: argon2id, at an affordable cost.
+pub(super) fn is_affordable(hash: &str) -> bool {
     let Ok(hash) = PasswordHash::new(hash) else { return false };
     let Ok(params) = Params::try_from(&hash) else { return false };
-    let (memory, passes, lanes) = MOST;
+    let (memory, passes, lanes) = MAX_COST;
     hash.algorithm.as_str() == "argon2id"
         && hash.hash.is_some()
         && params.m_cost() <= memory
@@ -141,17 +141,17 @@ mod tests {
     async fn a_hash_fits_its_password_only() {
         let passwords = Passwords::default();
         let hash = passwords.hash("pw-root".to_owned(), &SystemRandom).await.unwrap();
-        assert!(is_bearable(&hash), "{hash}");
+        assert!(is_affordable(&hash), "{hash}");
         assert!(passwords.verify(Some(hash.clone()), "pw-root".to_owned()).await.unwrap());
         assert!(!passwords.verify(Some(hash), "pw-roo".to_owned()).await.unwrap());
     }
 
     #[tokio::test]
-    async fn nobodys_hash_costs_as_much_and_fits_nothing() {
-        let nobodys = Params::try_from(&PasswordHash::new(NOBODYS).unwrap()).unwrap();
+    async fn dummy_hash_costs_as_much_and_fits_nothing() {
+        let dummy = Params::try_from(&PasswordHash::new(DUMMY_HASH).unwrap()).unwrap();
         let ours = Params::default();
         assert_eq!(
-            (nobodys.m_cost(), nobodys.t_cost(), nobodys.p_cost()),
+            (dummy.m_cost(), dummy.t_cost(), dummy.p_cost()),
             (ours.m_cost(), ours.t_cost(), ours.p_cost())
         );
         assert!(!Passwords::default().verify(None, String::new()).await.unwrap());
@@ -159,16 +159,16 @@ mod tests {
 
     #[test]
     fn a_hash_that_would_take_the_machine_is_refused() {
-        let with = |start: &str| NOBODYS.replace("$argon2id$v=19$m=19456,t=2,p=1", start);
-        assert!(is_bearable(NOBODYS));
+        let with = |start: &str| DUMMY_HASH.replace("$argon2id$v=19$m=19456,t=2,p=1", start);
+        assert!(is_affordable(DUMMY_HASH));
         for start in [
             "$argon2id$v=19$m=4194304,t=2,p=1",
             "$argon2id$v=19$m=19456,t=4000,p=1",
             "$argon2i$v=19$m=19456,t=2,p=1",
             "$scrypt$v=19$ln=16,r=8,p=1",
         ] {
-            assert!(!is_bearable(&with(start)), "{start}");
+            assert!(!is_affordable(&with(start)), "{start}");
         }
-        assert!(!is_bearable("plain"));
+        assert!(!is_affordable("plain"));
     }
 }

@@ -1,10 +1,10 @@
-//! Phones beyond the page's commands: made, read, changed, deleted.
+//! Phones beyond the published API's six phone commands: made, read, changed, deleted.
 
 use serde_json::{Value, json};
 
 use super::audit::Changes;
 use super::index::Wanted;
-use super::text::{can_be_a_phones, check_name, patched};
+use super::text::{check_name, is_assignable_mac, patched};
 use super::{Actor, Registry, RegistryError};
 use crate::catalogue::PhoneType;
 use crate::domain::settings::Layer;
@@ -28,7 +28,7 @@ pub struct NewPhone {
 #[derive(Debug, Clone, Default)]
 pub struct PhoneChange {
     pub name: Option<String>,
-    /// A merge patch (RFC 7386).
+    /// A merge patch (RFC 7396).
     pub settings: Option<Value>,
     /// Of the whole device.
     pub phone_type: Option<TypeKey>,
@@ -123,7 +123,7 @@ impl Registry {
         new.name.as_deref().map_or(Ok(()), check_name)?;
         self.tables().require_company(actor, &new.company)?;
         let id = new.id;
-        if !can_be_a_phones(id.mac) {
+        if !is_assignable_mac(id.mac) {
             return Err(invalid("mac", format!("{} is the address of no phone", id.mac)));
         }
         let catalogue = self.catalogue();

@@ -20,7 +20,7 @@ impl Registry {
         Ok(self.tables().system.clone())
     }
 
-    /// Merges `patch` (RFC 7386) into the system settings. Durable when it returns.
+    /// Merges `patch` (RFC 7396) into the system settings. Durable when it returns.
     ///
     /// # Errors
     /// [`RegistryError::PermissionDenied`], [`RegistryError::Settings`].

@@ -35,11 +35,11 @@ pub(super) fn check_login(login: &str) -> Result<(), RegistryError> {
 /// Whether an operator may say that a phone has it. Weaker than [`Mac::is_usable`],
 /// which decides what a request may record: the published API's own example,
 /// 0123456789ab, has the multicast bit.
-pub(super) fn can_be_a_phones(mac: Mac) -> bool {
+pub(super) fn is_assignable_mac(mac: Mac) -> bool {
     !matches!(mac.bits(), 0 | 0xffff_ffff_ffff)
 }
 
-/// The layer with a patch merged into it (RFC 7386); `null` empties it.
+/// The layer with a patch merged into it (RFC 7396); `null` empties it.
 ///
 /// # Errors
 /// [`RegistryError::Settings`] with every problem.

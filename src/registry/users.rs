@@ -66,7 +66,7 @@ pub enum Revoke {
 
 impl UserChange {
     /// Nothing but what users may change of themselves.
-    fn is_own_business(&self) -> bool {
+    fn is_self_service(&self) -> bool {
         self.name.is_none()
             && self.role.is_none()
             && self.company.is_none()
@@ -236,7 +236,7 @@ impl Registry {
             UserRef::Id(id) => *id == user.id,
             UserRef::Login(login) => *login == user.login,
         };
-        if !own || !change.is_own_business() {
+        if !own || !change.is_self_service() {
             return Err(RegistryError::PermissionDenied);
         }
         let current = change.current_password.as_deref().unwrap_or_default();

@@ -5,9 +5,9 @@
 
 use super::Call;
 use super::inactive_phones::list;
-use crate::admin::Outcome;
+use crate::admin::CommandResult;
 
-pub(super) async fn run(call: Call) -> Outcome {
+pub(super) async fn run(call: Call) -> CommandResult {
     let Call { core, actor, body } = call;
     let companies = body.scope()?.companies("company")?;
     list(core, move |core| core.registry.active(&actor, companies.as_deref())).await

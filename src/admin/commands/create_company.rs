@@ -4,11 +4,11 @@
 //! `settings`, a layer. Gives `numrows`, 1.
 
 use super::Call;
-use crate::admin::Outcome;
+use crate::admin::CommandResult;
 use crate::admin::answer::{Answer, Fail};
 use crate::registry::NewCompany;
 
-pub(super) async fn run(call: Call) -> Outcome {
+pub(super) async fn run(call: Call) -> CommandResult {
     let values = call.body.values()?;
     values.only(&["company", "name", "settings"])?;
     let id = values.filled("company")?.ok_or_else(|| Fail::new("company required"))?;

@@ -7,11 +7,11 @@
 //! when the phone's files cannot be made.
 
 use super::Call;
-use crate::admin::Outcome;
+use crate::admin::CommandResult;
 use crate::admin::answer::{Answer, Fail};
 use crate::registry::NewPhone;
 
-pub(super) async fn run(call: Call) -> Outcome {
+pub(super) async fn run(call: Call) -> CommandResult {
     let values = call.body.values()?;
     values.only(&["mac", "port", "phoneid", "company", "phone_type", "name", "settings"])?;
     let id = values.phone()?;

@@ -10,13 +10,13 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::Call;
-use crate::admin::Outcome;
+use crate::admin::CommandResult;
 use crate::admin::answer::{Answer, Fail};
 use crate::admin::fields::Fields;
 use crate::domain::Role;
 use crate::registry::NewUser;
 
-pub(super) async fn run(call: Call) -> Outcome {
+pub(super) async fn run(call: Call) -> CommandResult {
     let values = call.body.values()?;
     values.only(&["login", "name", "role", "company", "companies", "password", "key"])?;
     let login = values.filled("login")?.ok_or_else(|| Fail::new("login required"))?;

@@ -3,10 +3,10 @@
 //! Takes `scope.company`. Gives `numrows`, 1.
 
 use super::Call;
-use crate::admin::Outcome;
+use crate::admin::CommandResult;
 use crate::admin::answer::{Answer, Fail};
 
-pub(super) async fn run(call: Call) -> Outcome {
+pub(super) async fn run(call: Call) -> CommandResult {
     let scope = call.body.scope()?;
     scope.only(&["company"])?;
     let id = scope.company("company")?.ok_or_else(|| Fail::new("company required"))?;

@@ -5,10 +5,10 @@
 //! only without `mac`. Gives `numrows`, 1. An inactive phone is removed by `demote`.
 
 use super::Call;
-use crate::admin::Outcome;
+use crate::admin::CommandResult;
 use crate::admin::answer::Answer;
 
-pub(super) async fn run(call: Call) -> Outcome {
+pub(super) async fn run(call: Call) -> CommandResult {
     let scope = call.body.scope()?;
     scope.only(&["mac", "port", "phoneid"])?;
     call.core.registry.delete_phone(&call.actor, scope.phone()?).await?;

@@ -5,10 +5,10 @@
 
 use super::Call;
 use super::update_user::user;
-use crate::admin::Outcome;
+use crate::admin::CommandResult;
 use crate::admin::answer::Answer;
 
-pub(super) async fn run(call: Call) -> Outcome {
+pub(super) async fn run(call: Call) -> CommandResult {
     let who = user(call.body.scope()?)?;
     call.core.registry.delete_user(&call.actor, &who).await?;
     Ok(Answer::counted(1))

@@ -10,12 +10,12 @@ use std::sync::Arc;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::{Call, Core};
-use crate::admin::Outcome;
+use crate::admin::CommandResult;
 use crate::admin::answer::{Answer, Fail};
 use crate::admin::phone_list::PhoneList;
 use crate::registry::{Listing, RegistryError};
 
-pub(super) async fn run(call: Call) -> Outcome {
+pub(super) async fn run(call: Call) -> CommandResult {
     let Call { core, actor, .. } = call;
     list(core, move |core| core.registry.inactive(&actor)).await
 }
@@ -25,7 +25,7 @@ pub(super) async fn run(call: Call) -> Outcome {
 pub(super) async fn list(
     core: Arc<Core>,
     make: impl FnOnce(&Core) -> Result<Listing, RegistryError> + Send + 'static,
-) -> Outcome {
+) -> CommandResult {
     in_turn(core, move |core, turn| {
         let listing = make(core)?;
         Ok(Answer::list(PhoneList::new(listing, core.registry.catalogue(), turn)))
@@ -36,8 +36,8 @@ pub(super) async fn list(
 /// Makes what takes long beside the runtime, a few at a time: until the turn is dropped.
 pub(super) async fn in_turn(
     core: Arc<Core>,
-    make: impl FnOnce(&Core, OwnedSemaphorePermit) -> Outcome + Send + 'static,
-) -> Outcome {
+    make: impl FnOnce(&Core, OwnedSemaphorePermit) -> CommandResult + Send + 'static,
+) -> CommandResult {
     let busy = |_| Fail::new("The gateway is going down");
     let turn = core.lists.clone().acquire_owned().await.map_err(busy)?;
     let making = tokio::task::spawn_blocking(move || make(&core, turn));

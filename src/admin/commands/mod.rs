@@ -1,6 +1,6 @@
 //! The table of all commands, and the way to them.
 //!
-//! A command is a verb and a type. Who may is checked before its fields are
+//! A command is a verb and a type. Who may use it is checked before its fields are
 //! looked at; companies and phones after them, by the registry.
 
 mod active_phones;
@@ -31,26 +31,27 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use super::answer::Fail;
-use super::request::{Asked, Body};
-use super::{Core, Log, Outcome, auth};
+use super::request::{ApiRequest, RequestBody};
+use super::{CommandResult, Core, Log, auth};
 use crate::registry::Actor;
 
 /// One command.
 pub(super) struct Command {
     verb: &'static str,
-    of: &'static str,
+    /// What it acts on: the API's `type`.
+    object: &'static str,
     /// For the log.
     name: &'static str,
-    who: Who,
-    run: fn(Call) -> Pin<Box<dyn Future<Output = Outcome> + Send>>,
+    access: Access,
+    run: fn(Call) -> Pin<Box<dyn Future<Output = CommandResult> + Send>>,
 }
 
 /// Who may use a command; some say more in their file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Who {
+enum Access {
     SystemAdmin,
     /// System-Admins, and Company-Admins with the company `default`.
-    WithDefault,
+    DefaultCompanyAdmin,
     /// System-Admins and Company-Admins.
     Admin,
     /// Whoever is signed in.
@@ -61,16 +62,16 @@ enum Who {
 struct Call {
     core: Arc<Core>,
     actor: Actor,
-    body: Body,
+    body: RequestBody,
 }
 
 macro_rules! commands {
-    ($($who:ident $verb:literal $of:literal $run:path;)+) => {
+    ($($access:ident $verb:literal $object:literal $run:path;)+) => {
         &[$(Command {
             verb: $verb,
-            of: $of,
-            name: concat!($verb, " ", $of),
-            who: Who::$who,
+            object: $object,
+            name: concat!($verb, " ", $object),
+            access: Access::$access,
             run: |call| Box::pin($run(call)),
         },)+]
     };
@@ -78,69 +79,69 @@ macro_rules! commands {
 
 /// Every command of `/rest/dialplan/`.
 pub(super) const COMMANDS: &[Command] = commands! {
-    WithDefault "inactive"  "phone"    inactive_phones::run;
-    WithDefault "active"    "phone"    active_phones::run;
-    WithDefault "promote"   "phone"    promote_phone::run;
-    WithDefault "demote"    "phone"    demote_phone::run;
-    SystemAdmin "assign"    "phone"    assign_phone::run;
-    Admin       "readtypes" "phone"    read_types::run;
+    DefaultCompanyAdmin "inactive"  "phone"    inactive_phones::run;
+    DefaultCompanyAdmin "active"    "phone"    active_phones::run;
+    DefaultCompanyAdmin "promote"   "phone"    promote_phone::run;
+    DefaultCompanyAdmin "demote"    "phone"    demote_phone::run;
+    SystemAdmin         "assign"    "phone"    assign_phone::run;
+    Admin               "readtypes" "phone"    read_types::run;
 
-    SystemAdmin "create"    "phone"    create_phone::run;
-    Admin       "read"      "phone"    read_phones::run;
-    Admin       "update"    "phone"    update_phone::run;
-    SystemAdmin "delete"    "phone"    delete_phone::run;
-    Admin       "preview"   "phone"    preview_phone::run;
-    Admin       "events"    "phone"    read_events::phone;
-    WithDefault "requests"  "phone"    read_requests::run;
+    SystemAdmin         "create"    "phone"    create_phone::run;
+    Admin               "read"      "phone"    read_phones::run;
+    Admin               "update"    "phone"    update_phone::run;
+    SystemAdmin         "delete"    "phone"    delete_phone::run;
+    Admin               "preview"   "phone"    preview_phone::run;
+    Admin               "events"    "phone"    read_events::phone;
+    DefaultCompanyAdmin "requests"  "phone"    read_requests::run;
 
-    SystemAdmin "create"    "company"  create_company::run;
-    Admin       "read"      "company"  read_companies::run;
-    Admin       "update"    "company"  update_company::run;
-    SystemAdmin "delete"    "company"  delete_company::run;
-    Admin       "events"    "company"  read_events::company;
+    SystemAdmin         "create"    "company"  create_company::run;
+    Admin               "read"      "company"  read_companies::run;
+    Admin               "update"    "company"  update_company::run;
+    SystemAdmin         "delete"    "company"  delete_company::run;
+    Admin               "events"    "company"  read_events::company;
 
-    SystemAdmin "create"    "user"     create_user::run;
-    SystemAdmin "read"      "user"     read_users::run;
-    Anyone      "update"    "user"     update_user::run;
-    SystemAdmin "delete"    "user"     delete_user::run;
-    SystemAdmin "events"    "user"     read_events::user;
+    SystemAdmin         "create"    "user"     create_user::run;
+    SystemAdmin         "read"      "user"     read_users::run;
+    Anyone              "update"    "user"     update_user::run;
+    SystemAdmin         "delete"    "user"     delete_user::run;
+    SystemAdmin         "events"    "user"     read_events::user;
 
-    SystemAdmin "read"      "settings" read_settings::run;
-    SystemAdmin "update"    "settings" update_settings::run;
-    SystemAdmin "events"    "settings" read_events::settings;
+    SystemAdmin         "read"      "settings" read_settings::run;
+    SystemAdmin         "update"    "settings" update_settings::run;
+    SystemAdmin         "events"    "settings" read_events::settings;
 };
 
 /// Any request under `/rest/`.
-pub(super) async fn answer(core: &Arc<Core>, asked: Asked, log: &mut Log) -> Outcome {
-    let caller = auth::authenticate(core, &asked).await?;
+pub(super) async fn answer(core: &Arc<Core>, request: ApiRequest, log: &mut Log) -> CommandResult {
+    let caller = auth::authenticate(core, &request).await?;
     log.who = Some(caller.user.login.clone());
-    let path: Vec<&str> = asked.path.iter().map(String::as_str).collect();
-    let (verb, of) = match path[..] {
-        _ if !asked.is_read => return Err(Fail::new("Use POST")),
+    let path: Vec<&str> = request.path.iter().map(String::as_str).collect();
+    let (verb, object) = match path[..] {
+        _ if !request.method_allowed => return Err(Fail::new("Use POST")),
         ["auth"] => {
             log.command = "auth";
-            return auth::log_in(core, caller, &asked.cookies);
+            return auth::log_in(core, caller, &request.cookies);
         }
         ["auth", "logout"] => {
             log.command = "auth logout";
             return auth::log_out(core, &caller);
         }
         ["dialplan", verb] => (verb, None),
-        ["dialplan", verb, of] => (verb, Some(of)),
+        ["dialplan", verb, object] => (verb, Some(object)),
         _ => return Err(unknown()),
     };
-    let of = asked.body.type_beside(of)?;
-    let fits = |command: &&Command| command.verb == verb && command.of == of;
+    let object = request.body.type_beside(object)?;
+    let fits = |command: &&Command| command.verb == verb && command.object == object;
     let command = COMMANDS.iter().find(fits).ok_or_else(unknown)?;
     log.command = command.name;
-    let actor = Actor::User { user: caller.user, from: asked.address.to_string() };
-    match command.who {
-        Who::SystemAdmin => actor.require_system_admin()?,
-        Who::WithDefault => actor.require_default_company()?,
-        Who::Admin => actor.require_admin()?,
-        Who::Anyone => {}
+    let actor = Actor::User { user: caller.user, from: request.address.to_string() };
+    match command.access {
+        Access::SystemAdmin => actor.require_system_admin()?,
+        Access::DefaultCompanyAdmin => actor.require_default_company()?,
+        Access::Admin => actor.require_admin()?,
+        Access::Anyone => {}
     }
-    (command.run)(Call { core: core.clone(), actor, body: asked.body }).await
+    (command.run)(Call { core: core.clone(), actor, body: request.body }).await
 }
 
 fn unknown() -> Fail {

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::Call;
 use super::inactive_phones::in_turn;
-use crate::admin::Outcome;
+use crate::admin::CommandResult;
 use crate::admin::answer::Rows;
 use crate::catalogue::Scope;
 
@@ -27,7 +27,7 @@ struct Row {
     error: Option<String>,
 }
 
-pub(super) async fn run(call: Call) -> Outcome {
+pub(super) async fn run(call: Call) -> CommandResult {
     let Call { core, actor, body } = call;
     let scope = body.scope()?;
     scope.only(&["mac", "port", "phoneid", "file"])?;

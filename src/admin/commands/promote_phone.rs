@@ -5,12 +5,12 @@
 //! phone's type cannot be made of the settings it would have.
 
 use super::Call;
-use crate::admin::Outcome;
+use crate::admin::CommandResult;
 use crate::admin::answer::{Answer, Fail};
 use crate::domain::CompanyId;
 use crate::registry::RegistryError;
 
-pub(super) async fn run(call: Call) -> Outcome {
+pub(super) async fn run(call: Call) -> CommandResult {
     let id = call.body.scope()?.phone_id()?;
     let company = match call.body.values()?.filled("company")? {
         None => CompanyId::default_company(),

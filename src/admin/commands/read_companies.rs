@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::Call;
-use crate::admin::Outcome;
+use crate::admin::CommandResult;
 use crate::admin::answer::Rows;
 use crate::domain::CompanyId;
 
@@ -20,7 +20,7 @@ struct Row<'a> {
     settings: Value,
 }
 
-pub(super) async fn run(call: Call) -> Outcome {
+pub(super) async fn run(call: Call) -> CommandResult {
     let scope = call.body.scope()?;
     scope.only(&["company"])?;
     let wanted = scope.companies("company")?;

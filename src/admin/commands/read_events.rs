@@ -13,7 +13,7 @@
 //! `***`, or `*** (changed)`. Besides them `next` when there may be more.
 
 use super::Call;
-use crate::admin::Outcome;
+use crate::admin::CommandResult;
 use crate::admin::answer::{Fail, Rows};
 use crate::admin::fields::Fields;
 use crate::domain::{CompanyId, Mac, PhoneId, Subject};
@@ -22,7 +22,7 @@ use crate::registry::{EventFilter, EventQuery};
 /// Rows of a page nobody asked the size of.
 const LIMIT: usize = 100;
 
-pub(super) async fn phone(call: Call) -> Outcome {
+pub(super) async fn phone(call: Call) -> CommandResult {
     let scope = call.body.scope()?;
     scope.only(&["phoneid", "mac", "company", "before", "limit"])?;
     // Events have the one way of writing them; what is neither finds nothing.
@@ -41,21 +41,21 @@ pub(super) async fn phone(call: Call) -> Outcome {
     events(&call, scope, Subject::Phone, name, companies).await
 }
 
-pub(super) async fn company(call: Call) -> Outcome {
+pub(super) async fn company(call: Call) -> CommandResult {
     let scope = call.body.scope()?;
     scope.only(&["company", "before", "limit"])?;
     let companies = scope.companies("company")?;
     events(&call, scope, Subject::Company, None, companies).await
 }
 
-pub(super) async fn user(call: Call) -> Outcome {
+pub(super) async fn user(call: Call) -> CommandResult {
     let scope = call.body.scope()?;
     scope.only(&["login", "before", "limit"])?;
     let login = scope.filled("login")?.map(str::to_owned);
     events(&call, scope, Subject::User, login, None).await
 }
 
-pub(super) async fn settings(call: Call) -> Outcome {
+pub(super) async fn settings(call: Call) -> CommandResult {
     let scope = call.body.scope()?;
     scope.only(&["before", "limit"])?;
     events(&call, scope, Subject::Settings, None, None).await
@@ -67,7 +67,7 @@ async fn events(
     subject: Subject,
     name: Option<String>,
     companies: Option<Vec<CompanyId>>,
-) -> Outcome {
+) -> CommandResult {
     let limit = scope.limit(LIMIT, EventFilter::MAX)?;
     // `next` is text in every list; a number is as good.
     let before = match scope.value("before") {

@@ -17,7 +17,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::Call;
-use crate::admin::Outcome;
+use crate::admin::CommandResult;
 use crate::admin::answer::{Fail, Rows};
 use crate::admin::fields::Fields;
 use crate::domain::{CompanyId, PhoneId, TypeKey};
@@ -26,7 +26,7 @@ use crate::registry::{PhoneFilter, PhonePage};
 /// Rows of a page nobody asked the size of.
 const LIMIT: usize = 100;
 
-pub(super) async fn run(call: Call) -> Outcome {
+pub(super) async fn run(call: Call) -> CommandResult {
     // A malformed name is the name of nothing: no rows. A company must be known first.
     let Some(filter) = filter(call.body.scope()?)? else { return Ok(Rows::new().finish()) };
     let page = call.core.registry.phones(&call.actor, &filter).await?;

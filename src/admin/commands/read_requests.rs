@@ -13,13 +13,13 @@
 use serde::Serialize;
 
 use super::Call;
-use crate::admin::Outcome;
+use crate::admin::CommandResult;
 use crate::admin::answer::{Fail, Rows};
 use crate::catalogue::{Request, Target};
 use crate::domain::{Mac, PhoneId, TypeKey};
 use crate::registry::TrailEntry;
 
-pub(super) async fn run(call: Call) -> Outcome {
+pub(super) async fn run(call: Call) -> CommandResult {
     let scope = call.body.scope()?;
     scope.only(&["mac", "phoneid"])?;
     let mac: Option<Mac> = match (scope.filled("mac")?, scope.filled("phoneid")?) {

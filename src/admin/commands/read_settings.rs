@@ -6,10 +6,10 @@
 use serde_json::json;
 
 use super::Call;
-use crate::admin::Outcome;
+use crate::admin::CommandResult;
 use crate::admin::answer::Rows;
 
-pub(super) async fn run(call: Call) -> Outcome {
+pub(super) async fn run(call: Call) -> CommandResult {
     let system = call.core.registry.system_settings(&call.actor)?;
     let row = json!({ "settings": system.settings.redacted(), "changed": system.changed });
     Ok([row].into_iter().collect::<Rows>().finish())

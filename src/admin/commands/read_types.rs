@@ -6,7 +6,7 @@
 use serde::Serialize;
 
 use super::Call;
-use crate::admin::Outcome;
+use crate::admin::CommandResult;
 use crate::admin::answer::Rows;
 
 #[derive(Serialize)]
@@ -16,7 +16,7 @@ struct Row<'a> {
     description: &'a str,
 }
 
-pub(super) async fn run(call: Call) -> Outcome {
+pub(super) async fn run(call: Call) -> CommandResult {
     let catalogue = call.core.registry.catalogue();
     let rows = catalogue.types().into_iter().map(|phone_type| Row {
         phone_type: phone_type.key.as_str(),

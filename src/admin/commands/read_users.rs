@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::Call;
 use super::create_user::role;
-use crate::admin::Outcome;
+use crate::admin::CommandResult;
 use crate::admin::answer::Rows;
 use crate::domain::{CompanyId, Role, User};
 use crate::registry::fingerprint;
@@ -27,7 +27,7 @@ struct Row<'a> {
     created: i64,
 }
 
-pub(super) async fn run(call: Call) -> Outcome {
+pub(super) async fn run(call: Call) -> CommandResult {
     let scope = call.body.scope()?;
     scope.only(&["login", "id", "role", "company"])?;
     let (login, id, role) = (scope.filled("login")?, scope.number("id")?, role(scope)?);

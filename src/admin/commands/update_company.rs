@@ -2,16 +2,16 @@
 //! phones at their next request.
 //!
 //! Takes `scope.company`, and in `values` what is to change: `name`; `settings`, a
-//! merge patch (RFC 7386), `null` to empty the layer. Gives `numrows`, 1. The
+//! merge patch (RFC 7396), `null` to empty the layer. Gives `numrows`, 1. The
 //! settings are checked by themselves, not with each phone; `preview` shows what
 //! becomes of one.
 
 use super::Call;
-use crate::admin::Outcome;
+use crate::admin::CommandResult;
 use crate::admin::answer::{Answer, Fail};
 use crate::registry::CompanyChange;
 
-pub(super) async fn run(call: Call) -> Outcome {
+pub(super) async fn run(call: Call) -> CommandResult {
     let scope = call.body.scope()?;
     scope.only(&["company"])?;
     let id = scope.company("company")?.ok_or_else(|| Fail::new("company required"))?;

@@ -2,17 +2,17 @@
 //!
 //! Takes in `scope`: `mac`, with `port` (0 when absent), or `phoneid`, which counts
 //! only without `mac`. Takes in `values` what is to change: `name`; `settings`, a
-//! merge patch (RFC 7386) of the phone's own layer, `null` to empty it;
+//! merge patch (RFC 7396) of the phone's own layer, `null` to empty it;
 //! `phone_type`, of the whole device, from a System-Admin. The company is changed
 //! by `assign`. Gives `numrows`, 1. Fails when the phone's files cannot be made
 //! then.
 
 use super::Call;
-use crate::admin::Outcome;
+use crate::admin::CommandResult;
 use crate::admin::answer::{Answer, Fail};
 use crate::registry::PhoneChange;
 
-pub(super) async fn run(call: Call) -> Outcome {
+pub(super) async fn run(call: Call) -> CommandResult {
     let scope = call.body.scope()?;
     scope.only(&["mac", "port", "phoneid"])?;
     let id = scope.phone()?;

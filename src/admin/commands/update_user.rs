@@ -12,12 +12,12 @@ use serde_json::Value;
 
 use super::Call;
 use super::create_user::{counted_with, role};
-use crate::admin::Outcome;
+use crate::admin::CommandResult;
 use crate::admin::answer::Fail;
 use crate::admin::fields::Fields;
 use crate::registry::{Revoke, UserChange, UserRef};
 
-pub(super) async fn run(call: Call) -> Outcome {
+pub(super) async fn run(call: Call) -> CommandResult {
     let who = user(call.body.scope()?)?;
     let values = call.body.values()?;
     values.only(&[

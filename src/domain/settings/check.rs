@@ -37,7 +37,7 @@ impl fmt::Display for SettingError {
 
 impl std::error::Error for SettingError {}
 
-/// `base` with `patch` merged into it (RFC 7386), in the schema's order and
+/// `base` with `patch` merged into it (RFC 7396), in the schema's order and
 /// without empty groups.
 pub(super) fn merged(
     fields: &[Field],

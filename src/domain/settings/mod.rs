@@ -58,7 +58,7 @@ impl Layer {
         Layer::default().patched(document)
     }
 
-    /// This layer with `patch` merged into it as RFC 7386 says: a value
+    /// This layer with `patch` merged into it as RFC 7396 says: a value
     /// replaces, `null` removes, what is left out stays; lists are replaced
     /// whole. A removed value shows the lower layer's again: there is no way
     /// to store "unset whatever is below", only other values over it.

@@ -11,8 +11,8 @@ use crate::domain::{
     ApiKeyHash, Company, CompanyId, Device, Mac, Phone, Port, Role, Sighting, State, Timestamp,
     User, UserId,
 };
-use crate::registry::passwords::{MAX_PASSWORD, is_bearable};
-use crate::registry::text::{can_be_a_phones, check_login, check_name};
+use crate::registry::passwords::{MAX_PASSWORD, is_affordable};
+use crate::registry::text::{check_login, check_name, is_assignable_mac};
 
 /// Problems reported; a document with more has one mistake many times.
 const MAX_PROBLEMS: usize = 1000;
@@ -160,7 +160,7 @@ impl Check {
                 self.problem(format!("{path}.password"), "is there beside password_hash");
             }
         }
-        if entry.password_hash.as_deref().is_some_and(|hash| !is_bearable(hash)) {
+        if entry.password_hash.as_deref().is_some_and(|hash| !is_affordable(hash)) {
             let message = "must be of argon2id, with at most 256 MB, 10 passes and 4 lanes";
             self.problem(format!("{path}.password_hash"), message);
         }
@@ -203,7 +203,7 @@ impl Check {
         let place = format!("{path}.mac");
         let mac = self.or_problem(place.clone(), entry.mac.parse::<Mac>());
         if let Some(mac) = mac {
-            if !can_be_a_phones(mac) {
+            if !is_assignable_mac(mac) {
                 self.problem(place, format!("{mac} is the address of no phone"));
             } else if !self.macs.insert(mac) {
                 self.problem(place, format!("{mac} is there twice"));

@@ -88,7 +88,7 @@ impl Registry {
         let settings = check.layer("settings", document.settings.as_deref());
         let users = check.users(document.users);
         let devices = check.devices(document.devices);
-        require_somebody(&mut check, &users);
+        require_remaining_admin(&mut check, &users);
         if !check.problems.is_empty() {
             return Err(ImportError::Problems(check.problems));
         }
@@ -158,7 +158,7 @@ impl Registry {
 }
 
 /// Users nobody of whom can administer the system would lock everybody out.
-fn require_somebody(check: &mut Check, users: &[CheckedUser]) {
+fn require_remaining_admin(check: &mut Check, users: &[CheckedUser]) {
     let can = |CheckedUser { user, password }: &CheckedUser| {
         user.role == Role::SystemAdmin
             && (password.is_some() || user.password_hash.is_some() || !user.key_hashes.is_empty())

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, LazyLock};
 
 use arc_swap::ArcSwap;
-use dialtone::admin::{Admin, AdminOptions, Listener};
+use dialtone::admin::{Admin, AdminOptions, ListenerState};
 use dialtone::catalogue::{Catalogue, Sources};
 use dialtone::net::{Limits, Server, bind};
 use dialtone::registry::{Clock, Document, Quota, Registry, SystemRandom};
@@ -93,8 +93,9 @@ impl Gateway {
             Arc::new(registry)
         });
         let up = listener_up.clone();
-        let listeners =
-            move || vec![Listener { name: "handset".to_owned(), up: up.load(Ordering::SeqCst) }];
+        let listeners = move || {
+            vec![ListenerState { name: "handset".to_owned(), up: up.load(Ordering::SeqCst) }]
+        };
         let admin = Admin::new(
             registry.clone(),
             Arc::new(SystemRandom),

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::gateway::{Gateway, JSON, fail, read, user};
 use crate::support::http::Answer;
 
-const WRONG: &str = "Login incorrect.";
-const NOBODY: &str = "Not logged in";
+const LOGIN_INCORRECT: &str = "Login incorrect.";
+const NOT_LOGGED_IN: &str = "Not logged in";
 
 fn password(role: &str) -> Value {
     let user = user(role);
@@ -27,7 +27,7 @@ fn lives(gateway: &Gateway, id: &str) -> bool {
         assert_eq!(answer["user"]["session"], id);
         return true;
     }
-    assert_eq!(answer, fail(NOBODY));
+    assert_eq!(answer, fail(NOT_LOGGED_IN));
     false
 }
 
@@ -100,7 +100,7 @@ fn wrong_credentials_all_fail_alike_and_set_no_cookie() {
         json!({ "type": "auth", "key": "KEY-none", "username": "root", "password": "pw-root" }),
     ] {
         let answer = auth(&gateway, None, &json!({ "auth": wrong }));
-        assert_eq!(read(&answer), fail(WRONG), "{wrong}");
+        assert_eq!(read(&answer), fail(LOGIN_INCORRECT), "{wrong}");
         assert_eq!(answer.header("set-cookie"), None);
     }
 }
@@ -125,11 +125,11 @@ fn auth_must_be_an_object_of_the_type_auth() {
 fn without_credentials_nobody_is_signed_in() {
     let gateway = Gateway::base();
     for body in [json!({}), json!({ "auth": null }), json!({ "auth": { "type": "auth" } })] {
-        assert_eq!(read(&auth(&gateway, None, &body)), fail(NOBODY));
-        assert_eq!(read(&auth(&gateway, Some("nonsense"), &body)), fail(NOBODY));
+        assert_eq!(read(&auth(&gateway, None, &body)), fail(NOT_LOGGED_IN));
+        assert_eq!(read(&auth(&gateway, Some("nonsense"), &body)), fail(NOT_LOGGED_IN));
     }
     // Before the command is looked at.
-    assert_eq!(gateway.post("/rest/dialplan/nothing", &json!({})), fail(NOBODY));
+    assert_eq!(gateway.post("/rest/dialplan/nothing", &json!({})), fail(NOT_LOGGED_IN));
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn a_failed_login_leaves_the_session_alone() {
     let id = gateway.sign_in("sysadmin");
     let wrong = json!({ "auth": { "type": "auth", "username": "root", "password": "x" } });
     let answer = auth(&gateway, Some(&id), &wrong);
-    assert_eq!(read(&answer), fail(WRONG));
+    assert_eq!(read(&answer), fail(LOGIN_INCORRECT));
     assert_eq!(answer.header("set-cookie"), None);
     assert!(lives(&gateway, &id));
 }
@@ -173,10 +173,10 @@ fn logging_out_ends_the_session_and_its_cookie() {
     let expired = "Red60urne=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0";
     assert_eq!(answer.header("set-cookie"), Some(expired));
     assert!(!lives(&gateway, &id));
-    assert_eq!(read(&log_out(Some(&id), "{}")), fail(NOBODY));
-    assert_eq!(read(&log_out(None, "{}")), fail(NOBODY));
+    assert_eq!(read(&log_out(Some(&id), "{}")), fail(NOT_LOGGED_IN));
+    assert_eq!(read(&log_out(None, "{}")), fail(NOT_LOGGED_IN));
     let key = r#"{"auth":{"type":"auth","key":"KEY-sysadmin"}}"#;
-    assert_eq!(read(&log_out(None, key)), fail(NOBODY), "a key has no session to end");
+    assert_eq!(read(&log_out(None, key)), fail(NOT_LOGGED_IN), "a key has no session to end");
 }
 
 #[test]
@@ -210,7 +210,7 @@ fn credentials_in_the_body_beat_the_cookie_and_wrong_ones_do_not_fall_back() {
     };
     assert_eq!(ask(password("user")), fail("Permission denied"));
     assert_eq!(ask(json!({ "type": "auth", "key": "KEY-user" })), fail("Permission denied"));
-    assert_eq!(ask(json!({ "type": "auth", "key": "wrong" })), fail(WRONG));
+    assert_eq!(ask(json!({ "type": "auth", "key": "wrong" })), fail(LOGIN_INCORRECT));
     assert_eq!(ask(json!({ "type": "auth" }))["numrows"], 15);
 }
 
@@ -231,7 +231,7 @@ fn a_cookie_that_another_site_sends_along_is_not_looked_at() {
         let headers = [JSON, ("Cookie", cookie.as_str()), ("Sec-Fetch-Site", site)];
         read(&gateway.send("POST", "/rest/dialplan/inactive/phone", &headers, "{}"))
     };
-    assert_eq!(ask("cross-site"), fail(NOBODY));
+    assert_eq!(ask("cross-site"), fail(NOT_LOGGED_IN));
     assert_eq!(ask("same-origin")["numrows"], 15);
 }
 
@@ -244,5 +244,5 @@ fn a_key_has_the_permissions_its_owner_has_now() {
     let refused = gateway.ask("ca_default", "inactive/phone", json!({}));
     assert_eq!(refused, fail("Permission denied"));
     gateway.done("delete/user", json!({ "scope": scope }));
-    assert_eq!(gateway.ask("ca_default", "inactive/phone", json!({})), fail(WRONG));
+    assert_eq!(gateway.ask("ca_default", "inactive/phone", json!({})), fail(LOGIN_INCORRECT));
 }
