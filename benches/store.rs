@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use dialtone::domain::{Action, Device, Event, Mac, Sighting, Subject, Timestamp};
-use dialtone::store::{SqliteStore, Store, Write};
+use dialtone::store::{Mutation, SqliteStore, Store};
 use hdrhistogram::Histogram;
 use serde_json::{Value, json};
 
@@ -127,7 +127,7 @@ fn open(directory: &Path) -> Arc<SqliteStore> {
     Arc::new(SqliteStore::open(&directory.join("dialtone.db"), NOW).expect("a new store"))
 }
 
-fn first_contact(contact: Contact, number: u64) -> Vec<Write> {
+fn first_contact(contact: Contact, number: u64) -> Vec<Mutation> {
     let low = match contact {
         Contact::InOrder => number,
         // Odd, so that each number below 2^24 has its own place.
@@ -144,8 +144,8 @@ fn first_contact(contact: Contact, number: u64) -> Vec<Write> {
         certificate: None,
     };
     let device = Device::sighted(mac, "snom320".parse().expect("a key"), 1, sighting);
-    let event = matches!(contact, Contact::WithEvent).then(|| Write::Append(created(mac)));
-    std::iter::once(Write::PutDevice { device, expect: None }).chain(event).collect()
+    let event = matches!(contact, Contact::WithEvent).then(|| Mutation::Append(created(mac)));
+    std::iter::once(Mutation::PutDevice { device, expect: None }).chain(event).collect()
 }
 
 fn created(mac: Mac) -> Event {

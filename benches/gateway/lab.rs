@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use dialtone::domain::settings::Layer;
 use dialtone::domain::{CompanyId, Device, Mac, Phone, Port, State};
 use dialtone::simulator::lab_ca::{self, LabCa};
-use dialtone::store::{SqliteStore, Store, Write};
+use dialtone::store::{Mutation, SqliteStore, Store};
 use rcgen::{CertificateParams, KeyPair, RsaKeySize};
 use tempfile::TempDir;
 
@@ -202,9 +202,9 @@ pub fn device(mac: Mac, example: &Example) -> Device {
 pub async fn seed(path: &Path, devices: impl Iterator<Item = Device>) -> Result<(), String> {
     let store = SqliteStore::open(path, NOW).map_err(|error| error.to_string())?;
     let store: Arc<dyn Store> = Arc::new(store);
-    let mut devices = devices.map(|device| Write::PutDevice { device, expect: None }).peekable();
+    let mut devices = devices.map(|device| Mutation::PutDevice { device, expect: None }).peekable();
     while devices.peek().is_some() {
-        let batch: Vec<Write> = devices.by_ref().take(1000).collect();
+        let batch: Vec<Mutation> = devices.by_ref().take(1000).collect();
         store.commit(batch).await.map_err(|error| error.to_string())?;
     }
     store.close().await;

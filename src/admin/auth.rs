@@ -45,8 +45,8 @@ pub(super) async fn authenticate(core: &Core, request: &ApiRequest) -> Result<Ca
     };
     let given = |name: &str| auth.get(name).filter(|value| !value.is_null());
     if let Some(key) = given("key") {
-        let tables = core.registry.tables();
-        let user = key.as_str().and_then(|key| tables.user_by_key(key)).cloned();
+        let directory = core.registry.directory();
+        let user = key.as_str().and_then(|key| directory.user_by_key(key)).cloned();
         return user
             .map(|user| Caller { user, method: AuthMethod::Key })
             .ok_or_else(|| Fail::new(LOGIN_INCORRECT));
@@ -60,7 +60,7 @@ pub(super) async fn authenticate(core: &Core, request: &ApiRequest) -> Result<Ca
         _ => return Err(Fail::new(LOGIN_INCORRECT)),
     }
     let now = core.registry.clock().now();
-    let found = core.sessions.find(&request.cookies, &core.registry.tables(), now);
+    let found = core.sessions.find(&request.cookies, &core.registry.directory(), now);
     found
         .map(|(user, id)| Caller { user, method: AuthMethod::Session(id) })
         .ok_or_else(|| Fail::new(NOT_LOGGED_IN))
@@ -90,7 +90,7 @@ async fn by_password(
 
 /// `POST /rest/auth`: `{"result":"success","user":{...}}`, see [`SessionUser`].
 pub(super) fn log_in(core: &Core, caller: Caller, cookies: &[String]) -> CommandResult {
-    let tables = core.registry.tables();
+    let directory = core.registry.directory();
     let user = caller.user;
     let (session, is_new) = match caller.method {
         AuthMethod::Key => (None, false),
@@ -101,7 +101,7 @@ pub(super) fn log_in(core: &Core, caller: Caller, cookies: &[String]) -> Command
         }
     };
     let companies = match user.role {
-        Role::SystemAdmin => tables.companies.keys().collect(),
+        Role::SystemAdmin => directory.companies.keys().collect(),
         Role::CompanyAdmin => user.admin_companies.iter().collect(),
         Role::User => Vec::new(),
     };

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use http::{HeaderMap, header};
 
 use crate::domain::{Timestamp, User, UserId};
-use crate::registry::{Random, Tables, token};
+use crate::registry::{Directory, Random, token};
 
 /// The published API's name for it.
 const COOKIE: &str = "Red60urne";
@@ -87,13 +87,13 @@ impl Sessions {
     pub fn find(
         &self,
         ids: &[String],
-        tables: &Tables,
+        directory: &Directory,
         now: Timestamp,
     ) -> Option<(Arc<User>, String)> {
         let mut table = self.lock();
         ids.iter().find_map(|id| {
             let session = table.get_mut(id).filter(|session| self.lives(session, now))?;
-            let user = tables.users.get(&session.user)?;
+            let user = directory.users.get(&session.user)?;
             if user.password_hash.as_ref() != Some(&session.password_hash) {
                 return None;
             }
@@ -164,9 +164,9 @@ mod tests {
         }
     }
 
-    fn tables(users: &[User]) -> Tables {
+    fn directory(users: &[User]) -> Directory {
         let users = users.iter().map(|user| (user.id, Arc::new(user.clone()))).collect();
-        Tables { users, ..Tables::default() }
+        Directory { users, ..Directory::default() }
     }
 
     fn limits() -> SessionLimits {
@@ -176,15 +176,15 @@ mod tests {
     #[test]
     fn a_session_ends_when_unused_and_in_any_case_after_its_time() {
         let (sessions, one) = (Sessions::new(limits()), user(1));
-        let tables = tables(std::slice::from_ref(&one));
+        let directory = directory(std::slice::from_ref(&one));
         let begin = || vec![sessions.begin(&one, &[], 1000, &SystemRandom)];
         let unused = begin();
         let used = begin();
         for now in [1099, 1198, 1249] {
-            assert!(sessions.find(&used, &tables, now).is_some(), "{now}");
+            assert!(sessions.find(&used, &directory, now).is_some(), "{now}");
         }
-        assert!(sessions.find(&used, &tables, 1250).is_none(), "the absolute end");
-        assert!(sessions.find(&unused, &tables, 1100).is_none(), "the idle end");
+        assert!(sessions.find(&used, &directory, 1250).is_none(), "the absolute end");
+        assert!(sessions.find(&unused, &directory, 1100).is_none(), "the idle end");
     }
 
     #[test]
@@ -193,21 +193,22 @@ mod tests {
         let id = vec![sessions.begin(&user(1), &[], 0, &SystemRandom)];
         let other = User { password_hash: Some("other".to_owned()), ..user(1) };
         let none = User { password_hash: None, ..user(1) };
-        assert!(sessions.find(&id, &tables(&[user(1)]), 1).is_some());
-        for changed in [tables(&[other]), tables(&[none]), tables(&[user(2)])] {
+        assert!(sessions.find(&id, &directory(&[user(1)]), 1).is_some());
+        for changed in [directory(&[other]), directory(&[none]), directory(&[user(2)])] {
             assert!(sessions.find(&id, &changed, 1).is_none());
         }
     }
 
     #[test]
     fn one_user_cannot_crowd_out_another() {
-        let (sessions, tables) = (Sessions::new(limits()), tables(&[user(1), user(2)]));
+        let (sessions, directory) = (Sessions::new(limits()), directory(&[user(1), user(2)]));
         let first = vec![sessions.begin(&user(1), &[], 0, &SystemRandom)];
         let flood: Vec<String> =
             (1..9).map(|now| sessions.begin(&user(2), &[], now, &SystemRandom)).collect();
-        assert!(sessions.find(&first, &tables, 9).is_some());
-        let alive =
-            flood.iter().filter(|id| sessions.find(std::slice::from_ref(id), &tables, 9).is_some());
+        assert!(sessions.find(&first, &directory, 9).is_some());
+        let alive = flood
+            .iter()
+            .filter(|id| sessions.find(std::slice::from_ref(id), &directory, 9).is_some());
         assert_eq!(alive.count(), 2);
     }
 

@@ -129,7 +129,7 @@ impl Provisioner {
     ) -> Decision {
         // Read before what the body is made of: a change in between leaves a body that is
         // newer than its stamp, never one that is older.
-        let stamp = Stamp { made_of: known.stamp, catalogue: catalogue.version() };
+        let stamp = Stamp { made_of: known.version, catalogue: catalogue.version() };
         if let Some(&(of_type, Some(file))) = reading.file.get()
             && of_type == known.phone_type
             && let Some(rendered) = self.bodies.fresh(BodyKey::new(Some(mac), file), stamp)

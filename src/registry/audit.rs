@@ -39,9 +39,9 @@ impl Registry {
                 actor.require_system_admin()?;
             }
         }
-        let tables = self.tables();
+        let directory = self.directory();
         for company in query.companies.iter().flatten() {
-            tables.require_company(actor, company)?;
+            directory.require_company(actor, company)?;
         }
         let companies = match (query.companies, actor.companies()) {
             (Some(asked), _) => Some(names(&asked)),

@@ -13,7 +13,7 @@ use super::audit::Changes;
 use super::text::{check_name, patched};
 use super::{Actor, Registry, RegistryError};
 use crate::domain::{Action, Company, CompanyId, Event, Subject};
-use crate::store::Write;
+use crate::store::Mutation;
 
 /// A company to be made.
 #[derive(Debug, Clone)]
@@ -42,13 +42,13 @@ impl Registry {
         companies: Option<&[CompanyId]>,
     ) -> Result<Vec<Arc<Company>>, RegistryError> {
         actor.require_admin()?;
-        let tables = self.tables();
+        let directory = self.directory();
         for company in companies.unwrap_or_default() {
-            tables.require_company(actor, company)?;
+            directory.require_company(actor, company)?;
         }
         let wanted = companies.or(actor.companies());
         let fits = |company: &&Arc<Company>| wanted.is_none_or(|list| list.contains(&company.id));
-        Ok(tables.companies.values().filter(fits).cloned().collect())
+        Ok(directory.companies.values().filter(fits).cloned().collect())
     }
 
     /// Makes a company. Durable when it returns.
@@ -66,14 +66,14 @@ impl Registry {
         let now = self.clock.now();
         let mut company = Company::new(new.id, new.name, now);
         company.settings = patched(&company.settings, new.settings.as_ref())?;
-        self.change_tables(|tables| {
-            if tables.companies.contains_key(&company.id) {
+        self.change_directory(|directory| {
+            if directory.companies.contains_key(&company.id) {
                 return Err(RegistryError::AlreadyExists(format!("Company {}", company.id)));
             }
             let after = json!({ "name": company.name, "settings": company.settings.redacted() });
             let event = Event { after, ..event(actor, now, Action::Create, &company.id) };
-            let put = Write::PutCompany { company: company.clone(), expect: None };
-            Ok((vec![put, Write::Append(event)], ()))
+            let put = Mutation::PutCompany { company: company.clone(), expect: None };
+            Ok((vec![put, Mutation::Append(event)], ()))
         })
         .await
     }
@@ -92,9 +92,9 @@ impl Registry {
         actor.require_admin()?;
         change.name.as_deref().map_or(Ok(()), check_name)?;
         let now = self.clock.now();
-        self.change_tables(|tables| {
-            tables.require_company(actor, id)?;
-            let before = &tables.companies[id];
+        self.change_directory(|directory| {
+            directory.require_company(actor, id)?;
+            let before = &directory.companies[id];
             let company = Company {
                 name: change.name.clone().unwrap_or_else(|| before.name.clone()),
                 settings: patched(&before.settings, change.settings.as_ref())?,
@@ -106,8 +106,8 @@ impl Registry {
             changes.field("name", before.name.as_str(), company.name.as_str());
             changes.settings(&before.settings, &company.settings);
             let event = changes.of(event(actor, now, Action::Update, id));
-            let put = Write::PutCompany { company, expect: Some(before.revision) };
-            Ok((vec![put, Write::Append(event)], ()))
+            let put = Mutation::PutCompany { company, expect: Some(before.revision) };
+            Ok((vec![put, Mutation::Append(event)], ()))
         })
         .await
     }
@@ -120,8 +120,8 @@ impl Registry {
     pub async fn delete_company(&self, actor: &Actor, id: &CompanyId) -> Result<(), RegistryError> {
         actor.require_system_admin()?;
         let now = self.clock.now();
-        self.change_tables(|tables| {
-            tables.require_company(actor, id)?;
+        self.change_directory(|directory| {
+            directory.require_company(actor, id)?;
             if id.is_default() {
                 let why = "The company default cannot be deleted".to_owned();
                 return Err(RegistryError::InUse(why));
@@ -132,15 +132,15 @@ impl Registry {
             let names = |user: &&Arc<crate::domain::User>| {
                 user.company.as_ref() == Some(id) || user.admin_companies.contains(id)
             };
-            if let Some(user) = tables.users.values().find(names) {
+            if let Some(user) = directory.users.values().find(names) {
                 let why = format!("Company {id} is still a company of user {}", user.login);
                 return Err(RegistryError::InUse(why));
             }
-            let company = &tables.companies[id];
+            let company = &directory.companies[id];
             let before = json!({ "name": company.name, "settings": company.settings.redacted() });
             let event = Event { before, ..event(actor, now, Action::Delete, id) };
-            let remove = Write::RemoveCompany { id: id.clone(), expect: company.revision };
-            Ok((vec![remove, Write::Append(event)], ()))
+            let remove = Mutation::RemoveCompany { id: id.clone(), expect: company.revision };
+            Ok((vec![remove, Mutation::Append(event)], ()))
         })
         .await
     }

@@ -4,20 +4,20 @@ use std::sync::Arc;
 
 use super::layer_cache::SharedLayers;
 use super::preview::redacted;
-use super::{Registry, RegistryError, Tables};
+use super::{Directory, Registry, RegistryError};
 use crate::catalogue::{
     Catalogue, FileSpec, PathFacts, PhoneType, PortInput, RenderInput, Scope, Target,
 };
 use crate::domain::settings::{Layer, Settings, Stack, UnreadableLayer};
 use crate::domain::{Company, CompanyId, Device, Mac, PhoneId, Port, Timestamp};
-use crate::store::{StoreError, System};
+use crate::store::{StoreError, SystemSettings};
 
 /// A device with all it is configured from, at one moment.
 #[derive(Debug, Clone)]
 pub struct Composition {
     pub device: Device,
     pub catalogue: Arc<Catalogue>,
-    tables: Arc<Tables>,
+    directory: Arc<Directory>,
 }
 
 impl Registry {
@@ -25,13 +25,13 @@ impl Registry {
     #[must_use]
     pub fn composition(&self, catalogue: &Arc<Catalogue>, mac: Mac) -> Option<Composition> {
         let device = self.index.device(mac)?;
-        Some(Composition { device, catalogue: catalogue.clone(), tables: self.tables() })
+        Some(Composition { device, catalogue: catalogue.clone(), directory: self.directory() })
     }
 
     /// Any device, stored or not yet, with its companies and the catalogue.
     #[must_use]
     pub fn compose(&self, device: Device) -> Composition {
-        Composition { device, catalogue: self.catalogue(), tables: self.tables() }
+        Composition { device, catalogue: self.catalogue(), directory: self.directory() }
     }
 }
 
@@ -51,12 +51,12 @@ impl Registry {
     /// # Errors
     /// When a stored layer cannot be read.
     pub fn common(&self, phone_type: Option<&PhoneType>) -> Result<Common, UnreadableLayer> {
-        let tables = self.tables();
+        let directory = self.directory();
         let defaults = phone_type.map(|phone_type| phone_type.defaults.clone()).unwrap_or_default();
         Ok(Common {
-            settings: common_settings(&defaults, &tables.system)?,
-            version: tables.system.revision,
-            changed: tables.system.changed,
+            settings: common_settings(&defaults, &directory.system)?,
+            version: directory.system.revision,
+            changed: directory.system.changed,
         })
     }
 }
@@ -72,13 +72,13 @@ impl Composition {
     #[must_use]
     pub fn changed(&self) -> Timestamp {
         let companies = self.companies().map(|company| company.changed);
-        let changed = self.device.changed.max(self.tables.system.changed);
+        let changed = self.device.changed.max(self.directory.system.changed);
         companies.fold(changed, Timestamp::max)
     }
 
     fn companies(&self) -> impl Iterator<Item = &Arc<Company>> {
         let of_ports = self.device.ports.values().filter_map(|phone| phone.company());
-        of_ports.filter_map(|id| self.tables.companies.get(id))
+        of_ports.filter_map(|id| self.directory.companies.get(id))
     }
 
     /// The same with `***` in the place of every secret.
@@ -88,17 +88,17 @@ impl Composition {
             let settings = redacted(&company.settings);
             (company.id.clone(), Arc::new(Company { settings, ..Company::clone(company) }))
         });
-        let system = &self.tables.system;
-        let tables = Tables {
+        let system = &self.directory.system;
+        let directory = Directory {
             companies: companies.collect(),
-            system: Arc::new(System { settings: redacted(&system.settings), ..**system }),
-            ..Tables::default()
+            system: Arc::new(SystemSettings { settings: redacted(&system.settings), ..**system }),
+            ..Directory::default()
         };
         let mut device = self.device;
         for phone in device.ports.values_mut() {
             phone.settings = redacted(&phone.settings);
         }
-        Composition { device, tables: Arc::new(tables), catalogue: self.catalogue }
+        Composition { device, directory: Arc::new(directory), catalogue: self.catalogue }
     }
 
     /// The layers of a port by name, lowest first.
@@ -106,9 +106,10 @@ impl Composition {
     pub fn layers(&self, port: Port) -> Vec<(&'static str, Layer)> {
         let defaults =
             self.phone_type().map(|phone_type| phone_type.defaults.clone()).unwrap_or_default();
-        let mut layers = vec![("type", defaults), ("system", self.tables.system.settings.clone())];
+        let mut layers =
+            vec![("type", defaults), ("system", self.directory.system.settings.clone())];
         if let Some(phone) = self.device.phone(port) {
-            let company = phone.company().and_then(|id| self.tables.companies.get(id));
+            let company = phone.company().and_then(|id| self.directory.companies.get(id));
             layers.push(("company", company.map(|c| c.settings.clone()).unwrap_or_default()));
             layers.push(("phone", phone.settings.clone()));
         }
@@ -126,7 +127,7 @@ impl Composition {
         path: PathFacts,
     ) -> Result<RenderInput, UnreadableLayer> {
         if file.scope == Scope::Common {
-            let common = common_settings(&phone_type.defaults, &self.tables.system)?;
+            let common = common_settings(&phone_type.defaults, &self.directory.system)?;
             let (ports, named_port) = (Vec::new(), None);
             return Ok(RenderInput { mac: None, ports, named_port, path, common });
         }
@@ -163,9 +164,9 @@ impl Composition {
         company: Option<&CompanyId>,
     ) -> Result<Arc<SharedLayers>, UnreadableLayer> {
         let key = (self.catalogue.version(), phone_type.key.clone(), company.cloned());
-        self.tables.layers.get(key, || {
-            let mut stack = shared_stack(&phone_type.defaults, &self.tables.system)?;
-            if let Some(company) = company.and_then(|id| self.tables.companies.get(id)) {
+        self.directory.layers.get(key, || {
+            let mut stack = shared_stack(&phone_type.defaults, &self.directory.system)?;
+            if let Some(company) = company.and_then(|id| self.directory.companies.get(id)) {
                 stack.overlay(&company.settings)?;
             }
             Ok(stack)
@@ -204,11 +205,14 @@ impl Composition {
 }
 
 /// The settings of common files: no company, no phone, no secret, because anyone gets them.
-fn common_settings(defaults: &Layer, system: &System) -> Result<Arc<Settings>, UnreadableLayer> {
+fn common_settings(
+    defaults: &Layer,
+    system: &SystemSettings,
+) -> Result<Arc<Settings>, UnreadableLayer> {
     Ok(Arc::new(shared_stack(defaults, system)?.finish().without_secrets()))
 }
 
-fn shared_stack(defaults: &Layer, system: &System) -> Result<Stack, UnreadableLayer> {
+fn shared_stack(defaults: &Layer, system: &SystemSettings) -> Result<Stack, UnreadableLayer> {
     let mut stack = Stack::default();
     stack.overlay(defaults)?;
     stack.overlay(&system.settings)?;

@@ -9,7 +9,7 @@ use super::{Actor, DeviceChange, Listing, Registry, RegistryError};
 use crate::domain::{
     Action, CompanyId, Device, Event, Mac, PhoneId, Port, Subject, TransitionError,
 };
-use crate::store::{StoreError, Write};
+use crate::store::{Mutation, StoreError};
 
 /// Times a change is tried again when another process changed the same device.
 const TRIES: usize = 4;
@@ -38,9 +38,9 @@ impl Registry {
         companies: Option<&[CompanyId]>,
     ) -> Result<Listing, RegistryError> {
         actor.require_default_company()?;
-        let tables = self.tables();
+        let directory = self.directory();
         for company in companies.unwrap_or_default() {
-            tables.require_company(actor, company)?;
+            directory.require_company(actor, company)?;
         }
         Ok(self.index.list(true, companies.or(actor.companies())))
     }
@@ -61,7 +61,7 @@ impl Registry {
         if !actor.administers(company) {
             return Err(RegistryError::PermissionDenied);
         }
-        self.tables().require_company(actor, company)?;
+        self.directory().require_company(actor, company)?;
         let now = self.clock.now();
         self.change(id.mac, |device| {
             let (promoted, moved) = device.promote(id.port, company, now)?;
@@ -108,7 +108,7 @@ impl Registry {
         target: &CompanyId,
     ) -> Result<BTreeMap<Port, CompanyId>, RegistryError> {
         actor.require_system_admin()?;
-        self.tables().require_company(actor, target)?;
+        self.directory().require_company(actor, target)?;
         let now = self.clock.now();
         self.change(mac, |device| {
             let assigned = device.assign(port, source, target, now)?;
@@ -132,7 +132,7 @@ impl Registry {
         let now = self.clock.now();
         let before = now - self.quota.inactive_max_age_s;
         let mut gone = 0;
-        for mac in self.index.untouched(before, EXPIRED_AT_ONCE) {
+        for mac in self.index.unseen_since(before, EXPIRED_AT_ONCE) {
             let expired = self
                 .change(mac, |device| {
                     let Some(first) = device.ports.keys().next().copied() else {
@@ -187,15 +187,15 @@ impl Registry {
             let expect = device.map(|device| device.revision);
             let (write, change) = match (changed, expect) {
                 (Some(device), expect) => (
-                    Write::PutDevice { device: device.clone(), expect },
+                    Mutation::PutDevice { device: device.clone(), expect },
                     DeviceChange::Put { device, seen_hash: None },
                 ),
                 (None, Some(expect)) => {
-                    (Write::RemoveDevice { mac, expect }, DeviceChange::Remove(mac))
+                    (Mutation::RemoveDevice { mac, expect }, DeviceChange::Remove(mac))
                 }
                 (None, None) => return Err(TransitionError::NotFound.into()),
             };
-            match self.commit_device(vec![write, Write::Append(event)], change).await {
+            match self.commit_device(vec![write, Mutation::Append(event)], change).await {
                 Ok(()) => return Ok(result),
                 Err(StoreError::Conflict(_)) => {}
                 Err(error) => return Err(error.into()),

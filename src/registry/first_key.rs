@@ -3,7 +3,7 @@
 use super::random::{Random, token};
 use super::{Actor, Registry, RegistryError};
 use crate::domain::{Action, ApiKeyHash, Event, Role, Subject, User};
-use crate::store::Write;
+use crate::store::Mutation;
 
 /// Login of the user made.
 const LOGIN: &str = "admin";
@@ -23,8 +23,8 @@ impl Registry {
     pub async fn first_admin(&self, random: &dyn Random) -> Result<Option<String>, RegistryError> {
         let key = new_key(random);
         let now = self.clock.now();
-        let made = self.change_tables(|tables| {
-            if !tables.users.is_empty() {
+        let made = self.change_directory(|directory| {
+            if !directory.users.is_empty() {
                 return Ok((Vec::new(), false));
             }
             let user = User {
@@ -43,7 +43,7 @@ impl Registry {
                 after: super::users::shown(&user),
                 ..Actor::Gateway.event(now, Action::Create, Subject::User, LOGIN.to_owned())
             };
-            Ok((vec![Write::PutUser { user, expect: None }, Write::Append(event)], true))
+            Ok((vec![Mutation::PutUser { user, expect: None }, Mutation::Append(event)], true))
         });
         Ok(made.await?.then_some(key))
     }

@@ -2,7 +2,7 @@
 //!
 //! Most phones of a company have the same type defaults, system and company settings below
 //! their own, and reading those anew took most of the time of making a phone's settings.
-//! They are kept for one state of the tables and go with it.
+//! They are kept for one state of the directory and go with it.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -58,7 +58,7 @@ impl LayerCache {
     }
 }
 
-/// Nothing: tables are copied to be changed.
+/// Nothing: a directory is copied to be changed.
 impl Clone for LayerCache {
     fn clone(&self) -> LayerCache {
         LayerCache::default()

@@ -12,6 +12,7 @@ mod clock;
 mod companies;
 mod compose;
 mod devices;
+mod directory;
 mod error;
 mod first_key;
 mod index;
@@ -23,10 +24,9 @@ mod quota;
 mod random;
 mod settings;
 mod sight;
+mod sighting_writer;
 mod symbols;
-mod tables;
 mod text;
-mod touches;
 mod trail;
 mod transfer;
 mod users;
@@ -41,6 +41,7 @@ pub use audit::EventQuery;
 pub use clock::{Clock, SystemClock};
 pub use companies::{CompanyChange, NewCompany};
 pub use compose::{Common, Composition};
+pub use directory::Directory;
 pub use error::RegistryError;
 pub use index::{Index, Known, Listing, PhoneRow};
 pub use passwords::MAX_PASSWORD;
@@ -49,9 +50,8 @@ pub use preview::PreviewedFile;
 pub use quota::{Quota, network_of};
 pub use random::{Random, SystemRandom, token};
 pub use sight::{Seen, Sight};
-pub use tables::Tables;
+pub use sighting_writer::SightingWriter;
 pub use text::{MAX_LOGIN, MAX_NAME};
-pub use touches::TouchWriter;
 pub use trail::{Outcome, Trail, TrailEntry};
 pub use transfer::{Document, ImportError, Imported, Problem};
 pub use users::{MIN_PASSWORD, NewUser, Revoke, UserChange, UserRef, fingerprint};
@@ -61,7 +61,7 @@ pub use crate::store::{EventFilter, StoreError};
 
 use crate::catalogue::Catalogue;
 use crate::domain::{Device, Mac};
-use crate::store::{Store, Write};
+use crate::store::{Mutation, Store};
 
 /// The catalogue in force; a reload puts another one in its place.
 pub type SharedCatalogue = Arc<ArcSwap<Catalogue>>;
@@ -81,14 +81,14 @@ pub struct Registry {
     clock: Arc<dyn Clock>,
     quota: Quota,
     index: Arc<Index>,
-    tables: ArcSwap<Tables>,
+    directory: ArcSwap<Directory>,
     /// Serialises changes to companies, users and system settings: rare, and
-    /// each replaces `tables` as a whole.
-    tables_lock: Mutex<()>,
+    /// each replaces the directory as a whole.
+    directory_lock: Mutex<()>,
     stripes: Vec<Mutex<()>>,
     arrivals: quota::Arrivals,
     passwords: passwords::Passwords,
-    touches: mpsc::Sender<touches::Touch>,
+    sighting_updates: mpsc::Sender<sighting_writer::SightingUpdate>,
     trail: Trail,
 }
 
@@ -109,23 +109,23 @@ impl Registry {
         catalogue: SharedCatalogue,
         clock: Arc<dyn Clock>,
         quota: Quota,
-    ) -> Result<(Registry, TouchWriter), StoreError> {
+    ) -> Result<(Registry, SightingWriter), StoreError> {
         let index = Arc::new(Index::new());
         load_devices(&store, &index).await?;
-        let tables = Tables::load(&*store).await?;
-        let (touches, writer) = touches::channel(store.clone());
+        let directory = Directory::load(&*store).await?;
+        let (sighting_updates, writer) = sighting_writer::channel(store.clone());
         let registry = Registry {
             store,
             catalogue,
             clock,
             quota,
             index,
-            tables: ArcSwap::from_pointee(tables),
-            tables_lock: Mutex::new(()),
+            directory: ArcSwap::from_pointee(directory),
+            directory_lock: Mutex::new(()),
             stripes: (0..STRIPES).map(|_| Mutex::new(())).collect(),
             arrivals: quota::Arrivals::default(),
             passwords: passwords::Passwords::default(),
-            touches,
+            sighting_updates,
             trail: Trail::default(),
         };
         Ok((registry, writer))
@@ -138,8 +138,8 @@ impl Registry {
 
     /// Companies, users and system settings as they are now.
     #[must_use]
-    pub fn tables(&self) -> Arc<Tables> {
-        self.tables.load_full()
+    pub fn directory(&self) -> Arc<Directory> {
+        self.directory.load_full()
     }
 
     #[must_use]
@@ -167,7 +167,7 @@ impl Registry {
     /// still waits: a connection that breaks must not leave the index behind the store.
     async fn commit_device(
         &self,
-        writes: Vec<Write>,
+        writes: Vec<Mutation>,
         change: DeviceChange,
     ) -> Result<(), StoreError> {
         let (store, index) = (self.store.clone(), self.index.clone());

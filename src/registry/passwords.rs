@@ -104,7 +104,7 @@ impl Registry {
         login: &str,
         password: &str,
     ) -> Result<Option<Arc<User>>, RegistryError> {
-        let user = self.tables().user_by_login(login).cloned();
+        let user = self.directory().user_by_login(login).cloned();
         let hash = user.as_ref().and_then(|user| user.password_hash.clone());
         let right = self.passwords.verify(hash, password.to_owned()).await?;
         Ok(user.filter(|_| right))

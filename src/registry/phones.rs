@@ -75,9 +75,9 @@ impl Registry {
         filter: &PhoneFilter,
     ) -> Result<PhonePage, RegistryError> {
         actor.require_admin()?;
-        let tables = self.tables();
+        let directory = self.directory();
         for company in filter.companies.iter().flatten() {
-            tables.require_company(actor, company)?;
+            directory.require_company(actor, company)?;
         }
         let may_see_inactive = actor.administers(&CompanyId::default_company());
         let none: &[CompanyId] = &[];
@@ -121,7 +121,7 @@ impl Registry {
     pub async fn create_phone(&self, actor: &Actor, new: NewPhone) -> Result<(), RegistryError> {
         actor.require_system_admin()?;
         new.name.as_deref().map_or(Ok(()), check_name)?;
-        self.tables().require_company(actor, &new.company)?;
+        self.directory().require_company(actor, &new.company)?;
         let id = new.id;
         if !is_assignable_mac(id.mac) {
             return Err(invalid("mac", format!("{} is the address of no phone", id.mac)));

@@ -10,14 +10,14 @@ use super::audit::Changes;
 use super::text::patched;
 use super::{Actor, Registry, RegistryError};
 use crate::domain::{Action, Subject};
-use crate::store::{System, Write};
+use crate::store::{Mutation, SystemSettings};
 
 impl Registry {
     /// # Errors
     /// [`RegistryError::PermissionDenied`] for anyone but a System-Admin.
-    pub fn system_settings(&self, actor: &Actor) -> Result<Arc<System>, RegistryError> {
+    pub fn system_settings(&self, actor: &Actor) -> Result<Arc<SystemSettings>, RegistryError> {
         actor.require_system_admin()?;
-        Ok(self.tables().system.clone())
+        Ok(self.directory().system.clone())
     }
 
     /// Merges `patch` (RFC 7396) into the system settings. Durable when it returns.
@@ -31,9 +31,9 @@ impl Registry {
     ) -> Result<(), RegistryError> {
         actor.require_system_admin()?;
         let now = self.clock.now();
-        self.change_tables(|tables| {
-            let before = &tables.system;
-            let system = System {
+        self.change_directory(|directory| {
+            let before = &directory.system;
+            let system = SystemSettings {
                 settings: patched(&before.settings, Some(patch))?,
                 changed: now,
                 revision: before.revision + 1,
@@ -41,8 +41,8 @@ impl Registry {
             let mut changes = Changes::default();
             changes.settings(&before.settings, &system.settings);
             let event = actor.event(now, Action::Update, Subject::Settings, String::new());
-            let put = Write::PutSystem { system, expect: before.revision };
-            Ok((vec![put, Write::Append(changes.of(event))], ()))
+            let put = Mutation::PutSystemSettings { system, expect: before.revision };
+            Ok((vec![put, Mutation::Append(changes.of(event))], ()))
         })
         .await
     }

@@ -7,11 +7,11 @@ use std::net::IpAddr;
 use foldhash::quality::FixedState;
 
 use super::index::Known;
-use super::touches::Touch;
+use super::sighting_writer::SightingUpdate;
 use super::{DeviceChange, Registry, RegistryError};
 use crate::catalogue::{Catalogue, Identity};
 use crate::domain::{Action, Device, Mac, Sighting, Subject, TypeKey};
-use crate::store::{StoreError, Write};
+use crate::store::{Mutation, StoreError};
 
 use super::actor::Actor;
 
@@ -95,7 +95,7 @@ impl Registry {
         let sighting = sighting(seen, now);
         let hash = hash_of(&sighting);
         let device = Device::sighted(seen.mac, phone_type.clone(), ports, sighting);
-        let write = Write::PutDevice { device: device.clone(), expect: None };
+        let write = Mutation::PutDevice { device: device.clone(), expect: None };
         let change = DeviceChange::Put { device, seen_hash: Some(hash) };
         match self.commit_device(vec![write], change).await {
             Ok(()) => Ok(Sight::Recorded),
@@ -149,9 +149,9 @@ impl Registry {
         let mut event = Actor::Gateway.event(now, Action::Retyped, Subject::Phone, mac.to_string());
         event.before = summary(&device);
         event.after = summary(&retyped);
-        let put = Write::PutDevice { device: retyped.clone(), expect: Some(device.revision) };
+        let put = Mutation::PutDevice { device: retyped.clone(), expect: Some(device.revision) };
         let change = DeviceChange::Put { device: retyped, seen_hash: None };
-        Ok(self.commit_device(vec![put, Write::Append(event)], change).await?)
+        Ok(self.commit_device(vec![put, Mutation::Append(event)], change).await?)
     }
 
     fn note(&self, known: &Known, seen: Seen<'_>) {
@@ -166,8 +166,8 @@ impl Registry {
         }
         let sighting = sighting(seen, now);
         // A full queue drops it; the index stays as it was, so the next request tries again.
-        if self.touches.try_send(Touch { mac: seen.mac, sighting }).is_ok() {
-            self.index.touched(seen.mac, now, hash);
+        if self.sighting_updates.try_send(SightingUpdate { mac: seen.mac, sighting }).is_ok() {
+            self.index.noted(seen.mac, now, hash);
         }
     }
 }

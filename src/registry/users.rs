@@ -9,9 +9,9 @@ use super::first_key::new_key;
 use super::passwords::MAX_PASSWORD;
 use super::random::Random;
 use super::text::{check_login, check_name};
-use super::{Actor, Registry, RegistryError, Tables};
+use super::{Actor, Directory, Registry, RegistryError};
 use crate::domain::{Action, ApiKeyHash, CompanyId, Event, Role, Subject, User, UserId};
-use crate::store::Write;
+use crate::store::Mutation;
 
 /// Shortest password a user may be given, in characters (NIST SP 800-63B-4, section 3.1.1.2,
 /// with a second factor or, as here, with attempts that are few).
@@ -90,7 +90,7 @@ impl Registry {
     /// [`RegistryError::PermissionDenied`] for anyone but a System-Admin.
     pub fn users(&self, actor: &Actor) -> Result<Vec<Arc<User>>, RegistryError> {
         actor.require_system_admin()?;
-        Ok(self.tables().users.values().cloned().collect())
+        Ok(self.directory().users.values().cloned().collect())
     }
 
     /// Makes a user; returns the API key if one was asked for. It is kept nowhere
@@ -126,15 +126,15 @@ impl Registry {
             created: now,
             revision: 1,
         };
-        self.change_tables(|tables| {
-            if tables.logins.contains_key(&user.login) {
+        self.change_directory(|directory| {
+            if directory.logins.contains_key(&user.login) {
                 return Err(RegistryError::AlreadyExists(format!("User {}", user.login)));
             }
-            require_companies(tables, actor, &user)?;
-            let id = tables.users.keys().next_back().map_or(1, |last| last + 1);
+            require_companies(directory, actor, &user)?;
+            let id = directory.users.keys().next_back().map_or(1, |last| last + 1);
             let user = User { id, ..user.clone() };
             let event = Event { after: shown(&user), ..event(actor, now, Action::Create, &user) };
-            Ok((vec![Write::PutUser { user, expect: None }, Write::Append(event)], ()))
+            Ok((vec![Mutation::PutUser { user, expect: None }, Mutation::Append(event)], ()))
         })
         .await?;
         Ok(key)
@@ -166,8 +166,8 @@ impl Registry {
         };
         let key = change.key.then(|| new_key(random));
         let now = self.clock.now();
-        self.change_tables(|tables| {
-            let before = tables.user(who)?;
+        self.change_directory(|directory| {
+            let before = directory.user(who)?;
             let mut key_hashes = left(&before.key_hashes, &change.revoke)?;
             key_hashes.extend(key.as_deref().map(ApiKeyHash::of));
             if key_hashes.len() > User::MAX_KEYS {
@@ -185,11 +185,11 @@ impl Registry {
                 revision: before.revision + 1,
                 ..User::clone(before)
             };
-            require_companies(tables, actor, &user)?;
-            require_somebody(tables, before, Some(&user))?;
+            require_companies(directory, actor, &user)?;
+            require_remaining_admin(directory, before, Some(&user))?;
             let event = changes(before, &user).of(event(actor, now, Action::Update, &user));
-            let put = Write::PutUser { user, expect: Some(before.revision) };
-            Ok((vec![put, Write::Append(event)], ()))
+            let put = Mutation::PutUser { user, expect: Some(before.revision) };
+            Ok((vec![put, Mutation::Append(event)], ()))
         })
         .await?;
         Ok(key)
@@ -203,12 +203,12 @@ impl Registry {
     pub async fn delete_user(&self, actor: &Actor, who: &UserRef) -> Result<(), RegistryError> {
         actor.require_system_admin()?;
         let now = self.clock.now();
-        self.change_tables(|tables| {
-            let user = tables.user(who)?;
-            require_somebody(tables, user, None)?;
+        self.change_directory(|directory| {
+            let user = directory.user(who)?;
+            require_remaining_admin(directory, user, None)?;
             let event = Event { before: shown(user), ..event(actor, now, Action::Delete, user) };
-            let remove = Write::RemoveUser { id: user.id, expect: user.revision };
-            Ok((vec![remove, Write::Append(event)], ()))
+            let remove = Mutation::RemoveUser { id: user.id, expect: user.revision };
+            Ok((vec![remove, Mutation::Append(event)], ()))
         })
         .await
     }
@@ -248,7 +248,7 @@ impl Registry {
     }
 }
 
-impl Tables {
+impl Directory {
     /// # Errors
     /// [`RegistryError::NoSuchUser`].
     fn user(&self, who: &UserRef) -> Result<&Arc<User>, RegistryError> {
@@ -261,8 +261,8 @@ impl Tables {
 }
 
 /// Somebody must be able to administer the system: a System-Admin with a password or a key.
-fn require_somebody(
-    tables: &Tables,
+fn require_remaining_admin(
+    directory: &Directory,
     before: &User,
     after: Option<&User>,
 ) -> Result<(), RegistryError> {
@@ -270,7 +270,7 @@ fn require_somebody(
         let signs_in = user.password_hash.is_some() || !user.key_hashes.is_empty();
         user.role == Role::SystemAdmin && signs_in
     };
-    let others = || tables.users.values().any(|user| user.id != before.id && can(user));
+    let others = || directory.users.values().any(|user| user.id != before.id && can(user));
     if !can(before) || after.is_some_and(can) || others() {
         return Ok(());
     }
@@ -278,13 +278,17 @@ fn require_somebody(
     Err(RegistryError::InUse(why))
 }
 
-fn require_companies(tables: &Tables, actor: &Actor, user: &User) -> Result<(), RegistryError> {
+fn require_companies(
+    directory: &Directory,
+    actor: &Actor,
+    user: &User,
+) -> Result<(), RegistryError> {
     let mut named = user.company.iter().chain(&user.admin_companies);
     // Who changes only the own password does not administer the companies named.
     if actor.require_system_admin().is_err() {
         return Ok(());
     }
-    named.try_for_each(|company| tables.require_company(actor, company))
+    named.try_for_each(|company| directory.require_company(actor, company))
 }
 
 fn left(keys: &[ApiKeyHash], revoke: &Revoke) -> Result<Vec<ApiKeyHash>, RegistryError> {

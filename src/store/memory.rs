@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 
-use super::{EventFilter, Registry, Store, StoreError, System, Write};
+use super::{EventFilter, Mutation, Store, StoreError, SystemSettings, Tenancy};
 use crate::domain::{Company, CompanyId, Device, Event, Mac, Revision, Timestamp, User, UserId};
 
 /// Bounds the audit record, some 50 MB; the other stores keep theirs on disk.
@@ -44,7 +44,7 @@ impl MemoryStore {
 
 #[async_trait]
 impl Store for MemoryStore {
-    async fn commit(&self, writes: Vec<Write>) -> Result<(), StoreError> {
+    async fn commit(&self, writes: Vec<Mutation>) -> Result<(), StoreError> {
         self.with(|state| state.commit(writes))
     }
 
@@ -71,9 +71,9 @@ impl Store for MemoryStore {
         }
     }
 
-    async fn registry(&self) -> Result<Registry, StoreError> {
+    async fn tenancy(&self) -> Result<Tenancy, StoreError> {
         self.with(|state| {
-            Ok(Registry {
+            Ok(Tenancy {
                 companies: state.companies.values().cloned().collect(),
                 users: state.users.values().cloned().collect(),
                 system: state.system.clone(),
@@ -106,7 +106,7 @@ struct State {
     devices: BTreeMap<Mac, Device>,
     companies: BTreeMap<CompanyId, Company>,
     users: BTreeMap<UserId, User>,
-    system: System,
+    system: SystemSettings,
     events: VecDeque<Event>,
     catalogues: HashMap<String, Timestamp>,
 }
@@ -116,12 +116,12 @@ enum Undo {
     Device(Mac, Option<Device>),
     Company(CompanyId, Option<Company>),
     User(UserId, Option<User>),
-    System(System),
+    SystemSettings(SystemSettings),
     Append,
 }
 
 impl State {
-    fn commit(&mut self, writes: Vec<Write>) -> Result<(), StoreError> {
+    fn commit(&mut self, writes: Vec<Mutation>) -> Result<(), StoreError> {
         let mut undo = Vec::with_capacity(writes.len());
         for write in writes {
             match self.apply(write) {
@@ -138,9 +138,9 @@ impl State {
     }
 
     /// Changes nothing when it fails; `None` when there was nothing to do.
-    fn apply(&mut self, write: Write) -> Result<Option<Undo>, StoreError> {
+    fn apply(&mut self, write: Mutation) -> Result<Option<Undo>, StoreError> {
         match write {
-            Write::PutDevice { device, expect } => {
+            Mutation::PutDevice { device, expect } => {
                 let mac = device.mac;
                 if self.devices.get(&mac).map(|there| there.revision) != expect {
                     return Err(StoreError::device_conflict(mac));
@@ -150,19 +150,21 @@ impl State {
                 }
                 Ok(Some(Undo::Device(mac, self.devices.insert(mac, device))))
             }
-            Write::RemoveDevice { mac, expect } => {
+            Mutation::RemoveDevice { mac, expect } => {
                 if self.devices.get(&mac).map(|there| there.revision) != Some(expect) {
                     return Err(StoreError::device_conflict(mac));
                 }
                 Ok(Some(Undo::Device(mac, self.devices.remove(&mac))))
             }
-            Write::Touch { mac, sighting } => Ok(self.devices.get_mut(&mac).map(|device| {
-                let before = device.clone();
-                let noted = device.sighting.as_ref().map(|before| before.noting(&sighting));
-                device.sighting = Some(noted.unwrap_or(sighting));
-                Undo::Device(mac, Some(before))
-            })),
-            Write::PutCompany { company, expect } => {
+            Mutation::NoteSighting { mac, sighting } => {
+                Ok(self.devices.get_mut(&mac).map(|device| {
+                    let before = device.clone();
+                    let noted = device.sighting.as_ref().map(|before| before.noting(&sighting));
+                    device.sighting = Some(noted.unwrap_or(sighting));
+                    Undo::Device(mac, Some(before))
+                }))
+            }
+            Mutation::PutCompany { company, expect } => {
                 let id = company.id.clone();
                 if self.companies.get(&id).map(|there| there.revision) != expect {
                     return Err(StoreError::company_conflict(&id));
@@ -170,7 +172,7 @@ impl State {
                 let before = self.companies.insert(id.clone(), company);
                 Ok(Some(Undo::Company(id, before)))
             }
-            Write::RemoveCompany { id, expect } => {
+            Mutation::RemoveCompany { id, expect } => {
                 let stale = self.companies.get(&id).map(|there| there.revision) != Some(expect);
                 if stale || self.is_named(&id) {
                     return Err(StoreError::company_conflict(&id));
@@ -178,24 +180,24 @@ impl State {
                 let before = self.companies.remove(&id);
                 Ok(Some(Undo::Company(id, before)))
             }
-            Write::PutUser { user, expect } => {
+            Mutation::PutUser { user, expect } => {
                 self.require_valid_user(&user, expect)?;
                 let id = user.id;
                 Ok(Some(Undo::User(id, self.users.insert(id, user))))
             }
-            Write::RemoveUser { id, expect } => {
+            Mutation::RemoveUser { id, expect } => {
                 if self.users.get(&id).map(|there| there.revision) != Some(expect) {
                     return Err(StoreError::user_id_conflict(id));
                 }
                 Ok(Some(Undo::User(id, self.users.remove(&id))))
             }
-            Write::PutSystem { system, expect } => {
+            Mutation::PutSystemSettings { system, expect } => {
                 if self.system.revision != expect {
                     return Err(StoreError::system_conflict());
                 }
-                Ok(Some(Undo::System(std::mem::replace(&mut self.system, system))))
+                Ok(Some(Undo::SystemSettings(std::mem::replace(&mut self.system, system))))
             }
-            Write::Append(event) => {
+            Mutation::Append(event) => {
                 let id = self.events.back().map_or(1, |newest| newest.id + 1);
                 self.events.push_back(Event { id, ..event });
                 Ok(Some(Undo::Append))
@@ -208,7 +210,7 @@ impl State {
             Undo::Device(mac, before) => put_back(&mut self.devices, mac, before),
             Undo::Company(id, before) => put_back(&mut self.companies, id, before),
             Undo::User(id, before) => put_back(&mut self.users, id, before),
-            Undo::System(before) => self.system = before,
+            Undo::SystemSettings(before) => self.system = before,
             Undo::Append => drop(self.events.pop_back()),
         }
     }

@@ -27,7 +27,7 @@ use crate::domain::{
 
 /// One change of a commit.
 #[derive(Debug, Clone)]
-pub enum Write {
+pub enum Mutation {
     /// Stores the device, which has a port, as it is given. `expect` is the revision it was made
     /// from; `None` means the MAC must not be there yet. Conflicts also when a
     /// company of one of its ports does not exist.
@@ -41,7 +41,7 @@ pub enum Write {
     },
     /// Notes a later sighting as [`Sighting::noting`] says; revision and ports stay.
     /// No conflict when the device is gone: then there is nothing to note.
-    Touch {
+    NoteSighting {
         mac: Mac,
         sighting: Sighting,
     },
@@ -65,8 +65,8 @@ pub enum Write {
         id: UserId,
         expect: Revision,
     },
-    PutSystem {
-        system: System,
+    PutSystemSettings {
+        system: SystemSettings,
         expect: Revision,
     },
     /// Appends to the audit record; the store gives the id.
@@ -75,7 +75,7 @@ pub enum Write {
 
 /// The settings all phones share, and what else there is one of.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct System {
+pub struct SystemSettings {
     pub settings: Layer,
     pub changed: Timestamp,
     /// 0 before the first write.
@@ -84,10 +84,10 @@ pub struct System {
 
 /// Everything but the audit record, as it was at one moment.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Registry {
+pub struct Tenancy {
     pub companies: Vec<Company>,
     pub users: Vec<User>,
-    pub system: System,
+    pub system: SystemSettings,
 }
 
 /// Which events to read: newest first.
@@ -166,7 +166,7 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError::Conflict`] when a precondition fails; [`StoreError::Overloaded`]
     /// when too many commits wait; else what the medium said.
-    async fn commit(&self, writes: Vec<Write>) -> Result<(), StoreError>;
+    async fn commit(&self, writes: Vec<Mutation>) -> Result<(), StoreError>;
 
     /// The device of `mac`, if there is one.
     async fn device(&self, mac: Mac) -> Result<Option<Device>, StoreError>;
@@ -182,7 +182,7 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<(), StoreError>;
 
     /// Companies (with `default`, which a new store makes), users, system settings.
-    async fn registry(&self) -> Result<Registry, StoreError>;
+    async fn tenancy(&self) -> Result<Tenancy, StoreError>;
 
     async fn events(&self, filter: EventFilter) -> Result<Vec<Event>, StoreError>;
 

@@ -153,7 +153,7 @@ mod tests {
         let file = StoreUrl::Sqlite(directory.path().join("dialtone.db"));
         for url in [StoreUrl::Memory, file] {
             let store = open(&url, 7).await.unwrap();
-            assert_eq!(store.registry().await.unwrap().companies[0].created, 7);
+            assert_eq!(store.tenancy().await.unwrap().companies[0].created, 7);
             store.close().await;
         }
     }

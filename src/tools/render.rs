@@ -158,7 +158,7 @@ mod tests {
     use super::*;
     use crate::domain::settings::Layer;
     use crate::domain::{CompanyId, Device, Mac, Port, Sighting};
-    use crate::store::{SqliteStore, Store, Write};
+    use crate::store::{Mutation, SqliteStore, Store};
 
     const MAC: &str = "02005e100001";
 
@@ -185,7 +185,7 @@ mod tests {
         let phone = device.ports.get_mut(&Port::FIRST).unwrap();
         phone.settings = Layer::parse(&settings).unwrap();
         let store = SqliteStore::open(&path, 1).unwrap();
-        store.commit(vec![Write::PutDevice { device, expect: None }]).await.unwrap();
+        store.commit(vec![Mutation::PutDevice { device, expect: None }]).await.unwrap();
         store.close().await;
         RenderArguments {
             config: ConfigArguments {

@@ -9,7 +9,7 @@ use dialtone::catalogue::{Catalogue, Request, Sources, Target};
 use dialtone::domain::Mac;
 use dialtone::provision::{Fetch, Provision, Provisioner, Reply};
 use dialtone::registry::{Quota, Registry, SystemClock};
-use dialtone::store::{MemoryStore, Store, Write};
+use dialtone::store::{MemoryStore, Mutation, Store};
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::Bench;
@@ -23,7 +23,7 @@ pub async fn run(bench: &Bench) -> Result<Vec<Figure>, String> {
     let catalogue = Arc::new(ArcSwap::from_pointee(catalogue));
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new(NOW));
     let mac = Mac::from_bits(DESK_MAC);
-    let write = Write::PutDevice { device: device(mac, &Example::desk()?), expect: None };
+    let write = Mutation::PutDevice { device: device(mac, &Example::desk()?), expect: None };
     store.commit(vec![write]).await.map_err(|error| error.to_string())?;
     let quota =
         Quota { inactive_rows: 0, new_macs_per_address_per_hour: 0, inactive_max_age_s: i64::MAX };

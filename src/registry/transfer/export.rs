@@ -19,14 +19,18 @@ impl Registry {
     /// # Errors
     /// What the store says.
     pub async fn export(&self, with_secrets: bool) -> Result<Document, RegistryError> {
-        let tables = self.tables();
+        let directory = self.directory();
         let mut devices = Vec::with_capacity(self.index.len());
         each_device(&self.store, |device| devices.push(of_device(device, with_secrets))).await?;
         Ok(Document {
             version: VERSION,
-            settings: of_layer(&tables.system.settings, with_secrets),
-            companies: tables.companies.values().map(|own| of_company(own, with_secrets)).collect(),
-            users: tables.users.values().map(|own| of_user(own, with_secrets)).collect(),
+            settings: of_layer(&directory.system.settings, with_secrets),
+            companies: directory
+                .companies
+                .values()
+                .map(|own| of_company(own, with_secrets))
+                .collect(),
+            users: directory.users.values().map(|own| of_user(own, with_secrets)).collect(),
             devices,
         })
     }

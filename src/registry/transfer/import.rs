@@ -9,10 +9,10 @@ use super::check::{Check, CheckedUser};
 use super::document::Document;
 use crate::domain::settings::Layer;
 use crate::domain::{Action, Company, Device, Role, Subject};
+use crate::registry::directory::Directory;
 use crate::registry::random::Random;
-use crate::registry::tables::Tables;
 use crate::registry::{Actor, Registry, RegistryError};
-use crate::store::{StoreError, System, Write};
+use crate::store::{Mutation, StoreError, SystemSettings};
 
 /// What was imported.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,33 +107,33 @@ impl Registry {
             warnings: self.unknown_types(&devices),
         };
 
-        let _changing = self.tables_lock.lock().await;
-        let tables = self.tables();
-        if !self.index.is_empty() || !is_empty(&tables) {
+        let _changing = self.directory_lock.lock().await;
+        let directory = self.directory();
+        if !self.index.is_empty() || !is_empty(&directory) {
             return Err(ImportError::NotEmpty);
         }
         let mut writes = Vec::with_capacity(companies.len() + hashed.len() + devices.len() + 2);
         for company in companies {
-            let there = tables.companies.get(&company.id);
+            let there = directory.companies.get(&company.id);
             let expect = there.map(|there| there.revision);
             let revision = expect.map_or(1, |revision| revision + 1);
-            writes.push(Write::PutCompany { company: Company { revision, ..company }, expect });
+            writes.push(Mutation::PutCompany { company: Company { revision, ..company }, expect });
         }
-        let put_user = |user| Write::PutUser { user, expect: None };
+        let put_user = |user| Mutation::PutUser { user, expect: None };
         writes.extend(hashed.into_iter().map(put_user));
         if !settings.is_empty() {
-            let expect = tables.system.revision;
-            let system = System { settings, changed: now, revision: expect + 1 };
-            writes.push(Write::PutSystem { system, expect });
+            let expect = directory.system.revision;
+            let system = SystemSettings { settings, changed: now, revision: expect + 1 };
+            writes.push(Mutation::PutSystemSettings { system, expect });
         }
-        let put_device = |device| Write::PutDevice { device, expect: None };
+        let put_device = |device| Mutation::PutDevice { device, expect: None };
         writes.extend(devices.iter().cloned().map(put_device));
         let mut event = Actor::Gateway.event(now, Action::Import, Subject::Registry, String::new());
         event.after = json!({
             "companies": imported.companies, "users": imported.users,
             "devices": imported.devices, "phones": imported.phones,
         });
-        writes.push(Write::Append(event));
+        writes.push(Mutation::Append(event));
         self.store.commit(writes).await.map_err(|error| match error {
             // Somebody put something there since it was looked at.
             StoreError::Conflict(_) => ImportError::NotEmpty,
@@ -143,7 +143,7 @@ impl Registry {
             let seen = device.sighting.as_ref().map(crate::registry::sight::hash_of);
             self.index.put(device, seen);
         }
-        self.publish(Tables::load(&*self.store).await?);
+        self.publish(Directory::load(&*self.store).await?);
         Ok(imported)
     }
 
@@ -171,10 +171,10 @@ fn require_remaining_admin(check: &mut Check, users: &[CheckedUser]) {
     }
 }
 
-fn is_empty(tables: &Tables) -> bool {
-    let only_default = tables.companies.values().all(|company| company.id.is_default());
-    tables.users.is_empty()
+fn is_empty(directory: &Directory) -> bool {
+    let only_default = directory.companies.values().all(|company| company.id.is_default());
+    directory.users.is_empty()
         && only_default
-        && tables.companies.values().all(|company| company.settings == Layer::default())
-        && tables.system.settings.is_empty()
+        && directory.companies.values().all(|company| company.settings == Layer::default())
+        && directory.system.settings.is_empty()
 }

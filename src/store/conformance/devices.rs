@@ -61,7 +61,7 @@ pub async fn of_two_promotes_at_once_one_wins(store: &impl Store) {
         .unwrap();
     let to = |company: &Company| seen.promote(Port::FIRST, &company.id, NOW + 1).unwrap().0;
     let (one, other) = (to(&acme), to(&bell));
-    let promoted = |name: &str| Write::Append(event(Subject::Phone, "0004130000010", name));
+    let promoted = |name: &str| Mutation::Append(event(Subject::Phone, "0004130000010", name));
     let results = tokio::join!(
         commit(store, [put(&one, Some(1)), promoted("acme")]),
         commit(store, [put(&other, Some(1)), promoted("bell")]),
@@ -80,7 +80,7 @@ pub async fn of_two_promotes_at_once_one_wins(store: &impl Store) {
 
 pub async fn a_device_is_removed_by_its_revision_only(store: &impl Store) {
     commit(store, [put(&device(1, 3), None), put(&device(2, 1), None)]).await.unwrap();
-    let remove = |number, expect| [Write::RemoveDevice { mac: mac(number), expect }];
+    let remove = |number, expect| [Mutation::RemoveDevice { mac: mac(number), expect }];
     assert_eq!(commit(store, remove(1, 2)).await, conflict("device 000413000001"));
     assert_eq!(commit(store, remove(3, 1)).await, conflict("device 000413000003"));
     commit(store, remove(1, 1)).await.unwrap();
@@ -90,19 +90,19 @@ pub async fn a_device_is_removed_by_its_revision_only(store: &impl Store) {
     assert_eq!(store.device(mac(1)).await, Ok(Some(device(1, 3))));
 }
 
-pub async fn a_touch_changes_the_sighting_only(store: &impl Store) {
+pub async fn a_noted_sighting_changes_nothing_else(store: &impl Store) {
     let mut made = device(1, 2);
     activate(&mut made, 0, "default");
     made.sighting = None;
     commit(store, [put(&made, None)]).await.unwrap();
     let seen = Sighting { firmware: Some("2".to_owned()), ..sighting(60) };
-    let touch = |number| Write::Touch { mac: mac(number), sighting: seen.clone() };
-    commit(store, [touch(1), touch(2)]).await.unwrap();
+    let note = |number| Mutation::NoteSighting { mac: mac(number), sighting: seen.clone() };
+    commit(store, [note(1), note(2)]).await.unwrap();
     let expected = Device { sighting: Some(seen.clone()), ..made };
     assert_eq!(all_devices(store, 10).await, [expected]);
 }
 
-pub async fn a_touch_keeps_what_it_does_not_tell(store: &impl Store) {
+pub async fn a_noted_sighting_keeps_what_it_does_not_tell(store: &impl Store) {
     let first = Sighting { firmware: Some("2".to_owned()), ..sighting(60) };
     let made = Device { sighting: Some(first.clone()), ..device(1, 1) };
     commit(store, [put(&made, None)]).await.unwrap();
@@ -113,7 +113,9 @@ pub async fn a_touch_keeps_what_it_does_not_tell(store: &impl Store) {
         certificate: None,
         ..sighting(90)
     };
-    commit(store, [Write::Touch { mac: mac(1), sighting: silent.clone() }]).await.unwrap();
+    commit(store, [Mutation::NoteSighting { mac: mac(1), sighting: silent.clone() }])
+        .await
+        .unwrap();
     let noted = store.device(mac(1)).await.unwrap().unwrap().sighting.unwrap();
     assert_eq!(noted, first.noting(&silent));
     assert_eq!((noted.first, noted.last), (first.first, silent.last));

@@ -12,7 +12,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use serde_json::{Value, json};
 
-use super::{EventFilter, Registry, Store, StoreError, System, Write};
+use super::{EventFilter, Mutation, Store, StoreError, SystemSettings, Tenancy};
 use crate::domain::settings::Layer;
 use crate::domain::{
     Action, ApiKeyHash, Company, CompanyId, Device, Event, Mac, Phone, Port, Role, Sighting, State,
@@ -36,8 +36,8 @@ macro_rules! suite {
             a_commit_is_all_or_nothing
             writes_of_a_commit_see_those_before_them
             a_device_is_removed_by_its_revision_only
-            a_touch_changes_the_sighting_only
-            a_touch_keeps_what_it_does_not_tell
+            a_noted_sighting_changes_nothing_else
+            a_noted_sighting_keeps_what_it_does_not_tell
             a_phone_needs_its_company
             a_company_changes_by_its_revision_only
             a_named_company_stays

@@ -10,17 +10,17 @@ pub async fn events_are_numbered_in_order_of_commit(store: &impl Store) {
         ..event(Subject::Phone, "0004130000010", "default")
     };
     let second = Event { action: Action::Promote, ..event(Subject::User, "ann", "") };
-    commit(store, [Write::Append(first.clone())]).await.unwrap();
-    let refused = [Write::Append(first.clone()), put(&device(1, 1), Some(3))];
+    commit(store, [Mutation::Append(first.clone())]).await.unwrap();
+    let refused = [Mutation::Append(first.clone()), put(&device(1, 1), Some(3))];
     commit(store, refused).await.unwrap_err();
-    commit(store, [Write::Append(second.clone())]).await.unwrap();
+    commit(store, [Mutation::Append(second.clone())]).await.unwrap();
     let expected = [Event { id: 2, ..second }, Event { id: 1, ..first }];
     assert_eq!(events(store, newest(10)).await, expected);
 }
 
 pub async fn events_are_paged_newest_first(store: &impl Store) {
     let many = EventFilter::MAX + 2;
-    let all = (0..many).map(|_| Write::Append(event(Subject::Registry, "", "")));
+    let all = (0..many).map(|_| Mutation::Append(event(Subject::Registry, "", "")));
     commit(store, all).await.unwrap();
     let ids = async |before, limit| -> Vec<u64> {
         let filter = EventFilter { before, limit, ..EventFilter::default() };
@@ -46,7 +46,7 @@ pub async fn events_are_found_by_subject_name_and_company(store: &impl Store) {
         event(Subject::User, "000413000001", "bell"),
         event(Subject::Company, "acme", "acme"),
     ];
-    commit(store, all.into_iter().map(Write::Append)).await.unwrap();
+    commit(store, all.into_iter().map(Mutation::Append)).await.unwrap();
     let ids = async |filter: EventFilter| -> Vec<u64> {
         events(store, filter).await.iter().map(|event| event.id).collect()
     };

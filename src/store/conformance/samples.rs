@@ -4,7 +4,7 @@ use super::*;
 
 pub async fn commit(
     store: &impl Store,
-    writes: impl IntoIterator<Item = Write>,
+    writes: impl IntoIterator<Item = Mutation>,
 ) -> Result<(), StoreError> {
     store.commit(writes.into_iter().collect()).await
 }
@@ -14,9 +14,9 @@ pub fn conflict(what: &str) -> Result<(), StoreError> {
 }
 
 /// Everything a store holds.
-pub async fn dump(store: &impl Store) -> (Registry, Vec<Device>, Vec<Event>) {
+pub async fn dump(store: &impl Store) -> (Tenancy, Vec<Device>, Vec<Event>) {
     let devices = all_devices(store, 3).await;
-    (store.registry().await.unwrap(), devices, events(store, newest(EventFilter::MAX)).await)
+    (store.tenancy().await.unwrap(), devices, events(store, newest(EventFilter::MAX)).await)
 }
 
 /// Checks on the way that no page is empty or too long.
@@ -117,14 +117,14 @@ pub fn event(subject: Subject, name: &str, company: &str) -> Event {
     }
 }
 
-pub fn put(device: &Device, expect: Option<u64>) -> Write {
-    Write::PutDevice { device: device.clone(), expect }
+pub fn put(device: &Device, expect: Option<u64>) -> Mutation {
+    Mutation::PutDevice { device: device.clone(), expect }
 }
 
-pub fn put_company(company: &Company, expect: Option<u64>) -> Write {
-    Write::PutCompany { company: company.clone(), expect }
+pub fn put_company(company: &Company, expect: Option<u64>) -> Mutation {
+    Mutation::PutCompany { company: company.clone(), expect }
 }
 
-pub fn put_user(user: &User, expect: Option<u64>) -> Write {
-    Write::PutUser { user: user.clone(), expect }
+pub fn put_user(user: &User, expect: Option<u64>) -> Mutation {
+    Mutation::PutUser { user: user.clone(), expect }
 }

@@ -17,12 +17,12 @@ pub async fn a_company_changes_by_its_revision_only(store: &impl Store) {
     commit(store, [put_company(&changed, Some(1))]).await.unwrap();
     assert_eq!(commit(store, [put_company(&acme, Some(1))]).await, conflict("company acme"));
     let default = Company::new(CompanyId::default_company(), String::new(), NOW);
-    assert_eq!(store.registry().await.unwrap().companies, [changed, default]);
-    let remove = |expect| [Write::RemoveCompany { id: acme.id.clone(), expect }];
+    assert_eq!(store.tenancy().await.unwrap().companies, [changed, default]);
+    let remove = |expect| [Mutation::RemoveCompany { id: acme.id.clone(), expect }];
     assert_eq!(commit(store, remove(1)).await, conflict("company acme"));
     commit(store, remove(2)).await.unwrap();
     assert_eq!(commit(store, remove(2)).await, conflict("company acme"));
-    assert_eq!(store.registry().await.unwrap().companies.len(), 1);
+    assert_eq!(store.tenancy().await.unwrap().companies.len(), 1);
 }
 
 pub async fn a_named_company_stays(store: &impl Store) {
@@ -36,16 +36,16 @@ pub async fn a_named_company_stays(store: &impl Store) {
         .await
         .unwrap();
     for (name, release) in [
-        ("a", Write::RemoveDevice { mac: mac(1), expect: 1 }),
-        ("b", Write::RemoveUser { id: 1, expect: 1 }),
+        ("a", Mutation::RemoveDevice { mac: mac(1), expect: 1 }),
+        ("b", Mutation::RemoveUser { id: 1, expect: 1 }),
         ("c", put_user(&User { revision: 2, ..user(2, "bob") }, Some(1))),
     ] {
-        let remove = || Write::RemoveCompany { id: id(name), expect: 1 };
+        let remove = || Mutation::RemoveCompany { id: id(name), expect: 1 };
         let refused = Err(StoreError::Conflict(format!("company {name}")));
         assert_eq!(commit(store, [remove()]).await, refused);
         commit(store, [release, remove()]).await.unwrap();
     }
-    assert_eq!(store.registry().await.unwrap().companies.len(), 1);
+    assert_eq!(store.tenancy().await.unwrap().companies.len(), 1);
 }
 
 pub async fn users_come_back_and_change_by_their_revision_only(store: &impl Store) {
@@ -60,7 +60,7 @@ pub async fn users_come_back_and_change_by_their_revision_only(store: &impl Stor
     };
     let bob = user(3, "bob");
     commit(store, [put_user(&ann, None), put_user(&bob, None)]).await.unwrap();
-    assert!(store.registry().await.unwrap().users == [bob.clone(), ann.clone()]);
+    assert!(store.tenancy().await.unwrap().users == [bob.clone(), ann.clone()]);
     assert_eq!(commit(store, [put_user(&ann, None)]).await, conflict("user ann"));
     let next = User {
         login: "anna".to_owned(),
@@ -71,11 +71,11 @@ pub async fn users_come_back_and_change_by_their_revision_only(store: &impl Stor
     };
     assert_eq!(commit(store, [put_user(&next, Some(2))]).await, conflict("user anna"));
     commit(store, [put_user(&next, Some(1))]).await.unwrap();
-    assert!(store.registry().await.unwrap().users == [bob.clone(), next]);
-    let remove = |expect| [Write::RemoveUser { id: 7, expect }];
+    assert!(store.tenancy().await.unwrap().users == [bob.clone(), next]);
+    let remove = |expect| [Mutation::RemoveUser { id: 7, expect }];
     assert_eq!(commit(store, remove(1)).await, conflict("user 7"));
     commit(store, remove(2)).await.unwrap();
-    assert!(store.registry().await.unwrap().users == [bob]);
+    assert!(store.tenancy().await.unwrap().users == [bob]);
 }
 
 pub async fn logins_and_keys_are_unique(store: &impl Store) {
@@ -93,9 +93,9 @@ pub async fn logins_and_keys_are_unique(store: &impl Store) {
     assert_eq!(commit(store, [put_user(&renamed, Some(1))]).await, conflict("user ann"));
     // What a removed user had is free again; logins differ by case.
     let heir = User { key_hashes: vec![one, two], ..user(3, "Bob") };
-    let all = [1, 2].map(|id| Write::RemoveUser { id, expect: 1 });
+    let all = [1, 2].map(|id| Mutation::RemoveUser { id, expect: 1 });
     commit(store, all.into_iter().chain([put_user(&heir, None)])).await.unwrap();
-    assert!(store.registry().await.unwrap().users == [heir]);
+    assert!(store.tenancy().await.unwrap().users == [heir]);
 }
 
 pub async fn a_user_needs_its_companies(store: &impl Store) {
@@ -103,18 +103,23 @@ pub async fn a_user_needs_its_companies(store: &impl Store) {
     assert_eq!(commit(store, [put_user(&home, None)]).await, conflict("company acme"));
     let admin = User { admin_companies: vec![id("default"), id("bell")], ..user(1, "ann") };
     assert_eq!(commit(store, [put_user(&admin, None)]).await, conflict("company bell"));
-    assert!(store.registry().await.unwrap().users.is_empty());
+    assert!(store.tenancy().await.unwrap().users.is_empty());
 }
 
 pub async fn system_settings_change_by_their_revision_only(store: &impl Store) {
-    let system =
-        |text, revision| System { settings: Layer::from_stored(text), changed: NOW + 1, revision };
-    let put = |system: &System, expect| [Write::PutSystem { system: system.clone(), expect }];
+    let system = |text, revision| SystemSettings {
+        settings: Layer::from_stored(text),
+        changed: NOW + 1,
+        revision,
+    };
+    let put = |system: &SystemSettings, expect| {
+        [Mutation::PutSystemSettings { system: system.clone(), expect }]
+    };
     let (first, second) = (system("{\"keys\":[]}", 1), system("{}", 2));
     assert_eq!(commit(store, put(&first, 1)).await, conflict("the system settings"));
     commit(store, put(&first, 0)).await.unwrap();
-    assert_eq!(store.registry().await.unwrap().system, first);
+    assert_eq!(store.tenancy().await.unwrap().system, first);
     assert_eq!(commit(store, put(&second, 0)).await, conflict("the system settings"));
     commit(store, put(&second, 1)).await.unwrap();
-    assert_eq!(store.registry().await.unwrap().system, second);
+    assert_eq!(store.tenancy().await.unwrap().system, second);
 }

@@ -4,8 +4,8 @@ use super::*;
 
 pub async fn a_new_store_has_the_default_company_only(store: &impl Store) {
     let company = Company::new(CompanyId::default_company(), String::new(), NOW);
-    let expected = Registry { companies: vec![company], ..Registry::default() };
-    assert_eq!(store.registry().await.unwrap(), expected);
+    let expected = Tenancy { companies: vec![company], ..Tenancy::default() };
+    assert_eq!(store.tenancy().await.unwrap(), expected);
     assert_eq!(all_devices(store, 10).await, []);
     assert_eq!(events(store, EventFilter::default()).await, []);
     assert_eq!(store.ready().await, Ok(()));
@@ -13,7 +13,7 @@ pub async fn a_new_store_has_the_default_company_only(store: &impl Store) {
 
 pub async fn a_commit_is_all_or_nothing(store: &impl Store) {
     let kept = device(1, 2);
-    let system = System { revision: 1, changed: NOW, ..System::default() };
+    let system = SystemSettings { revision: 1, changed: NOW, ..SystemSettings::default() };
     let user = user(1, "ann");
     let start = [put(&kept, None), put_user(&user, None), put_company(&company("acme"), None)];
     commit(store, start).await.unwrap();
@@ -23,12 +23,12 @@ pub async fn a_commit_is_all_or_nothing(store: &impl Store) {
         store,
         [
             put(&device(2, 3), None),
-            Write::RemoveDevice { mac: mac(1), expect: 1 },
+            Mutation::RemoveDevice { mac: mac(1), expect: 1 },
             put_company(&renamed, Some(1)),
             put_company(&company("bell"), None),
-            Write::RemoveUser { id: 1, expect: 1 },
-            Write::PutSystem { system, expect: 0 },
-            Write::Append(event(Subject::Registry, "", "")),
+            Mutation::RemoveUser { id: 1, expect: 1 },
+            Mutation::PutSystemSettings { system, expect: 0 },
+            Mutation::Append(event(Subject::Registry, "", "")),
             put(&device(3, 1), Some(7)),
         ],
     );
@@ -51,13 +51,13 @@ pub async fn writes_of_a_commit_see_those_before_them(store: &impl Store) {
     let all = [
         put_company(&acme, None),
         put(&promoted, None),
-        Write::RemoveDevice { mac: mac(1), expect: 1 },
-        Write::RemoveCompany { id: acme.id.clone(), expect: 1 },
+        Mutation::RemoveDevice { mac: mac(1), expect: 1 },
+        Mutation::RemoveCompany { id: acme.id.clone(), expect: 1 },
         put(&device(1, 2), None),
     ];
     commit(store, all).await.unwrap();
     assert_eq!(all_devices(store, 10).await, [device(1, 2)]);
-    assert_eq!(store.registry().await.unwrap().companies.len(), 1);
+    assert_eq!(store.tenancy().await.unwrap().companies.len(), 1);
 }
 
 pub async fn a_closed_store_says_so(store: &impl Store) {
@@ -72,7 +72,7 @@ pub async fn a_closed_store_says_so(store: &impl Store) {
     closed(commit(store, [put(&device(2, 1), None)]).await);
     closed(store.device(mac(1)).await);
     closed(store.devices(1, tokio::sync::mpsc::channel(1).0).await);
-    closed(store.registry().await);
+    closed(store.tenancy().await);
     closed(store.events(newest(1)).await);
     closed(store.catalogue_since("one", 1).await);
     closed(store.ready().await);

@@ -30,7 +30,7 @@ use self::error::map;
 use self::health::{Health, Verdict};
 use self::reader::Readers;
 use self::writer::{Answer, Request, Work, Writer};
-use super::{EventFilter, Registry, Store, StoreError, Write};
+use super::{EventFilter, Mutation, Store, StoreError, Tenancy};
 use crate::domain::{Device, Event, Mac, Timestamp};
 
 /// How long a statement waits for another program, say the sqlite3 tool, to
@@ -189,7 +189,7 @@ impl SqliteStore {
 
 #[async_trait]
 impl Store for SqliteStore {
-    async fn commit(&self, writes: Vec<Write>) -> Result<(), StoreError> {
+    async fn commit(&self, writes: Vec<Mutation>) -> Result<(), StoreError> {
         self.ask(Work::Commit(writes)).await.map(|_| ())
     }
 
@@ -217,8 +217,8 @@ impl Store for SqliteStore {
         }
     }
 
-    async fn registry(&self) -> Result<Registry, StoreError> {
-        self.read(queries::registry).await
+    async fn tenancy(&self) -> Result<Tenancy, StoreError> {
+        self.read(queries::tenancy).await
     }
 
     async fn events(&self, filter: EventFilter) -> Result<Vec<Event>, StoreError> {

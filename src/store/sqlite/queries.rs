@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Result};
 
 use super::rows::{self, DeviceReader, revision, text};
 use crate::domain::{ApiKeyHash, Company, CompanyId, Device, Mac, Timestamp, User};
-use crate::store::{Registry, System};
+use crate::store::{SystemSettings, Tenancy};
 
 /// The devices above `after` (`None`: from the first), in order of MAC, at most `limit`.
 pub(super) fn devices_after(
@@ -47,14 +47,14 @@ fn devices(conn: &Connection, first: i64, last: i64, limit: usize) -> Result<Vec
 }
 
 /// Companies in order of id, users in order of number.
-pub(super) fn registry(conn: &Connection) -> Result<Registry> {
+pub(super) fn tenancy(conn: &Connection) -> Result<Tenancy> {
     let sql = "SELECT id, name, settings, created, changed, revision FROM company ORDER BY id";
     let companies: Result<Vec<Company>> =
         conn.prepare_cached(sql)?.query_and_then([], rows::company)?.collect();
     let sql = "SELECT settings, changed, revision FROM system";
-    let system: Option<System> =
+    let system: Option<SystemSettings> =
         conn.prepare_cached(sql)?.query_and_then([], rows::system)?.next().transpose()?;
-    Ok(Registry { companies: companies?, users: users(conn)?, system: system.unwrap_or_default() })
+    Ok(Tenancy { companies: companies?, users: users(conn)?, system: system.unwrap_or_default() })
 }
 
 fn users(conn: &Connection) -> Result<Vec<User>> {

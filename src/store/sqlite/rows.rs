@@ -14,7 +14,7 @@ use crate::domain::settings::Layer;
 use crate::domain::{
     Company, CompanyId, Device, Event, Mac, Phone, Port, Revision, Sighting, State, TypeKey,
 };
-use crate::store::System;
+use crate::store::SystemSettings;
 
 /// A number as SQLite keeps it: the same 64 bits.
 pub(super) fn bits(number: u64) -> i64 {
@@ -150,8 +150,8 @@ pub(super) fn company(row: &Row<'_>) -> Result<Company> {
 }
 
 /// Columns `settings, changed, revision`.
-pub(super) fn system(row: &Row<'_>) -> Result<System> {
-    Ok(System {
+pub(super) fn system(row: &Row<'_>) -> Result<SystemSettings> {
+    Ok(SystemSettings {
         settings: Layer::from_stored(text(row, 0)?),
         changed: row.get(1)?,
         revision: revision(row, 2)?,

@@ -6,7 +6,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::apply;
 use super::error::{map, unusable};
 use crate::domain::{Company, CompanyId, Timestamp};
-use crate::store::{StoreError, Write};
+use crate::store::{Mutation, StoreError};
 
 /// `dial`, in the file's header: tells this program's files from others.
 pub(super) const APPLICATION_ID: u32 = 0x6469_616c;
@@ -58,7 +58,7 @@ pub(super) fn migrate(conn: &mut Connection, what: &str, now: Timestamp) -> Resu
     steps().map_err(failed)?;
     if new {
         let company = Company::new(CompanyId::default_company(), String::new(), now);
-        let writes = [Write::PutCompany { company, expect: None }];
+        let writes = [Mutation::PutCompany { company, expect: None }];
         apply::commit(&transaction, &writes).map_err(failed)??;
     }
     transaction.commit().map_err(failed)

@@ -16,11 +16,11 @@ use super::error::map;
 use super::file::Held;
 use super::health::Health;
 use crate::domain::Timestamp;
-use crate::store::{StoreError, Write};
+use crate::store::{Mutation, StoreError};
 
 /// What the writer is asked to do.
 pub(super) enum Work {
-    Commit(Vec<Write>),
+    Commit(Vec<Mutation>),
     /// Answers with the time a catalogue was first noted: `now` if it was not.
     CatalogueSince {
         digest: String,
@@ -140,7 +140,7 @@ impl Writer {
 /// A phone that nobody knew: what an operator does has an audit record.
 fn is_first_contact(request: &Request) -> bool {
     matches!(&request.work, Work::Commit(writes)
-        if matches!(writes[..], [Write::PutDevice { expect: None, .. }]))
+        if matches!(writes[..], [Mutation::PutDevice { expect: None, .. }]))
 }
 
 fn perform(conn: &Connection, work: &Work) -> rusqlite::Result<Answer> {

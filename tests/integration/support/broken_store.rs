@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use dialtone::domain::{Device, Event, Mac, Timestamp};
-use dialtone::store::{EventFilter, MemoryStore, Registry, Store, StoreError, Write};
+use dialtone::store::{EventFilter, MemoryStore, Mutation, Store, StoreError, Tenancy};
 use tokio::sync::{mpsc, watch};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +77,7 @@ fn away(what: String) -> StoreError {
 
 #[async_trait]
 impl Store for BrokenStore {
-    async fn commit(&self, writes: Vec<Write>) -> Result<(), StoreError> {
+    async fn commit(&self, writes: Vec<Mutation>) -> Result<(), StoreError> {
         let mut fault = self.fault.subscribe();
         let _ = fault.wait_for(|fault| *fault != Some(Fault::Stuck)).await;
         if let Err(error) = self.can_write() {
@@ -103,9 +103,9 @@ impl Store for BrokenStore {
         self.well.devices(page, each).await
     }
 
-    async fn registry(&self) -> Result<Registry, StoreError> {
+    async fn tenancy(&self) -> Result<Tenancy, StoreError> {
         self.can_read()?;
-        self.well.registry().await
+        self.well.tenancy().await
     }
 
     async fn events(&self, filter: EventFilter) -> Result<Vec<Event>, StoreError> {

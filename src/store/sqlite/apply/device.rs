@@ -29,7 +29,7 @@ pub(super) fn remove(conn: &Connection, mac: Mac, expect: Revision) -> Result<Ou
     Ok(changed(delete(conn, mac, expect)?, || StoreError::device_conflict(mac)))
 }
 
-pub(super) fn touch(conn: &Connection, mac: Mac, sighting: &Sighting) -> Result<Outcome> {
+pub(super) fn note_sighting(conn: &Connection, mac: Mac, sighting: &Sighting) -> Result<Outcome> {
     let seen = SightingColumns::from(sighting);
     let (first, last) = rows::ids_of(mac);
     // `Sighting::noting` in SQL: one statement instead of a read and a write.

@@ -11,14 +11,14 @@ use rusqlite::{Connection, Error, OptionalExtension, Result, ffi, params};
 
 use super::rows::{bits, name_of};
 use crate::domain::{CompanyId, Event, Revision};
-use crate::store::{StoreError, System, Write};
+use crate::store::{Mutation, StoreError, SystemSettings};
 
 /// What became of a commit: done, or refused as a conflict without a trace.
 pub(super) type Outcome = std::result::Result<(), StoreError>;
 
 /// # Errors
 /// What the medium said; the transaction is then of no use any more.
-pub(super) fn commit(conn: &Connection, writes: &[Write]) -> Result<Outcome> {
+pub(super) fn commit(conn: &Connection, writes: &[Mutation]) -> Result<Outcome> {
     let guarded = may_leave_a_trace(writes);
     if guarded {
         conn.prepare_cached("SAVEPOINT one")?.execute([])?;
@@ -36,29 +36,34 @@ pub(super) fn commit(conn: &Connection, writes: &[Write]) -> Result<Outcome> {
 /// Whether a refusal can come after a first change. A savepoint copies every
 /// page it touches; a first contact, which is a new inactive device and
 /// events, does without: it is refused at its first statement or not at all.
-fn may_leave_a_trace(writes: &[Write]) -> bool {
+fn may_leave_a_trace(writes: &[Mutation]) -> bool {
     let Some((first, rest)) = writes.split_first() else { return false };
     let refused_at_once = match first {
-        Write::PutDevice { device, .. } => !device.has_active_port(),
-        Write::PutUser { .. } => false,
+        Mutation::PutDevice { device, .. } => !device.has_active_port(),
+        Mutation::PutUser { .. } => false,
         _ => true,
     };
-    let never_refused = |write: &Write| matches!(write, Write::Append(_) | Write::Touch { .. });
+    let never_refused =
+        |write: &Mutation| matches!(write, Mutation::Append(_) | Mutation::NoteSighting { .. });
     !(refused_at_once && rest.iter().all(never_refused))
 }
 
-fn all(conn: &Connection, writes: &[Write]) -> Result<Outcome> {
+fn all(conn: &Connection, writes: &[Mutation]) -> Result<Outcome> {
     for write in writes {
         let outcome = match write {
-            Write::PutDevice { device, expect } => device::put(conn, device, *expect)?,
-            Write::RemoveDevice { mac, expect } => device::remove(conn, *mac, *expect)?,
-            Write::Touch { mac, sighting } => device::touch(conn, *mac, sighting)?,
-            Write::PutCompany { company, expect } => company::put(conn, company, *expect)?,
-            Write::RemoveCompany { id, expect } => company::remove(conn, id, *expect)?,
-            Write::PutUser { user, expect } => user::put(conn, user, *expect)?,
-            Write::RemoveUser { id, expect } => user::remove(conn, *id, *expect)?,
-            Write::PutSystem { system, expect } => put_system(conn, system, *expect)?,
-            Write::Append(event) => append(conn, event)?,
+            Mutation::PutDevice { device, expect } => device::put(conn, device, *expect)?,
+            Mutation::RemoveDevice { mac, expect } => device::remove(conn, *mac, *expect)?,
+            Mutation::NoteSighting { mac, sighting } => {
+                device::note_sighting(conn, *mac, sighting)?
+            }
+            Mutation::PutCompany { company, expect } => company::put(conn, company, *expect)?,
+            Mutation::RemoveCompany { id, expect } => company::remove(conn, id, *expect)?,
+            Mutation::PutUser { user, expect } => user::put(conn, user, *expect)?,
+            Mutation::RemoveUser { id, expect } => user::remove(conn, *id, *expect)?,
+            Mutation::PutSystemSettings { system, expect } => {
+                put_system_settings(conn, system, *expect)?
+            }
+            Mutation::Append(event) => append(conn, event)?,
         };
         if outcome.is_err() {
             return Ok(outcome);
@@ -67,7 +72,11 @@ fn all(conn: &Connection, writes: &[Write]) -> Result<Outcome> {
     Ok(Ok(()))
 }
 
-fn put_system(conn: &Connection, system: &System, expect: Revision) -> Result<Outcome> {
+fn put_system_settings(
+    conn: &Connection,
+    system: &SystemSettings,
+    expect: Revision,
+) -> Result<Outcome> {
     let sql = "SELECT revision FROM system";
     let there: Option<i64> =
         conn.prepare_cached(sql)?.query_row([], |row| row.get(0)).optional()?;

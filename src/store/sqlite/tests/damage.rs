@@ -65,7 +65,7 @@ async fn an_empty_file_becomes_a_store() {
     let path = directory.path().join(FILE);
     std::fs::write(&path, "").unwrap();
     let store = SqliteStore::open(&path, NOW).unwrap();
-    assert_eq!(store.registry().await.unwrap().companies.len(), 1);
+    assert_eq!(store.tenancy().await.unwrap().companies.len(), 1);
 }
 
 /// Making its target would leave two locks for one file.

@@ -8,7 +8,7 @@ use crate::domain::{ApiKeyHash, CompanyId, Subject, User};
 use crate::store::conformance::{
     activate, commit, company, device, dump, event, id, put, put_company, put_user,
 };
-use crate::store::{System, Write};
+use crate::store::{Mutation, SystemSettings};
 
 async fn furnish(store: &SqliteStore) {
     let mut active = device(2, 3);
@@ -19,15 +19,18 @@ async fn furnish(store: &SqliteStore) {
         key_hashes: vec![ApiKeyHash::of("one")],
         ..user()
     };
-    let system =
-        System { settings: Layer::from_stored(r#"{"a":1}"#), changed: NOW + 3, revision: 1 };
+    let system = SystemSettings {
+        settings: Layer::from_stored(r#"{"a":1}"#),
+        changed: NOW + 3,
+        revision: 1,
+    };
     let writes = [
         put_company(&company("acme"), None),
         put(&device(1, 1), None),
         put(&active, None),
         put_user(&ann, None),
-        Write::PutSystem { system, expect: 0 },
-        Write::Append(event(Subject::Phone, "0004130000010", "acme")),
+        Mutation::PutSystemSettings { system, expect: 0 },
+        Mutation::Append(event(Subject::Phone, "0004130000010", "acme")),
     ];
     commit(store, writes).await.unwrap();
 }
@@ -46,7 +49,9 @@ async fn a_reopened_store_is_the_same() {
     let again = SqliteStore::open(&directory.path().join(FILE), NOW + 1000).unwrap();
     assert_eq!(dump(&again).await, before);
     assert_eq!(again.catalogue_since("digest", 9).await, Ok(5));
-    commit(&again, [Write::Append(event(Subject::Phone, "0004130000010", "acme"))]).await.unwrap();
+    commit(&again, [Mutation::Append(event(Subject::Phone, "0004130000010", "acme"))])
+        .await
+        .unwrap();
     assert_eq!(dump(&again).await.2[0].id, 2);
 }
 

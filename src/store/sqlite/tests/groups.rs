@@ -75,7 +75,7 @@ async fn an_operators_commits_do_not_wait_for_others() {
     let commits = async {
         for number in 1..4 {
             let created = event(Subject::Phone, "000413000001", "default");
-            let writes = [put(&device(number, 1), None), Write::Append(created)];
+            let writes = [put(&device(number, 1), None), Mutation::Append(created)];
             commit(&store, writes).await.unwrap();
         }
     };

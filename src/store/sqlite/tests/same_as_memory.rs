@@ -9,7 +9,7 @@ use crate::domain::{ApiKeyHash, Sighting, Subject, User};
 use crate::store::conformance::{
     activate, company, device, dump, event, id, key, mac, sighting, user,
 };
-use crate::store::{MemoryStore, Registry, System, Write};
+use crate::store::{MemoryStore, Mutation, SystemSettings, Tenancy};
 
 // Few of each, so that the writes of a sequence meet. Most are made from the
 // revision that is there: random ones alone are nearly all refused.
@@ -27,7 +27,7 @@ fn expected() -> impl Strategy<Value = Option<u64>> {
     prop_oneof![3 => Just(None), 3 => Just(Some(1)), 1 => Just(Some(2)), 1 => Just(Some(3))]
 }
 
-fn put_device() -> impl Strategy<Value = Write> {
+fn put_device() -> impl Strategy<Value = Mutation> {
     let active = vec(option::weighted(0.4, a_company()), 1..4);
     (0..DEVICES, active, expected(), any::<bool>()).prop_map(|(number, active, expect, seen)| {
         let mut device = device(number, u16::try_from(active.len()).unwrap());
@@ -38,11 +38,11 @@ fn put_device() -> impl Strategy<Value = Write> {
         }
         device.sighting = device.sighting.filter(|_| seen);
         device.revision = expect.unwrap_or(0) + 1;
-        Write::PutDevice { device, expect }
+        Mutation::PutDevice { device, expect }
     })
 }
 
-fn put_user() -> impl Strategy<Value = Write> {
+fn put_user() -> impl Strategy<Value = Mutation> {
     let names = proptest::sample::select(&LOGINS[..]);
     let lists = (vec(a_company(), 0..3), vec(0..4u8, 0..3));
     (0..USERS, names, option::of(a_company()), lists, expected()).prop_map(
@@ -54,7 +54,7 @@ fn put_user() -> impl Strategy<Value = Write> {
                 revision: expect.unwrap_or(0) + 1,
                 ..user(number, login)
             };
-            Write::PutUser { user, expect }
+            Mutation::PutUser { user, expect }
         },
     )
 }
@@ -73,65 +73,65 @@ fn a_sighting() -> impl Strategy<Value = Sighting> {
     })
 }
 
-fn write() -> impl Strategy<Value = Write> {
+fn write() -> impl Strategy<Value = Mutation> {
     let expect = || 1..4u64;
     prop_oneof![
         6 => put_device(),
         2 => (0..DEVICES, expect())
-            .prop_map(|(number, expect)| Write::RemoveDevice { mac: mac(number), expect }),
+            .prop_map(|(number, expect)| Mutation::RemoveDevice { mac: mac(number), expect }),
         4 => (0..DEVICES, a_sighting())
-            .prop_map(|(number, sighting)| Write::Touch { mac: mac(number), sighting }),
+            .prop_map(|(number, sighting)| Mutation::NoteSighting { mac: mac(number), sighting }),
         3 => (a_company(), expected()).prop_map(|(name, expect)| {
             let mut company = company(name);
             company.revision = expect.unwrap_or(0) + 1;
-            Write::PutCompany { company, expect }
+            Mutation::PutCompany { company, expect }
         }),
         2 => (a_company(), expect())
-            .prop_map(|(name, expect)| Write::RemoveCompany { id: id(name), expect }),
+            .prop_map(|(name, expect)| Mutation::RemoveCompany { id: id(name), expect }),
         4 => put_user(),
-        1 => (0..USERS, expect()).prop_map(|(id, expect)| Write::RemoveUser { id, expect }),
+        1 => (0..USERS, expect()).prop_map(|(id, expect)| Mutation::RemoveUser { id, expect }),
         1 => (0..3u64).prop_map(|expect| {
-            let system = System { revision: expect + 1, ..System::default() };
-            Write::PutSystem { system, expect }
+            let system = SystemSettings { revision: expect + 1, ..SystemSettings::default() };
+            Mutation::PutSystemSettings { system, expect }
         }),
         1 => a_company()
-            .prop_map(|name| Write::Append(event(Subject::Company, name, name))),
+            .prop_map(|name| Mutation::Append(event(Subject::Company, name, name))),
     ]
 }
 
 /// Commits of writes, each with whether its revision is to be the right one.
-fn commits() -> impl Strategy<Value = Vec<Vec<(Write, bool)>>> {
+fn commits() -> impl Strategy<Value = Vec<Vec<(Mutation, bool)>>> {
     let size = prop_oneof![3 => Just(1usize), 1 => 2..5usize];
     let writes = move |size| vec((write(), proptest::bool::weighted(0.8)), size);
     vec(size.prop_flat_map(writes), 20..60)
 }
 
 /// The write as one who has just read the object makes it.
-fn up_to_date(mut write: Write, registry: &Registry, devices: &[Device]) -> Write {
+fn up_to_date(mut write: Mutation, registry: &Tenancy, devices: &[Device]) -> Mutation {
     let device = |mac| devices.iter().find(|device| device.mac == mac).map(|d| d.revision);
     let company = |id| registry.companies.iter().find(|c| c.id == id).map(|c| c.revision);
     let user = |id| registry.users.iter().find(|user| user.id == id).map(|user| user.revision);
     match &mut write {
-        Write::PutDevice { device: put, expect } => {
+        Mutation::PutDevice { device: put, expect } => {
             *expect = device(put.mac);
             put.revision = expect.unwrap_or(0) + 1;
         }
-        Write::PutCompany { company: put, expect } => {
+        Mutation::PutCompany { company: put, expect } => {
             *expect = company(put.id.clone());
             put.revision = expect.unwrap_or(0) + 1;
         }
-        Write::PutUser { user: put, expect } => {
+        Mutation::PutUser { user: put, expect } => {
             *expect = user(put.id);
             put.revision = expect.unwrap_or(0) + 1;
         }
-        Write::PutSystem { system, expect } => {
+        Mutation::PutSystemSettings { system, expect } => {
             *expect = registry.system.revision;
             system.revision = *expect + 1;
         }
-        Write::RemoveDevice { mac, expect } => *expect = device(*mac).unwrap_or(*expect),
-        Write::RemoveCompany { id, expect } => *expect = company(id.clone()).unwrap_or(*expect),
-        Write::RemoveUser { id, expect } => *expect = user(*id).unwrap_or(*expect),
-        Write::Touch { .. } | Write::Append(_) => {}
+        Mutation::RemoveDevice { mac, expect } => *expect = device(*mac).unwrap_or(*expect),
+        Mutation::RemoveCompany { id, expect } => *expect = company(id.clone()).unwrap_or(*expect),
+        Mutation::RemoveUser { id, expect } => *expect = user(*id).unwrap_or(*expect),
+        Mutation::NoteSighting { .. } | Mutation::Append(_) => {}
     }
     write
 }
@@ -153,7 +153,7 @@ proptest! {
                     true => up_to_date(write, registry, devices),
                     false => write,
                 };
-                let writes: Vec<Write> = commit.into_iter().map(right).collect();
+                let writes: Vec<Mutation> = commit.into_iter().map(right).collect();
                 let shown = format!("{writes:?}");
                 let expected = memory.commit(writes.clone()).await;
                 prop_assert_eq!(file.commit(writes).await, expected, "{}", &shown);

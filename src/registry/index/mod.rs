@@ -31,7 +31,7 @@ struct Entry {
     seen_hash: u32,
     revision: Revision,
     /// Never the same twice, also when a device goes and another comes with its MAC.
-    generation: u64,
+    version: u64,
     ports: Ports,
 }
 
@@ -74,7 +74,7 @@ pub struct Known {
     pub(super) seen_hash: u32,
     pub active: bool,
     /// Changes whenever the device, one of its companies or the system settings do.
-    pub stamp: u64,
+    pub version: u64,
 }
 
 /// One phone of a list.
@@ -111,11 +111,11 @@ pub struct Index {
     types: Symbols<TypeKey>,
     companies: Symbols<CompanyId>,
     inactive_rows: AtomicUsize,
-    generation: AtomicU64,
-    system_generation: AtomicU64,
+    version: AtomicU64,
+    system_version: AtomicU64,
     /// By the company's number; shorter than the companies while some never changed.
     // A std lock: held for a look-up, never across an await.
-    company_generations: RwLock<Vec<u64>>,
+    company_versions: RwLock<Vec<u64>>,
 }
 
 impl Index {
@@ -125,9 +125,9 @@ impl Index {
             types: Symbols::new(),
             companies: Symbols::new(),
             inactive_rows: AtomicUsize::new(0),
-            generation: AtomicU64::new(1),
-            system_generation: AtomicU64::new(0),
-            company_generations: RwLock::default(),
+            version: AtomicU64::new(1),
+            system_version: AtomicU64::new(0),
+            company_versions: RwLock::default(),
         }
     }
 
@@ -158,41 +158,40 @@ impl Index {
             last_seen: entry.last_seen.into(),
             seen_hash: entry.seen_hash,
             active: entry.ports.rows().iter().any(|row| row.company != INACTIVE),
-            stamp: self.stamp(&entry),
+            version: self.version_of(&entry),
         })
     }
 
-    fn stamp(&self, entry: &Entry) -> u64 {
+    fn version_of(&self, entry: &Entry) -> u64 {
         let mut hasher = DefaultHasher::new();
-        entry.generation.hash(&mut hasher);
-        self.system_generation.load(Ordering::Acquire).hash(&mut hasher);
-        let generations = self.company_generations.read().expect("no holder of this lock panics");
+        entry.version.hash(&mut hasher);
+        self.system_version.load(Ordering::Acquire).hash(&mut hasher);
+        let versions = self.company_versions.read().expect("no holder of this lock panics");
         for row in entry.ports.rows().iter().filter(|row| row.company != INACTIVE) {
-            generations.get(row.company as usize).hash(&mut hasher);
+            versions.get(row.company as usize).hash(&mut hasher);
         }
         hasher.finish()
     }
 
     /// To be called after the company's new form can be read: a body made of the old
-    /// one must not get the new stamp.
+    /// one must not get the new version.
     pub(super) fn company_changed(&self, company: &CompanyId) {
         let number = self.companies.number(company) as usize;
-        let next = self.next_generation();
-        let mut generations =
-            self.company_generations.write().expect("no holder of this lock panics");
-        if generations.len() <= number {
-            generations.resize(number + 1, 0);
+        let next = self.next_version();
+        let mut versions = self.company_versions.write().expect("no holder of this lock panics");
+        if versions.len() <= number {
+            versions.resize(number + 1, 0);
         }
-        generations[number] = next;
+        versions[number] = next;
     }
 
     /// As [`Index::company_changed`], for the system settings.
     pub(super) fn system_changed(&self) {
-        self.system_generation.store(self.next_generation(), Ordering::Release);
+        self.system_version.store(self.next_version(), Ordering::Release);
     }
 
-    fn next_generation(&self) -> u64 {
-        self.generation.fetch_add(1, Ordering::Relaxed)
+    fn next_version(&self) -> u64 {
+        self.version.fetch_add(1, Ordering::Relaxed)
     }
 
     #[must_use]
@@ -253,7 +252,7 @@ impl Index {
             last_seen: last_seen.unwrap_or_default(),
             seen_hash: seen_hash.unwrap_or_default(),
             revision: device.revision,
-            generation: self.next_generation(),
+            version: self.next_version(),
             ports,
         };
         let mut slot = self.devices.entry(device.mac.bits());
@@ -272,7 +271,7 @@ impl Index {
         }
     }
 
-    pub(super) fn touched(&self, mac: Mac, last_seen: Timestamp, seen_hash: u32) {
+    pub(super) fn noted(&self, mac: Mac, last_seen: Timestamp, seen_hash: u32) {
         if let Some(mut entry) = self.devices.get_mut(&mac.bits()) {
             entry.last_seen = seconds(last_seen);
             entry.seen_hash = seen_hash;
@@ -280,7 +279,7 @@ impl Index {
     }
 
     /// Devices without an active port that nobody asked for since `before`, at most `limit`.
-    pub(super) fn untouched(&self, before: Timestamp, limit: usize) -> Vec<Mac> {
+    pub(super) fn unseen_since(&self, before: Timestamp, limit: usize) -> Vec<Mac> {
         let before = seconds(before);
         let old = |entry: &Entry| {
             let created = entry.ports.rows().iter().map(|row| row.created).max();

@@ -10,10 +10,10 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use crate::domain::{Mac, Sighting};
-use crate::store::{Store, Write};
+use crate::store::{Mutation, Store};
 
 /// A sighting to be noted.
-pub(super) struct Touch {
+pub(super) struct SightingUpdate {
     pub mac: Mac,
     pub sighting: Sighting,
 }
@@ -30,17 +30,17 @@ const GATHERING: Duration = Duration::from_millis(200);
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Writes sightings until every sender is gone.
-pub struct TouchWriter {
+pub struct SightingWriter {
     store: Arc<dyn Store>,
-    queue: mpsc::Receiver<Touch>,
+    queue: mpsc::Receiver<SightingUpdate>,
 }
 
-pub(super) fn channel(store: Arc<dyn Store>) -> (mpsc::Sender<Touch>, TouchWriter) {
+pub(super) fn channel(store: Arc<dyn Store>) -> (mpsc::Sender<SightingUpdate>, SightingWriter) {
     let (sender, queue) = mpsc::channel(QUEUE);
-    (sender, TouchWriter { store, queue })
+    (sender, SightingWriter { store, queue })
 }
 
-impl TouchWriter {
+impl SightingWriter {
     /// Ends when the registry is dropped, after the last group.
     pub async fn run(mut self) {
         let mut waiting = Vec::with_capacity(GROUP);
@@ -48,7 +48,7 @@ impl TouchWriter {
             let is_full = waiting.len() == GROUP;
             let writes = waiting
                 .drain(..)
-                .map(|touch| Write::Touch { mac: touch.mac, sighting: touch.sighting })
+                .map(|update| Mutation::NoteSighting { mac: update.mac, sighting: update.sighting })
                 .collect();
             if let Err(error) = self.store.commit(writes).await {
                 tracing::warn!(%error, "sightings of known phones could not be noted");

@@ -7,34 +7,34 @@ use std::sync::Arc;
 use super::layer_cache::LayerCache;
 use super::{Actor, Registry, RegistryError};
 use crate::domain::{ApiKeyHash, Company, CompanyId, User, UserId};
-use crate::store::{Store, StoreError, System, Write};
+use crate::store::{Mutation, Store, StoreError, SystemSettings};
 
 /// Times a change is tried again when another process changed the same object.
 const TRIES: usize = 4;
 
 /// What is small enough to be replaced as a whole.
 #[derive(Debug, Clone, Default)]
-pub struct Tables {
+pub struct Directory {
     pub companies: BTreeMap<CompanyId, Arc<Company>>,
     pub users: BTreeMap<UserId, Arc<User>>,
     pub logins: HashMap<String, UserId>,
     pub keys: HashMap<ApiKeyHash, UserId>,
-    pub system: Arc<System>,
+    pub system: Arc<SystemSettings>,
     /// What layers of these come to, with the type's.
     pub(crate) layers: LayerCache,
 }
 
-impl Tables {
-    pub(super) async fn load(store: &dyn Store) -> Result<Tables, StoreError> {
-        let read = store.registry().await?;
-        let mut tables = Tables { system: Arc::new(read.system), ..Tables::default() };
+impl Directory {
+    pub(super) async fn load(store: &dyn Store) -> Result<Directory, StoreError> {
+        let read = store.tenancy().await?;
+        let mut directory = Directory { system: Arc::new(read.system), ..Directory::default() };
         for company in read.companies {
-            tables.companies.insert(company.id.clone(), Arc::new(company));
+            directory.companies.insert(company.id.clone(), Arc::new(company));
         }
         for user in read.users {
-            tables.put_user(user);
+            directory.put_user(user);
         }
-        Ok(tables)
+        Ok(directory)
     }
 
     /// The user of that login, if there is one.
@@ -77,74 +77,74 @@ impl Tables {
     }
 
     /// As they are after a commit of `writes`.
-    fn after(&self, writes: Vec<Write>) -> Tables {
-        let mut tables = self.clone();
+    fn after(&self, writes: Vec<Mutation>) -> Directory {
+        let mut directory = self.clone();
         for write in writes {
             match write {
-                Write::PutCompany { company, .. } => {
-                    tables.companies.insert(company.id.clone(), Arc::new(company));
+                Mutation::PutCompany { company, .. } => {
+                    directory.companies.insert(company.id.clone(), Arc::new(company));
                 }
-                Write::RemoveCompany { id, .. } => drop(tables.companies.remove(&id)),
-                Write::PutUser { user, .. } => tables.put_user(user),
-                Write::RemoveUser { id, .. } => tables.remove_user(id),
-                Write::PutSystem { system, .. } => tables.system = Arc::new(system),
-                Write::PutDevice { .. }
-                | Write::RemoveDevice { .. }
-                | Write::Touch { .. }
-                | Write::Append(_) => {}
+                Mutation::RemoveCompany { id, .. } => drop(directory.companies.remove(&id)),
+                Mutation::PutUser { user, .. } => directory.put_user(user),
+                Mutation::RemoveUser { id, .. } => directory.remove_user(id),
+                Mutation::PutSystemSettings { system, .. } => directory.system = Arc::new(system),
+                Mutation::PutDevice { .. }
+                | Mutation::RemoveDevice { .. }
+                | Mutation::NoteSighting { .. }
+                | Mutation::Append(_) => {}
             }
         }
-        tables
+        directory
     }
 }
 
 impl Registry {
     /// Takes over what the store now has of companies, users and settings.
-    pub(crate) async fn reload_tables(&self) -> Result<(), StoreError> {
-        self.publish(Tables::load(&*self.store).await?);
+    pub(crate) async fn reload_directory(&self) -> Result<(), StoreError> {
+        self.publish(Directory::load(&*self.store).await?);
         Ok(())
     }
 
-    /// Puts `tables` in force, and then makes what was rendered of the old ones stale:
+    /// Puts `directory` in force, and then makes what was rendered of the old ones stale:
     /// of the companies that changed, of all when the system settings did.
-    pub(super) fn publish(&self, tables: Tables) {
-        let tables = Arc::new(tables);
-        let before = self.tables.swap(tables.clone());
-        for (id, company) in &tables.companies {
+    pub(super) fn publish(&self, directory: Directory) {
+        let directory = Arc::new(directory);
+        let before = self.directory.swap(directory.clone());
+        for (id, company) in &directory.companies {
             let same = |old: &Arc<Company>| old.revision == company.revision;
             if !before.companies.get(id).is_some_and(same) {
                 self.index.company_changed(id);
             }
         }
-        if before.system.revision != tables.system.revision {
+        if before.system.revision != directory.system.revision {
             self.index.system_changed();
         }
     }
 
-    /// One change to the tables: compute the writes, commit, take over. `next` is
+    /// One change to the directory: compute the writes, commit, take over. `next` is
     /// asked again, with what the store then has, when another process was faster.
     ///
     /// What was committed is taken over from the writes, not read again: that
     /// cannot fail half way.
-    pub(super) async fn change_tables<T>(
+    pub(super) async fn change_directory<T>(
         &self,
-        next: impl Fn(&Tables) -> Result<(Vec<Write>, T), RegistryError>,
+        next: impl Fn(&Directory) -> Result<(Vec<Mutation>, T), RegistryError>,
     ) -> Result<T, RegistryError> {
-        let _changing = self.tables_lock.lock().await;
+        let _changing = self.directory_lock.lock().await;
         let mut contended = String::new();
         for _ in 0..TRIES {
-            let tables = self.tables();
-            let (writes, result) = next(&tables)?;
+            let directory = self.directory();
+            let (writes, result) = next(&directory)?;
             if writes.is_empty() {
                 return Ok(result);
             }
             match self.store.commit(writes.clone()).await {
                 Ok(()) => {
-                    self.publish(tables.after(writes));
+                    self.publish(directory.after(writes));
                     return Ok(result);
                 }
                 Err(StoreError::Conflict(what)) => {
-                    self.reload_tables().await?;
+                    self.reload_directory().await?;
                     contended = what;
                 }
                 Err(error) => return Err(error.into()),
