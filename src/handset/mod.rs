@@ -6,8 +6,8 @@
 //! 3. Provisioning answers, under a timeout.
 //! 4. `response`: file, "not modified", the one refusal, or "later".
 //!
-//! Whatever is not answered with a file gets the same refusal: an unknown
-//! phone, a strange method, a forbidden network and a missing file look alike.
+//! Whoever is not to have a file gets the same refusal: an unknown phone, a strange
+//! method, a forbidden network and a missing file look alike.
 
 mod access;
 mod conditional;
@@ -42,15 +42,15 @@ pub struct EdgeOptions {
     /// because another catalogue may ask for others.
     pub headers: Arc<ArcSwap<Vec<HeaderName>>>,
     /// How long provisioning may take; then the phone is told to come again.
-    /// Meant to be below what phones wait themselves, so that they hear it; how
-    /// long that is, no vendor documents (unconfirmed).
+    /// Meant to be below what phones wait themselves, so that they hear it; no
+    /// vendor documents how long that is.
     pub answer_timeout: Duration,
     /// What a phone is told that came while we are at fault.
     pub retry_after: RetryAfter,
 }
 
 impl EdgeOptions {
-    /// Everybody may ask, no proxies, 8 s, 30 to 60 s; `seed` spreads the latter.
+    /// Everybody may ask, no proxy is believed; `seed` spreads the times to come again.
     #[must_use]
     pub fn new(seed: u64) -> EdgeOptions {
         EdgeOptions {

@@ -3,15 +3,15 @@
 //!
 //! 1. Identify: path, User-Agent, OUI against the catalogue.
 //! 2. A common file (no phone in it) goes to anyone.
-//! 3. Sight: an unknown pair becomes inactive rows; a known one is noted.
+//! 3. Sight: the registry records an unknown device as inactive, and notes a known one.
 //! 4. Decide: only a device with an active port gets anything.
-//! 5. Render, or take the body of the same revision from the cache.
+//! 5. Render, or take the body of the same version from the cache.
 //!
 //! Everything but 3 for an unknown MAC reads from memory.
 
-mod cache;
+mod body_cache;
+mod parse_cache;
 mod provisioner;
-mod reading;
 mod rendered;
 
 use std::future::Future;

@@ -5,27 +5,27 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use super::cache::{Bodies, BodyKey, Stamp};
-use super::reading::{Reading, Readings};
+use super::body_cache::{BodyCache, BodyKey, Version};
+use super::parse_cache::{ParseCache, ParsedRequest};
 use super::{Fetch, Provision, Rendered, Reply};
 use crate::catalogue::{Catalogue, FileSpec, PathFacts, PhoneType, RenderInput};
 use crate::domain::{Mac, Timestamp};
-use crate::registry::{Known, Outcome, Registry, Seen, Sight, TrailEntry};
+use crate::registry::{Known, Outcome, Registry, RequestEvidence, RequestLogEntry, SightOutcome};
 
 /// A handset that could not be served because of us asks again after this long:
-/// phones that retry on their own do so after 15 s and more.
+/// phones that retry on their phone_type do so after 15 s and more.
 const RETRY_AFTER: Duration = Duration::from_secs(30);
 
 /// Answers handsets from the registry.
 pub struct Provisioner {
     registry: Arc<Registry>,
-    readings: Readings,
-    bodies: Bodies,
+    parsed: ParseCache,
+    bodies: BodyCache,
     /// When the catalogue in force was first served from this store.
     catalogue_since: AtomicI64,
 }
 
-/// What was decided, for the handset and for the trail.
+/// What was decided, for the handset and for the log.
 struct Decision {
     reply: Reply,
     outcome: Outcome,
@@ -50,21 +50,21 @@ impl Decision {
 impl Provision for Provisioner {
     async fn fetch(&self, fetch: Fetch) -> Reply {
         let catalogue = self.registry.catalogue();
-        let (reading, kept) = self.readings.read(&catalogue, &fetch);
-        let decision = match reading.identity.mac {
+        let (parsed, kept) = self.parsed.parse(&catalogue, &fetch);
+        let decision = match parsed.identity.mac {
             // A request without a MAC creates nothing. It may name a common file.
-            None => self.common_or(&catalogue, &reading, Outcome::NoMac),
-            Some(mac) => match self.sight(&catalogue, &fetch, mac, &reading).await {
+            None => self.common_or(&catalogue, &parsed, Outcome::NoMac),
+            Some(mac) => match self.sight(&catalogue, &fetch, mac, &parsed).await {
                 Ok(known) => {
                     if !kept {
-                        self.readings.keep(&fetch, reading.clone());
+                        self.parsed.keep(&fetch, parsed.clone());
                     }
-                    self.file(&catalogue, mac, known, &reading)
+                    self.file(&catalogue, mac, known, &parsed)
                 }
                 Err(decision) => decision,
             },
         };
-        self.remember(fetch, reading.identity.mac, &decision);
+        self.remember(fetch, parsed.identity.mac, &decision);
         decision.reply
     }
 }
@@ -75,8 +75,8 @@ impl Provisioner {
     pub fn new(registry: Arc<Registry>, rendered_bytes: u64, catalogue_since: Timestamp) -> Self {
         Provisioner {
             registry,
-            readings: Readings::new(),
-            bodies: Bodies::new(rendered_bytes),
+            parsed: ParseCache::new(),
+            bodies: BodyCache::new(rendered_bytes),
             catalogue_since: catalogue_since.into(),
         }
     }
@@ -92,31 +92,31 @@ impl Provisioner {
         catalogue: &Arc<Catalogue>,
         fetch: &Fetch,
         mac: Mac,
-        reading: &Reading,
+        parsed: &ParsedRequest,
     ) -> Result<Known, Decision> {
         // SECURITY: a certificate that names a device speaks for that device alone.
         let certified = fetch.certificate.as_deref().and_then(mac_of_subject);
         if certified.is_some_and(|certified| certified != mac) {
             return Err(Decision::refused(Outcome::CertificateOfAnother));
         }
-        let seen = Seen {
+        let evidence = RequestEvidence {
             mac,
-            identity: &reading.identity,
+            identity: &parsed.identity,
             address: fetch.address,
             user_agent: fetch.user_agent.as_deref().unwrap_or_default(),
             certificate: fetch.certificate.as_deref(),
         };
-        let refused = match self.registry.sight(catalogue, seen).await {
-            Ok(Sight::Known(known)) if known.active => return Ok(known),
-            Ok(Sight::Known(_)) => Outcome::Inactive,
-            Ok(Sight::Recorded) => Outcome::Recorded,
-            Ok(Sight::OverQuota) => Outcome::OverQuota,
-            Ok(Sight::NoType) => Outcome::NoSuchType,
+        let refused = match self.registry.sight(catalogue, evidence).await {
+            Ok(SightOutcome::Known(known)) if known.active => return Ok(known),
+            Ok(SightOutcome::Known(_)) => Outcome::Inactive,
+            Ok(SightOutcome::Recorded) => Outcome::Recorded,
+            Ok(SightOutcome::OverQuota) => Outcome::OverQuota,
+            Ok(SightOutcome::NoType) => Outcome::NoSuchType,
             Err(error) => return Err(Decision::fault(Outcome::StoreFailed, error.to_string())),
         };
         // A common file says nothing of any phone: an unknown one gets it too, and
         // some only then ask for the file that names their MAC.
-        Err(self.common_or(catalogue, reading, refused))
+        Err(self.common_or(catalogue, parsed, refused))
     }
 
     /// A file of an active device: from the cache, or rendered.
@@ -125,14 +125,14 @@ impl Provisioner {
         catalogue: &Arc<Catalogue>,
         mac: Mac,
         known: Known,
-        reading: &Reading,
+        parsed: &ParsedRequest,
     ) -> Decision {
         // Read before what the body is made of: a change in between leaves a body that is
-        // newer than its stamp, never one that is older.
-        let stamp = Stamp { made_of: known.version, catalogue: catalogue.version() };
-        if let Some(&(of_type, Some(file))) = reading.file.get()
+        // newer than its version, never one that is older.
+        let version = Version { registry: known.version, catalogue: catalogue.version() };
+        if let Some(&(of_type, Some(file))) = parsed.file.get()
             && of_type == known.phone_type
-            && let Some(rendered) = self.bodies.fresh(BodyKey::new(Some(mac), file), stamp)
+            && let Some(rendered) = self.bodies.fresh(BodyKey::new(Some(mac), file), version)
         {
             return Decision::served(rendered);
         }
@@ -142,14 +142,14 @@ impl Provisioner {
         if composition.phone_type().is_none() {
             return Decision::refused(Outcome::NoSuchType);
         }
-        let Some((phone_type, file, path)) = composition.file(&reading.target) else {
-            let _ = reading.file.set((known.phone_type, None));
-            return self.common_or(catalogue, reading, Outcome::NoSuchFile);
+        let Some((phone_type, file, path)) = composition.file(&parsed.target) else {
+            let _ = parsed.file.set((known.phone_type, None));
+            return self.common_or(catalogue, parsed, Outcome::NoSuchFile);
         };
         let hash = file_hash(phone_type.family, file, &path);
-        let _ = reading.file.set((known.phone_type, Some(hash)));
+        let _ = parsed.file.set((known.phone_type, Some(hash)));
         let key = BodyKey::new(Some(mac), hash);
-        if let Some(rendered) = self.bodies.fresh(key, stamp) {
+        if let Some(rendered) = self.bodies.fresh(key, version) {
             return Decision::served(rendered);
         }
         let input = match composition.input(phone_type, file, path) {
@@ -157,23 +157,19 @@ impl Provisioner {
             Err(error) => return Decision::fault(Outcome::RenderFailed, error.to_string()),
         };
         let changed = composition.changed();
-        self.made(
-            key,
-            stamp,
-            self.render(catalogue, Some(phone_type), phone_type.family, file, input, changed),
-        )
+        self.made(key, version, self.render(catalogue, Some(phone_type), phone_type.family, file, input, changed))
     }
 
     /// A file that is for no phone in particular, if the target names one; else the refusal.
     fn common_or(
         &self,
         catalogue: &Arc<Catalogue>,
-        reading: &Reading,
+        parsed: &ParsedRequest,
         refused: Outcome,
     ) -> Decision {
-        let identity = &reading.identity;
+        let identity = &parsed.identity;
         let named = identity.family.and_then(|family| {
-            let (file, path, phone_type) = catalogue.common_file(family, &reading.target)?;
+            let (file, path, phone_type) = catalogue.common_file(family, &parsed.target)?;
             Some((family, file, path, phone_type))
         });
         let Some((family, file, path, of_path)) = named else { return Decision::refused(refused) };
@@ -184,31 +180,26 @@ impl Provisioner {
             Err(error) => return Decision::fault(Outcome::RenderFailed, error.to_string()),
         };
         let mut hasher = DefaultHasher::new();
-        (file_hash(family, file, &path), phone_type.map(|phone_type| phone_type.key.as_str()))
-            .hash(&mut hasher);
+        (file_hash(family, file, &path), phone_type.map(|phone_type| phone_type.key.as_str())).hash(&mut hasher);
         let key = BodyKey::new(None, hasher.finish());
-        let stamp = Stamp { made_of: common.version, catalogue: catalogue.version() };
-        if let Some(rendered) = self.bodies.fresh(key, stamp) {
+        let version = Version { registry: common.version, catalogue: catalogue.version() };
+        if let Some(rendered) = self.bodies.fresh(key, version) {
             return Decision::served(rendered);
         }
         let (ports, named_port) = (Vec::new(), None);
         let input = RenderInput { mac: None, ports, named_port, path, common: common.settings };
-        self.made(
-            key,
-            stamp,
-            self.render(catalogue, phone_type, family, file, input, common.changed),
-        )
+        self.made(key, version, self.render(catalogue, phone_type, family, file, input, common.changed))
     }
 
     fn made(
         &self,
         key: BodyKey,
-        stamp: Stamp,
+        version: Version,
         rendered: Result<Arc<Rendered>, Decision>,
     ) -> Decision {
         match rendered {
             Ok(rendered) => {
-                self.bodies.keep(key, stamp, rendered.clone());
+                self.bodies.keep(key, version, rendered.clone());
                 Decision::served(rendered)
             }
             Err(decision) => decision,
@@ -238,7 +229,7 @@ impl Provisioner {
             let mac = mac.map(|mac| mac.to_string()).unwrap_or_default();
             tracing::error!(mac, outcome = ?decision.outcome, error = decision.detail, "a phone could not be served");
         }
-        self.registry.trail().push(TrailEntry {
+        self.registry.request_log().push(RequestLogEntry {
             at: self.registry.clock().now(),
             mac,
             address: fetch.address,

@@ -22,12 +22,12 @@ mod phones;
 mod preview;
 mod quota;
 mod random;
+mod request_log;
 mod settings;
 mod sight;
 mod sighting_writer;
 mod symbols;
 mod text;
-mod trail;
 mod transfer;
 mod users;
 
@@ -49,10 +49,10 @@ pub use phones::{NewPhone, PhoneChange, PhoneFilter, PhonePage};
 pub use preview::PreviewedFile;
 pub use quota::{Quota, network_of};
 pub use random::{Random, SystemRandom, token};
-pub use sight::{Seen, Sight};
+pub use request_log::{Outcome, RequestLog, RequestLogEntry};
+pub use sight::{RequestEvidence, SightOutcome};
 pub use sighting_writer::SightingWriter;
 pub use text::{MAX_LOGIN, MAX_NAME};
-pub use trail::{Outcome, Trail, TrailEntry};
 pub use transfer::{Document, ImportError, Imported, Problem};
 pub use users::{MIN_PASSWORD, NewUser, Revoke, UserChange, UserRef, fingerprint};
 
@@ -89,7 +89,7 @@ pub struct Registry {
     arrivals: quota::Arrivals,
     passwords: passwords::Passwords,
     sighting_updates: mpsc::Sender<sighting_writer::SightingUpdate>,
-    trail: Trail,
+    request_log: RequestLog,
 }
 
 /// What a commit means for the index.
@@ -126,7 +126,7 @@ impl Registry {
             arrivals: quota::Arrivals::default(),
             passwords: passwords::Passwords::default(),
             sighting_updates,
-            trail: Trail::default(),
+            request_log: RequestLog::default(),
         };
         Ok((registry, writer))
     }
@@ -154,8 +154,8 @@ impl Registry {
 
     /// The last requests of handsets and what became of them.
     #[must_use]
-    pub fn trail(&self) -> &Trail {
-        &self.trail
+    pub fn request_log(&self) -> &RequestLog {
+        &self.request_log
     }
 
     #[must_use]

@@ -17,7 +17,7 @@ use super::actor::Actor;
 
 /// One request's evidence, as far as the registry keeps it.
 #[derive(Debug, Clone, Copy)]
-pub struct Seen<'a> {
+pub struct RequestEvidence<'a> {
     pub mac: Mac,
     pub identity: &'a Identity,
     pub address: IpAddr,
@@ -28,7 +28,7 @@ pub struct Seen<'a> {
 
 /// What became of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sight {
+pub enum SightOutcome {
     Known(Known),
     /// Recorded just now, durably.
     Recorded,
@@ -46,70 +46,70 @@ const NOTE_CHANGE_S: i64 = 10;
 const RETYPE_AGAIN_S: i64 = 24 * 3600;
 
 impl Registry {
-    /// Records what a request showed. What was [`Sight::Recorded`] is durable.
+    /// Records what a request showed. What was [`SightOutcome::Recorded`] is durable.
     ///
     /// # Errors
     /// Only for an unknown MAC whose rows could not be stored.
     pub async fn sight(
         &self,
         catalogue: &Catalogue,
-        seen: Seen<'_>,
-    ) -> Result<Sight, RegistryError> {
-        let Some(known) = self.index.known(seen.mac) else {
+        evidence: RequestEvidence<'_>,
+    ) -> Result<SightOutcome, RegistryError> {
+        let Some(known) = self.index.known(evidence.mac) else {
             // In boxes, both that are rare: else every request had room for them.
-            return Box::pin(self.first_contact(catalogue, seen)).await;
+            return Box::pin(self.first_contact(catalogue, evidence)).await;
         };
-        if let Some(better) = self.better_type(catalogue, &known, seen.identity) {
+        if let Some(better) = self.better_type(catalogue, &known, evidence.identity) {
             // Of no use to the phone now: a failure is logged and does not matter to it.
-            let retyped = Box::pin(self.retype(catalogue, seen.mac, &better)).await;
+            let retyped = Box::pin(self.retype(catalogue, evidence.mac, &better)).await;
             if let Err(error) = retyped {
-                tracing::warn!(mac = %seen.mac, %error, "a better type guess could not be stored");
+                tracing::warn!(mac = %evidence.mac, %error, "a better type guess could not be stored");
             }
         }
-        self.note(&known, seen);
-        Ok(Sight::Known(known))
+        self.note(&known, evidence);
+        Ok(SightOutcome::Known(known))
     }
 
     async fn first_contact(
         &self,
         catalogue: &Catalogue,
-        seen: Seen<'_>,
-    ) -> Result<Sight, RegistryError> {
-        let Some(phone_type) = seen.identity.phone_type.as_ref() else {
-            return Ok(Sight::NoType);
+        evidence: RequestEvidence<'_>,
+    ) -> Result<SightOutcome, RegistryError> {
+        let Some(phone_type) = evidence.identity.phone_type.as_ref() else {
+            return Ok(SightOutcome::NoType);
         };
         let ports = catalogue.phone_type(phone_type).map_or(1, |phone_type| phone_type.ports);
-        let _changing = self.lock_device(seen.mac).await;
-        if let Some(known) = self.index.known(seen.mac) {
-            return Ok(Sight::Known(known));
+        let _changing = self.lock_device(evidence.mac).await;
+        if let Some(known) = self.index.known(evidence.mac) {
+            return Ok(SightOutcome::Known(known));
         }
         let now = self.clock.now();
         let rows = self.index.inactive_rows() + usize::from(ports);
         if rows > self.quota.inactive_rows {
-            return Ok(Sight::OverQuota);
+            return Ok(SightOutcome::OverQuota);
         }
         let per_hour = self.quota.new_macs_per_address_per_hour;
-        if !self.arrivals.admit(seen.address, per_hour, now) {
-            return Ok(Sight::OverQuota);
+        if !self.arrivals.admit(evidence.address, per_hour, now) {
+            return Ok(SightOutcome::OverQuota);
         }
-        let sighting = sighting(seen, now);
+        let sighting = sighting(evidence, now);
         let hash = hash_of(&sighting);
-        let device = Device::sighted(seen.mac, phone_type.clone(), ports, sighting);
+        let device = Device::sighted(evidence.mac, phone_type.clone(), ports, sighting);
         let write = Mutation::PutDevice { device: device.clone(), expect: None };
         let change = DeviceChange::Put { device, seen_hash: Some(hash) };
         match self.commit_device(vec![write], change).await {
-            Ok(()) => Ok(Sight::Recorded),
-            Err(StoreError::Conflict(_)) => self.met_elsewhere(seen.mac).await,
+            Ok(()) => Ok(SightOutcome::Recorded),
+            Err(StoreError::Conflict(_)) => self.met_elsewhere(evidence.mac).await,
             Err(error) => Err(error.into()),
         }
     }
 
     /// The store has a device the index has not: another process recorded it.
-    async fn met_elsewhere(&self, mac: Mac) -> Result<Sight, RegistryError> {
+    async fn met_elsewhere(&self, mac: Mac) -> Result<SightOutcome, RegistryError> {
         if let Some(device) = self.store.device(mac).await? {
             self.index.put(&device, device.sighting.as_ref().map(hash_of));
         }
-        Ok(self.index.known(mac).map_or(Sight::Recorded, Sight::Known))
+        Ok(self.index.known(mac).map_or(SightOutcome::Recorded, SightOutcome::Known))
     }
 
     /// A type that was told, where the one on record differs and no operator has
@@ -154,20 +154,20 @@ impl Registry {
         Ok(self.commit_device(vec![put, Mutation::Append(event)], change).await?)
     }
 
-    fn note(&self, known: &Known, seen: Seen<'_>) {
+    fn note(&self, known: &Known, evidence: RequestEvidence<'_>) {
         let now = self.clock.now();
         let age = now - known.last_seen;
         if age < NOTE_CHANGE_S {
             return;
         }
-        let hash = Shown::by(seen).hash();
+        let hash = SightingFingerprint::of(evidence).hash();
         if hash == known.seen_hash && age < NOTE_AGAIN_S {
             return;
         }
-        let sighting = sighting(seen, now);
+        let sighting = sighting(evidence, now);
         // A full queue drops it; the index stays as it was, so the next request tries again.
-        if self.sighting_updates.try_send(SightingUpdate { mac: seen.mac, sighting }).is_ok() {
-            self.index.noted(seen.mac, now, hash);
+        if self.sighting_updates.try_send(SightingUpdate { mac: evidence.mac, sighting }).is_ok() {
+            self.index.noted(evidence.mac, now, hash);
         }
     }
 }
@@ -177,8 +177,8 @@ fn summary(device: &Device) -> serde_json::Value {
     serde_json::json!({ "phone_type": device.phone_type, "ports": device.ports.len() })
 }
 
-fn sighting(seen: Seen<'_>, now: i64) -> Sighting {
-    let shown = Shown::by(seen);
+fn sighting(evidence: RequestEvidence<'_>, now: i64) -> Sighting {
+    let shown = SightingFingerprint::of(evidence);
     Sighting {
         first: now,
         last: now,
@@ -192,7 +192,7 @@ fn sighting(seen: Seen<'_>, now: i64) -> Sighting {
 
 /// A sighting without its times: tells whether a phone says something else than before.
 #[derive(Hash)]
-struct Shown<'a> {
+struct SightingFingerprint<'a> {
     address: IpAddr,
     user_agent: &'a str,
     type_guess: Option<&'a TypeKey>,
@@ -200,15 +200,15 @@ struct Shown<'a> {
     certificate: Option<&'a str>,
 }
 
-impl<'a> Shown<'a> {
-    fn by(seen: Seen<'a>) -> Shown<'a> {
-        let identity = seen.identity;
-        Shown {
-            address: seen.address,
-            user_agent: seen.user_agent,
+impl<'a> SightingFingerprint<'a> {
+    fn of(evidence: RequestEvidence<'a>) -> SightingFingerprint<'a> {
+        let identity = evidence.identity;
+        SightingFingerprint {
+            address: evidence.address,
+            user_agent: evidence.user_agent,
             type_guess: identity.phone_type.as_ref().filter(|_| identity.type_is_told),
             firmware: identity.firmware.as_deref(),
-            certificate: seen.certificate,
+            certificate: evidence.certificate,
         }
     }
 
@@ -218,7 +218,7 @@ impl<'a> Shown<'a> {
 }
 
 pub(super) fn hash_of(sighting: &Sighting) -> u32 {
-    let shown = Shown {
+    let shown = SightingFingerprint {
         address: sighting.address,
         user_agent: &sighting.user_agent,
         type_guess: sighting.type_guess.as_ref(),

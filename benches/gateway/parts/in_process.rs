@@ -56,7 +56,7 @@ pub async fn run(bench: &Bench) -> Result<Vec<Figure>, String> {
             }),
         ),
         ns(
-            "look up in the index, with stamp",
+            "look up in the index, with version",
             cost(span, || registry.index().known(black_box(mac))),
         ),
         ns(

@@ -17,7 +17,7 @@ use crate::admin::CommandResult;
 use crate::admin::answer::{Fail, Rows};
 use crate::catalogue::{Request, Target};
 use crate::domain::{Mac, PhoneId, TypeKey};
-use crate::registry::TrailEntry;
+use crate::registry::RequestLogEntry;
 
 pub(super) async fn run(call: Call) -> CommandResult {
     let scope = call.body.scope()?;
@@ -32,7 +32,7 @@ pub(super) async fn run(call: Call) -> CommandResult {
     };
     let catalogue = call.core.registry.catalogue();
     let mut rows = Rows::new();
-    for entry in call.core.registry.trail().of(mac) {
+    for entry in call.core.registry.request_log().of(mac) {
         let target = Target::parse(&entry.target);
         let identity = catalogue.identify(Request {
             target: &target,
@@ -52,7 +52,7 @@ pub(super) async fn run(call: Call) -> CommandResult {
 #[derive(Serialize)]
 struct Row {
     #[serde(flatten)]
-    entry: TrailEntry,
+    entry: RequestLogEntry,
     phone_type: Option<TypeKey>,
     model: Option<String>,
     evidence: Vec<String>,

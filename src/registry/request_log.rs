@@ -1,8 +1,7 @@
 //! The last requests of handsets and what became of them: the answer to "why
 //! does this phone not get its configuration?".
 //!
-//! In memory only, bounded, newest kept. Requests that are answered from the
-//! cache are counted per device but not written out one by one.
+//! In memory only, bounded, newest kept.
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -41,7 +40,7 @@ pub enum Outcome {
 
 /// One request.
 #[derive(Debug, Clone, Serialize)]
-pub struct TrailEntry {
+pub struct RequestLogEntry {
     pub at: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mac: Option<Mac>,
@@ -56,8 +55,8 @@ pub struct TrailEntry {
 /// The last requests of all handsets: a ring for each of some groups of MACs, so
 /// that one busy phone does not push out the others and no lock is hot.
 #[derive(Debug)]
-pub struct Trail {
-    rings: Vec<Mutex<VecDeque<TrailEntry>>>,
+pub struct RequestLog {
+    rings: Vec<Mutex<VecDeque<RequestLogEntry>>>,
 }
 
 const RINGS: usize = 256;
@@ -66,14 +65,14 @@ const RING_LENGTH: usize = 64;
 /// Longer targets are cut: the beginning says enough.
 const MAX_TARGET: usize = 256;
 
-impl Default for Trail {
-    fn default() -> Trail {
-        Trail { rings: (0..RINGS).map(|_| Mutex::default()).collect() }
+impl Default for RequestLog {
+    fn default() -> RequestLog {
+        RequestLog { rings: (0..RINGS).map(|_| Mutex::default()).collect() }
     }
 }
 
-impl Trail {
-    pub fn push(&self, mut entry: TrailEntry) {
+impl RequestLog {
+    pub fn push(&self, mut entry: RequestLogEntry) {
         if entry.target.len() > MAX_TARGET {
             let end = entry.target.floor_char_boundary(MAX_TARGET);
             entry.target.truncate(end);
@@ -88,12 +87,12 @@ impl Trail {
 
     /// The kept requests of a device, newest first; with `None` those that named no MAC.
     #[must_use]
-    pub fn of(&self, mac: Option<Mac>) -> Vec<TrailEntry> {
+    pub fn of(&self, mac: Option<Mac>) -> Vec<RequestLogEntry> {
         let ring = self.ring(mac).lock().expect("no holder of this lock panics");
         ring.iter().rev().filter(|entry| entry.mac == mac).cloned().collect()
     }
 
-    fn ring(&self, mac: Option<Mac>) -> &Mutex<VecDeque<TrailEntry>> {
+    fn ring(&self, mac: Option<Mac>) -> &Mutex<VecDeque<RequestLogEntry>> {
         let bits = mac.map_or(0, Mac::bits).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         &self.rings[usize::try_from(bits >> 56).expect("8 bits fit") % RINGS]
     }

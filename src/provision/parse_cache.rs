@@ -1,5 +1,5 @@
-//! Requests read before: an active phone asks the same thing at every boot, and
-//! reading it anew costs more than all the rest of answering from the cache.
+//! Requests parsed before: an active phone asks the same thing at every boot, and
+//! parsing it anew costs more than all the rest of answering from the cache.
 
 use std::hash::BuildHasher;
 use std::sync::{Arc, OnceLock};
@@ -12,8 +12,8 @@ use crate::catalogue::{Catalogue, Identity, Request, Target};
 
 /// What a request says, under one catalogue.
 #[derive(Debug)]
-pub(super) struct Reading {
-    /// [`Catalogue::version`] of the catalogue it was read with.
+pub(super) struct ParsedRequest {
+    /// [`Catalogue::version`] of the catalogue it was parsed with.
     catalogue: u64,
     raw_target: String,
     user_agent: Option<String>,
@@ -25,15 +25,15 @@ pub(super) struct Reading {
     pub file: OnceLock<(u32, Option<u64>)>,
 }
 
-impl Reading {
-    fn new(catalogue: &Catalogue, fetch: &Fetch) -> Reading {
+impl ParsedRequest {
+    fn new(catalogue: &Catalogue, fetch: &Fetch) -> ParsedRequest {
         let target = Target::parse(&fetch.target);
         let identity = catalogue.identify(Request {
             target: &target,
             user_agent: fetch.user_agent.as_deref(),
             headers: &fetch.headers,
         });
-        Reading {
+        ParsedRequest {
             catalogue: catalogue.version(),
             raw_target: fetch.target.clone(),
             user_agent: fetch.user_agent.clone(),
@@ -52,36 +52,36 @@ impl Reading {
     }
 }
 
-/// Readings of requests of active phones.
+/// Parsed requests of active phones.
 #[derive(Debug)]
-pub(super) struct Readings {
-    kept: Cache<u64, Arc<Reading>>,
+pub(super) struct ParseCache {
+    kept: Cache<u64, Arc<ParsedRequest>>,
     // Keyed at random, so that nobody outside makes two requests meet, which then push each
     // other out: they are told apart all the same.
     hasher: RandomState,
 }
 
 /// Ten thousand phones with four files each, and some; at 800 bytes 52 MB. What more phones
-/// ask is read anew, at some 4 us.
+/// ask is parsed anew, at some 4 us.
 const KEPT: usize = 65_536;
 
-impl Readings {
-    pub fn new() -> Readings {
-        Readings { kept: Cache::new(KEPT), hasher: RandomState::default() }
+impl ParseCache {
+    pub fn new() -> ParseCache {
+        ParseCache { kept: Cache::new(KEPT), hasher: RandomState::default() }
     }
 
-    /// The reading of this request, and whether it was kept.
-    pub fn read(&self, catalogue: &Catalogue, fetch: &Fetch) -> (Arc<Reading>, bool) {
+    /// The parsed request, and whether it was kept.
+    pub fn parse(&self, catalogue: &Catalogue, fetch: &Fetch) -> (Arc<ParsedRequest>, bool) {
         match self.kept.get(&self.key(fetch)).filter(|kept| kept.is_of(catalogue, fetch)) {
             Some(kept) => (kept, true),
-            None => (Arc::new(Reading::new(catalogue, fetch)), false),
+            None => (Arc::new(ParsedRequest::new(catalogue, fetch)), false),
         }
     }
 
     /// Keeps it for the next boot. Only for active phones: what a stranger sends
     /// must not push theirs out.
-    pub fn keep(&self, fetch: &Fetch, reading: Arc<Reading>) {
-        self.kept.insert(self.key(fetch), reading);
+    pub fn keep(&self, fetch: &Fetch, parsed: Arc<ParsedRequest>) {
+        self.kept.insert(self.key(fetch), parsed);
     }
 
     fn key(&self, fetch: &Fetch) -> u64 {

@@ -22,54 +22,54 @@ impl BodyKey {
     }
 }
 
-/// What a body was made of.
+/// Numbers that change when what a body was made of does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stamp {
+pub(super) struct Version {
     /// The device's, or that of what is common to all.
-    pub made_of: u64,
+    pub registry: u64,
     pub catalogue: u64,
 }
 
-/// A body and the stamp of what it was made of.
+/// A body and the version it was made of.
 #[derive(Debug, Clone)]
-pub(super) struct Kept {
-    pub stamp: Stamp,
+pub(super) struct CachedBody {
+    pub version: Version,
     pub rendered: Arc<Rendered>,
 }
 
 #[derive(Debug, Clone)]
 struct ByBytes;
 
-impl Weighter<BodyKey, Kept> for ByBytes {
-    fn weight(&self, _: &BodyKey, kept: &Kept) -> u64 {
-        // 450: key, stamp, Arc, the handles, texts and counts of three header values and
+impl Weighter<BodyKey, CachedBody> for ByBytes {
+    fn weight(&self, _: &BodyKey, kept: &CachedBody) -> u64 {
+        // 450: key, version, Arc, the handles, texts and counts of three header values and
         // the table's own share.
         kept.rendered.body.len() as u64 + 450
     }
 }
 
-/// Bodies up to a number of bytes; what was used least goes first.
+/// Bodies, up to a number of bytes; what was used least goes first.
 #[derive(Debug)]
-pub(super) struct Bodies {
-    kept: Cache<BodyKey, Kept, ByBytes>,
+pub(super) struct BodyCache {
+    kept: Cache<BodyKey, CachedBody, ByBytes>,
 }
 
 /// What the table is sized for at first; it grows.
 const TYPICAL_BODY_BYTES: u64 = 8 * 1024;
 
-impl Bodies {
-    pub fn new(max_bytes: u64) -> Bodies {
+impl BodyCache {
+    pub fn new(max_bytes: u64) -> BodyCache {
         let items = usize::try_from(max_bytes / TYPICAL_BODY_BYTES).unwrap_or(usize::MAX);
-        Bodies { kept: Cache::with_weighter(items.max(16), max_bytes, ByBytes) }
+        BodyCache { kept: Cache::with_weighter(items.max(16), max_bytes, ByBytes) }
     }
 
-    /// The body, if it was made of what `stamp` stands for.
-    pub fn fresh(&self, key: BodyKey, stamp: Stamp) -> Option<Arc<Rendered>> {
+    /// The body, if it was made of what `version` stands for.
+    pub fn fresh(&self, key: BodyKey, version: Version) -> Option<Arc<Rendered>> {
         let kept = self.kept.get(&key)?;
-        (kept.stamp == stamp).then_some(kept.rendered)
+        (kept.version == version).then_some(kept.rendered)
     }
 
-    pub fn keep(&self, key: BodyKey, stamp: Stamp, rendered: Arc<Rendered>) {
-        self.kept.insert(key, Kept { stamp, rendered });
+    pub fn keep(&self, key: BodyKey, version: Version, rendered: Arc<Rendered>) {
+        self.kept.insert(key, CachedBody { version, rendered });
     }
 }
