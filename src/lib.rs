@@ -14,7 +14,7 @@
 //! | [`catalogue`] | the families as data: what their phones ask, how they name themselves, what they get |
 //! | [`store`] | what is durable: one trait, in one SQLite file or in memory |
 //! | [`registry`] | the rules over the store, the index of all phones in memory, the audit record |
-//! | [`provision`] | a request of a handset without HTTP, but for what a file's headers say: [`provision::Fetch`] in, [`provision::Reply`] out |
+//! | [`provision`] | a request of a handset without HTTP: [`provision::Fetch`] in, [`provision::Reply`] out |
 //! | [`net`] | listeners, limits, deadlines, TLS, drain; knows neither handsets nor operators |
 //! | [`handset`] | the edge for handsets: who may ask, request to fetch, reply to response |
 //! | [`admin`] | the edge for operators: one file a command, and a table of them all |

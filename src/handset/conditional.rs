@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, header};
 
-use crate::provision::Rendered;
+use super::wording::FileHeaders;
 
 /// True when the answer is 304.
 ///
@@ -10,7 +10,7 @@ use crate::provision::Rendered;
 /// only as the very text we sent as `Last-Modified`: that has whole seconds, so
 /// a file that changed twice in one is not told apart by order, and handsets
 /// put the time of their own clock there, which at boot may be any.
-pub(super) fn is_unchanged(headers: &HeaderMap, file: &Rendered) -> bool {
+pub(super) fn is_unchanged(headers: &HeaderMap, file: &FileHeaders) -> bool {
     let mut tags = headers.get_all(header::IF_NONE_MATCH).iter().peekable();
     if tags.peek().is_some() {
         return tags.any(|list| lists(list.as_bytes(), file.etag.as_bytes()));

@@ -14,6 +14,7 @@ mod conditional;
 mod forwarded;
 mod request;
 mod response;
+mod wording;
 
 #[cfg(test)]
 mod tests;
@@ -29,6 +30,8 @@ use hyper::body::{Body, Incoming};
 
 pub use access::Access;
 pub use forwarded::ForwardedHeader;
+
+use wording::FileHeaders;
 
 use crate::net::{Handler, Peer, RetryAfter, body};
 use crate::provision::{Provision, Reply};
@@ -89,14 +92,15 @@ impl<P: Provision> Edge<P> {
         let reply = self.provisioner.fetch(fetch);
         match tokio::time::timeout(options.answer_timeout, reply).await {
             Ok(Reply::File(file)) => {
-                if conditional::is_unchanged(request.headers(), &file) {
-                    response::not_modified(&file)
+                let headers = FileHeaders::of(&file);
+                if conditional::is_unchanged(request.headers(), &headers) {
+                    response::not_modified(headers)
                 } else {
-                    response::file(&file)
+                    response::file(file.body.clone(), headers)
                 }
             }
             Ok(Reply::Refused) => refuse(request).await,
-            Ok(Reply::Unavailable { retry_after }) => response::unavailable(retry_after.as_secs()),
+            Ok(Reply::Unavailable) => self.fault(),
             Err(_) => {
                 tracing::error!(%address, "a request took longer than the answer timeout");
                 self.fault()

@@ -5,24 +5,25 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
 
-use crate::provision::Rendered;
+use super::wording::FileHeaders;
 
 /// Configurations hold passwords. `private` keeps them out of shared caches,
 /// `no-cache` has every other one ask us first. Not `no-store`, which would also
 /// forbid the handset to keep the file it then asks about with `If-None-Match`.
 const FILE_CACHE: HeaderValue = HeaderValue::from_static("private, no-cache");
 
-pub(super) fn file(file: &Rendered) -> Response<Full<Bytes>> {
-    let mut response = with_validators(StatusCode::OK, file.body.clone(), file);
-    response.headers_mut().insert(header::CONTENT_TYPE, file.content_type.clone());
+pub(super) fn file(body: Bytes, file: FileHeaders) -> Response<Full<Bytes>> {
+    let FileHeaders { content_type, etag, last_modified } = file;
+    let mut response = with_validators(StatusCode::OK, body, etag, last_modified);
+    response.headers_mut().insert(header::CONTENT_TYPE, content_type);
     response
 }
 
 /// RFC 9110 section 15.4.5: what a 200 would have had of `ETag` and
 /// `Cache-Control`, no body and no length. `Last-Modified` goes with it for
 /// handsets that keep only that.
-pub(super) fn not_modified(file: &Rendered) -> Response<Full<Bytes>> {
-    with_validators(StatusCode::NOT_MODIFIED, Bytes::new(), file)
+pub(super) fn not_modified(file: FileHeaders) -> Response<Full<Bytes>> {
+    with_validators(StatusCode::NOT_MODIFIED, Bytes::new(), file.etag, file.last_modified)
 }
 
 /// The one refusal: why is for the log, not for who asks. 404 and not 403,
@@ -45,12 +46,17 @@ pub(super) fn unavailable(retry_after: u64) -> Response<Full<Bytes>> {
     response
 }
 
-fn with_validators(status: StatusCode, body: Bytes, file: &Rendered) -> Response<Full<Bytes>> {
+fn with_validators(
+    status: StatusCode,
+    body: Bytes,
+    etag: HeaderValue,
+    last_modified: HeaderValue,
+) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(body));
     *response.status_mut() = status;
     let mut headers = HeaderMap::with_capacity(6);
-    headers.insert(header::ETAG, file.etag.clone());
-    headers.insert(header::LAST_MODIFIED, file.last_modified.clone());
+    headers.insert(header::ETAG, etag);
+    headers.insert(header::LAST_MODIFIED, last_modified);
     headers.insert(header::CACHE_CONTROL, FILE_CACHE);
     *response.headers_mut() = headers;
     response

@@ -1,10 +1,10 @@
 //! The edge behind a real listener, before a provisioner that answers by path.
 
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use http::HeaderValue;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -26,13 +26,11 @@ impl Provision for OneFile {
         let target = fetch.target.clone();
         self.asked.lock().unwrap().push(fetch);
         match target.as_str() {
-            "/001565123456.cfg" => Reply::File(Arc::new(Rendered {
-                body: Bytes::from_static(BODY.as_bytes()),
-                content_type: HeaderValue::from_static("text/plain"),
-                etag: HeaderValue::from_static("\"e1\""),
-                last_modified: HeaderValue::from_static(MODIFIED),
-            })),
-            "/busy" => Reply::Unavailable { retry_after: Duration::from_secs(17) },
+            "/001565123456.cfg" => {
+                let changed = 1_000_000_000;
+                Reply::File(Arc::new(Rendered::new(BODY.into(), "text/plain".into(), changed)))
+            }
+            "/busy" => Reply::Unavailable,
             "/panic" => panic!("asked to"),
             "/never" => std::future::pending().await,
             _ => Reply::Refused,
@@ -77,10 +75,13 @@ impl Running {
 }
 
 const FILE: &str = "/001565123456.cfg";
-const FILE_HEAD: &str = "HTTP/1.1 200 OK\r\nEtag: \"e1\"\r\n\
+/// `printf '#!version:1.0.0.1\n' | sha256sum`, the first half.
+const TAG: &str = "\"e03dd2cad509e1085520172b233f7d94\"";
+const FILE_HEAD: &str = "HTTP/1.1 200 OK\r\nEtag: \"e03dd2cad509e1085520172b233f7d94\"\r\n\
     Last-Modified: Sun, 09 Sep 2001 01:46:40 GMT\r\nCache-Control: private, no-cache\r\n\
     Content-Type: text/plain\r\nContent-Length: 18\r\nDate: D\r\n\r\n";
-const NOT_MODIFIED: &str = "HTTP/1.1 304 Not Modified\r\nEtag: \"e1\"\r\n\
+const NOT_MODIFIED: &str = "HTTP/1.1 304 Not Modified\r\n\
+    Etag: \"e03dd2cad509e1085520172b233f7d94\"\r\n\
     Last-Modified: Sun, 09 Sep 2001 01:46:40 GMT\r\nCache-Control: private, no-cache\r\n\
     Date: D\r\n\r\n";
 const REFUSAL: &str = "HTTP/1.1 404 Not Found\r\nContent-Type: text/plain\r\n\
@@ -110,18 +111,18 @@ async fn an_absolute_target_is_served() {
 async fn a_handset_that_has_the_file_is_told_so() {
     let running = start(EdgeOptions::new(1));
     for has in [
-        "If-None-Match: \"e1\"\r\n".to_owned(),
-        "If-None-Match: \"e0\", W/\"e1\"\r\n".to_owned(),
+        format!("If-None-Match: {TAG}\r\n"),
+        format!("If-None-Match: \"e0\", W/{TAG}\r\n"),
         "If-None-Match: *\r\n".to_owned(),
         format!("If-Modified-Since: {MODIFIED}\r\n"),
         format!(
-            "If-None-Match: \"e1\"\r\nIf-Modified-Since: {}\r\n",
+            "If-None-Match: {TAG}\r\nIf-Modified-Since: {}\r\n",
             "Sat, 01 Jan 2000 00:00:00 GMT"
         ),
     ] {
         assert_eq!(running.get(FILE, &has).await, NOT_MODIFIED, "{has}");
     }
-    let head = format!("HEAD {FILE} HTTP/1.1\r\nIf-None-Match: \"e1\"\r\n\r\n");
+    let head = format!("HEAD {FILE} HTTP/1.1\r\nIf-None-Match: {TAG}\r\n\r\n");
     assert_eq!(running.ask(head).await, NOT_MODIFIED);
 }
 
@@ -175,13 +176,17 @@ async fn a_fault_of_ours_is_503_with_a_time_to_come_again() {
              Date: D\r\n\r\nTry again later\n"
         )
     };
-    assert_eq!(running.get("/busy", "").await, unavailable("17"));
-    for target in ["/panic", "/never"] {
-        let answer = running.get(target, "").await;
-        let (_, rest) = answer.split_once("Retry-After: ").unwrap();
-        let (seconds, _) = rest.split_once("\r\n").unwrap();
-        assert!((30..=60).contains(&seconds.parse::<u64>().unwrap()), "{answer}");
-        assert_eq!(answer, unavailable(seconds));
+    for target in ["/busy", "/panic", "/never"] {
+        let mut told = BTreeSet::new();
+        for _ in 0..8 {
+            let answer = running.get(target, "").await;
+            let (_, rest) = answer.split_once("Retry-After: ").unwrap();
+            let (seconds, _) = rest.split_once("\r\n").unwrap();
+            assert_eq!(answer, unavailable(seconds));
+            told.insert(seconds.parse::<u64>().unwrap());
+        }
+        assert!(told.iter().all(|seconds| (30..=60).contains(seconds)), "{target}: {told:?}");
+        assert!(told.len() > 1, "{target}: a crowd must not come back as one: {told:?}");
     }
 }
 

@@ -42,7 +42,7 @@ struct ByBytes;
 
 impl Weighter<BodyKey, CachedBody> for ByBytes {
     fn weight(&self, _: &BodyKey, kept: &CachedBody) -> u64 {
-        // 450: key, version, Arc, the handles, texts and counts of three header values and
+        // 450: key, version, Arc, the media type, the handles, texts and counts of three header values and
         // the table's own share.
         kept.rendered.body.len() as u64 + 450
     }

@@ -1,5 +1,4 @@
-//! A handset's request, without HTTP: a [`Fetch`] in, a [`Reply`] out. Only what the headers
-//! of a file say is ready in it.
+//! A handset's request, without HTTP: a [`Fetch`] in, a [`Reply`] out.
 //!
 //! 1. Identify: path, User-Agent, OUI against the catalogue.
 //! 2. A common file (no phone in it) goes to anyone.
@@ -17,10 +16,9 @@ mod rendered;
 use std::future::Future;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 pub use provisioner::Provisioner;
-pub use rendered::Rendered;
+pub use rendered::{EntityTag, Rendered};
 
 /// What a handset asked, with all that the edge knows of who asked.
 #[derive(Debug, Clone)]
@@ -42,10 +40,8 @@ pub enum Reply {
     File(Arc<Rendered>),
     /// Unknown, inactive, over quota, no such file: all one.
     Refused,
-    /// A fault of ours; the handset keeps what it has and comes again.
-    Unavailable {
-        retry_after: Duration,
-    },
+    /// A fault of ours; the handset keeps what it has and comes again, when the edge says.
+    Unavailable,
 }
 
 /// Answers handsets. The handset edge knows no more than this.

@@ -1,5 +1,8 @@
-//! Requests parsed before: an active phone asks the same thing at every boot, and
-//! parsing it anew costs more than all the rest of answering from the cache.
+//! Requests parsed before: a phone asks the same thing at every boot, and parsing it
+//! anew costs more than all the rest of answering from the cache.
+//!
+//! SECURITY: only what was answered with a file is kept. A refusal that is faster the
+//! second time would tell which MACs are active.
 
 use std::hash::BuildHasher;
 use std::sync::{Arc, OnceLock};
@@ -20,9 +23,19 @@ pub(super) struct ParsedRequest {
     headers: Vec<(String, String)>,
     pub target: Target,
     pub identity: Identity,
-    /// For the type of the device that asked first, which is nearly always the only
-    /// one: the hash of the file it names, `None` for no file.
-    pub file: OnceLock<(u32, Option<u64>)>,
+    /// For the type of the device that asked first, which is nearly always the only one.
+    file: OnceLock<(u32, NamedFile)>,
+}
+
+/// The file a request names, under one type of device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NamedFile {
+    /// The phone's own, by its hash.
+    OfPhone(u64),
+    /// One that is for no phone in particular, by its hash.
+    Common(u64),
+    /// None that the type has.
+    Nothing,
 }
 
 impl ParsedRequest {
@@ -44,6 +57,16 @@ impl ParsedRequest {
         }
     }
 
+    /// The file it names under a type, by the type's number, when that is known.
+    pub fn named_file(&self, phone_type: u32) -> Option<NamedFile> {
+        self.file.get().filter(|(of_type, _)| *of_type == phone_type).map(|&(_, file)| file)
+    }
+
+    /// Remembers the file it names under a type.
+    pub fn names(&self, phone_type: u32, file: NamedFile) {
+        let _ = self.file.set((phone_type, file));
+    }
+
     fn is_of(&self, catalogue: &Catalogue, fetch: &Fetch) -> bool {
         self.catalogue == catalogue.version()
             && self.raw_target == fetch.target
@@ -52,36 +75,61 @@ impl ParsedRequest {
     }
 }
 
-/// Parsed requests of active phones.
+/// Whose a file is that was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FileOwner {
+    /// An active phone's own.
+    Phone,
+    /// Nobody's: anyone gets it.
+    Common,
+}
+
+/// Parsed requests that were answered with a file.
 #[derive(Debug)]
 pub(super) struct ParseCache {
-    kept: Cache<u64, Arc<ParsedRequest>>,
+    of_phones: Cache<u64, Arc<ParsedRequest>>,
+    // Of its own, because anyone gets common files: what a stranger asks must not push out
+    // what phones ask. Those of active phones are here too, so that theirs are as fast as
+    // a stranger's and no faster.
+    common: Cache<u64, Arc<ParsedRequest>>,
     // Keyed at random, so that nobody outside makes two requests meet, which then push each
     // other out: they are told apart all the same.
     hasher: RandomState,
 }
 
-/// Ten thousand phones with four files each, and some; at 800 bytes 52 MB. What more phones
-/// ask is parsed anew, at some 4 us.
-const KEPT: usize = 65_536;
+/// Ten thousand phones with four files of their own each, and some; with [`COMMON`], at 800
+/// bytes 52 MB. What more phones ask is parsed anew, at some 4 us.
+const OF_PHONES: usize = 49_152;
+/// Ten thousand phones that name their MAC where they ask for a common file, and some.
+const COMMON: usize = 16_384;
 
 impl ParseCache {
     pub fn new() -> ParseCache {
-        ParseCache { kept: Cache::new(KEPT), hasher: RandomState::default() }
+        ParseCache {
+            of_phones: Cache::new(OF_PHONES),
+            common: Cache::new(COMMON),
+            hasher: RandomState::default(),
+        }
     }
 
     /// The parsed request, and whether it was kept.
     pub fn parse(&self, catalogue: &Catalogue, fetch: &Fetch) -> (Arc<ParsedRequest>, bool) {
-        match self.kept.get(&self.key(fetch)).filter(|kept| kept.is_of(catalogue, fetch)) {
-            Some(kept) => (kept, true),
-            None => (Arc::new(ParsedRequest::new(catalogue, fetch)), false),
+        let key = self.key(fetch);
+        for cache in [&self.of_phones, &self.common] {
+            if let Some(kept) = cache.get(&key).filter(|kept| kept.is_of(catalogue, fetch)) {
+                return (kept, true);
+            }
         }
+        (Arc::new(ParsedRequest::new(catalogue, fetch)), false)
     }
 
-    /// Keeps it for the next boot. Only for active phones: what a stranger sends
-    /// must not push theirs out.
-    pub fn keep(&self, fetch: &Fetch, parsed: Arc<ParsedRequest>) {
-        self.kept.insert(self.key(fetch), parsed);
+    /// Keeps it for the next boot. Only for what was answered with a file.
+    pub fn keep(&self, fetch: &Fetch, parsed: Arc<ParsedRequest>, owner: FileOwner) {
+        let cache = match owner {
+            FileOwner::Phone => &self.of_phones,
+            FileOwner::Common => &self.common,
+        };
+        cache.insert(self.key(fetch), parsed);
     }
 
     fn key(&self, fetch: &Fetch) -> u64 {

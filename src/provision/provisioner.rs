@@ -3,18 +3,13 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
 
 use super::body_cache::{BodyCache, BodyKey, Version};
-use super::parse_cache::{ParseCache, ParsedRequest};
+use super::parse_cache::{FileOwner, NamedFile, ParseCache, ParsedRequest};
 use super::{Fetch, Provision, Rendered, Reply};
-use crate::catalogue::{Catalogue, FileSpec, PathFacts, PhoneType, RenderInput};
+use crate::catalogue::{Catalogue, FileSpec, PathFacts, PhoneType, RenderInput, Scope};
 use crate::domain::{Mac, Timestamp};
 use crate::registry::{Known, Outcome, Registry, RequestEvidence, RequestLogEntry, SightOutcome};
-
-/// A handset that could not be served because of us asks again after this long:
-/// phones that retry on their phone_type do so after 15 s and more.
-const RETRY_AFTER: Duration = Duration::from_secs(30);
 
 /// Answers handsets from the registry.
 pub struct Provisioner {
@@ -30,20 +25,22 @@ struct Decision {
     reply: Reply,
     outcome: Outcome,
     detail: String,
+    /// Whose file is sent, when one is.
+    owner: Option<FileOwner>,
 }
 
 impl Decision {
     fn refused(outcome: Outcome) -> Decision {
-        Decision { reply: Reply::Refused, outcome, detail: String::new() }
+        Decision { reply: Reply::Refused, outcome, detail: String::new(), owner: None }
     }
 
-    fn served(rendered: Arc<Rendered>) -> Decision {
+    fn served(rendered: Arc<Rendered>, owner: FileOwner) -> Decision {
         let (outcome, detail) = (Outcome::Served, String::new());
-        Decision { reply: Reply::File(rendered), outcome, detail }
+        Decision { reply: Reply::File(rendered), outcome, detail, owner: Some(owner) }
     }
 
     fn fault(outcome: Outcome, detail: String) -> Decision {
-        Decision { reply: Reply::Unavailable { retry_after: RETRY_AFTER }, outcome, detail }
+        Decision { reply: Reply::Unavailable, outcome, detail, owner: None }
     }
 }
 
@@ -55,15 +52,13 @@ impl Provision for Provisioner {
             // A request without a MAC creates nothing. It may name a common file.
             None => self.common_or(&catalogue, &parsed, Outcome::NoMac),
             Some(mac) => match self.sight(&catalogue, &fetch, mac, &parsed).await {
-                Ok(known) => {
-                    if !kept {
-                        self.parsed.keep(&fetch, parsed.clone());
-                    }
-                    self.file(&catalogue, mac, known, &parsed)
-                }
+                Ok(known) => self.file(&catalogue, mac, known, &parsed),
                 Err(decision) => decision,
             },
         };
+        if let Some(owner) = decision.owner.filter(|_| !kept) {
+            self.parsed.keep(&fetch, parsed.clone(), owner);
+        }
         self.remember(fetch, parsed.identity.mac, &decision);
         decision.reply
     }
@@ -130,11 +125,23 @@ impl Provisioner {
         // Read before what the body is made of: a change in between leaves a body that is
         // newer than its version, never one that is older.
         let version = Version { registry: known.version, catalogue: catalogue.version() };
-        if let Some(&(of_type, Some(file))) = parsed.file.get()
-            && of_type == known.phone_type
-            && let Some(rendered) = self.bodies.fresh(BodyKey::new(Some(mac), file), version)
-        {
-            return Decision::served(rendered);
+        match parsed.named_file(known.phone_type) {
+            Some(NamedFile::OfPhone(file)) => {
+                let key = BodyKey::new(Some(mac), file);
+                if let Some(rendered) = self.bodies.fresh(key, version) {
+                    return Decision::served(rendered, FileOwner::Phone);
+                }
+            }
+            Some(NamedFile::Common(file)) => {
+                let version = self.common_version(catalogue);
+                if let Some(rendered) = self.bodies.fresh(BodyKey::new(None, file), version) {
+                    return Decision::served(rendered, FileOwner::Common);
+                }
+            }
+            Some(NamedFile::Nothing) => {
+                return self.common_or(catalogue, parsed, Outcome::NoSuchFile);
+            }
+            None => {}
         }
         let Some(composition) = self.registry.composition(catalogue, mac) else {
             return Decision::refused(Outcome::Inactive);
@@ -143,21 +150,31 @@ impl Provisioner {
             return Decision::refused(Outcome::NoSuchType);
         }
         let Some((phone_type, file, path)) = composition.file(&parsed.target) else {
-            let _ = parsed.file.set((known.phone_type, None));
+            parsed.names(known.phone_type, NamedFile::Nothing);
             return self.common_or(catalogue, parsed, Outcome::NoSuchFile);
         };
+        if file.scope == Scope::Common {
+            // The one that anyone gets: made once for all, and not later for an active
+            // phone than for a stranger who asks for it.
+            let common =
+                CommonFile { family: phone_type.family, file, path, of_type: Some(phone_type) };
+            parsed.names(known.phone_type, NamedFile::Common(common.hash()));
+            return self.common(catalogue, common);
+        }
         let hash = file_hash(phone_type.family, file, &path);
-        let _ = parsed.file.set((known.phone_type, Some(hash)));
+        parsed.names(known.phone_type, NamedFile::OfPhone(hash));
         let key = BodyKey::new(Some(mac), hash);
         if let Some(rendered) = self.bodies.fresh(key, version) {
-            return Decision::served(rendered);
+            return Decision::served(rendered, FileOwner::Phone);
         }
         let input = match composition.input(phone_type, file, path) {
             Ok(input) => input,
             Err(error) => return Decision::fault(Outcome::RenderFailed, error.to_string()),
         };
         let changed = composition.changed();
-        self.made(key, version, self.render(catalogue, Some(phone_type), phone_type.family, file, input, changed))
+        let made =
+            self.render(catalogue, Some(phone_type), phone_type.family, file, input, changed);
+        self.keep_body(key, version, made, FileOwner::Phone)
     }
 
     /// A file that is for no phone in particular, if the target names one; else the refusal.
@@ -169,38 +186,49 @@ impl Provisioner {
     ) -> Decision {
         let identity = &parsed.identity;
         let named = identity.family.and_then(|family| {
-            let (file, path, phone_type) = catalogue.common_file(family, &parsed.target)?;
-            Some((family, file, path, phone_type))
+            let (file, path, of_path) = catalogue.common_file(family, &parsed.target)?;
+            let told = identity.phone_type.as_ref().and_then(|key| catalogue.phone_type(key));
+            let of_type = of_path.or(told.filter(|phone_type| phone_type.family == family));
+            Some(CommonFile { family, file, path, of_type })
         });
-        let Some((family, file, path, of_path)) = named else { return Decision::refused(refused) };
-        let told = identity.phone_type.as_ref().and_then(|key| catalogue.phone_type(key));
-        let phone_type = of_path.or(told.filter(|phone_type| phone_type.family == family));
-        let common = match self.registry.common(phone_type) {
+        match named {
+            Some(named) => self.common(catalogue, named),
+            None => Decision::refused(refused),
+        }
+    }
+
+    fn common(&self, catalogue: &Arc<Catalogue>, named: CommonFile<'_>) -> Decision {
+        let key = BodyKey::new(None, named.hash());
+        let version = self.common_version(catalogue);
+        if let Some(rendered) = self.bodies.fresh(key, version) {
+            return Decision::served(rendered, FileOwner::Common);
+        }
+        let CommonFile { family, file, path, of_type } = named;
+        let common = match self.registry.common(of_type) {
             Ok(common) => common,
             Err(error) => return Decision::fault(Outcome::RenderFailed, error.to_string()),
         };
-        let mut hasher = DefaultHasher::new();
-        (file_hash(family, file, &path), phone_type.map(|phone_type| phone_type.key.as_str())).hash(&mut hasher);
-        let key = BodyKey::new(None, hasher.finish());
-        let version = Version { registry: common.version, catalogue: catalogue.version() };
-        if let Some(rendered) = self.bodies.fresh(key, version) {
-            return Decision::served(rendered);
-        }
         let (ports, named_port) = (Vec::new(), None);
         let input = RenderInput { mac: None, ports, named_port, path, common: common.settings };
-        self.made(key, version, self.render(catalogue, phone_type, family, file, input, common.changed))
+        let made = self.render(catalogue, of_type, family, file, input, common.changed);
+        self.keep_body(key, version, made, FileOwner::Common)
     }
 
-    fn made(
+    fn common_version(&self, catalogue: &Catalogue) -> Version {
+        Version { registry: self.registry.common_version(), catalogue: catalogue.version() }
+    }
+
+    fn keep_body(
         &self,
         key: BodyKey,
         version: Version,
-        rendered: Result<Arc<Rendered>, Decision>,
+        made: Result<Arc<Rendered>, Decision>,
+        owner: FileOwner,
     ) -> Decision {
-        match rendered {
+        match made {
             Ok(rendered) => {
                 self.bodies.keep(key, version, rendered.clone());
-                Decision::served(rendered)
+                Decision::served(rendered, owner)
             }
             Err(decision) => decision,
         }
@@ -220,7 +248,7 @@ impl Provisioner {
             .render(family, phone_type, file, input)
             .map_err(|error| Decision::fault(Outcome::RenderFailed, error.to_string()))?;
         let since = self.catalogue_since.load(Ordering::Relaxed);
-        Ok(Arc::new(Rendered::new(rendered.body, &rendered.content_type, changed.max(since))))
+        Ok(Arc::new(Rendered::new(rendered.body, rendered.content_type, changed.max(since))))
     }
 
     fn remember(&self, fetch: Fetch, mac: Option<Mac>, decision: &Decision) {
@@ -247,6 +275,24 @@ impl Provisioner {
 fn mac_of_subject(subject: &str) -> Option<Mac> {
     let words = subject.split(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | '='));
     words.filter_map(|word| word.parse().ok()).next()
+}
+
+/// A file that is for no phone in particular.
+struct CommonFile<'a> {
+    family: usize,
+    file: &'a FileSpec,
+    path: PathFacts,
+    /// The type whose defaults it is made of, when one is known.
+    of_type: Option<&'a PhoneType>,
+}
+
+impl CommonFile<'_> {
+    fn hash(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        file_hash(self.family, self.file, &self.path).hash(&mut hasher);
+        self.of_type.map(|phone_type| phone_type.key.as_str()).hash(&mut hasher);
+        hasher.finish()
+    }
 }
 
 /// What tells the bodies of one device apart.

@@ -1,53 +1,78 @@
-//! A rendered file, with what every answer says of it.
+//! A rendered file, as every edge gets it.
 
-use std::time::{Duration, SystemTime};
+use std::any::Any;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use http::HeaderValue;
-use httpdate::HttpDate;
 use sha2::{Digest, Sha256};
 
 use crate::domain::Timestamp;
 
-/// One rendered file, ready to be sent: what its headers say is put into words once, and
-/// not for each of the answers.
-#[derive(Debug)]
+/// One rendered file. It knows no protocol: the edge that sends it puts into words what its
+/// protocol says of a file, once, see [`Rendered::worded`].
 pub struct Rendered {
     pub body: Bytes,
-    pub content_type: HeaderValue,
-    /// A strong one, made of the bytes.
-    pub etag: HeaderValue,
-    /// In whole seconds.
-    pub last_modified: HeaderValue,
+    /// As the family's definition writes it, `text/plain; charset=utf-8`; unchecked.
+    pub media_type: Arc<str>,
+    pub entity_tag: EntityTag,
+    /// When what it was made of changed last.
+    pub changed: Timestamp,
+    words: OnceLock<Box<dyn Any + Send + Sync>>,
 }
 
 impl Rendered {
-    /// `changed` is when what it was made of changed last.
-    pub(super) fn new(body: Vec<u8>, content_type: &str, changed: Timestamp) -> Rendered {
+    /// A file of these bytes.
+    #[must_use]
+    pub fn new(body: Vec<u8>, media_type: Arc<str>, changed: Timestamp) -> Rendered {
         Rendered {
-            // A definition in the catalogue may name nonsense; the file itself is still good.
-            content_type: HeaderValue::from_str(content_type)
-                .unwrap_or(HeaderValue::from_static("application/octet-stream")),
-            etag: etag(&body),
-            last_modified: date(changed),
+            entity_tag: EntityTag::of(&body),
             body: Bytes::from(body),
+            media_type,
+            changed,
+            words: OnceLock::new(),
         }
+    }
+
+    /// What an edge says of the file, made by `word` at the first answer and kept for the
+    /// others: a file is sent thousands of times and formatting a date and a tag for each
+    /// took a tenth of an answer. There is room for the words of one edge; another one's are
+    /// made anew each time.
+    pub fn worded<W: Clone + Send + Sync + 'static>(&self, word: impl Fn(&Rendered) -> W) -> W {
+        let kept = self.words.get_or_init(|| Box::new(word(self)));
+        kept.downcast_ref().cloned().unwrap_or_else(|| word(self))
     }
 }
 
-/// Half a SHA-256 of the bytes: nobody finds two bodies with one tag.
-fn etag(body: &[u8]) -> HeaderValue {
-    let digest = Sha256::digest(body);
-    let half = digest.first_chunk().expect("32 bytes have a first half");
-    let tag = format!("\"{:032x}\"", u128::from_be_bytes(*half));
-    HeaderValue::try_from(tag).expect("hexadecimal digits in quotes are visible")
+impl fmt::Debug for Rendered {
+    /// Without the body: it holds passwords.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rendered")
+            .field("bytes", &self.body.len())
+            .field("media_type", &self.media_type)
+            .field("entity_tag", &self.entity_tag)
+            .field("changed", &self.changed)
+            .finish_non_exhaustive()
+    }
 }
 
-fn date(time: Timestamp) -> HeaderValue {
-    // 253402300799 is the last second of the year 9999, the last HTTP can write.
-    let seconds = u64::try_from(time).unwrap_or(0).min(253_402_300_799);
-    let date = HttpDate::from(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
-    HeaderValue::try_from(date.to_string()).expect("a date is visible ASCII")
+/// Tells two bodies apart: half a SHA-256 of the bytes, so that nobody finds two with one tag.
+/// Written as 32 lower-case hexadecimal digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EntityTag(u128);
+
+impl EntityTag {
+    fn of(body: &[u8]) -> EntityTag {
+        let digest = Sha256::digest(body);
+        let half = digest.first_chunk().expect("32 bytes have a first half");
+        EntityTag(u128::from_be_bytes(*half))
+    }
+}
+
+impl fmt::Display for EntityTag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
 }
 
 #[cfg(test)]
@@ -55,16 +80,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_says_what_http_can_say_of_it() {
-        let rendered = Rendered::new(b"one".to_vec(), "text/plain", 1_000_000_000);
-        assert_eq!(rendered.content_type, "text/plain");
-        assert_eq!(rendered.last_modified, "Sun, 09 Sep 2001 01:46:40 GMT");
+    fn the_tag_is_made_of_the_bytes() {
+        let rendered = Rendered::new(b"one".to_vec(), "text/plain".into(), 0);
         // `printf one | sha256sum`
-        assert_eq!(rendered.etag, "\"7692c3ad3540bb803c020b3aee66cd88\"");
-        let odd = Rendered::new(Vec::new(), "text/\n", Timestamp::MIN);
-        assert_eq!(odd.content_type, "application/octet-stream");
-        assert_eq!(odd.last_modified, "Thu, 01 Jan 1970 00:00:00 GMT");
-        let late = Rendered::new(Vec::new(), "text/plain", Timestamp::MAX);
-        assert_eq!(late.last_modified, "Fri, 31 Dec 9999 23:59:59 GMT");
+        assert_eq!(rendered.entity_tag.to_string(), "7692c3ad3540bb803c020b3aee66cd88");
+        let other = Rendered::new(b"two".to_vec(), "text/plain".into(), 0);
+        assert_ne!(rendered.entity_tag, other.entity_tag);
+    }
+
+    #[test]
+    fn words_are_kept_for_one_edge_and_right_for_another() {
+        let rendered = Rendered::new(b"one".to_vec(), "text/plain".into(), 7);
+        assert_eq!(rendered.worded(|file| file.changed), 7);
+        assert_eq!(rendered.worded(|_| -> Timestamp { panic!("it was worded before") }), 7);
+        assert_eq!(&*rendered.worded(|file| file.media_type.clone()), "text/plain");
+        assert_eq!(rendered.worded(|file| file.changed), 7);
+    }
+
+    #[test]
+    fn a_debug_print_does_not_show_the_body() {
+        let rendered = Rendered::new(b"password=secret".to_vec(), "text/plain".into(), 0);
+        assert!(!format!("{rendered:?}").contains("secret"));
     }
 }

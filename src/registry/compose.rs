@@ -39,12 +39,16 @@ impl Registry {
 #[derive(Debug)]
 pub struct Common {
     pub settings: Arc<Settings>,
-    /// Changes whenever the settings may have.
-    pub version: u64,
     pub changed: Timestamp,
 }
 
 impl Registry {
+    /// Changes whenever what common files are made of may have.
+    #[must_use]
+    pub fn common_version(&self) -> u64 {
+        self.directory.load().system.revision
+    }
+
     /// The settings of files that are for no phone: those of the type, when it is
     /// known, and the system's, without their secrets.
     ///
@@ -55,7 +59,6 @@ impl Registry {
         let defaults = phone_type.map(|phone_type| phone_type.defaults.clone()).unwrap_or_default();
         Ok(Common {
             settings: common_settings(&defaults, &directory.system)?,
-            version: directory.system.revision,
             changed: directory.system.changed,
         })
     }
