@@ -7,8 +7,8 @@
 //! 3. The two edges, and serving.
 //! 4. On a signal: stop accepting, finish requests, close the store.
 
-mod limits;
 mod run;
+mod wiring;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -55,7 +55,7 @@ pub struct App {
     registry: Arc<Registry>,
     provisioner: Arc<Provisioner>,
     catalogue: Arc<ArcSwap<Catalogue>>,
-    headers: limits::Headers,
+    headers: wiring::Headers,
     sources: Sources,
     store: Arc<dyn Store>,
     handset_server: Server,
@@ -97,10 +97,10 @@ impl App {
         let loaded = Catalogue::load(&sources)?;
         let store = store::url::open(&config.store.url, clock.now()).await?;
         let since = store.catalogue_since(loaded.digest(), clock.now()).await?;
-        let headers = limits::Headers::new(ArcSwap::new(limits::headers(&loaded)));
+        let headers = wiring::Headers::new(ArcSwap::new(wiring::headers(&loaded)));
         let catalogue = Arc::new(ArcSwap::from_pointee(loaded));
         let (registry, touches) =
-            Registry::open(store.clone(), catalogue.clone(), clock.clone(), limits::quota(config))
+            Registry::open(store.clone(), catalogue.clone(), clock.clone(), wiring::quota(config))
                 .await?;
         let registry = Arc::new(registry);
         let random: Arc<dyn Random> = Arc::new(SystemRandom);
@@ -108,7 +108,7 @@ impl App {
         let provisioner =
             Arc::new(Provisioner::new(registry.clone(), config.cache.rendered_bytes, since));
 
-        let listeners = Listeners::bind(config)?;
+        let listeners = BoundListeners::bind(config)?;
         let addresses = listeners.addresses(!config.admin.pairs.is_empty());
         let handset_tls = handset_tls(config, &listeners)?;
         let admin_tls = admin_tls(config)?;
@@ -123,10 +123,10 @@ impl App {
             tasks.spawn(tls.clone().watch(config.tls.reload_interval, stop.clone()));
         }
 
-        let handset_server = Server::new(limits::handset(config), rand::random());
+        let handset_server = Server::new(wiring::handset(config), rand::random());
         let edge = handset::Edge::new(
             provisioner.clone(),
-            limits::edge_options(config, headers.clone(), rand::random()),
+            wiring::edge_options(config, headers.clone(), rand::random()),
         );
         let edge = Arc::new(edge);
         for bound in listeners.http {
@@ -135,12 +135,12 @@ impl App {
         for bound in listeners.https {
             serve(&handset_server, bound, handset_tls.clone(), edge.clone())?;
         }
-        let admin_server = Server::new(limits::admin(config), rand::random());
+        let admin_server = Server::new(wiring::admin(config), rand::random());
         let admin = Arc::new(Admin::new(
             registry.clone(),
             random,
             listener_states(&addresses, &handset_server, &admin_server),
-            limits::admin_options(config),
+            wiring::admin_options(config),
         ));
         for bound in listeners.admin {
             serve(&admin_server, bound, admin_tls.clone(), admin.clone())?;
@@ -209,7 +209,7 @@ impl App {
         let since = self.store.catalogue_since(loaded.digest(), now).await?;
         let types = loaded.types().len();
         self.provisioner.set_catalogue_since(since);
-        self.headers.store(limits::headers(&loaded));
+        self.headers.store(wiring::headers(&loaded));
         self.catalogue.store(Arc::new(loaded));
         Ok(types)
     }
@@ -232,21 +232,21 @@ impl App {
 }
 
 /// Sockets that are bound and not served yet.
-struct Listeners {
+struct BoundListeners {
     http: Vec<Bound>,
     https: Vec<Bound>,
     admin: Vec<Bound>,
 }
 
-impl Listeners {
-    fn bind(config: &Config) -> Result<Listeners, BindError> {
+impl BoundListeners {
+    fn bind(config: &Config) -> Result<BoundListeners, BindError> {
         let all = |addresses: &[SocketAddr]| {
             addresses
                 .iter()
                 .map(|&address| crate::net::bind(address))
                 .collect::<Result<Vec<_>, _>>()
         };
-        Ok(Listeners {
+        Ok(BoundListeners {
             http: all(&config.handset.http)?,
             https: all(&config.handset.https)?,
             admin: all(&config.admin.listen)?,
@@ -299,7 +299,7 @@ fn serve<H: crate::net::Handler>(
 }
 
 /// The handsets' TLS, with a certificate made here when none is configured.
-fn handset_tls(config: &Config, listeners: &Listeners) -> Result<Option<Arc<Tls>>, AppError> {
+fn handset_tls(config: &Config, listeners: &BoundListeners) -> Result<Option<Arc<Tls>>, AppError> {
     if listeners.https.is_empty() {
         return Ok(None);
     }

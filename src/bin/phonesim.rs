@@ -10,16 +10,16 @@ use dialtone::catalogue::{Catalogue, Sources};
 use dialtone::domain::Mac;
 use dialtone::simulator::dial::{DialOptions, Dialer};
 use dialtone::simulator::fleet::{self, Fleet, Plan};
+use dialtone::simulator::gateway_url::GatewayUrl;
 use dialtone::simulator::lab::{self, Expect, Lab};
 use dialtone::simulator::lab_ca::{self, LabCa};
 use dialtone::simulator::operator::Operator;
 use dialtone::simulator::outcome_log::OutcomeLog;
 use dialtone::simulator::own_cost;
 use dialtone::simulator::phone::{Habits, Phone};
-use dialtone::simulator::progress::Watch;
+use dialtone::simulator::progress::ProgressDisplay;
 use dialtone::simulator::report::{Report, Start};
 use dialtone::simulator::scenario::{self, Churn, Office, Scan, Steady, Storm};
-use dialtone::simulator::target::Target;
 use dialtone::simulator::tls::{FleetTls, Trust, Versions};
 
 /// Simulated SIP handsets, for trying a provisioning gateway.
@@ -253,7 +253,7 @@ impl Boot {
             seed,
             files: fleet.files,
             outcomes: outcomes.clone(),
-            watch: Watch::of_stderr(),
+            progress: ProgressDisplay::of_stderr(),
         });
         let expect = match self.expect {
             Expected::Configured => Expect::configured(),
@@ -314,7 +314,7 @@ impl Boot {
 impl OfficeArguments {
     async fn open(&self, network: &Network, tls: &Tls) -> Result<Office, String> {
         let url = self.admin.as_deref().ok_or("this scenario needs --admin URL")?;
-        let target = Target::resolve(url, network.i_own_the_target).await.map_err(text)?;
+        let target = GatewayUrl::resolve(url, network.i_own_the_target).await.map_err(text)?;
         let key = match &self.key_file {
             Some(path) => std::fs::read_to_string(path)
                 .map_err(|error| format!("cannot read {}: {error}", path.display()))?,
@@ -380,7 +380,8 @@ impl Network {
     /// `others`: connections besides the phones'.
     async fn dialer(&self, others: usize) -> Result<Dialer, String> {
         own_cost::make_room(self.connections.saturating_add(others))?;
-        let target = Target::resolve(&self.target, self.i_own_the_target).await.map_err(text)?;
+        let target =
+            GatewayUrl::resolve(&self.target, self.i_own_the_target).await.map_err(text)?;
         let options = DialOptions {
             connections: self.connections,
             connect_timeout: self.connect_timeout,
@@ -404,7 +405,7 @@ impl Tls {
         tls.of(Mac::from_bits(0)).map_err(text)
     }
 
-    fn of_fleet(&self, target: &Target) -> Result<Option<FleetTls>, String> {
+    fn of_fleet(&self, target: &GatewayUrl) -> Result<Option<FleetTls>, String> {
         if target.tls_name.is_none() {
             if self.trust.is_some() || self.client_ca.is_some() {
                 return Err("--trust and --client-ca are for an https:// target".to_owned());

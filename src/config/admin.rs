@@ -8,7 +8,7 @@ use super::tls::pairs;
 use crate::net::tls::PairFiles;
 
 #[derive(Debug, Clone, PartialEq)]
-pub struct Admin {
+pub struct AdminSection {
     /// Empty: no API.
     pub listen: Vec<SocketAddr>,
     /// Empty: plain HTTP.
@@ -21,9 +21,9 @@ pub struct Admin {
     pub session_max: Duration,
 }
 
-impl Admin {
-    pub(super) fn read(mut section: Section<'_>) -> Admin {
-        let admin = Admin {
+impl AdminSection {
+    pub(super) fn read(mut section: Section<'_>) -> AdminSection {
+        let admin = AdminSection {
             listen: section.list("listen", &["127.0.0.1:8081"]),
             pairs: pairs(&mut section),
             max_connections: section.number("max_connections", 256, 8..=65_536),

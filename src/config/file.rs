@@ -5,7 +5,7 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::Place;
+use super::Origin;
 use super::reader::{Given, Raw, Reader};
 
 /// Longer is no configuration but a mistaken name.
@@ -14,7 +14,7 @@ const MOST_BYTES: usize = 1024 * 1024;
 /// Adds everything of the file to `reader`, and what is wrong with it.
 pub(super) fn read(path: &Path, reader: &mut Reader) {
     let name = path.display().to_string();
-    let whole = || Place::File { path: name.clone(), line: 0 };
+    let whole = || Origin::File { path: name.clone(), line: 0 };
     match read_text(path) {
         Ok(text) => parse(&name, &text, reader),
         Err(message) => return reader.problem(whole(), message),
@@ -72,9 +72,9 @@ struct Lines<'a> {
 }
 
 impl Lines<'_> {
-    fn place(&self, offset: usize) -> Place {
+    fn place(&self, offset: usize) -> Origin {
         let line = self.text.bytes().take(offset).filter(|&byte| byte == b'\n').count() + 1;
-        Place::File { path: self.name.to_owned(), line }
+        Origin::File { path: self.name.to_owned(), line }
     }
 
     fn raw(&self, value: &Spanned<DeValue<'_>>) -> Raw {

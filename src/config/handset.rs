@@ -9,7 +9,7 @@ use crate::handset::ForwardedHeader;
 use crate::net::{Limits, Network, Networks};
 
 #[derive(Debug, Clone, PartialEq)]
-pub struct Handset {
+pub struct HandsetSection {
     /// Plain HTTP; empty: off.
     pub http: Vec<SocketAddr>,
     pub https: Vec<SocketAddr>,
@@ -28,9 +28,9 @@ pub struct Handset {
     pub forwarded_header: ForwardedHeader,
 }
 
-impl Handset {
-    pub(super) fn read(mut section: Section<'_>) -> Handset {
-        let handset = Handset {
+impl HandsetSection {
+    pub(super) fn read(mut section: Section<'_>) -> HandsetSection {
+        let handset = HandsetSection {
             http: section.list("http", &["0.0.0.0:8080"]),
             https: section.list("https", &["0.0.0.0:8443"]),
             tls_handshake_timeout: section.seconds("tls_handshake_timeout_s", 10, 1..=300),

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// Where a value was given; the order problems are listed in.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Place {
+pub enum Origin {
     /// Line from 1; 0 for the file as a whole.
     File {
         path: String,
@@ -17,26 +17,26 @@ pub enum Place {
     Default,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Place::File { path, line: 0 } => f.write_str(path),
-            Place::File { path, line } => write!(f, "{path}:{line}"),
-            Place::Variable(name) => write!(f, "environment variable {name}"),
-            Place::Option(option) => write!(f, "option {option}"),
-            Place::Default => f.write_str("default"),
+            Origin::File { path, line: 0 } => f.write_str(path),
+            Origin::File { path, line } => write!(f, "{path}:{line}"),
+            Origin::Variable(name) => write!(f, "environment variable {name}"),
+            Origin::Option(option) => write!(f, "option {option}"),
+            Origin::Default => f.write_str("default"),
         }
     }
 }
 
 /// One thing to put right.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Problem {
-    pub place: Place,
+pub struct ConfigProblem {
+    pub place: Origin,
     pub message: String,
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for ConfigProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.place, self.message)
     }
@@ -45,8 +45,8 @@ impl fmt::Display for Problem {
 /// A configuration that cannot be used, with every reason.
 #[derive(Debug, thiserror::Error)]
 #[error("the configuration has {} problem(s):\n{}", .0.len(), list(.0))]
-pub struct ConfigError(pub Vec<Problem>);
+pub struct ConfigError(pub Vec<ConfigProblem>);
 
-fn list(problems: &[Problem]) -> String {
+fn list(problems: &[ConfigProblem]) -> String {
     problems.iter().map(|p| format!("  {p}")).collect::<Vec<_>>().join("\n")
 }

@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::from_text::FromText;
-use super::{ConfigError, Override, Place, Problem};
+use super::{ConfigError, ConfigProblem, Origin, Override};
 
 /// A value as it was written.
 #[derive(Debug, Clone)]
@@ -26,7 +26,7 @@ pub(super) enum Raw {
 #[derive(Debug, Clone)]
 pub(super) struct Given {
     pub raw: Raw,
-    pub place: Place,
+    pub place: Origin,
 }
 
 /// All that was given, and what is wrong with it.
@@ -35,14 +35,14 @@ pub(super) struct Reader {
     /// By `section.key`; what counts least first.
     given: BTreeMap<String, Vec<Given>>,
     /// Sections the file has, empty ones too.
-    sections: Vec<(String, Place)>,
+    sections: Vec<(String, Origin)>,
     environment: BTreeMap<String, String>,
     /// Where each key's value is from.
-    known: BTreeMap<String, Place>,
+    known: BTreeMap<String, Origin>,
     known_sections: BTreeSet<&'static str>,
     /// Keys with a problem of their own.
     bad: BTreeSet<String>,
-    problems: Vec<Problem>,
+    problems: Vec<ConfigProblem>,
     warnings: Vec<String>,
 }
 
@@ -51,7 +51,7 @@ impl Reader {
         self.given.entry(key).or_default().push(given);
     }
 
-    pub fn add_section(&mut self, name: &str, place: Place) {
+    pub fn add_section(&mut self, name: &str, place: Origin) {
         self.sections.push((name.to_owned(), place));
     }
 
@@ -70,7 +70,7 @@ impl Reader {
             match value.into_string() {
                 Ok(value) => drop(self.environment.insert(name.to_owned(), value)),
                 Err(_) => {
-                    self.problem(Place::Variable(name.to_owned()), "not UTF-8 text".to_owned());
+                    self.problem(Origin::Variable(name.to_owned()), "not UTF-8 text".to_owned());
                 }
             }
         }
@@ -79,7 +79,7 @@ impl Reader {
     /// After the environment, which they beat.
     pub fn add_overrides(&mut self, overrides: Vec<Override>) {
         for Override { key, option, value } in overrides {
-            let given = Given { raw: Raw::Loose(value), place: Place::Option(option) };
+            let given = Given { raw: Raw::Loose(value), place: Origin::Option(option) };
             self.add(key.to_owned(), given);
         }
     }
@@ -89,11 +89,11 @@ impl Reader {
         Section { reader: self, name }
     }
 
-    pub fn problem(&mut self, place: Place, message: String) {
-        self.problems.push(Problem { place, message });
+    pub fn problem(&mut self, place: Origin, message: String) {
+        self.problems.push(ConfigProblem { place, message });
     }
 
-    pub fn warn(&mut self, place: &Place, message: String) {
+    pub fn warn(&mut self, place: &Origin, message: String) {
         self.warnings.push(format!("{place}: {message}"));
     }
 
@@ -115,9 +115,9 @@ impl Reader {
     }
 
     /// Of the first key that was given at all.
-    fn place(&self, keys: &[&str]) -> Place {
+    fn place(&self, keys: &[&str]) -> Origin {
         let places = keys.iter().filter_map(|&key| self.known.get(key));
-        places.min_by_key(|&place| *place == Place::Default).cloned().unwrap_or(Place::Default)
+        places.min_by_key(|&place| *place == Origin::Default).cloned().unwrap_or(Origin::Default)
     }
 
     /// To be called when every section was read.
@@ -128,7 +128,7 @@ impl Reader {
                 let all: Vec<&str> = self.known_sections.iter().copied().collect();
                 let message =
                     format!("no section is called [{section}]; there are {}", all.join(", "));
-                found.push(Problem { place: place.clone(), message });
+                found.push(ConfigProblem { place: place.clone(), message });
             }
         }
         for (key, given) in &self.given {
@@ -136,12 +136,10 @@ impl Reader {
             let in_unknown_section = section.is_some_and(|own| !self.known_sections.contains(own));
             if !in_unknown_section || renamed.iter().any(|(old, _)| old == key) {
                 let message = self.why_unknown(key, renamed);
-                found.extend(
-                    given.iter().map(|given| Problem {
-                        place: given.place.clone(),
-                        message: message.clone(),
-                    }),
-                );
+                found.extend(given.iter().map(|given| ConfigProblem {
+                    place: given.place.clone(),
+                    message: message.clone(),
+                }));
             }
         }
         for name in self.environment.keys() {
@@ -151,7 +149,7 @@ impl Reader {
                 Some((_, new)) => format!("is called {} now", variable(new)),
                 None => "no key has this variable".to_owned(),
             };
-            found.push(Problem { place: Place::Variable(name.clone()), message });
+            found.push(ConfigProblem { place: Origin::Variable(name.clone()), message });
         }
         self.problems.extend(found);
     }
@@ -294,7 +292,7 @@ impl Section<'_> {
     fn take_single<T>(
         &mut self,
         key: &str,
-        read: impl Fn(&Given) -> Result<T, Vec<Problem>>,
+        read: impl Fn(&Given) -> Result<T, Vec<ConfigProblem>>,
     ) -> Option<T> {
         let variable = variable(&format!("{}.{key}", self.name));
         if self.reader.environment.get(&variable).is_some_and(String::is_empty) {
@@ -307,24 +305,24 @@ impl Section<'_> {
     fn take<T>(
         &mut self,
         key: &str,
-        read: impl Fn(&Given) -> Result<T, Vec<Problem>>,
+        read: impl Fn(&Given) -> Result<T, Vec<ConfigProblem>>,
     ) -> Option<T> {
         let name = format!("{}.{key}", self.name);
         let mut all = self.reader.given.remove(&name).unwrap_or_default();
         let variable = variable(&name);
         if let Some(value) = self.reader.environment.remove(&variable) {
-            let given = Given { raw: Raw::Loose(value), place: Place::Variable(variable) };
-            let before_options = all.iter().position(|g| matches!(g.place, Place::Option(_)));
+            let given = Given { raw: Raw::Loose(value), place: Origin::Variable(variable) };
+            let before_options = all.iter().position(|g| matches!(g.place, Origin::Option(_)));
             all.insert(before_options.unwrap_or(all.len()), given);
         }
         let mut value = None;
-        let mut place = Place::Default;
+        let mut place = Origin::Default;
         for given in all {
             match read(&given) {
                 Ok(read) => (value, place) = (Some(read), given.place),
                 Err(problems) => {
                     self.reader.bad.insert(name.clone());
-                    for Problem { place, message } in problems {
+                    for ConfigProblem { place, message } in problems {
                         self.reader.problem(place, format!("{name}: {message}"));
                     }
                 }
@@ -340,8 +338,8 @@ fn by_default<T: FromText>(text: &str) -> T {
 }
 
 impl Given {
-    fn problem(&self, message: String) -> Problem {
-        Problem { place: self.place.clone(), message }
+    fn problem(&self, message: String) -> ConfigProblem {
+        ConfigProblem { place: self.place.clone(), message }
     }
 
     fn items(&self) -> Vec<Given> {

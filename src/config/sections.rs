@@ -11,13 +11,13 @@ use crate::store::url::StoreUrl;
 
 /// `[store]`
 #[derive(Debug, Clone, PartialEq)]
-pub struct Store {
+pub struct StoreSection {
     pub url: StoreUrl,
 }
 
 /// `[quota]`: how much unknown handsets may cause.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Quota {
+pub struct QuotaSection {
     pub inactive_rows: usize,
     pub new_macs_per_address_per_hour: u32,
     pub inactive_max_age: Duration,
@@ -25,7 +25,7 @@ pub struct Quota {
 
 /// `[catalogue]`
 #[derive(Debug, Clone, PartialEq)]
-pub struct Catalogue {
+pub struct CatalogueSection {
     pub templates_dir: Option<PathBuf>,
     /// Empty: all.
     pub only_types: Vec<TypeKey>,
@@ -33,35 +33,35 @@ pub struct Catalogue {
 
 /// `[cache]`
 #[derive(Debug, Clone, PartialEq)]
-pub struct Cache {
+pub struct CacheSection {
     /// Memory for rendered files.
     pub rendered_bytes: u64,
 }
 
 /// `[log]`
 #[derive(Debug, Clone, PartialEq)]
-pub struct Log {
+pub struct LogSection {
     pub level: LogFilter,
     pub format: LogFormat,
 }
 
 /// `[shutdown]`
 #[derive(Debug, Clone, PartialEq)]
-pub struct Shutdown {
+pub struct ShutdownSection {
     /// For requests that are under way.
     pub grace_period: Duration,
 }
 
-impl Store {
-    pub(super) fn read(mut section: Section<'_>) -> Store {
-        Store { url: section.value("url", "sqlite:dialtone.db") }
+impl StoreSection {
+    pub(super) fn read(mut section: Section<'_>) -> StoreSection {
+        StoreSection { url: section.value("url", "sqlite:dialtone.db") }
     }
 }
 
-impl Quota {
-    pub(super) fn read(mut section: Section<'_>) -> Quota {
+impl QuotaSection {
+    pub(super) fn read(mut section: Section<'_>) -> QuotaSection {
         let days: u64 = section.number("inactive_max_age_days", 30, 1..=3_650);
-        Quota {
+        QuotaSection {
             inactive_rows: section.number("inactive_rows", 100_000, 0..=10_000_000),
             new_macs_per_address_per_hour: section.number(
                 "new_macs_per_address_per_hour",
@@ -73,9 +73,9 @@ impl Quota {
     }
 }
 
-impl Catalogue {
-    pub(super) fn read(mut section: Section<'_>) -> Catalogue {
-        Catalogue {
+impl CatalogueSection {
+    pub(super) fn read(mut section: Section<'_>) -> CatalogueSection {
+        CatalogueSection {
             templates_dir: section.optional("templates_dir"),
             only_types: section.list("only_types", &[]),
         }
@@ -92,21 +92,26 @@ impl Catalogue {
     }
 }
 
-impl Cache {
-    pub(super) fn read(mut section: Section<'_>) -> Cache {
+impl CacheSection {
+    pub(super) fn read(mut section: Section<'_>) -> CacheSection {
         let most = 1_u64 << 40;
-        Cache { rendered_bytes: section.number("rendered_bytes", 268_435_456, 1_048_576..=most) }
+        CacheSection {
+            rendered_bytes: section.number("rendered_bytes", 268_435_456, 1_048_576..=most),
+        }
     }
 }
 
-impl Log {
-    pub(super) fn read(mut section: Section<'_>) -> Log {
-        Log { level: section.value("level", "info"), format: section.value("format", "text") }
+impl LogSection {
+    pub(super) fn read(mut section: Section<'_>) -> LogSection {
+        LogSection {
+            level: section.value("level", "info"),
+            format: section.value("format", "text"),
+        }
     }
 }
 
-impl Shutdown {
-    pub(super) fn read(mut section: Section<'_>) -> Shutdown {
-        Shutdown { grace_period: section.seconds("grace_period_s", 10, 0..=600) }
+impl ShutdownSection {
+    pub(super) fn read(mut section: Section<'_>) -> ShutdownSection {
+        ShutdownSection { grace_period: section.seconds("grace_period_s", 10, 0..=600) }
     }
 }

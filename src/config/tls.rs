@@ -8,7 +8,7 @@ use super::reader::Section;
 use crate::net::tls::{ClientCertificates, PairFiles};
 
 #[derive(Debug, Clone, PartialEq)]
-pub struct Tls {
+pub struct TlsSection {
     /// Empty: a self-signed one, made under `certs_dir`.
     pub pairs: Vec<PairFiles>,
     pub certs_dir: PathBuf,
@@ -24,9 +24,9 @@ enum Mode {
     Required,
 }
 
-impl Tls {
-    pub(super) fn read(mut section: Section<'_>) -> Tls {
-        Tls {
+impl TlsSection {
+    pub(super) fn read(mut section: Section<'_>) -> TlsSection {
+        TlsSection {
             pairs: pairs(&mut section),
             certs_dir: section.value("certs_dir", "certs"),
             clients: clients(&mut section),

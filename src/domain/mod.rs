@@ -4,18 +4,18 @@
 mod company;
 mod device;
 mod event;
-mod key;
 mod mac;
 mod phone_id;
 pub mod settings;
+mod type_key;
 mod user;
 
 pub use company::{Company, CompanyId};
 pub use device::{Assigned, Device, Phone, Sighting, State, TransitionError};
 pub use event::{Action, Event, Subject};
-pub use key::{InvalidKey, TypeKey};
 pub use mac::{InvalidMac, Mac};
 pub use phone_id::{InvalidPhoneId, PhoneId, Port};
+pub use type_key::{InvalidKey, TypeKey};
 pub use user::{ApiKeyHash, Role, User, UserId};
 
 /// Seconds since 1970-01-01T00:00:00Z. The admin API's `created` is in this unit.

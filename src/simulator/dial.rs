@@ -15,15 +15,15 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-use super::fault::Fault;
-use super::link::Link;
-use super::target::Target;
+use super::connection::Connection;
+use super::error::ExchangeError;
+use super::gateway_url::GatewayUrl;
 use super::wire::{Counted, Wire};
 
 /// One target's way of being reached, shared by a fleet.
 #[derive(Debug)]
 pub struct Dialer {
-    pub target: Target,
+    pub target: GatewayUrl,
     permits: Arc<Semaphore>,
     options: DialOptions,
     pub wire: Arc<Wire>,
@@ -75,7 +75,7 @@ const MOST_BUFFER: usize = 64 * 1024;
 impl Dialer {
     /// # Errors
     /// [`DialError`] when the source addresses cannot be had.
-    pub fn new(target: Target, options: DialOptions) -> Result<Dialer, DialError> {
+    pub fn new(target: GatewayUrl, options: DialOptions) -> Result<Dialer, DialError> {
         let loopback = target.address.ip().is_loopback() && target.address.is_ipv4();
         if options.source_addresses > 0 && !loopback {
             return Err(DialError::NotLoopback(target.address.ip()));
@@ -92,19 +92,23 @@ impl Dialer {
     ///
     /// # Errors
     /// Why there is none.
-    pub async fn dial(&self, phone: usize, tls: Option<&Arc<ClientConfig>>) -> Result<Link, Fault> {
+    pub async fn dial(
+        &self,
+        phone: usize,
+        tls: Option<&Arc<ClientConfig>>,
+    ) -> Result<Connection, ExchangeError> {
         let permit = Arc::clone(&self.permits).acquire_owned().await;
         let permit = permit.expect("the semaphore is never closed");
         let connecting = timeout(self.options.connect_timeout, self.connect(phone, tls));
-        let (sender, driver) = connecting.await.map_err(|_| Fault::ConnectTimeout)??;
-        Ok(Link::new(sender, driver, permit, self.options.answer_timeout))
+        let (sender, driver) = connecting.await.map_err(|_| ExchangeError::ConnectTimeout)??;
+        Ok(Connection::new(sender, driver, permit, self.options.answer_timeout))
     }
 
     async fn connect(
         &self,
         phone: usize,
         tls: Option<&Arc<ClientConfig>>,
-    ) -> Result<Shaken, Fault> {
+    ) -> Result<Shaken, ExchangeError> {
         let stream = self.tcp(phone).await.map_err(|error| connect_fault(&error))?;
         self.wire.connections.fetch_add(1, Ordering::Relaxed);
         let stream = Counted::new(stream, Arc::clone(&self.wire));
@@ -113,7 +117,7 @@ impl Dialer {
         };
         let connector = TlsConnector::from(Arc::clone(config));
         let stream = connector.connect(name.clone(), stream).await;
-        let stream = stream.map_err(|error| Fault::Tls(error.to_string()))?;
+        let stream = stream.map_err(|error| ExchangeError::Tls(error.to_string()))?;
         self.wire.handshakes.fetch_add(1, Ordering::Relaxed);
         http(stream).await
     }
@@ -143,14 +147,15 @@ impl Dialer {
     }
 }
 
-type Shaken = (http1::SendRequest<super::link::Body>, tokio::task::JoinHandle<()>);
+type Shaken = (http1::SendRequest<super::connection::Body>, tokio::task::JoinHandle<()>);
 
-async fn http<S>(stream: S) -> Result<Shaken, Fault>
+async fn http<S>(stream: S) -> Result<Shaken, ExchangeError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let shaken = http1::Builder::new().max_buf_size(MOST_BUFFER).handshake(TokioIo::new(stream));
-    let (sender, connection) = shaken.await.map_err(|error| Fault::Malformed(error.to_string()))?;
+    let (sender, connection) =
+        shaken.await.map_err(|error| ExchangeError::Malformed(error.to_string()))?;
     let driver = tokio::spawn(async move {
         // What went wrong is told to the request that waits for its answer.
         let _ = connection.await;
@@ -159,11 +164,15 @@ where
 }
 
 /// What this machine ran out of is not the gateway's fault.
-fn connect_fault(error: &io::Error) -> Fault {
+fn connect_fault(error: &io::Error) -> ExchangeError {
     const EMFILE: i32 = 24;
     const ENFILE: i32 = 23;
     let exhausted =
         matches!(error.kind(), io::ErrorKind::AddrNotAvailable | io::ErrorKind::AddrInUse)
             || matches!(error.raw_os_error(), Some(EMFILE | ENFILE));
-    if exhausted { Fault::Exhausted(error.to_string()) } else { Fault::Connect(error.to_string()) }
+    if exhausted {
+        ExchangeError::Exhausted(error.to_string())
+    } else {
+        ExchangeError::Connect(error.to_string())
+    }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::seed::Chance;
+use super::seeded_random::SeededRandom;
 use crate::catalogue::{
     BootShape, Catalogue, ConnectionUse, HttpVersion, PhoneType, Request, Simulate, Target,
 };
@@ -107,11 +107,11 @@ impl Fleet {
         let mut files = Vec::new();
         let mut shares = shares(catalogue, plan, &mut files)?;
         let total: u64 = shares.iter().map(|share| u64::from(share.weight)).sum();
-        let mut chance = Chance::new(plan.seed, 0);
+        let mut random = SeededRandom::new(plan.seed, 0);
         let mut taken = HashSet::with_capacity(plan.phones);
         let mut members = Vec::with_capacity(plan.phones);
         for _ in 0..plan.phones {
-            let mut at = chance.below(total);
+            let mut at = random.below(total);
             let share = shares.iter_mut().find(|share| {
                 let weight = u64::from(share.weight);
                 let here = at < weight;
@@ -119,7 +119,7 @@ impl Fleet {
                 here
             });
             let share = share.expect("a number below the sum of the weights is in one of them");
-            let choice = usize::try_from(chance.below(share.models.len() as u64));
+            let choice = usize::try_from(random.below(share.models.len() as u64));
             let (model, macs) = &mut share.models[choice.expect("below a length")];
             let mac = macs.find(|mac| taken.insert(*mac));
             let mac = mac.ok_or_else(|| FleetError::NoMacs(model.type_key.clone()))?;
@@ -245,7 +245,7 @@ impl MacSource {
             .as_str()
             .bytes()
             .fold(1, |sum: u64, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
-        let start = Chance::new(seed, stream).below(BLOCK);
+        let start = SeededRandom::new(seed, stream).below(BLOCK);
         MacSource { bases, macs: Box::new(phone_type.mac_test()), start, next: 0 }
     }
 }

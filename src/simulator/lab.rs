@@ -8,10 +8,10 @@ use tokio::task::JoinSet;
 
 use super::dial::Dialer;
 use super::fleet::{Fleet, Member};
-use super::measure::{Figures, Live, Outcome, Recorder};
+use super::measure::{BootOutcome, Figures, Live, Recorder};
 use super::outcome_log::OutcomeLog;
 use super::phone::{Habits, Phone};
-use super::progress::{Progress, Steps, Watch};
+use super::progress::{Progress, ProgressDisplay, Steps};
 use super::tls::{FleetTls, TlsError};
 use super::wire::WireCounts;
 
@@ -25,7 +25,7 @@ pub struct Lab {
     /// The `file` of samples: family and pattern.
     pub files: Vec<(String, String)>,
     pub outcomes: Option<Arc<OutcomeLog>>,
-    pub watch: Watch,
+    pub progress: ProgressDisplay,
 }
 
 /// What a phase was and what came of it.
@@ -53,11 +53,11 @@ pub struct Running {
 #[derive(Clone)]
 pub struct Expect(Arc<Check>);
 
-type Check = dyn Fn(&Member, &Outcome) -> Result<(), String> + Send + Sync;
+type Check = dyn Fn(&Member, &BootOutcome) -> Result<(), String> + Send + Sync;
 
 impl Expect {
     pub fn new(
-        check: impl Fn(&Member, &Outcome) -> Result<(), String> + Send + Sync + 'static,
+        check: impl Fn(&Member, &BootOutcome) -> Result<(), String> + Send + Sync + 'static,
     ) -> Expect {
         Expect(Arc::new(check))
     }
@@ -70,22 +70,22 @@ impl Expect {
     #[must_use]
     pub fn refused() -> Expect {
         Expect::new(|_, outcome| match outcome {
-            Outcome::Refused => Ok(()),
-            other => Err(format!("should be refused, is {}", Told(other))),
+            BootOutcome::Refused => Ok(()),
+            other => Err(format!("should be refused, is {}", OutcomeText(other))),
         })
     }
 
     #[must_use]
     pub fn configured() -> Expect {
         Expect::new(|_, outcome| match outcome {
-            Outcome::Configured(_) => Ok(()),
-            other => Err(format!("should be configured, is {}", Told(other))),
+            BootOutcome::Configured(_) => Ok(()),
+            other => Err(format!("should be configured, is {}", OutcomeText(other))),
         })
     }
 
     /// # Errors
     /// What is wrong.
-    pub fn check(&self, member: &Member, outcome: &Outcome) -> Result<(), String> {
+    pub fn check(&self, member: &Member, outcome: &BootOutcome) -> Result<(), String> {
         (self.0)(member, outcome)
     }
 }
@@ -97,16 +97,16 @@ impl fmt::Debug for Expect {
 }
 
 /// An outcome in words.
-pub struct Told<'a>(pub &'a Outcome);
+pub struct OutcomeText<'a>(pub &'a BootOutcome);
 
-impl fmt::Display for Told<'_> {
+impl fmt::Display for OutcomeText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Outcome::Refused => f.write_str("refused"),
-            Outcome::Configured(line) => {
+            BootOutcome::Refused => f.write_str("refused"),
+            BootOutcome::Configured(line) => {
                 write!(f, "configured as {}@{}", line.user, line.registrar)
             }
-            Outcome::Failed(failure) => write!(f, "failed: {failure}"),
+            BootOutcome::Failed(failure) => write!(f, "failed: {failure}"),
         }
     }
 }
@@ -175,7 +175,7 @@ impl Lab {
     /// Shows how far it is until dropped.
     #[must_use]
     pub fn progress(&self, name: &str, steps: Steps, all: u64) -> Progress {
-        Progress::start(self.watch, name, steps, all, Arc::clone(&self.live))
+        Progress::start(self.progress, name, steps, all, Arc::clone(&self.live))
     }
 }
 

@@ -12,9 +12,9 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use http::StatusCode;
 
-use super::fault::{Failure, Fault};
+use super::connection::Answer;
+use super::error::{BootError, ExchangeError};
 use super::fleet::Member;
-use super::link::Answer;
 use super::outcome_log::OutcomeLog;
 use super::read_config::Line;
 
@@ -76,7 +76,7 @@ impl fmt::Display for ErrorKind {
 impl ErrorKind {
     /// What is wrong with the outcome of a request, if anything is.
     #[must_use]
-    pub fn of(result: &Result<Answer, Fault>) -> Option<ErrorKind> {
+    pub fn of(result: &Result<Answer, ExchangeError>) -> Option<ErrorKind> {
         match result {
             Err(fault) => Some(ErrorKind::Named(fault.kind())),
             Ok(answer) if Ending::of(answer) == Ending::Trouble => {
@@ -107,17 +107,17 @@ pub struct Sample {
 
 /// How a phone's boot ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub enum BootOutcome {
     /// The gateway has nothing for it yet.
     Refused,
     Configured(Line),
-    Failed(Failure),
+    Failed(BootError),
 }
 
 /// One boot of one phone.
 #[derive(Debug)]
 pub struct Boot {
-    pub outcome: Outcome,
+    pub outcome: BootOutcome,
     pub samples: Vec<Sample>,
     /// How late the simulator itself began it.
     pub lag: Duration,
@@ -221,9 +221,9 @@ impl Figures {
         self.boot.add(boot.latency);
         self.lag.add(boot.lag);
         match &boot.outcome {
-            Outcome::Refused => self.refused += 1,
-            Outcome::Configured(_) => self.configured += 1,
-            Outcome::Failed(failure) => {
+            BootOutcome::Refused => self.refused += 1,
+            BootOutcome::Configured(_) => self.configured += 1,
+            BootOutcome::Failed(failure) => {
                 self.failed += 1;
                 self.error(&failure.kind(), || format!("{}: {failure}", named(member)));
             }
@@ -325,9 +325,9 @@ impl Recorder {
             log.add(&self.phase, member, boot, wrong);
         }
         let counter = match &boot.outcome {
-            Outcome::Refused => &live.refused,
-            Outcome::Configured(_) => &live.configured,
-            Outcome::Failed(_) => &live.failed,
+            BootOutcome::Refused => &live.refused,
+            BootOutcome::Configured(_) => &live.configured,
+            BootOutcome::Failed(_) => &live.failed,
         };
         counter.fetch_add(1, Ordering::Relaxed);
         live.unexpected.fetch_add(u64::from(wrong.is_some()), Ordering::Relaxed);

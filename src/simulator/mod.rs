@@ -5,14 +5,15 @@
 //! of it; [`measure`] counts, [`report`] tells, [`outcome_log`] of each phone. A run is reproducible from its seed as far
 //! as the machine and the gateway are.
 
+pub mod boot_request;
+pub mod connection;
 pub mod dial;
-pub mod fault;
+pub mod error;
 pub mod fleet;
+pub mod gateway_url;
 pub mod lab;
 pub mod lab_ca;
-pub mod link;
 pub mod measure;
-pub mod message;
 pub mod operator;
 pub mod outcome_log;
 pub mod own_cost;
@@ -21,8 +22,7 @@ pub mod progress;
 pub mod read_config;
 pub mod report;
 pub mod scenario;
-pub mod seed;
-pub mod target;
+pub mod seeded_random;
 pub mod tls;
 pub mod wire;
 

@@ -11,9 +11,9 @@ use rustls::ClientConfig;
 use serde_json::{Value, json};
 use tokio::sync::Mutex as AsyncMutex;
 
+use super::connection::Connection;
 use super::dial::Dialer;
-use super::fault::Fault;
-use super::link::Link;
+use super::error::ExchangeError;
 use super::measure::Latencies;
 
 /// A listing of a hundred thousand phones is some 12 MB.
@@ -32,7 +32,7 @@ pub struct Calls {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
     #[error(transparent)]
-    Fault(#[from] Fault),
+    ExchangeError(#[from] ExchangeError),
     #[error("status {0}")]
     Status(StatusCode),
     #[error("the reply is not what the API promises: {0}")]
@@ -48,7 +48,7 @@ pub struct Operator {
     dialer: Arc<Dialer>,
     tls: Option<Arc<ClientConfig>>,
     key: String,
-    link: AsyncMutex<Option<Link>>,
+    link: AsyncMutex<Option<Connection>>,
     /// Std mutex: held for an addition, never over an await.
     calls: Mutex<BTreeMap<String, Calls>>,
 }
@@ -82,7 +82,7 @@ impl Operator {
         let path = self.dialer.target.path(&format!("rest/dialplan/{verb}"));
         let mut kept = self.link.lock().await;
         let answer = loop {
-            let mut link = match kept.take().filter(Link::is_open) {
+            let mut link = match kept.take().filter(Connection::is_open) {
                 Some(link) => link,
                 None => self.dialer.dial(0, self.tls.as_ref()).await?,
             };
@@ -99,7 +99,7 @@ impl Operator {
                 // Whether the call was done is not known then: repeating it could do it
                 // twice. It is repeated only where the connection had waited, and the
                 // server, closing it, cannot have read it.
-                Err(Fault::Closed(_)) if link.answered > 0 => {}
+                Err(ExchangeError::Closed(_)) if link.answered > 0 => {}
                 Err(fault) => return Err(fault.into()),
             }
         };

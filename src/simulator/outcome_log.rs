@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use serde::Serialize;
 
 use super::fleet::Member;
-use super::measure::{Boot, Outcome};
+use super::measure::{Boot, BootOutcome};
 
 /// Lines are in the order in which boots ended, which a seed does not decide.
 #[derive(Debug)]
@@ -59,9 +59,9 @@ impl OutcomeLog {
 
     pub(super) fn add(&self, phase: &str, member: &Member, boot: &Boot, unexpected: Option<&str>) {
         let (outcome, line, reason) = match &boot.outcome {
-            Outcome::Refused => ("refused", None, None),
-            Outcome::Configured(line) => ("configured", Some(line), None),
-            Outcome::Failed(failure) => ("failed", None, Some(failure.to_string())),
+            BootOutcome::Refused => ("refused", None, None),
+            BootOutcome::Configured(line) => ("configured", Some(line), None),
+            BootOutcome::Failed(failure) => ("failed", None, Some(failure.to_string())),
         };
         let row = Row {
             phase,

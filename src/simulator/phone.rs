@@ -12,14 +12,14 @@ use http::{HeaderValue, Request, header};
 use rustls::ClientConfig;
 use tokio::time::sleep;
 
+use super::boot_request::BootRequest;
+use super::connection::{Answer, Body, Connection, MOST_BODY};
 use super::dial::Dialer;
-use super::fault::{Failure, Fault};
+use super::error::{BootError, ExchangeError};
 use super::fleet::Member;
-use super::link::{Answer, Body, Link, MOST_BODY};
-use super::measure::{Boot, Ending, ErrorKind, Live, Outcome, Sample};
-use super::message::Message;
+use super::measure::{Boot, BootOutcome, Ending, ErrorKind, Live, Sample};
 use super::read_config::{Lines, Unreadable};
-use super::seed::Chance;
+use super::seeded_random::SeededRandom;
 use crate::catalogue::{Conditional, RequestShape};
 
 /// Lives as long as its fleet; a boot needs it alone.
@@ -32,7 +32,7 @@ pub struct Phone {
     /// What the gateway said of each file when it last served it.
     validators: Vec<Validators>,
     lines: Lines,
-    chance: Chance,
+    random: SeededRandom,
     /// When its last boot ended.
     free_since: Option<Instant>,
 }
@@ -73,7 +73,7 @@ impl Phone {
             tls,
             validators: vec![Validators::default(); files],
             lines: Lines::default(),
-            chance: Chance::new(seed, member.mac.bits()),
+            random: SeededRandom::new(seed, member.mac.bits()),
             free_since: None,
             member,
         }
@@ -93,21 +93,22 @@ impl Phone {
             self.validators.fill(Validators::default());
             self.lines = Lines::default();
         }
-        let mut run = Run { dialer, habits, live, samples: Vec::new(), link: None, wanted: due };
+        let mut run =
+            Run { dialer, habits, live, samples: Vec::new(), connection: None, wanted: due };
         let outcome = match self.files(&mut run).await {
             Ok(outcome) => outcome,
-            Err(failure) => Outcome::Failed(failure),
+            Err(failure) => BootOutcome::Failed(failure),
         };
-        let Run { samples, link, .. } = run;
+        let Run { samples, connection, .. } = run;
         let latency = due.elapsed();
-        if let Some(link) = link {
-            link.close().await;
+        if let Some(connection) = connection {
+            connection.close().await;
         }
         self.free_since = Some(Instant::now());
         Boot { outcome, samples, lag, latency }
     }
 
-    async fn files(&mut self, run: &mut Run<'_>) -> Result<Outcome, Failure> {
+    async fn files(&mut self, run: &mut Run<'_>) -> Result<BootOutcome, BootError> {
         let model = Arc::clone(&self.member.model);
         let (mut needed, mut refused) = (0, 0);
         for (at, request) in model.boot.requests.iter().enumerate() {
@@ -119,13 +120,13 @@ impl Phone {
             run.wanted = Instant::now();
         }
         if refused > 0 && refused == needed {
-            return Ok(Outcome::Refused);
+            return Ok(BootOutcome::Refused);
         }
         if refused > 0 {
-            return Err(Failure::HalfRefused { refused, all: needed });
+            return Err(BootError::HalfRefused { refused, all: needed });
         }
         let line = self.lines.line(&model.simulate.config);
-        line.map(Outcome::Configured).ok_or(Failure::NoLine)
+        line.map(BootOutcome::Configured).ok_or(BootError::NoLine)
     }
 
     /// One file, with retries.
@@ -134,7 +135,7 @@ impl Phone {
         run: &mut Run<'_>,
         at: usize,
         request: &RequestShape,
-    ) -> Result<Got, Failure> {
+    ) -> Result<Got, BootError> {
         let simulate = &self.member.model.simulate;
         let retries = run.habits.retries.unwrap_or(simulate.retries);
         let first_pause = Duration::from_secs(simulate.retry_delay_s.into());
@@ -151,10 +152,10 @@ impl Phone {
                     Ending::Refused => return Ok(Got::Refused),
                     Ending::Trouble | Ending::Fault => {
                         let status = answer.status.as_u16();
-                        (Failure::Status { file: path.clone(), status }, answer.retry_after)
+                        (BootError::Status { file: path.clone(), status }, answer.retry_after)
                     }
                 },
-                Err(fault) => (Failure::Fault { file: path.clone(), fault }, None),
+                Err(fault) => (BootError::Exchange { file: path.clone(), fault }, None),
             };
             if attempt == retries {
                 return Err(trouble);
@@ -162,7 +163,7 @@ impl Phone {
             attempt += 1;
             // Up to a quarter more, or phones that failed together ask together again.
             let patience = asked_for.filter(|wait| *wait <= LONGEST_PAUSE).unwrap_or(pause);
-            sleep(patience.mul_f64(1.0 + self.chance.fraction() / 4.0)).await;
+            sleep(patience.mul_f64(1.0 + self.random.fraction() / 4.0)).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
             run.wanted = Instant::now();
         }
@@ -174,12 +175,12 @@ impl Phone {
         at: usize,
         path: &str,
         answer: &Answer,
-    ) -> Result<Got, Failure> {
+    ) -> Result<Got, BootError> {
         let read = self.lines.read(&self.member.model.simulate.config, &answer.body);
         if let Err(why) = read {
             let sample = run.samples.last_mut().expect("the request has left its sample");
             sample.error = Some(ErrorKind::Named(Unreadable::KIND));
-            return Err(Failure::Unreadable { file: path.to_owned(), why });
+            return Err(BootError::Unreadable { file: path.to_owned(), why });
         }
         self.validators[at] =
             Validators { etag: answer.etag.clone(), last_modified: answer.last_modified.clone() };
@@ -187,32 +188,32 @@ impl Phone {
     }
 
     /// One request and its sample.
-    async fn attempt(&self, run: &mut Run<'_>, at: usize) -> Result<Answer, Fault> {
+    async fn attempt(&self, run: &mut Run<'_>, at: usize) -> Result<Answer, ExchangeError> {
         let closes = self.member.model.closes();
         let mut connections = 0;
         let result = loop {
-            let mut link = match run.link.take().filter(Link::is_open) {
-                Some(link) => link,
+            let mut connection = match run.connection.take().filter(Connection::is_open) {
+                Some(connection) => connection,
                 None => match run.dialer.dial(self.number, self.tls.as_ref()).await {
-                    Ok(link) => {
+                    Ok(connection) => {
                         connections += 1;
-                        link
+                        connection
                     }
                     Err(fault) => break Err(fault),
                 },
             };
-            match link.ask(self.message(run.dialer, at), MOST_BODY).await {
+            match connection.ask(self.message(run.dialer, at), MOST_BODY).await {
                 Ok(answer) => {
                     if closes {
-                        link.close().await;
+                        connection.close().await;
                     } else {
-                        run.link = Some(link);
+                        run.connection = Some(connection);
                     }
                     break Ok(answer);
                 }
                 // The gateway may close a waiting connection at the very moment it is
                 // used again (RFC 9112, 9.3.1); a phone then opens another one.
-                Err(Fault::Closed(_)) if link.answered > 0 => {}
+                Err(ExchangeError::Closed(_)) if connection.answered > 0 => {}
                 Err(fault) => break Err(fault),
             }
         };
@@ -231,7 +232,7 @@ impl Phone {
 
     fn message(&self, dialer: &Dialer, at: usize) -> Request<Body> {
         let model = &self.member.model;
-        let mut message = Message::new(&dialer.target, model, at, self.member.mac);
+        let mut message = BootRequest::new(&dialer.target, model, at, self.member.mac);
         let (known, habit) = (&self.validators[at], model.simulate.conditional);
         if matches!(habit, Conditional::Etag | Conditional::Both)
             && let Some(etag) = &known.etag
@@ -253,7 +254,7 @@ struct Run<'a> {
     habits: &'a Habits,
     live: &'a Live,
     samples: Vec<Sample>,
-    link: Option<Link>,
+    connection: Option<Connection>,
     /// Since when the phone has wanted what it asks for next.
     wanted: Instant,
 }

@@ -12,11 +12,11 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::measure::Live;
 
-/// Who looks on.
+/// Where a phase says how far it is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Watch {
+pub enum ProgressDisplay {
     #[default]
-    Nobody,
+    Off,
     /// Standard error, as a bar that is gone at the end.
     Terminal,
     /// Standard error, as lines that stay: one every five seconds and one at the end.
@@ -37,14 +37,14 @@ const LOGGED: Duration = Duration::from_secs(5);
 /// Shown until dropped.
 #[derive(Debug)]
 pub struct Progress {
-    shown: Shown,
+    shown: Display,
     count: Count,
     /// Ends with the phase.
     _ticker: Option<AbortOnDropHandle<()>>,
 }
 
 #[derive(Debug, Clone)]
-enum Shown {
+enum Display {
     Nothing,
     Bar(ProgressBar),
     Lines { name: String, began: Instant },
@@ -59,24 +59,38 @@ struct Count {
     all: u64,
 }
 
-impl Watch {
+impl ProgressDisplay {
     /// A bar if standard error is a terminal.
     #[must_use]
-    pub fn of_stderr() -> Watch {
-        if std::io::stderr().is_terminal() { Watch::Terminal } else { Watch::Log }
+    pub fn of_stderr() -> ProgressDisplay {
+        if std::io::stderr().is_terminal() {
+            ProgressDisplay::Terminal
+        } else {
+            ProgressDisplay::Log
+        }
     }
 }
 
 impl Progress {
     /// `all`: how many steps there will be.
     #[must_use]
-    pub fn start(watch: Watch, name: &str, steps: Steps, all: u64, live: Arc<Live>) -> Progress {
+    pub fn start(
+        progress: ProgressDisplay,
+        name: &str,
+        steps: Steps,
+        all: u64,
+        live: Arc<Live>,
+    ) -> Progress {
         let before = steps.counted(&live).load(Ordering::Relaxed);
         let count = Count { live, steps, before, all };
-        let (shown, every) = match watch {
-            Watch::Nobody => return Progress { shown: Shown::Nothing, count, _ticker: None },
-            Watch::Terminal => (Shown::Bar(bar(name, all)), REDRAWN),
-            Watch::Log => (Shown::Lines { name: name.to_owned(), began: Instant::now() }, LOGGED),
+        let (shown, every) = match progress {
+            ProgressDisplay::Off => {
+                return Progress { shown: Display::Nothing, count, _ticker: None };
+            }
+            ProgressDisplay::Terminal => (Display::Bar(bar(name, all)), REDRAWN),
+            ProgressDisplay::Log => {
+                (Display::Lines { name: name.to_owned(), began: Instant::now() }, LOGGED)
+            }
         };
         let (ticking, counting) = (shown.clone(), count.clone());
         let ticker = tokio::spawn(async move {
@@ -96,8 +110,8 @@ impl Progress {
 impl Drop for Progress {
     fn drop(&mut self) {
         match &self.shown {
-            Shown::Bar(bar) => bar.finish_and_clear(),
-            Shown::Nothing | Shown::Lines { .. } => self.shown.show(&self.count),
+            Display::Bar(bar) => bar.finish_and_clear(),
+            Display::Nothing | Display::Lines { .. } => self.shown.show(&self.count),
         }
     }
 }
@@ -110,17 +124,17 @@ fn bar(name: &str, all: u64) -> ProgressBar {
     bar
 }
 
-impl Shown {
+impl Display {
     fn show(&self, count: &Count) {
         match self {
-            Shown::Nothing => {}
-            Shown::Bar(bar) => {
+            Display::Nothing => {}
+            Display::Bar(bar) => {
                 bar.set_position(count.done());
-                bar.set_message(count.told());
+                bar.set_message(count.summary());
             }
-            Shown::Lines { name, began } => {
+            Display::Lines { name, began } => {
                 let (done, all, seconds) = (count.done(), count.all, began.elapsed().as_secs());
-                eprintln!("{name}: {done}/{all} {seconds} s  {}", count.told());
+                eprintln!("{name}: {done}/{all} {seconds} s  {}", count.summary());
             }
         }
     }
@@ -141,7 +155,7 @@ impl Count {
     }
 
     /// Of the whole run so far.
-    fn told(&self) -> String {
+    fn summary(&self) -> String {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         format!(
             "configured {}  refused {}  failed {}  unexpected {}  requests {}",

@@ -4,7 +4,7 @@ use std::io;
 
 use super::config_arguments::ServeArguments;
 use crate::app::{self, AppError};
-use crate::config::{ConfigError, Log, LogFormat};
+use crate::config::{ConfigError, LogFormat, LogSection};
 
 /// Why the gateway did not start, or not to its end.
 #[derive(Debug, thiserror::Error)]
@@ -35,7 +35,7 @@ pub fn run(arguments: &ServeArguments) -> Result<(), ServeError> {
 }
 
 /// To standard error: standard output is for what a command was asked for.
-fn begin_log(log: &Log) {
+fn begin_log(log: &LogSection) {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(log.level.env_filter())
         .with_writer(io::stderr)

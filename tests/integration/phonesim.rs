@@ -8,13 +8,13 @@ use std::time::Duration;
 use dialtone::catalogue::{Catalogue, Sources};
 use dialtone::simulator::dial::{DialOptions, Dialer};
 use dialtone::simulator::fleet::{Fleet, Plan, parse_mix};
+use dialtone::simulator::gateway_url::GatewayUrl;
 use dialtone::simulator::lab::{Expect, Lab, phones};
 use dialtone::simulator::operator::Operator;
 use dialtone::simulator::phone::{Habits, Phone};
-use dialtone::simulator::progress::Watch;
+use dialtone::simulator::progress::ProgressDisplay;
 use dialtone::simulator::report::{PhaseReport, Report, RunResult, Start};
 use dialtone::simulator::scenario::{self, Churn, Office, Scan, Storm};
-use dialtone::simulator::target::Target;
 use serde_json::json;
 use tokio::runtime::Runtime;
 
@@ -46,7 +46,7 @@ impl Run {
             seed: 11,
             files: std::mem::take(&mut fleet.files),
             outcomes: None,
-            watch: Watch::Nobody,
+            progress: ProgressDisplay::Off,
         });
         Run { runtime, lab, fleet, start: Start::now() }
     }
@@ -72,7 +72,7 @@ impl Run {
 }
 
 async fn dialer(address: SocketAddr) -> Dialer {
-    let target = Target::resolve(&format!("http://{address}/"), false).await.expect("a lab's");
+    let target = GatewayUrl::resolve(&format!("http://{address}/"), false).await.expect("a lab's");
     Dialer::new(target, DialOptions { connections: 32, ..DialOptions::default() }).expect("dials")
 }
 

@@ -16,13 +16,13 @@ use tokio::time::sleep_until;
 use super::office::Office;
 use super::onboard::promote_all;
 use crate::domain::Mac;
-use crate::simulator::fault::Failure;
-use crate::simulator::lab::{Expect, Lab, Phase, Told, boots_within, share};
-use crate::simulator::measure::{Figures, Outcome};
+use crate::simulator::error::BootError;
+use crate::simulator::lab::{Expect, Lab, OutcomeText, Phase, boots_within, share};
+use crate::simulator::measure::{BootOutcome, Figures};
 use crate::simulator::operator::CallError;
 use crate::simulator::phone::Phone;
 use crate::simulator::report::RunResult;
-use crate::simulator::seed::Chance;
+use crate::simulator::seeded_random::SeededRandom;
 
 #[derive(Debug, Clone)]
 pub struct Churn {
@@ -161,16 +161,16 @@ impl State {
     }
 
     /// Whether a boot that began then may end so now.
-    fn check(&self, office: &Office, before: Before, outcome: &Outcome) -> Result<(), String> {
+    fn check(&self, office: &Office, before: Before, outcome: &BootOutcome) -> Result<(), String> {
         let stage = self.stage.load(Ordering::SeqCst);
         let newest = self.begun.load(Ordering::SeqCst);
         let fits = match outcome {
-            Outcome::Refused => before.stage < ACTIVE,
-            Outcome::Failed(Failure::HalfRefused { .. }) => {
+            BootOutcome::Refused => before.stage < ACTIVE,
+            BootOutcome::Failed(BootError::HalfRefused { .. }) => {
                 before.stage < ACTIVE && stage > INACTIVE
             }
-            Outcome::Failed(_) => false,
-            Outcome::Configured(_) => {
+            BootOutcome::Failed(_) => false,
+            BootOutcome::Configured(_) => {
                 let edit = office.edit_of(self.mac, outcome);
                 stage > INACTIVE && edit.is_some_and(|edit| (before.edit..=newest).contains(&edit))
             }
@@ -184,7 +184,7 @@ impl State {
             name(before.stage),
             before.edit,
             name(stage),
-            Told(outcome),
+            OutcomeText(outcome),
         ))
     }
 }
@@ -207,13 +207,13 @@ impl Work {
         }
         #[allow(clippy::cast_precision_loss, reason = "a few operators")]
         let pause = Duration::from_secs_f64(operators as f64 / plan.operations_per_s);
-        let mut chance = Chance::new(self.seed, 0x0ff1_ce00 + self.own as u64);
+        let mut random = SeededRandom::new(self.seed, 0x0ff1_ce00 + self.own as u64);
         let mut due = began + share(pause, self.own, operators);
         while due < began + plan.duration {
             sleep_until(due.into()).await;
-            let at = usize::try_from(chance.below(mine.len() as u64)).expect("below a length");
+            let at = usize::try_from(random.below(mine.len() as u64)).expect("below a length");
             let number = mine[at];
-            if let Err((what, error)) = self.operate(number, &mut chance, due).await {
+            if let Err((what, error)) = self.operate(number, &mut random, due).await {
                 figures.unexpected += 1;
                 let mac = self.states[number].mac;
                 figures.error(&format!("{what} failed"), || format!("{mac}: {error}"));
@@ -226,7 +226,7 @@ impl Work {
     async fn operate(
         &self,
         number: usize,
-        chance: &mut Chance,
+        random: &mut SeededRandom,
         due: Instant,
     ) -> Result<(), (&'static str, CallError)> {
         let state = &self.states[number];
@@ -239,8 +239,8 @@ impl Work {
             return Ok(());
         }
         let companies = &self.office.companies;
-        if chance.below(3) == 0 {
-            let at = usize::try_from(chance.below(companies.len() as u64));
+        if random.below(3) == 0 {
+            let at = usize::try_from(random.below(companies.len() as u64));
             let company = &companies[at.expect("below a length")];
             let assigned = self.office.assign(number, state.mac, company, due).await;
             return assigned.map_err(|error| ("assign", error));
@@ -260,7 +260,7 @@ impl Work {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::simulator::fault::Fault;
+    use crate::simulator::error::ExchangeError;
     use crate::simulator::read_config::Line;
 
     fn office() -> Office {
@@ -280,14 +280,14 @@ mod tests {
         }
     }
 
-    fn configured(edit: u32, registrar: &str) -> Outcome {
+    fn configured(edit: u32, registrar: &str) -> BootOutcome {
         let user = Office::user(Mac::from_bits(0x0015_6500_0001), edit);
-        Outcome::Configured(Line { user, registrar: registrar.to_owned() })
+        BootOutcome::Configured(Line { user, registrar: registrar.to_owned() })
     }
 
     /// Whether a boot that began in `before` and ended in `after` may end so; each is a
     /// stage and an edit.
-    fn fits(before: (u8, u32), after: (u8, u32), outcome: &Outcome) -> bool {
+    fn fits(before: (u8, u32), after: (u8, u32), outcome: &BootOutcome) -> bool {
         let before = Before { stage: before.0, edit: before.1 };
         state(after.0, after.1).check(&office(), before, outcome).is_ok()
     }
@@ -306,19 +306,20 @@ mod tests {
 
     #[test]
     fn a_phone_is_refused_only_before_its_promotion_is_acknowledged() {
-        assert!(fits((INACTIVE, 0), (INACTIVE, 0), &Outcome::Refused));
-        assert!(fits((INACTIVE, 0), (ACTIVE, 1), &Outcome::Refused));
-        assert!(fits((PROMOTING, 1), (ACTIVE, 1), &Outcome::Refused));
-        assert!(!fits((ACTIVE, 1), (ACTIVE, 1), &Outcome::Refused));
+        assert!(fits((INACTIVE, 0), (INACTIVE, 0), &BootOutcome::Refused));
+        assert!(fits((INACTIVE, 0), (ACTIVE, 1), &BootOutcome::Refused));
+        assert!(fits((PROMOTING, 1), (ACTIVE, 1), &BootOutcome::Refused));
+        assert!(!fits((ACTIVE, 1), (ACTIVE, 1), &BootOutcome::Refused));
     }
 
     #[test]
     fn only_a_promotion_in_the_middle_excuses_half_a_configuration() {
-        let half = Outcome::Failed(Failure::HalfRefused { refused: 1, all: 2 });
+        let half = BootOutcome::Failed(BootError::HalfRefused { refused: 1, all: 2 });
         assert!(fits((INACTIVE, 0), (PROMOTING, 1), &half));
         assert!(!fits((ACTIVE, 1), (ACTIVE, 1), &half));
         assert!(!fits((INACTIVE, 0), (INACTIVE, 0), &half));
-        let fault = Failure::Fault { file: String::new(), fault: Fault::AnswerTimeout };
-        assert!(!fits((INACTIVE, 0), (ACTIVE, 1), &Outcome::Failed(fault)));
+        let fault =
+            BootError::Exchange { file: String::new(), fault: ExchangeError::AnswerTimeout };
+        assert!(!fits((INACTIVE, 0), (ACTIVE, 1), &BootOutcome::Failed(fault)));
     }
 }

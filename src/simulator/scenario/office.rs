@@ -7,7 +7,7 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use crate::domain::Mac;
-use crate::simulator::measure::Outcome;
+use crate::simulator::measure::BootOutcome;
 use crate::simulator::operator::{CallError, Calls, Operator};
 
 /// A few operators who share the phones out among themselves: number `n` of the fleet is
@@ -38,8 +38,8 @@ impl Office {
 
     /// Which edit a phone is configured as of; `None`: as none of ours.
     #[must_use]
-    pub fn edit_of(&self, mac: Mac, outcome: &Outcome) -> Option<u32> {
-        let Outcome::Configured(line) = outcome else { return None };
+    pub fn edit_of(&self, mac: Mac, outcome: &BootOutcome) -> Option<u32> {
+        let BootOutcome::Configured(line) = outcome else { return None };
         let registrar = line.registrar.strip_prefix(&self.registrar)?;
         let is_port = |rest: &str| rest.strip_prefix(':').is_some_and(|p| p.parse::<u16>().is_ok());
         if !registrar.is_empty() && !is_port(registrar) {

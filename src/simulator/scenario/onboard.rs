@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 use super::office::{Office, phone_id};
-use crate::simulator::lab::{Expect, Lab, Phase, Told};
+use crate::simulator::lab::{Expect, Lab, OutcomeText, Phase};
 use crate::simulator::measure::Figures;
 use crate::simulator::phone::Phone;
 use crate::simulator::progress::Steps;
@@ -34,7 +34,7 @@ pub async fn onboard(
             "should be {}@{}, is {}",
             Office::user(member.mac, 1),
             checking.registrar,
-            Told(outcome)
+            OutcomeText(outcome)
         )),
     });
     let (_, phase) = lab.boot_all("configured", phones, ramp, &expect).await;

@@ -12,14 +12,14 @@ use tokio::task::JoinSet;
 use tokio::time::sleep_until;
 
 use crate::domain::Mac;
-use crate::simulator::fault::{Failure, Fault};
+use crate::simulator::boot_request::BootRequest;
+use crate::simulator::connection::{Answer, Connection, MOST_BODY};
+use crate::simulator::error::{BootError, ExchangeError};
 use crate::simulator::fleet::{Member, Model};
 use crate::simulator::lab::{Lab, Phase, share};
-use crate::simulator::link::{Answer, Link, MOST_BODY};
 use crate::simulator::measure::{
-    Boot, Ending, ErrorKind, Figures, Latencies, Outcome, Recorder, Sample,
+    Boot, BootOutcome, Ending, ErrorKind, Figures, Latencies, Recorder, Sample,
 };
-use crate::simulator::message::Message;
 use crate::simulator::report::{Finding, RunResult};
 
 #[derive(Debug, Clone)]
@@ -99,7 +99,7 @@ async fn walk(lab: &Arc<Lab>, name: &str, plan: &Scan) -> (Phase, Kinds) {
                 lab: &lab,
                 plan: &plan,
                 own,
-                link: None,
+                connection: None,
                 kinds: Kinds::new(),
                 free_since: began,
             };
@@ -122,7 +122,7 @@ struct Worker<'a> {
     lab: &'a Lab,
     plan: &'a Scan,
     own: usize,
-    link: Option<Link>,
+    connection: Option<Connection>,
     kinds: Kinds,
     /// When it had its last answer.
     free_since: Instant,
@@ -146,11 +146,13 @@ impl Worker<'_> {
         let wanted = plan.model.wanted();
         let file = plan.model.boot.requests[wanted].path.fill(mac);
         let outcome = match (&result, ending) {
-            (_, Ending::Refused) => Outcome::Refused,
+            (_, Ending::Refused) => BootOutcome::Refused,
             (Ok(answer), _) => {
-                Outcome::Failed(Failure::Status { file, status: answer.status.as_u16() })
+                BootOutcome::Failed(BootError::Status { file, status: answer.status.as_u16() })
             }
-            (Err(fault), _) => Outcome::Failed(Failure::Fault { file, fault: fault.clone() }),
+            (Err(fault), _) => {
+                BootOutcome::Failed(BootError::Exchange { file, fault: fault.clone() })
+            }
         };
         let served = matches!(ending, Ending::Served | Ending::NotModified);
         if let (Ok(answer), false) = (&result, served) {
@@ -172,28 +174,28 @@ impl Worker<'_> {
     }
 
     /// Counts the connections it opens in `connections`.
-    async fn answer(&mut self, mac: Mac, connections: &mut u32) -> Result<Answer, Fault> {
+    async fn answer(&mut self, mac: Mac, connections: &mut u32) -> Result<Answer, ExchangeError> {
         let (dialer, model) = (&self.lab.dialer, &self.plan.model);
         loop {
-            let mut link = match self.link.take().filter(Link::is_open) {
-                Some(link) => link,
+            let mut connection = match self.connection.take().filter(Connection::is_open) {
+                Some(connection) => connection,
                 None => {
-                    let link = dialer.dial(self.own, self.plan.tls.as_ref()).await?;
+                    let connection = dialer.dial(self.own, self.plan.tls.as_ref()).await?;
                     *connections += 1;
-                    link
+                    connection
                 }
             };
-            let request = Message::new(&dialer.target, model, model.wanted(), mac).ready();
-            match link.ask(request, MOST_BODY).await {
+            let request = BootRequest::new(&dialer.target, model, model.wanted(), mac).ready();
+            match connection.ask(request, MOST_BODY).await {
                 Ok(answer) => {
                     if model.closes() {
-                        link.close().await;
+                        connection.close().await;
                     } else {
-                        self.link = Some(link);
+                        self.connection = Some(connection);
                     }
                     return Ok(answer);
                 }
-                Err(Fault::Closed(_)) if link.answered > 0 => {}
+                Err(ExchangeError::Closed(_)) if connection.answered > 0 => {}
                 Err(fault) => return Err(fault),
             }
         }

@@ -40,7 +40,7 @@ async fn failure(gateway: &Gateway, mix: &str) -> String {
 async fn a_phone_asks_in_its_familys_order_on_one_connection_and_ends_configured() {
     let gateway = Gateway::start(serving(CONFIG)).await;
     let expect = Expect::new(|_, outcome| match outcome {
-        crate::simulator::measure::Outcome::Configured(line)
+        crate::simulator::measure::BootOutcome::Configured(line)
             if (line.user.as_str(), line.registrar.as_str()) == ("1001", "pbx") =>
         {
             Ok(())
@@ -221,7 +221,7 @@ async fn an_answer_that_never_comes_is_a_failure_in_time() {
     let url = format!("http://{}/", listener.local_addr().unwrap());
     let (mut lab, phones) = lab(&url, 1, "x1", None).await;
     let options = DialOptions { answer_timeout: Duration::from_millis(50), ..Default::default() };
-    let target = Target::resolve(&url, false).await.unwrap();
+    let target = GatewayUrl::resolve(&url, false).await.unwrap();
     Arc::get_mut(&mut lab).unwrap().dialer = Dialer::new(target, options).unwrap();
     let (_, phase) = lab.boot_all("boot", phones, Duration::ZERO, &Expect::anything()).await;
     assert!(phase.figures.errors.contains_key("answer timeout"), "{:?}", phase.figures.errors);

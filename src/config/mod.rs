@@ -23,13 +23,15 @@ mod tls;
 use std::ffi::OsString;
 use std::path::Path;
 
-pub use admin::Admin;
+pub use admin::AdminSection;
 pub use from_text::{LogFilter, LogFormat};
-pub use handset::Handset;
-pub use problem::{ConfigError, Place, Problem};
+pub use handset::HandsetSection;
+pub use problem::{ConfigError, ConfigProblem, Origin};
 use reader::Reader;
-pub use sections::{Cache, Catalogue, Log, Quota, Shutdown, Store};
-pub use tls::Tls;
+pub use sections::{
+    CacheSection, CatalogueSection, LogSection, QuotaSection, ShutdownSection, StoreSection,
+};
+pub use tls::TlsSection;
 
 /// Variables that begin like ours and are of the command, not of the gateway.
 const OF_THE_COMMAND: &[&str] = &["DIALTONE_CONFIG", "DIALTONE_URL", "DIALTONE_KEY", "DIALTONE_CA"];
@@ -40,15 +42,15 @@ const RENAMED: &[(&str, &str)] = &[];
 /// Everything that can be configured, checked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
-    pub handset: Handset,
-    pub tls: Tls,
-    pub admin: Admin,
-    pub store: Store,
-    pub quota: Quota,
-    pub catalogue: Catalogue,
-    pub cache: Cache,
-    pub log: Log,
-    pub shutdown: Shutdown,
+    pub handset: HandsetSection,
+    pub tls: TlsSection,
+    pub admin: AdminSection,
+    pub store: StoreSection,
+    pub quota: QuotaSection,
+    pub catalogue: CatalogueSection,
+    pub cache: CacheSection,
+    pub log: LogSection,
+    pub shutdown: ShutdownSection,
 }
 
 /// A key given on the command line, as text.
@@ -88,15 +90,15 @@ impl Config {
 
     fn read(reader: &mut Reader) -> Config {
         Config {
-            handset: Handset::read(reader.section("handset")),
-            tls: Tls::read(reader.section("tls")),
-            admin: Admin::read(reader.section("admin")),
-            store: Store::read(reader.section("store")),
-            quota: Quota::read(reader.section("quota")),
-            catalogue: Catalogue::read(reader.section("catalogue")),
-            cache: Cache::read(reader.section("cache")),
-            log: Log::read(reader.section("log")),
-            shutdown: Shutdown::read(reader.section("shutdown")),
+            handset: HandsetSection::read(reader.section("handset")),
+            tls: TlsSection::read(reader.section("tls")),
+            admin: AdminSection::read(reader.section("admin")),
+            store: StoreSection::read(reader.section("store")),
+            quota: QuotaSection::read(reader.section("quota")),
+            catalogue: CatalogueSection::read(reader.section("catalogue")),
+            cache: CacheSection::read(reader.section("cache")),
+            log: LogSection::read(reader.section("log")),
+            shutdown: ShutdownSection::read(reader.section("shutdown")),
         }
     }
 }

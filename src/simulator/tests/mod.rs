@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use super::dial::{DialOptions, Dialer};
 use super::fleet::{Fleet, Plan, parse_mix};
+use super::gateway_url::GatewayUrl;
 use super::lab::{Lab, phones};
 use super::phone::{Habits, Phone};
-use super::progress::Watch;
-use super::target::Target;
+use super::progress::ProgressDisplay;
 use super::tls::FleetTls;
 use crate::catalogue::{Catalogue, Sources};
 
@@ -33,7 +33,7 @@ async fn lab(url: &str, count: usize, mix: &str, tls: Option<&FleetTls>) -> (Arc
     let plan = Plan { phones: count, mix: parse_mix(mix).unwrap(), seed: 5 };
     let fleet = Fleet::build(&catalogue(), &plan).unwrap();
     let phones = phones(&fleet, 5, tls).unwrap();
-    let target = Target::resolve(url, false).await.unwrap();
+    let target = GatewayUrl::resolve(url, false).await.unwrap();
     let options = DialOptions { connections: 16, ..DialOptions::default() };
     let dialer = Dialer::new(target, options).unwrap();
     let habits = Habits { retry_delay: Some(Duration::ZERO), ..Habits::default() };
@@ -44,7 +44,7 @@ async fn lab(url: &str, count: usize, mix: &str, tls: Option<&FleetTls>) -> (Arc
         seed: 5,
         files: fleet.files,
         outcomes: None,
-        watch: Watch::Nobody,
+        progress: ProgressDisplay::Off,
     };
     (Arc::new(lab), phones)
 }

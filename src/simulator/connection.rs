@@ -11,16 +11,16 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::fault::Fault;
+use super::error::ExchangeError;
 
 pub type Body = Full<Bytes>;
 
 /// More than any phone takes for a configuration file.
 pub const MOST_BODY: usize = 2 * 1024 * 1024;
 
-/// An open connection. Dropped, it is cut; [`Link::close`] ends it in good order.
+/// An open connection. Dropped, it is cut; [`Connection::close`] ends it in good order.
 #[derive(Debug)]
-pub struct Link {
+pub struct Connection {
     sender: SendRequest<Body>,
     driver: Option<JoinHandle<()>>,
     _permit: OwnedSemaphorePermit,
@@ -43,14 +43,14 @@ pub struct Answer {
     pub headers: http::HeaderMap,
 }
 
-impl Link {
+impl Connection {
     pub(super) fn new(
         sender: SendRequest<Body>,
         driver: JoinHandle<()>,
         permit: OwnedSemaphorePermit,
         answer_timeout: Duration,
-    ) -> Link {
-        Link { sender, driver: Some(driver), _permit: permit, answer_timeout, answered: 0 }
+    ) -> Connection {
+        Connection { sender, driver: Some(driver), _permit: permit, answer_timeout, answered: 0 }
     }
 
     /// Whether another request can be sent.
@@ -62,19 +62,25 @@ impl Link {
     ///
     /// # Errors
     /// Why there is none; the connection is of no use then.
-    pub async fn ask(&mut self, request: Request<Body>, most_body: usize) -> Result<Answer, Fault> {
+    pub async fn ask(
+        &mut self,
+        request: Request<Body>,
+        most_body: usize,
+    ) -> Result<Answer, ExchangeError> {
         let began = Instant::now();
         let is_old = request.version() == Version::HTTP_10;
         let answering = async {
             self.sender.ready().await.map_err(|error| fault(&error))?;
             let response = self.sender.send_request(request).await.map_err(|e| fault(&e))?;
             if is_old && response.headers().contains_key(header::TRANSFER_ENCODING) {
-                return Err(Fault::Malformed("chunks, to a phone with HTTP/1.0".to_owned()));
+                return Err(ExchangeError::Malformed(
+                    "chunks, to a phone with HTTP/1.0".to_owned(),
+                ));
             }
             whole(response, most_body).await
         };
         let answer = timeout(self.answer_timeout, answering).await;
-        let mut answer = answer.map_err(|_| Fault::AnswerTimeout)??;
+        let mut answer = answer.map_err(|_| ExchangeError::AnswerTimeout)??;
         answer.took = began.elapsed();
         self.answered += 1;
         Ok(answer)
@@ -91,7 +97,7 @@ impl Link {
     }
 }
 
-impl Drop for Link {
+impl Drop for Connection {
     fn drop(&mut self) {
         if let Some(driver) = &self.driver {
             driver.abort();
@@ -99,14 +105,14 @@ impl Drop for Link {
     }
 }
 
-async fn whole(response: Response<Incoming>, most_body: usize) -> Result<Answer, Fault> {
+async fn whole(response: Response<Incoming>, most_body: usize) -> Result<Answer, ExchangeError> {
     let (head, body) = response.into_parts();
     let body = Limited::new(body, most_body).collect().await.map_err(|error| match error
         .downcast::<hyper::Error>(
     ) {
         Ok(error) => fault(&error),
-        Err(other) if other.is::<LengthLimitError>() => Fault::TooLarge(most_body),
-        Err(other) => Fault::Malformed(other.to_string()),
+        Err(other) if other.is::<LengthLimitError>() => ExchangeError::TooLarge(most_body),
+        Err(other) => ExchangeError::Malformed(other.to_string()),
     })?;
     let mut headers = head.headers;
     headers.remove(header::DATE);
@@ -122,10 +128,10 @@ async fn whole(response: Response<Incoming>, most_body: usize) -> Result<Answer,
     })
 }
 
-fn fault(error: &hyper::Error) -> Fault {
+fn fault(error: &hyper::Error) -> ExchangeError {
     let text = match std::error::Error::source(error) {
         Some(source) => format!("{error}: {source}"),
         None => error.to_string(),
     };
-    if error.is_parse() { Fault::Malformed(text) } else { Fault::Closed(text) }
+    if error.is_parse() { ExchangeError::Malformed(text) } else { ExchangeError::Closed(text) }
 }

@@ -8,7 +8,7 @@ use rustls::pki_types::ServerName;
 
 /// A gateway to ask. Its address is looked up once: a storm measures the gateway, not DNS.
 #[derive(Debug, Clone)]
-pub struct Target {
+pub struct GatewayUrl {
     pub address: SocketAddr,
     /// `None` for plain HTTP.
     pub tls_name: Option<ServerName<'static>>,
@@ -19,7 +19,7 @@ pub struct Target {
 }
 
 #[derive(Debug, thiserror::Error)]
-pub enum TargetError {
+pub enum GatewayUrlError {
     #[error("`{0}` is not a URL like http://127.0.0.1:8080/ or https://gateway.lab/")]
     NotAUrl(String),
     #[error("cannot find the address of {host}: {source}")]
@@ -34,13 +34,13 @@ pub enum TargetError {
     Public { host: String, address: IpAddr },
 }
 
-impl Target {
+impl GatewayUrl {
     /// Reads a URL and looks its host up.
     ///
     /// # Errors
-    /// [`TargetError::Public`] unless `any_address`, for an address outside a lab.
-    pub async fn resolve(url: &str, any_address: bool) -> Result<Target, TargetError> {
-        let not_a_url = || TargetError::NotAUrl(url.to_owned());
+    /// [`GatewayUrlError::Public`] unless `any_address`, for an address outside a lab.
+    pub async fn resolve(url: &str, any_address: bool) -> Result<GatewayUrl, GatewayUrlError> {
+        let not_a_url = || GatewayUrlError::NotAUrl(url.to_owned());
         let uri: Uri = url.parse().map_err(|_| not_a_url())?;
         let is_tls = match uri.scheme_str() {
             Some("http") => false,
@@ -55,20 +55,21 @@ impl Target {
         let name = authority.host().trim_matches(['[', ']']).to_owned();
         let port = authority.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
         let found = tokio::net::lookup_host((name.as_str(), port)).await;
-        let found = found.map_err(|source| TargetError::Lookup { host: name.clone(), source })?;
+        let found =
+            found.map_err(|source| GatewayUrlError::Lookup { host: name.clone(), source })?;
         let mut addresses: Vec<SocketAddr> = found.collect();
         // IPv4 first: most handsets speak nothing else.
         addresses.sort_by_key(SocketAddr::is_ipv6);
         let address =
-            *addresses.first().ok_or_else(|| TargetError::NoAddress { host: name.clone() })?;
+            *addresses.first().ok_or_else(|| GatewayUrlError::NoAddress { host: name.clone() })?;
         if !any_address && !is_lab(address.ip()) {
-            return Err(TargetError::Public { host: name, address: address.ip() });
+            return Err(GatewayUrlError::Public { host: name, address: address.ip() });
         }
         let tls_name = is_tls
             .then(|| ServerName::try_from(name.clone()).map_err(|_| not_a_url()))
             .transpose()?;
         let base = format!("{}/", uri.path().trim_end_matches('/'));
-        Ok(Target { address, tls_name, host: authority.to_string(), base })
+        Ok(GatewayUrl { address, tls_name, host: authority.to_string(), base })
     }
 
     /// The request target of a path without its leading `/`.
@@ -78,7 +79,7 @@ impl Target {
     }
 }
 
-impl fmt::Display for Target {
+impl fmt::Display for GatewayUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = if self.tls_name.is_some() { "https" } else { "http" };
         write!(f, "{scheme}://{}{}", self.host, self.base)
@@ -114,8 +115,8 @@ fn is_lab(address: IpAddr) -> bool {
 mod tests {
     use super::*;
 
-    async fn resolve(url: &str) -> Result<Target, TargetError> {
-        Target::resolve(url, false).await
+    async fn resolve(url: &str) -> Result<GatewayUrl, GatewayUrlError> {
+        GatewayUrl::resolve(url, false).await
     }
 
     #[tokio::test]
@@ -136,15 +137,15 @@ mod tests {
         for url in
             ["127.0.0.1", "ftp://127.0.0.1/", "http://u:p@127.0.0.1/", "http://127.0.0.1/?a", ""]
         {
-            assert!(matches!(resolve(url).await, Err(TargetError::NotAUrl(_))), "{url}");
+            assert!(matches!(resolve(url).await, Err(GatewayUrlError::NotAUrl(_))), "{url}");
         }
     }
 
     #[tokio::test]
     async fn a_stranger_is_refused_unless_claimed() {
         for url in ["http://8.8.8.8/", "http://[2001:4860:4860::8888]/", "http://172.32.0.1/"] {
-            assert!(matches!(resolve(url).await, Err(TargetError::Public { .. })), "{url}");
-            assert!(Target::resolve(url, true).await.is_ok(), "{url}");
+            assert!(matches!(resolve(url).await, Err(GatewayUrlError::Public { .. })), "{url}");
+            assert!(GatewayUrl::resolve(url, true).await.is_ok(), "{url}");
         }
     }
 

@@ -5,9 +5,9 @@ use http::request::Builder;
 use http::{HeaderValue, Method, Request, Version, header};
 use http_body_util::Full;
 
+use super::connection::Body;
 use super::fleet::Model;
-use super::link::Body;
-use super::target::Target;
+use super::gateway_url::GatewayUrl;
 use crate::catalogue::{ConnectionUse, HttpVersion};
 use crate::domain::Mac;
 
@@ -16,15 +16,15 @@ const LOG: &[u8] = b"0101000000|app1 |4|00|Boot completed.\n";
 
 /// One step of a boot, for one phone; conditions are for the caller to add.
 #[derive(Debug)]
-pub struct Message {
+pub struct BootRequest {
     builder: Builder,
     body: Bytes,
 }
 
-impl Message {
+impl BootRequest {
     /// Request number `at` of the model's boot, made by `mac`.
     #[must_use]
-    pub fn new(target: &Target, model: &Model, at: usize, mac: Mac) -> Message {
+    pub fn new(target: &GatewayUrl, model: &Model, at: usize, mac: Mac) -> BootRequest {
         let (boot, step) = (&model.boot, &model.boot.requests[at]);
         let (method, body) = match step.upload {
             true => (Method::PUT, Bytes::from_static(LOG)),
@@ -50,12 +50,12 @@ impl Message {
         {
             builder = builder.header(header::CONNECTION, HeaderValue::from_static("close"));
         }
-        Message { builder, body }
+        BootRequest { builder, body }
     }
 
     #[must_use]
-    pub fn header(self, name: header::HeaderName, value: &HeaderValue) -> Message {
-        Message { builder: self.builder.header(name, value), ..self }
+    pub fn header(self, name: header::HeaderName, value: &HeaderValue) -> BootRequest {
+        BootRequest { builder: self.builder.header(name, value), ..self }
     }
 
     #[must_use]

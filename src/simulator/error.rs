@@ -4,7 +4,7 @@ use super::read_config::Unreadable;
 
 /// No answer could be had.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
+pub enum ExchangeError {
     #[error("cannot connect: {0}")]
     Connect(String),
     #[error("this machine has no port or descriptor left: {0}")]
@@ -25,9 +25,9 @@ pub enum Fault {
 
 /// Why a boot failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Failure {
+pub enum BootError {
     #[error("{file}: {fault}")]
-    Fault { file: String, fault: Fault },
+    Exchange { file: String, fault: ExchangeError },
     /// A status that neither serves nor refuses, or an overload that lasted.
     #[error("{file}: status {status}")]
     Status { file: String, status: u16 },
@@ -39,33 +39,33 @@ pub enum Failure {
     NoLine,
 }
 
-impl Fault {
+impl ExchangeError {
     /// A short name to count by.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
-            Fault::Connect(_) => "connect",
-            Fault::Exhausted(_) => "simulator out of ports",
-            Fault::ConnectTimeout => "connect timeout",
-            Fault::Tls(_) => "tls",
-            Fault::AnswerTimeout => "answer timeout",
-            Fault::Closed(_) => "closed before answer",
-            Fault::Malformed(_) => "malformed answer",
-            Fault::TooLarge(_) => "answer too large",
+            ExchangeError::Connect(_) => "connect",
+            ExchangeError::Exhausted(_) => "simulator out of ports",
+            ExchangeError::ConnectTimeout => "connect timeout",
+            ExchangeError::Tls(_) => "tls",
+            ExchangeError::AnswerTimeout => "answer timeout",
+            ExchangeError::Closed(_) => "closed before answer",
+            ExchangeError::Malformed(_) => "malformed answer",
+            ExchangeError::TooLarge(_) => "answer too large",
         }
     }
 }
 
-impl Failure {
+impl BootError {
     /// A short name to count by.
     #[must_use]
     pub fn kind(&self) -> String {
         match self {
-            Failure::Fault { fault, .. } => fault.kind().to_owned(),
-            Failure::Status { status, .. } => format!("status {status}"),
-            Failure::Unreadable { .. } => Unreadable::KIND.to_owned(),
-            Failure::HalfRefused { .. } => "half refused".to_owned(),
-            Failure::NoLine => "no line".to_owned(),
+            BootError::Exchange { fault, .. } => fault.kind().to_owned(),
+            BootError::Status { status, .. } => format!("status {status}"),
+            BootError::Unreadable { .. } => Unreadable::KIND.to_owned(),
+            BootError::HalfRefused { .. } => "half refused".to_owned(),
+            BootError::NoLine => "no line".to_owned(),
         }
     }
 }
