@@ -7,6 +7,7 @@ mod broken_store;
 mod certificates;
 mod crash;
 mod http_edge;
+mod papers;
 mod phonesim;
 mod phonesim_command;
 mod reload;

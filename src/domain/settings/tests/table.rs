@@ -1,4 +1,4 @@
-//! The table in `templates/SETTINGS.md` is written from the schema.
+//! The table in `docs/settings.md` is written from the schema.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -12,7 +12,7 @@ const UPDATE: &str = "UPDATE_SETTINGS_TABLE";
 
 #[test]
 fn the_documented_table_is_the_schemas() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates/SETTINGS.md");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/settings.md");
     let page = std::fs::read_to_string(&path).expect("the page is there");
     let (before, rest) = page.split_once(BEGIN).expect("the table begins");
     let (shown, after) = rest.split_once(END).expect("the table ends");
@@ -22,7 +22,7 @@ fn the_documented_table_is_the_schemas() {
         std::fs::write(&path, page).expect("the page can be written");
         return;
     }
-    assert!(shown == table, "templates/SETTINGS.md is not the schema's; {UPDATE}=1 writes it");
+    assert!(shown == table, "docs/settings.md is not the schema's; {UPDATE}=1 writes it");
 }
 
 fn table() -> String {

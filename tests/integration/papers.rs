@@ -1,0 +1,115 @@
+//! The papers point at what is there: files, headings, keys of the configuration.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+/// `[text](target)`; no target in the papers has blanks or brackets in it.
+static LINK: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"\[[^\]]+\]\(([^)\s]+)\)").expect("the pattern is one"));
+
+/// `[section] key`, as the papers name a key of the configuration.
+static KEY: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"`\[([a-z]+)\](?: ([a-z_]+))?").expect("the pattern is one"));
+
+/// A table of `family.toml`, not of the configuration.
+const OF_A_FAMILY: &str = "simulate";
+
+#[test]
+fn every_link_has_a_file_and_every_fragment_a_heading() {
+    let mut dead = Vec::new();
+    let mut links = 0;
+    for paper in papers() {
+        let text = read(&paper);
+        for target in LINK.captures_iter(&text).map(|found| found[1].to_owned()) {
+            if target.contains("://") {
+                continue;
+            }
+            links += 1;
+            let (path, heading) = target.split_once('#').unwrap_or((&target, ""));
+            let file = match path {
+                "" => paper.clone(),
+                path => paper.with_file_name("").join(path),
+            };
+            let there = file.exists() && (heading.is_empty() || headings(&file).contains(heading));
+            if !there {
+                dead.push(format!("{}: {target}", paper.display()));
+            }
+        }
+    }
+    assert!(dead.is_empty(), "{dead:#?}");
+    assert!(links > 20, "links are recognised");
+}
+
+#[test]
+fn every_key_that_is_named_is_one() {
+    let example: toml::Table =
+        toml::from_str(&uncommented(&read(&root().join("dialtone.example.toml"))))
+            .expect("the example is TOML");
+    let mut strange = Vec::new();
+    let mut named = 0;
+    for paper in papers() {
+        for found in KEY.captures_iter(&read(&paper)) {
+            if &found[1] == OF_A_FAMILY {
+                continue;
+            }
+            named += 1;
+            let section = example.get(&found[1]).and_then(|section| section.as_table());
+            let known = found.get(2).is_none_or(|key| {
+                section.is_some_and(|section| section.contains_key(key.as_str()))
+            });
+            if section.is_none() || !known {
+                strange.push(format!("{}: {}", paper.display(), &found[0]));
+            }
+        }
+    }
+    assert!(strange.is_empty(), "{strange:#?}");
+    assert!(named > 3, "keys are recognised");
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Everything that is written for people and not for rustdoc.
+fn papers() -> Vec<PathBuf> {
+    let named = [
+        "README.md",
+        "CHANGELOG.md",
+        "benches/README.md",
+        "certs/README.md",
+        "templates/README.md",
+    ];
+    let docs = fs::read_dir(root().join("docs")).expect("docs/ is there");
+    let docs = docs.map(|entry| entry.expect("an entry can be read").path());
+    named.iter().map(|name| root().join(name)).chain(docs).collect()
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Headings as a browser of Markdown names them in a URL.
+fn headings(paper: &Path) -> BTreeSet<String> {
+    let text = read(paper);
+    let lines = text.lines().filter_map(|line| line.strip_prefix('#'));
+    lines.map(|line| anchor(line.trim_start_matches('#'))).collect()
+}
+
+fn anchor(heading: &str) -> String {
+    let kept =
+        heading.trim().chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+    kept.collect::<String>().to_lowercase().replace(' ', "-")
+}
+
+/// The example with the keys that are commented out in it: `#client_ca = ...`.
+fn uncommented(example: &str) -> String {
+    let lines = example.lines().map(|line| match line.strip_prefix('#') {
+        Some(key) if key.starts_with(|c: char| c.is_ascii_lowercase()) => key,
+        _ => line,
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
