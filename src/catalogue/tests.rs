@@ -8,7 +8,7 @@ use super::*;
 use crate::domain::settings::{Layer, resolve};
 use crate::domain::{CompanyId, Mac, Port};
 
-const FAMILY: &str = r#"
+pub(crate) const FAMILY: &str = r#"
 vendor = "Acme"
 group = "acme"
 ouis = ["00a0ba"]
@@ -46,7 +46,7 @@ modules = 1
 module_keys = 2
 "#;
 
-fn folders(family: &str, template: &str) -> Folders {
+pub(crate) fn folders(family: &str, template: &str) -> Folders {
     let files = Files::from([
         ("family.toml".to_owned(), family.to_owned()),
         ("device.cfg.j2".to_owned(), template.to_owned()),
@@ -63,9 +63,20 @@ fn render(template: &str, settings: serde_json::Value) -> Result<String, RenderE
     render_with(&load(FAMILY, template).unwrap(), settings)
 }
 
-fn render_with(catalogue: &Catalogue, settings: serde_json::Value) -> Result<String, RenderError> {
+pub(crate) fn render_with(
+    catalogue: &Catalogue,
+    settings: serde_json::Value,
+) -> Result<String, RenderError> {
+    render_file(catalogue, "/00a0ba000001.cfg", settings)
+}
+
+pub(crate) fn render_file(
+    catalogue: &Catalogue,
+    path: &str,
+    settings: serde_json::Value,
+) -> Result<String, RenderError> {
     let phone_type = catalogue.phone_type(&"a1".parse().unwrap()).unwrap();
-    let (file, path) = catalogue.file_for(phone_type, &Target::parse("/00a0ba000001.cfg")).unwrap();
+    let (file, path) = catalogue.file_for(phone_type, &Target::parse(path)).unwrap();
     let layer = Layer::parse(&settings).unwrap();
     let settings = Arc::new(resolve(&[&phone_type.defaults, &layer]).unwrap());
     let port = |number, active: bool| PortInput {
@@ -184,8 +195,8 @@ fn a_shared_text_is_made_of_what_it_is_given_each_time_that_is_another() {
 fn a_shared_text_sees_nothing_of_the_phone() {
     let device = "{% set mine = 1 %}{{ shared(\"part.shared.j2\") }}";
     let message = load_shared(device, "\n{{ settings.language }}").unwrap_err();
-    let expected = "acme/part.shared.j2:2: a shared template sees `type` and what it is given, \
-                    not `settings`";
+    let expected =
+        "acme/part.shared.j2:2: a fragment sees `type` and what it is given, not `settings`";
     assert!(message.contains(expected), "{message}");
     // What the caller has it has not either.
     let catalogue = load_shared(device, "\n{{ mine }}").unwrap();

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+use super::fragments::Fragments;
 use crate::catalogue::family::problem::Problem;
 use crate::catalogue::family::source::{self, Files, Folders};
-use crate::catalogue::{Catalogue, PortInput, RenderInput, Scope, Sources, Target};
+use crate::catalogue::{Catalogue, PortInput, RenderError, RenderInput, Scope, Sources, Target};
 use crate::domain::settings::{Layer, Settings, resolve};
 use crate::domain::{CompanyId, Port};
 
@@ -191,11 +192,17 @@ fn render(catalogue: &Catalogue, text: &str) -> Result<Option<Body>, String> {
         _ => Port::first(phone_type.ports).map(port).collect::<Result<_, _>>()?,
     };
     let input = RenderInput { mac, ports, named_port: path.port, path, common };
-    let rendered = catalogue
-        .render(catalogue.family_of(phone_type), Some(phone_type), file, input)
-        .map_err(|error| match &error.setting {
-            Some(setting) => format!("{error} (setting {setting})"),
-            None => error.to_string(),
-        })?;
+    let family = catalogue.family_of(phone_type);
+    let said = |error: RenderError| match &error.setting {
+        Some(setting) => format!("{error} (setting {setting})"),
+        None => error.to_string(),
+    };
+    let render = |fragments: &Arc<Fragments>| {
+        catalogue.render_with(fragments, family, Some(phone_type), file, input.clone())
+    };
+    let rendered = render(&catalogue.templates.fragments).map_err(said)?;
+    if render(&Arc::new(Fragments::rendered_anew())).map_err(said)? != rendered {
+        return Err("a fragment that was kept is not what it is when rendered anew".to_owned());
+    }
     Ok(Some((rendered.body, rendered.content_type)))
 }

@@ -3,6 +3,7 @@
 pub(crate) mod context;
 pub(crate) mod escape;
 pub(crate) mod examples;
+pub(crate) mod fragments;
 #[cfg(test)]
 mod injection;
 pub(crate) mod shared;
@@ -26,10 +27,18 @@ use super::family::{Family, FileSpec, PhoneType};
 use crate::domain::settings;
 use context::{Context, Gap, NotSet, Own, ROOT_NAMES, RenderInput, Unset};
 use escape::{encode, is_plain, not_written, write_escaped};
+use fragments::{FRAGMENT_ENDING, Fragments};
 use shared::{SHARED_ENDING, SharedTexts};
 
 /// Larger than any handset's configuration; a template gone wild is stopped.
 const MAX_BODY_BYTES: usize = 4 << 20;
+
+/// The work one file may take: a step of the engine costs 1, and so do 64 bytes. The largest file
+/// of any family takes some 60,000; this is about a twentieth of a second.
+const MAX_FUEL: u64 = 1_000_000;
+/// Nested includes cost 10 of it, nested macros 4: deeper than any family goes, and far from
+/// the end of a thread's stack.
+const MAX_RECURSION: usize = 120;
 
 /// One rendered file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +65,7 @@ pub(crate) struct Templates {
     line: Environment<'static>,
     quoted: Environment<'static>,
     xml: Environment<'static>,
+    pub fragments: Arc<Fragments>,
 }
 
 type Maps = BTreeMap<String, Arc<BTreeMap<String, BTreeMap<String, Value>>>>;
@@ -73,14 +83,17 @@ impl Templates {
             line: environment(folders, Escape::Line, &maps, problems),
             quoted: environment(folders, Escape::Quoted, &maps, &mut Vec::new()),
             xml: environment(folders, Escape::Xml, &maps, &mut Vec::new()),
+            fragments: Arc::new(Fragments::kept()),
         };
         for (family, files) in folders {
             for name in files.keys().filter(|name| is_template(name)) {
                 let full = format!("{family}/{name}");
                 let Ok(template) = templates.line.get_template(&full) else { continue };
                 for unknown in template.undeclared_variables(true) {
-                    let message = match name.ends_with(SHARED_ENDING) {
-                        true => unshared_name(&unknown, files),
+                    let is_fragment =
+                        name.ends_with(FRAGMENT_ENDING) || name.ends_with(SHARED_ENDING);
+                    let message = match is_fragment {
+                        true => not_given(&unknown, files),
                         false => unknown_name(&unknown, &templates.line),
                     };
                     if let Some(message) = message {
@@ -117,12 +130,23 @@ impl Catalogue {
         file: &FileSpec,
         input: RenderInput,
     ) -> Result<RenderedFile, RenderError> {
+        self.render_with(&self.templates.fragments, family, phone_type, file, input)
+    }
+
+    fn render_with(
+        &self,
+        fragments: &Arc<Fragments>,
+        family: &Family,
+        phone_type: Option<&PhoneType>,
+        file: &FileSpec,
+        input: RenderInput,
+    ) -> Result<RenderedFile, RenderError> {
         let name = file.template.as_deref().expect("only files with a template are rendered");
         let named = |error: &Error| render_error(name, error);
         let template =
             self.templates.of(file.escape).get_template(name).map_err(|error| named(&error))?;
-        let context = Value::from_object(Context::new(input, family, phone_type));
-        let text = template.render(context).map_err(|error| named(&error))?;
+        let context = Context::new(input, family, phone_type, file.escape, fragments.clone());
+        let text = template.render(Value::from_object(context)).map_err(|error| named(&error))?;
         if text.len() > MAX_BODY_BYTES {
             let message = format!("the file has more than {MAX_BODY_BYTES} bytes");
             return Err(RenderError { template: name.into(), line: None, setting: None, message });
@@ -146,6 +170,8 @@ fn environment(
 ) -> Environment<'static> {
     let mut env = Environment::new();
     env.set_undefined_behavior(UndefinedBehavior::Strict);
+    env.set_fuel(Some(MAX_FUEL));
+    env.set_recursion_limit(MAX_RECURSION);
     let syntax = SyntaxConfig::builder()
         .trim_blocks(true)
         .lstrip_blocks(true)
@@ -358,8 +384,8 @@ fn unknown_name(name: &str, env: &Environment<'_>) -> Option<String> {
 }
 
 /// `Some(message)` for a name that only templates of one phone have, and that none gives to a
-/// shared one. What else a shared one uses it is given.
-fn unshared_name(name: &str, files: &Files) -> Option<String> {
+/// fragment. What else a fragment uses it is given.
+fn not_given(name: &str, files: &Files) -> Option<String> {
     let parts: Vec<&str> = name.split('.').collect();
     let root = parts[0];
     if root == "type" || !ROOT_NAMES.contains(&root) {
@@ -367,7 +393,7 @@ fn unshared_name(name: &str, files: &Files) -> Option<String> {
     }
     let given = format!("{root}=");
     if !files.iter().any(|(name, text)| is_template(name) && text.contains(&given)) {
-        return Some(format!("a shared template sees `type` and what it is given, not `{root}`"));
+        return Some(format!("a fragment sees `type` and what it is given, not `{root}`"));
     }
     not_in_schema(name, root, &parts[1..])
 }
@@ -385,7 +411,7 @@ fn mention(text: &str, name: &str) -> Option<usize> {
 fn render_error(template: &str, error: &Error) -> RenderError {
     // The innermost error that knows its place is the one to show.
     let mut place = (error.name().unwrap_or(template).to_owned(), error.line());
-    let mut message = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
+    let mut message = said(error);
     let mut setting = None;
     let mut source = std::error::Error::source(error);
     while let Some(inner) = source {
@@ -395,9 +421,16 @@ fn render_error(template: &str, error: &Error) -> RenderError {
             if let Some(name) = inner.name() {
                 place = (name.to_owned(), inner.line());
             }
-            message = inner.detail().map_or_else(|| inner.kind().to_string(), str::to_owned);
+            message = said(inner);
         }
         source = inner.source();
     }
     RenderError { template: place.0, line: place.1, setting, message }
+}
+
+fn said(error: &Error) -> String {
+    match error.kind() {
+        ErrorKind::OutOfFuel => format!("it takes more work than a file may: {MAX_FUEL} steps"),
+        kind => error.detail().map_or_else(|| kind.to_string(), str::to_owned),
+    }
 }

@@ -16,15 +16,18 @@ use std::sync::{Arc, OnceLock};
 use minijinja::Value;
 use minijinja::value::{Enumerator, Object};
 
+use super::fragments::{FragmentFunction, Fragments};
+use crate::catalogue::family::definition::Escape;
 use crate::catalogue::family::{Family, PhoneType};
 use crate::catalogue::identify::path_pattern::PathFacts;
 use crate::domain::settings::{Settings, Zone};
 use crate::domain::{CompanyId, Mac, Port};
 
 pub(crate) use gap::{Gap, Opening, Own, less};
-use group::Group;
+pub(crate) use group::Group;
 pub(crate) use names::{Names, constant};
 pub(crate) use outline::{Known, outline};
+pub(crate) use setting_path::Root;
 use slots::Slots;
 pub(crate) use slots::{between, of_slot, unused, used};
 pub(crate) use unset::{NotSet, Unset, refuse};
@@ -41,6 +44,7 @@ pub(crate) const ROOT_NAMES: &[&str] = &[
     "settings",
     "zone",
     "vendor",
+    "fragment",
 ];
 
 /// One port of the device a file is rendered for.
@@ -77,6 +81,8 @@ pub(crate) struct Context {
     phone_type: Value,
     counts: Counts,
     family: String,
+    fragments: Arc<Fragments>,
+    escape: Escape,
     /// Values once made, in the order of [`ROOT_NAMES`]: a template asks for `settings` a
     /// hundred times.
     made: [OnceLock<Value>; ROOT_NAMES.len()],
@@ -91,7 +97,13 @@ struct Counts {
 }
 
 impl Context {
-    pub fn new(input: RenderInput, family: &Family, phone_type: Option<&PhoneType>) -> Context {
+    pub fn new(
+        input: RenderInput,
+        family: &Family,
+        phone_type: Option<&PhoneType>,
+        escape: Escape,
+        fragments: Arc<Fragments>,
+    ) -> Context {
         Context {
             input,
             phone_type: phone_type
@@ -103,6 +115,8 @@ impl Context {
                 module_keys: phone_type.module_keys,
             }),
             family: family.id.clone(),
+            fragments,
+            escape,
             made: Default::default(),
         }
     }
@@ -130,6 +144,12 @@ impl Context {
             "settings" => Group::settings(self.leading()),
             "zone" => zone(self.leading()),
             "vendor" => vendor(self.leading(), &self.family),
+            "fragment" => Value::from_object(FragmentFunction {
+                fragments: self.fragments.clone(),
+                escape: self.escape,
+                family: self.family.clone(),
+                phone_type: self.phone_type.clone(),
+            }),
             _ => Value::UNDEFINED,
         }
     }

@@ -30,8 +30,12 @@ impl Unset {
         Value::from_object(Unset::Named(path.into()))
     }
 
+    pub fn of(value: &Value) -> Option<&Unset> {
+        value.downcast_object_ref()
+    }
+
     pub fn is(value: &Value) -> bool {
-        value.downcast_object_ref::<Unset>().is_some()
+        Unset::of(value).is_some()
     }
 }
 
