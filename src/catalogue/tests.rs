@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::family::source::{Files, Folders};
 use super::*;
 use crate::domain::settings::{Layer, resolve};
-use crate::domain::{CompanyId, Mac, Port};
+use crate::domain::{CompanyId, Mac, Port, Strength};
 
 pub(crate) const FAMILY: &str = r#"
 vendor = "Acme"
@@ -412,4 +412,29 @@ fn the_built_in_families_load_and_their_examples_hold() {
     let catalogue = Catalogue::load(&sources).unwrap_or_else(|error| panic!("{error}"));
     let (_, problems) = check_examples(&catalogue, &sources);
     assert!(problems.is_empty(), "{}", CatalogueError(problems));
+}
+
+#[test]
+fn what_tells_the_type_has_its_weight() {
+    let catalogue = Catalogue::load(&Sources::default()).unwrap();
+    let strength = |target: &str, user_agent: Option<&str>| {
+        let target = Target::parse(target);
+        let identity = catalogue.identify(Request { target: &target, user_agent, headers: &[] });
+        (identity.phone_type.map(|key| key.to_string()), identity.strength)
+    };
+    let told = |key: &str, strength| (Some(key.to_owned()), strength);
+    let yealink = "Yealink SIP-T46S 66.84.0.15 80:5e:c0:aa:bb:cc";
+    assert_eq!(
+        strength("/805ec0aabbcc.cfg", Some(yealink)),
+        told("t46s", Strength::UserAgentWithMac)
+    );
+    assert_eq!(
+        strength("/805ec0aabbcd.cfg", Some(yealink)),
+        told("t46s", Strength::UserAgent),
+        "it names another MAC"
+    );
+    assert_eq!(strength("/805ec0aabbcc.cfg", None).1, Strength::Family);
+    assert_eq!(strength("/snom320-000413AABBCC.htm", None), told("snom320", Strength::Path));
+    assert_eq!(strength("/spa0a0000000001.xml", None).1, Strength::Family);
+    assert_eq!(strength("/0a0000000001.cfg", None), told("generic", Strength::Assumed));
 }

@@ -1,6 +1,7 @@
 //! What may happen to a phone: values that cannot be wrong and transitions
 //! that cannot half happen. No I/O, no HTTP, no SQL, no clock: time is passed in.
 
+mod claim;
 mod company;
 mod device;
 mod event;
@@ -10,6 +11,7 @@ pub mod settings;
 mod type_key;
 mod user;
 
+pub use claim::{Claim, Claims, Strength};
 pub use company::{Company, CompanyId};
 pub use device::{Assigned, Device, Phone, Sighting, State, TransitionError};
 pub use event::{Action, Event, Subject};

@@ -121,7 +121,7 @@ impl Registry {
         known: &Known,
         identity: &Identity,
     ) -> Option<TypeKey> {
-        if known.active || !identity.type_is_told {
+        if known.active || !identity.strength.is_told() {
             return None;
         }
         let told = identity.phone_type.as_ref()?;
@@ -206,7 +206,7 @@ impl<'a> SightingFingerprint<'a> {
         SightingFingerprint {
             address: evidence.address,
             user_agent: evidence.user_agent,
-            type_guess: identity.phone_type.as_ref().filter(|_| identity.type_is_told),
+            type_guess: identity.phone_type.as_ref().filter(|_| identity.strength.is_told()),
             firmware: identity.firmware.as_deref(),
             certificate: evidence.certificate,
         }

@@ -215,7 +215,7 @@ fn is_told(catalogue: &Catalogue, phone_type: &PhoneType, boot: &BootShape) -> b
         let user_agent = user_agent.as_deref();
         let identity = catalogue.identify(Request { target: &target, user_agent, headers: &[] });
         let is_own = identity.phone_type.as_ref() == Some(&phone_type.key);
-        identity.mac == Some(mac) && identity.type_is_told && is_own
+        identity.mac == Some(mac) && identity.strength.is_told() && is_own
     })
 }
 

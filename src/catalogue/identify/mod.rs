@@ -19,7 +19,7 @@ use std::fmt;
 
 use super::family::PhoneType;
 use super::{Catalogue, GENERIC, PathOwner};
-use crate::domain::{Mac, Port, TypeKey};
+use crate::domain::{Mac, Port, Strength, TypeKey};
 use facts::UserAgentFacts;
 use path_pattern::PathFacts;
 use target::Target;
@@ -41,8 +41,8 @@ pub struct Identity {
     /// With a MAC: the port the path names, else the first.
     pub port: Option<Port>,
     pub phone_type: Option<TypeKey>,
-    /// Whether the type was told (model, code, MAC range) or is a fallback.
-    pub type_is_told: bool,
+    /// How well the request tells the type; below [`Strength::MacRange`] it is a fallback.
+    pub strength: Strength,
     pub vendor: Option<String>,
     pub model: Option<String>,
     pub firmware: Option<String>,
@@ -162,7 +162,16 @@ impl Catalogue {
             self.tell_type(index, said.as_deref(), &facts, mac, &mut evidence)
         });
         let modules = agent_facts.modules.or(headers.modules);
-        let told = told.map(|phone_type| self.variant(phone_type, modules));
+        let strength = match told {
+            Some((_, Strength::UserAgent)) if names_mac(&agent_facts, &headers, mac) => {
+                Strength::UserAgentWithMac
+            }
+            Some((_, strength)) => strength,
+            None if found.is_none_or(|(_, family)| family.id == GENERIC) => Strength::Assumed,
+            None if path.is_some() || agent.is_some() => Strength::Family,
+            None => Strength::Oui,
+        };
+        let told = told.map(|(phone_type, _)| self.variant(phone_type, modules));
         let fallback = || {
             let key = found.and_then(|(_, family)| family.fallback_type.clone());
             let phone_type = self.phone_type(&key.or_else(|| GENERIC.parse().ok())?)?;
@@ -187,7 +196,7 @@ impl Catalogue {
             mac,
             port: mac.map(|_| facts.port.unwrap_or(Port::FIRST)),
             phone_type: phone_type.map(|phone_type| phone_type.key.clone()),
-            type_is_told: told.is_some(),
+            strength,
             vendor: named.map(|family| family.vendor.clone()),
             model,
             firmware: agent_facts.firmware.map(str::to_owned),
@@ -343,7 +352,7 @@ impl Catalogue {
         facts: &PathFacts,
         mac: Option<Mac>,
         evidence: &mut Vec<Evidence>,
-    ) -> Option<&PhoneType> {
+    ) -> Option<(&PhoneType, Strength)> {
         let by_model = |name: &str| {
             self.types_of(family)
                 .find(|phone_type| phone_type.base.is_none() && phone_type.spelling(name).is_some())
@@ -361,7 +370,7 @@ impl Catalogue {
                 (None, _) => evidence.push(Evidence::UnknownModel(said.to_owned())),
                 _ => {}
             }
-            return found;
+            return found.map(|found| (found, Strength::UserAgent));
         }
         let by_code = || {
             let code = facts.code.as_deref()?;
@@ -378,7 +387,8 @@ impl Catalogue {
                     && phone_type.macs.as_ref().is_some_and(|macs| macs.is_match(&mac))
             })
         };
-        of_path.or_else(by_code).or_else(by_range)
+        let by_path = of_path.or_else(by_code).map(|found| (found, Strength::Path));
+        by_path.or_else(|| Some((by_range()?, Strength::MacRange)))
     }
 
     /// The variant with that many modules, if there is one.
@@ -388,6 +398,11 @@ impl Catalogue {
             .find(|other| other.base.as_ref() == Some(&phone_type.key) && other.modules == modules)
             .unwrap_or(phone_type)
     }
+}
+
+/// Whether User-Agent or headers name the MAC that counts.
+fn names_mac(agent: &UserAgentFacts<'_>, headers: &UserAgentFacts<'_>, mac: Option<Mac>) -> bool {
+    mac.is_some() && (agent.mac == mac || headers.mac == mac)
 }
 
 fn choose_mac(

@@ -1,0 +1,265 @@
+//! What the requests of a device claim it to be, and how much each claim weighs.
+//!
+//! Anybody can send a request in a device's name. So nothing that comes later wins by being
+//! later: the strongest claim tells the type, of equal ones the first, and what contradicts
+//! it is kept beside it for the operator who decides.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Timestamp, TypeKey};
+
+/// How well a request tells the type of its device, weakest first.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Strength {
+    /// Nothing tells it: the type is the one for whatever is unknown.
+    #[default]
+    Assumed,
+    /// The maker's block of addresses, and the family's usual type.
+    Oui,
+    /// A path or User-Agent of the family without a model, and the family's usual type.
+    Family,
+    /// The range of addresses that the maker gave to one model.
+    MacRange,
+    /// A path that names the model, or its code.
+    Path,
+    /// A User-Agent that names the model.
+    UserAgent,
+    /// A User-Agent that names the model and the MAC.
+    UserAgentWithMac,
+    /// One that told the model, over TLS, from the holder of the maker's certificate for
+    /// this MAC.
+    Certificate,
+    /// An operator said so.
+    Operator,
+}
+
+impl Strength {
+    /// Whether a model was told, and not a type assumed for want of one.
+    #[must_use]
+    pub fn is_told(self) -> bool {
+        self >= Strength::MacRange
+    }
+}
+
+/// That a device is of a type.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    pub phone_type: TypeKey,
+    pub strength: Strength,
+    /// When it was first made.
+    pub first: Timestamp,
+    /// When it was last made, as far as that was noted.
+    pub last: Timestamp,
+    /// Where it was first made from with this strength.
+    pub address: IpAddr,
+    /// As [`Sighting::user_agent`](super::Sighting::user_agent), of the same request.
+    pub user_agent: String,
+}
+
+impl Claim {
+    /// This claim with the same one made again in it.
+    fn again(&mut self, other: Claim) {
+        self.first = self.first.min(other.first);
+        self.last = self.last.max(other.last);
+        if other.strength > self.strength {
+            self.strength = other.strength;
+            self.address = other.address;
+            self.user_agent = other.user_agent;
+        }
+    }
+}
+
+/// The claims made of one device, each of another type: strongest first, of equal ones the
+/// first. At most [`Claims::MAX`].
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Claims(Vec<Claim>);
+
+impl Claims {
+    /// The right one and three that contradict it say enough to an operator; with the longest
+    /// User-Agents they take 2 KB.
+    pub const MAX: usize = 4;
+
+    /// What counts.
+    #[must_use]
+    pub fn strongest(&self) -> Option<&Claim> {
+        self.0.first()
+    }
+
+    /// Strongest first.
+    pub fn iter(&self) -> impl Iterator<Item = &Claim> {
+        self.0.iter()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether a request that says this would change what counts: the type, or how much is
+    /// known of it.
+    #[must_use]
+    pub fn is_outweighed_by(&self, strength: Strength) -> bool {
+        self.strongest().is_none_or(|strongest| strength > strongest.strength)
+    }
+
+    /// Takes one more claim in. Beyond [`Claims::MAX`] the weakest goes, of equally weak
+    /// ones the one that was made least recently; never the strongest.
+    pub fn add(&mut self, claim: Claim) {
+        match self.0.iter().position(|known| known.phone_type == claim.phone_type) {
+            Some(at) => {
+                let mut known = self.0.remove(at);
+                let strength = known.strength;
+                known.again(claim);
+                // As strong as before: it keeps its place among its equals.
+                let place =
+                    if known.strength == strength { at } else { self.place(known.strength) };
+                self.0.insert(place, known);
+            }
+            None => self.0.insert(self.place(claim.strength), claim),
+        }
+        if self.0.len() > Claims::MAX {
+            let beside = self.0.iter().enumerate().skip(1);
+            if let Some((weakest, _)) = beside.min_by_key(|(_, claim)| (claim.strength, claim.last))
+            {
+                self.0.remove(weakest);
+            }
+        }
+    }
+
+    /// Behind those that are as strong.
+    fn place(&self, strength: Strength) -> usize {
+        self.0.partition_point(|known| known.strength >= strength)
+    }
+}
+
+impl FromIterator<Claim> for Claims {
+    fn from_iter<T: IntoIterator<Item = Claim>>(claims: T) -> Claims {
+        let mut all = Claims::default();
+        claims.into_iter().for_each(|claim| all.add(claim));
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn claim(phone_type: &str, strength: Strength, at: Timestamp) -> Claim {
+        Claim {
+            phone_type: phone_type.parse().unwrap(),
+            strength,
+            first: at,
+            last: at,
+            address: [192, 0, 2, u8::try_from(at % 256).unwrap()].into(),
+            user_agent: format!("{phone_type} at {at}"),
+        }
+    }
+
+    fn types(claims: &Claims) -> Vec<&str> {
+        claims.iter().map(|claim| claim.phone_type.as_str()).collect()
+    }
+
+    #[test]
+    fn the_strongest_counts_whenever_it_came() {
+        let mut claims = Claims::default();
+        claims.add(claim("snom320", Strength::UserAgent, 1));
+        claims.add(claim("pap2t", Strength::Path, 2));
+        assert_eq!(types(&claims), ["snom320", "pap2t"], "a stranger's path is shown beside it");
+        claims.add(claim("ip450", Strength::UserAgentWithMac, 3));
+        assert_eq!(types(&claims), ["ip450", "snom320", "pap2t"]);
+    }
+
+    #[test]
+    fn of_equal_claims_the_first_stays() {
+        let mut claims = Claims::default();
+        claims.add(claim("snom320", Strength::UserAgent, 1));
+        claims.add(claim("pap2t", Strength::UserAgent, 2));
+        claims.add(claim("pap2t", Strength::UserAgent, 3));
+        claims.add(claim("snom320", Strength::Path, 4));
+        assert_eq!(types(&claims), ["snom320", "pap2t"]);
+        let first = claims.strongest().unwrap();
+        assert_eq!((first.strength, first.first, first.last), (Strength::UserAgent, 1, 4));
+        assert_eq!(first.user_agent, "snom320 at 1", "the evidence is that of the strongest");
+    }
+
+    #[test]
+    fn a_claim_made_again_with_more_weight_moves_up_with_its_evidence() {
+        let mut claims = Claims::default();
+        claims.add(claim("snom320", Strength::Path, 1));
+        claims.add(claim("pap2t", Strength::Path, 2));
+        assert!(claims.is_outweighed_by(Strength::UserAgent));
+        assert!(!claims.is_outweighed_by(Strength::Path));
+        claims.add(claim("pap2t", Strength::UserAgent, 3));
+        assert_eq!(types(&claims), ["pap2t", "snom320"]);
+        let pap2t = claims.strongest().unwrap();
+        assert_eq!((pap2t.first, pap2t.last, pap2t.user_agent.as_str()), (2, 3, "pap2t at 3"));
+    }
+
+    #[test]
+    fn beyond_the_bound_the_weakest_and_oldest_goes() {
+        let mut claims = Claims::default();
+        claims.add(claim("a", Strength::Path, 1));
+        for (at, name) in ["b", "c", "d", "e"].into_iter().enumerate() {
+            claims.add(claim(name, Strength::Path, 2 + at as i64));
+        }
+        assert_eq!(types(&claims), ["a", "c", "d", "e"]);
+        claims.add(claim("f", Strength::Family, 9));
+        assert_eq!(types(&claims), ["a", "c", "d", "e"]);
+    }
+
+    #[test]
+    fn it_is_stored_as_a_list() {
+        let claims: Claims =
+            [claim("snom320", Strength::UserAgentWithMac, 1)].into_iter().collect();
+        let stored = serde_json::to_string(&claims).unwrap();
+        assert_eq!(
+            stored,
+            r#"[{"phone_type":"snom320","strength":"user_agent_with_mac","first":1,"last":1,"#
+                .to_owned()
+                + r#""address":"192.0.2.1","user_agent":"snom320 at 1"}]"#
+        );
+        assert_eq!(serde_json::from_str::<Claims>(&stored).unwrap(), claims);
+    }
+
+    const STRENGTHS: [Strength; 5] = [
+        Strength::Assumed,
+        Strength::Family,
+        Strength::Path,
+        Strength::UserAgent,
+        Strength::Certificate,
+    ];
+
+    proptest! {
+        #[test]
+        fn whatever_comes_the_first_of_the_strongest_counts(
+            made in prop::collection::vec((0usize..8, 0usize..5), 1..40)
+        ) {
+            let mut claims = Claims::default();
+            let mut expected: Option<(usize, usize)> = None;
+            for (at, &(name, strength)) in made.iter().enumerate() {
+                claims.add(claim(&format!("t{name}"), STRENGTHS[strength], at as i64));
+                if expected.is_none_or(|(_, strongest)| strength > strongest) {
+                    expected = Some((name, strength));
+                }
+                let (name, strength) = expected.unwrap();
+                let strongest = claims.strongest().unwrap();
+                prop_assert_eq!(strongest.phone_type.as_str(), format!("t{name}"));
+                prop_assert_eq!(strongest.strength, STRENGTHS[strength]);
+                prop_assert!(claims.iter().count() <= Claims::MAX);
+                prop_assert!(claims.iter().is_sorted_by(|a, b| a.strength >= b.strength));
+                let mut names = types(&claims);
+                names.sort_unstable();
+                names.dedup();
+                prop_assert_eq!(names.len(), claims.iter().count());
+            }
+        }
+    }
+}
