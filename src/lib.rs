@@ -55,7 +55,7 @@
 //!    inputs, same bytes.
 //! 7. [`handset`] answers: 200 with an entity tag, 304, the one refusal, or 503 with `Retry-After`
 //!    for a fault of ours, on which the phone keeps what it has. What became of the request is kept
-//!    for operators ([`registry::RequestLog`]).
+//!    for operators ([`registry::Registry::requests`]).
 //!
 //! # An admin command (promote)
 //!

@@ -9,7 +9,10 @@ use super::parse_cache::{FileOwner, NamedFile, ParseCache, ParsedRequest};
 use super::{Fetch, Provision, Rendered, Reply};
 use crate::catalogue::{Catalogue, FileSpec, PathFacts, PhoneType, RenderInput, Scope};
 use crate::domain::{Mac, Timestamp};
-use crate::registry::{Known, Outcome, Registry, RequestEvidence, RequestLogEntry, SightOutcome};
+use crate::registry::{
+    Known, LoggedTarget, Outcome, Registry, RequestEvidence, RequestLogEntry, Requester,
+    SightOutcome,
+};
 
 /// Answers handsets from the registry.
 pub struct Provisioner {
@@ -48,18 +51,22 @@ impl Provision for Provisioner {
     async fn fetch(&self, fetch: Fetch) -> Reply {
         let catalogue = self.registry.catalogue();
         let (parsed, kept) = self.parsed.parse(&catalogue, &fetch);
+        let mut requester = Requester::Stranger;
         let decision = match parsed.identity.mac {
             // A request without a MAC creates nothing. It may name a common file.
             None => self.common_or(&catalogue, &parsed, Outcome::NoMac),
             Some(mac) => match self.sight(&catalogue, &fetch, mac, &parsed).await {
-                Ok(known) => self.file(&catalogue, mac, known, &parsed),
+                Ok(known) => {
+                    requester = Requester::ActivePhone(mac);
+                    self.file(&catalogue, mac, known, &parsed)
+                }
                 Err(decision) => decision,
             },
         };
         if let Some(owner) = decision.owner.filter(|_| !kept) {
             self.parsed.keep(&fetch, parsed.clone(), owner);
         }
-        self.remember(fetch, parsed.identity.mac, &decision);
+        self.remember(requester, fetch, parsed.identity.mac, &decision);
         decision.reply
     }
 }
@@ -251,21 +258,22 @@ impl Provisioner {
         Ok(Arc::new(Rendered::new(rendered.body, rendered.content_type, changed.max(since))))
     }
 
-    fn remember(&self, fetch: Fetch, mac: Option<Mac>, decision: &Decision) {
+    fn remember(&self, requester: Requester, fetch: Fetch, mac: Option<Mac>, decision: &Decision) {
         let fault = matches!(decision.outcome, Outcome::RenderFailed | Outcome::StoreFailed);
         if fault {
             let mac = mac.map(|mac| mac.to_string()).unwrap_or_default();
             tracing::error!(mac, outcome = ?decision.outcome, error = decision.detail, "a phone could not be served");
         }
-        self.registry.request_log().push(RequestLogEntry {
+        let entry = RequestLogEntry {
             at: self.registry.clock().now(),
             mac,
             address: fetch.address,
-            target: fetch.target,
+            target: LoggedTarget::new(fetch.target),
             user_agent: fetch.user_agent.unwrap_or_default(),
             outcome: decision.outcome,
             detail: decision.detail.clone(),
-        });
+        };
+        self.registry.log_request(requester, entry);
     }
 }
 

@@ -17,6 +17,7 @@ mod error;
 mod first_key;
 mod index;
 mod layer_cache;
+mod network;
 mod passwords;
 mod phones;
 mod preview;
@@ -49,7 +50,7 @@ pub use phones::{NewPhone, PhoneChange, PhoneFilter, PhonePage};
 pub use preview::PreviewedFile;
 pub use quota::{Quota, network_of};
 pub use random::{Random, SystemRandom, token};
-pub use request_log::{Outcome, RequestLog, RequestLogEntry};
+pub use request_log::{LoggedTarget, Outcome, RequestLogEntry, Requester};
 pub use sight::{RequestEvidence, SightOutcome};
 pub use sighting_writer::SightingWriter;
 pub use text::{MAX_LOGIN, MAX_NAME};
@@ -89,7 +90,7 @@ pub struct Registry {
     arrivals: quota::Arrivals,
     passwords: passwords::Passwords,
     sighting_updates: mpsc::Sender<sighting_writer::SightingUpdate>,
-    request_log: RequestLog,
+    request_log: request_log::RequestLog,
 }
 
 /// What a commit means for the index.
@@ -126,7 +127,7 @@ impl Registry {
             arrivals: quota::Arrivals::default(),
             passwords: passwords::Passwords::default(),
             sighting_updates,
-            request_log: RequestLog::default(),
+            request_log: request_log::RequestLog::default(),
         };
         Ok((registry, writer))
     }
@@ -150,12 +151,6 @@ impl Registry {
     #[must_use]
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.store
-    }
-
-    /// The last requests of handsets and what became of them.
-    #[must_use]
-    pub fn request_log(&self) -> &RequestLog {
-        &self.request_log
     }
 
     #[must_use]

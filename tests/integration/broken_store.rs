@@ -142,7 +142,7 @@ fn while_the_store_fails_known_phones_boot_and_nothing_changes() {
         assert_eq!(gateway.get(INACTIVE), refusal, "{fault:?}");
         come_again(&gateway.get(&unknown));
         assert_eq!(
-            gateway.registry.request_log().of(unknown.parse().ok())[0].outcome,
+            gateway.registry.requests(unknown.parse().ok())[0].outcome,
             dialtone::registry::Outcome::StoreFailed
         );
         let failed = gateway.promote(INACTIVE);

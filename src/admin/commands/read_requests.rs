@@ -1,11 +1,13 @@
 //! `requests phone`: what handsets asked last and what became of it, newest first;
 //! the answer to "why does this phone not get its configuration?". Kept in memory
-//! only, some 64 of each device, so there is nothing from before the last start.
+//! only, at most 64 at a time, so there is nothing from before the last start. Active phones
+//! have room of their own, others by the network they come from.
 //!
 //! Takes in `scope` `mac` or `phoneid`; without them, the requests that named no
 //! MAC at all. For callers with `default`.
 //!
-//! Rows: `at` (seconds), `mac`, `address`, `target`, `user_agent`, `outcome`
+//! Rows: `at` (seconds), `mac`, `address`, `target` with `***` for every value of its query
+//! that is no MAC, `user_agent`, `outcome`
 //! (`served`, `no_mac`, `recorded`, `inactive`, `no_such_file`, `no_such_type`,
 //! `over_quota`, `certificate_of_another`, `render_failed`, `store_failed`), `detail`,
 //! and what the gateway makes of the request now: `phone_type`, `model`, `evidence`.
@@ -32,8 +34,8 @@ pub(super) async fn run(call: Call) -> CommandResult {
     };
     let catalogue = call.core.registry.catalogue();
     let mut rows = Rows::new();
-    for entry in call.core.registry.request_log().of(mac) {
-        let target = Target::parse(&entry.target);
+    for entry in call.core.registry.requests(mac) {
+        let target = Target::parse(entry.target.unredacted());
         let identity = catalogue.identify(Request {
             target: &target,
             user_agent: Some(&entry.user_agent),

@@ -1,0 +1,97 @@
+//! The target of a request that was kept, shown without what may be secret in it.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+use crate::domain::Mac;
+
+/// What stands in the place of a value.
+const HIDDEN: &str = "***";
+
+/// Path and query as received. Shown, printed and written out, every value of the query but
+/// a MAC is hidden: phones and their makers' portals put logins and tokens there.
+#[derive(Clone, PartialEq, Eq)]
+pub struct LoggedTarget(String);
+
+impl LoggedTarget {
+    /// Longer targets are cut: the beginning says enough.
+    const MAX: usize = 256;
+
+    /// Cut to 256 bytes.
+    #[must_use]
+    pub fn new(mut target: String) -> LoggedTarget {
+        if target.len() > LoggedTarget::MAX {
+            target.truncate(target.floor_char_boundary(LoggedTarget::MAX));
+            target.shrink_to_fit();
+        }
+        LoggedTarget(target)
+    }
+
+    /// As it was received, to be read by the catalogue and not to be shown.
+    #[must_use]
+    pub fn unredacted(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for LoggedTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some((path, query)) = self.0.split_once('?') else { return f.write_str(&self.0) };
+        write!(f, "{path}?")?;
+        for part in query.split_inclusive(['&', ';']) {
+            let (pair, separator) = match part.strip_suffix(['&', ';']) {
+                Some(pair) => (pair, &part[pair.len()..]),
+                None => (part, ""),
+            };
+            let (name, value) = pair.split_at(pair.find('=').map_or(0, |at| at + 1));
+            let is_public = value.is_empty() || value.parse::<Mac>().is_ok();
+            write!(f, "{name}{}{separator}", if is_public { value } else { HIDDEN })?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for LoggedTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.to_string(), f)
+    }
+}
+
+impl Serialize for LoggedTarget {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_the_query_are_hidden_but_macs() {
+        for (target, shown) in [
+            ("/001565123456.cfg", "/001565123456.cfg"),
+            ("/a.php?mac=00:15:65:12:34:56", "/a.php?mac=00:15:65:12:34:56"),
+            ("/a.php?MAC=001565123456&password=x", "/a.php?MAC=001565123456&password=***"),
+            ("/a?user=a;token=b?c=d&", "/a?user=***;token=***&"),
+            ("/a?mac=secret&&x=", "/a?mac=***&&x="),
+            ("/a?secret", "/a?***"),
+            ("/a?001565123456", "/a?001565123456"),
+            ("/a?=secret", "/a?=***"),
+            ("/a?", "/a?"),
+        ] {
+            let kept = LoggedTarget::new(target.to_owned());
+            assert_eq!(kept.to_string(), shown);
+            assert_eq!(format!("{kept:?}"), format!("{shown:?}"));
+            assert_eq!(serde_json::to_value(&kept).unwrap(), shown);
+            assert_eq!(kept.unredacted(), target);
+        }
+    }
+
+    #[test]
+    fn a_long_target_is_cut_between_characters() {
+        let kept = LoggedTarget::new(format!("/{}\u{fc}", "a".repeat(254)));
+        assert_eq!(kept.unredacted().len(), 255);
+    }
+}
