@@ -25,7 +25,7 @@ pub(super) fn handset(config: &Config) -> Limits {
         request: handset.request_timeout,
         idle: handset.idle_timeout,
         head_bytes: handset.max_header_bytes,
-        mend_heads: true,
+        tolerate_control_chars: true,
         ..Limits::default()
     }
 }

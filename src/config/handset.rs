@@ -47,7 +47,7 @@ impl HandsetSection {
             max_header_bytes: section.number(
                 "max_header_bytes",
                 16_384,
-                Limits::SMALLEST_HEAD_BYTES as u64..=1_048_576,
+                Limits::MIN_HEAD_BYTES as u64..=1_048_576,
             ),
             allowed_networks: allowed(section.list("allowed_networks", &[])),
             trusted_proxies: section.list::<Network>("trusted_proxies", &[]).into_iter().collect(),

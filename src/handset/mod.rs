@@ -66,7 +66,7 @@ impl EdgeOptions {
 }
 
 /// The handler for listeners of handsets. Make its server with
-/// [`Limits::mend_heads`](crate::net::Limits::mend_heads).
+/// [`Limits::tolerate_control_chars`](crate::net::Limits::tolerate_control_chars).
 #[derive(Debug)]
 pub struct Edge<P> {
     provisioner: Arc<P>,

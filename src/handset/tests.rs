@@ -46,7 +46,7 @@ struct Running {
 }
 
 fn start(options: EdgeOptions) -> Running {
-    let server = Server::new(Limits { mend_heads: true, ..Limits::default() }, 1);
+    let server = Server::new(Limits { tolerate_control_chars: true, ..Limits::default() }, 1);
     let provisioner = Arc::new(OneFile::default());
     let bound = bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
     let address = bound.local_addr();

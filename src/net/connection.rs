@@ -22,10 +22,10 @@ use tokio::net::TcpStream;
 use tokio::time::{sleep_until, timeout};
 use tokio_rustls::server::TlsStream;
 
-use super::answering::Answering;
-use super::gather::Gather;
+use super::coalescing_stream::CoalescingStream;
 use super::server::Shared;
 use super::tls::{Tls, TlsPeer};
+use super::tracked_body::TrackedBody;
 use super::watch::{Watch, Watched};
 use super::{Handler, Peer};
 
@@ -39,7 +39,7 @@ pub(super) async fn run<H: Handler>(
     let watch = Arc::new(Watch::new());
     match tls {
         None => {
-            let stream = Gather::plain(stream, Arc::clone(&watch));
+            let stream = CoalescingStream::plain(stream, Arc::clone(&watch));
             serve(shared, stream, Peer { address, tls: None }, handler, watch).await;
         }
         Some(tls) => run_tls(shared, stream, address, &tls, handler, watch).await,
@@ -54,17 +54,17 @@ async fn run_tls<H: Handler>(
     handler: Arc<H>,
     watch: Arc<Watch>,
 ) {
-    let stream = Gather::new(stream, Arc::clone(&watch));
-    let handshake = timeout(shared.limits.tls_handshake, shake(shared, stream, tls));
+    let stream = CoalescingStream::new(stream, Arc::clone(&watch));
+    let handshaking = timeout(shared.limits.tls_handshake, handshake(shared, stream, tls));
     // Made in a block, so that nothing of the handshake has room beside what is served.
     let served = {
-        let shaken = tokio::select! {
+        let handshake = tokio::select! {
             biased;
             // Nothing has been asked yet, so nothing is lost.
             () = shared.stop.cancelled() => return,
-            shaken = handshake => shaken.unwrap_or_else(|_| Err(ErrorKind::TimedOut.into())),
+            done = handshaking => done.unwrap_or_else(|_| Err(ErrorKind::TimedOut.into())),
         };
-        match shaken {
+        match handshake {
             Ok((stream, tls)) => {
                 serve(shared, stream, Peer { address, tls: Some(tls) }, handler, watch)
             }
@@ -80,17 +80,17 @@ async fn run_tls<H: Handler>(
 }
 
 /// The handshake, in its turn.
-async fn shake(
+async fn handshake(
     shared: &Shared,
-    mut stream: Gather,
+    mut stream: CoalescingStream,
     tls: &Tls,
-) -> io::Result<(Box<TlsStream<Gather>>, TlsPeer)> {
+) -> io::Result<(Box<TlsStream<CoalescingStream>>, TlsPeer)> {
     // A turn is for those who have said hello: a silent peer must not hold one.
-    stream.hear().await?;
+    stream.peek().await?;
     // In a box: a kilobyte that is handed on from here to the HTTP library.
     let begin = || async move { tls.acceptor().accept(stream).await.map(Box::new) };
-    let mut stream = shared.turns.take(begin).await?;
-    stream.get_mut().0.shaken();
+    let mut stream = shared.admission.admit(begin).await?;
+    stream.get_mut().0.handshake_done();
     let peer = TlsPeer::of(stream.get_ref().1);
     Ok((stream, peer))
 }
@@ -118,7 +118,7 @@ where
 {
     let address = peer.address;
     watch.connection_began();
-    let io = Watched::new(stream, Arc::clone(&watch), shared.limits.mend_heads);
+    let io = Watched::new(stream, Arc::clone(&watch), shared.limits.tolerate_control_chars);
     let context =
         Arc::new(Context { shared: Arc::clone(shared), handler, peer, watch: Arc::clone(&watch) });
     let service = service_fn(move |request| {
@@ -154,8 +154,8 @@ async fn drive<S, F>(
             biased;
             result = poll_fn(|cx| match connection.as_mut().poll(cx) {
                 // The HTTP library did not end the connection after all: what was held
-                // back for the goodbye goes by its next flush, which is each time it is polled.
-                Poll::Pending if watch.goodbye_is_late() => connection.as_mut().poll(cx),
+                // back for the close goes by its next flush, which is each time it is polled.
+                Poll::Pending if watch.take_close_follows() => connection.as_mut().poll(cx),
                 polled => polled,
             }) => {
                 if let Err(error) = result {
@@ -181,7 +181,7 @@ async fn drive<S, F>(
 }
 
 impl<H: Handler> Context<H> {
-    async fn answer(&self, request: Request<Incoming>) -> Response<Answering<H::Body>> {
+    async fn answer(&self, request: Request<Incoming>) -> Response<TrackedBody<H::Body>> {
         self.watch.request_began(!request.body().is_end_stream());
         let is_last = wants_no_more(&request);
         let handled = pin!(self.handler.handle(request, &self.peer));
@@ -199,7 +199,7 @@ impl<H: Handler> Context<H> {
         if is_last {
             self.watch.answer_is_last();
         }
-        response.map(|body| Answering::new(body, &self.watch))
+        response.map(|body| TrackedBody::new(body, &self.watch))
     }
 }
 

@@ -52,9 +52,9 @@ pub struct Limits {
     /// read buffer.
     pub head_bytes: usize,
     /// Accept control characters in header values, as some handsets send them
-    /// (see `watch::mend`). Only for an edge that makes no use of request
+    /// (see `watch::sanitize_control_chars`). Only for an edge that makes no use of request
     /// bodies. Default off.
-    pub mend_heads: bool,
+    pub tolerate_control_chars: bool,
     /// What an accept loop waits after an error such as too few descriptors.
     /// Default 50 ms: long enough not to spin, short enough to go unnoticed.
     pub accept_pause: Duration,
@@ -72,7 +72,7 @@ impl Default for Limits {
             request: Duration::from_secs(60),
             idle: Duration::from_secs(15),
             head_bytes: 16_384,
-            mend_heads: false,
+            tolerate_control_chars: false,
             accept_pause: Duration::from_millis(50),
         }
     }
@@ -80,5 +80,5 @@ impl Default for Limits {
 
 impl Limits {
     /// The HTTP library takes no smaller buffer than this.
-    pub const SMALLEST_HEAD_BYTES: usize = 8_192;
+    pub const MIN_HEAD_BYTES: usize = 8_192;
 }

@@ -1,24 +1,24 @@
 //! Listeners and connections, for whoever answers requests on them.
 //!
 //! A connection's way: permit, accept, place among its address (`server`),
-//! TLS beside the accept loop and in its turn (`turns`), HTTP/1 under deadlines
-//! (`connection`, `watch`), in as few packets as it can be (`gather`).
+//! TLS beside the accept loop and in its turn (`handshake_admission`), HTTP/1 under deadlines
+//! (`connection`, `watch`), in as few packets as it can be (`coalescing_stream`).
 //! This module knows neither handsets nor operators: an edge brings its
 //! [`Handler`] and its [`Limits`].
 
-mod answering;
 pub mod body;
 mod cidr;
+mod coalescing_stream;
 mod connection;
 mod counters;
-mod gather;
+mod handshake_admission;
 mod limits;
 mod listen;
 mod per_address;
 mod retry_after;
 mod server;
 pub mod tls;
-mod turns;
+mod tracked_body;
 mod watch;
 
 #[cfg(test)]

@@ -15,9 +15,9 @@ use tokio_util::task::TaskTracker;
 
 use super::connection;
 use super::counters::Counters;
+use super::handshake_admission::HandshakeAdmission;
 use super::per_address::{PerAddress, Place};
 use super::tls::Tls;
-use super::turns::Turns;
 use super::{Bound, Counts, Handler, Limits, OverAddressLimit, RetryAfter};
 
 /// The connections of one edge, over any number of listeners.
@@ -44,7 +44,7 @@ pub(super) struct Shared {
     pub stop: CancellationToken,
     /// Ends each connection where it stands.
     pub abort: CancellationToken,
-    pub turns: Turns,
+    pub admission: HandshakeAdmission,
     tracker: TaskTracker,
     permits: Arc<Semaphore>,
     addresses: Arc<PerAddress>,
@@ -69,7 +69,7 @@ impl Server {
     #[must_use]
     pub fn new(limits: Limits, seed: u64) -> Server {
         let mut http = http1::Builder::new();
-        let head_bytes = limits.head_bytes.max(Limits::SMALLEST_HEAD_BYTES);
+        let head_bytes = limits.head_bytes.max(Limits::MIN_HEAD_BYTES);
         http.keep_alive(true)
             // A handset may close its side once it has asked, and still wants the answer.
             .half_close(true)
@@ -85,7 +85,7 @@ impl Server {
             counters: Counters::default(),
             stop: CancellationToken::new(),
             abort: CancellationToken::new(),
-            turns: Turns::new(),
+            admission: HandshakeAdmission::new(),
             tracker: TaskTracker::new(),
             permits: Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS))),
             addresses: PerAddress::new(limits.connections_per_address, limits.uncounted.clone()),
@@ -150,7 +150,7 @@ async fn accept_loop<H: Handler>(
     handler: Arc<H>,
 ) {
     let mut stopped = pin!(shared.stop.cancelled());
-    let mut complaints = Complaints::default();
+    let mut error_log = AcceptErrorLog::default();
     loop {
         // First the permit: over the limit, connections wait in the backlog,
         // where they cost us nothing.
@@ -171,7 +171,7 @@ async fn accept_loop<H: Handler>(
             Err(error) if is_the_peers(&error) => continue,
             Err(error) => {
                 shared.counters.accept_errors.add_one();
-                complaints.complain(&listener, &error);
+                error_log.report(&listener, &error);
                 tokio::select! {
                     () = &mut stopped => return,
                     () = tokio::time::sleep(shared.limits.accept_pause) => continue,
@@ -222,18 +222,18 @@ fn is_the_peers(error: &io::Error) -> bool {
 /// Says what is wrong with accepting, once per interval: while descriptors are
 /// short the same error comes twenty times a second.
 #[derive(Default)]
-struct Complaints {
+struct AcceptErrorLog {
     last: Option<Instant>,
-    kept_back: u64,
+    suppressed: u64,
 }
 
-impl Complaints {
+impl AcceptErrorLog {
     const INTERVAL: Duration = Duration::from_secs(10);
     /// The same on Linux, macOS and the BSDs.
     const ENFILE: i32 = 23;
     const EMFILE: i32 = 24;
 
-    fn complain(&mut self, listener: &TcpListener, error: &io::Error) {
+    fn report(&mut self, listener: &TcpListener, error: &io::Error) {
         if !self.due(Instant::now()) {
             return;
         }
@@ -245,7 +245,7 @@ impl Complaints {
         let listener = listener.local_addr().map(|address| address.to_string());
         tracing::error!(
             listener = listener.as_deref().unwrap_or("unknown"),
-            not_logged = std::mem::take(&mut self.kept_back),
+            not_logged = std::mem::take(&mut self.suppressed),
             "cannot accept a connection: {error}{advice}",
         );
     }
@@ -255,7 +255,7 @@ impl Complaints {
         if due {
             self.last = Some(now);
         } else {
-            self.kept_back += 1;
+            self.suppressed += 1;
         }
         due
     }
@@ -292,18 +292,18 @@ mod tests {
             assert!(of(errno), "{}", io::Error::from_raw_os_error(errno));
         }
         // ENOMEM, EINVAL, ENFILE, EMFILE, ENOBUFS.
-        for errno in [12, 22, Complaints::ENFILE, Complaints::EMFILE, 105] {
+        for errno in [12, 22, AcceptErrorLog::ENFILE, AcceptErrorLog::EMFILE, 105] {
             assert!(!of(errno), "{}", io::Error::from_raw_os_error(errno));
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_standing_error_is_logged_once_per_interval() {
-        let mut complaints = Complaints::default();
-        assert!(complaints.due(Instant::now()));
-        assert!(!complaints.due(Instant::now()));
-        assert_eq!(complaints.kept_back, 1);
-        tokio::time::advance(Complaints::INTERVAL).await;
-        assert!(complaints.due(Instant::now()));
+        let mut error_log = AcceptErrorLog::default();
+        assert!(error_log.due(Instant::now()));
+        assert!(!error_log.due(Instant::now()));
+        assert_eq!(error_log.suppressed, 1);
+        tokio::time::advance(AcceptErrorLog::INTERVAL).await;
+        assert!(error_log.due(Instant::now()));
     }
 }

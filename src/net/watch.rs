@@ -38,7 +38,7 @@ pub(super) struct Watch {
     /// The request under way, or the last one, had no body that may still be coming.
     had_no_body: AtomicBool,
     /// The answer that is going out is the last one, and what ends the connection may go with it.
-    goodbye_is_due: AtomicBool,
+    close_follows: AtomicBool,
 }
 
 impl Watch {
@@ -47,7 +47,7 @@ impl Watch {
             start: Instant::now(),
             state: AtomicU64::new(Phase::Head as u64),
             had_no_body: AtomicBool::new(false),
-            goodbye_is_due: AtomicBool::new(false),
+            close_follows: AtomicBool::new(false),
         }
     }
 
@@ -68,21 +68,21 @@ impl Watch {
         self.state.store(since | Phase::Answered as u64, Ordering::Relaxed);
     }
 
-    /// The answer may wait for the goodbye that follows it at once, or else for
-    /// [`Watch::goodbye_is_late`].
+    /// The answer may wait for the close that follows it at once, or else for
+    /// [`Watch::take_close_follows`].
     pub fn answer_is_last(&self) {
-        self.goodbye_is_due.store(true, Ordering::Relaxed);
+        self.close_follows.store(true, Ordering::Relaxed);
     }
 
-    pub fn goodbye_is_due(&self) -> bool {
-        self.goodbye_is_due.load(Ordering::Relaxed)
+    pub fn close_follows(&self) -> bool {
+        self.close_follows.load(Ordering::Relaxed)
     }
 
-    /// Nothing waits for a goodbye from now on; returns whether something may have.
-    pub fn goodbye_is_late(&self) -> bool {
-        let was_due = self.goodbye_is_due();
+    /// Nothing waits for a close from now on; returns whether something may have.
+    pub fn take_close_follows(&self) -> bool {
+        let was_due = self.close_follows();
         if was_due {
-            self.goodbye_is_due.store(false, Ordering::Relaxed);
+            self.close_follows.store(false, Ordering::Relaxed);
         }
         was_due
     }
@@ -116,7 +116,7 @@ impl Watch {
     }
 
     /// Whether the peer has sent all it was going to before it has its answer.
-    pub fn is_quiet(&self) -> bool {
+    pub fn peer_sent_everything(&self) -> bool {
         self.had_no_body.load(Ordering::Relaxed)
             && matches!(self.phase(), Phase::Idle | Phase::Answered)
     }
@@ -132,14 +132,14 @@ impl Watch {
 pub(super) struct Watched<S> {
     stream: S,
     watch: Arc<Watch>,
-    mend_heads: bool,
+    tolerate_control_chars: bool,
     /// The peer has said that it sends nothing more.
     peer_ended: bool,
 }
 
 impl<S> Watched<S> {
-    pub fn new(stream: S, watch: Arc<Watch>, mend_heads: bool) -> Watched<S> {
-        Watched { stream, watch, mend_heads, peer_ended: false }
+    pub fn new(stream: S, watch: Arc<Watch>, tolerate_control_chars: bool) -> Watched<S> {
+        Watched { stream, watch, tolerate_control_chars, peer_ended: false }
     }
 }
 
@@ -159,8 +159,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
             if phase == Phase::Idle {
                 self.watch.enter(Phase::Head);
             }
-            if self.mend_heads && matches!(phase, Phase::Idle | Phase::Head) {
-                mend(new);
+            if self.tolerate_control_chars && matches!(phase, Phase::Idle | Phase::Head) {
+                sanitize_control_chars(new);
             }
         }
         Poll::Ready(Ok(()))
@@ -199,10 +199,10 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // TLS says goodbye, so that the peer can tell the end from an attack. One that has
-        // said so first and has its answer is gone: it would meet the goodbye with a reset.
-        if self.peer_ended && self.watch.is_quiet() {
-            self.watch.goodbye_is_late();
+        // TLS sends `close_notify`, so that the peer can tell the end from an attack. One that has
+        // sent its own first and has its answer is gone: it would meet ours with a reset.
+        if self.peer_ended && self.watch.peer_sent_everything() {
+            self.watch.take_close_follows();
             return Pin::new(&mut self.stream).poll_flush(cx);
         }
         Pin::new(&mut self.stream).poll_shutdown(cx)
@@ -216,7 +216,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
 /// 0x17 or 0xff in its User-Agent (wazo-provd-plugins, wazo_avaya/common). The
 /// byte stays one byte above 0x7f, which is allowed, and can be told from text.
 /// NUL stays forbidden, and so do line ends where they do not belong.
-fn mend(head: &mut [u8]) {
+fn sanitize_control_chars(head: &mut [u8]) {
     let odd =
         |byte: u8| (byte < 0x20 && !matches!(byte, 0 | b'\t' | b'\n' | b'\r')) || byte == 0x7f;
     // Without a branch, so that many bytes are looked at together.
@@ -295,7 +295,7 @@ mod tests {
     fn control_characters_become_allowed_bytes_and_nothing_else_changes() {
         let mut head =
             b"GET / HTTP/1.1\r\nUser-Agent: AVAYA/SIP12x0\x17/\x7f\xff\r\nA:\tb\0\r\n\r\n".to_vec();
-        mend(&mut head);
+        sanitize_control_chars(&mut head);
         assert_eq!(
             head,
             b"GET / HTTP/1.1\r\nUser-Agent: AVAYA/SIP12x0\x97/\xff\xff\r\nA:\tb\0\r\n\r\n"

@@ -62,7 +62,7 @@ impl Gateway {
         );
         let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
         let servers = [
-            Server::new(Limits { mend_heads: true, ..Limits::default() }, 1),
+            Server::new(Limits { tolerate_control_chars: true, ..Limits::default() }, 1),
             Server::new(Limits::default(), 1),
         ];
         let (for_http, for_admin) = (bind(any).unwrap(), bind(any).unwrap());

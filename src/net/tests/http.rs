@@ -120,7 +120,7 @@ async fn a_panic_is_one_failed_request() {
 #[tokio::test]
 async fn control_characters_in_a_header_pass_where_they_are_mended() {
     let ask = "GET /agent HTTP/1.1\r\nUser-Agent: A\x17/\r\n\r\n";
-    let running = Running::start(Limits { mend_heads: true, ..Limits::default() });
+    let running = Running::start(Limits { tolerate_control_chars: true, ..Limits::default() });
     let mut client = running.connect().await;
     client.send(ask).await;
     assert_eq!(client.answer(true).await.text(), format!("{:?}", b"A\x97/"));

@@ -16,8 +16,8 @@ use tokio_rustls::client::TlsStream;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
+use crate::net::handshake_admission;
 use crate::net::tls::{ClientCertificates, PairFiles, TlsError, TlsOptions, self_signed};
-use crate::net::turns;
 
 /// An authority, and what it signs in a directory of its own.
 struct Lab {
@@ -242,7 +242,9 @@ async fn handshakes_that_do_not_go_on_hold_up_nobody() {
     let limits = Limits { tls_handshake: PATIENCE * 2, ..Limits::default() };
     let running = serve(lab.load(ClientCertificates::Off), limits);
     let mut stuck = Vec::new();
-    for _ in 0..turns::LEAST * std::thread::available_parallelism().unwrap().get() {
+    for _ in
+        0..handshake_admission::MIN_WINDOW * std::thread::available_parallelism().unwrap().get()
+    {
         let mut peer = running.connect().await;
         peer.send(lab.client(None).hello()).await;
         assert!(peer.more().await.unwrap() > 0, "answered");
@@ -397,18 +399,18 @@ fn a_file_of_the_operator_is_not_overwritten() {
 }
 
 #[tokio::test]
-async fn a_last_answer_comes_whole_with_its_goodbye() {
+async fn a_last_answer_comes_whole_with_its_close_notify() {
     let lab = Lab::new();
     lab.write_pair(P256, 1, 2100);
     let running = serve(lab.load(ClientCertificates::Off), Limits::default());
-    // Short enough to wait for the goodbye, and too long for that.
+    // Short enough to wait for the close, and too long for that.
     for (path, length) in [("/", 5), ("/large", 8 * 1024 * 1024)] {
         let mut client = lab.client(None).connect(running.address).await.unwrap();
         client
             .send(format!("GET {path} HTTP/1.1\r\nHost: gw.test\r\nConnection: close\r\n\r\n"))
             .await;
         assert_eq!(client.answer(true).await.body.len(), length);
-        // Without the goodbye the TLS library makes the end an error.
+        // Without `close_notify` the TLS library makes the end an error.
         assert_eq!(client.more().await.unwrap(), 0);
     }
 }

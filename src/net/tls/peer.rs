@@ -10,7 +10,7 @@ pub struct TlsPeer {
     /// Subject CN of the client's certificate, which has been verified against
     /// the configured authorities. `None` without a certificate, and for one
     /// with no CN, several of them, or one that is no plain text of at most
-    /// [`TlsPeer::MOST_CN_BYTES`].
+    /// [`TlsPeer::MAX_CN_BYTES`].
     pub client_cn: Option<String>,
 }
 
@@ -22,7 +22,7 @@ pub enum TlsVersion {
 
 impl TlsPeer {
     /// X.520 allows 64 (ub-common-name); vendors write longer ones.
-    pub const MOST_CN_BYTES: usize = 256;
+    pub const MAX_CN_BYTES: usize = 256;
 
     pub(in crate::net) fn of(connection: &ServerConnection) -> TlsPeer {
         let version = match connection.protocol_version() {
@@ -42,7 +42,7 @@ fn common_name(der: &[u8]) -> Option<String> {
     let (name, None) = (names.next()?, names.next()) else { return None };
     let name = name.as_str().ok()?;
     let is_plain = !name.is_empty()
-        && name.len() <= TlsPeer::MOST_CN_BYTES
+        && name.len() <= TlsPeer::MAX_CN_BYTES
         && !name.chars().any(char::is_control);
     is_plain.then(|| name.to_owned())
 }

@@ -1,11 +1,11 @@
 //! The TCP side of a connection, which holds back what a handshake writes last until
 //! it can go out together with the answer to the first request, and the last answer until
-//! it can go out together with the goodbye.
+//! it can go out together with the close.
 //!
 //! In TLS 1.3 a phone sends its request with the end of its handshake, and the server's
 //! session ticket would go out ahead of the answer in a segment of its own: one more
 //! system call here and one more packet there, for each connection of a boot storm. So
-//! would what follows at once an answer that the phone said is its last: the goodbye of TLS, and
+//! would what follows at once an answer that the phone said is its last: the `close_notify` of TLS, and
 //! the FIN.
 
 use std::future::poll_fn;
@@ -26,14 +26,14 @@ use super::watch::Watch;
 
 /// While the handshake lasts, written bytes are kept until the peer has to answer them or
 /// until they are many; after it until somebody flushes or writes; of an answer that a
-/// goodbye follows, until that, unless they are many.
+/// close follows, until that, unless they are many.
 #[derive(Debug)]
-pub(super) struct Gather {
+pub(super) struct CoalescingStream {
     stream: TcpStream,
     /// What the peer sent first, until it is read.
-    heard: Vec<u8>,
+    peeked: Vec<u8>,
     held: Vec<u8>,
-    /// Of [`Gather::held`], what has been sent.
+    /// Of [`CoalescingStream::held`], what has been sent.
     sent: usize,
     shaken: bool,
     watch: Arc<Watch>,
@@ -41,45 +41,52 @@ pub(super) struct Gather {
 
 /// A server's flight with a chain of certificates has some 4 KB, a phone's file seldom more
 /// than 10; what is larger goes out in parts.
-const MOST_HELD: usize = 16 * 1024;
+const MAX_HELD: usize = 16 * 1024;
 
 /// A hello has 200 to 600 bytes; of one with a large key share (1.2 KB) the rest comes later.
-const MOST_HEARD: usize = 2 * 1024;
+const MAX_PEEKED: usize = 2 * 1024;
 
-/// So long is a record that says goodbye, in TLS 1.2; room for it beside an answer keeps the answer
+/// So long is a record with `close_notify`, in TLS 1.2; room for it beside an answer keeps the answer
 /// from being copied once more.
-const GOODBYE: usize = 31;
+const CLOSE_NOTIFY: usize = 31;
 
-impl Gather {
-    /// Before a handshake, which is over when [`Gather::shaken`] is called.
-    pub fn new(stream: TcpStream, watch: Arc<Watch>) -> Gather {
-        Gather { stream, heard: Vec::new(), held: Vec::new(), sent: 0, shaken: false, watch }
+impl CoalescingStream {
+    /// Before a handshake, which is over when [`CoalescingStream::handshake_done`] is called.
+    pub fn new(stream: TcpStream, watch: Arc<Watch>) -> CoalescingStream {
+        CoalescingStream {
+            stream,
+            peeked: Vec::new(),
+            held: Vec::new(),
+            sent: 0,
+            shaken: false,
+            watch,
+        }
     }
 
     /// Where there is no handshake.
-    pub fn plain(stream: TcpStream, watch: Arc<Watch>) -> Gather {
-        let mut gather = Gather::new(stream, watch);
-        gather.shaken();
-        gather
+    pub fn plain(stream: TcpStream, watch: Arc<Watch>) -> CoalescingStream {
+        let mut stream = CoalescingStream::new(stream, watch);
+        stream.handshake_done();
+        stream
     }
 
     /// Waits until the peer has said something, which is read then, or has ended.
     ///
     /// To ask the runtime whether the stream is readable would not do: of one just accepted
     /// it says so in any case.
-    pub async fn hear(&mut self) -> io::Result<()> {
+    pub async fn peek(&mut self) -> io::Result<()> {
         poll_fn(|cx| {
-            let mut space = [MaybeUninit::uninit(); MOST_HEARD];
+            let mut space = [MaybeUninit::uninit(); MAX_PEEKED];
             let mut buffer = ReadBuf::uninit(&mut space);
             ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
-            self.heard = buffer.filled().to_vec();
+            self.peeked = buffer.filled().to_vec();
             Poll::Ready(Ok(()))
         })
         .await
     }
 
     /// The handshake is over: from here on a flush is one.
-    pub fn shaken(&mut self) {
+    pub fn handshake_done(&mut self) {
         self.shaken = true;
     }
 
@@ -111,14 +118,14 @@ impl Gather {
     }
 
     fn has_room(&self, slices: &[IoSlice<'_>]) -> bool {
-        self.held.len() + length(slices) <= MOST_HELD
+        self.held.len() + length(slices) <= MAX_HELD
     }
 
     /// Takes all of `slices` into what is held.
     fn hold(&mut self, slices: &[IoSlice<'_>]) -> usize {
         let more = length(slices);
         if self.held.capacity() - self.held.len() < more {
-            self.held.reserve(more + GOODBYE);
+            self.held.reserve(more + CLOSE_NOTIFY);
         }
         for slice in slices {
             self.held.extend_from_slice(slice);
@@ -131,18 +138,18 @@ fn length(slices: &[IoSlice<'_>]) -> usize {
     slices.iter().map(|slice| slice.len()).sum()
 }
 
-impl AsyncRead for Gather {
+impl AsyncRead for CoalescingStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if !self.heard.is_empty() {
-            let taken = self.heard.len().min(buffer.remaining());
-            buffer.put_slice(&self.heard[..taken]);
-            self.heard.drain(..taken);
-            if self.heard.is_empty() {
-                self.heard = Vec::new();
+        if !self.peeked.is_empty() {
+            let taken = self.peeked.len().min(buffer.remaining());
+            buffer.put_slice(&self.peeked[..taken]);
+            self.peeked.drain(..taken);
+            if self.peeked.is_empty() {
+                self.peeked = Vec::new();
             }
             return Poll::Ready(Ok(()));
         }
@@ -158,7 +165,7 @@ impl AsyncRead for Gather {
     }
 }
 
-impl AsyncWrite for Gather {
+impl AsyncWrite for CoalescingStream {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -172,10 +179,10 @@ impl AsyncWrite for Gather {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        if self.held.len() >= MOST_HELD {
+        if self.held.len() >= MAX_HELD {
             ready!(self.poll_send_held(cx))?;
         }
-        if !self.shaken || (self.watch.goodbye_is_due() && self.has_room(slices)) {
+        if !self.shaken || (self.watch.close_follows() && self.has_room(slices)) {
             return Poll::Ready(Ok(self.hold(slices)));
         }
         if self.held.is_empty() {
@@ -195,7 +202,7 @@ impl AsyncWrite for Gather {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.shaken && !self.watch.goodbye_is_due() {
+        if self.shaken && !self.watch.close_follows() {
             ready!(self.poll_send_held(cx))?;
         }
         Pin::new(&mut self.stream).poll_flush(cx)
@@ -205,7 +212,7 @@ impl AsyncWrite for Gather {
         // close(2) sends the FIN as well, and in one segment with the answer. But where
         // something may be unread it sends a reset instead, and a peer that meets one loses
         // the answer it was sent: there shutdown(2) has to come first.
-        let is_dropped_next = self.watch.is_quiet();
+        let is_dropped_next = self.watch.peer_sent_everything();
         #[cfg(target_os = "linux")]
         if is_dropped_next {
             self.leave_held_to_the_fin();
@@ -218,7 +225,7 @@ impl AsyncWrite for Gather {
     }
 }
 
-impl Drop for Gather {
+impl Drop for CoalescingStream {
     /// A handshake that fails says why in its last words. They are few, so the socket takes
     /// them or never will.
     fn drop(&mut self) {
@@ -239,43 +246,43 @@ mod tests {
 
     use super::*;
 
-    async fn pair() -> (Gather, TcpStream) {
+    async fn pair() -> (CoalescingStream, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (peer, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
-        (Gather::new(accepted.unwrap().0, Arc::new(Watch::new())), peer.unwrap())
+        (CoalescingStream::new(accepted.unwrap().0, Arc::new(Watch::new())), peer.unwrap())
     }
 
     #[tokio::test]
     async fn a_silent_peer_is_waited_for_and_its_first_words_are_read_once() {
-        let (mut gather, mut peer) = pair().await;
+        let (mut stream, mut peer) = pair().await;
         {
-            let mut heard = pin!(gather.hear());
-            let first = poll_fn(|cx| Poll::Ready(heard.as_mut().poll(cx))).await;
+            let mut peeked = pin!(stream.peek());
+            let first = poll_fn(|cx| Poll::Ready(peeked.as_mut().poll(cx))).await;
             assert!(first.is_pending());
             peer.write_all(b"hello").await.unwrap();
-            heard.await.unwrap();
+            peeked.await.unwrap();
         }
         peer.write_all(b", then more").await.unwrap();
         let mut read = [0; 16];
         // In small parts, as somebody with little room would.
         for part in read.chunks_mut(3) {
-            gather.read_exact(part).await.unwrap();
+            stream.read_exact(part).await.unwrap();
         }
         assert_eq!(&read, b"hello, then more");
         drop(peer);
-        gather.hear().await.unwrap();
-        assert_eq!(gather.read(&mut read).await.unwrap(), 0);
+        stream.peek().await.unwrap();
+        assert_eq!(stream.read(&mut read).await.unwrap(), 0);
     }
 
     #[tokio::test]
     async fn a_handshakes_words_go_out_when_the_peer_is_waited_for() {
-        let (mut gather, mut peer) = pair().await;
-        gather.write_all(b"hello").await.unwrap();
-        gather.flush().await.unwrap();
+        let (mut stream, mut peer) = pair().await;
+        stream.write_all(b"hello").await.unwrap();
+        stream.flush().await.unwrap();
         let mut answer = [0; 2];
         let mut read = [0; 5];
-        let (_, answered) = tokio::join!(gather.read_exact(&mut answer), async {
+        let (_, answered) = tokio::join!(stream.read_exact(&mut answer), async {
             peer.read_exact(&mut read).await.unwrap();
             peer.write_all(b"ok").await
         });
@@ -285,13 +292,13 @@ mod tests {
 
     #[tokio::test]
     async fn the_last_of_a_handshake_goes_out_with_what_follows() {
-        let (mut gather, mut peer) = pair().await;
-        gather.write_all(b"ticket ").await.unwrap();
-        gather.flush().await.unwrap();
-        gather.shaken();
-        assert_eq!(gather.held, b"ticket ");
-        gather.write_all(b"answer").await.unwrap();
-        assert!(gather.held.is_empty());
+        let (mut stream, mut peer) = pair().await;
+        stream.write_all(b"ticket ").await.unwrap();
+        stream.flush().await.unwrap();
+        stream.handshake_done();
+        assert_eq!(stream.held, b"ticket ");
+        stream.write_all(b"answer").await.unwrap();
+        assert!(stream.held.is_empty());
         let mut read = [0; 13];
         peer.read_exact(&mut read).await.unwrap();
         assert_eq!(&read, b"ticket answer");
@@ -299,25 +306,25 @@ mod tests {
 
     #[tokio::test]
     async fn a_flush_after_the_handshake_sends_it_alone() {
-        let (mut gather, mut peer) = pair().await;
-        gather.write_all(b"ticket").await.unwrap();
-        gather.shaken();
-        gather.flush().await.unwrap();
+        let (mut stream, mut peer) = pair().await;
+        stream.write_all(b"ticket").await.unwrap();
+        stream.handshake_done();
+        stream.flush().await.unwrap();
         let mut read = [0; 6];
         peer.read_exact(&mut read).await.unwrap();
         assert_eq!(&read, b"ticket");
     }
 
     #[tokio::test]
-    async fn the_last_answer_goes_out_with_the_goodbye() {
-        let (mut gather, mut peer) = pair().await;
-        gather.shaken();
-        gather.watch.answer_is_last();
-        gather.write_all(b"answer ").await.unwrap();
-        gather.flush().await.unwrap();
-        assert_eq!(gather.held, b"answer ");
-        gather.write_all(b"goodbye").await.unwrap();
-        gather.shutdown().await.unwrap();
+    async fn the_last_answer_goes_out_with_the_close() {
+        let (mut stream, mut peer) = pair().await;
+        stream.handshake_done();
+        stream.watch.answer_is_last();
+        stream.write_all(b"answer ").await.unwrap();
+        stream.flush().await.unwrap();
+        assert_eq!(stream.held, b"answer ");
+        stream.write_all(b"goodbye").await.unwrap();
+        stream.shutdown().await.unwrap();
         let mut read = Vec::new();
         peer.read_to_end(&mut read).await.unwrap();
         assert_eq!(read, b"answer goodbye");
@@ -326,38 +333,38 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[tokio::test]
     async fn the_last_answer_goes_out_with_the_fin() {
-        let (mut gather, peer) = pair().await;
+        let (mut stream, peer) = pair().await;
         let mut peer = peer.into_std().unwrap();
-        gather.shaken();
-        gather.watch.request_began(false);
-        gather.watch.answer_is_last();
-        gather.write_all(b"answer").await.unwrap();
-        gather.watch.request_answered();
-        gather.shutdown().await.unwrap();
+        stream.handshake_done();
+        stream.watch.request_began(false);
+        stream.watch.answer_is_last();
+        stream.write_all(b"answer").await.unwrap();
+        stream.watch.request_answered();
+        stream.shutdown().await.unwrap();
         let mut read = Vec::new();
         let error = peer.read_to_end(&mut read).unwrap_err();
         assert_eq!((error.kind(), &read[..]), (io::ErrorKind::WouldBlock, &b""[..]));
-        drop(gather);
+        drop(stream);
         peer.set_nonblocking(false).unwrap();
         peer.read_to_end(&mut read).unwrap();
         assert_eq!(read, b"answer");
     }
 
     #[tokio::test]
-    async fn an_answer_does_not_wait_for_a_goodbye_that_is_late_or_when_it_is_long() {
-        let (mut gather, mut peer) = pair().await;
-        gather.shaken();
-        gather.watch.answer_is_last();
-        gather.write_all(b"answer").await.unwrap();
-        assert!(gather.watch.goodbye_is_late());
-        gather.flush().await.unwrap();
+    async fn an_answer_does_not_wait_for_a_close_that_is_late_or_when_it_is_long() {
+        let (mut stream, mut peer) = pair().await;
+        stream.handshake_done();
+        stream.watch.answer_is_last();
+        stream.write_all(b"answer").await.unwrap();
+        assert!(stream.watch.take_close_follows());
+        stream.flush().await.unwrap();
         let mut read = [0; 6];
         peer.read_exact(&mut read).await.unwrap();
         assert_eq!(&read, b"answer");
 
-        gather.watch.answer_is_last();
-        let long = vec![7; MOST_HELD + 1];
-        gather.write_all(&long).await.unwrap();
+        stream.watch.answer_is_last();
+        let long = vec![7; MAX_HELD + 1];
+        stream.write_all(&long).await.unwrap();
         let mut read = vec![0; long.len()];
         peer.read_exact(&mut read).await.unwrap();
         assert_eq!(read, long);
@@ -365,13 +372,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_long_flight_and_last_words_arrive_whole() {
-        let (mut gather, mut peer) = pair().await;
-        let flight = vec![7; 3 * MOST_HELD + 1];
+        let (mut stream, mut peer) = pair().await;
+        let flight = vec![7; 3 * MAX_HELD + 1];
         for part in flight.chunks(1_000) {
-            gather.write_all(part).await.unwrap();
+            stream.write_all(part).await.unwrap();
         }
-        assert!(gather.held.len() < MOST_HELD + 1_000);
-        drop(gather);
+        assert!(stream.held.len() < MAX_HELD + 1_000);
+        drop(stream);
         let mut read = Vec::new();
         peer.read_to_end(&mut read).await.unwrap();
         assert_eq!(read, flight);

@@ -9,17 +9,17 @@ use hyper::body::{Body, Frame, SizeHint};
 use super::watch::Watch;
 
 /// The body a handler gave, which tells the [`Watch`] when it is at its end.
-pub(super) struct Answering<B> {
+pub(super) struct TrackedBody<B> {
     body: B,
     /// `None`: the body came whole, and what ends the request was said when it came.
     _end: Option<End>,
 }
 
-impl<B: Body> Answering<B> {
+impl<B: Body> TrackedBody<B> {
     /// A body of known length is in the HTTP library's hands at once, up to its first
     /// flush. One that is made in parts is flushed after each: it is answered when it
     /// is dropped, or a slow reader would be idle in the middle of it.
-    pub fn new(body: B, watch: &Arc<Watch>) -> Answering<B> {
+    pub fn new(body: B, watch: &Arc<Watch>) -> TrackedBody<B> {
         let end = match body.size_hint().exact() {
             Some(_) => {
                 watch.request_answered();
@@ -27,7 +27,7 @@ impl<B: Body> Answering<B> {
             }
             None => Some(End(Arc::clone(watch))),
         };
-        Answering { body, _end: end }
+        TrackedBody { body, _end: end }
     }
 }
 
@@ -40,7 +40,7 @@ impl Drop for End {
     }
 }
 
-impl<B: Body + Unpin> Body for Answering<B> {
+impl<B: Body + Unpin> Body for TrackedBody<B> {
     type Data = B::Data;
     type Error = B::Error;
 
@@ -88,11 +88,11 @@ mod tests {
     fn a_whole_body_is_answered_at_once_and_one_in_parts_when_it_is_dropped() {
         let watch = Arc::new(Watch::new());
         watch.request_began(false);
-        let _whole = Answering::new(Full::new(Bytes::from("x")), &watch);
+        let _whole = TrackedBody::new(Full::new(Bytes::from("x")), &watch);
         assert_eq!(watch.phase(), Phase::Answered);
 
         watch.request_began(false);
-        let parts = Answering::new(InParts, &watch);
+        let parts = TrackedBody::new(InParts, &watch);
         assert_eq!(watch.phase(), Phase::Busy);
         drop(parts);
         assert_eq!(watch.phase(), Phase::Answered);
