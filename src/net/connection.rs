@@ -22,11 +22,11 @@ use tokio::net::TcpStream;
 use tokio::time::{sleep_until, timeout};
 use tokio_rustls::server::TlsStream;
 
-use super::coalescing_stream::CoalescingStream;
-use super::server::Shared;
+use super::shared::Shared;
 use super::tls::{Tls, TlsPeer};
 use super::tracked_body::TrackedBody;
-use super::watch::{Watch, Watched};
+use super::tuning::CoalescingStream;
+use super::watch::{Event, Watch, WatchedStream};
 use super::{Handler, Peer};
 
 pub(super) async fn run<H: Handler>(
@@ -55,7 +55,8 @@ async fn run_tls<H: Handler>(
     watch: Arc<Watch>,
 ) {
     let stream = CoalescingStream::new(stream, Arc::clone(&watch));
-    let handshaking = timeout(shared.limits.tls_handshake, handshake(shared, stream, tls));
+    let handshaking = handshake(shared, stream, tls, &watch);
+    let handshaking = timeout(shared.limits.tls_handshake, handshaking);
     // Made in a block, so that nothing of the handshake has room beside what is served.
     let served = {
         let handshake = tokio::select! {
@@ -84,11 +85,16 @@ async fn handshake(
     shared: &Shared,
     mut stream: CoalescingStream,
     tls: &Tls,
+    watch: &Watch,
 ) -> io::Result<(Box<TlsStream<CoalescingStream>>, TlsPeer)> {
     // A turn is for those who have said hello: a silent peer must not hold one.
     stream.peek().await?;
+    watch.on(Event::HelloCame);
     // In a box: a kilobyte that is handed on from here to the HTTP library.
-    let begin = || async move { tls.acceptor().accept(stream).await.map(Box::new) };
+    let begin = || async move {
+        watch.on(Event::Admitted);
+        tls.acceptor().accept(stream).await.map(Box::new)
+    };
     let mut stream = shared.admission.admit(begin).await?;
     stream.get_mut().0.handshake_done();
     let peer = TlsPeer::of(stream.get_ref().1);
@@ -117,8 +123,8 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let address = peer.address;
-    watch.connection_began();
-    let io = Watched::new(stream, Arc::clone(&watch), shared.limits.tolerate_control_chars);
+    watch.on(Event::Ready);
+    let io = WatchedStream::new(stream, Arc::clone(&watch), shared.limits.tolerate_control_chars);
     let context =
         Arc::new(Context { shared: Arc::clone(shared), handler, peer, watch: Arc::clone(&watch) });
     let service = service_fn(move |request| {
@@ -132,7 +138,7 @@ where
 /// Lets the HTTP library work until the connection ends, is out of time or is stopped.
 async fn drive<S, F>(
     shared: &Shared,
-    mut connection: Pin<Box<http1::Connection<TokioIo<Watched<S>>, F>>>,
+    mut connection: Pin<Box<http1::Connection<TokioIo<WatchedStream<S>>, F>>>,
     watch: Arc<Watch>,
     address: SocketAddr,
 ) where
@@ -182,7 +188,7 @@ async fn drive<S, F>(
 
 impl<H: Handler> Context<H> {
     async fn answer(&self, request: Request<Incoming>) -> Response<TrackedBody<H::Body>> {
-        self.watch.request_began(!request.body().is_end_stream());
+        self.watch.request_came(!request.body().is_end_stream());
         let is_last = wants_no_more(&request);
         let handled = pin!(self.handler.handle(request, &self.peer));
         let response = match caught(handled).await {
@@ -196,10 +202,7 @@ impl<H: Handler> Context<H> {
                 self.handler.fault()
             }
         };
-        if is_last {
-            self.watch.answer_is_last();
-        }
-        response.map(|body| TrackedBody::new(body, &self.watch))
+        response.map(|body| TrackedBody::new(body, &self.watch, is_last))
     }
 }
 

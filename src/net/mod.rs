@@ -1,24 +1,27 @@
 //! Listeners and connections, for whoever answers requests on them.
 //!
 //! A connection's way: permit, accept, place among its address (`server`),
-//! TLS beside the accept loop and in its turn (`handshake_admission`), HTTP/1 under deadlines
-//! (`connection`, `watch`), in as few packets as it can be (`coalescing_stream`).
+//! TLS beside the accept loop, HTTP/1 under deadlines
+//! (`connection`, `watch`). What is there for speed alone is in `tuning`.
 //! This module knows neither handsets nor operators: an edge brings its
 //! [`Handler`] and its [`Limits`].
 
+mod accept;
+mod accept_error_log;
 pub mod body;
 mod cidr;
-mod coalescing_stream;
 mod connection;
+mod control_chars;
 mod counters;
-mod handshake_admission;
 mod limits;
 mod listen;
 mod per_address;
 mod retry_after;
 mod server;
+mod shared;
 pub mod tls;
 mod tracked_body;
+mod tuning;
 mod watch;
 
 #[cfg(test)]

@@ -16,9 +16,9 @@ pub(super) struct PerAddress {
     counts: Mutex<HashMap<IpAddr, u32>>,
 }
 
-/// A connection's place among those of its address; leaves when dropped.
+/// A connection's permit, one of those of its address; leaves when dropped.
 #[derive(Debug)]
-pub(super) struct Place(Option<(Arc<PerAddress>, IpAddr)>);
+pub(super) struct AddressPermit(Option<(Arc<PerAddress>, IpAddr)>);
 
 impl PerAddress {
     pub fn new(limit: u32, uncounted: Networks) -> Arc<PerAddress> {
@@ -26,9 +26,9 @@ impl PerAddress {
     }
 
     /// `None` when the address has as many as the limit allows.
-    pub fn enter(self: &Arc<PerAddress>, address: IpAddr) -> Option<Place> {
+    pub fn enter(self: &Arc<PerAddress>, address: IpAddr) -> Option<AddressPermit> {
         if self.uncounted.contains(address) {
-            return Some(Place(None));
+            return Some(AddressPermit(None));
         }
         let subscriber = subscriber(address);
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
@@ -40,11 +40,11 @@ impl PerAddress {
             return None;
         }
         *count += 1;
-        Some(Place(Some((Arc::clone(self), subscriber))))
+        Some(AddressPermit(Some((Arc::clone(self), subscriber))))
     }
 }
 
-impl Drop for Place {
+impl Drop for AddressPermit {
     fn drop(&mut self) {
         let Some((table, subscriber)) = &self.0 else { return };
         let mut counts = table.counts.lock().unwrap_or_else(PoisonError::into_inner);
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_is_free_again_when_its_connection_ends() {
+    fn a_permit_is_free_again_when_its_connection_ends() {
         let table = table(2);
         let address = "192.0.2.1".parse().unwrap();
         let first = table.enter(address);

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use hyper::body::{Body, Frame, SizeHint};
 
-use super::watch::Watch;
+use super::watch::{Event, Watch};
 
 /// The body a handler gave, which tells the [`Watch`] when it is at its end.
 pub(super) struct TrackedBody<B> {
@@ -19,24 +19,30 @@ impl<B: Body> TrackedBody<B> {
     /// A body of known length is in the HTTP library's hands at once, up to its first
     /// flush. One that is made in parts is flushed after each: it is answered when it
     /// is dropped, or a slow reader would be idle in the middle of it.
-    pub fn new(body: B, watch: &Arc<Watch>) -> TrackedBody<B> {
+    ///
+    /// `is_last`: the peer has said that it asks for nothing after this.
+    pub fn new(body: B, watch: &Arc<Watch>, is_last: bool) -> TrackedBody<B> {
+        let event = if is_last { Event::LastAnswerMade } else { Event::AnswerMade };
         let end = match body.size_hint().exact() {
             Some(_) => {
-                watch.request_answered();
+                watch.on(event);
                 None
             }
-            None => Some(End(Arc::clone(watch))),
+            None => Some(End { watch: Arc::clone(watch), event }),
         };
         TrackedBody { body, _end: end }
     }
 }
 
 /// Dropped with the body, before the flush that ends the response.
-struct End(Arc<Watch>);
+struct End {
+    watch: Arc<Watch>,
+    event: Event,
+}
 
 impl Drop for End {
     fn drop(&mut self) {
-        self.0.request_answered();
+        self.watch.on(self.event);
     }
 }
 
@@ -87,14 +93,14 @@ mod tests {
     #[test]
     fn a_whole_body_is_answered_at_once_and_one_in_parts_when_it_is_dropped() {
         let watch = Arc::new(Watch::new());
-        watch.request_began(false);
-        let _whole = TrackedBody::new(Full::new(Bytes::from("x")), &watch);
-        assert_eq!(watch.phase(), Phase::Answered);
+        watch.request_came(false);
+        let _whole = TrackedBody::new(Full::new(Bytes::from("x")), &watch, false);
+        assert_eq!(watch.phase(), Phase::Sending);
 
-        watch.request_began(false);
-        let parts = TrackedBody::new(InParts, &watch);
+        watch.request_came(false);
+        let parts = TrackedBody::new(InParts, &watch, true);
         assert_eq!(watch.phase(), Phase::Busy);
         drop(parts);
-        assert_eq!(watch.phase(), Phase::Answered);
+        assert_eq!(watch.phase(), Phase::SendingLast);
     }
 }

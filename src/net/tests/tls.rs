@@ -16,8 +16,8 @@ use tokio_rustls::client::TlsStream;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::net::handshake_admission;
 use crate::net::tls::{ClientCertificates, PairFiles, TlsError, TlsOptions, self_signed};
+use crate::net::tuning::MIN_WINDOW;
 
 /// An authority, and what it signs in a directory of its own.
 struct Lab {
@@ -242,9 +242,7 @@ async fn handshakes_that_do_not_go_on_hold_up_nobody() {
     let limits = Limits { tls_handshake: PATIENCE * 2, ..Limits::default() };
     let running = serve(lab.load(ClientCertificates::Off), limits);
     let mut stuck = Vec::new();
-    for _ in
-        0..handshake_admission::MIN_WINDOW * std::thread::available_parallelism().unwrap().get()
-    {
+    for _ in 0..MIN_WINDOW * std::thread::available_parallelism().unwrap().get() {
         let mut peer = running.connect().await;
         peer.send(lab.client(None).hello()).await;
         assert!(peer.more().await.unwrap() > 0, "answered");

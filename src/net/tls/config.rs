@@ -13,8 +13,7 @@ use rustls::version::{TLS12, TLS13};
 use rustls::{RootCertStore, ServerConfig};
 
 use super::resolver::{Pair, Resolver};
-use super::signing::Keys;
-use super::{ClientCertificates, Loaded, PairFiles, TlsError, TlsOptions, files, hashing};
+use super::{ClientCertificates, Loaded, PairFiles, TlsError, TlsOptions, files};
 
 pub(super) fn load(options: &TlsOptions) -> Result<Loaded, TlsError> {
     let provider = Arc::new(provider());
@@ -93,11 +92,10 @@ pub(super) fn load_pair(
 /// insist, ChaCha20 for those without AES in hardware.
 pub(super) fn provider() -> CryptoProvider {
     let mut provider = aws_lc_rs::default_provider();
-    provider.key_provider = &Keys;
     provider.cipher_suites = vec![
-        hashing::TLS13_AES_128_GCM_SHA256,
+        cipher_suite::TLS13_AES_128_GCM_SHA256,
         cipher_suite::TLS13_AES_256_GCM_SHA384,
-        hashing::TLS13_CHACHA20_POLY1305_SHA256,
+        cipher_suite::TLS13_CHACHA20_POLY1305_SHA256,
         cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
         cipher_suite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
         cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,

@@ -1,16 +1,14 @@
 //! TLS for a listener: the configuration in use, and its change while it is in use.
 //!
 //! `files` reads PEM, `config` builds from it, `resolver` picks a certificate
-//! for each handshake, `signing` what its key signs with, `hashing` derives the
-//! session's keys, `self_signed` makes a certificate where none is configured.
+//! for each handshake, `self_signed` makes a certificate where none is configured.
+//! All cryptography is the library's.
 
 mod config;
 mod files;
-mod hashing;
 mod peer;
 mod resolver;
 pub mod self_signed;
-mod signing;
 mod watch_files;
 
 use std::path::PathBuf;

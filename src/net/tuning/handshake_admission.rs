@@ -1,10 +1,17 @@
 //! Which TLS handshakes go on when thousands want to at once.
 //!
-//! After a power cut ten thousand phones have said hello before the first has its files. If
+//! **What it gains.** After a power cut ten thousand phones have said hello before the first has its files. If
 //! each were answered as soon as a processor is free, thousands would be under way at a time:
 //! all would have their files late, and no cache would still hold a connection
 //! when its phone goes on. So, as long as phones are quick to go on, few are under way, and
-//! those who came first have their files first.
+//! those who came first have their files first. A storm of ten thousand boots takes 1.4 to 1.5 times
+//! its bare handshakes instead of 1.64, its p99 is 1.4 s instead of 1.7, and the kernel's queue of
+//! connections does not run over.
+//!
+//! **How it was measured.** `benches/run --part storm`, with windows from 2 to 64.
+//!
+//! **How to turn it off.** Await the handshake in `connection::handshake` itself, without
+//! [`HandshakeAdmission::admit`].
 //!
 //! How many may be under way is a window that is controlled by what peers do, of the kind of
 //! AIMD (TCP's congestion window), but additive in both directions: each peer that is late
@@ -22,7 +29,7 @@ use tokio::time::sleep;
 
 /// Admits the handshakes of all connections of one server.
 #[derive(Debug)]
-pub(super) struct HandshakeAdmission {
+pub(in crate::net) struct HandshakeAdmission {
     /// Permits for the first step of a handshake, keys and signature, which is nearly all of its work
     /// and keeps a processor busy: one for each, as more would only wait in the
     /// runtime's queue, and whatever comes later behind them.
@@ -37,7 +44,7 @@ pub(super) struct HandshakeAdmission {
 
 /// For each processor, while peers are quick: so many that it has another one to go on with,
 /// and so few that its second cache holds all of them (22 KB each).
-pub(super) const MIN_WINDOW: usize = 8;
+pub(in crate::net) const MIN_WINDOW: usize = 8;
 
 /// For each processor, while they are not: within [`LATE_AFTER`] more than it has first steps
 /// done, which take some 50 us with P-256 on a fast one.

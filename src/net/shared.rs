@@ -1,0 +1,72 @@
+//! What all connections of one server share.
+
+use std::sync::Arc;
+
+use hyper::server::conn::http1;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::counters::Counters;
+use super::per_address::{AddressPermit, PerAddress};
+use super::tuning::HandshakeAdmission;
+use super::{Limits, RetryAfter};
+
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub limits: Limits,
+    pub counters: Counters,
+    pub http: http1::Builder,
+    /// Ends the accept loops and asks each connection to finish.
+    pub stop: CancellationToken,
+    /// Ends each connection where it stands.
+    pub abort: CancellationToken,
+    pub admission: HandshakeAdmission,
+    pub tracker: TaskTracker,
+    pub permits: Arc<Semaphore>,
+    pub addresses: Arc<PerAddress>,
+    pub retry_after: RetryAfter,
+}
+
+impl Shared {
+    /// `seed` spreads the `Retry-After` of turned-away peers, from 10 to 40 s.
+    pub fn new(limits: Limits, seed: u64) -> Shared {
+        let mut http = http1::Builder::new();
+        let head_bytes = limits.head_bytes.max(Limits::MIN_HEAD_BYTES);
+        http.keep_alive(true)
+            // A handset may close its side once it has asked, and still wants the answer.
+            .half_close(true)
+            // `Watch` keeps the times.
+            .header_read_timeout(None)
+            .max_buf_size(head_bytes)
+            .max_header_size(head_bytes)
+            // Header names have no case (RFC 9110 section 5.1), but firmware was
+            // tested against servers that write `Content-Length`.
+            .title_case_headers(true);
+        Shared {
+            http,
+            counters: Counters::default(),
+            stop: CancellationToken::new(),
+            abort: CancellationToken::new(),
+            admission: HandshakeAdmission::new(),
+            tracker: TaskTracker::new(),
+            permits: Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS))),
+            addresses: PerAddress::new(limits.connections_per_address, limits.uncounted.clone()),
+            retry_after: RetryAfter::new(10, 30, seed),
+            limits,
+        }
+    }
+}
+
+/// What a connection holds for as long as it lasts.
+pub(super) struct ConnectionGuard {
+    pub shared: Arc<Shared>,
+    pub _permit: OwnedSemaphorePermit,
+    pub _address: Option<AddressPermit>,
+}
+
+impl Drop for ConnectionGuard {
+    fn drop(&mut self) {
+        self.shared.counters.ended.add_one();
+    }
+}
