@@ -1,8 +1,10 @@
-//! The papers point at what is there: files, headings, keys of the configuration.
+//! The papers speak of what is there: files, headings, keys of the configuration, commands
+//! and their options.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -14,6 +16,13 @@ static LINK: LazyLock<Regex> =
 /// `[section] key`, as the papers name a key of the configuration.
 static KEY: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"`\[([a-z]+)\](?: ([a-z_]+))?").expect("the pattern is one"));
+
+/// A command of ours in a line of code, perhaps behind a pipe or another program, or in a
+/// sentence, where it may be broken over two lines.
+static COMMAND: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?m)(?:^ {4,}(?:\$ |.* (?:\||--|&&) )?|`)(dialtone|phonesim) ([a-z][^`\n]*(?:\n[^`\n]+`)?)")
+        .expect("the pattern is one")
+});
 
 /// A table of `family.toml`, not of the configuration.
 const OF_A_FAMILY: &str = "simulate";
@@ -70,6 +79,31 @@ fn every_key_that_is_named_is_one() {
     assert!(named > 3, "keys are recognised");
 }
 
+#[test]
+fn every_command_and_its_options_are_known() {
+    let mut strange = Vec::new();
+    let mut tried = 0;
+    for paper in papers() {
+        for found in COMMAND.captures_iter(&read(&paper)) {
+            let program = match &found[1] {
+                "phonesim" => env!("CARGO_BIN_EXE_phonesim"),
+                _ => env!("CARGO_BIN_EXE_dialtone"),
+            };
+            // Help is asked for at the end: what stands before it has been understood.
+            let arguments = arguments(&found[2]);
+            let asked = Command::new(program).args(&arguments).arg("--help").output();
+            let asked = asked.expect("the program can be run");
+            tried += 1;
+            if !asked.status.success() {
+                let said = String::from_utf8_lossy(&asked.stderr);
+                strange.push(format!("{}: {arguments:?}: {said}", paper.display()));
+            }
+        }
+    }
+    assert!(strange.is_empty(), "{strange:#?}");
+    assert!(tried > 20, "commands are recognised");
+}
+
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
@@ -112,4 +146,26 @@ fn uncommented(example: &str) -> String {
         _ => line,
     });
     lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The words of a command as a shell would part them, with something that can be parsed where
+/// the papers have a word in capitals.
+fn arguments(line: &str) -> Vec<String> {
+    let mut arguments = Vec::new();
+    for (quoted, part) in line.split('\'').enumerate().map(|(at, part)| (at % 2 == 1, part)) {
+        if quoted {
+            arguments.push(part.to_owned());
+            continue;
+        }
+        for word in part.split_whitespace() {
+            match word.trim_end_matches('`') {
+                // A comment, a pipe, the end of what is quoted in a sentence.
+                "#" | "|" | ">" | "\\" => return arguments,
+                "PHONEID" => arguments.push("0015654aa9370".to_owned()),
+                "MAC" => arguments.push("0015654aa937".to_owned()),
+                word => arguments.push(word.to_owned()),
+            }
+        }
+    }
+    arguments
 }
