@@ -18,7 +18,6 @@ use super::answer::{Answer, Fail};
 use super::request::ApiRequest;
 use super::{CommandResult, Core};
 use crate::domain::{CompanyId, Role, User};
-use crate::registry::MAX_LOGIN;
 
 /// Who asks and how that is known.
 pub(super) struct Caller {
@@ -54,7 +53,8 @@ pub(super) async fn authenticate(core: &Core, request: &ApiRequest) -> Result<Ca
     match (given("username"), given("password")) {
         (None, None) => {}
         (Some(Value::String(login)), Some(Value::String(password))) => {
-            let user = by_password(core, request, login, password).await?;
+            let found = core.registry.user_by_password(login, password, request.address).await?;
+            let user = found.ok_or_else(|| Fail::new(LOGIN_INCORRECT))?;
             return Ok(Caller { user, method: AuthMethod::Password });
         }
         _ => return Err(Fail::new(LOGIN_INCORRECT)),
@@ -64,28 +64,6 @@ pub(super) async fn authenticate(core: &Core, request: &ApiRequest) -> Result<Ca
     found
         .map(|(user, id)| Caller { user, method: AuthMethod::Session(id) })
         .ok_or_else(|| Fail::new(NOT_LOGGED_IN))
-}
-
-async fn by_password(
-    core: &Core,
-    request: &ApiRequest,
-    login: &str,
-    password: &str,
-) -> Result<Arc<User>, Fail> {
-    // No login is longer, and a count for each of a flood of long texts helps nobody.
-    let counted: String = login.chars().take(MAX_LOGIN + 1).collect();
-    let now = core.registry.clock().now();
-    core.throttle.attempt(request.address, &counted, now).map_err(|wait| {
-        tracing::warn!(address = %request.address, "too many failed logins");
-        Fail::new(format!("Too many failed logins, try again in {wait} s"))
-    })?;
-    match core.registry.user_by_password(login, password).await? {
-        Some(user) => {
-            core.throttle.succeeded(request.address, &counted, now);
-            Ok(user)
-        }
-        None => Err(Fail::new(LOGIN_INCORRECT)),
-    }
 }
 
 /// `POST /rest/auth`: `{"result":"success","user":{...}}`, see [`SessionUser`].

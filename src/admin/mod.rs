@@ -31,7 +31,6 @@ mod health;
 mod phone_list;
 mod request;
 mod session;
-mod throttle;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -51,7 +50,6 @@ use crate::registry::{Random, Registry};
 use answer::{Answer, AnswerBody, Fail, respond};
 use request::{ApiRequest, Endpoint};
 use session::Sessions;
-use throttle::Throttle;
 
 /// What the edge allows.
 #[derive(Debug, Clone)]
@@ -84,7 +82,6 @@ struct Core {
     listeners: ListenerStates,
     options: AdminOptions,
     sessions: Sessions,
-    throttle: Throttle,
     lists: Arc<Semaphore>,
 }
 
@@ -101,7 +98,6 @@ impl Admin {
             random,
             listeners,
             sessions: Sessions::new(options.sessions.clone()),
-            throttle: Throttle::default(),
             lists: Arc::new(Semaphore::new(LISTS_AT_ONCE)),
             options,
         };

@@ -1,5 +1,6 @@
 //! Who makes a change, and what the role allows.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -11,7 +12,7 @@ use crate::domain::{Action, CompanyId, Event, Role, Subject, Timestamp, User};
 #[derive(Debug, Clone)]
 pub enum Actor {
     /// A user of the admin API, and the address of the connection.
-    User { user: Arc<User>, from: String },
+    User { user: Arc<User>, from: IpAddr },
     /// The gateway by itself, or its command on the machine with the store.
     Gateway,
 }
@@ -72,7 +73,7 @@ impl Actor {
     #[must_use]
     pub fn event(&self, at: Timestamp, action: Action, subject: Subject, name: String) -> Event {
         let (who, from) = match self {
-            Actor::User { user, from } => (user.login.clone(), from.clone()),
+            Actor::User { user, from } => (user.login.clone(), from.to_string()),
             Actor::Gateway => ("gateway".to_owned(), String::new()),
         };
         Event {

@@ -1,12 +1,20 @@
 //! The time, passed in.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::LazyLock;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::domain::Timestamp;
 
 /// Tells what time it is. Tests bring their own.
 pub trait Clock: Send + Sync + 'static {
     fn now(&self) -> Timestamp;
+
+    /// Since a moment that stays the same while the process runs. For whatever ends after a
+    /// time: it never goes back, whoever sets the machine's clock.
+    fn uptime(&self) -> Duration {
+        static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+        START.elapsed()
+    }
 }
 
 /// The machine's clock.

@@ -36,6 +36,9 @@ pub enum RegistryError {
     /// Someone else kept changing the same object; asking again may work.
     #[error("{0} is being changed by someone else")]
     Contended(String),
+    /// Too many passwords were wrong, of the login or from the network.
+    #[error("Too many failed logins, try again in {wait_s} s")]
+    TooManyAttempts { wait_s: u64 },
     /// More passwords wait to be hashed than there are places.
     #[error("Too many logins at once, try again")]
     Busy,

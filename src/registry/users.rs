@@ -231,7 +231,7 @@ impl Registry {
         who: &UserRef,
         change: &UserChange,
     ) -> Result<(), RegistryError> {
-        let Actor::User { user, .. } = actor else { return Ok(()) };
+        let Actor::User { user, from } = actor else { return Ok(()) };
         let own = match who {
             UserRef::Id(id) => *id == user.id,
             UserRef::Login(login) => *login == user.login,
@@ -240,7 +240,7 @@ impl Registry {
             return Err(RegistryError::PermissionDenied);
         }
         let current = change.current_password.as_deref().unwrap_or_default();
-        if self.is_password(user, current).await? {
+        if self.is_password(user, current, *from).await? {
             return Ok(());
         }
         let message = "is not your current password".to_owned();

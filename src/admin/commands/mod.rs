@@ -134,7 +134,7 @@ pub(super) async fn answer(core: &Arc<Core>, request: ApiRequest, log: &mut Log)
     let fits = |command: &&Command| command.verb == verb && command.object == object;
     let command = COMMANDS.iter().find(fits).ok_or_else(unknown)?;
     log.command = command.name;
-    let actor = Actor::User { user: caller.user, from: request.address.to_string() };
+    let actor = Actor::User { user: caller.user, from: request.address };
     match command.access {
         Access::SystemAdmin => actor.require_system_admin()?,
         Access::DefaultCompanyAdmin => actor.require_default_company()?,

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use dialtone::admin::{Admin, AdminOptions, ListenerState};
@@ -37,11 +38,19 @@ static BASE: LazyLock<Vec<u8>> = LazyLock::new(|| {
     gateway.export(true)
 });
 
-pub struct Clockwork(AtomicI64);
+/// A clock that stands still, and how long it seems to have run, each moved by itself.
+pub struct Clockwork {
+    now: AtomicI64,
+    uptime_s: AtomicU64,
+}
 
 impl Clock for Clockwork {
     fn now(&self) -> i64 {
-        self.0.load(Ordering::SeqCst)
+        self.now.load(Ordering::SeqCst)
+    }
+
+    fn uptime(&self) -> Duration {
+        Duration::from_secs(self.uptime_s.load(Ordering::SeqCst))
     }
 }
 
@@ -81,7 +90,8 @@ impl Gateway {
             .enable_all()
             .build()
             .unwrap();
-        let clock = Arc::new(Clockwork(AtomicI64::new(NOW)));
+        let clock = Clockwork { now: AtomicI64::new(NOW), uptime_s: AtomicU64::new(0) };
+        let clock = Arc::new(clock);
         let listener_up = Arc::new(AtomicBool::new(true));
         let _inside = runtime.enter();
         let registry = runtime.block_on(async {
@@ -120,8 +130,14 @@ impl Gateway {
         bytes
     }
 
-    pub fn pass(&self, seconds: i64) {
-        self.clock.0.fetch_add(seconds, Ordering::SeqCst);
+    pub fn pass(&self, seconds: u32) {
+        self.clock.now.fetch_add(seconds.into(), Ordering::SeqCst);
+        self.clock.uptime_s.fetch_add(seconds.into(), Ordering::SeqCst);
+    }
+
+    /// Somebody sets the machine's clock back; time goes on.
+    pub fn set_back(&self, seconds: u32) {
+        self.clock.now.fetch_sub(seconds.into(), Ordering::SeqCst);
     }
 
     /// One request, byte for byte.

@@ -1,8 +1,10 @@
 //! A client as plain as a handset: one request, one connection, the whole answer.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::Duration;
+
+use socket2::{Domain, Socket, Type};
 
 /// Longer than any answer takes on a loaded machine; a test that waits this long has failed.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -64,6 +66,15 @@ pub fn connect(address: SocketAddr) -> std::io::Result<TcpStream> {
     let stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     Ok(stream)
+}
+
+/// As [`connect`], from another of this machine's addresses (127.0.0.0/8 has 16 million).
+pub fn connect_from(source: IpAddr, address: SocketAddr) -> std::io::Result<TcpStream> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    socket.bind(&SocketAddr::new(source, 0).into())?;
+    socket.connect(&address.into())?;
+    socket.set_read_timeout(Some(PATIENCE))?;
+    Ok(socket.into())
 }
 
 /// All answers to `bytes` on one connection, until the gateway closes it.

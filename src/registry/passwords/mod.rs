@@ -1,6 +1,9 @@
-//! Passwords: hashed with argon2id beside the runtime, a few at a time, so
-//! that a crowd at the login cannot take every core.
+//! Passwords: how often they may be tried (`attempts`), and hashing with argon2id beside the
+//! runtime, a few at a time, so that a crowd at the login cannot take every core.
 
+mod attempts;
+
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use argon2::password_hash::phc::PasswordHash;
@@ -9,38 +12,46 @@ use argon2::{Argon2, Params};
 use tokio::sync::Semaphore;
 
 use super::random::Random;
+use super::text::MAX_LOGIN;
 use super::{Registry, RegistryError};
 use crate::domain::User;
+use attempts::Attempts;
 
 /// Longest password that is hashed or compared, in bytes.
 pub const MAX_PASSWORD: usize = 256;
 
 /// Hashes at a time: each takes a core for some 20 ms and 19 MB.
 const AT_ONCE: usize = 2;
-/// Callers that may wait for their turn; more are told to come again.
-const WAITING: usize = 64;
+/// Callers that may wait for their turn; more are told to come again. Those whose login was right
+/// from their network before, and those who are signed in, have places of their own: a crowd of
+/// strangers makes them wait for a second at most.
+const WAITING_STRANGERS: usize = 64;
+const WAITING_KNOWN: usize = 64;
 
 /// A hash no password has, with the parameters ours are made with: an unknown
 /// login takes as long as a known one.
 const DUMMY_HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm8tdXNlci1oYXMtdGhpcw\
-                       $AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+                          $AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// What an imported hash may cost, so that one login cannot take the machine:
 /// 256 MB, ten passes, four lanes.
 const MAX_COST: (u32, u32, u32) = (256 * 1024, 10, 4);
 
-/// Turns for hashing.
-#[derive(Debug)]
+/// What passwords are hashed and compared by.
 pub(super) struct Passwords {
+    attempts: Attempts,
     /// Those at work and those waiting.
-    places: Arc<Semaphore>,
+    strangers: Arc<Semaphore>,
+    known: Arc<Semaphore>,
     turns: Arc<Semaphore>,
 }
 
 impl Default for Passwords {
     fn default() -> Passwords {
         Passwords {
-            places: Arc::new(Semaphore::new(AT_ONCE + WAITING)),
+            attempts: Attempts::default(),
+            strangers: Arc::new(Semaphore::new(AT_ONCE + WAITING_STRANGERS)),
+            known: Arc::new(Semaphore::new(AT_ONCE + WAITING_KNOWN)),
             turns: Arc::new(Semaphore::new(AT_ONCE)),
         }
     }
@@ -49,9 +60,10 @@ impl Default for Passwords {
 impl Passwords {
     async fn work<T: Send + 'static>(
         &self,
+        places: &Arc<Semaphore>,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, RegistryError> {
-        let place = self.places.clone().try_acquire_owned().map_err(|_| RegistryError::Busy)?;
+        let place = places.clone().try_acquire_owned().map_err(|_| RegistryError::Busy)?;
         let turn = self.turns.clone().acquire_owned().await.map_err(|_| RegistryError::Busy)?;
         // The job keeps its turn also when the caller stops waiting for it.
         let working = tokio::task::spawn_blocking(move || {
@@ -70,7 +82,7 @@ impl Passwords {
     ) -> Result<String, RegistryError> {
         let mut salt = [0; 16];
         random.fill(&mut salt);
-        self.work(move || {
+        self.work(&self.known, move || {
             let hash: PasswordHash = Argon2::default()
                 .hash_password_with_salt(password.as_bytes(), &salt)
                 .expect("argon2 takes any password and this salt");
@@ -80,11 +92,16 @@ impl Passwords {
     }
 
     /// Whether it is the password of `hash`; never of `None`, after as long a time.
-    async fn verify(&self, hash: Option<String>, password: String) -> Result<bool, RegistryError> {
+    async fn verify(
+        &self,
+        places: &Arc<Semaphore>,
+        hash: Option<String>,
+        password: String,
+    ) -> Result<bool, RegistryError> {
         if password.len() > MAX_PASSWORD {
             return Ok(false);
         }
-        self.work(move || {
+        self.work(places, move || {
             let known = hash.is_some();
             let hash = hash.unwrap_or_else(|| DUMMY_HASH.to_owned());
             let Ok(hash) = PasswordHash::new(&hash) else { return false };
@@ -98,25 +115,56 @@ impl Registry {
     /// The user of that login and password; takes as long when there is none.
     ///
     /// # Errors
-    /// [`RegistryError::Busy`] when too many wait for theirs already.
+    /// [`RegistryError::TooManyAttempts`] when too many were wrong; [`RegistryError::Busy`] when
+    /// too many wait for theirs already, which does not count as an attempt.
     pub async fn user_by_password(
         &self,
         login: &str,
         password: &str,
+        from: IpAddr,
     ) -> Result<Option<Arc<User>>, RegistryError> {
         let user = self.directory().user_by_login(login).cloned();
         let hash = user.as_ref().and_then(|user| user.password_hash.clone());
-        let right = self.passwords.verify(hash, password.to_owned()).await?;
+        let right = self.try_password(login, hash, password, from).await?;
         Ok(user.filter(|_| right))
     }
 
-    /// Whether it is the user's password.
+    /// Whether it is the user's password, which is as much an attempt as a login.
+    ///
+    /// # Errors
+    /// As [`Registry::user_by_password`].
     pub(super) async fn is_password(
         &self,
         user: &User,
         password: &str,
+        from: IpAddr,
     ) -> Result<bool, RegistryError> {
-        self.passwords.verify(user.password_hash.clone(), password.to_owned()).await
+        self.try_password(&user.login, user.password_hash.clone(), password, from).await
+    }
+
+    /// The only way to compare a password: none is guessed past the counts.
+    async fn try_password(
+        &self,
+        login: &str,
+        hash: Option<String>,
+        password: &str,
+        from: IpAddr,
+    ) -> Result<bool, RegistryError> {
+        // No login is longer: what is typed beyond that makes no count of its own.
+        let counted: String = login.chars().take(MAX_LOGIN + 1).collect();
+        let Passwords { attempts, strangers, known, .. } = &self.passwords;
+        let attempt = attempts.begin(&counted, from, self.clock.uptime()).map_err(|wait| {
+            RegistryError::TooManyAttempts { wait_s: wait.as_secs_f64().ceil() as u64 }
+        })?;
+        let places = if attempt.is_known() { known } else { strangers };
+        let right = self.passwords.verify(places, hash, password.to_owned()).await?;
+        let now = self.clock.uptime();
+        if right {
+            attempt.right(now);
+        } else if attempt.wrong(now) {
+            tracing::warn!(%from, "so many passwords were wrong that the next ones must wait");
+        }
+        Ok(right)
     }
 }
 
@@ -137,13 +185,30 @@ mod tests {
     use super::*;
     use crate::registry::SystemRandom;
 
+    async fn verify(
+        passwords: &Passwords,
+        hash: Option<String>,
+        password: &str,
+    ) -> Result<bool, RegistryError> {
+        passwords.verify(&passwords.strangers, hash, password.to_owned()).await
+    }
+
+    #[tokio::test]
+    async fn a_crowd_of_strangers_leaves_the_places_of_the_known() {
+        let passwords = Passwords::default();
+        let crowd: Vec<_> = std::iter::from_fn(|| passwords.strangers.try_acquire().ok()).collect();
+        assert_eq!(crowd.len(), AT_ONCE + WAITING_STRANGERS);
+        assert!(matches!(verify(&passwords, None, "x").await, Err(RegistryError::Busy)));
+        assert!(!passwords.verify(&passwords.known, None, "x".to_owned()).await.unwrap());
+    }
+
     #[tokio::test]
     async fn a_hash_fits_its_password_only() {
         let passwords = Passwords::default();
         let hash = passwords.hash("pw-root".to_owned(), &SystemRandom).await.unwrap();
         assert!(is_affordable(&hash), "{hash}");
-        assert!(passwords.verify(Some(hash.clone()), "pw-root".to_owned()).await.unwrap());
-        assert!(!passwords.verify(Some(hash), "pw-roo".to_owned()).await.unwrap());
+        assert!(verify(&passwords, Some(hash.clone()), "pw-root").await.unwrap());
+        assert!(!verify(&passwords, Some(hash), "pw-roo").await.unwrap());
     }
 
     #[tokio::test]
@@ -154,7 +219,7 @@ mod tests {
             (dummy.m_cost(), dummy.t_cost(), dummy.p_cost()),
             (ours.m_cost(), ours.t_cost(), ours.p_cost())
         );
-        assert!(!Passwords::default().verify(None, String::new()).await.unwrap());
+        assert!(!verify(&Passwords::default(), None, "").await.unwrap());
     }
 
     #[test]
