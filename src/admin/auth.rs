@@ -59,7 +59,7 @@ pub(super) async fn authenticate(core: &Core, request: &ApiRequest) -> Result<Ca
         }
         _ => return Err(Fail::new(LOGIN_INCORRECT)),
     }
-    let now = core.registry.clock().now();
+    let now = core.registry.clock().uptime();
     let found = core.sessions.find(&request.cookies, &core.registry.directory(), now);
     found
         .map(|(user, id)| Caller { user, method: AuthMethod::Session(id) })
@@ -74,7 +74,7 @@ pub(super) fn log_in(core: &Core, caller: Caller, cookies: &[String]) -> Command
         AuthMethod::Key => (None, false),
         AuthMethod::Session(id) => (Some(id), false),
         AuthMethod::Password => {
-            let now = core.registry.clock().now();
+            let now = core.registry.clock().uptime();
             (Some(core.sessions.begin(&user, cookies, now, &*core.random)), true)
         }
     };

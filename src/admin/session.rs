@@ -1,13 +1,15 @@
 //! Sessions: signed in with a password once, known by a cookie after that.
 //!
-//! They are kept by this process only and end with it.
+//! They are kept by this process only and end with it. Their times are those of
+//! [`crate::registry::Clock::uptime`]: whoever sets the machine's clock back wakes none.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use http::{HeaderMap, header};
 
-use crate::domain::{Timestamp, User, UserId};
+use crate::domain::{User, UserId};
 use crate::registry::{Directory, Random, token};
 
 /// The published API's name for it.
@@ -19,10 +21,10 @@ const MAX_COOKIES: usize = 4;
 /// How long sessions last and how many there are.
 #[derive(Debug, Clone)]
 pub struct SessionLimits {
-    /// Seconds without a request after which one ends. Default 30 minutes.
-    pub idle_s: i64,
-    /// Seconds after which one ends in any case. Default 12 hours: a working day.
-    pub absolute_s: i64,
+    /// Without a request it ends after this. Default 30 minutes.
+    pub idle: Duration,
+    /// It ends after this in any case. Default 12 hours: a working day.
+    pub absolute: Duration,
     /// Of all users. Default 10,000, some 2 MB. The longest unused goes for a new one.
     pub most: usize,
     /// Of one user, so that one account cannot crowd out the others. Default 50.
@@ -31,7 +33,12 @@ pub struct SessionLimits {
 
 impl Default for SessionLimits {
     fn default() -> SessionLimits {
-        SessionLimits { idle_s: 1800, absolute_s: 43_200, most: 10_000, most_of_one: 50 }
+        SessionLimits {
+            idle: Duration::from_secs(1800),
+            absolute: Duration::from_secs(43_200),
+            most: 10_000,
+            most_of_one: 50,
+        }
     }
 }
 
@@ -47,8 +54,8 @@ struct Session {
     /// What the user's password was then: with another one, and with another user
     /// of the same number, the session is over.
     password_hash: String,
-    began: Timestamp,
-    used: Timestamp,
+    began: Duration,
+    used: Duration,
 }
 
 impl Sessions {
@@ -61,7 +68,7 @@ impl Sessions {
         &self,
         user: &User,
         replaced: &[String],
-        now: Timestamp,
+        now: Duration,
         random: &dyn Random,
     ) -> String {
         // 144 bits, 24 characters: as long as the ids of the published API.
@@ -88,7 +95,7 @@ impl Sessions {
         &self,
         ids: &[String],
         directory: &Directory,
-        now: Timestamp,
+        now: Duration,
     ) -> Option<(Arc<User>, String)> {
         let mut table = self.lock();
         ids.iter().find_map(|id| {
@@ -106,8 +113,8 @@ impl Sessions {
         self.lock().remove(id);
     }
 
-    fn lives(&self, session: &Session, now: Timestamp) -> bool {
-        now - session.used < self.limits.idle_s && now - session.began < self.limits.absolute_s
+    fn lives(&self, session: &Session, now: Duration) -> bool {
+        now < session.used + self.limits.idle && now < session.began + self.limits.absolute
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Session>> {
@@ -169,46 +176,50 @@ mod tests {
         Directory { users, ..Directory::default() }
     }
 
+    fn at(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
     fn limits() -> SessionLimits {
-        SessionLimits { idle_s: 100, absolute_s: 250, most: 3, most_of_one: 2 }
+        SessionLimits { idle: at(100), absolute: at(250), most: 3, most_of_one: 2 }
     }
 
     #[test]
     fn a_session_ends_when_unused_and_in_any_case_after_its_time() {
         let (sessions, one) = (Sessions::new(limits()), user(1));
         let directory = directory(std::slice::from_ref(&one));
-        let begin = || vec![sessions.begin(&one, &[], 1000, &SystemRandom)];
+        let begin = || vec![sessions.begin(&one, &[], at(1000), &SystemRandom)];
         let unused = begin();
         let used = begin();
         for now in [1099, 1198, 1249] {
-            assert!(sessions.find(&used, &directory, now).is_some(), "{now}");
+            assert!(sessions.find(&used, &directory, at(now)).is_some(), "{now}");
         }
-        assert!(sessions.find(&used, &directory, 1250).is_none(), "the absolute end");
-        assert!(sessions.find(&unused, &directory, 1100).is_none(), "the idle end");
+        assert!(sessions.find(&used, &directory, at(1250)).is_none(), "the absolute end");
+        assert!(sessions.find(&unused, &directory, at(1100)).is_none(), "the idle end");
     }
 
     #[test]
     fn a_new_password_and_a_new_user_of_the_number_end_it() {
         let sessions = Sessions::new(limits());
-        let id = vec![sessions.begin(&user(1), &[], 0, &SystemRandom)];
+        let id = vec![sessions.begin(&user(1), &[], at(0), &SystemRandom)];
         let other = User { password_hash: Some("other".to_owned()), ..user(1) };
         let none = User { password_hash: None, ..user(1) };
-        assert!(sessions.find(&id, &directory(&[user(1)]), 1).is_some());
+        assert!(sessions.find(&id, &directory(&[user(1)]), at(1)).is_some());
         for changed in [directory(&[other]), directory(&[none]), directory(&[user(2)])] {
-            assert!(sessions.find(&id, &changed, 1).is_none());
+            assert!(sessions.find(&id, &changed, at(1)).is_none());
         }
     }
 
     #[test]
     fn one_user_cannot_crowd_out_another() {
         let (sessions, directory) = (Sessions::new(limits()), directory(&[user(1), user(2)]));
-        let first = vec![sessions.begin(&user(1), &[], 0, &SystemRandom)];
+        let first = vec![sessions.begin(&user(1), &[], at(0), &SystemRandom)];
         let flood: Vec<String> =
-            (1..9).map(|now| sessions.begin(&user(2), &[], now, &SystemRandom)).collect();
-        assert!(sessions.find(&first, &directory, 9).is_some());
+            (1..9).map(|now| sessions.begin(&user(2), &[], at(now), &SystemRandom)).collect();
+        assert!(sessions.find(&first, &directory, at(9)).is_some());
         let alive = flood
             .iter()
-            .filter(|id| sessions.find(std::slice::from_ref(id), &directory, 9).is_some());
+            .filter(|id| sessions.find(std::slice::from_ref(id), &directory, at(9)).is_some());
         assert_eq!(alive.count(), 2);
     }
 

@@ -71,8 +71,8 @@ pub(super) fn admin_options(config: &Config) -> AdminOptions {
     AdminOptions {
         body_bytes: admin.max_body_bytes,
         sessions: SessionLimits {
-            idle_s: seconds(admin.session_idle),
-            absolute_s: seconds(admin.session_max),
+            idle: admin.session_idle,
+            absolute: admin.session_max,
             ..SessionLimits::default()
         },
     }

@@ -200,6 +200,19 @@ fn a_session_ends_unused_after_half_an_hour_and_in_any_case_after_twelve() {
 }
 
 #[test]
+fn a_clock_that_is_set_back_wakes_no_session_and_lengthens_none() {
+    let gateway = Gateway::base();
+    let id = gateway.sign_in("sysadmin");
+    gateway.set_back(86_400);
+    gateway.pass(1799);
+    assert!(lives(&gateway, &id));
+    gateway.pass(1800);
+    assert!(!lives(&gateway, &id));
+    gateway.set_back(86_400);
+    assert!(!lives(&gateway, &id));
+}
+
+#[test]
 fn credentials_in_the_body_beat_the_cookie_and_wrong_ones_do_not_fall_back() {
     let gateway = Gateway::base();
     let cookie = format!("Red60urne={}", gateway.sign_in("sysadmin"));
