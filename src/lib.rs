@@ -23,18 +23,24 @@
 //! | [`tools`] | what the `dialtone` command does, one file a tool |
 //! | [`simulator`] | virtual handsets, for trying a gateway |
 //!
-//! Who may know whom; an arrow that is not here is a mistake:
+//! Outside `src/`: `templates/` has the families, `docs/` what operators read, `tests/integration/` the tests
+//! that start the real gateway, `benches/` what it costs; `.ci/run` is what must hold before a change lands.
+//!
+//! Who knows whom; a test compares it with the code, so an arrow that is not here is a mistake:
 //!
 //! ```text
-//! dialtone  -> tools -> app -> everything
-//! phonesim  -> simulator -> catalogue, domain
-//! handset   -> provision -> registry, catalogue, domain
-//! admin     -> registry, catalogue, domain
+//! dialtone  -> tools, catalogue
+//! phonesim  -> simulator, catalogue, domain
+//! tools     -> app, config, registry, store, catalogue, net, domain
+//! app       -> config, handset, admin, provision, registry, store, catalogue, net, domain
+//! config    -> handset, store, catalogue, net, domain
+//! handset   -> provision, net, domain
+//! admin     -> registry, catalogue, net, domain
+//! provision -> registry, catalogue, domain
 //! registry  -> store, catalogue, domain
+//! simulator -> catalogue, domain
 //! store     -> domain
 //! catalogue -> domain
-//! handset, admin -> net
-//! domain, net    -> nothing
 //! ```
 //!
 //! # A handset's request, in seven steps

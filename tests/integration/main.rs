@@ -2,6 +2,7 @@
 //! what takes time.
 
 mod admin;
+mod arrows;
 mod boot;
 mod broken_store;
 mod certificates;
