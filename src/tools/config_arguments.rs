@@ -1,7 +1,7 @@
 //! Which configuration a command works with: a file, the environment, and the
 //! options for what is set most often.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -40,11 +40,26 @@ pub struct ServeArguments {
     pub log_level: Option<String>,
 }
 
+/// What people call a configuration file, after the example's name.
+const USUAL_NAME: &str = "dialtone.toml";
+
 impl ConfigArguments {
+    /// The configuration, and what is worth a warning in how it was set.
+    ///
     /// # Errors
     /// Every problem of file, environment and options.
     pub fn load(&self) -> Result<(Config, Vec<String>), ConfigError> {
-        Config::load(self.config.as_deref(), std::env::vars_os(), self.overrides())
+        self.load_with(self.overrides())
+    }
+
+    fn load_with(&self, overrides: Vec<Override>) -> Result<(Config, Vec<String>), ConfigError> {
+        let file = self.config.as_deref();
+        let (config, mut warnings) = Config::load(file, std::env::vars_os(), overrides)?;
+        // It is not read unasked: what a gateway does must not depend on where it was started.
+        if file.is_none() && Path::new(USUAL_NAME).exists() {
+            warnings.push(format!("{USUAL_NAME} is here but not read: name it with --config"));
+        }
+        Ok((config, warnings))
     }
 
     fn overrides(&self) -> Vec<Override> {
@@ -56,10 +71,12 @@ impl ConfigArguments {
 }
 
 impl ServeArguments {
+    /// As [`ConfigArguments::load`].
+    ///
     /// # Errors
     /// Every problem of file, environment and options.
     pub fn load(&self) -> Result<(Config, Vec<String>), ConfigError> {
-        Config::load(self.common.config.as_deref(), std::env::vars_os(), self.overrides())
+        self.common.load_with(self.overrides())
     }
 
     fn overrides(&self) -> Vec<Override> {

@@ -210,3 +210,17 @@ fn check_looks_into_the_certificates_too() {
     assert!(message.contains("cannot read c.pem"), "{message}");
     assert!(done(dialtone(dir.path(), "check")).contains("all in order"));
 }
+
+#[test]
+fn a_configuration_that_lies_about_is_not_read_in_silence() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("dialtone.toml"), "[log]\nformat = \"json\"\n").unwrap();
+    let warned = |line| {
+        let output = dialtone(dir.path(), line).output().unwrap();
+        shown(&output);
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let overlooked = "dialtone.toml is here but not read: name it with --config";
+    assert!(warned("check").contains(overlooked));
+    assert_eq!(warned("check --config dialtone.toml"), "");
+}
