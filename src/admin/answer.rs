@@ -10,6 +10,7 @@ use http_body_util::Full;
 use hyper::body::{Body, Frame, SizeHint};
 use serde::Serialize;
 
+use super::json::NotRead;
 use super::phone_list::{MOST_WHOLE, PhoneList};
 use super::session;
 use crate::registry::{RegistryError, StoreError};
@@ -42,6 +43,12 @@ pub(super) struct Fail {
 impl Fail {
     pub fn new(message: impl Into<String>) -> Fail {
         Fail { result: "fail", message: message.into() }
+    }
+
+    /// The same, of a request whose body was taken as `{}`: whoever reads that a key or a field is
+    /// missing which is there must learn why.
+    pub fn of_unread(self, why: &NotRead) -> Fail {
+        Fail::new(format!("{}: the body was not read as JSON: {why}", self.message))
     }
 }
 

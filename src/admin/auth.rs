@@ -1,13 +1,13 @@
-//! Who asks: `auth` of the body, else the session's cookie.
+//! Who asks: `auth` of the body, else a key in the head, else the session's cookie.
 //!
 //! ```json
 //! {"auth": {"type": "auth", "key": "..."}}
 //! {"auth": {"type": "auth", "username": "...", "password": "..."}}
 //! {"auth": {"type": "auth"}}
 //! ```
-//! A key or a password counts for this one call, whatever cookie comes along;
-//! when it is wrong the call fails. Only `/rest/auth` begins a session
-//! ([`log_in`]): a password there makes a new one, a key none.
+//! A key or a password counts for this one call, whatever else comes along; when it is wrong the
+//! call fails. `Authorization: Bearer KEY` is the same as a key in the body. Only `/rest/auth`
+//! begins a session ([`log_in`]): a password there makes a new one, a key none.
 
 use std::sync::Arc;
 
@@ -35,39 +35,60 @@ pub(super) enum AuthMethod {
 const LOGIN_INCORRECT: &str = "Login incorrect.";
 const NOT_LOGGED_IN: &str = "Not logged in";
 
-pub(super) async fn authenticate(core: &Core, request: &ApiRequest) -> Result<Caller, Fail> {
+/// # Errors
+/// In the published API's words, as far as it has any.
+pub(super) async fn authenticate(
+    core: &Core,
+    request: &ApiRequest,
+    auth: Option<&Value>,
+) -> Result<Caller, Fail> {
     let none = Map::new();
-    let auth = match request.body.get("auth") {
+    let auth = match auth {
         None => &none,
         Some(Value::Object(auth)) if auth.get("type").is_some_and(|own| own == "auth") => auth,
         Some(_) => return Err(Fail::new("auth: must be an object with the type auth")),
     };
     let given = |name: &str| auth.get(name).filter(|value| !value.is_null());
     if let Some(key) = given("key") {
-        let directory = core.registry.directory();
-        let user = key.as_str().and_then(|key| directory.user_by_key(key)).cloned();
-        return user
-            .map(|user| Caller { user, method: AuthMethod::Key })
-            .ok_or_else(|| Fail::new(LOGIN_INCORRECT));
+        return key.as_str().and_then(|key| by_key(core, key)).ok_or_else(login_incorrect);
     }
     match (given("username"), given("password")) {
-        (None, None) => {}
+        (None, None) => by_head(core, request),
         (Some(Value::String(login)), Some(Value::String(password))) => {
             let found = core.registry.user_by_password(login, password, request.address).await?;
-            let user = found.ok_or_else(|| Fail::new(LOGIN_INCORRECT))?;
-            return Ok(Caller { user, method: AuthMethod::Password });
+            let user = found.ok_or_else(login_incorrect)?;
+            Ok(Caller { user, method: AuthMethod::Password })
         }
-        _ => return Err(Fail::new(LOGIN_INCORRECT)),
+        _ => Err(login_incorrect()),
+    }
+}
+
+/// Who asks as far as the head says, before there is a body.
+pub(super) fn by_head(core: &Core, request: &ApiRequest) -> Result<Caller, Fail> {
+    if let Some(key) = &request.bearer {
+        return by_key(core, key).ok_or_else(login_incorrect);
     }
     let now = core.registry.clock().uptime();
-    let found = core.sessions.find(&request.cookies, &core.registry.directory(), now);
-    found
-        .map(|(user, id)| Caller { user, method: AuthMethod::Session(id) })
-        .ok_or_else(|| Fail::new(NOT_LOGGED_IN))
+    match core.sessions.find(&request.cookies, &core.registry.directory(), now) {
+        Some((user, id)) => Ok(Caller { user, method: AuthMethod::Session(id) }),
+        None if request.is_foreign => Err(Fail::new(format!(
+            "{NOT_LOGGED_IN}: a page of another site sent this, where no session counts"
+        ))),
+        None => Err(Fail::new(NOT_LOGGED_IN)),
+    }
+}
+
+fn by_key(core: &Core, key: &str) -> Option<Caller> {
+    let user = core.registry.directory().user_by_key(key).cloned()?;
+    Some(Caller { user, method: AuthMethod::Key })
+}
+
+fn login_incorrect() -> Fail {
+    Fail::new(LOGIN_INCORRECT)
 }
 
 /// `POST /rest/auth`: `{"result":"success","user":{...}}`, see [`SessionUser`].
-pub(super) fn log_in(core: &Core, caller: Caller, cookies: &[String]) -> CommandResult {
+pub(super) fn log_in(core: &Core, caller: Caller, request: &ApiRequest) -> CommandResult {
     let directory = core.registry.directory();
     let user = caller.user;
     let (session, is_new) = match caller.method {
@@ -75,7 +96,7 @@ pub(super) fn log_in(core: &Core, caller: Caller, cookies: &[String]) -> Command
         AuthMethod::Session(id) => (Some(id), false),
         AuthMethod::Password => {
             let now = core.registry.clock().uptime();
-            (Some(core.sessions.begin(&user, cookies, now, &*core.random)), true)
+            (Some(core.sessions.begin(&user, &request.cookies, now, &*core.random)), true)
         }
     };
     let companies = match user.role {

@@ -9,33 +9,40 @@
 //! | `GET /ready` | 200 when phones can be served and changes stored, else 503 (`health`) |
 //!
 //! A request under `/rest/`, in the order of the code:
-//! 1. Its path and body become a `request::ApiRequest`. Whatever is no JSON object is `{}`;
-//!    so is a GET, which works wherever that is enough.
-//! 2. `auth`: key or password in the body, else the cookie.
-//! 3. The table finds the command, and its first column says who may.
-//! 4. The command's file makes domain types of the fields, or a message that names one.
-//! 5. The registry checks again, commits, and answers.
+//! 1. Its head becomes a `request::ApiRequest`, and its body is received, in so far as who sends it
+//!    may send so much (`receive`).
+//! 2. The body is looked through for `auth` and `type` (`json`). Whatever is no JSON object is
+//!    `{}`; so is a GET, which works wherever that is enough.
+//! 3. `auth`: key or password in the body, else a key in the head, else the cookie.
+//! 4. The table finds the command, and its first column says who may.
+//! 5. The rest of the body is read. The command's file makes domain types of the fields, or a
+//!    message that names one.
+//! 6. The registry checks again, commits, and answers.
 //!
 //! Every answer there has status 200 and `"result"`, `success` or `fail` with a
 //! `message`: clients of this API read no other status. The exceptions are a body
-//! that is too long (413) and a fault of ours (500).
+//! that is too long (413), too slow (408) or broken (400), and a fault of ours (500).
 //!
-//! Steps 2 to 5 run in a task of their own: a client that hangs up must not stop
+//! Steps 2 to 6 run in a task of their own: a client that hangs up must not stop
 //! a change between the store and the index.
 
 mod answer;
 mod auth;
+mod blocking;
 mod commands;
 mod fields;
 mod health;
+mod json;
+mod origin;
 mod phone_list;
+mod receive;
 mod request;
 mod session;
+mod shares;
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use tokio::sync::Semaphore;
@@ -44,11 +51,14 @@ use tokio_util::task::TaskTracker;
 pub use health::{ListenerState, ListenerStates};
 pub use session::SessionLimits;
 
-use crate::net::body::{self, BodyError};
+use crate::net::body;
 use crate::net::{Handler, Peer};
 use crate::registry::{Random, Registry};
 use answer::{Answer, AnswerBody, Fail, respond};
-use request::{ApiRequest, Endpoint};
+use blocking::Blocking;
+use json::NotRead;
+use receive::{Received, Receiver};
+use request::{ApiMethod, ApiRequest, Endpoint};
 use session::Sessions;
 
 /// What the edge allows.
@@ -82,6 +92,8 @@ struct Core {
     listeners: ListenerStates,
     options: AdminOptions,
     sessions: Sessions,
+    receiver: Receiver,
+    blocking: Blocking,
     lists: Arc<Semaphore>,
 }
 
@@ -98,6 +110,8 @@ impl Admin {
             random,
             listeners,
             sessions: Sessions::new(options.sessions.clone()),
+            receiver: Receiver::new(options.body_bytes),
+            blocking: Blocking::default(),
             lists: Arc::new(Semaphore::new(LISTS_AT_ONCE)),
             options,
         };
@@ -113,22 +127,20 @@ impl Admin {
 
     async fn rest(&self, request: Request<Incoming>, peer: &Peer) -> Response<AnswerBody> {
         let (head, body) = request.into_parts();
-        let limit = self.core.options.body_bytes;
-        let body = match head.method {
-            Method::GET | Method::HEAD => Bytes::new(),
-            _ => match body::collect(body, limit).await {
-                Ok(body) => body,
-                Err(error @ BodyError::TooLong { .. }) => {
-                    return respond(StatusCode::PAYLOAD_TOO_LARGE, &Fail::new(error.to_string()));
-                }
-                Err(error @ BodyError::Broken(_)) => {
-                    return respond(StatusCode::BAD_REQUEST, &Fail::new(error.to_string()));
-                }
-            },
-        };
-        let request = ApiRequest::new(&head, &body, peer.address.ip(), peer.tls.is_some());
+        let request = ApiRequest::new(&head, peer.address.ip(), peer.tls.is_some());
         let core = self.core.clone();
-        match self.tasks.spawn(async move { core.answer(request).await }).await {
+        let received = match request.method {
+            ApiMethod::Get => Received::nothing(),
+            _ => {
+                let user = auth::by_head(&core, &request).ok().map(|caller| caller.user.id);
+                let now = core.registry.clock().uptime();
+                match core.receiver.receive(body, user, request.address, now).await {
+                    Ok(received) => received,
+                    Err(error) => return error.into_response(),
+                }
+            }
+        };
+        match self.tasks.spawn(async move { core.answer(request, received).await }).await {
             Ok(response) => response,
             Err(error) => {
                 tracing::error!(address = %peer.address, %error, "an admin command did not finish");
@@ -139,22 +151,29 @@ impl Admin {
 }
 
 impl Core {
-    async fn answer(self: Arc<Core>, request: ApiRequest) -> Response<AnswerBody> {
+    async fn answer(
+        self: Arc<Core>,
+        request: ApiRequest,
+        received: Received,
+    ) -> Response<AnswerBody> {
         let began = Instant::now();
-        let (address, secure) = (request.address, request.secure);
-        let mut log = Log { who: None, command: "-" };
-        let outcome = commands::answer(&self, request, &mut log).await;
+        let mut log = Log { who: None, command: "-", not_read: None };
+        let outcome = commands::answer(&self, &request, received, &mut log).await;
+        let outcome = outcome.map_err(|fail| match &log.not_read {
+            Some(why) => fail.of_unread(why),
+            None => fail,
+        });
         tracing::info!(
             who = log.who.as_deref().unwrap_or("-"),
             command = log.command,
             result = if outcome.is_ok() { "success" } else { "fail" },
             // Until there is an answer: a long list is still to be sent.
             duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
-            %address,
+            address = %request.address,
             "admin request",
         );
         match outcome {
-            Ok(answer) => answer.into_response(secure),
+            Ok(answer) => answer.into_response(request.secure),
             Err(fail) => respond(StatusCode::OK, &fail),
         }
     }
@@ -164,6 +183,8 @@ impl Core {
 struct Log {
     who: Option<String>,
     command: &'static str,
+    /// Why the body was taken as `{}`.
+    not_read: Option<NotRead>,
 }
 
 /// What a command comes to.

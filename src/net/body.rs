@@ -8,52 +8,67 @@ use hyper::body::{Body, Incoming};
 /// Why a body could not be had.
 #[derive(Debug, thiserror::Error)]
 pub enum BodyError {
-    #[error("the body is longer than {limit} bytes")]
-    TooLong { limit: usize },
-    #[error("the body could not be read: {0}")]
-    Broken(Box<dyn std::error::Error + Send + Sync>),
+    #[error("the body could not be read")]
+    Broken(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// Of a body that is too long, so many times the limit is read and thrown away: a peer
-/// that is still sending when the connection closes gets a TCP reset instead of its answer.
-const PASSED_OVER: u64 = 8;
+/// A body on its way in, for an edge that decides while it comes how much of it to take.
+#[derive(Debug)]
+pub struct BodyReader {
+    body: Incoming,
+    data: BytesMut,
+}
 
-/// The whole body.
-///
-/// # Errors
-/// [`BodyError::TooLong`], keeping no more than `limit`; [`BodyError::Broken`] when the
-/// peer went away or sent broken chunks.
-pub async fn collect(mut body: Incoming, limit: usize) -> Result<Bytes, BodyError> {
-    let most = (limit as u64).saturating_mul(PASSED_OVER);
-    let mut whole = BytesMut::new();
-    let mut read = 0;
-    while read <= most && body.size_hint().lower() <= most {
-        let Some(frame) = body.frame().await else { break };
-        let frame = frame.map_err(|error| BodyError::Broken(error.into()))?;
-        let Some(data) = frame.data_ref() else { continue };
-        read += data.len() as u64;
-        if read <= limit as u64 {
-            whole.extend_from_slice(data);
+impl BodyReader {
+    #[must_use]
+    pub fn new(body: Incoming) -> BodyReader {
+        BodyReader { body, data: BytesMut::new() }
+    }
+
+    /// Reads on, keeping it, to the end or until there are more than `limit` bytes, which a
+    /// `Content-Length` says before any is read. Returns whether that was all.
+    ///
+    /// # Errors
+    /// [`BodyError::Broken`] when the peer went away or sent broken chunks.
+    pub async fn read_up_to(&mut self, limit: usize) -> Result<bool, BodyError> {
+        while self.data.len() as u64 + self.body.size_hint().lower() <= limit as u64 {
+            let Some(frame) = self.body.frame().await else { return Ok(true) };
+            let frame = frame.map_err(|error| BodyError::Broken(error.into()))?;
+            if let Some(data) = frame.data_ref() {
+                self.data.extend_from_slice(data);
+            }
+        }
+        Ok(false)
+    }
+
+    /// What has been read.
+    #[must_use]
+    pub fn into_bytes(self) -> Bytes {
+        self.data.freeze()
+    }
+
+    /// Reads the rest and keeps nothing, so that a peer who is still sending is not cut off from
+    /// its answer by a TCP reset. A rest of more than `most` bytes is left alone.
+    pub async fn pass_over(self, most: usize) {
+        let BodyReader { mut body, data } = self;
+        drop(data);
+        let mut left = most as u64;
+        while body.size_hint().lower() <= left {
+            let Some(Ok(frame)) = body.frame().await else { return };
+            let length = frame.data_ref().map_or(0, Bytes::len) as u64;
+            let Some(rest) = left.checked_sub(length) else { return };
+            left = rest;
         }
     }
-    let is_whole = read <= limit as u64 && body.is_end_stream();
-    if is_whole { Ok(whole.freeze()) } else { Err(BodyError::TooLong { limit }) }
 }
 
 /// Reads a body nobody wants to its end, so that the connection can go on and
-/// the peer, still sending, is not cut off from its answer by a TCP reset.
+/// the peer, still sending, is not cut off from its answer.
 ///
 /// One longer than `limit`, or one held back until we say `100 Continue`, is
 /// left alone: the connection closes after the answer.
 pub async fn discard(request: Request<Incoming>, limit: usize) {
-    let mut left = limit as u64;
-    if request.headers().contains_key(header::EXPECT) || request.body().size_hint().lower() > left {
-        return;
-    }
-    let mut body = request.into_body();
-    while let Some(Ok(frame)) = body.frame().await {
-        let length = frame.data_ref().map_or(0, Bytes::len) as u64;
-        let Some(rest) = left.checked_sub(length) else { return };
-        left = rest;
+    if !request.headers().contains_key(header::EXPECT) {
+        BodyReader::new(request.into_body()).pass_over(limit).await;
     }
 }

@@ -7,8 +7,6 @@
 
 use std::sync::Arc;
 
-use tokio::sync::OwnedSemaphorePermit;
-
 use super::{Call, Core};
 use crate::admin::CommandResult;
 use crate::admin::answer::{Answer, Fail};
@@ -26,26 +24,12 @@ pub(super) async fn list(
     core: Arc<Core>,
     make: impl FnOnce(&Core) -> Result<Listing, RegistryError> + Send + 'static,
 ) -> CommandResult {
-    in_turn(core, move |core, turn| {
-        let listing = make(core)?;
-        Ok(Answer::list(PhoneList::new(listing, core.registry.catalogue(), turn)))
-    })
-    .await
-}
-
-/// Makes what takes long beside the runtime, a few at a time: until the turn is dropped.
-pub(super) async fn in_turn(
-    core: Arc<Core>,
-    make: impl FnOnce(&Core, OwnedSemaphorePermit) -> CommandResult + Send + 'static,
-) -> CommandResult {
-    let busy = |_| Fail::new("The gateway is going down");
-    let turn = core.lists.clone().acquire_owned().await.map_err(busy)?;
-    let making = tokio::task::spawn_blocking(move || make(&core, turn));
-    match making.await {
-        Ok(outcome) => outcome,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => Err(Fail::new("The gateway is going down")),
-        },
-    }
+    let turn = core.lists.clone().acquire_owned().await;
+    let turn = turn.map_err(|_| Fail::new("The gateway is going down"))?;
+    let making = core.clone();
+    let make = move || {
+        let listing = make(&making)?;
+        Ok(Answer::list(PhoneList::new(listing, making.registry.catalogue(), turn)))
+    };
+    core.blocking.run(make).await?
 }

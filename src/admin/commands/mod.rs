@@ -31,7 +31,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use super::answer::Fail;
-use super::request::{ApiRequest, RequestBody};
+use super::receive::Received;
+use super::request::{ApiMethod, ApiRequest, RequestBody, UnreadBody};
 use super::{CommandResult, Core, Log, auth};
 use crate::registry::Actor;
 
@@ -111,16 +112,24 @@ pub(super) const COMMANDS: &[Command] = commands! {
     SystemAdmin         "events"    "settings" read_events::settings;
 };
 
-/// Any request under `/rest/`.
-pub(super) async fn answer(core: &Arc<Core>, request: ApiRequest, log: &mut Log) -> CommandResult {
-    let caller = auth::authenticate(core, &request).await?;
+/// Any request under `/rest/`, with what was received of its body.
+pub(super) async fn answer(
+    core: &Arc<Core>,
+    request: &ApiRequest,
+    received: Received,
+    log: &mut Log,
+) -> CommandResult {
+    let body = UnreadBody::of(request, received.bytes.clone(), &core.blocking).await?;
+    log.not_read = body.not_read.clone();
+    let caller = auth::authenticate(core, request, body.auth()).await?;
+    core.receiver.was_known(&received);
     log.who = Some(caller.user.login.clone());
     let path: Vec<&str> = request.path.iter().map(String::as_str).collect();
     let (verb, object) = match path[..] {
-        _ if !request.method_allowed => return Err(Fail::new("Use POST")),
+        _ if request.method == ApiMethod::NotAllowed => return Err(Fail::new("Use POST")),
         ["auth"] => {
             log.command = "auth";
-            return auth::log_in(core, caller, &request.cookies);
+            return auth::log_in(core, caller, request);
         }
         ["auth", "logout"] => {
             log.command = "auth logout";
@@ -130,7 +139,7 @@ pub(super) async fn answer(core: &Arc<Core>, request: ApiRequest, log: &mut Log)
         ["dialplan", verb, object] => (verb, Some(object)),
         _ => return Err(unknown()),
     };
-    let object = request.body.type_beside(object)?;
+    let object = body.type_beside(object)?;
     let fits = |command: &&Command| command.verb == verb && command.object == object;
     let command = COMMANDS.iter().find(fits).ok_or_else(unknown)?;
     log.command = command.name;
@@ -141,7 +150,9 @@ pub(super) async fn answer(core: &Arc<Core>, request: ApiRequest, log: &mut Log)
         Access::Admin => actor.require_admin()?,
         Access::Anyone => {}
     }
-    (command.run)(Call { core: core.clone(), actor, body: request.body }).await
+    let body = body.read(&core.blocking).await?;
+    drop(received);
+    (command.run)(Call { core: core.clone(), actor, body }).await
 }
 
 fn unknown() -> Fail {

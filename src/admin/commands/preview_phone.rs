@@ -11,7 +11,6 @@
 use serde::Serialize;
 
 use super::Call;
-use super::inactive_phones::in_turn;
 use crate::admin::CommandResult;
 use crate::admin::answer::Rows;
 use crate::catalogue::Scope;
@@ -33,8 +32,9 @@ pub(super) async fn run(call: Call) -> CommandResult {
     scope.only(&["mac", "port", "phoneid", "file"])?;
     let id = scope.phone()?;
     let file = scope.filled("file")?.map(str::to_owned);
-    in_turn(core, move |core, _turn| {
-        let files = core.registry.preview(&actor, id, file.as_deref())?;
+    let registry = core.registry.clone();
+    let preview = move || {
+        let files = registry.preview(&actor, id, file.as_deref())?;
         let rows = files.into_iter().map(|file| Row {
             file: file.path,
             scope: match file.scope {
@@ -47,6 +47,6 @@ pub(super) async fn run(call: Call) -> CommandResult {
             content: file.content.ok(),
         });
         Ok(rows.collect::<Rows>().finish())
-    })
-    .await
+    };
+    core.blocking.run(preview).await?
 }

@@ -17,8 +17,9 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, mpsc};
 
+use super::body::{self, BodyReader};
 use super::tls::Tls;
-use super::{Handler, Limits, Peer, Server, bind, body};
+use super::{Handler, Limits, Peer, Server, bind};
 
 /// Answers by path; `/hold` says that it began and waits to be let go.
 struct Probe {
@@ -43,10 +44,17 @@ impl Handler for Probe {
             }
             "/large" => "x".repeat(8 * 1024 * 1024),
             "/agent" => format!("{:?}", request.headers()["user-agent"].as_bytes()),
-            "/body" => match body::collect(request.into_body(), 10).await {
-                Ok(bytes) => format!("{} bytes", bytes.len()),
-                Err(error) => error.to_string(),
-            },
+            "/body" => {
+                let mut reader = BodyReader::new(request.into_body());
+                match reader.read_up_to(10).await {
+                    Ok(true) => format!("{} bytes", reader.into_bytes().len()),
+                    Ok(false) => {
+                        reader.pass_over(80).await;
+                        "more than 10 bytes".to_owned()
+                    }
+                    Err(error) => error.to_string(),
+                }
+            }
             "/discard" => {
                 body::discard(request, 10).await;
                 "discarded".to_owned()

@@ -6,6 +6,7 @@ mod companies;
 mod events;
 mod gateway;
 mod health;
+mod large_bodies;
 mod lists;
 mod phones;
 mod preview;

@@ -8,6 +8,8 @@ use crate::support::http::Answer;
 const LOGIN_INCORRECT: &str = "Login incorrect.";
 const NOT_LOGGED_IN: &str = "Not logged in";
 
+const FOREIGN: &str = "Not logged in: a page of another site sent this, where no session counts";
+
 fn password(role: &str) -> Value {
     let user = user(role);
     json!({ "type": "auth", "username": user["login"], "password": user["password"] })
@@ -244,7 +246,7 @@ fn a_cookie_that_another_site_sends_along_is_not_looked_at() {
         let headers = [JSON, ("Cookie", cookie.as_str()), ("Sec-Fetch-Site", site)];
         read(&gateway.send("POST", "/rest/dialplan/inactive/phone", &headers, "{}"))
     };
-    assert_eq!(ask("cross-site"), fail(NOT_LOGGED_IN));
+    assert_eq!(ask("cross-site"), fail(FOREIGN));
     assert_eq!(ask("same-origin")["numrows"], 15);
 }
 

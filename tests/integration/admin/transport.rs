@@ -4,6 +4,9 @@ use serde_json::{Value, json};
 
 use super::gateway::{Gateway, JSON, fail, read, user};
 
+/// What a message goes on with when the body was taken as `{}`.
+const NOT_READ: &str = ": the body was not read as JSON: ";
+
 fn with_key(role: &str, mut body: Value) -> String {
     body["auth"] = json!({ "type": "auth", "key": user(role)["key"] });
     body.to_string()
@@ -110,7 +113,12 @@ fn any_content_type_is_json_but_those_of_forms() {
         "Application/X-WWW-Form-Urlencoded; charset=utf-8",
         "multipart/form-data; boundary=x",
     ] {
-        assert_eq!(ask(&[("Content-Type", content_type)]), fail("Not logged in"), "{content_type}");
+        let essence = content_type.split(';').next().unwrap().to_ascii_lowercase();
+        let why = format!(
+            "Not logged in: the body was not read as JSON: its Content-Type is {essence}, that of a \
+             form, not application/json"
+        );
+        assert_eq!(ask(&[("Content-Type", content_type)]), fail(&why), "{content_type}");
     }
 }
 
@@ -119,26 +127,37 @@ fn what_is_no_json_object_is_an_empty_one() {
     let gateway = Gateway::base();
     let cookie = format!("Red60urne={}", gateway.sign_in("sysadmin"));
     let headers = [JSON, ("Cookie", cookie.as_str())];
-    for body in [
-        "",
-        "null",
-        "[]",
-        "\"phone\"",
-        "{\"type\": \"phone\",}",
-        "{type: \"phone\"}",
-        "{\"type\": \"phone\"} x",
-        "// comment\n{\"type\": \"phone\"}",
-        "\u{feff}{\"type\": \"phone\"}",
-        "{'type': 'phone'}",
-    ] {
+    let unknown = |body: &[u8], why: &str| {
         let answer = read(&gateway.send("POST", "/rest/dialplan/inactive", &headers, body));
-        assert_eq!(answer, fail("Unknown command"), "{body}");
+        let why = if why.is_empty() { String::new() } else { format!("{NOT_READ}{why}") };
+        assert_eq!(answer, fail(&format!("Unknown command{why}")));
         let answer = read(&gateway.send("POST", "/rest/dialplan/inactive/phone", &headers, body));
-        assert_eq!(answer["numrows"], 15, "{body}");
+        assert_eq!(answer["numrows"], 15);
+    };
+    for (body, why) in [
+        ("", ""),
+        ("null", "it is no JSON object"),
+        ("[]", "it is no JSON object"),
+        ("\"phone\"", "it is no JSON object"),
+        ("{\"type\": \"phone\",}", "trailing comma at line 1 column 18"),
+        ("{type: \"phone\"}", "key must be a string at line 1 column 2"),
+        ("{\"type\": \"phone\"} x", "trailing characters at line 1 column 19"),
+        ("// comment\n{\"type\": \"phone\"}", "expected value at line 1 column 1"),
+        ("\u{feff}{\"type\": \"phone\"}", "expected value at line 1 column 1"),
+        ("{'type': 'phone'}", "key must be a string at line 1 column 2; JSON has double quotes"),
+    ] {
+        unknown(body.as_bytes(), why);
     }
-    let broken = b"{\"type\": \"ph\xffne\"}";
-    let answer = read(&gateway.send("POST", "/rest/dialplan/inactive", &headers, broken));
-    assert_eq!(answer, fail("Unknown command"));
+    unknown(b"{\"type\": \"ph\xffne\"}", "it is not UTF-8");
+}
+
+#[test]
+fn a_key_in_what_was_not_read_is_said_to_be_unread() {
+    let gateway = Gateway::base();
+    let body = r#"{'type': 'phone', 'auth': {'type': 'auth', 'key': 'KEY-sysadmin'}}"#;
+    let answer = read(&gateway.send("POST", "/rest/dialplan/inactive", &[JSON], body));
+    let why = "key must be a string at line 1 column 2; JSON has double quotes";
+    assert_eq!(answer, fail(&format!("Not logged in{NOT_READ}{why}")));
 }
 
 #[test]
@@ -156,7 +175,8 @@ fn the_pages_own_examples_do_nothing_with_a_missing_comma() {
         ("demote/phone", "phoneid required"),
     ] {
         let path = format!("/rest/dialplan/{path}");
-        assert_eq!(read(&gateway.send("POST", &path, &headers, scope)), fail(message), "{path}");
+        let message = format!("{message}{NOT_READ}expected `,` or `}}` at line 3 column 2");
+        assert_eq!(read(&gateway.send("POST", &path, &headers, scope)), fail(&message), "{path}");
     }
     assert_eq!(gateway.lists(), before);
 }
