@@ -42,6 +42,18 @@ pub(super) async fn authenticate(
     request: &ApiRequest,
     auth: Option<&Value>,
 ) -> Result<Caller, Fail> {
+    let caller = find_caller(core, request, auth).await?;
+    if matches!(caller.method, AuthMethod::Key) {
+        core.registry.key_was_used(&caller.user, request.address).await;
+    }
+    Ok(caller)
+}
+
+async fn find_caller(
+    core: &Core,
+    request: &ApiRequest,
+    auth: Option<&Value>,
+) -> Result<Caller, Fail> {
     let none = Map::new();
     let auth = match auth {
         None => &none,

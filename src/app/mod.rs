@@ -5,7 +5,8 @@
 //! 2. Sockets and certificates. An error up to here ends the process before
 //!    anyone was served.
 //! 3. The two edges, and serving.
-//! 4. On a signal: stop accepting, finish requests, close the store.
+//! 4. The first key, where nobody has one.
+//! 5. On a signal: stop accepting, finish requests, close the store.
 
 mod run;
 mod wiring;
@@ -25,7 +26,7 @@ use crate::handset;
 use crate::net::tls::{self, Tls, TlsError, TlsOptions};
 use crate::net::{BindError, Bound, Drained, Server};
 use crate::provision::Provisioner;
-use crate::registry::{Clock, Random, Registry, RegistryError, SystemClock, SystemRandom};
+use crate::registry::{Clock, Registry, RegistryError, SightingWriter, SystemClock, SystemRandom};
 use crate::store::{self, Store, StoreError};
 
 pub use run::run;
@@ -83,7 +84,8 @@ impl App {
     /// Builds, binds and serves. Returns once every listener accepts.
     ///
     /// # Errors
-    /// Whatever keeps it from serving; nothing was served then.
+    /// Whatever keeps it from serving; it serves nothing then, and a store it made new has
+    /// no user yet.
     pub async fn start(config: &Config) -> Result<App, AppError> {
         App::start_with(config, Arc::new(SystemClock)).await
     }
@@ -99,12 +101,9 @@ impl App {
         let since = store.catalogue_since(loaded.digest(), clock.now()).await?;
         let headers = wiring::Headers::new(ArcSwap::new(wiring::headers(&loaded)));
         let catalogue = Arc::new(ArcSwap::from_pointee(loaded));
-        let (registry, touches) =
-            Registry::open(store.clone(), catalogue.clone(), clock.clone(), wiring::quota(config))
-                .await?;
+        let (registry, sightings) =
+            Registry::open(store.clone(), catalogue.clone(), clock, wiring::quota(config)).await?;
         let registry = Arc::new(registry);
-        let random: Arc<dyn Random> = Arc::new(SystemRandom);
-        let first_key = registry.first_admin(&*random).await?;
         let provisioner =
             Arc::new(Provisioner::new(registry.clone(), config.cache.rendered_bytes, since));
 
@@ -113,39 +112,19 @@ impl App {
         let handset_tls = handset_tls(config, &listeners)?;
         let admin_tls = admin_tls(config)?;
 
-        let stop = CancellationToken::new();
-        let tasks = TaskTracker::new();
-        tasks.spawn(touches.run());
-        tasks.spawn(expire_regularly(registry.clone(), stop.clone()));
-        let all_tls: Vec<Arc<Tls>> =
-            [&handset_tls, &admin_tls].into_iter().flatten().cloned().collect();
-        for tls in &all_tls {
-            tasks.spawn(tls.clone().watch(config.tls.reload_interval, stop.clone()));
-        }
-
         let handset_server = Server::new(wiring::handset(config), rand::random());
-        let edge = handset::Edge::new(
+        let admin_server = Server::new(wiring::admin(config), rand::random());
+        let edge = Arc::new(handset::Edge::new(
             provisioner.clone(),
             wiring::edge_options(config, headers.clone(), rand::random()),
-        );
-        let edge = Arc::new(edge);
-        for bound in listeners.http {
-            serve(&handset_server, bound, None, edge.clone())?;
-        }
-        for bound in listeners.https {
-            serve(&handset_server, bound, handset_tls.clone(), edge.clone())?;
-        }
-        let admin_server = Server::new(wiring::admin(config), rand::random());
+        ));
         let admin = Arc::new(Admin::new(
             registry.clone(),
-            random,
+            Arc::new(SystemRandom),
             listener_states(&addresses, &handset_server, &admin_server),
             wiring::admin_options(config),
         ));
-        for bound in listeners.admin {
-            serve(&admin_server, bound, admin_tls.clone(), admin.clone())?;
-        }
-        Ok(App {
+        let mut app = App {
             registry,
             provisioner,
             catalogue,
@@ -155,13 +134,54 @@ impl App {
             handset_server,
             admin_server,
             admin,
-            tls: all_tls,
+            tls: [&handset_tls, &admin_tls].into_iter().flatten().cloned().collect(),
             addresses,
-            first_key,
+            first_key: None,
             grace_period: config.shutdown.grace_period,
-            stop,
-            tasks,
-        })
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        };
+        app.spawn_tasks(sightings, config.tls.reload_interval);
+        let started = app.serve(listeners, edge, handset_tls, admin_tls).await;
+        match started {
+            Ok(first_key) => {
+                app.first_key = first_key;
+                Ok(app)
+            }
+            Err(error) => {
+                app.shutdown().await;
+                Err(error)
+            }
+        }
+    }
+
+    fn spawn_tasks(&self, sightings: SightingWriter, reload_interval: Duration) {
+        self.tasks.spawn(sightings.run());
+        self.tasks.spawn(expire_regularly(self.registry.clone(), self.stop.clone()));
+        for tls in &self.tls {
+            self.tasks.spawn(tls.clone().watch(reload_interval, self.stop.clone()));
+        }
+    }
+
+    /// Lets every listener accept and, last of all, makes the first key: whatever else can
+    /// fail has been done by then, so that a start that fails takes no key with it.
+    async fn serve(
+        &self,
+        listeners: BoundListeners,
+        edge: Arc<handset::Edge<Provisioner>>,
+        handset_tls: Option<Arc<Tls>>,
+        admin_tls: Option<Arc<Tls>>,
+    ) -> Result<Option<String>, AppError> {
+        for bound in listeners.http {
+            serve(&self.handset_server, bound, None, edge.clone())?;
+        }
+        for bound in listeners.https {
+            serve(&self.handset_server, bound, handset_tls.clone(), edge.clone())?;
+        }
+        for bound in listeners.admin {
+            serve(&self.admin_server, bound, admin_tls.clone(), self.admin.clone())?;
+        }
+        Ok(self.registry.first_key(&SystemRandom).await?)
     }
 
     #[must_use]
@@ -169,7 +189,8 @@ impl App {
         &self.addresses
     }
 
-    /// The System-Admin key made because the store had no user; shown once.
+    /// A System-Admin's key made by this start, because the store had no user or nobody
+    /// ever used the key of an earlier start.
     #[must_use]
     pub fn first_key(&self) -> Option<&str> {
         self.first_key.as_deref()

@@ -21,7 +21,11 @@ pub async fn run(config: &Config) -> Result<(), AppError> {
     let mut hang_up = listen(SignalKind::hangup())?;
     let app = App::start(config).await?;
     // Standard output may be gone (a closed pipe); that is no reason not to serve.
-    let _ = announce(&app, std::io::stdout().lock());
+    if announce(&app, std::io::stdout().lock()).is_err() && app.first_key().is_some() {
+        tracing::warn!(
+            "the first key could not be shown on standard output; the next start makes another"
+        );
+    }
     until_told(&app, &mut terminate, &mut interrupt, &mut hang_up).await;
     tracing::info!("stopping: no new connections, requests are finished");
     let drained = app.shutdown().await;
@@ -47,7 +51,7 @@ async fn until_told(
     }
 }
 
-/// Where it listens and, once in a store's life, the first key.
+/// Where it listens, and the first key if this start made one.
 fn announce(app: &App, mut out: impl Write) -> std::io::Result<()> {
     let addresses = app.addresses();
     writeln!(out, "dialtone {}", env!("CARGO_PKG_VERSION"))?;
@@ -63,7 +67,10 @@ fn announce(app: &App, mut out: impl Write) -> std::io::Result<()> {
     }
     if let Some(key) = app.first_key() {
         writeln!(out, "  first key {key}")?;
-        writeln!(out, "            of the System-Admin `admin`; it is shown only now")?;
+        writeln!(
+            out,
+            "            of the System-Admin `admin`; each start makes another until one is used"
+        )?;
     }
     // Scripts wait for this line.
     writeln!(out, "ready")?;

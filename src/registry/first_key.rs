@@ -1,50 +1,163 @@
-//! The first System-Admin of a new store, so that somebody can sign in.
+//! The key of the first System-Admin: made when nobody can sign in yet, and anew at each
+//! start until it was used, so that a key that nobody saw never locks everybody out.
+//!
+//! The audit record tells whether it was used: the newest event of its user says
+//! `first_key: unused` until the first call with the key appends another.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use serde_json::{Value, json};
 
 use super::random::{Random, token};
-use super::{Actor, Registry, RegistryError};
-use crate::domain::{Action, ApiKeyHash, Event, Role, Subject, User};
-use crate::store::Mutation;
+use super::users::{changes, shown};
+use super::{Actor, Directory, Registry, RegistryError};
+use crate::domain::{Action, ApiKeyHash, Event, Role, Subject, Timestamp, User};
+use crate::store::{EventFilter, Mutation};
 
 /// Login of the user made.
 const LOGIN: &str = "admin";
+
+/// Member of an event's `before` and `after`, and its values.
+const MARK: &str = "first_key";
+const UNUSED: &str = "unused";
+const USED: &str = "used";
+
+/// How long the first call waits for its record. A store that does not answer keeps no
+/// operator out; the next call tries again.
+const RECORD_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A new API key: 256 bits, and a prefix by which a leaked one is recognised.
 pub(super) fn new_key(random: &dyn Random) -> String {
     format!("dt_{}", token::<32>(random))
 }
 
+/// Whether this process must look out for the first use of the key.
+#[derive(Debug, Default)]
+pub(super) struct FirstKey {
+    awaited: AtomicBool,
+}
+
 impl Registry {
-    /// On a store without users, makes the System-Admin `admin` and returns its
-    /// API key, which is kept nowhere else. `None` when there are users. Durable
-    /// when it returns.
+    /// On a store without users, makes the System-Admin `admin`; where its first key was
+    /// never used, makes another key in that one's place. Returns the key, which is kept
+    /// nowhere else and durable on return; `None` when somebody can sign in, or when another
+    /// gateway of this store made one at the same time, which then shows it.
     ///
     /// # Errors
     /// What the store says.
-    pub async fn first_admin(&self, random: &dyn Random) -> Result<Option<String>, RegistryError> {
+    pub async fn first_key(&self, random: &dyn Random) -> Result<Option<String>, RegistryError> {
+        let known = self.directory();
+        let unused = self.user_with_unused_key(&known).await?;
+        if unused.is_none() && !known.users.is_empty() {
+            return Ok(None);
+        }
+        self.first_key.awaited.store(true, Ordering::Relaxed);
         let key = new_key(random);
         let now = self.clock.now();
         let made = self.change_directory(|directory| {
-            if !directory.users.is_empty() {
+            // Not so when another gateway was faster: the key it shows must go on working.
+            if directory.users != known.users {
                 return Ok((Vec::new(), false));
             }
-            let user = User {
-                id: 1,
-                login: LOGIN.to_owned(),
-                name: "Administrator".to_owned(),
-                role: Role::SystemAdmin,
-                company: None,
-                admin_companies: Vec::new(),
-                password_hash: None,
-                key_hashes: vec![ApiKeyHash::of(&key)],
-                created: now,
-                revision: 1,
+            let key_hashes = vec![ApiKeyHash::of(&key)];
+            let event = |action| Actor::Gateway.event(now, action, Subject::User, LOGIN.to_owned());
+            let (user, expect, event) = match &unused {
+                None => {
+                    let user = first_user(key_hashes, now);
+                    let event = Event { after: shown(&user), ..event(Action::Create) };
+                    (user, None, event)
+                }
+                Some(before) => {
+                    let revision = before.revision + 1;
+                    let user = User { key_hashes, revision, ..User::clone(before) };
+                    let event = changes(before, &user).of(event(Action::Update));
+                    (user, Some(before.revision), event)
+                }
             };
-            let event = Event {
-                after: super::users::shown(&user),
-                ..Actor::Gateway.event(now, Action::Create, Subject::User, LOGIN.to_owned())
-            };
-            Ok((vec![Mutation::PutUser { user, expect: None }, Mutation::Append(event)], true))
+            let put = Mutation::PutUser { user, expect };
+            Ok((vec![put, Mutation::Append(marked(event, UNUSED))], true))
         });
         Ok(made.await?.then_some(key))
     }
+
+    /// To be called whenever a key was shown to be right, before the call is answered: the
+    /// first use of the first key is recorded, so that no start replaces it any more. Costs
+    /// a look at a flag at all other times.
+    pub async fn key_was_used(&self, user: &Arc<User>, from: IpAddr) {
+        if !self.first_key.awaited.swap(false, Ordering::Relaxed) {
+            return;
+        }
+        let recorded = tokio::time::timeout(RECORD_TIMEOUT, self.record_use(user, from)).await;
+        let failure = match recorded {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("no answer within {} s", RECORD_TIMEOUT.as_secs()),
+        };
+        self.first_key.awaited.store(true, Ordering::Relaxed);
+        tracing::warn!(
+            error = failure,
+            "the use of the first key is not on record: a restart would replace the key"
+        );
+    }
+
+    async fn record_use(&self, user: &Arc<User>, from: IpAddr) -> Result<(), RegistryError> {
+        let unused = self.user_with_unused_key(&self.directory()).await?;
+        if unused.is_none_or(|unused| unused.id != user.id) {
+            return Ok(());
+        }
+        let actor = Actor::User { user: user.clone(), from };
+        let now = self.clock.now();
+        let event = actor.event(now, Action::Update, Subject::User, user.login.clone());
+        let event = Event { before: json!({ MARK: UNUSED }), ..marked(event, USED) };
+        Ok(self.store.commit(vec![Mutation::Append(event)]).await?)
+    }
+
+    /// The only user there is, if it has nothing but a first key that was never used.
+    async fn user_with_unused_key(
+        &self,
+        directory: &Directory,
+    ) -> Result<Option<Arc<User>>, RegistryError> {
+        let mut users = directory.users.values();
+        let (Some(user), None) = (users.next(), users.next()) else { return Ok(None) };
+        if user.key_hashes.len() != 1 || user.password_hash.is_some() {
+            return Ok(None);
+        }
+        let newest = self.store.events(EventFilter {
+            before: None,
+            subject: Some(Subject::User),
+            name: Some(user.login.clone()),
+            companies: None,
+            limit: 1,
+        });
+        let is_unused = |event: &Event| event.after[MARK] == UNUSED;
+        Ok(newest.await?.first().is_some_and(is_unused).then(|| user.clone()))
+    }
+}
+
+fn first_user(key_hashes: Vec<ApiKeyHash>, now: Timestamp) -> User {
+    User {
+        id: 1,
+        login: LOGIN.to_owned(),
+        name: "Administrator".to_owned(),
+        role: Role::SystemAdmin,
+        company: None,
+        admin_companies: Vec::new(),
+        password_hash: None,
+        key_hashes,
+        created: now,
+        revision: 1,
+    }
+}
+
+fn marked(mut event: Event, value: &str) -> Event {
+    if event.after.is_null() {
+        event.after = json!({});
+    }
+    if let Value::Object(after) = &mut event.after {
+        after.insert(MARK.to_owned(), value.into());
+    }
+    event
 }

@@ -93,6 +93,7 @@ pub struct Registry {
     passwords: passwords::Passwords,
     sighting_updates: mpsc::Sender<sighting_writer::SightingUpdate>,
     request_log: request_log::RequestLog,
+    first_key: first_key::FirstKey,
 }
 
 /// What a commit means for the index.
@@ -130,6 +131,7 @@ impl Registry {
             passwords: passwords::Passwords::default(),
             sighting_updates,
             request_log: request_log::RequestLog::default(),
+            first_key: first_key::FirstKey::default(),
         };
         Ok((registry, writer))
     }

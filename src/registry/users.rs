@@ -328,7 +328,7 @@ pub(super) fn shown(user: &User) -> Value {
     })
 }
 
-fn changes(before: &User, after: &User) -> Changes {
+pub(super) fn changes(before: &User, after: &User) -> Changes {
     let mut changes = Changes::default();
     changes.field("name", before.name.as_str(), after.name.as_str());
     changes.field("role", before.role.as_str(), after.role.as_str());

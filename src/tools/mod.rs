@@ -1,7 +1,8 @@
 //! What the `dialtone` command does, one file a tool.
 //!
 //! `serve` is the gateway. `identify`, `check`, `render`, `export` and `import`
-//! work on this machine, the last three on a store that no gateway has open.
+//! work on this machine, the last three on a store that no gateway has open; so does
+//! `offline_key`.
 //! `remote` asks a running gateway over its admin API.
 
 pub mod check;
@@ -9,6 +10,7 @@ pub mod client;
 pub mod config_arguments;
 pub mod identify;
 mod local;
+pub mod offline_key;
 pub mod output;
 pub mod patch;
 pub mod remote;

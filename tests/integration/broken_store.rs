@@ -49,7 +49,7 @@ impl Gateway {
         let (registry, touches) = runtime.block_on(opening).unwrap();
         runtime.spawn(touches.run());
         let registry = Arc::new(registry);
-        let key = runtime.block_on(registry.first_admin(&SystemRandom)).unwrap().unwrap();
+        let key = runtime.block_on(registry.first_key(&SystemRandom)).unwrap().unwrap();
 
         let provisioner = Provisioner::new(registry.clone(), 1 << 20, clock.now());
         let options = EdgeOptions { answer_timeout, ..EdgeOptions::new(1) };

@@ -7,6 +7,7 @@ mod boot;
 mod broken_store;
 mod certificates;
 mod crash;
+mod first_key;
 mod http_edge;
 mod papers;
 mod phonesim;

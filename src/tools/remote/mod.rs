@@ -17,6 +17,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::client::{AdminUrl, AuthorityError, Call, Client, ClientError};
+use super::offline_key::{self, KeyChangeError};
 use super::patch::PatchError;
 use company::CompanyCommand;
 use phone::PhoneCommand;
@@ -95,6 +96,8 @@ pub enum RemoteError {
     NoPassword,
     #[error(transparent)]
     Client(#[from] ClientError),
+    #[error(transparent)]
+    OfflineKey(Box<KeyChangeError>),
     #[error("{0}: the gateway shows no such object")]
     Nothing(String),
     /// Some files of a preview; each was reported where it stands.
@@ -147,14 +150,25 @@ pub async fn run(
     input: impl BufRead,
     out: impl Write,
 ) -> Result<(), RemoteError> {
+    let offline = match &command {
+        RemoteCommand::User { command, .. } => command.offline(),
+        _ => None,
+    };
     let (connection, task) = match command {
         RemoteCommand::Phone { connection, command } => (connection, command.task(input)?),
         RemoteCommand::Company { connection, command } => (connection, command.task(input)?),
         RemoteCommand::User { connection, command } => (connection, command.task(input)?),
         RemoteCommand::Settings { connection, command } => (connection, command.task(input)?),
     };
-    let client = connection.client()?;
-    let reply = fetch(&client, &task).await?;
+    let reply = match offline {
+        None => fetch(&connection.client()?, &task).await?,
+        Some(change) => {
+            let key = offline_key::change(change)
+                .await
+                .map_err(|error| RemoteError::OfflineKey(Box::new(error)))?;
+            json!({ "result": "success", "numrows": 1, "key": key })
+        }
+    };
     if connection.json {
         return show::json(&task.show, &reply, out);
     }

@@ -8,7 +8,10 @@ use super::phone::{EVENTS, names};
 use super::show::Show;
 use super::{RemoteError, Task, password};
 use crate::domain::{CompanyId, Role};
+use crate::registry::Revoke;
+use crate::store::url::StoreUrl;
 use crate::tools::client::Call;
+use crate::tools::offline_key::KeyChange;
 
 #[derive(Debug, Clone, Subcommand)]
 pub enum UserCommand {
@@ -59,6 +62,10 @@ pub enum UserCommand {
     /// Make a new API key and print it, or revoke keys.
     Key {
         login: String,
+        /// Not over the API, which needs a key, but in this store (sqlite:PATH) while no
+        /// gateway has it: for whoever has lost the last key.
+        #[arg(long, value_name = "URL")]
+        store: Option<StoreUrl>,
         /// Revoke the key with this fingerprint (as `list` shows it) instead.
         #[arg(long, value_name = "FINGERPRINT")]
         revoke: Vec<String>,
@@ -88,6 +95,19 @@ const COLUMNS: &[(&str, &str)] = &[
 ];
 
 impl UserCommand {
+    /// What is to be done in a store itself, where no gateway is asked.
+    pub(super) fn offline(&self) -> Option<KeyChange> {
+        let UserCommand::Key { login, store: Some(store), revoke, replace } = self else {
+            return None;
+        };
+        let revoke = match (replace, revoke.as_slice()) {
+            (true, _) => Revoke::All,
+            (false, []) => Revoke::None,
+            (false, these) => Revoke::These(these.to_vec()),
+        };
+        Some(KeyChange { store: store.clone(), login: login.clone(), revoke })
+    }
+
     pub(super) fn task(self, input: impl BufRead) -> Result<Task, RemoteError> {
         let call = |verb, attempt: String| Call::new(verb, "user", attempt);
         let of =
@@ -138,7 +158,7 @@ impl UserCommand {
             UserCommand::Delete { login } => {
                 Task::new(of("delete", login), Show::Done("user", "deleted"))
             }
-            UserCommand::Key { login, revoke, replace } => {
+            UserCommand::Key { login, revoke, replace, .. } => {
                 let update = of("update", login);
                 if revoke.is_empty() {
                     let call =

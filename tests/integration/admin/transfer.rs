@@ -155,7 +155,7 @@ fn an_unknown_type_is_a_warning() {
 #[test]
 fn the_first_admin_is_made_once_and_only_where_nobody_is() {
     let gateway = Gateway::new();
-    let first = gateway.block_on(gateway.registry.first_admin(&SystemRandom)).unwrap().unwrap();
+    let first = gateway.block_on(gateway.registry.first_key(&SystemRandom)).unwrap().unwrap();
     assert!(first.starts_with("dt_"), "{first}");
     let auth = json!({ "auth": { "type": "auth", "key": first } });
     let answer = gateway.post("/rest/auth", &auth);
@@ -163,8 +163,8 @@ fn the_first_admin_is_made_once_and_only_where_nobody_is() {
         (&answer["user"]["login"], &answer["user"]["role"]),
         (&json!("admin"), &json!("System-Admin"))
     );
-    let again = gateway.block_on(gateway.registry.first_admin(&SystemRandom)).unwrap();
+    let again = gateway.block_on(gateway.registry.first_key(&SystemRandom)).unwrap();
     assert_eq!(again, None);
     let base = Gateway::base();
-    assert_eq!(base.block_on(base.registry.first_admin(&SystemRandom)).unwrap(), None);
+    assert_eq!(base.block_on(base.registry.first_key(&SystemRandom)).unwrap(), None);
 }

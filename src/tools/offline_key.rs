@@ -1,0 +1,44 @@
+//! `dialtone user key LOGIN --store URL`: a key for who has none that the API would take.
+
+use super::local::{IfMissing, Local, LocalError};
+use crate::config::Config;
+use crate::registry::{Actor, RegistryError, Revoke, SystemRandom, UserChange, UserRef};
+use crate::store::url::StoreUrl;
+
+/// What to do with the keys of one user, in a store that no gateway has open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyChange {
+    pub store: StoreUrl,
+    pub login: String,
+    /// With keys that are named one by one no new one is made.
+    pub revoke: Revoke,
+}
+
+/// Why the keys are as they were.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyChangeError {
+    #[error(transparent)]
+    Local(#[from] LocalError),
+    #[error("keys of user {login}: {source}")]
+    Registry { login: String, source: RegistryError },
+}
+
+/// Makes a key, unless keys to revoke are named one by one, and returns it; it is kept
+/// nowhere else. On return the change and its audit record, which names the gateway, are
+/// durable.
+///
+/// # Errors
+/// [`KeyChangeError`]: among others a gateway has the store, or there is no such user.
+pub async fn change(change: KeyChange) -> Result<Option<String>, KeyChangeError> {
+    let KeyChange { store, login, revoke } = change;
+    let mut config = Config::default();
+    config.store.url = store;
+    let instead = "leave --store out and use a key over the API, or stop the gateway first";
+    let local = Local::open(&config, IfMissing::Refuse, instead).await?;
+    let makes_key = !matches!(revoke, Revoke::These(_));
+    let change = UserChange { key: makes_key, revoke, ..UserChange::default() };
+    let who = UserRef::Login(login.clone());
+    let changed = local.registry.update_user(&Actor::Gateway, &who, change, &SystemRandom).await;
+    local.close().await;
+    changed.map_err(|source| KeyChangeError::Registry { login, source })
+}

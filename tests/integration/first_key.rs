@@ -1,0 +1,140 @@
+//! The first System-Admin's key: no start that fails takes it along, nobody is locked out
+//! because its output went nowhere, and a lost one is replaced in the store itself.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::json;
+
+use crate::support::gateway::call;
+use crate::support::process::{Process, command};
+
+/// A start that must fail, as `change` makes it; what it said.
+fn failed_start(dir: &Path, change: impl FnOnce(&mut Command)) -> String {
+    let mut serve = command(dir, "serve");
+    change(&mut serve);
+    let output = serve.output().expect("the gateway's binary runs");
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(output.stdout.is_empty(), "nothing is announced: {output:?}");
+    String::from_utf8(output.stderr).expect("messages are text")
+}
+
+fn is_admin(admin: SocketAddr, key: &str) -> bool {
+    let body = json!({ "type": "user", "auth": { "type": "auth", "key": key } });
+    call(admin, "read", &body)["result"] == "success"
+}
+
+#[test]
+fn a_start_that_fails_takes_no_key_along() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    File::create(dir.path().join("empty.pem")).unwrap();
+    let path = |name: &str| dir.path().join(name).display().to_string();
+    let kinds: [(&str, Vec<(&str, String)>); 5] = [
+        ("a port of the handsets is taken", vec![("DIALTONE_HANDSET_HTTP", taken.clone())]),
+        ("the port of the API is taken", vec![("DIALTONE_ADMIN_LISTEN", taken.clone())]),
+        (
+            "the certificate is none",
+            vec![
+                ("DIALTONE_HANDSET_HTTPS", "127.0.0.1:0".to_owned()),
+                ("DIALTONE_TLS_CERTIFICATE", path("empty.pem")),
+                ("DIALTONE_TLS_KEY", path("empty.pem")),
+            ],
+        ),
+        (
+            "the authorities are missing",
+            vec![
+                ("DIALTONE_HANDSET_HTTPS", "127.0.0.1:0".to_owned()),
+                ("DIALTONE_TLS_CLIENT_CERTIFICATES", "required".to_owned()),
+                ("DIALTONE_TLS_CLIENT_CA", path("nowhere.pem")),
+            ],
+        ),
+        (
+            "the certificate of the API is missing",
+            vec![
+                ("DIALTONE_ADMIN_CERTIFICATE", path("nowhere.pem")),
+                ("DIALTONE_ADMIN_KEY", path("nowhere.key")),
+            ],
+        ),
+    ];
+    for (why, variables) in kinds {
+        let said = failed_start(dir.path(), |command| {
+            command.envs(variables);
+        });
+        assert!(dir.path().join("dialtone.db").exists(), "{why}: a store was made: {said}");
+    }
+    let process = Process::start(dir.path());
+    let key = process.key.as_deref().expect("the first good start shows a key");
+    assert!(is_admin(process.admin, key));
+}
+
+#[test]
+fn each_start_shows_a_key_until_one_was_used() {
+    let dir = tempfile::TempDir::new().unwrap();
+    // Nobody reads what the first one announces, as where a shell's pipe is closed.
+    let mut unseen = command(dir.path(), "serve");
+    let mut unseen = unseen.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(unseen.stdout.take());
+    let mut log = BufReader::new(unseen.stderr.take().expect("it is piped")).lines();
+    let said = log.find(|line| line.as_ref().unwrap().contains("the first key could not be shown"));
+    assert!(said.is_some(), "the log says what became of the key");
+    unseen.kill().unwrap();
+    unseen.wait().unwrap();
+
+    let first = Process::start(dir.path());
+    let old = first.key.clone().expect("the key was not used");
+    first.kill();
+    let second = Process::start(dir.path());
+    let key = second.key.clone().expect("nor was this one");
+    assert!(!is_admin(second.admin, &old), "the key of the earlier start is revoked");
+    assert!(is_admin(second.admin, &key));
+    second.kill();
+    let third = Process::start(dir.path());
+    assert_eq!(third.key, None, "it was used");
+    assert!(is_admin(third.admin, &key));
+
+    let body = json!({ "type": "user", "auth": { "type": "auth", "key": key } });
+    let events = call(third.admin, "events", &body);
+    let told = |event: &serde_json::Value| {
+        (event["who"].as_str().map(str::to_owned), event["after"]["first_key"].clone())
+    };
+    let told: Vec<_> = events["values"].as_array().expect("events").iter().map(told).collect();
+    let (admin, gateway) = (Some("admin".to_owned()), Some("gateway".to_owned()));
+    assert_eq!(told[0], (admin, json!("used")));
+    assert!(told[1..].iter().all(|one| *one == (gateway.clone(), json!("unused"))), "{told:?}");
+}
+
+#[test]
+fn a_lost_key_is_replaced_in_the_store_while_no_gateway_has_it() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let process = Process::start(dir.path());
+    let lost = process.key.clone().expect("a new store");
+    assert!(is_admin(process.admin, &lost));
+    let line = "user key admin --replace --store sqlite:dialtone.db";
+    let refused = command(dir.path(), line).output().unwrap();
+    let said = |output: &Output| String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(said(&refused).contains("in use by another dialtone process"), "{}", said(&refused));
+    assert!(said(&refused).contains("use a key over the API"), "{}", said(&refused));
+    process.kill();
+
+    let made = command(dir.path(), line).output().unwrap();
+    assert!(made.status.success(), "{}", said(&made));
+    let key = String::from_utf8(made.stdout).unwrap().trim().to_owned();
+    let nobody = command(dir.path(), "user key bob --store sqlite:dialtone.db").output().unwrap();
+    assert!(said(&nobody).contains("keys of user bob: "), "{}", said(&nobody));
+    let nowhere = command(dir.path(), "user key admin --store sqlite:x.db").output().unwrap();
+    assert!(said(&nowhere).contains("there is no store at x.db"), "{}", said(&nowhere));
+
+    let process = Process::start(dir.path());
+    assert_eq!(process.key, None, "a key that was asked for is not replaced");
+    assert!(is_admin(process.admin, &key) && !is_admin(process.admin, &lost));
+    let body = json!({ "type": "user", "auth": { "type": "auth", "key": key } });
+    let events = call(process.admin, "events", &body);
+    assert_eq!(events["values"][0]["who"], "gateway", "{events}");
+    assert_eq!(events["values"][0]["after"]["keys"].as_array().map(Vec::len), Some(1), "{events}");
+}

@@ -1,0 +1,71 @@
+//! The gateway as its operator starts it: a process of its own.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+/// Killed when dropped.
+pub struct Process {
+    child: Child,
+    pub http: SocketAddr,
+    pub admin: SocketAddr,
+    /// The first key, if this start made one.
+    pub key: Option<String>,
+}
+
+impl Process {
+    /// Returns once it serves.
+    pub fn start(dir: &Path) -> Process {
+        let child = command(dir, "serve").stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        let child = child.expect("the gateway's binary runs");
+        let mut process = Process { child, http: nowhere, admin: nowhere, key: None };
+        let stdout = process.child.stdout.take().expect("it is piped");
+        for line in BufReader::new(stdout).lines() {
+            let line = line.expect("the announcement is text");
+            let mut words = line.split_whitespace();
+            let address = |word: Option<&str>| {
+                let text = word.and_then(|word| word.strip_prefix("http://"));
+                text.and_then(|text| text.parse().ok()).expect("an address")
+            };
+            match words.next() {
+                Some("handsets") => process.http = address(words.next()),
+                Some("admin") => process.admin = address(words.next()),
+                Some("first") => process.key = words.last().map(str::to_owned),
+                Some("ready") => return process,
+                _ => {}
+            }
+        }
+        panic!("the gateway ended before it was ready");
+    }
+
+    /// SIGKILL: no handler runs, nothing is flushed.
+    pub fn kill(self) {}
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The `dialtone` command in `dir`, with ports of its own, and without variables of whoever
+/// runs the tests.
+pub fn command(dir: &Path, line: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dialtone"));
+    let own = std::env::vars_os().map(|(name, _)| name);
+    for name in own.filter(|name| name.to_string_lossy().starts_with("DIALTONE_")) {
+        command.env_remove(name);
+    }
+    command
+        .current_dir(dir)
+        .args(line.split(' '))
+        .stdin(Stdio::null())
+        .env("DIALTONE_HANDSET_HTTP", "127.0.0.1:0")
+        .env("DIALTONE_HANDSET_HTTPS", "none")
+        .env("DIALTONE_ADMIN_LISTEN", "127.0.0.1:0")
+        .env("DIALTONE_QUOTA_NEW_MACS_PER_ADDRESS_PER_HOUR", "1000000");
+    command
+}
