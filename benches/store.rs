@@ -16,6 +16,10 @@ use dialtone::store::{Mutation, SqliteStore, Store};
 use hdrhistogram::Histogram;
 use serde_json::{Value, json};
 
+// What is measured has the allocator of the `dialtone` command.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const NOW: Timestamp = 1_700_000_000;
 
 /// Each measurement of inserts goes on for this long.

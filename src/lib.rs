@@ -107,9 +107,3 @@ pub mod registry;
 pub mod simulator;
 pub mod store;
 pub mod tools;
-
-// The C library's allocator took a quarter of the instructions of rendering a file. Without
-// huge pages (`no_thp`): the kernel clears 2 MB for each, a ninth of a boot storm's work, and
-// a connection that waits would take twice the memory.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

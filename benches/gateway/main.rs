@@ -23,6 +23,10 @@ use parts::Part;
 use process::Nginx;
 use serde_json::json;
 
+// What is measured has the allocator of the `dialtone` command.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Measures dialtone beside nginx.
 #[derive(Parser)]
 struct Arguments {

@@ -22,6 +22,10 @@ use dialtone::simulator::report::{Report, Start};
 use dialtone::simulator::scenario::{self, Churn, Office, Scan, Steady, Storm};
 use dialtone::simulator::tls::{FleetTls, Trust, Versions};
 
+// As the gateway's: a fleet renders nothing, but it allocates for every request.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Simulated SIP handsets, for trying a provisioning gateway.
 ///
 /// Exits with 0 when every phone got what was expected, 1 when one did not, 2 when the run
