@@ -19,10 +19,13 @@ use regex::{RegexSet, RegexSetBuilder};
 use sha2::{Digest, Sha256};
 
 pub use boot::selector::{ANY_LINE, Numbered, Selector, Step};
-pub use boot::{BootShape, ConfigReader, MacText, RequestShape, Simulate};
-pub use family::definition::{Conditional, ConnectionUse, HttpVersion, Scope, Syntax};
+pub use boot::{
+    BootShape, BootStep, Boots, Conditional, ConfigReader, ConnectionUse, FamilyBoot, HttpVersion,
+    MacText, RequestShape, Simulate, Syntax,
+};
+pub use family::definition::Scope;
 pub use family::problem::{CatalogueError, Problem};
-pub use family::{BootStep, Family, FileSpec, PhoneType};
+pub use family::{Family, FileSpec, PhoneType};
 pub use identify::path_pattern::PathFacts;
 pub use identify::target::Target;
 pub use identify::{Evidence, Identity, Request};
@@ -71,6 +74,8 @@ pub struct Catalogue {
     header_names: Vec<String>,
     templates: render::Templates,
     digest: String,
+    /// Whether no type was left out.
+    has_all_types: bool,
     version: u64,
 }
 
@@ -157,6 +162,7 @@ impl Catalogue {
             header_names: header_names.into_iter().collect(),
             templates,
             digest: digest(folders, only_types),
+            has_all_types: only_types.is_empty(),
             version: LOADED.fetch_add(1, Ordering::Relaxed),
         })
     }
@@ -258,6 +264,10 @@ impl Catalogue {
             })?;
             Some((file, facts))
         })
+    }
+
+    fn has_all_types(&self) -> bool {
+        self.has_all_types
     }
 
     fn types_of(&self, family: usize) -> impl Iterator<Item = &PhoneType> {

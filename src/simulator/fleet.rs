@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::seeded_random::SeededRandom;
 use crate::catalogue::{
-    BootShape, Catalogue, ConnectionUse, HttpVersion, PhoneType, Request, Simulate, Target,
+    BootShape, Boots, Catalogue, CatalogueError, ConnectionUse, FamilyBoot, HttpVersion, PhoneType,
+    Request, Simulate, Target,
 };
 use crate::domain::{Mac, TypeKey};
 
@@ -66,6 +67,8 @@ pub struct Plan {
 
 #[derive(Debug, thiserror::Error)]
 pub enum FleetError {
+    #[error(transparent)]
+    Boots(CatalogueError),
     #[error("no family of the catalogue can be simulated; a family needs a [simulate] table")]
     Nothing,
     #[error("`{0}` is neither a family that can be simulated nor a type of one")]
@@ -134,18 +137,18 @@ fn shares(
     plan: &Plan,
     files: &mut Vec<(String, String)>,
 ) -> Result<Vec<Share>, FleetError> {
-    let simulated: Vec<&PhoneType> = catalogue
+    let boots = Boots::load(catalogue).map_err(FleetError::Boots)?;
+    let simulated: Vec<(&PhoneType, &FamilyBoot)> = catalogue
         .types()
         .into_iter()
-        .filter(|phone_type| {
-            phone_type.is_distinct() && catalogue.family_of(phone_type).simulate.is_some()
-        })
+        .filter(|phone_type| phone_type.is_distinct())
+        .filter_map(|phone_type| Some((phone_type, boots.of(phone_type)?)))
         .collect();
     let mut wanted = plan.mix.clone();
     if wanted.is_empty() {
         let mut families: Vec<&str> = simulated
             .iter()
-            .map(|phone_type| catalogue.family_of(phone_type).id.as_str())
+            .map(|(phone_type, _)| catalogue.family_of(phone_type).id.as_str())
             .collect();
         families.sort_unstable();
         families.dedup();
@@ -158,14 +161,14 @@ fn shares(
         if weight == 0 {
             return Err(FleetError::NoWeight(name));
         }
-        let fits = |phone_type: &&&PhoneType| {
+        let fits = |(phone_type, _): &&(&PhoneType, &FamilyBoot)| {
             phone_type.key.as_str() == name || catalogue.family_of(phone_type).id == name
         };
         let models: Vec<_> = simulated
             .iter()
             .filter(fits)
-            .map(|phone_type| {
-                let model = Arc::new(model(catalogue, phone_type, files));
+            .map(|(phone_type, boot)| {
+                let model = Arc::new(model(catalogue, phone_type, boot, files));
                 (model, MacSource::new(catalogue, phone_type, plan.seed))
             })
             .collect();
@@ -181,10 +184,11 @@ fn shares(
 fn model(
     catalogue: &Catalogue,
     phone_type: &PhoneType,
+    family_boot: &FamilyBoot,
     files: &mut Vec<(String, String)>,
 ) -> Model {
     let family = catalogue.family_of(phone_type);
-    let boot = family.boot_shape(phone_type).expect("a family with [simulate] has a boot");
+    let boot = family_boot.shape(phone_type);
     let mut place = |pattern: &str| {
         let found = files.iter().position(|(id, own)| *id == family.id && own == pattern);
         found.unwrap_or_else(|| {
@@ -193,7 +197,7 @@ fn model(
         })
     };
     // In the family's order, of which a type may leave some out.
-    for step in &family.boot {
+    for step in &family_boot.steps {
         place(&step.path);
     }
     Model {
@@ -201,7 +205,7 @@ fn model(
         family: family.id.clone(),
         ports: phone_type.ports,
         is_told: is_told(catalogue, phone_type, &boot),
-        simulate: family.simulate.clone().expect("only such families are asked for"),
+        simulate: family_boot.simulate.clone(),
         files: boot.requests.iter().map(|request| place(&request.pattern)).collect(),
         boot,
     }

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use crate::catalogue::{Catalogue, CatalogueError, Problem, Sources, check_examples};
+use crate::catalogue::{Boots, Catalogue, CatalogueError, Problem, Sources, check_examples};
 use crate::config::Config;
 use crate::net::tls::{ClientCertificates, Tls, TlsError, TlsOptions};
 
@@ -23,6 +23,9 @@ pub struct Checked {
 pub fn catalogue(sources: &Sources) -> Result<Checked, CatalogueError> {
     let catalogue = Catalogue::load(sources)?;
     let (outcomes, mut problems) = check_examples(&catalogue, sources);
+    if let Err(CatalogueError(found)) = Boots::load(&catalogue) {
+        problems.extend(found);
+    }
     for outcome in &outcomes {
         if outcome.content_type.contains("xml")
             && let Err(message) = well_formed(&outcome.body)

@@ -6,7 +6,7 @@
 //! is an attribute's, `@reg.{line}.address`. `*` is any element.
 //! `{line}` stands for a decimal number, at most once.
 
-use crate::catalogue::family::definition::Syntax;
+use super::definition::Syntax;
 
 /// One value's place.
 #[derive(Debug, Clone, PartialEq, Eq)]

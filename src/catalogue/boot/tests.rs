@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use crate::catalogue::family::source::{Files, Folders};
-use crate::catalogue::{BootShape, Catalogue, HttpVersion, RequestShape};
+use crate::catalogue::{BootShape, Boots, Catalogue, HttpVersion, RequestShape};
 use crate::domain::Mac;
 
 const FAMILY: &str = r#"
@@ -64,10 +64,16 @@ fn load(family: &str) -> Result<Catalogue, String> {
     Catalogue::from_folders(&folders, &BTreeSet::new()).map_err(|error| error.to_string())
 }
 
+/// What is wrong with the boot of a family that a gateway can load.
+fn problems(family: &str) -> String {
+    let catalogue = load(family).expect("a gateway loads it");
+    Boots::load(&catalogue).expect_err("its boot cannot be played").to_string()
+}
+
 fn shape(key: &str) -> BootShape {
     let catalogue = load(FAMILY).unwrap();
     let phone_type = catalogue.phone_type(&key.parse().unwrap()).unwrap();
-    catalogue.family_of(phone_type).boot_shape(phone_type).unwrap()
+    Boots::load(&catalogue).unwrap().of(phone_type).unwrap().shape(phone_type)
 }
 
 fn paths(shape: &BootShape) -> Vec<String> {
@@ -116,7 +122,7 @@ fn every_port_asks_and_a_step_is_left_out_without_its_code_or_data() {
 }
 
 #[test]
-fn what_cannot_be_played_is_a_problem_of_the_family() {
+fn what_cannot_be_played_is_a_problem_and_stops_no_gateway() {
     for (from, to, expected) in [
         ("{mac}.log", "*.log", "simulating `a1`: `*.log`: nobody knows what to put for `*`"),
         ("/1.2 {MAC:colons}", "/x", "simulating `a1`: no [[user_agent]] pattern fits `Acme A 1/x`"),
@@ -143,10 +149,12 @@ fn what_cannot_be_played_is_a_problem_of_the_family() {
         ("ata = \"1.0", "ata = \"2", "unknown variant `2`, expected `1.0` or `1.1`"),
         ("mac_case", "host = false\nmac_case", "simulating `a1`: `host = false` is for HTTP/1.0"),
         ("ata = \"", "atb = \"", "`atb` is no type of this family"),
+        ("optional = true\nuser_agent = false", "optoinal = true", "unknown field `optoinal`"),
+        ("put = ", "get = \"x\"\nput = ", "a [[boot]] needs one of get and put"),
         ("{line}.user", "{n}.user", "the only placeholder is `{line}`"),
     ] {
         assert!(FAMILY.contains(from), "{from}");
-        let message = load(&FAMILY.replacen(from, to, 1)).unwrap_err();
+        let message = problems(&FAMILY.replacen(from, to, 1));
         assert!(message.contains(expected), "{expected} is not in {message}");
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use toml::Spanned;
 
 #[derive(Debug, Deserialize)]
@@ -21,9 +22,11 @@ pub(crate) struct FamilyFile {
     pub header: Vec<Header>,
     #[serde(default)]
     pub file: Vec<File>,
-    #[serde(default)]
-    pub boot: Vec<Spanned<Boot>>,
-    pub simulate: Option<Simulate>,
+    /// [`crate::catalogue::boot`] reads these two: a gateway needs neither.
+    #[serde(default, rename = "boot")]
+    pub _boot: IgnoredAny,
+    #[serde(default, rename = "simulate")]
+    pub _simulate: IgnoredAny,
     #[serde(default)]
     pub maps: BTreeMap<String, BTreeMap<String, toml::Value>>,
     pub defaults: Option<Spanned<toml::Table>>,
@@ -113,138 +116,6 @@ pub(crate) struct File {
     pub encoding: Encoding,
     #[serde(default)]
     pub line_ending: LineEnding,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Boot {
-    pub get: Option<String>,
-    pub put: Option<String>,
-    #[serde(default)]
-    pub optional: bool,
-    pub user_agent: Option<StepUserAgent>,
-    #[serde(rename = "source")]
-    pub _source: Option<String>,
-}
-
-/// What one request of a boot says instead of the family's usual User-Agent.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(untagged, expecting = "a User-Agent is a text, or `false` for a request without one")]
-pub(crate) enum StepUserAgent {
-    Text(String),
-    /// The header is not there at all.
-    None(Never),
-}
-
-/// `false`, the only boolean that means something where another value is the usual one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "bool")]
-pub(crate) struct Never;
-
-impl TryFrom<bool> for Never {
-    type Error = &'static str;
-
-    fn try_from(written: bool) -> Result<Never, &'static str> {
-        if written { Err("`true` does not say which") } else { Ok(Never) }
-    }
-}
-
-/// How a phone writes its MAC in a path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum MacCase {
-    #[default]
-    Lower,
-    Upper,
-}
-
-/// What becomes of a connection after an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ConnectionUse {
-    /// One for the whole boot.
-    #[default]
-    Reuse,
-    /// One for each request.
-    Close,
-}
-
-/// Which HTTP a phone speaks.
-///
-/// With 1.0 each request has a connection of its own, whatever [`ConnectionUse`] says, and an
-/// answer in chunks cannot be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-pub enum HttpVersion {
-    #[serde(rename = "1.0")]
-    V1_0,
-    #[default]
-    #[serde(rename = "1.1")]
-    V1_1,
-}
-
-/// What of its last answer a phone sends along when it asks again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Conditional {
-    None,
-    #[default]
-    Etag,
-    /// `If-Modified-Since` with the `Last-Modified` it got.
-    Modified,
-    Both,
-}
-
-/// The grammar of a configuration file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Syntax {
-    /// Lines of `key = value` or `key: value`, with `[sections]` or without.
-    KeyValue,
-    Xml,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Simulate {
-    pub user_agent: Option<Spanned<String>>,
-    #[serde(default)]
-    pub user_agents: BTreeMap<String, Spanned<String>>,
-    #[serde(rename = "source")]
-    pub _source: Option<String>,
-    #[serde(default)]
-    pub mac_case: MacCase,
-    #[serde(default)]
-    pub http_version: HttpVersion,
-    #[serde(default)]
-    pub http_versions: BTreeMap<String, Spanned<HttpVersion>>,
-    #[serde(default = "yes")]
-    pub host: bool,
-    #[serde(default)]
-    pub connection: ConnectionUse,
-    #[serde(default)]
-    pub conditional: Conditional,
-    #[serde(default = "two")]
-    pub retries: u8,
-    #[serde(default = "five")]
-    pub retry_delay_s: u32,
-    pub syntax: Spanned<Syntax>,
-    pub first_line: Option<String>,
-    pub unset: Option<String>,
-    pub user: Spanned<String>,
-    pub registrar: Spanned<String>,
-    pub password: Option<Spanned<String>>,
-}
-
-fn yes() -> bool {
-    true
-}
-
-fn two() -> u8 {
-    2
-}
-
-fn five() -> u32 {
-    5
 }
 
 #[derive(Debug, Deserialize)]

@@ -8,11 +8,10 @@ use minijinja::Value;
 use regex::Regex;
 use toml::Spanned;
 
-use super::definition::{Boot, Escape, FamilyFile, File, Scope, Type, UserAgent};
+use super::definition::{Escape, FamilyFile, File, Scope, Type, UserAgent};
 use super::problem::{Problem, line_at};
 use super::source::Files;
-use super::{BootStep, Family, FileSpec, PhoneType};
-use crate::catalogue::boot;
+use super::{Family, FileSpec, PhoneType};
 use crate::catalogue::identify::facts::UserAgentFacts;
 use crate::catalogue::identify::path_pattern::PathPattern;
 use crate::catalogue::render::context::{Names, constant};
@@ -77,13 +76,11 @@ impl Loader<'_> {
         });
         let maps = Arc::new(maps.collect());
         let files = definition.file.into_iter().filter_map(|file| self.file(file)).collect();
-        let mut family = Family {
+        let family = Family {
             id: self.id.to_owned(),
             vendor: definition.vendor,
             group: definition.group,
             files,
-            boot: definition.boot.into_iter().filter_map(|step| self.boot(step)).collect(),
-            simulate: None,
             fallback_type,
             ouis: definition.ouis.into_iter().filter_map(|oui| self.oui(&oui)).collect(),
             user_agents: self.user_agents(definition.user_agent, &types),
@@ -95,14 +92,9 @@ impl Loader<'_> {
                     Some((header.name.get_ref().to_ascii_lowercase(), regex))
                 })
                 .collect(),
+            text: self.text.to_owned(),
             maps,
         };
-        if let Some(written) = definition.simulate {
-            match boot::compile(written, &family, &types) {
-                Ok(simulate) => family.simulate = Some(simulate),
-                Err(found) => found.into_iter().for_each(|(span, text)| self.problem(span, text)),
-            }
-        }
         Loaded { family, types }
     }
 
@@ -191,23 +183,6 @@ impl Loader<'_> {
             encoding: file.encoding,
             line_ending: file.line_ending,
         })
-    }
-
-    fn boot(&mut self, step: Spanned<Boot>) -> Option<BootStep> {
-        let span = step.span();
-        let step = step.into_inner();
-        let (upload, path) = match (step.get, step.put) {
-            (Some(path), None) => (false, path),
-            (None, Some(path)) => (true, path),
-            _ => {
-                self.problem(span, "a [[boot]] needs one of get and put");
-                return None;
-            }
-        };
-        if let Err(error) = PathPattern::compile(&path) {
-            self.problem(span, error);
-        }
-        Some(BootStep { upload, path, optional: step.optional, user_agent: step.user_agent })
     }
 
     fn user_agents(&mut self, agents: Vec<UserAgent>, types: &[PhoneType]) -> Vec<Regex> {

@@ -11,11 +11,10 @@ use std::sync::Arc;
 use minijinja::Value;
 use regex::Regex;
 
-use super::boot::Simulate;
 use super::identify::path_pattern::{PathFacts, PathPattern};
 use crate::domain::settings::Layer;
 use crate::domain::{Mac, Port, TypeKey};
-use definition::{Encoding, Escape, LineEnding, Scope, StepUserAgent};
+use definition::{Encoding, Escape, LineEnding, Scope};
 
 /// The types that share one boot behaviour and one set of templates.
 #[derive(Debug)]
@@ -27,13 +26,12 @@ pub struct Family {
     /// `pgroup` of readtypes.
     pub group: String,
     pub files: Vec<FileSpec>,
-    pub boot: Vec<BootStep>,
-    /// `None`: the simulator leaves its phones out.
-    pub simulate: Option<Simulate>,
     pub(crate) fallback_type: Option<TypeKey>,
     pub(crate) ouis: Vec<u32>,
     pub(crate) user_agents: Vec<Regex>,
     pub(crate) headers: Vec<(String, Regex)>,
+    /// Its `family.toml`, for what only [`super::boot`] reads in it.
+    pub(crate) text: String,
     pub(crate) maps: Arc<BTreeMap<String, BTreeMap<String, Value>>>,
 }
 
@@ -56,18 +54,6 @@ impl FileSpec {
     pub fn pattern(&self) -> &str {
         &self.patterns[0].text
     }
-}
-
-/// One request of a normal boot.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BootStep {
-    pub upload: bool,
-    /// A path pattern; `{mac}` and the like are to be filled in.
-    pub path: String,
-    /// A refusal is part of a normal boot.
-    pub optional: bool,
-    /// `None`: the one its phones usually send.
-    pub(crate) user_agent: Option<StepUserAgent>,
 }
 
 /// An entry of the catalogue.
@@ -98,7 +84,28 @@ pub struct PhoneType {
     pub(crate) macs: Option<Regex>,
 }
 
+impl Family {
+    /// The manufacturer's blocks its phones have their MACs from, in the low 24 bits.
+    #[must_use]
+    pub fn ouis(&self) -> &[u32] {
+        &self.ouis
+    }
+}
+
 impl PhoneType {
+    /// Whether the simulator can be this type: variants of another one differ in ways
+    /// that no request shows.
+    #[must_use]
+    pub fn is_distinct(&self) -> bool {
+        self.base.is_none()
+    }
+
+    /// Tells the MACs that the maker gives to this type.
+    pub fn mac_test(&self) -> impl Fn(Mac) -> bool + Send + use<> {
+        let macs = self.macs.clone();
+        move |mac| macs.as_ref().is_none_or(|macs| macs.is_match(&format!("{:012X}", mac.bits())))
+    }
+
     /// One of the type's constants, where it has it and it is text.
     pub(crate) fn constant(&self, name: &str) -> Option<String> {
         let data = self.view.get_attr("data").ok()?;
