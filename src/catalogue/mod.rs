@@ -23,7 +23,7 @@ pub use boot::{
     BootShape, BootStep, Boots, Conditional, ConfigReader, ConnectionUse, FamilyBoot, HttpVersion,
     MacText, RequestShape, Simulate, Syntax,
 };
-pub use family::definition::Scope;
+pub use family::definition::{Escape, Scope};
 pub use family::problem::{CatalogueError, Problem};
 pub use family::{Family, FileSpec, PhoneType};
 pub use identify::path_pattern::PathFacts;
@@ -35,7 +35,9 @@ pub use render::{RenderError, RenderedFile};
 
 use crate::domain::TypeKey;
 use family::load;
-use family::source::{self, Folders};
+use family::source::{self, Files, Folders};
+use render::examples;
+use render::trial::try_family;
 
 /// Catalogues loaded by this process so far.
 static LOADED: AtomicU64 = AtomicU64::new(1);
@@ -87,10 +89,27 @@ impl Catalogue {
     pub fn load(sources: &Sources) -> Result<Catalogue, CatalogueError> {
         let mut folders =
             if sources.without_built_in { Folders::new() } else { source::built_in() };
-        if let Some(dir) = &sources.templates_dir {
-            folders.extend(source::folder(dir).map_err(|(path, error)| unreadable(&path, &error))?);
+        let Some(dir) = &sources.templates_dir else {
+            return Catalogue::from_folders(&folders, &sources.only_types);
+        };
+        let own = source::folder(dir).map_err(|(path, error)| unreadable(&path, &error))?;
+        let names: Vec<String> = own.keys().cloned().collect();
+        folders.extend(own);
+        let catalogue = Catalogue::from_folders(&folders, &sources.only_types)?;
+        let problems: Vec<Problem> =
+            names.iter().flat_map(|name| catalogue.tried(name, &folders[name])).collect();
+        if problems.is_empty() { Ok(catalogue) } else { Err(CatalogueError(problems)) }
+    }
+
+    /// What is wrong with a family when it is rendered: its examples, and every type with made-up
+    /// settings. The built-in families were tried when they were built, by the tests.
+    fn tried(&self, name: &str, files: &Files) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        if let Some(family) = self.families.iter().position(|family| family.id == name) {
+            problems = try_family(self, family, &mut |_, _| Ok(()));
         }
-        Catalogue::from_folders(&folders, &sources.only_types)
+        examples::run(self, name, files, &mut problems);
+        problems
     }
 
     fn from_folders(

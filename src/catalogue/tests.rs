@@ -412,6 +412,99 @@ fn the_built_in_families_load_and_their_examples_hold() {
     let catalogue = Catalogue::load(&sources).unwrap_or_else(|error| panic!("{error}"));
     let (_, problems) = check_examples(&catalogue, &sources);
     assert!(problems.is_empty(), "{}", CatalogueError(problems));
+    Boots::load(&catalogue).unwrap_or_else(|error| panic!("{error}"));
+}
+
+#[test]
+fn every_built_in_type_has_its_files_whatever_is_set() {
+    let catalogue = Catalogue::load(&Sources::default()).unwrap();
+    let mut files = 0;
+    let problems = catalogue.try_templates(|_, _| {
+        files += 1;
+        Ok(())
+    });
+    assert!(problems.is_empty(), "{}", CatalogueError(problems));
+    assert!(files > 3 * catalogue.types().len(), "{files} files");
+}
+
+/// As the gateway loads an operator's folder.
+fn load_folder(template: &str, example: Option<&str>) -> Result<Catalogue, String> {
+    let dir = tempfile::tempdir().unwrap();
+    let family = dir.path().join("acme");
+    std::fs::create_dir_all(family.join("examples")).unwrap();
+    std::fs::write(family.join("family.toml"), FAMILY).unwrap();
+    std::fs::write(family.join("device.cfg.j2"), template).unwrap();
+    std::fs::write(family.join("again.j2"), "{% include \"again.j2\" %}").unwrap();
+    if let Some(example) = example {
+        std::fs::write(family.join("examples/one.toml"), example).unwrap();
+    }
+    let templates_dir = Some(dir.path().to_owned());
+    let sources = Sources { templates_dir, without_built_in: true, ..Sources::default() };
+    Catalogue::load(&sources).map_err(|error| error.to_string())
+}
+
+#[test]
+fn a_template_that_no_phone_could_be_given_is_not_loaded() {
+    for (template, complaint) in [
+        (
+            "\n{% for n in range(99999) %}{% for m in range(99999) %}{% endfor %}{% endfor %}",
+            "acme/device.cfg.j2:2: it takes more work than a file may: 2000000 steps ({mac}.cfg of `a1`, everything is set)",
+        ),
+        ("{{ \"x\" * 999999999 }}", "acme/device.cfg.j2:1: it takes more work"),
+        ("{% include \"again.j2\" %}", "acme/again.j2:1: recursion limit exceeded"),
+        ("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "recursion limit exceeded"),
+        // On a line that nothing comes to.
+        (
+            "{% if type.key == \"x\" %}\n{% include \"gone.j2\" %}{% endif %}",
+            "acme/device.cfg.j2:2: there is no template `gone.j2`",
+        ),
+        (
+            "{% if type.key == \"x\" %}{{ fragment(\"gone.fragment.j2\") }}{% endif %}",
+            "there is no template `gone.fragment.j2`",
+        ),
+        (
+            "{% if type.key == \"x\" %}{{ type.key | lookup(\"lang\") }}{% endif %}",
+            "there is no table `[maps.lang]`",
+        ),
+        ("{% if type.key == \"x\" %}{{ type.key | uper }}{% endif %}", "there is no filter `uper`"),
+        ("{% if type.key == \"x\" and type.key is odder %}{% endif %}", "there is no test `odder`"),
+        // Only where a setting is set, or is not.
+        (
+            "{% if settings.network.vlan.id %}{{ settings.network.vlan.prio }}{% endif %}",
+            "`settings.network.vlan.prio` is not in the settings schema",
+        ),
+        (
+            "{% for line in lines if line.backup.port %}{{ line.usr }}{% endfor %}",
+            "acme/device.cfg.j2:1: undefined value ({mac}.cfg of `a1`, everything is set)",
+        ),
+        (
+            "{% for line in lines if line.enabled and not line.backup.port %}{{ line.usr }}{% endfor %}",
+            "acme/device.cfg.j2:1: undefined value ({mac}.cfg of `a1`, little is set)",
+        ),
+        (
+            "{% for key in keys if key.type == \"none\" %}{{ key.typ }}{% endfor %}",
+            "acme/device.cfg.j2:1: undefined value ({mac}.cfg of `a1`, nothing is set)",
+        ),
+    ] {
+        let message = load_folder(template, None).unwrap_err();
+        assert!(message.contains(complaint), "{template}: {message}");
+    }
+    // What a phone must have is no slip; and what stands in no tag names nothing.
+    let template = "{# {% include \"gone.j2\" %} #}{{ lines[0].registrar }} | uper is odder {% raw %}{{ x | uper }}{% endraw %}\
+                    {% include \"gone.j2\" ignore missing %}{{ \"a | uper\" }}";
+    load_folder(template, None).unwrap();
+}
+
+#[test]
+fn an_example_that_cannot_be_rendered_is_not_loaded_and_one_that_differs_is() {
+    let example = "type = \"a1\"\nfile = \"00a0ba000001.cfg\"\n";
+    let message = load_folder("{{ lines[0].registrar }}", Some(example)).unwrap_err();
+    assert!(
+        message
+            .contains("acme/examples/one.toml: acme/device.cfg.j2:1: lines.1.registrar is not set"),
+        "{message}"
+    );
+    load_folder("x", Some(example)).unwrap();
 }
 
 #[test]

@@ -2,7 +2,9 @@
 
 use std::time::SystemTime;
 
-use crate::catalogue::{Boots, Catalogue, CatalogueError, Problem, Sources, check_examples};
+use crate::catalogue::{
+    Boots, Catalogue, CatalogueError, Escape, Problem, Sources, check_examples,
+};
 use crate::config::Config;
 use crate::net::tls::{ClientCertificates, Tls, TlsError, TlsOptions};
 
@@ -23,6 +25,12 @@ pub struct Checked {
 pub fn catalogue(sources: &Sources) -> Result<Checked, CatalogueError> {
     let catalogue = Catalogue::load(sources)?;
     let (outcomes, mut problems) = check_examples(&catalogue, sources);
+    problems.extend(catalogue.try_templates(|file, rendered| match file.escape {
+        Escape::Xml => {
+            well_formed(&rendered.body).map_err(|message| format!("not well-formed XML: {message}"))
+        }
+        Escape::Line | Escape::Quoted => Ok(()),
+    }));
     if let Err(CatalogueError(found)) = Boots::load(&catalogue) {
         problems.extend(found);
     }

@@ -95,6 +95,11 @@ fn a_catalogue_with_a_fault_is_refused_whole() {
     for (types, template) in [
         (&["a1"][..], "a = {{ lines[0].user }\n"),
         (&["a1"], "a = {{ line.user }}\n"),
+        // What shows only when it is rendered.
+        (&["a1"], "{% for line in lines if line.label %}{{ line.lable }}{% endfor %}"),
+        (&["a1"], "{% include \"device.cfg.j2\" %}"),
+        (&["a1"], "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"),
+        (&["a1"], "{% if type.key == \"a2\" %}{% include \"gone.j2\" %}{% endif %}"),
         // The template is good, the type's key is another family's.
         (&["a1", "snom320"], "a = 2\n"),
         (&["a2"], "a = 2\n"),

@@ -144,7 +144,7 @@ fn what_cannot_be_played_is_a_problem_and_stops_no_gateway() {
         ),
         ("AcmeAta/3.1", "AcmeAta/{data.loader}", "simulating `ata`: `AcmeAta/{data.loader}`: the"),
         ("user_agent = false", "user_agent = true", "`false` for a request without one"),
-        ("{model}/{mac}.boot", "{data.loader}.boot", "nobody knows what to put for"),
+        ("{model}/{mac}.boot", "{data.loader}.boot", "there is no placeholder `{data.loader}`"),
         ("ata = \"1.0", "atb = \"1.0", "`atb` is no type of this family"),
         ("ata = \"1.0", "ata = \"2", "unknown variant `2`, expected `1.0` or `1.1`"),
         ("mac_case", "host = false\nmac_case", "simulating `a1`: `host = false` is for HTTP/1.0"),

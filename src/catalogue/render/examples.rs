@@ -102,7 +102,8 @@ fn folders(sources: &Sources, problems: &mut Vec<Problem>) -> Folders {
     folders
 }
 
-fn run(
+/// Renders the examples of one family: those that can be, under their names.
+pub(crate) fn run(
     catalogue: &Catalogue,
     family: &str,
     files: &Files,

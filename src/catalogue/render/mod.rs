@@ -6,12 +6,14 @@ pub(crate) mod examples;
 pub(crate) mod fragments;
 #[cfg(test)]
 mod injection;
+mod references;
 pub(crate) mod shared;
+pub(crate) mod trial;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Kwargs, ValueKind};
@@ -33,9 +35,12 @@ use shared::{SHARED_ENDING, SharedTexts};
 /// Larger than any handset's configuration; a template gone wild is stopped.
 const MAX_BODY_BYTES: usize = 4 << 20;
 
-/// The work one file may take: a step of the engine costs 1, and so do 64 bytes. The largest file
-/// of any family takes some 60,000; this is about a twentieth of a second.
-const MAX_FUEL: u64 = 1_000_000;
+/// The work one file may take: a step of the engine costs 1, and so do 64 bytes of any text. A
+/// file of a desk phone takes some 10,000, the users of a server with 1,000 handsets some 100,000;
+/// this is about a tenth of a second.
+const MAX_FUEL: u64 = 2_000_000;
+static TOO_MUCH_WORK: LazyLock<String> =
+    LazyLock::new(|| format!("it takes more work than a file may: {MAX_FUEL} steps"));
 /// Nested includes cost 10 of it, nested macros 4: deeper than any family goes, and far from
 /// the end of a thread's stack.
 const MAX_RECURSION: usize = 120;
@@ -48,7 +53,7 @@ pub struct RenderedFile {
 }
 
 /// Why a file could not be rendered: where, and which setting is to blame.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, thiserror::Error)]
 #[error("{template}{}: {message}", .line.map(|line| format!(":{line}")).unwrap_or_default())]
 pub struct RenderError {
     /// Relative to the templates folder.
@@ -57,6 +62,13 @@ pub struct RenderError {
     /// The setting that is missing, when that is the reason: `lines.1.registrar`.
     pub setting: Option<String>,
     pub message: String,
+}
+
+impl RenderError {
+    /// Whether it was stopped because it took more work than a file may.
+    fn is_endless(&self) -> bool {
+        self.message == *TOO_MUCH_WORK
+    }
 }
 
 /// The compiled templates, once for each way of escaping.
@@ -86,8 +98,15 @@ impl Templates {
             fragments: Arc::new(Fragments::kept()),
         };
         for (family, files) in folders {
-            for name in files.keys().filter(|name| is_template(name)) {
+            let tables = maps.get(family);
+            let known = references::Known {
+                env: &templates.line,
+                files,
+                has_table: &|name| tables.is_some_and(|tables| tables.contains_key(name)),
+            };
+            for (name, text) in files.iter().filter(|(name, _)| is_template(name)) {
                 let full = format!("{family}/{name}");
+                problems.extend(references::unknown(&full, text, &known));
                 let Ok(template) = templates.line.get_template(&full) else { continue };
                 for unknown in template.undeclared_variables(true) {
                     let is_fragment =
@@ -97,7 +116,7 @@ impl Templates {
                         false => unknown_name(&unknown, &templates.line),
                     };
                     if let Some(message) = message {
-                        let line = mention(&files[name], &unknown);
+                        let line = mention(text, &unknown);
                         problems.push(Problem::new(&full, line, message));
                     }
                 }
@@ -149,7 +168,7 @@ impl Catalogue {
         let text = template.render(Value::from_object(context)).map_err(|error| named(&error))?;
         if text.len() > MAX_BODY_BYTES {
             let message = format!("the file has more than {MAX_BODY_BYTES} bytes");
-            return Err(RenderError { template: name.into(), line: None, setting: None, message });
+            return Err(RenderError { template: name.into(), message, ..RenderError::default() });
         }
         Ok(RenderedFile {
             body: encode(text, file.encoding, file.line_ending),
@@ -430,7 +449,7 @@ fn render_error(template: &str, error: &Error) -> RenderError {
 
 fn said(error: &Error) -> String {
     match error.kind() {
-        ErrorKind::OutOfFuel => format!("it takes more work than a file may: {MAX_FUEL} steps"),
+        ErrorKind::OutOfFuel => TOO_MUCH_WORK.clone(),
         kind => error.detail().map_or_else(|| kind.to_string(), str::to_owned),
     }
 }

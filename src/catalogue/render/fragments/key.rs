@@ -77,6 +77,11 @@ impl FragmentKey {
         &self.0
     }
 
+    /// Whether some value has this text in it.
+    pub fn has(&self, text: &str) -> bool {
+        self.0.windows(text.len()).any(|part| part == text.as_bytes())
+    }
+
     fn value(&mut self, value: &Value) -> Result<Value, Refusal> {
         if let Some(text) = value.as_str() {
             self.tag(if value.is_safe() { Tag::Block } else { Tag::Text });

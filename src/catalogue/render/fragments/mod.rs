@@ -39,6 +39,8 @@ const MAX_FRAGMENT_BYTES: usize = 256 << 10;
 pub(crate) struct Fragments {
     /// `None`: each is rendered anew.
     kept: Option<Cache<FragmentKey, Fragment, ByBytes>>,
+    /// A text that no fragment may be given.
+    secret: Option<&'static str>,
 }
 
 #[derive(Debug, Clone)]
@@ -63,12 +65,18 @@ impl Fragments {
     /// Keeps what it rendered, up to [`MAX_KEPT_BYTES`].
     pub fn kept() -> Fragments {
         let items = (MAX_KEPT_BYTES / TYPICAL_FRAGMENT_BYTES) as usize;
-        Fragments { kept: Some(Cache::with_weighter(items, MAX_KEPT_BYTES, ByBytes)) }
+        let kept = Some(Cache::with_weighter(items, MAX_KEPT_BYTES, ByBytes));
+        Fragments { kept, secret: None }
+    }
+
+    /// As [`Fragments::kept`], for a trial in which all secrets are `secret`.
+    pub fn kept_without(secret: &'static str) -> Fragments {
+        Fragments { secret: Some(secret), ..Fragments::kept() }
     }
 
     /// Keeps nothing: what a file is without fragments.
     pub fn rendered_anew() -> Fragments {
-        Fragments { kept: None }
+        Fragments { kept: None, secret: None }
     }
 
     fn get(&self, key: &FragmentKey) -> Option<Fragment> {
@@ -112,6 +120,9 @@ impl Object for FragmentFunction {
         for argument in given.args() {
             let value: Value = given.peek(argument)?;
             let seen = key.add(argument, &value).map_err(|refusal| refused(argument, refusal))?;
+            if self.fragments.secret.is_some_and(|secret| key.has(secret)) {
+                return Err(refused(argument, Refusal::Secret));
+            }
             names.push((argument.to_owned(), seen));
         }
         let fragment = match self.fragments.get(&key) {

@@ -1,8 +1,12 @@
 //! Fragments of a small family of its own.
 
+use serde_json::Value as Json;
+
 use super::*;
+use crate::catalogue::render::trial::{self, Extent};
 use crate::catalogue::tests::{FAMILY, folders, render_with};
-use crate::catalogue::{Catalogue, RenderError};
+use crate::catalogue::{Catalogue, RenderError, Sources};
+use crate::domain::settings::{Layer, resolve};
 
 fn load(device: &str, fragment: &str) -> Result<Catalogue, String> {
     load_with(FAMILY, device, fragment)
@@ -217,4 +221,48 @@ fn what_is_kept_has_a_bound() {
     }
     let kept = fragments.kept.as_ref().unwrap();
     assert!(kept.weight() <= MAX_KEPT_BYTES && kept.len() > 64, "{} bytes", kept.weight());
+}
+
+/// Of a document, what `dice` leave of it: each value and each group may go.
+fn thinned(document: &Json, dice: &mut dyn FnMut() -> bool) -> Json {
+    let Json::Object(fields) = document else { return document.clone() };
+    let left = fields.iter().filter(|_| dice()).map(|(name, value)| (name.clone(), value));
+    let left: Vec<_> = left.collect();
+    Json::Object(left.into_iter().map(|(name, value)| (name, thinned(value, dice))).collect())
+}
+
+/// Of every type, with settings of which each has another part, one after the other: what was
+/// kept for one phone is asked for by the next.
+#[test]
+fn a_file_is_the_same_whether_its_fragments_were_kept_or_not() {
+    let catalogue = Catalogue::load(&Sources::default()).unwrap();
+    let (kept, anew) = (Arc::new(Fragments::kept()), Arc::new(Fragments::rendered_anew()));
+    let mut seed = 1_u64;
+    let mut dice = move || {
+        // A linear congruential generator: the same settings in each run.
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        !(seed >> 33).is_multiple_of(4)
+    };
+    for (round, phone_type) in catalogue.types().into_iter().enumerate() {
+        for goes in 0..3 {
+            let everything =
+                trial::document(&catalogue, phone_type, Extent::Everything, round / 4 + goes / 2);
+            let layer = Layer::parse(&thinned(&everything, &mut dice)).unwrap();
+            let settings = Arc::new(resolve(&[&phone_type.defaults, &layer]).unwrap());
+            for (file, input) in trial::files(&catalogue, phone_type, &settings, Extent::Little) {
+                let family = catalogue.family_of(phone_type);
+                let render = |fragments| {
+                    let rendered = catalogue.render_with(
+                        fragments,
+                        family,
+                        Some(phone_type),
+                        file,
+                        input.clone(),
+                    );
+                    rendered.map(|file| String::from_utf8_lossy(&file.body).into_owned())
+                };
+                assert_eq!(render(&kept), render(&anew), "{} {}", phone_type.key, file.pattern());
+            }
+        }
+    }
 }
