@@ -64,9 +64,9 @@ async fn insert(name: &str, contact: Contact, callers: u64) {
             tokio::spawn(async move {
                 let mut waits = Histogram::<u64>::new(3).expect("3 digits are allowed");
                 while start.elapsed() < SPAN {
-                    let writes = first_contact(contact, next.fetch_add(1, Ordering::Relaxed));
+                    let mutations = first_contact(contact, next.fetch_add(1, Ordering::Relaxed));
                     let asked = Instant::now();
-                    store.commit(writes).await.expect("a new MAC");
+                    store.commit(mutations, Vec::new()).await.expect("a new MAC");
                     waits.record(micros(asked.elapsed())).expect("the histogram grows");
                 }
                 waits
@@ -97,8 +97,8 @@ async fn load(devices: u64) {
     let start = Instant::now();
     for batch in 0..devices.div_ceil(BATCH) {
         let numbers = batch * BATCH..devices.min((batch + 1) * BATCH);
-        let writes = numbers.flat_map(|number| first_contact(Contact::Scattered, number));
-        store.commit(writes.collect()).await.expect("new MACs");
+        let mutations = numbers.flat_map(|number| first_contact(Contact::Scattered, number));
+        store.commit(mutations.collect(), Vec::new()).await.expect("new MACs");
     }
     store.close().await;
     println!(
@@ -110,20 +110,15 @@ async fn load(devices: u64) {
     let start = Instant::now();
     let store = open(directory.path());
     println!("  opened in {:.0} ms", start.elapsed().as_secs_f64() * 1e3);
-    for page in [1_000, 10_000] {
-        let (each, mut pages) = tokio::sync::mpsc::channel(4);
-        let start = Instant::now();
-        let reading = tokio::spawn({
-            let store = Arc::clone(&store);
-            async move { store.devices(page, each).await }
-        });
-        let mut read = 0;
-        while let Some(devices) = pages.recv().await {
-            read += devices.len();
-        }
-        reading.await.expect("the task finishes").expect("the devices");
-        println!("  {read} loaded in {:.2} s, in pages of {page}", start.elapsed().as_secs_f64());
+    let start = Instant::now();
+    let (mut read, mut after) = (0, None);
+    loop {
+        let page = store.devices_after(after, 512).await.expect("the devices");
+        let Some(last) = page.last() else { break };
+        after = Some(last.mac);
+        read += page.len();
     }
+    println!("  {read} loaded in {:.2} s", start.elapsed().as_secs_f64());
     store.close().await;
 }
 

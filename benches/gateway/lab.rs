@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use dialtone::domain::settings::Layer;
-use dialtone::domain::{CompanyId, Device, Mac, Phone, Port, State};
+use dialtone::domain::{CompanyId, Device, Mac, Phone, Port, Revision, State};
 use dialtone::simulator::lab_ca::{self, LabCa};
 use dialtone::store::{Mutation, SqliteStore, Store};
 use rcgen::{CertificateParams, KeyPair, RsaKeySize};
@@ -191,10 +191,11 @@ pub fn device(mac: Mac, example: &Example) -> Device {
     Device {
         mac,
         phone_type: example.phone_type.parse().expect("an example names a type"),
-        ports: BTreeMap::from([(Port::FIRST, phone)]),
+        waiting: None,
+        phones: BTreeMap::from([(Port::FIRST, phone)]),
         sighting: None,
         changed: NOW,
-        revision: 1,
+        revision: Revision::NONE,
     }
 }
 
@@ -205,7 +206,7 @@ pub async fn seed(path: &Path, devices: impl Iterator<Item = Device>) -> Result<
     let mut devices = devices.map(|device| Mutation::PutDevice { device, expect: None }).peekable();
     while devices.peek().is_some() {
         let batch: Vec<Mutation> = devices.by_ref().take(1000).collect();
-        store.commit(batch).await.map_err(|error| error.to_string())?;
+        store.commit(batch, Vec::new()).await.map_err(|error| error.to_string())?;
     }
     store.close().await;
     Ok(())

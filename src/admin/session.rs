@@ -153,7 +153,7 @@ pub(super) fn expired_cookie(secure: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Role;
+    use crate::domain::{Revision, Role};
     use crate::registry::SystemRandom;
 
     fn user(id: UserId) -> User {
@@ -167,7 +167,7 @@ mod tests {
             password_hash: Some(format!("hash{id}")),
             key_hashes: Vec::new(),
             created: 0,
-            revision: 1,
+            revision: Revision::NONE,
         }
     }
 

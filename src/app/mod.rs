@@ -26,7 +26,7 @@ use crate::handset;
 use crate::net::tls::{self, Tls, TlsError, TlsOptions};
 use crate::net::{BindError, Bound, Drained, Server};
 use crate::provision::Provisioner;
-use crate::registry::{Clock, Registry, RegistryError, SightingWriter, SystemClock, SystemRandom};
+use crate::registry::{Background, Clock, Registry, RegistryError, SystemClock, SystemRandom};
 use crate::store::{self, Store, StoreError};
 
 pub use run::run;
@@ -101,7 +101,7 @@ impl App {
         let since = store.catalogue_since(loaded.digest(), clock.now()).await?;
         let headers = wiring::Headers::new(ArcSwap::new(wiring::headers(&loaded)));
         let catalogue = Arc::new(ArcSwap::from_pointee(loaded));
-        let (registry, sightings) =
+        let (registry, background) =
             Registry::open(store.clone(), catalogue.clone(), clock, wiring::quota(config)).await?;
         let registry = Arc::new(registry);
         let provisioner =
@@ -141,7 +141,7 @@ impl App {
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
         };
-        app.spawn_tasks(sightings, config.tls.reload_interval);
+        app.spawn_tasks(background, config.tls.reload_interval);
         let started = app.serve(listeners, edge, handset_tls, admin_tls).await;
         match started {
             Ok(first_key) => {
@@ -155,8 +155,8 @@ impl App {
         }
     }
 
-    fn spawn_tasks(&self, sightings: SightingWriter, reload_interval: Duration) {
-        self.tasks.spawn(sightings.run());
+    fn spawn_tasks(&self, background: Background, reload_interval: Duration) {
+        self.tasks.spawn(background.run());
         self.tasks.spawn(expire_regularly(self.registry.clone(), self.stop.clone()));
         for tls in &self.tls {
             self.tasks.spawn(tls.clone().watch(reload_interval, self.stop.clone()));
@@ -243,7 +243,7 @@ impl App {
         );
         self.admin.finish().await;
         self.stop.cancel();
-        // The writer of sightings ends when the last holder of the registry is gone.
+        // What goes on beside the requests ends when the last holder of the registry is gone.
         drop((self.handset_server, self.admin_server, self.admin, self.provisioner, self.registry));
         self.tasks.close();
         let _ = tokio::time::timeout(self.grace_period, self.tasks.wait()).await;

@@ -78,12 +78,20 @@ pub struct Company {
     pub created: Timestamp,
     /// When name or settings last changed.
     pub changed: Timestamp,
+    /// Of its last change; given by the store.
     pub revision: Revision,
 }
 
 impl Company {
     #[must_use]
     pub fn new(id: CompanyId, name: String, now: Timestamp) -> Company {
-        Company { id, name, settings: Layer::default(), created: now, changed: now, revision: 1 }
+        Company {
+            id,
+            name,
+            settings: Layer::default(),
+            created: now,
+            changed: now,
+            revision: Revision::NONE,
+        }
     }
 }

@@ -6,6 +6,7 @@
 //! the device as it is and returns the device as it should be; nothing is
 //! changed until the store has committed the result.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -86,16 +87,31 @@ impl Sighting {
     }
 }
 
-/// All phones behind one MAC. Has at least one port.
+/// Ports that wait for an operator. They follow from the device's type and are
+/// nothing of their own: whatever type an unknown device claims, it is one entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waiting {
+    /// The first so many ports of the device wait, but for those among its [`Device::phones`].
+    /// At least 1.
+    pub ports: u16,
+    /// First contact.
+    pub created: Timestamp,
+}
+
+/// All phones behind one MAC. Has at least one, waiting or its own.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Device {
     pub mac: Mac,
     pub phone_type: TypeKey,
-    pub ports: BTreeMap<Port, Phone>,
+    /// `None`: every phone of the device is among [`Device::phones`].
+    pub waiting: Option<Waiting>,
+    /// The phones an operator made active, or gave a name or settings.
+    pub phones: BTreeMap<Port, Phone>,
     /// `None`: created by an operator and not seen yet.
     pub sighting: Option<Sighting>,
     /// When anything that its configuration is made of last changed.
     pub changed: Timestamp,
+    /// Of its last change; given by the store. A noted sighting is none.
     pub revision: Revision,
 }
 
@@ -127,47 +143,113 @@ pub struct Assigned {
 }
 
 impl Device {
-    /// A device as its first request makes it: every port of the type, inactive.
+    /// A device as its first request makes it: every port of the type waits.
     #[must_use]
     pub fn sighted(mac: Mac, phone_type: TypeKey, ports: u16, sighting: Sighting) -> Device {
         let now = sighting.first;
         Device {
             mac,
             phone_type,
-            ports: Port::first(ports.max(1)).map(|port| (port, Phone::inactive(now))).collect(),
+            waiting: Some(Waiting { ports: ports.max(1), created: now }),
+            phones: BTreeMap::new(),
             sighting: Some(sighting),
             changed: now,
-            revision: 1,
+            revision: Revision::NONE,
         }
     }
 
+    /// The phone of `port`, waiting or its own.
     #[must_use]
-    pub fn phone(&self, port: Port) -> Option<&Phone> {
-        self.ports.get(&port)
+    pub fn phone(&self, port: Port) -> Option<Cow<'_, Phone>> {
+        if let Some(phone) = self.phones.get(&port) {
+            return Some(Cow::Borrowed(phone));
+        }
+        let waiting = self.waiting.filter(|waiting| port.number() < waiting.ports)?;
+        Some(Cow::Owned(Phone::inactive(waiting.created)))
+    }
+
+    /// Every port there is, in order.
+    pub fn ports(&self) -> impl Iterator<Item = Port> + '_ {
+        let waiting = self.waiting.map_or(0, |waiting| waiting.ports);
+        let own = self.phones.keys().copied();
+        Port::first(waiting).chain(own.filter(move |port| port.number() >= waiting))
+    }
+
+    /// The ports that wait, in order.
+    fn waiting_ports(&self) -> impl Iterator<Item = Port> + '_ {
+        let first = Port::first(self.waiting.map_or(0, |waiting| waiting.ports));
+        first.filter(|port| !self.phones.contains_key(port))
     }
 
     /// The names of its phones, in order of port.
     pub fn phone_ids(&self) -> impl Iterator<Item = PhoneId> + '_ {
-        self.ports.keys().map(|&port| PhoneId { mac: self.mac, port })
+        self.ports().map(|port| PhoneId { mac: self.mac, port })
     }
 
     #[must_use]
     pub fn has_active_port(&self) -> bool {
-        self.ports.values().any(|phone| phone.state != State::Inactive)
+        self.phones.values().any(|phone| phone.state != State::Inactive)
     }
 
+    /// How many of its phones are inactive, those that wait and others.
     #[must_use]
     pub fn inactive_ports(&self) -> usize {
-        self.ports.values().filter(|phone| phone.state == State::Inactive).count()
+        let own = self.phones.values().filter(|phone| phone.state == State::Inactive);
+        self.waiting_ports().count() + own.count()
     }
 
-    fn next(&self, now: Timestamp) -> Device {
-        Device { changed: now, revision: self.revision + 1, ..self.clone() }
+    /// The companies of its active phones, in order of port.
+    pub fn companies(&self) -> impl Iterator<Item = &CompanyId> {
+        self.phones.values().filter_map(Phone::company)
+    }
+
+    /// When it was last heard of: a request, or one of its phones made.
+    #[must_use]
+    pub fn last_sign(&self) -> Timestamp {
+        let seen = self.sighting.as_ref().map(|seen| seen.last);
+        let waiting = self.waiting.map(|waiting| waiting.created);
+        let made = self.phones.values().map(|phone| phone.created);
+        seen.into_iter().chain(waiting).chain(made).max().unwrap_or_default()
+    }
+
+    /// Inactive phones that nobody gave anything, all made at one time, become waiting
+    /// ports, when there is no gap before the last of them. For devices of which each
+    /// phone is told, as in an import.
+    #[must_use]
+    pub fn folded(mut self) -> Device {
+        if self.waiting.is_some() {
+            return self;
+        }
+        let bare = |phone: &Phone| *phone == Phone::inactive(phone.created);
+        let Some((last, phone)) = self.phones.iter().rfind(|(_, phone)| bare(phone)) else {
+            return self;
+        };
+        let (ports, created) = (last.number() + 1, phone.created);
+        let before = self.phones.range(..=*last);
+        let at_one_time =
+            self.phones.values().filter(|own| bare(own)).all(|own| own.created == created);
+        if before.count() == usize::from(ports) && at_one_time {
+            self.phones.retain(|_, phone| !bare(phone));
+            self.waiting = Some(Waiting { ports, created });
+        }
+        self
+    }
+
+    fn changed_at(&self, now: Timestamp) -> Device {
+        Device { changed: now, ..self.clone() }
+    }
+
+    /// `None` when no phone is left; without [`Device::waiting`] when nothing waits.
+    fn with_some_phone(mut self) -> Option<Device> {
+        if self.waiting_ports().next().is_none() {
+            self.waiting = None;
+        }
+        (self.waiting.is_some() || !self.phones.is_empty()).then_some(self)
     }
 
     fn require_inactive(&self, port: Port) -> Result<(), TransitionError> {
-        match self.ports.get(&port).map(|phone| &phone.state) {
-            Some(State::Inactive) => Ok(()),
+        match self.phone(port) {
+            Some(phone) if phone.state == State::Inactive => Ok(()),
             _ => Err(TransitionError::NotFound),
         }
     }
@@ -184,9 +266,14 @@ impl Device {
         now: Timestamp,
     ) -> Result<(Device, usize), TransitionError> {
         self.require_inactive(named)?;
-        let mut device = self.next(now);
+        let mut device = self.changed_at(now);
         let mut moved = 0;
-        for phone in device.ports.values_mut().filter(|p| p.state == State::Inactive) {
+        if let Some(waiting) = device.waiting.take() {
+            for port in self.waiting_ports() {
+                device.phones.insert(port, Phone::inactive(waiting.created));
+            }
+        }
+        for phone in device.phones.values_mut().filter(|p| p.state == State::Inactive) {
             phone.state = State::Active(company.clone());
             moved += 1;
         }
@@ -203,11 +290,10 @@ impl Device {
         now: Timestamp,
     ) -> Result<(Option<Device>, usize), TransitionError> {
         self.require_inactive(named)?;
-        let mut device = self.next(now);
-        let before = device.ports.len();
-        device.ports.retain(|_, phone| phone.state != State::Inactive);
-        let removed = before - device.ports.len();
-        Ok(((!device.ports.is_empty()).then_some(device), removed))
+        let mut device = self.changed_at(now);
+        device.waiting = None;
+        device.phones.retain(|_, phone| phone.state != State::Inactive);
+        Ok((device.with_some_phone(), self.inactive_ports()))
     }
 
     /// Moves active phones to `target`: the one of `port`, or all.
@@ -223,9 +309,9 @@ impl Device {
         target: &CompanyId,
         now: Timestamp,
     ) -> Result<Assigned, TransitionError> {
-        let mut device = self.next(now);
+        let mut device = self.changed_at(now);
         let mut from = BTreeMap::new();
-        for (&number, phone) in &mut device.ports {
+        for (&number, phone) in &mut device.phones {
             if port.is_some_and(|wanted| wanted != number) {
                 continue;
             }
@@ -241,22 +327,20 @@ impl Device {
         Ok(Assigned { device, from })
     }
 
-    /// A better guess at the type of a device none of whose ports is active:
-    /// missing ports appear, ports the type does not have go, the rest keep
-    /// their `created`. `None` when a port is active (an operator decided) or
-    /// nothing would change.
+    /// A better guess at the type of a device none of whose ports is active: its
+    /// ports are those of that type, and wait since the device was first there.
+    /// `None` when a port is active (an operator decided) or nothing would change.
     #[must_use]
     pub fn retyped(&self, phone_type: &TypeKey, ports: u16, now: Timestamp) -> Option<Device> {
         if self.has_active_port() || self.phone_type == *phone_type {
             return None;
         }
-        let mut device = self.next(now);
+        let mut device = self.changed_at(now);
         device.phone_type = phone_type.clone();
-        device.ports.retain(|port, _| port.number() < ports.max(1));
-        for port in Port::first(ports.max(1)) {
-            device.ports.entry(port).or_insert_with(|| Phone::inactive(now));
-        }
-        Some(device)
+        device.phones.retain(|port, _| port.number() < ports.max(1));
+        let created = self.waiting.map_or(now, |waiting| waiting.created);
+        device.waiting = Some(Waiting { ports: ports.max(1), created });
+        device.with_some_phone()
     }
 
     /// Adds an active phone to the device, as `create` does.
@@ -271,17 +355,18 @@ impl Device {
         phone: Phone,
         now: Timestamp,
     ) -> Result<Device, TransitionError> {
-        if self.ports.get(&port).is_some_and(|there| there.state != State::Inactive) {
+        let there = self.phone(port);
+        if there.as_ref().is_some_and(|there| there.state != State::Inactive) {
             return Err(TransitionError::AlreadyExists);
         }
         if self.has_active_port() && self.phone_type != *phone_type {
             return Err(TransitionError::TypeMismatch);
         }
-        let mut device = self.next(now);
+        let mut device = self.changed_at(now);
         device.phone_type = phone_type.clone();
-        let created = self.ports.get(&port).map_or(phone.created, |there| there.created);
-        device.ports.insert(port, Phone { created, ..phone });
-        Ok(device)
+        let created = there.map_or(phone.created, |there| there.created);
+        device.phones.insert(port, Phone { created, ..phone });
+        device.with_some_phone().ok_or(TransitionError::NotFound)
     }
 
     /// Gives the phone of `port` another name and other settings.
@@ -295,16 +380,17 @@ impl Device {
         settings: Layer,
         now: Timestamp,
     ) -> Result<Device, TransitionError> {
-        let mut device = self.next(now);
-        let phone = device.ports.get_mut(&port).ok_or(TransitionError::NotFound)?;
-        phone.name = name;
-        phone.settings = settings;
-        Ok(device)
+        let phone = self.phone(port).ok_or(TransitionError::NotFound)?;
+        let mut device = self.changed_at(now);
+        if phone.name != name || phone.settings != settings {
+            let phone = Phone { name, settings, ..phone.into_owned() };
+            device.phones.insert(port, phone);
+        }
+        device.with_some_phone().ok_or(TransitionError::NotFound)
     }
 
     /// Makes the device one of another type, as an operator says: inactive ports
-    /// the type does not have go; those it has besides appear inactive, once the
-    /// device was seen.
+    /// the type does not have go; those it has besides wait, once the device was seen.
     ///
     /// # Errors
     /// [`TransitionError::PortInUse`] when an active one would have to go.
@@ -314,21 +400,23 @@ impl Device {
         ports: u16,
         now: Timestamp,
     ) -> Result<Device, TransitionError> {
-        let mut device = self.next(now);
+        let ports = ports.max(1);
+        let mut device = self.changed_at(now);
         device.phone_type = phone_type.clone();
-        device
-            .ports
-            .retain(|port, phone| port.number() < ports.max(1) || phone.state != State::Inactive);
-        if let Some(port) = device.ports.keys().find(|port| port.number() >= ports.max(1)) {
+        device.phones.retain(|port, phone| port.number() < ports || phone.state != State::Inactive);
+        if let Some(port) = device.phones.keys().find(|port| port.number() >= ports) {
             return Err(TransitionError::PortInUse(*port));
         }
-        for port in Port::first(ports).filter(|_| self.sighting.is_some()) {
-            device.ports.entry(port).or_insert_with(|| Phone::inactive(now));
-        }
-        Ok(device)
+        let created = self.waiting.map_or(now, |waiting| waiting.created);
+        device.waiting = match (&self.sighting, self.waiting) {
+            (Some(_), _) => Some(Waiting { ports, created }),
+            (None, waiting) => waiting.map(|w| Waiting { ports: w.ports.min(ports), ..w }),
+        };
+        device.with_some_phone().ok_or(TransitionError::NotFound)
     }
 
-    /// Removes the active phone of `port`; `None` when no phone is left.
+    /// Removes the active phone of `port`; `None` when no phone is left. While other
+    /// ports of the device wait, that one waits with them again.
     ///
     /// # Errors
     /// [`TransitionError::NotFound`] when that port is not active.
@@ -337,12 +425,12 @@ impl Device {
         port: Port,
         now: Timestamp,
     ) -> Result<Option<Device>, TransitionError> {
-        match self.ports.get(&port).map(|phone| &phone.state) {
+        match self.phones.get(&port).map(|phone| &phone.state) {
             Some(State::Active(_)) => {}
             _ => return Err(TransitionError::NotFound),
         }
-        let mut device = self.next(now);
-        device.ports.remove(&port);
-        Ok((!device.ports.is_empty()).then_some(device))
+        let mut device = self.changed_at(now);
+        device.phones.remove(&port);
+        Ok(device.with_some_phone())
     }
 }

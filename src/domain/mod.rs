@@ -7,22 +7,20 @@ mod device;
 mod event;
 mod mac;
 mod phone_id;
+mod revision;
 pub mod settings;
 mod type_key;
 mod user;
 
 pub use claim::{Claim, Claims, Strength};
 pub use company::{Company, CompanyId};
-pub use device::{Assigned, Device, Phone, Sighting, State, TransitionError};
+pub use device::{Assigned, Device, Phone, Sighting, State, TransitionError, Waiting};
 pub use event::{Action, Event, Subject};
 pub use mac::{InvalidMac, Mac};
 pub use phone_id::{InvalidPhoneId, PhoneId, Port};
+pub use revision::Revision;
 pub use type_key::{InvalidKey, TypeKey};
 pub use user::{ApiKeyHash, Role, User, UserId};
 
 /// Seconds since 1970-01-01T00:00:00Z. The admin API's `created` is in this unit.
 pub type Timestamp = i64;
-
-/// Counts the changes of one stored object; the first stored form is 1.
-/// A write names the revision it was made from and is refused when that is stale.
-pub type Revision = u64;

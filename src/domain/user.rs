@@ -68,12 +68,21 @@ pub struct User {
     /// At most [`User::MAX_KEYS`].
     pub key_hashes: Vec<ApiKeyHash>,
     pub created: Timestamp,
+    /// Of its last change; given by the store.
     pub revision: Revision,
 }
 
 impl User {
     /// Enough to rotate keys without a gap, few enough to look at.
     pub const MAX_KEYS: usize = 16;
+
+    /// Whether the user is a System-Admin with a way to sign in. One must remain:
+    /// else nobody could administer the system any more.
+    #[must_use]
+    pub fn can_administer_system(&self) -> bool {
+        let signs_in = self.password_hash.is_some() || !self.key_hashes.is_empty();
+        self.role == Role::SystemAdmin && signs_in
+    }
 
     /// Whether the user administers `company`: a System-Admin does each one.
     #[must_use]

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::RegistryError;
+use super::{Directory, RegistryError};
 use crate::domain::{Action, CompanyId, Event, Role, Subject, Timestamp, User};
+use crate::store::{Guard, Object};
 
 /// Who asks for a change and from where.
 #[derive(Debug, Clone)]
@@ -23,6 +24,25 @@ impl Actor {
             Actor::User { user, .. } => user.role,
             Actor::Gateway => Role::SystemAdmin,
         }
+    }
+
+    /// Lets a commit fail that the user may not make any more: another gateway may have
+    /// changed that a moment ago.
+    ///
+    /// # Errors
+    /// [`RegistryError::PermissionDenied`] when the user is gone, or may do or signs in with
+    /// something else than at the time of the request.
+    pub(super) fn guard(&self, directory: &Directory) -> Result<Option<Guard>, RegistryError> {
+        let Actor::User { user, .. } = self else { return Ok(None) };
+        let same = |now: &&Arc<User>| {
+            now.role == user.role
+                && now.admin_companies == user.admin_companies
+                && now.password_hash == user.password_hash
+                && now.key_hashes == user.key_hashes
+        };
+        let now = directory.users.get(&user.id).filter(same);
+        let now = now.ok_or(RegistryError::PermissionDenied)?;
+        Ok(Some(Guard::Same(Object::User(user.id), now.revision)))
     }
 
     /// Whether the caller administers the company.

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::audit::Changes;
+use super::change::Plan;
 use super::text::{check_name, patched};
 use super::{Actor, Registry, RegistryError};
 use crate::domain::{Action, Company, CompanyId, Event, Subject};
@@ -66,14 +67,14 @@ impl Registry {
         let now = self.clock.now();
         let mut company = Company::new(new.id, new.name, now);
         company.settings = patched(&company.settings, new.settings.as_ref())?;
-        self.change_directory(|directory| {
+        self.change_directory(actor, |directory| {
             if directory.companies.contains_key(&company.id) {
                 return Err(RegistryError::AlreadyExists(format!("Company {}", company.id)));
             }
             let after = json!({ "name": company.name, "settings": company.settings.redacted() });
             let event = Event { after, ..event(actor, now, Action::Create, &company.id) };
             let put = Mutation::PutCompany { company: company.clone(), expect: None };
-            Ok((vec![put, Mutation::Append(event)], ()))
+            Ok(Plan::commit(vec![put], ()).recorded(event))
         })
         .await
     }
@@ -92,14 +93,13 @@ impl Registry {
         actor.require_admin()?;
         change.name.as_deref().map_or(Ok(()), check_name)?;
         let now = self.clock.now();
-        self.change_directory(|directory| {
+        self.change_directory(actor, |directory| {
             directory.require_company(actor, id)?;
             let before = &directory.companies[id];
             let company = Company {
                 name: change.name.clone().unwrap_or_else(|| before.name.clone()),
                 settings: patched(&before.settings, change.settings.as_ref())?,
                 changed: now,
-                revision: before.revision + 1,
                 ..Company::clone(before)
             };
             let mut changes = Changes::default();
@@ -107,7 +107,7 @@ impl Registry {
             changes.settings(&before.settings, &company.settings);
             let event = changes.of(event(actor, now, Action::Update, id));
             let put = Mutation::PutCompany { company, expect: Some(before.revision) };
-            Ok((vec![put, Mutation::Append(event)], ()))
+            Ok(Plan::commit(vec![put], ()).recorded(event))
         })
         .await
     }
@@ -120,13 +120,13 @@ impl Registry {
     pub async fn delete_company(&self, actor: &Actor, id: &CompanyId) -> Result<(), RegistryError> {
         actor.require_system_admin()?;
         let now = self.clock.now();
-        self.change_directory(|directory| {
+        self.change_directory(actor, |directory| {
             directory.require_company(actor, id)?;
             if id.is_default() {
                 let why = "The company default cannot be deleted".to_owned();
                 return Err(RegistryError::InUse(why));
             }
-            if self.index.company_has_phones(id) {
+            if self.memory.index.company_has_phones(id) {
                 return Err(RegistryError::InUse(format!("Company {id} still has phones")));
             }
             let names = |user: &&Arc<crate::domain::User>| {
@@ -140,7 +140,7 @@ impl Registry {
             let before = json!({ "name": company.name, "settings": company.settings.redacted() });
             let event = Event { before, ..event(actor, now, Action::Delete, id) };
             let remove = Mutation::RemoveCompany { id: id.clone(), expect: company.revision };
-            Ok((vec![remove, Mutation::Append(event)], ()))
+            Ok(Plan::commit(vec![remove], ()).recorded(event))
         })
         .await
     }

@@ -24,14 +24,18 @@ impl Registry {
     /// The device as the index has it now, with its companies and `catalogue`.
     #[must_use]
     pub fn composition(&self, catalogue: &Arc<Catalogue>, mac: Mac) -> Option<Composition> {
-        let device = self.index.device(mac)?;
+        let device = self.memory.index.device(mac)?;
         Some(Composition { device, catalogue: catalogue.clone(), directory: self.directory() })
     }
 
     /// Any device, stored or not yet, with its companies and the catalogue.
     #[must_use]
     pub fn compose(&self, device: Device) -> Composition {
-        Composition { device, catalogue: self.catalogue(), directory: self.directory() }
+        self.compose_with(device, &self.directory())
+    }
+
+    pub(super) fn compose_with(&self, device: Device, directory: &Arc<Directory>) -> Composition {
+        Composition { device, catalogue: self.catalogue(), directory: directory.clone() }
     }
 }
 
@@ -46,7 +50,7 @@ impl Registry {
     /// Changes whenever what common files are made of may have.
     #[must_use]
     pub fn common_version(&self) -> u64 {
-        self.directory.load().system.revision
+        self.memory.system_revision().0
     }
 
     /// The settings of files that are for no phone: those of the type, when it is
@@ -80,7 +84,7 @@ impl Composition {
     }
 
     fn companies(&self) -> impl Iterator<Item = &Arc<Company>> {
-        let of_ports = self.device.ports.values().filter_map(|phone| phone.company());
+        let of_ports = self.device.phones.values().filter_map(|phone| phone.company());
         of_ports.filter_map(|id| self.directory.companies.get(id))
     }
 
@@ -98,7 +102,7 @@ impl Composition {
             ..Directory::default()
         };
         let mut device = self.device;
-        for phone in device.ports.values_mut() {
+        for phone in device.phones.values_mut() {
             phone.settings = redacted(&phone.settings);
         }
         Composition { device, directory: Arc::new(directory), catalogue: self.catalogue }
@@ -137,7 +141,7 @@ impl Composition {
         let common = self.shared_layers(phone_type, None)?.settings.clone();
         let mut inputs = Vec::with_capacity(usize::from(phone_type.ports));
         for port in Port::first(phone_type.ports) {
-            let phone = self.device.phone(port);
+            let phone = self.device.phones.get(&port);
             let company = phone.and_then(|phone| phone.company());
             let settings = match (phone, company) {
                 (Some(phone), Some(company)) => {

@@ -5,12 +5,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::layer_cache::LayerCache;
-use super::{Actor, Registry, RegistryError};
+use super::progress::Progress;
+use super::{Actor, RegistryError};
 use crate::domain::{ApiKeyHash, Company, CompanyId, User, UserId};
-use crate::store::{Mutation, Store, StoreError, SystemSettings};
-
-/// Times a change is tried again when another process changed the same object.
-const TRIES: usize = 4;
+use crate::store::{Change, Changed, Guard, Object, SystemSettings};
 
 /// What is small enough to be replaced as a whole.
 #[derive(Debug, Clone, Default)]
@@ -25,18 +23,6 @@ pub struct Directory {
 }
 
 impl Directory {
-    pub(super) async fn load(store: &dyn Store) -> Result<Directory, StoreError> {
-        let read = store.tenancy().await?;
-        let mut directory = Directory { system: Arc::new(read.system), ..Directory::default() };
-        for company in read.companies {
-            directory.companies.insert(company.id.clone(), Arc::new(company));
-        }
-        for user in read.users {
-            directory.put_user(user);
-        }
-        Ok(directory)
-    }
-
     /// The user of that login, if there is one.
     #[must_use]
     pub fn user_by_login(&self, login: &str) -> Option<&Arc<User>> {
@@ -60,6 +46,54 @@ impl Directory {
         }
     }
 
+    /// The names of all that is in it, but the system settings.
+    pub(super) fn objects(&self) -> impl Iterator<Item = Object> + '_ {
+        let companies = self.companies.keys().map(|id| Object::Company(id.clone()));
+        companies.chain(self.users.keys().map(|&id| Object::User(id)))
+    }
+
+    /// What a decision on a device in these companies relies on.
+    pub(super) fn guards<'a>(&self, companies: impl Iterator<Item = &'a CompanyId>) -> Vec<Guard> {
+        let mut guards: Vec<Guard> = companies
+            .filter_map(|id| self.companies.get(id))
+            .map(|company| Guard::Same(Object::Company(company.id.clone()), company.revision))
+            .collect();
+        guards.dedup();
+        guards.push(Guard::Same(Object::SystemSettings, self.system.revision));
+        guards
+    }
+
+    /// Takes over what changed, if it is newer than what is there.
+    pub(super) fn apply(&mut self, change: Change, progress: &Progress) {
+        let there = match &change.object {
+            Changed::Company(id, _) => self.companies.get(id).map(|company| company.revision),
+            Changed::User(id, _) => self.users.get(id).map(|user| user.revision),
+            Changed::SystemSettings(_) => Some(self.system.revision),
+            Changed::Device(..) => return,
+        };
+        let name = change.object.name();
+        let is_removal = change.object.revision().is_none();
+        match there {
+            Some(there) if is_removal && there > change.revision => return,
+            Some(there) if !is_removal && there >= change.revision => return,
+            None if !is_removal && progress.is_stale(&name, change.revision) => return,
+            _ => {}
+        }
+        if is_removal {
+            progress.removed(name, change.revision);
+        }
+        match change.object {
+            Changed::Company(id, Some(company)) => {
+                self.companies.insert(id, Arc::new(company));
+            }
+            Changed::Company(id, None) => drop(self.companies.remove(&id)),
+            Changed::User(_, Some(user)) => self.put_user(user),
+            Changed::User(id, None) => self.remove_user(id),
+            Changed::SystemSettings(system) => self.system = Arc::new(system),
+            Changed::Device(..) => unreachable!("returned above"),
+        }
+    }
+
     fn put_user(&mut self, user: User) {
         self.remove_user(user.id);
         self.logins.insert(user.login.clone(), user.id);
@@ -67,89 +101,17 @@ impl Directory {
         self.users.insert(user.id, Arc::new(user));
     }
 
+    /// What the user had may be another's by now: changes come in any order.
     fn remove_user(&mut self, id: UserId) {
         if let Some(user) = self.users.remove(&id) {
-            self.logins.remove(&user.login);
+            if self.logins.get(&user.login) == Some(&id) {
+                self.logins.remove(&user.login);
+            }
             for hash in &user.key_hashes {
-                self.keys.remove(hash);
-            }
-        }
-    }
-
-    /// As they are after a commit of `writes`.
-    fn after(&self, writes: Vec<Mutation>) -> Directory {
-        let mut directory = self.clone();
-        for write in writes {
-            match write {
-                Mutation::PutCompany { company, .. } => {
-                    directory.companies.insert(company.id.clone(), Arc::new(company));
+                if self.keys.get(hash) == Some(&id) {
+                    self.keys.remove(hash);
                 }
-                Mutation::RemoveCompany { id, .. } => drop(directory.companies.remove(&id)),
-                Mutation::PutUser { user, .. } => directory.put_user(user),
-                Mutation::RemoveUser { id, .. } => directory.remove_user(id),
-                Mutation::PutSystemSettings { system, .. } => directory.system = Arc::new(system),
-                Mutation::PutDevice { .. }
-                | Mutation::RemoveDevice { .. }
-                | Mutation::NoteSighting { .. }
-                | Mutation::Append(_) => {}
             }
         }
-        directory
-    }
-}
-
-impl Registry {
-    /// Takes over what the store now has of companies, users and settings.
-    pub(crate) async fn reload_directory(&self) -> Result<(), StoreError> {
-        self.publish(Directory::load(&*self.store).await?);
-        Ok(())
-    }
-
-    /// Puts `directory` in force, and then makes what was rendered of the old ones stale:
-    /// of the companies that changed, of all when the system settings did.
-    pub(super) fn publish(&self, directory: Directory) {
-        let directory = Arc::new(directory);
-        let before = self.directory.swap(directory.clone());
-        for (id, company) in &directory.companies {
-            let same = |old: &Arc<Company>| old.revision == company.revision;
-            if !before.companies.get(id).is_some_and(same) {
-                self.index.company_changed(id);
-            }
-        }
-        if before.system.revision != directory.system.revision {
-            self.index.system_changed();
-        }
-    }
-
-    /// One change to the directory: compute the writes, commit, take over. `next` is
-    /// asked again, with what the store then has, when another process was faster.
-    ///
-    /// What was committed is taken over from the writes, not read again: that
-    /// cannot fail half way.
-    pub(super) async fn change_directory<T>(
-        &self,
-        next: impl Fn(&Directory) -> Result<(Vec<Mutation>, T), RegistryError>,
-    ) -> Result<T, RegistryError> {
-        let _changing = self.directory_lock.lock().await;
-        let mut contended = String::new();
-        for _ in 0..TRIES {
-            let directory = self.directory();
-            let (writes, result) = next(&directory)?;
-            if writes.is_empty() {
-                return Ok(result);
-            }
-            match self.store.commit(writes.clone()).await {
-                Ok(()) => {
-                    self.publish(directory.after(writes));
-                    return Ok(result);
-                }
-                Err(StoreError::Conflict(what)) => {
-                    self.reload_directory().await?;
-                    contended = what;
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Err(RegistryError::Contended(contended))
     }
 }

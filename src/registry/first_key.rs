@@ -11,10 +11,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::change::Plan;
 use super::random::{Random, token};
 use super::users::{changes, shown};
 use super::{Actor, Directory, Registry, RegistryError};
-use crate::domain::{Action, ApiKeyHash, Event, Role, Subject, Timestamp, User};
+use crate::domain::{Action, ApiKeyHash, Event, Revision, Role, Subject, Timestamp, User};
 use crate::store::{EventFilter, Mutation};
 
 /// Login of the user made.
@@ -57,10 +58,10 @@ impl Registry {
         self.first_key.awaited.store(true, Ordering::Relaxed);
         let key = new_key(random);
         let now = self.clock.now();
-        let made = self.change_directory(|directory| {
+        let made = self.change_directory(&Actor::Gateway, |directory| {
             // Not so when another gateway was faster: the key it shows must go on working.
             if directory.users != known.users {
-                return Ok((Vec::new(), false));
+                return Ok(Plan::nothing(false));
             }
             let key_hashes = vec![ApiKeyHash::of(&key)];
             let event = |action| Actor::Gateway.event(now, action, Subject::User, LOGIN.to_owned());
@@ -71,14 +72,13 @@ impl Registry {
                     (user, None, event)
                 }
                 Some(before) => {
-                    let revision = before.revision + 1;
-                    let user = User { key_hashes, revision, ..User::clone(before) };
+                    let user = User { key_hashes, ..User::clone(before) };
                     let event = changes(before, &user).of(event(Action::Update));
                     (user, Some(before.revision), event)
                 }
             };
             let put = Mutation::PutUser { user, expect };
-            Ok((vec![put, Mutation::Append(marked(event, UNUSED))], true))
+            Ok(Plan::commit(vec![put], true).recorded(marked(event, UNUSED)))
         });
         Ok(made.await?.then_some(key))
     }
@@ -112,7 +112,8 @@ impl Registry {
         let now = self.clock.now();
         let event = actor.event(now, Action::Update, Subject::User, user.login.clone());
         let event = Event { before: json!({ MARK: UNUSED }), ..marked(event, USED) };
-        Ok(self.store.commit(vec![Mutation::Append(event)]).await?)
+        self.store.commit(vec![Mutation::Append(event)], Vec::new()).await?;
+        Ok(())
     }
 
     /// The only user there is, if it has nothing but a first key that was never used.
@@ -148,7 +149,7 @@ fn first_user(key_hashes: Vec<ApiKeyHash>, now: Timestamp) -> User {
         password_hash: None,
         key_hashes,
         created: now,
-        revision: 1,
+        revision: Revision::NONE,
     }
 }
 

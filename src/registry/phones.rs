@@ -1,15 +1,19 @@
 //! Phones beyond the published API's six phone commands: made, read, changed, deleted.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::audit::Changes;
+use super::change::Plan;
 use super::index::Wanted;
 use super::text::{check_name, is_assignable_mac, patched};
 use super::{Actor, Registry, RegistryError};
 use crate::catalogue::PhoneType;
 use crate::domain::settings::Layer;
 use crate::domain::{
-    Action, CompanyId, Device, Mac, Phone, PhoneId, Port, State, Subject, TransitionError, TypeKey,
+    Action, CompanyId, Device, Mac, Phone, PhoneId, Port, Revision, State, Subject,
+    TransitionError, TypeKey,
 };
 
 /// A phone to be made, active from the start.
@@ -54,7 +58,7 @@ pub struct PhoneFilter {
 #[derive(Debug, Clone, Default)]
 pub struct PhonePage {
     /// Each with its whole device; the port is there.
-    pub phones: Vec<(PhoneId, Device)>,
+    pub phones: Vec<(PhoneId, Arc<Device>)>,
     /// The last phone of the page when there are more behind it.
     pub next: Option<PhoneId>,
 }
@@ -92,20 +96,20 @@ impl Registry {
             },
         };
         let limit = filter.limit.clamp(1, PhonePage::MAX);
-        let mut ids = self.index.page(wanted, filter.after, limit + 1);
+        let mut ids = self.memory.index.page(wanted, filter.after, limit + 1);
         let next = (ids.len() > limit).then(|| ids[limit - 1]);
         ids.truncate(limit);
+        let mut macs: Vec<Mac> = ids.iter().map(|id| id.mac).collect();
+        macs.dedup();
+        let devices = self.store.devices(&macs).await?;
+        let devices: Vec<Arc<Device>> = devices.into_iter().map(Arc::new).collect();
         let mut page = PhonePage { phones: Vec::with_capacity(ids.len()), next };
-        let mut last: Option<Device> = None;
         for id in ids {
-            // Ports of one device stand together: it is read once.
-            if last.as_ref().is_none_or(|device| device.mac != id.mac) {
-                last = self.store.device(id.mac).await?;
-            }
             // What went or changed hands between index and store is left out.
-            let Some(device) = &last else { continue };
-            if device.phone(id.port).is_some_and(|phone| may_see(actor, phone)) {
-                page.phones.push((id, device.clone()));
+            let at = devices.binary_search_by_key(&id.mac, |device| device.mac);
+            let Ok(at) = at else { continue };
+            if devices[at].phone(id.port).is_some_and(|phone| may_see(actor, &phone)) {
+                page.phones.push((id, devices[at].clone()));
             }
         }
         Ok(page)
@@ -131,15 +135,16 @@ impl Registry {
             catalogue.phone_type(&new.phone_type).ok_or_else(|| no_type(&new.phone_type))?;
         require_port(phone_type, id.port)?;
         let now = self.clock.now();
-        self.change_or_make(id.mac, |device| {
+        self.change_or_make_device(actor, id.mac, |device, directory| {
+            directory.require_company(actor, &new.company)?;
             let before = device.and_then(|device| device.phone(id.port));
-            let kept = before.map(|phone| phone.settings.clone()).unwrap_or_default();
+            let kept = before.as_ref().map(|phone| phone.settings.clone()).unwrap_or_default();
             let phone = Phone {
                 state: State::Active(new.company.clone()),
                 created: now,
                 name: match &new.name {
                     Some(name) => name.clone(),
-                    None => before.map(|phone| phone.name.clone()).unwrap_or_default(),
+                    None => before.as_ref().map(|phone| phone.name.clone()).unwrap_or_default(),
                 },
                 settings: patched(&kept, new.settings.as_ref())?,
             };
@@ -150,8 +155,9 @@ impl Registry {
                 "settings": phone.settings.redacted(),
             });
             let made = with_new(device, phone_type, id, phone, now)?;
-            self.compose(made.clone()).check_renderable(id)?;
-            Ok((Some(made), event, ()))
+            self.compose_with(made.clone(), directory).check_renderable(id)?;
+            let guards = directory.guards(made.companies());
+            Ok(Plan::device(device, Some(made), ()).recorded(event).guarded(guards))
         })
         .await
     }
@@ -174,7 +180,7 @@ impl Registry {
         }
         change.name.as_deref().map_or(Ok(()), check_name)?;
         let now = self.clock.now();
-        self.change(id.mac, |device| {
+        self.change_device(actor, id.mac, |device, directory| {
             let phone = device.phone(id.port).filter(|phone| may_see(actor, phone));
             let phone = phone.ok_or(TransitionError::NotFound)?;
             let name = change.name.as_ref().unwrap_or(&phone.name).clone();
@@ -190,10 +196,12 @@ impl Registry {
                 require_port(phone_type, id.port)?;
                 changed = changed.with_type(key, phone_type.ports, now)?;
             }
-            self.compose(changed.clone()).check_renderable(id)?;
+            self.compose_with(changed.clone(), directory).check_renderable(id)?;
             let mut event = actor.event(now, Action::Update, Subject::Phone, id.to_string());
             event.company = phone.company().map(ToString::to_string).unwrap_or_default();
-            Ok((Some(changed), changes.of(event), ()))
+            let guards = directory.guards(changed.companies());
+            let plan = Plan::device(Some(device), Some(changed), ());
+            Ok(plan.recorded(changes.of(event)).guarded(guards))
         })
         .await
     }
@@ -206,7 +214,7 @@ impl Registry {
     pub async fn delete_phone(&self, actor: &Actor, id: PhoneId) -> Result<(), RegistryError> {
         actor.require_system_admin()?;
         let now = self.clock.now();
-        self.change(id.mac, |device| {
+        self.change_device(actor, id.mac, |device, _| {
             let left = device.without_active(id.port, now)?;
             let phone = device.phone(id.port).ok_or(TransitionError::NotFound)?;
             let mut event = actor.event(now, Action::Delete, Subject::Phone, id.to_string());
@@ -215,7 +223,7 @@ impl Registry {
                 "company": phone.company(), "phone_type": device.phone_type, "name": phone.name,
                 "settings": phone.settings.redacted(),
             });
-            Ok((left, event, ()))
+            Ok(Plan::device(Some(device), left, ()).recorded(event))
         })
         .await
     }
@@ -241,10 +249,11 @@ fn with_new(
         return Ok(Device {
             mac: id.mac,
             phone_type: phone_type.key.clone(),
-            ports: [(id.port, phone)].into(),
+            waiting: None,
+            phones: [(id.port, phone)].into(),
             sighting: None,
             changed: now,
-            revision: 1,
+            revision: Revision::NONE,
         });
     };
     // Guessed wrong so far: the ports become those of the type that is said now.

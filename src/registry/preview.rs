@@ -42,7 +42,7 @@ impl Registry {
         if named.is_none_or(|phone| phone.state == State::Inactive) {
             return Err(TransitionError::NotFound.into());
         }
-        for phone in device.ports.values_mut().filter(|phone| !may_see(actor, phone)) {
+        for phone in device.phones.values_mut().filter(|phone| !may_see(actor, phone)) {
             *phone = Phone::inactive(phone.created);
         }
         let shown = self.compose(device).redacted();

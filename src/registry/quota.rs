@@ -10,7 +10,8 @@ use crate::domain::Timestamp;
 /// What requests of unknown handsets may add to the registry.
 #[derive(Debug, Clone)]
 pub struct Quota {
-    /// Inactive rows in all. Default 100,000: a provider's whole delivery, 10 MB of memory.
+    /// Inactive devices in all, each once whatever its ports. Default 100,000: a provider's whole
+    /// delivery, 10 MB of memory.
     pub inactive_rows: usize,
     /// New MACs from one address (IPv6: one /64) in one hour. Default 1,000: a site behind one
     /// address boots with all its phones, and a walk through an OUI takes two years.

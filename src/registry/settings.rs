@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::audit::Changes;
+use super::change::Plan;
 use super::text::patched;
 use super::{Actor, Registry, RegistryError};
 use crate::domain::{Action, Subject};
@@ -31,18 +32,18 @@ impl Registry {
     ) -> Result<(), RegistryError> {
         actor.require_system_admin()?;
         let now = self.clock.now();
-        self.change_directory(|directory| {
+        self.change_directory(actor, |directory| {
             let before = &directory.system;
             let system = SystemSettings {
                 settings: patched(&before.settings, Some(patch))?,
                 changed: now,
-                revision: before.revision + 1,
+                revision: before.revision,
             };
             let mut changes = Changes::default();
             changes.settings(&before.settings, &system.settings);
             let event = actor.event(now, Action::Update, Subject::Settings, String::new());
             let put = Mutation::PutSystemSettings { system, expect: before.revision };
-            Ok((vec![put, Mutation::Append(changes.of(event))], ()))
+            Ok(Plan::commit(vec![put], ()).recorded(changes.of(event)))
         })
         .await
     }

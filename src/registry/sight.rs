@@ -6,12 +6,12 @@ use std::net::IpAddr;
 
 use foldhash::quality::FixedState;
 
+use super::change::Plan;
 use super::index::Known;
 use super::sighting_writer::SightingUpdate;
-use super::{DeviceChange, Registry, RegistryError};
+use super::{Registry, RegistryError};
 use crate::catalogue::{Catalogue, Identity};
 use crate::domain::{Action, Device, Mac, Sighting, Subject, TypeKey};
-use crate::store::{Mutation, StoreError};
 
 use super::actor::Actor;
 
@@ -55,7 +55,7 @@ impl Registry {
         catalogue: &Catalogue,
         evidence: RequestEvidence<'_>,
     ) -> Result<SightOutcome, RegistryError> {
-        let Some(known) = self.index.known(evidence.mac) else {
+        let Some(known) = self.memory.index.known(evidence.mac) else {
             // In boxes, both that are rare: else every request had room for them.
             return Box::pin(self.first_contact(catalogue, evidence)).await;
         };
@@ -79,37 +79,28 @@ impl Registry {
             return Ok(SightOutcome::NoType);
         };
         let ports = catalogue.phone_type(phone_type).map_or(1, |phone_type| phone_type.ports);
-        let _changing = self.lock_device(evidence.mac).await;
-        if let Some(known) = self.index.known(evidence.mac) {
-            return Ok(SightOutcome::Known(known));
-        }
-        let now = self.clock.now();
-        let rows = self.index.inactive_rows() + usize::from(ports);
-        if rows > self.quota.inactive_rows {
-            return Ok(SightOutcome::OverQuota);
-        }
-        let per_hour = self.quota.new_macs_per_address_per_hour;
-        if !self.arrivals.admit(evidence.address, per_hour, now) {
-            return Ok(SightOutcome::OverQuota);
-        }
-        let sighting = sighting(evidence, now);
-        let hash = hash_of(&sighting);
-        let device = Device::sighted(evidence.mac, phone_type.clone(), ports, sighting);
-        let write = Mutation::PutDevice { device: device.clone(), expect: None };
-        let change = DeviceChange::Put { device, seen_hash: Some(hash) };
-        match self.commit_device(vec![write], change).await {
-            Ok(()) => Ok(SightOutcome::Recorded),
-            Err(StoreError::Conflict(_)) => self.met_elsewhere(evidence.mac).await,
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// The store has a device the index has not: another process recorded it.
-    async fn met_elsewhere(&self, mac: Mac) -> Result<SightOutcome, RegistryError> {
-        if let Some(device) = self.store.device(mac).await? {
-            self.index.put(&device, device.sighting.as_ref().map(hash_of));
-        }
-        Ok(self.index.known(mac).map_or(SightOutcome::Recorded, SightOutcome::Known))
+        self.make_device(evidence.mac, |device| {
+            // Recorded while this request waited for another of the same phone, or by
+            // another gateway.
+            if let Some(known) = self.memory.index.known(evidence.mac) {
+                return Ok(Plan::nothing(SightOutcome::Known(known)));
+            }
+            if device.is_some() {
+                return Ok(Plan::nothing(SightOutcome::Recorded));
+            }
+            let now = self.clock.now();
+            if self.memory.index.inactive_rows() >= self.quota.inactive_rows {
+                return Ok(Plan::nothing(SightOutcome::OverQuota));
+            }
+            let per_hour = self.quota.new_macs_per_address_per_hour;
+            if !self.arrivals.admit(evidence.address, per_hour, now) {
+                return Ok(Plan::nothing(SightOutcome::OverQuota));
+            }
+            let sighted =
+                Device::sighted(evidence.mac, phone_type.clone(), ports, sighting(evidence, now));
+            Ok(Plan::device(None, Some(sighted), SightOutcome::Recorded))
+        })
+        .await
     }
 
     /// A type that was told, where the one on record differs and no operator has
@@ -125,7 +116,7 @@ impl Registry {
             return None;
         }
         let told = identity.phone_type.as_ref()?;
-        let current = self.index.phone_type(known);
+        let current = self.memory.index.phone_type(known);
         let settled =
             !catalogue.is_assumed(&current) && self.clock.now() - known.changed < RETYPE_AGAIN_S;
         (current != *told && !settled).then(|| told.clone())
@@ -138,20 +129,19 @@ impl Registry {
         better: &TypeKey,
     ) -> Result<(), RegistryError> {
         let ports = catalogue.phone_type(better).map_or(1, |phone_type| phone_type.ports);
-        let _changing = self.lock_device(mac).await;
-        let Some(device) = self.store.device(mac).await? else { return Ok(()) };
-        let now = self.clock.now();
-        let Some(retyped) = device.retyped(better, ports, now) else { return Ok(()) };
-        let added = retyped.inactive_ports().saturating_sub(device.inactive_ports());
-        if self.index.inactive_rows() + added > self.quota.inactive_rows {
-            return Ok(());
-        }
-        let mut event = Actor::Gateway.event(now, Action::Retyped, Subject::Phone, mac.to_string());
-        event.before = summary(&device);
-        event.after = summary(&retyped);
-        let put = Mutation::PutDevice { device: retyped.clone(), expect: Some(device.revision) };
-        let change = DeviceChange::Put { device: retyped, seen_hash: None };
-        Ok(self.commit_device(vec![put, Mutation::Append(event)], change).await?)
+        self.change_or_make_device(&Actor::Gateway, mac, |device, _| {
+            let now = self.clock.now();
+            let retyped = device.and_then(|device| device.retyped(better, ports, now));
+            let (Some(device), Some(retyped)) = (device, retyped) else {
+                return Ok(Plan::nothing(()));
+            };
+            let name = mac.to_string();
+            let mut event = Actor::Gateway.event(now, Action::Retyped, Subject::Phone, name);
+            event.before = summary(device);
+            event.after = summary(&retyped);
+            Ok(Plan::device(Some(device), Some(retyped), ()).recorded(event))
+        })
+        .await
     }
 
     fn note(&self, known: &Known, evidence: RequestEvidence<'_>) {
@@ -167,14 +157,14 @@ impl Registry {
         let sighting = sighting(evidence, now);
         // A full queue drops it; the index stays as it was, so the next request tries again.
         if self.sighting_updates.try_send(SightingUpdate { mac: evidence.mac, sighting }).is_ok() {
-            self.index.noted(evidence.mac, now, hash);
+            self.memory.index.noted(evidence.mac, now, Some(hash));
         }
     }
 }
 
 /// What an audit record says of a device's make-up.
 fn summary(device: &Device) -> serde_json::Value {
-    serde_json::json!({ "phone_type": device.phone_type, "ports": device.ports.len() })
+    serde_json::json!({ "phone_type": device.phone_type, "ports": device.ports().count() })
 }
 
 fn sighting(evidence: RequestEvidence<'_>, now: i64) -> Sighting {

@@ -30,7 +30,7 @@ const GATHERING: Duration = Duration::from_millis(200);
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Writes sightings until every sender is gone.
-pub struct SightingWriter {
+pub(super) struct SightingWriter {
     store: Arc<dyn Store>,
     queue: mpsc::Receiver<SightingUpdate>,
 }
@@ -46,11 +46,11 @@ impl SightingWriter {
         let mut waiting = Vec::with_capacity(GROUP);
         while self.queue.recv_many(&mut waiting, GROUP).await > 0 {
             let is_full = waiting.len() == GROUP;
-            let writes = waiting
+            let mutations = waiting
                 .drain(..)
                 .map(|update| Mutation::NoteSighting { mac: update.mac, sighting: update.sighting })
                 .collect();
-            if let Err(error) = self.store.commit(writes).await {
+            if let Err(error) = self.store.commit(mutations, Vec::new()).await {
                 tracing::warn!(%error, "sightings of known phones could not be noted");
                 tokio::time::sleep(PAUSE).await;
             } else if !is_full {

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::audit::Changes;
+use super::change::Plan;
 use super::first_key::new_key;
 use super::passwords::MAX_PASSWORD;
 use super::random::Random;
 use super::text::{check_login, check_name};
 use super::{Actor, Directory, Registry, RegistryError};
-use crate::domain::{Action, ApiKeyHash, CompanyId, Event, Role, Subject, User, UserId};
-use crate::store::Mutation;
+use crate::domain::{Action, ApiKeyHash, CompanyId, Event, Revision, Role, Subject, User, UserId};
+use crate::store::{Guard, Mutation};
 
 /// Shortest password a user may be given, in characters (NIST SP 800-63B-4, section 3.1.1.2,
 /// with a second factor or, as here, with attempts that are few).
@@ -124,9 +125,9 @@ impl Registry {
             password_hash,
             key_hashes: key.iter().map(|key| ApiKeyHash::of(key)).collect(),
             created: now,
-            revision: 1,
+            revision: Revision::NONE,
         };
-        self.change_directory(|directory| {
+        self.change_directory(actor, |directory| {
             if directory.logins.contains_key(&user.login) {
                 return Err(RegistryError::AlreadyExists(format!("User {}", user.login)));
             }
@@ -134,7 +135,7 @@ impl Registry {
             let id = directory.users.keys().next_back().map_or(1, |last| last + 1);
             let user = User { id, ..user.clone() };
             let event = Event { after: shown(&user), ..event(actor, now, Action::Create, &user) };
-            Ok((vec![Mutation::PutUser { user, expect: None }, Mutation::Append(event)], ()))
+            Ok(Plan::commit(vec![Mutation::PutUser { user, expect: None }], ()).recorded(event))
         })
         .await?;
         Ok(key)
@@ -166,7 +167,7 @@ impl Registry {
         };
         let key = change.key.then(|| new_key(random));
         let now = self.clock.now();
-        self.change_directory(|directory| {
+        self.change_directory(actor, |directory| {
             let before = directory.user(who)?;
             let mut key_hashes = left(&before.key_hashes, &change.revoke)?;
             key_hashes.extend(key.as_deref().map(ApiKeyHash::of));
@@ -182,14 +183,13 @@ impl Registry {
                 admin_companies: companies.unwrap_or_else(|| before.admin_companies.clone()),
                 password_hash: password_hash.clone().unwrap_or(before.password_hash.clone()),
                 key_hashes,
-                revision: before.revision + 1,
                 ..User::clone(before)
             };
             require_companies(directory, actor, &user)?;
-            require_remaining_admin(directory, before, Some(&user))?;
+            let guard = require_remaining_admin(directory, before, Some(&user))?;
             let event = changes(before, &user).of(event(actor, now, Action::Update, &user));
             let put = Mutation::PutUser { user, expect: Some(before.revision) };
-            Ok((vec![put, Mutation::Append(event)], ()))
+            Ok(Plan::commit(vec![put], ()).recorded(event).guarded(guard))
         })
         .await?;
         Ok(key)
@@ -203,12 +203,12 @@ impl Registry {
     pub async fn delete_user(&self, actor: &Actor, who: &UserRef) -> Result<(), RegistryError> {
         actor.require_system_admin()?;
         let now = self.clock.now();
-        self.change_directory(|directory| {
+        self.change_directory(actor, |directory| {
             let user = directory.user(who)?;
-            require_remaining_admin(directory, user, None)?;
+            let guard = require_remaining_admin(directory, user, None)?;
             let event = Event { before: shown(user), ..event(actor, now, Action::Delete, user) };
             let remove = Mutation::RemoveUser { id: user.id, expect: user.revision };
-            Ok((vec![remove, Mutation::Append(event)], ()))
+            Ok(Plan::commit(vec![remove], ()).recorded(event).guarded(guard))
         })
         .await
     }
@@ -260,19 +260,19 @@ impl Directory {
     }
 }
 
-/// Somebody must be able to administer the system: a System-Admin with a password or a key.
+/// Somebody must be able to administer the system. Gives what keeps that so when another
+/// gateway changes another administrator at the same time.
 fn require_remaining_admin(
     directory: &Directory,
     before: &User,
     after: Option<&User>,
-) -> Result<(), RegistryError> {
-    let can = |user: &User| {
-        let signs_in = user.password_hash.is_some() || !user.key_hashes.is_empty();
-        user.role == Role::SystemAdmin && signs_in
-    };
-    let others = || directory.users.values().any(|user| user.id != before.id && can(user));
-    if !can(before) || after.is_some_and(can) || others() {
-        return Ok(());
+) -> Result<Option<Guard>, RegistryError> {
+    if !before.can_administer_system() || after.is_some_and(User::can_administer_system) {
+        return Ok(None);
+    }
+    let others = directory.users.values().filter(|user| user.id != before.id);
+    if others.into_iter().any(|user| user.can_administer_system()) {
+        return Ok(Some(Guard::RemainingAdmin));
     }
     let why = format!("User {} is the last System-Admin who can sign in", before.login);
     Err(RegistryError::InUse(why))

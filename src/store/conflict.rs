@@ -1,6 +1,6 @@
 //! How a conflict names what was changed, the same for every store.
 
-use super::StoreError;
+use super::{Guard, Object, StoreError};
 use crate::domain::{CompanyId, Mac, UserId};
 
 impl StoreError {
@@ -26,5 +26,16 @@ impl StoreError {
 
     pub(super) fn system_conflict() -> StoreError {
         StoreError::Conflict("the system settings".to_owned())
+    }
+
+    pub(super) fn guard_conflict(guard: &Guard) -> StoreError {
+        match guard {
+            Guard::Same(Object::Device(mac), _) => StoreError::device_conflict(*mac),
+            Guard::Same(Object::Company(id), _) => StoreError::company_conflict(id),
+            Guard::Same(Object::User(id), _) => StoreError::user_id_conflict(*id),
+            Guard::Same(Object::SystemSettings, _) => StoreError::system_conflict(),
+            Guard::RemainingAdmin => StoreError::Conflict("the last System-Admin".to_owned()),
+            Guard::Unchanged(_) => StoreError::Conflict("the registry".to_owned()),
+        }
     }
 }

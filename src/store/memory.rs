@@ -1,74 +1,117 @@
 //! The registry in memory: for tests and for `memory:`, where nothing needs to
 //! outlive the process. Keeps the last [`MAX_EVENTS`] events.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::ops::Bound;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use tokio::sync::watch;
 
-use super::{EventFilter, Mutation, Store, StoreError, SystemSettings, Tenancy};
-use crate::domain::{Company, CompanyId, Device, Event, Mac, Revision, Timestamp, User, UserId};
+use super::{
+    Change, Changed, Changes, EventFilter, Guard, MAX_REMEMBERED_COMMIT, Mutation, Object,
+    REMEMBERED_COMMITS, Store, StoreError, SystemSettings, Tenancy,
+};
+use crate::domain::{
+    Company, CompanyId, Device, Event, Mac, Revision, Sighting, Timestamp, User, UserId,
+};
 
 /// Bounds the audit record, some 50 MB; the other stores keep theirs on disk.
 const MAX_EVENTS: usize = 100_000;
 
-/// A store that forgets everything when it goes.
+/// A store that forgets everything when its last handle goes. A clone is one more handle on
+/// the same store; closing one leaves the others open.
 pub struct MemoryStore {
-    // A std mutex: no await happens under it. `None` after close.
-    state: Mutex<Option<State>>,
+    shared: Arc<Shared>,
+    closed: AtomicBool,
+}
+
+struct Shared {
+    // A std mutex: no await happens under it.
+    state: Mutex<State>,
+    /// Tells of [`State::head`].
+    head: watch::Sender<Revision>,
 }
 
 impl MemoryStore {
     /// With the company `default`, created at `now`.
     #[must_use]
     pub fn new(now: Timestamp) -> MemoryStore {
-        let default = Company::new(CompanyId::default_company(), String::new(), now);
+        let company = Company::new(CompanyId::default_company(), String::new(), now);
         let mut state = State::default();
-        state.companies.insert(default.id.clone(), default);
-        MemoryStore { state: Mutex::new(Some(state)) }
+        let put = vec![Mutation::PutCompany { company, expect: None }];
+        let head = state.commit(put, &[]).expect("an empty store has no company yet");
+        let shared = Shared { state: Mutex::new(state), head: watch::Sender::new(head) };
+        MemoryStore { shared: Arc::new(shared), closed: AtomicBool::new(false) }
     }
 
     fn with<T>(
         &self,
         act: impl FnOnce(&mut State) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
+        if self.closed.load(Ordering::Acquire) {
+            let (what, why) = ("memory".to_owned(), "the store is closed".to_owned());
+            return Err(StoreError::Unavailable { what, why });
+        }
         // A panic in `act` would be a bug here, and a half done commit with it.
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        act(state.as_mut().ok_or_else(|| StoreError::Unavailable {
-            what: "memory".to_owned(),
-            why: "the store is closed".to_owned(),
-        })?)
+        act(&mut self.shared.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Clone for MemoryStore {
+    fn clone(&self) -> MemoryStore {
+        MemoryStore { shared: self.shared.clone(), closed: AtomicBool::new(false) }
     }
 }
 
 #[async_trait]
 impl Store for MemoryStore {
-    async fn commit(&self, writes: Vec<Mutation>) -> Result<(), StoreError> {
-        self.with(|state| state.commit(writes))
-    }
-
-    async fn device(&self, mac: Mac) -> Result<Option<Device>, StoreError> {
-        self.with(|state| Ok(state.devices.get(&mac).cloned()))
-    }
-
-    async fn devices(
+    async fn commit(
         &self,
-        page: usize,
-        each: tokio::sync::mpsc::Sender<Vec<Device>>,
-    ) -> Result<(), StoreError> {
-        let mut after = Bound::Unbounded;
-        loop {
-            let devices: Vec<Device> = self.with(|state| {
-                let rest = state.devices.range((after, Bound::Unbounded));
-                Ok(rest.take(page.max(1)).map(|(_, device)| device.clone()).collect())
-            })?;
-            let Some(last) = devices.last() else { return Ok(()) };
-            after = Bound::Excluded(last.mac);
-            if each.send(devices).await.is_err() {
-                return Ok(());
-            }
-        }
+        mutations: Vec<Mutation>,
+        guards: Vec<Guard>,
+    ) -> Result<Revision, StoreError> {
+        let revision = self.with(|state| state.commit(mutations, &guards))?;
+        self.shared.head.send_if_modified(|head| {
+            let newer = revision > *head;
+            *head = revision.max(*head);
+            newer
+        });
+        Ok(revision)
+    }
+
+    async fn changes(&self, after: Revision, limit: usize) -> Result<Changes, StoreError> {
+        self.with(|state| Ok(state.changes(after, limit.clamp(1, MAX_REMEMBERED_COMMIT))))
+    }
+
+    async fn head(&self) -> Result<Revision, StoreError> {
+        self.with(|state| Ok(state.head))
+    }
+
+    async fn changed(&self, after: Revision) {
+        let mut head = self.shared.head.subscribe();
+        // Fails when the sender is gone, which this handle keeps.
+        let _ = head.wait_for(|head| *head > after).await;
+    }
+
+    async fn devices_after(
+        &self,
+        after: Option<Mac>,
+        limit: usize,
+    ) -> Result<Vec<Device>, StoreError> {
+        let after = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.with(|state| {
+            let rest = state.devices.range((after, Bound::Unbounded));
+            Ok(rest.take(limit.max(1)).map(|(_, device)| device.clone()).collect())
+        })
+    }
+
+    async fn devices(&self, macs: &[Mac]) -> Result<Vec<Device>, StoreError> {
+        let macs: BTreeSet<&Mac> = macs.iter().collect();
+        self.with(|state| {
+            Ok(macs.into_iter().filter_map(|mac| state.devices.get(mac)).cloned().collect())
+        })
     }
 
     async fn tenancy(&self) -> Result<Tenancy, StoreError> {
@@ -77,6 +120,7 @@ impl Store for MemoryStore {
                 companies: state.companies.values().cloned().collect(),
                 users: state.users.values().cloned().collect(),
                 system: state.system.clone(),
+                head: state.head,
             })
         })
     }
@@ -97,7 +141,7 @@ impl Store for MemoryStore {
     }
 
     async fn close(&self) {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.closed.store(true, Ordering::Release);
     }
 }
 
@@ -109,45 +153,135 @@ struct State {
     system: SystemSettings,
     events: VecDeque<Event>,
     catalogues: HashMap<String, Timestamp>,
+    head: Revision,
+    /// What the last commits changed, oldest first.
+    log: VecDeque<(Revision, Object)>,
+    /// Changes up to this one are not in the log any more.
+    forgotten: Revision,
 }
 
-/// What one write replaced.
+/// What one mutation replaced.
 enum Undo {
     Device(Mac, Option<Device>),
     Company(CompanyId, Option<Company>),
     User(UserId, Option<User>),
     SystemSettings(SystemSettings),
+    Sighting(Mac, Option<Sighting>),
     Append,
 }
 
 impl State {
-    fn commit(&mut self, writes: Vec<Mutation>) -> Result<(), StoreError> {
-        let mut undo = Vec::with_capacity(writes.len());
-        for write in writes {
-            match self.apply(write) {
+    fn commit(
+        &mut self,
+        mutations: Vec<Mutation>,
+        guards: &[Guard],
+    ) -> Result<Revision, StoreError> {
+        for guard in guards {
+            let holds = match guard {
+                Guard::Unchanged(since) => self.head <= *since,
+                Guard::Same(object, revision) => self.revision_of(object) == Some(*revision),
+                Guard::RemainingAdmin => true,
+            };
+            holds.then_some(()).ok_or_else(|| StoreError::guard_conflict(guard))?;
+        }
+        let revision = self.head.next();
+        let objects: Vec<Object> = mutations.iter().filter_map(Mutation::object).collect();
+        let mut undo = Vec::with_capacity(mutations.len());
+        let mut done = Ok(());
+        for mutation in mutations {
+            match self.apply(mutation, revision) {
                 Ok(replaced) => undo.extend(replaced),
                 Err(conflict) => {
-                    undo.into_iter().rev().for_each(|replaced| self.undo(replaced));
-                    return Err(conflict);
+                    done = Err(conflict);
+                    break;
                 }
             }
         }
+        let has_admin = || self.users.values().any(User::can_administer_system);
+        if done.is_ok() && guards.contains(&Guard::RemainingAdmin) && !has_admin() {
+            done = Err(StoreError::guard_conflict(&Guard::RemainingAdmin));
+        }
+        if let Err(conflict) = done {
+            undo.into_iter().rev().for_each(|replaced| self.undo(replaced));
+            return Err(conflict);
+        }
         let excess = self.events.len().saturating_sub(MAX_EVENTS);
         self.events.drain(..excess);
-        Ok(())
+        self.remember(revision, objects);
+        Ok(self.head)
+    }
+
+    fn remember(&mut self, revision: Revision, objects: Vec<Object>) {
+        if objects.is_empty() {
+            return;
+        }
+        self.head = revision;
+        if objects.len() > MAX_REMEMBERED_COMMIT {
+            self.log.clear();
+            self.forgotten = revision;
+            return;
+        }
+        self.log.extend(objects.into_iter().map(|object| (revision, object)));
+        self.forgotten =
+            self.forgotten.max(Revision(revision.0.saturating_sub(REMEMBERED_COMMITS)));
+        while self.log.front().is_some_and(|(oldest, _)| *oldest <= self.forgotten) {
+            self.log.pop_front();
+        }
+    }
+
+    fn changes(&self, after: Revision, limit: usize) -> Changes {
+        if after < self.forgotten {
+            return Changes::TooFarBehind;
+        }
+        let first = self.log.partition_point(|(revision, _)| *revision <= after);
+        let rest = || self.log.range(first..);
+        let Some(end) = rest().take(limit).next_back().map(|(revision, _)| *revision) else {
+            return Changes::Page(Vec::new(), self.head);
+        };
+        let page: Vec<_> = rest().take_while(|(revision, _)| *revision <= end).collect();
+        let mut told = HashSet::new();
+        let newest = page.into_iter().rev().filter(|(_, object)| told.insert(object));
+        let mut changes: Vec<Change> =
+            newest.map(|(revision, object)| self.change(*revision, object)).collect();
+        changes.reverse();
+        Changes::Page(changes, end)
+    }
+
+    fn revision_of(&self, object: &Object) -> Option<Revision> {
+        self.changed(object).revision()
+    }
+
+    /// The object as it is; `revision` is that of its removal if it is not.
+    fn change(&self, revision: Revision, object: &Object) -> Change {
+        let object = self.changed(object);
+        Change { revision: object.revision().unwrap_or(revision), object }
+    }
+
+    fn changed(&self, object: &Object) -> Changed {
+        match object {
+            Object::Device(mac) => Changed::Device(*mac, self.devices.get(mac).cloned()),
+            Object::Company(id) => Changed::Company(id.clone(), self.companies.get(id).cloned()),
+            Object::User(id) => Changed::User(*id, self.users.get(id).cloned()),
+            Object::SystemSettings => Changed::SystemSettings(self.system.clone()),
+        }
     }
 
     /// Changes nothing when it fails; `None` when there was nothing to do.
-    fn apply(&mut self, write: Mutation) -> Result<Option<Undo>, StoreError> {
-        match write {
+    fn apply(
+        &mut self,
+        mutation: Mutation,
+        revision: Revision,
+    ) -> Result<Option<Undo>, StoreError> {
+        match mutation {
             Mutation::PutDevice { device, expect } => {
                 let mac = device.mac;
                 if self.devices.get(&mac).map(|there| there.revision) != expect {
                     return Err(StoreError::device_conflict(mac));
                 }
-                for company in device.ports.values().filter_map(|phone| phone.company()) {
+                for company in device.phones.values().filter_map(|phone| phone.company()) {
                     self.require_company(company)?;
                 }
+                let device = Device { revision, ..device };
                 Ok(Some(Undo::Device(mac, self.devices.insert(mac, device))))
             }
             Mutation::RemoveDevice { mac, expect } => {
@@ -158,10 +292,9 @@ impl State {
             }
             Mutation::NoteSighting { mac, sighting } => {
                 Ok(self.devices.get_mut(&mac).map(|device| {
-                    let before = device.clone();
                     let noted = device.sighting.as_ref().map(|before| before.noting(&sighting));
-                    device.sighting = Some(noted.unwrap_or(sighting));
-                    Undo::Device(mac, Some(before))
+                    let noted = noted.unwrap_or(sighting);
+                    Undo::Sighting(mac, device.sighting.replace(noted))
                 }))
             }
             Mutation::PutCompany { company, expect } => {
@@ -169,6 +302,7 @@ impl State {
                 if self.companies.get(&id).map(|there| there.revision) != expect {
                     return Err(StoreError::company_conflict(&id));
                 }
+                let company = Company { revision, ..company };
                 let before = self.companies.insert(id.clone(), company);
                 Ok(Some(Undo::Company(id, before)))
             }
@@ -183,7 +317,7 @@ impl State {
             Mutation::PutUser { user, expect } => {
                 self.require_valid_user(&user, expect)?;
                 let id = user.id;
-                Ok(Some(Undo::User(id, self.users.insert(id, user))))
+                Ok(Some(Undo::User(id, self.users.insert(id, User { revision, ..user }))))
             }
             Mutation::RemoveUser { id, expect } => {
                 if self.users.get(&id).map(|there| there.revision) != Some(expect) {
@@ -195,6 +329,7 @@ impl State {
                 if self.system.revision != expect {
                     return Err(StoreError::system_conflict());
                 }
+                let system = SystemSettings { revision, ..system };
                 Ok(Some(Undo::SystemSettings(std::mem::replace(&mut self.system, system))))
             }
             Mutation::Append(event) => {
@@ -211,6 +346,11 @@ impl State {
             Undo::Company(id, before) => put_back(&mut self.companies, id, before),
             Undo::User(id, before) => put_back(&mut self.users, id, before),
             Undo::SystemSettings(before) => self.system = before,
+            Undo::Sighting(mac, before) => {
+                if let Some(device) = self.devices.get_mut(&mac) {
+                    device.sighting = before;
+                }
+            }
             Undo::Append => drop(self.events.pop_back()),
         }
     }
@@ -223,7 +363,7 @@ impl State {
     /// A walk over all phones: removing a company is rare, an index would be
     /// kept up by every promote.
     fn is_named(&self, id: &CompanyId) -> bool {
-        let mut phones = self.devices.values().flat_map(|device| device.ports.values());
+        let mut phones = self.devices.values().flat_map(|device| device.phones.values());
         phones.any(|phone| phone.company() == Some(id))
             || self
                 .users
@@ -263,8 +403,10 @@ mod tests {
     use super::*;
     use crate::store::conformance;
 
-    async fn fresh() -> (MemoryStore, ()) {
-        (MemoryStore::new(conformance::NOW), ())
+    async fn fresh() -> (MemoryStore, MemoryStore, ()) {
+        let store = MemoryStore::new(conformance::NOW);
+        let other = store.clone();
+        (store, other, ())
     }
 
     conformance::suite!(fresh);

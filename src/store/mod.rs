@@ -3,9 +3,12 @@
 //!
 //! The store keeps whole objects and knows no rules. A rule reads an object,
 //! computes the next one in `domain`, and commits it with the revision it
-//! started from; a commit made from a stale revision is refused as a
-//! [`StoreError::Conflict`], so that of two promotes at once one succeeds,
-//! whichever process they run in.
+//! started from and guards on what else it relied on; a commit made from what is
+//! not so any more is refused as a [`StoreError::Conflict`], so that of two promotes
+//! at once one succeeds, whichever process they run in.
+//!
+//! One [`Revision`] numbers the changes of the whole store. Who keeps a part of it in memory
+//! reads [`Store::head`], fills its memory, and follows with [`Store::changes`].
 
 mod conflict;
 #[cfg(test)]
@@ -26,11 +29,13 @@ use crate::domain::{
 };
 
 /// One change of a commit.
+///
+/// What is put carries its revision afterwards whatever it carried before. `expect` is the
+/// revision the object was read with; `None` means that there must be none of its name.
 #[derive(Debug, Clone)]
 pub enum Mutation {
-    /// Stores the device, which has a port, as it is given. `expect` is the revision it was made
-    /// from; `None` means the MAC must not be there yet. Conflicts also when a
-    /// company of one of its ports does not exist.
+    /// Stores the device, which has a phone. Conflicts also when a company of one of
+    /// its phones does not exist.
     PutDevice {
         device: Device,
         expect: Option<Revision>,
@@ -39,7 +44,7 @@ pub enum Mutation {
         mac: Mac,
         expect: Revision,
     },
-    /// Notes a later sighting as [`Sighting::noting`] says; revision and ports stay.
+    /// Notes a later sighting as [`Sighting::noting`] says; all else stays, also the revision.
     /// No conflict when the device is gone: then there is nothing to note.
     NoteSighting {
         mac: Mac,
@@ -65,6 +70,7 @@ pub enum Mutation {
         id: UserId,
         expect: Revision,
     },
+    /// Expects [`Revision::NONE`] before the first time.
     PutSystemSettings {
         system: SystemSettings,
         expect: Revision,
@@ -73,21 +79,111 @@ pub enum Mutation {
     Append(Event),
 }
 
+/// What a decision was based on besides the objects it changes. A commit conflicts when one
+/// of its guards does not hold, and is then decided anew.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Guard {
+    /// The object is there and did not change since this revision.
+    Same(Object, Revision),
+    /// After the commit there is a user who [`User::can_administer_system`].
+    RemainingAdmin,
+    /// Nothing of the whole store changed since this revision.
+    Unchanged(Revision),
+}
+
+/// What one object is since a revision.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    pub revision: Revision,
+    pub object: Changed,
+}
+
+/// An object as it is; `None`: it was removed.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Changed {
+    Device(Mac, Option<Device>),
+    Company(CompanyId, Option<Company>),
+    User(UserId, Option<User>),
+    SystemSettings(SystemSettings),
+}
+
+impl Changed {
+    #[must_use]
+    pub fn name(&self) -> Object {
+        match self {
+            Changed::Device(mac, _) => Object::Device(*mac),
+            Changed::Company(id, _) => Object::Company(id.clone()),
+            Changed::User(id, _) => Object::User(*id),
+            Changed::SystemSettings(_) => Object::SystemSettings,
+        }
+    }
+
+    /// Of an object that is there.
+    #[must_use]
+    pub fn revision(&self) -> Option<Revision> {
+        match self {
+            Changed::Device(_, device) => device.as_ref().map(|device| device.revision),
+            Changed::Company(_, company) => company.as_ref().map(|company| company.revision),
+            Changed::User(_, user) => user.as_ref().map(|user| user.revision),
+            Changed::SystemSettings(system) => Some(system.revision),
+        }
+    }
+}
+
+/// The name of what changes are made to.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Object {
+    Device(Mac),
+    Company(CompanyId),
+    User(UserId),
+    SystemSettings,
+}
+
+impl Mutation {
+    /// What it changes; sightings and events are no changes.
+    #[must_use]
+    pub fn object(&self) -> Option<Object> {
+        match self {
+            Mutation::PutDevice { device, .. } => Some(Object::Device(device.mac)),
+            Mutation::RemoveDevice { mac, .. } => Some(Object::Device(*mac)),
+            Mutation::PutCompany { company, .. } => Some(Object::Company(company.id.clone())),
+            Mutation::RemoveCompany { id, .. } => Some(Object::Company(id.clone())),
+            Mutation::PutUser { user, .. } => Some(Object::User(user.id)),
+            Mutation::RemoveUser { id, .. } => Some(Object::User(*id)),
+            Mutation::PutSystemSettings { .. } => Some(Object::SystemSettings),
+            Mutation::NoteSighting { .. } | Mutation::Append(_) => None,
+        }
+    }
+}
+
+/// The answer of [`Store::changes`].
+#[derive(Debug, Clone, PartialEq)]
+pub enum Changes {
+    /// What changed, in order of revision, and each object as it was when this was read: one
+    /// that changed twice is there once. All changes up to the second are in this page or in
+    /// those before it; a page without one leads nowhere further: it is the end.
+    Page(Vec<Change>, Revision),
+    /// The store does not tell any more what happened since: read all anew.
+    TooFarBehind,
+}
+
 /// The settings all phones share, and what else there is one of.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct SystemSettings {
     pub settings: Layer,
     pub changed: Timestamp,
-    /// 0 before the first write.
+    /// [`Revision::NONE`] before the first write.
     pub revision: Revision,
 }
 
-/// Everything but the audit record, as it was at one moment.
+/// Everything but devices and the audit record, as it was at one moment.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Tenancy {
     pub companies: Vec<Company>,
     pub users: Vec<User>,
     pub system: SystemSettings,
+    /// The newest of the store at that moment.
+    pub head: Revision,
 }
 
 /// Which events to read: newest first.
@@ -131,7 +227,7 @@ fn is_mac(name: &str) -> bool {
 /// Why the store did not do what it was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// A precondition of one write did not hold; nothing of its commit was done.
+    /// A precondition of one mutation, or a guard, did not hold; nothing of its commit was done.
     #[error("{0} was changed by someone else")]
     Conflict(String),
     /// No space left. Reading goes on.
@@ -154,32 +250,59 @@ pub enum StoreError {
     Overloaded { waiting: usize },
 }
 
-/// A durable registry.
+/// So many commits back a store tells what was changed, for those who follow it: of the fastest
+/// storm of unknown phones that is five seconds, else days; 6 MB of a file. What is removed leaves
+/// a trace for that long. Who is further behind reads all anew, three seconds for a million devices.
+pub const REMEMBERED_COMMITS: u64 = 200_000;
+
+/// A commit with more objects than this is not remembered one by one, so that one page of
+/// [`Store::changes`] can hold all of any commit: only an import is as large.
+pub const MAX_REMEMBERED_COMMIT: usize = 1_000;
+
+/// A durable registry, which several gateways may share.
 ///
 /// Every method may be called from many tasks at once and must not block the
-/// caller's thread. What returned `Ok` is visible to every later call.
+/// caller's thread. What returned `Ok` is visible to every later call, whoever makes it.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
-    /// Does all `writes` in their order, or none. Durable when it returns.
+    /// Does all `mutations` in their order if all `guards` hold, or none. Durable when it
+    /// returns. Gives the revision all objects of the commit have now; a commit that changed
+    /// no object, but noted sightings or events, has none of its own and gives the newest.
     /// A caller that stops waiting does not take its commit back.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when a precondition fails; [`StoreError::Overloaded`]
+    /// [`StoreError::Conflict`] when a precondition or a guard fails; [`StoreError::Overloaded`]
     /// when too many commits wait; else what the medium said.
-    async fn commit(&self, writes: Vec<Mutation>) -> Result<(), StoreError>;
-
-    /// The device of `mac`, if there is one.
-    async fn device(&self, mac: Mac) -> Result<Option<Device>, StoreError>;
-
-    /// Gives every device to `each`, in order of MAC, in pages of 1 to `page`
-    /// devices so that a million do not sit in memory at once. Stops when the
-    /// receiver is gone. Each device is whole; the pages are read one after
-    /// the other, so a change committed meanwhile may or may not show.
-    async fn devices(
+    async fn commit(
         &self,
-        page: usize,
-        each: tokio::sync::mpsc::Sender<Vec<Device>>,
-    ) -> Result<(), StoreError>;
+        mutations: Vec<Mutation>,
+        guards: Vec<Guard>,
+    ) -> Result<Revision, StoreError>;
+
+    /// What changed after `after`, in whole commits: those of the first `limit` changes, 1 at
+    /// least and [`MAX_REMEMBERED_COMMIT`] at most, and what else their last commit changed.
+    async fn changes(&self, after: Revision, limit: usize) -> Result<Changes, StoreError>;
+
+    /// The revision of the last commit that changed something.
+    async fn head(&self) -> Result<Revision, StoreError>;
+
+    /// Returns once there may be changes after `after`. A store that is not told of the
+    /// commits of others never does: who follows asks now and then besides.
+    async fn changed(&self, after: Revision) {
+        let _ = after;
+        std::future::pending().await
+    }
+
+    /// The first `limit` devices behind `after` (`None`: of all) in order of MAC; 1 to
+    /// 1000 at a time, each whole. Empty: there are no more.
+    async fn devices_after(
+        &self,
+        after: Option<Mac>,
+        limit: usize,
+    ) -> Result<Vec<Device>, StoreError>;
+
+    /// Those of the devices that there are, in order of MAC, as they were at one moment.
+    async fn devices(&self, macs: &[Mac]) -> Result<Vec<Device>, StoreError>;
 
     /// Companies (with `default`, which a new store makes), users, system settings.
     async fn tenancy(&self) -> Result<Tenancy, StoreError>;

@@ -182,10 +182,10 @@ mod tests {
         let settings = json!({
             "lines": { "1": { "user": "100", "password": "hunter2", "registrar": "sip.example" } },
         });
-        let phone = device.ports.get_mut(&Port::FIRST).unwrap();
-        phone.settings = Layer::parse(&settings).unwrap();
+        let settings = Layer::parse(&settings).unwrap();
+        let device = device.with_values(Port::FIRST, String::new(), settings, 2).unwrap();
         let store = SqliteStore::open(&path, 1).unwrap();
-        store.commit(vec![Mutation::PutDevice { device, expect: None }]).await.unwrap();
+        store.commit(vec![Mutation::PutDevice { device, expect: None }], Vec::new()).await.unwrap();
         store.close().await;
         RenderArguments {
             config: ConfigArguments {

@@ -24,7 +24,7 @@ pub async fn run(bench: &Bench) -> Result<Vec<Figure>, String> {
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new(NOW));
     let mac = Mac::from_bits(DESK_MAC);
     let write = Mutation::PutDevice { device: device(mac, &Example::desk()?), expect: None };
-    store.commit(vec![write]).await.map_err(|error| error.to_string())?;
+    store.commit(vec![write], Vec::new()).await.map_err(|error| error.to_string())?;
     let quota =
         Quota { inactive_rows: 0, new_macs_per_address_per_hour: 0, inactive_max_age_s: i64::MAX };
     let opened = Registry::open(store, catalogue.clone(), Arc::new(SystemClock), quota).await;

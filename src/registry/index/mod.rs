@@ -4,22 +4,26 @@
 //! with one port and no settings of its own takes about 100 bytes with its
 //! share of the table; settings add the bytes of their text.
 
+mod listing;
 mod page;
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::RwLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, RwLock};
 
 use dashmap::DashMap;
 
+use super::progress::Progress;
 use super::symbols::Symbols;
+pub use listing::{Listing, PhoneRow};
 pub(super) use page::Wanted;
 
 use crate::domain::settings::Layer;
 use crate::domain::{
-    CompanyId, Device, Mac, Phone, PhoneId, Port, Revision, State, Timestamp, TypeKey,
+    CompanyId, Device, Mac, Phone, Port, Revision, State, Timestamp, TypeKey, Waiting,
 };
+use crate::store::Object;
 
 /// What the index keeps of one device.
 #[derive(Debug)]
@@ -29,15 +33,18 @@ struct Entry {
     last_seen: u32,
     /// Of the sighting last noted, to notice when another one differs.
     seen_hash: u32,
-    revision: Revision,
     /// Never the same twice, also when a device goes and another comes with its MAC.
-    version: u64,
-    ports: Ports,
+    revision: Revision,
+    /// The first so many ports wait, but for those that have a row; since then.
+    waiting: u16,
+    waiting_since: u32,
+    rows: Rows,
 }
 
-/// Most devices have one port: no allocation for those.
+/// Most devices have one port: no allocation for those, nor for what waits.
 #[derive(Debug)]
-enum Ports {
+enum Rows {
+    None,
     One(Row),
     Many(Box<[Row]>),
 }
@@ -54,11 +61,23 @@ struct Row {
 
 const INACTIVE: u32 = u32::MAX;
 
-impl Ports {
-    fn rows(&self) -> &[Row] {
+impl Rows {
+    fn of(mut rows: Vec<Row>) -> Rows {
+        match (rows.len(), rows.pop()) {
+            (1, Some(row)) => Rows::One(row),
+            (_, None) => Rows::None,
+            (_, Some(row)) => {
+                rows.push(row);
+                Rows::Many(rows.into_boxed_slice())
+            }
+        }
+    }
+
+    fn all(&self) -> &[Row] {
         match self {
-            Ports::One(row) => std::slice::from_ref(row),
-            Ports::Many(rows) => rows,
+            Rows::None => &[],
+            Rows::One(row) => std::slice::from_ref(row),
+            Rows::Many(rows) => rows,
         }
     }
 }
@@ -68,40 +87,12 @@ impl Ports {
 pub struct Known {
     /// Number of the type, see [`Index::phone_type`]; the same as long as the process runs.
     pub phone_type: u32,
-    pub revision: Revision,
     pub changed: Timestamp,
     pub last_seen: Timestamp,
     pub(super) seen_hash: u32,
     pub active: bool,
     /// Changes whenever the device, one of its companies or the system settings do.
     pub version: u64,
-}
-
-/// One phone of a list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PhoneRow {
-    pub id: PhoneId,
-    pub phone_type: TypeKey,
-    pub created: Timestamp,
-    /// `None`: inactive.
-    pub company: Option<CompanyId>,
-}
-
-/// A list of phones in order of created, MAC, port: those there were when it was made.
-/// 24 bytes a row; names are looked up when a row is read.
-#[derive(Debug)]
-pub struct Listing {
-    index: Arc<Index>,
-    rows: Vec<CompactRow>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct CompactRow {
-    created: u32,
-    /// MAC in the upper 48 bits, port below.
-    id: u64,
-    phone_type: u32,
-    company: u32,
 }
 
 /// The table of all devices.
@@ -111,11 +102,11 @@ pub struct Index {
     types: Symbols<TypeKey>,
     companies: Symbols<CompanyId>,
     inactive_rows: AtomicUsize,
-    version: AtomicU64,
+    /// Revision of the system settings.
     system_version: AtomicU64,
-    /// By the company's number; shorter than the companies while some never changed.
+    /// Revisions by the company's number; shorter than the companies while some never changed.
     // A std lock: held for a look-up, never across an await.
-    company_versions: RwLock<Vec<u64>>,
+    company_versions: RwLock<Vec<Revision>>,
 }
 
 impl Index {
@@ -125,7 +116,6 @@ impl Index {
             types: Symbols::new(),
             companies: Symbols::new(),
             inactive_rows: AtomicUsize::new(0),
-            version: AtomicU64::new(1),
             system_version: AtomicU64::new(0),
             company_versions: RwLock::default(),
         }
@@ -142,7 +132,8 @@ impl Index {
         self.devices.is_empty()
     }
 
-    /// Phones known and not promoted.
+    /// Entries that wait for an operator: one for each device of which ports wait, and one for
+    /// each other inactive phone.
     #[must_use]
     pub fn inactive_rows(&self) -> usize {
         self.inactive_rows.load(Ordering::Relaxed)
@@ -153,21 +144,32 @@ impl Index {
         let entry = self.devices.get(&mac.bits())?;
         Some(Known {
             phone_type: entry.phone_type,
-            revision: entry.revision,
             changed: entry.changed.into(),
             last_seen: entry.last_seen.into(),
             seen_hash: entry.seen_hash,
-            active: entry.ports.rows().iter().any(|row| row.company != INACTIVE),
+            active: entry.is_active(),
             version: self.version_of(&entry),
         })
     }
 
+    /// The revision of a device, when it is known.
+    pub(super) fn revision(&self, mac: Mac) -> Option<Revision> {
+        self.devices.get(&mac.bits()).map(|entry| entry.revision)
+    }
+
+    /// Every MAC, in order.
+    pub(super) fn macs(&self) -> Vec<Mac> {
+        let mut macs: Vec<u64> = self.devices.iter().map(|entry| *entry.key()).collect();
+        macs.sort_unstable();
+        macs.into_iter().map(Mac::from_bits).collect()
+    }
+
     fn version_of(&self, entry: &Entry) -> u64 {
         let mut hasher = DefaultHasher::new();
-        entry.version.hash(&mut hasher);
+        entry.revision.hash(&mut hasher);
         self.system_version.load(Ordering::Acquire).hash(&mut hasher);
         let versions = self.company_versions.read().expect("no holder of this lock panics");
-        for row in entry.ports.rows().iter().filter(|row| row.company != INACTIVE) {
+        for row in entry.rows.all().iter().filter(|row| row.company != INACTIVE) {
             versions.get(row.company as usize).hash(&mut hasher);
         }
         hasher.finish()
@@ -175,23 +177,18 @@ impl Index {
 
     /// To be called after the company's new form can be read: a body made of the old
     /// one must not get the new version.
-    pub(super) fn company_changed(&self, company: &CompanyId) {
+    pub(super) fn company_changed(&self, company: &CompanyId, revision: Revision) {
         let number = self.companies.number(company) as usize;
-        let next = self.next_version();
         let mut versions = self.company_versions.write().expect("no holder of this lock panics");
         if versions.len() <= number {
-            versions.resize(number + 1, 0);
+            versions.resize(number + 1, Revision::NONE);
         }
-        versions[number] = next;
+        versions[number] = revision;
     }
 
     /// As [`Index::company_changed`], for the system settings.
-    pub(super) fn system_changed(&self) {
-        self.system_version.store(self.next_version(), Ordering::Release);
-    }
-
-    fn next_version(&self) -> u64 {
-        self.version.fetch_add(1, Ordering::Relaxed)
+    pub(super) fn system_changed(&self, revision: Revision) {
+        self.system_version.store(revision.0, Ordering::Release);
     }
 
     #[must_use]
@@ -199,16 +196,18 @@ impl Index {
         self.types.name(known.phone_type)
     }
 
-    /// The ports of a device, without its sighting.
+    /// A device without its sighting.
     #[must_use]
     pub fn device(&self, mac: Mac) -> Option<Device> {
         let entry = self.devices.get(&mac.bits())?;
-        let ports: BTreeMap<Port, Phone> =
-            entry.ports.rows().iter().map(|row| (row.port(), self.phone(row))).collect();
+        let phones: BTreeMap<Port, Phone> =
+            entry.rows.all().iter().map(|row| (row.port(), self.phone(row))).collect();
+        let created = entry.waiting_since.into();
         Some(Device {
             mac,
             phone_type: self.types.name(entry.phone_type),
-            ports,
+            waiting: (entry.waiting > 0).then_some(Waiting { ports: entry.waiting, created }),
+            phones,
             sighting: None,
             changed: entry.changed.into(),
             revision: entry.revision,
@@ -227,132 +226,104 @@ impl Index {
         }
     }
 
-    /// Takes over what the store has committed.
-    pub(super) fn put(&self, device: &Device, seen_hash: Option<u32>) {
-        let mut rows: Vec<Row> = device
-            .ports
-            .iter()
-            .map(|(port, phone)| Row {
-                port: port.number(),
-                company: phone.company().map_or(INACTIVE, |company| self.companies.number(company)),
-                created: seconds(phone.created),
-                name: (!phone.name.is_empty()).then(|| phone.name.as_str().into()),
-                settings: phone.settings.clone(),
-            })
-            .collect();
-        let inactive = rows.iter().filter(|row| row.company == INACTIVE).count();
-        let phone_type = self.types.number(&device.phone_type);
-        let one = if rows.len() == 1 { rows.pop() } else { None };
-        let ports = one.map_or_else(|| Ports::Many(rows.into_boxed_slice()), Ports::One);
-        let last_seen = device.sighting.as_ref().map(|seen| seconds(seen.last));
-        self.inactive_rows.fetch_add(inactive, Ordering::Relaxed);
+    /// Takes over a device as the store has it, if it is newer than what is here.
+    pub(super) fn put(&self, device: &Device, progress: &Progress) {
+        let rows = device.phones.iter().map(|(port, phone)| Row {
+            port: port.number(),
+            company: phone.company().map_or(INACTIVE, |company| self.companies.number(company)),
+            created: seconds(phone.created),
+            name: (!phone.name.is_empty()).then(|| phone.name.as_str().into()),
+            settings: phone.settings.clone(),
+        });
         let mut entry = Entry {
-            phone_type,
+            phone_type: self.types.number(&device.phone_type),
             changed: seconds(device.changed),
-            last_seen: last_seen.unwrap_or_default(),
-            seen_hash: seen_hash.unwrap_or_default(),
+            last_seen: device.sighting.as_ref().map_or(0, |seen| seconds(seen.last)),
+            seen_hash: device.sighting.as_ref().map_or(0, super::sight::hash_of),
             revision: device.revision,
-            version: self.next_version(),
-            ports,
+            waiting: device.waiting.map_or(0, |waiting| waiting.ports),
+            waiting_since: device.waiting.map_or(0, |waiting| seconds(waiting.created)),
+            rows: Rows::of(rows.collect()),
         };
-        let mut slot = self.devices.entry(device.mac.bits());
-        if let dashmap::Entry::Occupied(there) = &mut slot {
-            let before = there.get();
-            self.inactive_rows.fetch_sub(before.inactive(), Ordering::Relaxed);
-            entry.seen_hash = seen_hash.unwrap_or(before.seen_hash);
-            entry.last_seen = last_seen.unwrap_or_default().max(before.last_seen);
+        // Whoever else has news of this device waits meanwhile.
+        let slot = self.devices.entry(device.mac.bits());
+        match &slot {
+            dashmap::Entry::Occupied(there) => {
+                let before = there.get();
+                if before.revision >= entry.revision {
+                    return;
+                }
+                if before.last_seen >= entry.last_seen {
+                    (entry.last_seen, entry.seen_hash) = (before.last_seen, before.seen_hash);
+                }
+                self.inactive_rows.fetch_sub(before.inactive_rows(), Ordering::Relaxed);
+            }
+            dashmap::Entry::Vacant(_) => {
+                if progress.is_stale(&Object::Device(device.mac), entry.revision) {
+                    return;
+                }
+            }
         }
+        self.inactive_rows.fetch_add(entry.inactive_rows(), Ordering::Relaxed);
         slot.insert(entry);
     }
 
-    pub(super) fn remove(&self, mac: Mac) {
-        if let Some((_, entry)) = self.devices.remove(&mac.bits()) {
-            self.inactive_rows.fetch_sub(entry.inactive(), Ordering::Relaxed);
+    /// Takes over that a device was removed, unless it was made anew since.
+    pub(super) fn remove(&self, mac: Mac, revision: Revision, progress: &Progress) {
+        let slot = self.devices.entry(mac.bits());
+        progress.removed(Object::Device(mac), revision);
+        if let dashmap::Entry::Occupied(there) = slot
+            && there.get().revision <= revision
+        {
+            let gone = there.remove();
+            self.inactive_rows.fetch_sub(gone.inactive_rows(), Ordering::Relaxed);
         }
     }
 
-    pub(super) fn noted(&self, mac: Mac, last_seen: Timestamp, seen_hash: u32) {
+    /// Remembers when a device was last seen and, when that is told, what it showed.
+    pub(super) fn noted(&self, mac: Mac, last_seen: Timestamp, seen_hash: Option<u32>) {
         if let Some(mut entry) = self.devices.get_mut(&mac.bits()) {
-            entry.last_seen = seconds(last_seen);
-            entry.seen_hash = seen_hash;
+            entry.last_seen = entry.last_seen.max(seconds(last_seen));
+            entry.seen_hash = seen_hash.unwrap_or(entry.seen_hash);
         }
     }
 
     /// Devices without an active port that nobody asked for since `before`, at most `limit`.
     pub(super) fn unseen_since(&self, before: Timestamp, limit: usize) -> Vec<Mac> {
         let before = seconds(before);
-        let old = |entry: &Entry| {
-            let created = entry.ports.rows().iter().map(|row| row.created).max();
-            entry.last_seen.max(created.unwrap_or_default()) < before
-                && entry.inactive() == entry.ports.rows().len()
-        };
+        let old = |entry: &Entry| !entry.is_active() && entry.last_sign() < before;
         let found = self.devices.iter().filter(|entry| old(entry.value()));
         found.take(limit).map(|entry| Mac::from_bits(*entry.key())).collect()
-    }
-
-    /// All inactive phones, or the active ones of `companies` (`None`: of all).
-    pub(super) fn list(self: &Arc<Self>, active: bool, companies: Option<&[CompanyId]>) -> Listing {
-        let wanted: Option<Vec<u32>> = companies
-            .map(|list| list.iter().filter_map(|company| self.companies.known(company)).collect());
-        let fits = |row: &Row| match (row.company, active) {
-            (INACTIVE, active) => !active,
-            (company, true) => wanted.as_ref().is_none_or(|wanted| wanted.contains(&company)),
-            (_, false) => false,
-        };
-        let mut rows = Vec::new();
-        for entry in &self.devices {
-            rows.extend(entry.ports.rows().iter().filter(|row| fits(row)).map(|row| CompactRow {
-                created: row.created,
-                id: *entry.key() << 16 | u64::from(row.port),
-                phone_type: entry.phone_type,
-                company: row.company,
-            }));
-        }
-        rows.sort_unstable();
-        Listing { index: self.clone(), rows }
     }
 
     /// Whether any phone is in the company.
     pub(super) fn company_has_phones(&self, company: &CompanyId) -> bool {
         let Some(number) = self.companies.known(company) else { return false };
-        self.devices.iter().any(|entry| entry.ports.rows().iter().any(|row| row.company == number))
+        self.devices.iter().any(|entry| entry.rows.all().iter().any(|row| row.company == number))
     }
 }
 
 impl Entry {
-    fn inactive(&self) -> usize {
-        self.ports.rows().iter().filter(|row| row.company == INACTIVE).count()
+    fn is_active(&self) -> bool {
+        self.rows.all().iter().any(|row| row.company != INACTIVE)
+    }
+
+    /// What it counts for towards the quota: ports that wait take no room of their own.
+    fn inactive_rows(&self) -> usize {
+        let own = self.rows.all().iter().filter(|row| row.company == INACTIVE);
+        own.count() + usize::from(self.waiting > 0)
+    }
+
+    /// When it was last heard of.
+    fn last_sign(&self) -> u32 {
+        let created = self.rows.all().iter().map(|row| row.created).max();
+        self.last_seen.max(self.waiting_since).max(created.unwrap_or_default())
     }
 }
 
 impl Row {
     fn port(&self) -> Port {
         Port::new(self.port).expect("only ports of devices are stored")
-    }
-}
-
-impl Listing {
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.rows.len()
-    }
-
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
-    }
-
-    /// The rows from `start` on.
-    pub fn rows(&self, start: usize) -> impl Iterator<Item = PhoneRow> + '_ {
-        self.rows.iter().skip(start).map(|row| PhoneRow {
-            id: PhoneId {
-                mac: Mac::from_bits(row.id >> 16),
-                port: Port::new((row.id & 0xffff) as u16).expect("only ports are packed"),
-            },
-            phone_type: self.index.types.name(row.phone_type),
-            created: row.created.into(),
-            company: (row.company != INACTIVE).then(|| self.index.companies.name(row.company)),
-        })
     }
 }
 

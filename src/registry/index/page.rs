@@ -2,7 +2,8 @@
 
 use std::collections::BinaryHeap;
 
-use super::{Entry, INACTIVE, Index, Row};
+use super::listing::Run;
+use super::{Entry, INACTIVE, Index};
 use crate::domain::{CompanyId, Mac, PhoneId, Port, TypeKey};
 
 /// Which phones; what is `None` does not matter.
@@ -39,22 +40,22 @@ impl Index {
             .companies
             .map(|list| list.iter().filter_map(|company| self.companies.known(company)).collect());
         let after: Option<Place> = after.map(|id| (id.mac.bits(), id.port.number()));
-        let fits = |row: &Row| {
-            wanted.port.is_none_or(|port| port.number() == row.port)
-                && match row.company {
-                    INACTIVE => wanted.inactive,
-                    company => companies.as_ref().is_none_or(|list| list.contains(&company)),
-                }
+        let fits = |run: &Run| match run.company {
+            INACTIVE => wanted.inactive,
+            company => companies.as_ref().is_none_or(|list| list.contains(&company)),
         };
         let mut first = First { places: BinaryHeap::new(), limit };
         let mut look = |mac: u64, entry: &Entry| {
             if phone_type.is_some_and(|wanted| wanted != entry.phone_type) {
                 return;
             }
-            for row in entry.ports.rows().iter().filter(|row| fits(row)) {
-                let place = (mac, row.port);
-                if after.is_none_or(|after| place > after) {
-                    first.offer(place);
+            for run in entry.runs().filter(|run| fits(run)) {
+                for port in run.ports.clone() {
+                    let place = (mac, port);
+                    let is_named = wanted.port.is_none_or(|named| named.number() == port);
+                    if is_named && after.is_none_or(|after| place > after) && !first.offer(place) {
+                        break;
+                    }
                 }
             }
         };
@@ -77,13 +78,17 @@ struct First {
 }
 
 impl First {
-    fn offer(&mut self, place: Place) {
+    /// `false`: nor is there room for one behind this place.
+    fn offer(&mut self, place: Place) -> bool {
         if self.places.len() < self.limit {
             self.places.push(place);
         } else if self.places.peek().is_some_and(|last| place < *last) {
             self.places.pop();
             self.places.push(place);
+        } else {
+            return false;
         }
+        true
     }
 
     fn sorted(self) -> Vec<PhoneId> {

@@ -8,8 +8,8 @@ use super::document::{CompanyEntry, DeviceEntry, PortEntry, SightingEntry, UserE
 use super::import::Problem;
 use crate::domain::settings::Layer;
 use crate::domain::{
-    ApiKeyHash, Company, CompanyId, Device, Mac, Phone, Port, Role, Sighting, State, Timestamp,
-    User, UserId,
+    ApiKeyHash, Company, CompanyId, Device, Mac, Phone, Port, Revision, Role, Sighting, State,
+    Timestamp, User, UserId,
 };
 use crate::registry::passwords::{MAX_PASSWORD, is_affordable};
 use crate::registry::text::{check_login, check_name, is_assignable_mac};
@@ -145,7 +145,7 @@ impl Check {
             password_hash: entry.password_hash,
             key_hashes,
             created: entry.created.unwrap_or(self.now),
-            revision: 1,
+            revision: Revision::NONE,
         };
         Some(CheckedUser { user, password: entry.password })
     }
@@ -222,17 +222,19 @@ impl Check {
             }
         }
         let sighting = entry.sighting.map(|seen| self.sighting(&format!("{path}.sighting"), seen));
-        Some(Device {
+        let device = Device {
             mac: mac?,
             phone_type: phone_type?,
-            ports,
+            waiting: None,
+            phones: ports,
             sighting: match sighting {
                 None => None,
                 Some(seen) => Some(seen?),
             },
             changed: self.now,
-            revision: 1,
-        })
+            revision: Revision::NONE,
+        };
+        Some(device.folded())
     }
 
     fn phone(&mut self, path: &str, entry: &PortEntry) -> Option<(Port, Phone)> {

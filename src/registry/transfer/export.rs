@@ -8,7 +8,8 @@ use super::document::{
 };
 use crate::domain::settings::{HIDDEN, Layer};
 use crate::domain::{ApiKeyHash, Company, Device, Sighting, User};
-use crate::registry::{Registry, RegistryError, each_device};
+use crate::registry::memory::each_page;
+use crate::registry::{Registry, RegistryError};
 
 impl Registry {
     /// Everything but the audit record, in order of id; devices changed meanwhile
@@ -20,8 +21,11 @@ impl Registry {
     /// What the store says.
     pub async fn export(&self, with_secrets: bool) -> Result<Document, RegistryError> {
         let directory = self.directory();
-        let mut devices = Vec::with_capacity(self.index.len());
-        each_device(&self.store, |device| devices.push(of_device(device, with_secrets))).await?;
+        let mut devices = Vec::with_capacity(self.memory.index.len());
+        each_page(&self.store, |page| {
+            devices.extend(page.iter().map(|device| of_device(device, with_secrets)));
+        })
+        .await?;
         Ok(Document {
             version: VERSION,
             settings: of_layer(&directory.system.settings, with_secrets),
@@ -67,7 +71,8 @@ fn hex(hash: &ApiKeyHash) -> String {
 }
 
 fn of_device(device: &Device, with_secrets: bool) -> DeviceEntry {
-    let ports = device.ports.iter().map(|(port, phone)| PortEntry {
+    let phones = device.ports().filter_map(|port| Some((port, device.phone(port)?)));
+    let ports = phones.map(|(port, phone)| PortEntry {
         port: port.number(),
         company: phone.company().map(ToString::to_string),
         created: Some(phone.created),

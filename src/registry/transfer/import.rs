@@ -8,11 +8,11 @@ use serde_json::json;
 use super::check::{Check, CheckedUser};
 use super::document::Document;
 use crate::domain::settings::Layer;
-use crate::domain::{Action, Company, Device, Role, Subject};
+use crate::domain::{Action, Device, Role, Subject};
 use crate::registry::directory::Directory;
 use crate::registry::random::Random;
 use crate::registry::{Actor, Registry, RegistryError};
-use crate::store::{Mutation, StoreError, SystemSettings};
+use crate::store::{Guard, Mutation, StoreError, SystemSettings};
 
 /// What was imported.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,7 +88,7 @@ impl Registry {
         let settings = check.layer("settings", document.settings.as_deref());
         let users = check.users(document.users);
         let devices = check.devices(document.devices);
-        require_remaining_admin(&mut check, &users);
+        require_admin(&mut check, &users);
         if !check.problems.is_empty() {
             return Err(ImportError::Problems(check.problems));
         }
@@ -103,47 +103,42 @@ impl Registry {
             companies: companies.len(),
             users: hashed.len(),
             devices: devices.len(),
-            phones: devices.iter().map(|device| device.ports.len()).sum(),
+            phones: devices.iter().map(|device| device.ports().count()).sum(),
             warnings: self.unknown_types(&devices),
         };
 
-        let _changing = self.directory_lock.lock().await;
-        let directory = self.directory();
-        if !self.index.is_empty() || !is_empty(&directory) {
-            return Err(ImportError::NotEmpty);
-        }
-        let mut writes = Vec::with_capacity(companies.len() + hashed.len() + devices.len() + 2);
-        for company in companies {
-            let there = directory.companies.get(&company.id);
-            let expect = there.map(|there| there.revision);
-            let revision = expect.map_or(1, |revision| revision + 1);
-            writes.push(Mutation::PutCompany { company: Company { revision, ..company }, expect });
-        }
-        let put_user = |user| Mutation::PutUser { user, expect: None };
-        writes.extend(hashed.into_iter().map(put_user));
-        if !settings.is_empty() {
-            let expect = directory.system.revision;
-            let system = SystemSettings { settings, changed: now, revision: expect + 1 };
-            writes.push(Mutation::PutSystemSettings { system, expect });
-        }
-        let put_device = |device| Mutation::PutDevice { device, expect: None };
-        writes.extend(devices.iter().cloned().map(put_device));
         let mut event = Actor::Gateway.event(now, Action::Import, Subject::Registry, String::new());
         event.after = json!({
             "companies": imported.companies, "users": imported.users,
             "devices": imported.devices, "phones": imported.phones,
         });
-        writes.push(Mutation::Append(event));
-        self.store.commit(writes).await.map_err(|error| match error {
+        self.memory.follow(&self.store).await?;
+        let committed = self.commit_once(|directory| {
+            // Read first: what comes in later is a change.
+            let unchanged = Guard::Unchanged(self.memory.floor());
+            if !self.memory.index.is_empty() || !is_empty(directory) {
+                return Err(ImportError::NotEmpty);
+            }
+            let companies = companies.into_iter().map(|company| {
+                let there = directory.companies.get(&company.id);
+                Mutation::PutCompany { expect: there.map(|there| there.revision), company }
+            });
+            let users = hashed.into_iter().map(|user| Mutation::PutUser { user, expect: None });
+            let system = (!settings.is_empty()).then(|| {
+                let expect = directory.system.revision;
+                let system = SystemSettings { settings, changed: now, revision: expect };
+                Mutation::PutSystemSettings { system, expect }
+            });
+            let devices = devices.into_iter();
+            let devices = devices.map(|device| Mutation::PutDevice { device, expect: None });
+            let mutations = companies.chain(users).chain(system).chain(devices);
+            Ok((mutations.chain([Mutation::Append(event)]).collect(), vec![unchanged]))
+        });
+        committed.await?.map_err(|error| match error {
             // Somebody put something there since it was looked at.
             StoreError::Conflict(_) => ImportError::NotEmpty,
             error => error.into(),
         })?;
-        for device in &devices {
-            let seen = device.sighting.as_ref().map(crate::registry::sight::hash_of);
-            self.index.put(device, seen);
-        }
-        self.publish(Directory::load(&*self.store).await?);
         Ok(imported)
     }
 
@@ -158,7 +153,7 @@ impl Registry {
 }
 
 /// Users nobody of whom can administer the system would lock everybody out.
-fn require_remaining_admin(check: &mut Check, users: &[CheckedUser]) {
+fn require_admin(check: &mut Check, users: &[CheckedUser]) {
     let can = |CheckedUser { user, password }: &CheckedUser| {
         user.role == Role::SystemAdmin
             && (password.is_some() || user.password_hash.is_some() || !user.key_hashes.is_empty())

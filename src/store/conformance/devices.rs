@@ -2,7 +2,7 @@
 
 use super::*;
 
-pub async fn a_device_comes_back_as_it_was_put(store: &impl Store) {
+pub async fn a_device_comes_back_as_it_was_put(store: &impl Store, _: &impl Store) {
     let bare = Device { sighting: None, ..device(1, 1) };
     let mut full = device(2, 12);
     full.sighting = Some(Sighting {
@@ -13,99 +13,116 @@ pub async fn a_device_comes_back_as_it_was_put(store: &impl Store) {
         certificate: Some("0004f2aa0335".to_owned()),
         ..sighting(5)
     });
-    *full.ports.get_mut(&port(11)).unwrap() = Phone {
+    let phone = Phone {
         state: State::Active(CompanyId::default_company()),
         created: -3,
         name: "Reception 'ground' floor".to_owned(),
         settings: Layer::from_stored(r#"{"lines":[{"password":"p\"w"}]}"#),
     };
-    full.ports.remove(&port(4));
-    full.revision = u64::MAX;
-    commit(store, [put(&bare, None), put(&full, None)]).await.unwrap();
-    assert_eq!(store.device(bare.mac).await, Ok(Some(bare)));
-    assert_eq!(store.device(full.mac).await, Ok(Some(full)));
-    assert_eq!(store.device(mac(3)).await, Ok(None));
+    full.phones = [(port(11), phone), (port(999), Phone::inactive(NOW + 1))].into();
+    let last = Device { waiting: None, phones: full.phones.clone(), ..device(3, 1) };
+    let revision = done(store, [put(&bare, None), put(&full, None), put(&last, None)]).await;
+    for device in [bare, full, last] {
+        assert_eq!(read(store, device.mac).await, Some(at(revision, &device)));
+    }
+    assert_eq!(read(store, mac(4)).await, None);
 }
 
-pub async fn a_second_insert_of_one_mac_is_a_conflict(store: &impl Store) {
+pub async fn a_second_insert_of_one_mac_is_a_conflict(store: &impl Store, _: &impl Store) {
     let first = device(1, 2);
-    commit(store, [put(&first, None)]).await.unwrap();
+    let revision = done(store, [put(&first, None)]).await;
     let second = Device { phone_type: key("pap2t"), ..device(1, 1) };
     assert_eq!(commit(store, [put(&second, None)]).await, conflict("device 000413000001"));
-    assert_eq!(store.device(mac(1)).await, Ok(Some(first)));
+    assert_eq!(read(store, mac(1)).await, Some(at(revision, &first)));
 }
 
-pub async fn a_put_replaces_ports_and_type(store: &impl Store) {
-    let first = device(1, 3);
-    commit(store, [put(&first, None)]).await.unwrap();
+pub async fn a_device_is_one_entry_whatever_it_claims(store: &impl Store, _: &impl Store) {
+    let revision = done(store, [put(&device(1, 1000), None)]).await;
+    let stored = read(store, mac(1)).await.unwrap();
+    assert_eq!(stored.waiting, Some(Waiting { ports: 1000, created: NOW }));
+    assert!(stored.phones.is_empty());
+    // All that wait become active, and then one goes.
+    let (promoted, moved) = stored.promote(port(7), &id("default"), NOW + 1).unwrap();
+    assert_eq!(moved, 1000);
+    let revision = done(store, [put(&promoted, Some(revision))]).await;
+    assert_eq!(read(store, mac(1)).await, Some(at(revision, &promoted)));
+    let left = promoted.without_active(port(3), NOW + 2).unwrap().unwrap();
+    let revision = done(store, [put(&left, Some(revision))]).await;
+    assert_eq!(read(store, mac(1)).await, Some(at(revision, &left)));
+}
+
+pub async fn a_put_replaces_ports_and_type(store: &impl Store, _: &impl Store) {
+    let mut first = device(1, 3);
+    first.phones.insert(port(2), Phone { name: "door".to_owned(), ..Phone::inactive(NOW) });
+    let revision = done(store, [put(&first, None)]).await;
     let retyped = first.retyped(&key("pap2t"), 2, NOW + 9).unwrap();
-    commit(store, [put(&retyped, Some(1))]).await.unwrap();
-    assert_eq!(store.device(mac(1)).await, Ok(Some(retyped)));
+    let revision = done(store, [put(&retyped, Some(revision))]).await;
+    assert_eq!(read(store, mac(1)).await, Some(at(revision, &retyped)));
 }
 
-pub async fn a_put_from_a_stale_revision_is_a_conflict(store: &impl Store) {
+pub async fn a_put_from_a_stale_revision_is_a_conflict(store: &impl Store, _: &impl Store) {
     let refused = conflict("device 000413000001");
-    assert_eq!(commit(store, [put(&device(1, 1), Some(1))]).await, refused);
-    let first = device(1, 1);
-    let second = Device { revision: 2, ..device(1, 2) };
-    commit(store, [put(&first, None), put(&second, Some(1))]).await.unwrap();
-    assert_eq!(commit(store, [put(&first, Some(1))]).await, refused);
-    assert_eq!(store.device(mac(1)).await, Ok(Some(second)));
+    assert_eq!(commit(store, [put(&device(1, 1), Some(Revision(1)))]).await, refused);
+    let first = done(store, [put(&device(1, 1), None)]).await;
+    let second = done(store, [put(&device(1, 2), Some(first))]).await;
+    assert_eq!(commit(store, [put(&device(1, 1), Some(first))]).await, refused);
+    assert_eq!(read(store, mac(1)).await, Some(at(second, &device(1, 2))));
 }
 
-pub async fn of_two_promotes_at_once_one_wins(store: &impl Store) {
+pub async fn of_two_promotes_at_once_one_wins(store: &impl Store, other: &impl Store) {
     let (acme, bell) = (company("acme"), company("bell"));
     let seen = device(1, 2);
-    commit(store, [put_company(&acme, None), put_company(&bell, None), put(&seen, None)])
-        .await
-        .unwrap();
+    let made = [put_company(&acme, None), put_company(&bell, None), put(&seen, None)];
+    let revision = done(store, made).await;
     let to = |company: &Company| seen.promote(Port::FIRST, &company.id, NOW + 1).unwrap().0;
-    let (one, other) = (to(&acme), to(&bell));
+    let (to_acme, to_bell) = (to(&acme), to(&bell));
     let promoted = |name: &str| Mutation::Append(event(Subject::Phone, "0004130000010", name));
     let results = tokio::join!(
-        commit(store, [put(&one, Some(1)), promoted("acme")]),
-        commit(store, [put(&other, Some(1)), promoted("bell")]),
+        commit(store, [put(&to_acme, Some(revision)), promoted("acme")]),
+        commit(other, [put(&to_bell, Some(revision)), promoted("bell")]),
     );
     let winner = match results {
-        (Ok(()), Err(StoreError::Conflict(_))) => one,
-        (Err(StoreError::Conflict(_)), Ok(())) => other,
+        (Ok(won), Err(StoreError::Conflict(_))) => at(won, &to_acme),
+        (Err(StoreError::Conflict(_)), Ok(won)) => at(won, &to_bell),
         both => panic!("one wins, not {both:?}"),
     };
     let record = events(store, newest(10)).await;
     assert_eq!(record.len(), 1, "the loser left an event");
-    let company = winner.phone(Port::FIRST).unwrap().company().unwrap();
-    assert_eq!(company.as_str(), record[0].company);
-    assert_eq!(store.device(mac(1)).await, Ok(Some(winner)));
+    assert_eq!(winner.companies().next().unwrap().as_str(), record[0].company);
+    assert_eq!(read(store, mac(1)).await, Some(winner));
 }
 
-pub async fn a_device_is_removed_by_its_revision_only(store: &impl Store) {
-    commit(store, [put(&device(1, 3), None), put(&device(2, 1), None)]).await.unwrap();
+pub async fn a_device_is_removed_by_its_revision_only(store: &impl Store, _: &impl Store) {
+    let mut first = device(1, 3);
+    activate(&mut first, 1, "default");
+    let revision = done(store, [put(&first, None), put(&device(2, 1), None)]).await;
     let remove = |number, expect| [Mutation::RemoveDevice { mac: mac(number), expect }];
-    assert_eq!(commit(store, remove(1, 2)).await, conflict("device 000413000001"));
-    assert_eq!(commit(store, remove(3, 1)).await, conflict("device 000413000003"));
-    commit(store, remove(1, 1)).await.unwrap();
-    assert_eq!(all_devices(store, 10).await, [device(2, 1)]);
+    let stale = Revision(revision.0 + 1);
+    assert_eq!(commit(store, remove(1, stale)).await, conflict("device 000413000001"));
+    assert_eq!(commit(store, remove(3, revision)).await, conflict("device 000413000003"));
+    done(store, remove(1, revision)).await;
+    assert_eq!(all_devices(store, 10).await, [at(revision, &device(2, 1))]);
     // No port of the old one is in the way of a new one.
-    commit(store, [put(&device(1, 3), None)]).await.unwrap();
-    assert_eq!(store.device(mac(1)).await, Ok(Some(device(1, 3))));
+    let revision = done(store, [put(&first, None)]).await;
+    assert_eq!(read(store, mac(1)).await, Some(at(revision, &first)));
 }
 
-pub async fn a_noted_sighting_changes_nothing_else(store: &impl Store) {
+pub async fn a_noted_sighting_changes_nothing_else(store: &impl Store, _: &impl Store) {
     let mut made = device(1, 2);
     activate(&mut made, 0, "default");
     made.sighting = None;
-    commit(store, [put(&made, None)]).await.unwrap();
+    let revision = done(store, [put(&made, None)]).await;
     let seen = Sighting { firmware: Some("2".to_owned()), ..sighting(60) };
     let note = |number| Mutation::NoteSighting { mac: mac(number), sighting: seen.clone() };
-    commit(store, [note(1), note(2)]).await.unwrap();
-    let expected = Device { sighting: Some(seen.clone()), ..made };
+    assert_eq!(done(store, [note(1), note(2)]).await, revision);
+    let expected = Device { sighting: Some(seen.clone()), ..at(revision, &made) };
     assert_eq!(all_devices(store, 10).await, [expected]);
 }
 
-pub async fn a_noted_sighting_keeps_what_it_does_not_tell(store: &impl Store) {
+pub async fn a_noted_sighting_keeps_what_it_does_not_tell(store: &impl Store, _: &impl Store) {
     let first = Sighting { firmware: Some("2".to_owned()), ..sighting(60) };
     let made = Device { sighting: Some(first.clone()), ..device(1, 1) };
-    commit(store, [put(&made, None)]).await.unwrap();
+    done(store, [put(&made, None)]).await;
     let silent = Sighting {
         user_agent: String::new(),
         type_guess: None,
@@ -113,47 +130,46 @@ pub async fn a_noted_sighting_keeps_what_it_does_not_tell(store: &impl Store) {
         certificate: None,
         ..sighting(90)
     };
-    commit(store, [Mutation::NoteSighting { mac: mac(1), sighting: silent.clone() }])
-        .await
-        .unwrap();
-    let noted = store.device(mac(1)).await.unwrap().unwrap().sighting.unwrap();
+    done(store, [Mutation::NoteSighting { mac: mac(1), sighting: silent.clone() }]).await;
+    let noted = read(store, mac(1)).await.unwrap().sighting.unwrap();
     assert_eq!(noted, first.noting(&silent));
     assert_eq!((noted.first, noted.last), (first.first, silent.last));
     assert_eq!(noted.user_agent, first.user_agent);
     assert_eq!(noted.firmware, first.firmware);
 }
 
-pub async fn a_phone_needs_its_company(store: &impl Store) {
+pub async fn a_phone_needs_its_company(store: &impl Store, _: &impl Store) {
     let mut promoted = device(1, 2);
     activate(&mut promoted, 0, "default");
     activate(&mut promoted, 1, "acme");
     assert_eq!(commit(store, [put(&promoted, None)]).await, conflict("company acme"));
-    commit(store, [put(&device(1, 2), None)]).await.unwrap();
-    promoted.revision = 2;
-    assert_eq!(commit(store, [put(&promoted, Some(1))]).await, conflict("company acme"));
-    assert_eq!(store.device(mac(1)).await, Ok(Some(device(1, 2))));
-    commit(store, [put_company(&company("acme"), None), put(&promoted, Some(1))]).await.unwrap();
-    assert_eq!(store.device(mac(1)).await, Ok(Some(promoted)));
+    let revision = done(store, [put(&device(1, 2), None)]).await;
+    let put_it = || put(&promoted, Some(revision));
+    assert_eq!(commit(store, [put_it()]).await, conflict("company acme"));
+    assert_eq!(read(store, mac(1)).await, Some(at(revision, &device(1, 2))));
+    let revision = done(store, [put_company(&company("acme"), None), put_it()]).await;
+    assert_eq!(read(store, mac(1)).await, Some(at(revision, &promoted)));
 }
 
-pub async fn devices_come_in_order_and_in_pages(store: &impl Store) {
+pub async fn devices_come_in_order_and_in_pages(store: &impl Store, _: &impl Store) {
     let mut made: Vec<Device> = [9, 2, 7, 1, 5].map(|number| device(number, 2)).to_vec();
     made.push(Device { mac: Mac::from_bits(0), ..device(1, 1) });
     made.push(Device { mac: Mac::from_bits((1 << 48) - 1), ..device(1, 1) });
-    commit(store, made.iter().map(|device| put(device, None))).await.unwrap();
+    for (at, device) in made.iter_mut().enumerate() {
+        (0..at).for_each(|number| activate(device, u16::try_from(number).unwrap(), "default"));
+    }
+    let revision = done(store, made.iter().map(|device| put(device, None))).await;
     made.sort_by_key(|device| device.mac);
+    let made: Vec<Device> = made.iter().map(|device| at(revision, device)).collect();
     for page in [0, 1, 3, 7, 100] {
         assert_eq!(all_devices(store, page).await, made, "pages of {page}");
     }
 }
 
-pub async fn devices_stop_when_the_receiver_is_gone(store: &impl Store) {
-    commit(store, (1..=5).map(|number| put(&device(number, 1), None))).await.unwrap();
-    let (each, mut pages) = tokio::sync::mpsc::channel(1);
-    let reader = async {
-        assert_eq!(pages.recv().await.unwrap(), [device(1, 1)]);
-        drop(pages);
-    };
-    let (done, ()) = tokio::join!(store.devices(1, each), reader);
-    assert_eq!(done, Ok(()));
+pub async fn devices_are_read_by_name(store: &impl Store, _: &impl Store) {
+    let revision = done(store, (1..=5).map(|number| put(&device(number, 1), None))).await;
+    let macs = [5, 9, 1, 5].map(mac);
+    let expected = [1, 5].map(|number| at(revision, &device(number, 1)));
+    assert_eq!(store.devices(&macs).await.unwrap(), expected);
+    assert_eq!(store.devices(&[]).await.unwrap(), []);
 }

@@ -2,34 +2,40 @@
 //! of it with [`suite!`].
 
 mod devices;
+mod following;
+mod guards;
 mod record;
 mod samples;
 mod tenants;
 mod whole;
 
-use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 use serde_json::{Value, json};
 
-use super::{EventFilter, Mutation, Store, StoreError, SystemSettings, Tenancy};
+use super::{
+    Change, Changed, Changes, EventFilter, Guard, MAX_REMEMBERED_COMMIT, Mutation, Object, Store,
+    StoreError, SystemSettings, Tenancy,
+};
 use crate::domain::settings::Layer;
 use crate::domain::{
-    Action, ApiKeyHash, Company, CompanyId, Device, Event, Mac, Phone, Port, Role, Sighting, State,
-    Subject, Timestamp, TypeKey, User,
+    Action, ApiKeyHash, Company, CompanyId, Device, Event, Mac, Phone, Port, Revision, Role,
+    Sighting, State, Subject, Timestamp, TypeKey, User, Waiting,
 };
 
-pub use self::{devices::*, record::*, samples::*, tenants::*, whole::*};
+pub use self::{devices::*, following::*, guards::*, record::*, samples::*, tenants::*, whole::*};
 /// When the stores under test are made.
 pub const NOW: Timestamp = 1_700_000_000;
 
-/// One test for each case. `$fresh` gives a new store, and what must live as long.
+/// One test for each case. `$fresh` gives two handles on one new store, and what must live
+/// as long.
 macro_rules! suite {
     ($fresh:path) => {
         $crate::store::conformance::suite!($fresh:
             a_new_store_has_the_default_company_only
             a_device_comes_back_as_it_was_put
             a_second_insert_of_one_mac_is_a_conflict
+            a_device_is_one_entry_whatever_it_claims
             a_put_replaces_ports_and_type
             a_put_from_a_stale_revision_is_a_conflict
             of_two_promotes_at_once_one_wins
@@ -49,7 +55,16 @@ macro_rules! suite {
             events_are_paged_newest_first
             events_are_found_by_subject_name_and_company
             devices_come_in_order_and_in_pages
-            devices_stop_when_the_receiver_is_gone
+            devices_are_read_by_name
+            a_commit_holds_only_while_its_guards_do
+            of_two_last_admins_one_remains
+            one_revision_numbers_all_changes
+            a_stale_expectation_fits_nothing_made_anew
+            what_one_handle_commits_the_other_reads
+            changes_are_told_from_any_revision_on
+            changes_come_in_pages_of_whole_commits
+            a_removal_is_told
+            a_commit_too_large_to_remember_is_read_anew
             a_catalogue_keeps_its_first_time
             a_closed_store_says_so
         );
@@ -57,8 +72,8 @@ macro_rules! suite {
     ($fresh:path: $($case:ident)*) => {$(
         #[tokio::test]
         async fn $case() {
-            let (store, _held) = $fresh().await;
-            $crate::store::conformance::$case(&store).await;
+            let (store, other, _held) = $fresh().await;
+            $crate::store::conformance::$case(&store, &other).await;
         }
     )*};
 }

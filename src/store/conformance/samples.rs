@@ -4,12 +4,21 @@ use super::*;
 
 pub async fn commit(
     store: &impl Store,
-    writes: impl IntoIterator<Item = Mutation>,
-) -> Result<(), StoreError> {
-    store.commit(writes.into_iter().collect()).await
+    mutations: impl IntoIterator<Item = Mutation>,
+) -> Result<Revision, StoreError> {
+    store.commit(mutations.into_iter().collect(), Vec::new()).await
 }
 
-pub fn conflict(what: &str) -> Result<(), StoreError> {
+/// Commits what must succeed; gives the revision of what it changed.
+pub async fn done(store: &impl Store, mutations: impl IntoIterator<Item = Mutation>) -> Revision {
+    commit(store, mutations).await.unwrap()
+}
+
+pub async fn read(store: &impl Store, mac: Mac) -> Option<Device> {
+    store.devices(&[mac]).await.unwrap().pop()
+}
+
+pub fn conflict(what: &str) -> Result<Revision, StoreError> {
     Err(StoreError::Conflict(what.to_owned()))
 }
 
@@ -19,20 +28,18 @@ pub async fn dump(store: &impl Store) -> (Tenancy, Vec<Device>, Vec<Event>) {
     (store.tenancy().await.unwrap(), devices, events(store, newest(EventFilter::MAX)).await)
 }
 
-/// Checks on the way that no page is empty or too long.
+/// Checks on the way that no page is too long.
 pub async fn all_devices(store: &impl Store, page: usize) -> Vec<Device> {
-    let (each, mut pages) = tokio::sync::mpsc::channel::<Vec<Device>>(1);
-    let gather = async {
-        let mut all = Vec::new();
-        while let Some(devices) = pages.recv().await {
-            assert!((1..=page.max(1)).contains(&devices.len()));
-            all.extend(devices);
+    let mut all: Vec<Device> = Vec::new();
+    loop {
+        let after = all.last().map(|device| device.mac);
+        let devices = store.devices_after(after, page).await.unwrap();
+        assert!(devices.len() <= page.max(1));
+        if devices.is_empty() {
+            return all;
         }
-        all
-    };
-    let (done, all) = tokio::join!(store.devices(page, each), gather);
-    done.unwrap();
-    all
+        all.extend(devices);
+    }
 }
 
 pub async fn events(store: &impl Store, filter: EventFilter) -> Vec<Event> {
@@ -79,8 +86,13 @@ pub fn device(number: u64, ports: u16) -> Device {
 }
 
 pub fn activate(device: &mut Device, number: u16, company: &str) {
-    let phones: &mut BTreeMap<Port, Phone> = &mut device.ports;
-    phones.get_mut(&port(number)).unwrap().state = State::Active(id(company));
+    let phone = Phone { state: State::Active(id(company)), ..Phone::inactive(NOW) };
+    device.phones.insert(port(number), phone);
+}
+
+/// As the store has it after a commit.
+pub fn at(revision: Revision, device: &Device) -> Device {
+    Device { revision, ..device.clone() }
 }
 
 pub fn company(name: &str) -> Company {
@@ -98,7 +110,7 @@ pub fn user(id: u64, login: &str) -> User {
         password_hash: None,
         key_hashes: Vec::new(),
         created: NOW,
-        revision: 1,
+        revision: Revision::NONE,
     }
 }
 
@@ -117,14 +129,14 @@ pub fn event(subject: Subject, name: &str, company: &str) -> Event {
     }
 }
 
-pub fn put(device: &Device, expect: Option<u64>) -> Mutation {
+pub fn put(device: &Device, expect: Option<Revision>) -> Mutation {
     Mutation::PutDevice { device: device.clone(), expect }
 }
 
-pub fn put_company(company: &Company, expect: Option<u64>) -> Mutation {
+pub fn put_company(company: &Company, expect: Option<Revision>) -> Mutation {
     Mutation::PutCompany { company: company.clone(), expect }
 }
 
-pub fn put_user(user: &User, expect: Option<u64>) -> Mutation {
+pub fn put_user(user: &User, expect: Option<Revision>) -> Mutation {
     Mutation::PutUser { user: user.clone(), expect }
 }

@@ -2,54 +2,53 @@
 
 use super::*;
 
-pub async fn a_company_changes_by_its_revision_only(store: &impl Store) {
+pub async fn a_company_changes_by_its_revision_only(store: &impl Store, _: &impl Store) {
     let acme = company("acme");
-    assert_eq!(commit(store, [put_company(&acme, Some(1))]).await, conflict("company acme"));
-    commit(store, [put_company(&acme, None)]).await.unwrap();
-    assert_eq!(commit(store, [put_company(&acme, None)]).await, conflict("company acme"));
+    let refused = conflict("company acme");
+    assert_eq!(commit(store, [put_company(&acme, Some(Revision(1)))]).await, refused);
+    let made = done(store, [put_company(&acme, None)]).await;
+    assert_eq!(commit(store, [put_company(&acme, None)]).await, refused);
     let changed = Company {
         name: "Acme \u{a9} 2".to_owned(),
         settings: Layer::from_stored(r#"{"time":{"zone":"UTC"}}"#),
         changed: NOW + 2,
-        revision: 2,
         ..acme.clone()
     };
-    commit(store, [put_company(&changed, Some(1))]).await.unwrap();
-    assert_eq!(commit(store, [put_company(&acme, Some(1))]).await, conflict("company acme"));
-    let default = Company::new(CompanyId::default_company(), String::new(), NOW);
-    assert_eq!(store.tenancy().await.unwrap().companies, [changed, default]);
+    let next = done(store, [put_company(&changed, Some(made))]).await;
+    assert_eq!(commit(store, [put_company(&acme, Some(made))]).await, refused);
+    let companies = store.tenancy().await.unwrap().companies;
+    assert_eq!(companies[0], Company { revision: next, ..changed });
+    assert!(companies[1].id.is_default());
     let remove = |expect| [Mutation::RemoveCompany { id: acme.id.clone(), expect }];
-    assert_eq!(commit(store, remove(1)).await, conflict("company acme"));
-    commit(store, remove(2)).await.unwrap();
-    assert_eq!(commit(store, remove(2)).await, conflict("company acme"));
+    assert_eq!(commit(store, remove(made)).await, refused);
+    done(store, remove(next)).await;
+    assert_eq!(commit(store, remove(next)).await, refused);
     assert_eq!(store.tenancy().await.unwrap().companies.len(), 1);
 }
 
-pub async fn a_named_company_stays(store: &impl Store) {
+pub async fn a_named_company_stays(store: &impl Store, _: &impl Store) {
     let mut promoted = device(1, 2);
     activate(&mut promoted, 1, "a");
     let home = User { company: Some(id("b")), ..user(1, "ann") };
     let admin = User { admin_companies: vec![id("c")], ..user(2, "bob") };
     let companies = ["a", "b", "c"].map(|name| put_company(&company(name), None));
-    commit(store, companies).await.unwrap();
-    commit(store, [put(&promoted, None), put_user(&home, None), put_user(&admin, None)])
-        .await
-        .unwrap();
+    let expect = done(store, companies).await;
+    let naming = [put(&promoted, None), put_user(&home, None), put_user(&admin, None)];
+    let named = done(store, naming).await;
     for (name, release) in [
-        ("a", Mutation::RemoveDevice { mac: mac(1), expect: 1 }),
-        ("b", Mutation::RemoveUser { id: 1, expect: 1 }),
-        ("c", put_user(&User { revision: 2, ..user(2, "bob") }, Some(1))),
+        ("a", Mutation::RemoveDevice { mac: mac(1), expect: named }),
+        ("b", Mutation::RemoveUser { id: 1, expect: named }),
+        ("c", put_user(&user(2, "bob"), Some(named))),
     ] {
-        let remove = || Mutation::RemoveCompany { id: id(name), expect: 1 };
-        let refused = Err(StoreError::Conflict(format!("company {name}")));
-        assert_eq!(commit(store, [remove()]).await, refused);
-        commit(store, [release, remove()]).await.unwrap();
+        let remove = || Mutation::RemoveCompany { id: id(name), expect };
+        assert_eq!(commit(store, [remove()]).await, conflict(&format!("company {name}")));
+        done(store, [release, remove()]).await;
     }
     assert_eq!(store.tenancy().await.unwrap().companies.len(), 1);
 }
 
-pub async fn users_come_back_and_change_by_their_revision_only(store: &impl Store) {
-    commit(store, ["zeta", "acme"].map(|name| put_company(&company(name), None))).await.unwrap();
+pub async fn users_come_back_and_change_by_their_revision_only(store: &impl Store, _: &impl Store) {
+    done(store, ["zeta", "acme"].map(|name| put_company(&company(name), None))).await;
     let ann = User {
         role: Role::CompanyAdmin,
         company: Some(id("acme")),
@@ -59,46 +58,47 @@ pub async fn users_come_back_and_change_by_their_revision_only(store: &impl Stor
         ..user(7, "ann")
     };
     let bob = user(3, "bob");
-    commit(store, [put_user(&ann, None), put_user(&bob, None)]).await.unwrap();
-    assert!(store.tenancy().await.unwrap().users == [bob.clone(), ann.clone()]);
+    let made = done(store, [put_user(&ann, None), put_user(&bob, None)]).await;
+    let at = |revision, user: &User| User { revision, ..user.clone() };
+    assert!(store.tenancy().await.unwrap().users == [at(made, &bob), at(made, &ann)]);
     assert_eq!(commit(store, [put_user(&ann, None)]).await, conflict("user ann"));
     let next = User {
         login: "anna".to_owned(),
         admin_companies: vec![id("acme")],
         key_hashes: vec![ApiKeyHash::of("three"), ApiKeyHash::of("two")],
-        revision: 2,
         ..ann
     };
-    assert_eq!(commit(store, [put_user(&next, Some(2))]).await, conflict("user anna"));
-    commit(store, [put_user(&next, Some(1))]).await.unwrap();
-    assert!(store.tenancy().await.unwrap().users == [bob.clone(), next]);
+    let stale = Some(Revision(made.0 - 1));
+    assert_eq!(commit(store, [put_user(&next, stale)]).await, conflict("user anna"));
+    let renamed = done(store, [put_user(&next, Some(made))]).await;
+    assert!(store.tenancy().await.unwrap().users == [at(made, &bob), at(renamed, &next)]);
     let remove = |expect| [Mutation::RemoveUser { id: 7, expect }];
-    assert_eq!(commit(store, remove(1)).await, conflict("user 7"));
-    commit(store, remove(2)).await.unwrap();
-    assert!(store.tenancy().await.unwrap().users == [bob]);
+    assert_eq!(commit(store, remove(made)).await, conflict("user 7"));
+    done(store, remove(renamed)).await;
+    assert!(store.tenancy().await.unwrap().users == [at(made, &bob)]);
 }
 
-pub async fn logins_and_keys_are_unique(store: &impl Store) {
+pub async fn logins_and_keys_are_unique(store: &impl Store, _: &impl Store) {
     let (one, two) = (ApiKeyHash::of("one"), ApiKeyHash::of("two"));
     let ann = User { key_hashes: vec![one], ..user(1, "ann") };
-    commit(store, [put_user(&ann, None)]).await.unwrap();
+    let made = done(store, [put_user(&ann, None)]).await;
     let try_put = async |user: User| commit(store, [put_user(&user, None)]).await;
     assert_eq!(try_put(user(2, "ann")).await, conflict("user ann"));
     let borrowed = User { key_hashes: vec![two, one], ..user(2, "bob") };
     assert_eq!(try_put(borrowed).await, conflict("an API key of user bob"));
     let twice = User { key_hashes: vec![two, two], ..user(2, "bob") };
     assert_eq!(try_put(twice).await, conflict("an API key of user bob"));
-    try_put(User { key_hashes: vec![two], ..user(2, "bob") }).await.unwrap();
-    let renamed = User { revision: 2, ..user(2, "ann") };
-    assert_eq!(commit(store, [put_user(&renamed, Some(1))]).await, conflict("user ann"));
+    let second = try_put(User { key_hashes: vec![two], ..user(2, "bob") }).await.unwrap();
+    let renamed = commit(store, [put_user(&user(2, "ann"), Some(second))]).await;
+    assert_eq!(renamed, conflict("user ann"));
     // What a removed user had is free again; logins differ by case.
     let heir = User { key_hashes: vec![one, two], ..user(3, "Bob") };
-    let all = [1, 2].map(|id| Mutation::RemoveUser { id, expect: 1 });
-    commit(store, all.into_iter().chain([put_user(&heir, None)])).await.unwrap();
-    assert!(store.tenancy().await.unwrap().users == [heir]);
+    let all = [(1, made), (2, second)].map(|(id, expect)| Mutation::RemoveUser { id, expect });
+    let revision = done(store, all.into_iter().chain([put_user(&heir, None)])).await;
+    assert!(store.tenancy().await.unwrap().users == [User { revision, ..heir }]);
 }
 
-pub async fn a_user_needs_its_companies(store: &impl Store) {
+pub async fn a_user_needs_its_companies(store: &impl Store, _: &impl Store) {
     let home = User { company: Some(id("acme")), ..user(1, "ann") };
     assert_eq!(commit(store, [put_user(&home, None)]).await, conflict("company acme"));
     let admin = User { admin_companies: vec![id("default"), id("bell")], ..user(1, "ann") };
@@ -106,20 +106,19 @@ pub async fn a_user_needs_its_companies(store: &impl Store) {
     assert!(store.tenancy().await.unwrap().users.is_empty());
 }
 
-pub async fn system_settings_change_by_their_revision_only(store: &impl Store) {
-    let system = |text, revision| SystemSettings {
+pub async fn system_settings_change_by_their_revision_only(store: &impl Store, _: &impl Store) {
+    let system = |text| SystemSettings {
         settings: Layer::from_stored(text),
         changed: NOW + 1,
-        revision,
+        revision: Revision::NONE,
     };
-    let put = |system: &SystemSettings, expect| {
-        [Mutation::PutSystemSettings { system: system.clone(), expect }]
-    };
-    let (first, second) = (system("{\"keys\":[]}", 1), system("{}", 2));
-    assert_eq!(commit(store, put(&first, 1)).await, conflict("the system settings"));
-    commit(store, put(&first, 0)).await.unwrap();
-    assert_eq!(store.tenancy().await.unwrap().system, first);
-    assert_eq!(commit(store, put(&second, 0)).await, conflict("the system settings"));
-    commit(store, put(&second, 1)).await.unwrap();
-    assert_eq!(store.tenancy().await.unwrap().system, second);
+    let put = |text, expect| [Mutation::PutSystemSettings { system: system(text), expect }];
+    let refused = conflict("the system settings");
+    let stored = async || store.tenancy().await.unwrap().system;
+    assert_eq!(commit(store, put("{}", Revision(1))).await, refused);
+    let first = done(store, put("{\"keys\":[]}", Revision::NONE)).await;
+    assert_eq!(stored().await, SystemSettings { revision: first, ..system("{\"keys\":[]}") });
+    assert_eq!(commit(store, put("{}", Revision::NONE)).await, refused);
+    let second = done(store, put("{}", first)).await;
+    assert_eq!(stored().await, SystemSettings { revision: second, ..system("{}") });
 }

@@ -2,66 +2,71 @@
 
 use super::*;
 
-pub async fn a_new_store_has_the_default_company_only(store: &impl Store) {
+pub async fn a_new_store_has_the_default_company_only(store: &impl Store, _: &impl Store) {
     let company = Company::new(CompanyId::default_company(), String::new(), NOW);
-    let expected = Tenancy { companies: vec![company], ..Tenancy::default() };
+    let company = Company { revision: Revision(1), ..company };
+    let expected = Tenancy { companies: vec![company], head: Revision(1), ..Tenancy::default() };
     assert_eq!(store.tenancy().await.unwrap(), expected);
     assert_eq!(all_devices(store, 10).await, []);
     assert_eq!(events(store, EventFilter::default()).await, []);
     assert_eq!(store.ready().await, Ok(()));
 }
 
-pub async fn a_commit_is_all_or_nothing(store: &impl Store) {
-    let kept = device(1, 2);
-    let system = SystemSettings { revision: 1, changed: NOW, ..SystemSettings::default() };
-    let user = user(1, "ann");
-    let start = [put(&kept, None), put_user(&user, None), put_company(&company("acme"), None)];
-    commit(store, start).await.unwrap();
+pub async fn a_commit_is_all_or_nothing(store: &impl Store, _: &impl Store) {
+    let start = [
+        put(&device(1, 2), None),
+        put_user(&user(1, "ann"), None),
+        put_company(&company("acme"), None),
+    ];
+    let made = done(store, start).await;
     let before = dump(store).await;
-    let renamed = Company { name: "Acme".to_owned(), revision: 2, ..company("acme") };
+    let renamed = Company { name: "Acme".to_owned(), ..company("acme") };
+    let system = SystemSettings { changed: NOW, ..SystemSettings::default() };
     let refused = commit(
         store,
         [
             put(&device(2, 3), None),
-            Mutation::RemoveDevice { mac: mac(1), expect: 1 },
-            put_company(&renamed, Some(1)),
+            Mutation::RemoveDevice { mac: mac(1), expect: made },
+            put_company(&renamed, Some(made)),
             put_company(&company("bell"), None),
-            Mutation::RemoveUser { id: 1, expect: 1 },
-            Mutation::PutSystemSettings { system, expect: 0 },
+            Mutation::RemoveUser { id: 1, expect: made },
+            Mutation::PutSystemSettings { system, expect: Revision::NONE },
             Mutation::Append(event(Subject::Registry, "", "")),
-            put(&device(3, 1), Some(7)),
+            put(&device(3, 1), Some(made)),
         ],
     );
     assert_eq!(refused.await, conflict("device 000413000003"));
     assert_eq!(dump(store).await, before);
-    // Ports that failed half way, and a first write that must not stay.
+    // Ports that failed half way, and a first mutation that must not stay.
     let mut half = device(4, 3);
+    activate(&mut half, 1, "default");
     activate(&mut half, 2, "nobody");
     assert_eq!(commit(store, [put(&half, None)]).await, conflict("company nobody"));
     let two = [put(&device(5, 1), None), put(&device(1, 1), None)];
     assert_eq!(commit(store, two).await, conflict("device 000413000001"));
     assert_eq!(dump(store).await, before);
-    commit(store, []).await.unwrap();
+    assert_eq!(store.changes(made, 10).await, Ok(Changes::Page(Vec::new(), made)));
 }
 
-pub async fn writes_of_a_commit_see_those_before_them(store: &impl Store) {
+pub async fn writes_of_a_commit_see_those_before_them(store: &impl Store, _: &impl Store) {
     let acme = company("acme");
     let mut promoted = device(1, 1);
     activate(&mut promoted, 0, "acme");
+    let next = store.head().await.unwrap().next();
     let all = [
         put_company(&acme, None),
         put(&promoted, None),
-        Mutation::RemoveDevice { mac: mac(1), expect: 1 },
-        Mutation::RemoveCompany { id: acme.id.clone(), expect: 1 },
+        Mutation::RemoveDevice { mac: mac(1), expect: next },
+        Mutation::RemoveCompany { id: acme.id.clone(), expect: next },
         put(&device(1, 2), None),
     ];
-    commit(store, all).await.unwrap();
-    assert_eq!(all_devices(store, 10).await, [device(1, 2)]);
+    assert_eq!(done(store, all).await, next);
+    assert_eq!(all_devices(store, 10).await, [at(next, &device(1, 2))]);
     assert_eq!(store.tenancy().await.unwrap().companies.len(), 1);
 }
 
-pub async fn a_closed_store_says_so(store: &impl Store) {
-    commit(store, [put(&device(1, 1), None)]).await.unwrap();
+pub async fn a_closed_store_says_so(store: &impl Store, _: &impl Store) {
+    done(store, [put(&device(1, 1), None)]).await;
     store.close().await;
     store.close().await;
     fn closed<T: std::fmt::Debug>(result: Result<T, StoreError>) {
@@ -70,8 +75,10 @@ pub async fn a_closed_store_says_so(store: &impl Store) {
         assert!(says_so, "{result:?}");
     }
     closed(commit(store, [put(&device(2, 1), None)]).await);
-    closed(store.device(mac(1)).await);
-    closed(store.devices(1, tokio::sync::mpsc::channel(1).0).await);
+    closed(store.devices(&[mac(1)]).await);
+    closed(store.devices_after(None, 1).await);
+    closed(store.changes(Revision::NONE, 1).await);
+    closed(store.head().await);
     closed(store.tenancy().await);
     closed(store.events(newest(1)).await);
     closed(store.catalogue_since("one", 1).await);

@@ -8,6 +8,7 @@ mod error;
 mod events;
 mod file;
 mod health;
+mod ledger;
 mod queries;
 mod reader;
 mod rows;
@@ -27,11 +28,15 @@ use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{mpsc, oneshot};
 
 use self::error::map;
+use self::file::Held;
 use self::health::{Health, Verdict};
+use self::ledger::Ledger;
 use self::reader::Readers;
-use self::writer::{Answer, Request, Work, Writer};
-use super::{EventFilter, Mutation, Store, StoreError, Tenancy};
-use crate::domain::{Device, Event, Mac, Timestamp};
+use self::writer::{Answer, Done, Request, Work, Writer};
+use super::{
+    Changes, EventFilter, Guard, MAX_REMEMBERED_COMMIT, Mutation, Store, StoreError, Tenancy,
+};
+use crate::domain::{Device, Event, Mac, Revision, Timestamp};
 
 /// How long a statement waits for another program, say the sqlite3 tool, to
 /// let go of the file.
@@ -46,6 +51,9 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 /// A store in one file. Dropped without [`Store::close`] it still finishes
 /// what it accepted, in its own time.
 pub struct SqliteStore {
+    /// For a second handle on the file.
+    #[cfg(test)]
+    held: std::sync::Weak<Held>,
     what: String,
     limits: Limits,
     health: Arc<Health>,
@@ -107,7 +115,14 @@ impl SqliteStore {
     }
 
     fn open_with(path: &Path, now: Timestamp, limits: Limits) -> Result<SqliteStore, StoreError> {
-        let held = file::hold(path)?;
+        SqliteStore::open_held(Arc::new(file::hold(path)?), now, limits)
+    }
+
+    fn open_held(
+        held: Arc<Held>,
+        now: Timestamp,
+        limits: Limits,
+    ) -> Result<SqliteStore, StoreError> {
         let what = held.path.display().to_string();
         let mut connection = connect(&held.path).map_err(|e| map(&what, &e))?;
         schema::migrate(&mut connection, &what, now)?;
@@ -126,7 +141,7 @@ impl SqliteStore {
             gathering: limits.gathering,
             health: Arc::clone(&health),
             what: what.clone(),
-            held,
+            held: Arc::clone(&held),
         };
         let thread = std::thread::Builder::new()
             .name("store".to_owned())
@@ -136,6 +151,8 @@ impl SqliteStore {
                 why: format!("cannot start its thread: {e}"),
             })?;
         Ok(SqliteStore {
+            #[cfg(test)]
+            held: Arc::downgrade(&held),
             what,
             limits,
             health,
@@ -189,32 +206,40 @@ impl SqliteStore {
 
 #[async_trait]
 impl Store for SqliteStore {
-    async fn commit(&self, writes: Vec<Mutation>) -> Result<(), StoreError> {
-        self.ask(Work::Commit(writes)).await.map(|_| ())
-    }
-
-    async fn device(&self, mac: Mac) -> Result<Option<Device>, StoreError> {
-        self.read(move |conn| queries::device(conn, mac)).await
-    }
-
-    async fn devices(
+    async fn commit(
         &self,
-        page: usize,
-        each: mpsc::Sender<Vec<Device>>,
-    ) -> Result<(), StoreError> {
-        // A transaction for each page: one for all would keep the log from
-        // being folded into the file for as long as the receiver likes.
-        let page = page.clamp(1, MAX_PAGE);
-        let mut after = None;
-        loop {
-            let read = move |conn: &Connection| queries::devices_after(conn, after, page);
-            let devices = self.read(read).await?;
-            let Some(last) = devices.last() else { return Ok(()) };
-            after = Some(last.mac);
-            if each.send(devices).await.is_err() {
-                return Ok(());
-            }
+        mutations: Vec<Mutation>,
+        guards: Vec<Guard>,
+    ) -> Result<Revision, StoreError> {
+        match self.ask(Work::Commit(mutations, guards)).await? {
+            Done::Committed(revision) => Ok(revision),
+            other => unreachable!("a commit is answered with its revision, not {other:?}"),
         }
+    }
+
+    async fn changes(&self, after: Revision, limit: usize) -> Result<Changes, StoreError> {
+        let limit = limit.clamp(1, MAX_REMEMBERED_COMMIT);
+        self.read(move |conn| queries::changes(conn, after, limit)).await
+    }
+
+    async fn head(&self) -> Result<Revision, StoreError> {
+        self.read(|conn| Ok(Ledger::read(conn)?.head)).await
+    }
+
+    async fn devices_after(
+        &self,
+        after: Option<Mac>,
+        limit: usize,
+    ) -> Result<Vec<Device>, StoreError> {
+        let limit = limit.clamp(1, MAX_PAGE);
+        self.read(move |conn| queries::devices_after(conn, after, limit)).await
+    }
+
+    async fn devices(&self, macs: &[Mac]) -> Result<Vec<Device>, StoreError> {
+        let mut macs = macs.to_vec();
+        macs.sort_unstable();
+        macs.dedup();
+        self.read(move |conn| queries::devices(conn, &macs)).await
     }
 
     async fn tenancy(&self) -> Result<Tenancy, StoreError> {
@@ -231,7 +256,10 @@ impl Store for SqliteStore {
         let noted = self.read(move |conn| queries::catalogue_since(conn, &wanted)).await?;
         match noted {
             Some(since) => Ok(since),
-            None => Ok(self.ask(Work::CatalogueSince { digest, now }).await?.unwrap_or(now)),
+            None => match self.ask(Work::CatalogueSince { digest, now }).await? {
+                Done::Since(since) => Ok(since),
+                other => unreachable!("it is answered with a time, not {other:?}"),
+            },
         }
     }
 

@@ -1,49 +1,112 @@
-//! What is read: devices, the registry, catalogues.
+//! What is read: devices, companies and users, what changed, catalogues.
 
 use std::collections::HashMap;
 
 use rusqlite::{Connection, OptionalExtension, Result};
 
-use super::rows::{self, DeviceReader, revision, text};
-use crate::domain::{ApiKeyHash, Company, CompanyId, Device, Mac, Timestamp, User};
-use crate::store::{SystemSettings, Tenancy};
+use super::ledger::{self, Ledger, Object};
+use super::rows::{self, DeviceReader, mac_bits, revision, text};
+use crate::domain::{ApiKeyHash, Company, CompanyId, Device, Mac, Revision, Timestamp, User};
+use crate::store::{Change, Changed, Changes, SystemSettings, Tenancy};
 
-/// The devices above `after` (`None`: from the first), in order of MAC, at most `limit`.
+/// The devices behind `after` (`None`: from the first), in order of MAC, at most `limit`.
 pub(super) fn devices_after(
     conn: &Connection,
     after: Option<Mac>,
     limit: usize,
 ) -> Result<Vec<Device>> {
-    let first = after.map_or(0, |mac| rows::ids_of(mac).1 + 1);
-    devices(conn, first, i64::MAX, limit)
+    let mut reader = DeviceReader::default();
+    let columns = DeviceReader::DEVICE;
+    let sql = format!("SELECT {columns} FROM device WHERE mac > ?1 ORDER BY mac LIMIT ?2");
+    let mut statement = conn.prepare_cached(&sql)?;
+    let after = after.map_or(-1, mac_bits);
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let rows = statement.query_and_then([after, limit], |row| reader.device(row))?;
+    let mut devices = rows.collect::<Result<Vec<Device>>>()?;
+    if let [first, .., last] | [first @ last] = &devices[..] {
+        let (first, last) = (rows::ids_of(first.mac).0, rows::ids_of(last.mac).1);
+        add_phones(conn, &mut reader, &mut devices, first, last)?;
+    }
+    Ok(devices)
 }
 
 pub(super) fn device(conn: &Connection, mac: Mac) -> Result<Option<Device>> {
+    let mut reader = DeviceReader::default();
+    let sql = format!("SELECT {} FROM device WHERE mac = ?1", DeviceReader::DEVICE);
+    let mut statement = conn.prepare_cached(&sql)?;
+    let mut rows = statement.query([mac_bits(mac)])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let mut device = [reader.device(row)?];
     let (first, last) = rows::ids_of(mac);
-    Ok(devices(conn, first, last, 1)?.pop())
+    add_phones(conn, &mut reader, &mut device, first, last)?;
+    let [device] = device;
+    Ok(Some(device))
 }
 
-/// The devices with phones from id `first` to `last`, whole, at most `limit`.
-fn devices(conn: &Connection, first: i64, last: i64, limit: usize) -> Result<Vec<Device>> {
-    let columns = DeviceReader::COLUMNS;
+/// Those that there are of `macs`, which are in order.
+pub(super) fn devices(conn: &Connection, macs: &[Mac]) -> Result<Vec<Device>> {
+    macs.iter().filter_map(|&mac| device(conn, mac).transpose()).collect()
+}
+
+/// Gives the devices, which are in order, their phones with ids from `first` to `last`.
+fn add_phones(
+    conn: &Connection,
+    reader: &mut DeviceReader,
+    devices: &mut [Device],
+    first: i64,
+    last: i64,
+) -> Result<()> {
+    let columns = DeviceReader::PHONE;
     let sql = format!("SELECT {columns} FROM phone WHERE id BETWEEN ?1 AND ?2 ORDER BY id");
     let mut statement = conn.prepare_cached(&sql)?;
     let mut phones = statement.query([first, last])?;
-    let mut reader = DeviceReader::default();
-    let mut devices: Vec<Device> = Vec::with_capacity(limit);
+    let mut devices = devices.iter_mut().peekable();
     while let Some(row) = phones.next()? {
-        if devices.last().map(|device| device.mac) != Some(rows::mac(row)?) {
-            if devices.len() == limit {
-                break;
-            }
-            devices.push(reader.device(row)?);
-        }
-        let (port, phone) = reader.phone(row)?;
-        if let Some(device) = devices.last_mut() {
-            device.ports.insert(port, phone);
+        let (mac, port, phone) = reader.phone(row)?;
+        while devices.next_if(|device| device.mac < mac).is_some() {}
+        if let Some(device) = devices.peek_mut().filter(|device| device.mac == mac) {
+            device.phones.insert(port, phone);
         }
     }
-    Ok(devices)
+    Ok(())
+}
+
+/// What changed after `after`, see [`Store::changes`](crate::store::Store::changes).
+pub(super) fn changes(conn: &Connection, after: Revision, limit: usize) -> Result<Changes> {
+    let ledger = Ledger::read(conn)?;
+    if after < ledger.forgotten {
+        return Ok(Changes::TooFarBehind);
+    }
+    if after >= ledger.head {
+        return Ok(Changes::Page(Vec::new(), after));
+    }
+    let first = ledger::ids_of(after).1 + 1;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let sql = "SELECT max(id) FROM (SELECT id FROM change WHERE id >= ?1 ORDER BY id LIMIT ?2)";
+    let last: Option<i64> =
+        conn.prepare_cached(sql)?.query_one([first, limit], |row| row.get(0))?;
+    let Some(last) = last else { return Ok(Changes::Page(Vec::new(), ledger.head)) };
+    let end = ledger::revision_of(last);
+    let newest = ledger::objects_between(conn, first, ledger::ids_of(end).1)?;
+    // Companies, users and settings are few and change seldom.
+    let is_device = |object: &Object| matches!(object, Object::Device(_));
+    let all_devices = newest.iter().all(|(_, object)| is_device(object));
+    let tenancy = if all_devices { Tenancy::default() } else { tenancy(conn)? };
+    let changes = newest.into_iter().map(|(revision, object)| {
+        let object = match object {
+            Object::Device(mac) => Changed::Device(mac, device(conn, mac)?),
+            Object::Company(id) => {
+                let company = tenancy.companies.iter().find(|company| company.id == id);
+                Changed::Company(id, company.cloned())
+            }
+            Object::User(id) => {
+                Changed::User(id, tenancy.users.iter().find(|user| user.id == id).cloned())
+            }
+            Object::SystemSettings => Changed::SystemSettings(tenancy.system.clone()),
+        };
+        Ok(Change { revision: object.revision().unwrap_or(revision), object })
+    });
+    Ok(Changes::Page(changes.collect::<Result<_>>()?, end))
 }
 
 /// Companies in order of id, users in order of number.
@@ -54,7 +117,12 @@ pub(super) fn tenancy(conn: &Connection) -> Result<Tenancy> {
     let sql = "SELECT settings, changed, revision FROM system";
     let system: Option<SystemSettings> =
         conn.prepare_cached(sql)?.query_and_then([], rows::system)?.next().transpose()?;
-    Ok(Tenancy { companies: companies?, users: users(conn)?, system: system.unwrap_or_default() })
+    Ok(Tenancy {
+        companies: companies?,
+        users: users(conn)?,
+        system: system.unwrap_or_default(),
+        head: Ledger::read(conn)?.head,
+    })
 }
 
 fn users(conn: &Connection) -> Result<Vec<User>> {

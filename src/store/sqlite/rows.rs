@@ -13,12 +13,18 @@ use super::error::bad_row;
 use crate::domain::settings::Layer;
 use crate::domain::{
     Company, CompanyId, Device, Event, Mac, Phone, Port, Revision, Sighting, State, TypeKey,
+    Waiting,
 };
 use crate::store::SystemSettings;
 
 /// A number as SQLite keeps it: the same 64 bits.
 pub(super) fn bits(number: u64) -> i64 {
     number.cast_signed()
+}
+
+/// A MAC as SQLite keeps it.
+pub(super) fn mac_bits(mac: Mac) -> i64 {
+    bits(mac.bits())
 }
 
 /// The columns of a sighting; all NULL when there is none.
@@ -62,8 +68,8 @@ pub(super) fn ids_of(mac: Mac) -> (i64, i64) {
     (first, first | ((1 << PORT_BITS) - 1))
 }
 
-/// Reads devices from rows in order of id; equal types and companies of one
-/// reader share their text.
+/// Reads devices and their phones from rows; equal types and companies of one reader share
+/// their text.
 #[derive(Default)]
 pub(super) struct DeviceReader {
     types: HashMap<Box<str>, TypeKey>,
@@ -71,46 +77,57 @@ pub(super) struct DeviceReader {
 }
 
 impl DeviceReader {
-    /// In the order the rows are read.
-    pub const COLUMNS: &str = "id, company, created, name, settings, type, changed, revision, \
-                               first_seen, last_seen, address, user_agent, type_guess, firmware, \
-                               certificate";
+    /// Of a device, in the order they are read.
+    pub const DEVICE: &str = "mac, type, waiting, created, first_seen, last_seen, address, \
+                              user_agent, type_guess, firmware, certificate, changed, revision";
+    /// Of a phone, in the order they are read.
+    pub const PHONE: &str = "id, company, created, name, settings";
 
-    /// The device of a phone's row, still without phones.
+    /// A device, still without the phones that have rows of their own.
     pub fn device(&mut self, row: &Row<'_>) -> Result<Device> {
-        let mac = mac(row)?;
+        let mac = Mac::from_bits(row.get::<_, i64>(0)?.cast_unsigned());
         let bad = |column: &str, why: &dyn std::fmt::Display| {
             bad_row(&format!("device {mac}"), column, why)
         };
-        let phone_type = shared(&mut self.types, text(row, 5)?).map_err(|e| bad("type", &e))?;
-        let sighting = match row.get(8)? {
+        let phone_type = shared(&mut self.types, text(row, 1)?).map_err(|e| bad("type", &e))?;
+        let waiting = match row.get::<_, Option<i64>>(2)? {
+            None => None,
+            Some(ports) => Some(Waiting {
+                ports: u16::try_from(ports).map_err(|e| bad("waiting", &e))?,
+                created: row.get(3)?,
+            }),
+        };
+        let sighting = match row.get(4)? {
             None => None,
             Some(first) => Some(Sighting {
                 first,
-                last: row.get(9)?,
-                address: text(row, 10)?.parse::<IpAddr>().map_err(|e| bad("address", &e))?,
-                user_agent: row.get(11)?,
-                type_guess: optional_text(row, 12)?
+                last: row.get(5)?,
+                address: text(row, 6)?.parse::<IpAddr>().map_err(|e| bad("address", &e))?,
+                user_agent: row.get(7)?,
+                type_guess: optional_text(row, 8)?
                     .map(|guess| shared(&mut self.types, guess))
                     .transpose()
                     .map_err(|e| bad("type_guess", &e))?,
-                firmware: row.get(13)?,
-                certificate: row.get(14)?,
+                firmware: row.get(9)?,
+                certificate: row.get(10)?,
             }),
         };
         Ok(Device {
             mac,
             phone_type,
-            ports: BTreeMap::new(),
+            waiting,
+            phones: BTreeMap::new(),
             sighting,
-            changed: row.get(6)?,
-            revision: revision(row, 7)?,
+            changed: row.get(11)?,
+            revision: revision(row, 12)?,
         })
     }
 
-    pub fn phone(&mut self, row: &Row<'_>) -> Result<(Port, Phone)> {
-        let number = row.get::<_, i64>(0)? & ((1 << PORT_BITS) - 1);
-        let mac = mac(row)?;
+    /// A phone, and the device it belongs to.
+    pub fn phone(&mut self, row: &Row<'_>) -> Result<(Mac, Port, Phone)> {
+        let id = row.get::<_, i64>(0)?;
+        let mac = Mac::from_bits((id >> PORT_BITS).cast_unsigned());
+        let number = id & ((1 << PORT_BITS) - 1);
         let bad = |column: &str, why: &dyn std::fmt::Display| {
             bad_row(&format!("phone {mac}{number}"), column, why)
         };
@@ -127,13 +144,8 @@ impl DeviceReader {
             name: row.get(3)?,
             settings: Layer::from_stored(text(row, 4)?),
         };
-        Ok((port.ok_or_else(|| bad("port", &"above 999"))?, phone))
+        Ok((mac, port.ok_or_else(|| bad("port", &"above 999"))?, phone))
     }
-}
-
-/// The device a phone's row belongs to.
-pub(super) fn mac(row: &Row<'_>) -> Result<Mac> {
-    Ok(Mac::from_bits((row.get::<_, i64>(0)? >> PORT_BITS).cast_unsigned()))
 }
 
 /// Columns `id, name, settings, created, changed, revision`.
@@ -200,7 +212,7 @@ pub(super) fn text<'a>(row: &'a Row<'_>, column: usize) -> Result<&'a str> {
 }
 
 pub(super) fn revision(row: &Row<'_>, column: usize) -> Result<Revision> {
-    Ok(row.get::<_, i64>(column)?.cast_unsigned())
+    Ok(Revision(row.get::<_, i64>(column)?.cast_unsigned()))
 }
 
 fn optional_text<'a>(row: &'a Row<'_>, column: usize) -> Result<Option<&'a str>> {

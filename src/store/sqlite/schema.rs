@@ -5,6 +5,7 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::apply;
 use super::error::{map, unusable};
+use super::ledger::Ledger;
 use crate::domain::{Company, CompanyId, Timestamp};
 use crate::store::{Mutation, StoreError};
 
@@ -12,7 +13,7 @@ use crate::store::{Mutation, StoreError};
 pub(super) const APPLICATION_ID: u32 = 0x6469_616c;
 
 /// Each brings the tables from the version before; `user_version` counts them.
-const MIGRATIONS: &[&str] = &[include_str!("v1.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("v1.sql"), include_str!("v2.sql")];
 
 /// Brings the tables of `what` to the newest version; a new store gets the
 /// company `default`, created at `now`. All of it happens or none.
@@ -58,8 +59,14 @@ pub(super) fn migrate(conn: &mut Connection, what: &str, now: Timestamp) -> Resu
     steps().map_err(failed)?;
     if new {
         let company = Company::new(CompanyId::default_company(), String::new(), now);
-        let writes = [Mutation::PutCompany { company, expect: None }];
-        apply::commit(&transaction, &writes).map_err(failed)??;
+        let put = [Mutation::PutCompany { company, expect: None }];
+        let make = || {
+            let mut ledger = Ledger::read(&transaction)?;
+            let made = apply::commit(&transaction, &mut ledger, &put, &[])?;
+            ledger.write(&transaction)?;
+            Ok(made)
+        };
+        make().map_err(failed)??;
     }
     transaction.commit().map_err(failed)
 }

@@ -15,12 +15,13 @@ use super::apply;
 use super::error::map;
 use super::file::Held;
 use super::health::Health;
-use crate::domain::Timestamp;
-use crate::store::{Mutation, StoreError};
+use super::ledger::Ledger;
+use crate::domain::{Revision, Timestamp};
+use crate::store::{Guard, Mutation, StoreError};
 
 /// What the writer is asked to do.
 pub(super) enum Work {
-    Commit(Vec<Mutation>),
+    Commit(Vec<Mutation>, Vec<Guard>),
     /// Answers with the time a catalogue was first noted: `now` if it was not.
     CatalogueSince {
         digest: String,
@@ -36,8 +37,15 @@ pub(super) enum Work {
 /// A group that is larger gathered by itself, while the one before it was written.
 const FEW: usize = 16;
 
-/// `Some` for [`Work::CatalogueSince`] only.
-pub(super) type Answer = Result<Option<Timestamp>, StoreError>;
+/// What was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Done {
+    Committed(Revision),
+    Since(Timestamp),
+    Nothing,
+}
+
+pub(super) type Answer = Result<Done, StoreError>;
 
 pub(super) struct Request {
     pub work: Work,
@@ -56,7 +64,7 @@ pub(super) struct Writer {
     pub health: Arc<Health>,
     pub what: String,
     /// Let go last, when the connection is closed.
-    pub held: Held,
+    pub held: Arc<Held>,
 }
 
 impl Writer {
@@ -93,7 +101,7 @@ impl Writer {
             #[cfg(test)]
             Work::Run(run) => {
                 run(&self.connection);
-                let _ = request.reply.send(Ok(None));
+                let _ = request.reply.send(Ok(Done::Nothing));
             }
             _ => group.push(request),
         }
@@ -129,9 +137,14 @@ impl Writer {
     fn transaction(&self, group: &[Request]) -> rusqlite::Result<Vec<Answer>> {
         let conn = &self.connection;
         conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        let before = Ledger::read(conn)?;
+        let mut ledger = before;
         let answers: rusqlite::Result<Vec<Answer>> =
-            group.iter().map(|request| perform(conn, &request.work)).collect();
+            group.iter().map(|request| perform(conn, &mut ledger, &request.work)).collect();
         let answers = answers?;
+        if ledger != before {
+            ledger.write(conn)?;
+        }
         conn.prepare_cached("COMMIT")?.execute([])?;
         Ok(answers)
     }
@@ -139,25 +152,27 @@ impl Writer {
 
 /// A phone that nobody knew: what an operator does has an audit record.
 fn is_first_contact(request: &Request) -> bool {
-    matches!(&request.work, Work::Commit(writes)
-        if matches!(writes[..], [Mutation::PutDevice { expect: None, .. }]))
+    matches!(&request.work, Work::Commit(mutations, _)
+        if matches!(mutations[..], [Mutation::PutDevice { expect: None, .. }]))
 }
 
-fn perform(conn: &Connection, work: &Work) -> rusqlite::Result<Answer> {
+fn perform(conn: &Connection, ledger: &mut Ledger, work: &Work) -> rusqlite::Result<Answer> {
     match work {
-        Work::Commit(writes) => Ok(apply::commit(conn, writes)?.map(|()| None)),
+        Work::Commit(mutations, guards) => {
+            Ok(apply::commit(conn, ledger, mutations, guards)?.map(Done::Committed))
+        }
         Work::CatalogueSince { digest, now } => {
             let sql = "INSERT INTO catalogue (digest, since) VALUES (?1, ?2) \
                        ON CONFLICT (digest) DO UPDATE SET since = since RETURNING since";
             let since = conn.prepare_cached(sql)?.query_one((digest, now), |row| row.get(0))?;
-            Ok(Ok(Some(since)))
+            Ok(Ok(Done::Since(since)))
         }
         Work::Probe => {
             // Larger than a page, so that it needs room as a real row does.
             conn.prepare_cached("INSERT INTO probe (filler) VALUES (zeroblob(8192))")?
                 .execute([])?;
             conn.prepare_cached("DELETE FROM probe")?.execute([])?;
-            Ok(Ok(None))
+            Ok(Ok(Done::Nothing))
         }
         #[cfg(test)]
         Work::Run(_) => unreachable!("run when it was gathered"),

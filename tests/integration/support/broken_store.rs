@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use dialtone::domain::{Device, Event, Mac, Timestamp};
-use dialtone::store::{EventFilter, MemoryStore, Mutation, Store, StoreError, Tenancy};
-use tokio::sync::{mpsc, watch};
+use dialtone::domain::{Device, Event, Mac, Revision, Timestamp};
+use dialtone::store::{
+    Changes, EventFilter, Guard, MemoryStore, Mutation, Store, StoreError, Tenancy,
+};
+use tokio::sync::watch;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
@@ -18,6 +20,8 @@ pub enum Fault {
     Unavailable,
     /// Commits wait until there is another fault, or none.
     Stuck,
+    /// Commits are made, and their answers wait until there is another fault, or none.
+    LateAnswer,
 }
 
 pub struct BrokenStore {
@@ -56,7 +60,7 @@ impl BrokenStore {
     fn can_write(&self) -> Result<(), StoreError> {
         let what = "broken.db".to_owned();
         match *self.fault.borrow() {
-            None | Some(Fault::Stuck) => Ok(()),
+            None | Some(Fault::Stuck | Fault::LateAnswer) => Ok(()),
             Some(Fault::Full) => Err(StoreError::Full { what }),
             Some(Fault::ReadOnly) => Err(StoreError::ReadOnly { what }),
             Some(Fault::Unavailable) => Err(away(what)),
@@ -77,30 +81,45 @@ fn away(what: String) -> StoreError {
 
 #[async_trait]
 impl Store for BrokenStore {
-    async fn commit(&self, writes: Vec<Mutation>) -> Result<(), StoreError> {
+    async fn commit(
+        &self,
+        mutations: Vec<Mutation>,
+        guards: Vec<Guard>,
+    ) -> Result<Revision, StoreError> {
         let mut fault = self.fault.subscribe();
         let _ = fault.wait_for(|fault| *fault != Some(Fault::Stuck)).await;
         if let Err(error) = self.can_write() {
             self.refused.fetch_add(1, Ordering::SeqCst);
             return Err(error);
         }
-        let done = self.well.commit(writes).await;
+        let done = self.well.commit(mutations, guards).await;
         self.committed.fetch_add(1, Ordering::SeqCst);
+        let _ = fault.wait_for(|fault| *fault != Some(Fault::LateAnswer)).await;
         done
     }
 
-    async fn device(&self, mac: Mac) -> Result<Option<Device>, StoreError> {
+    async fn changes(&self, after: Revision, limit: usize) -> Result<Changes, StoreError> {
         self.can_read()?;
-        self.well.device(mac).await
+        self.well.changes(after, limit).await
     }
 
-    async fn devices(
-        &self,
-        page: usize,
-        each: mpsc::Sender<Vec<Device>>,
-    ) -> Result<(), StoreError> {
+    async fn head(&self) -> Result<Revision, StoreError> {
         self.can_read()?;
-        self.well.devices(page, each).await
+        self.well.head().await
+    }
+
+    async fn devices_after(
+        &self,
+        after: Option<Mac>,
+        limit: usize,
+    ) -> Result<Vec<Device>, StoreError> {
+        self.can_read()?;
+        self.well.devices_after(after, limit).await
+    }
+
+    async fn devices(&self, macs: &[Mac]) -> Result<Vec<Device>, StoreError> {
+        self.can_read()?;
+        self.well.devices(macs).await
     }
 
     async fn tenancy(&self) -> Result<Tenancy, StoreError> {

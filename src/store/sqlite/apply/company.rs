@@ -11,6 +11,7 @@ pub(super) fn put(
     conn: &Connection,
     company: &Company,
     expect: Option<Revision>,
+    revision: Revision,
 ) -> Result<Outcome> {
     let sql = match expect {
         None => {
@@ -22,14 +23,14 @@ pub(super) fn put(
              revision = ?6 WHERE id = ?1 AND revision = ?7"
         }
     };
-    let expected = bits(expect.unwrap_or_default());
+    let expected = bits(expect.unwrap_or_default().0);
     let values = params![
         company.id.as_str(),
         company.name,
         company.settings.as_stored(),
         company.created,
         company.changed,
-        bits(company.revision),
+        bits(revision.0),
         expected,
     ];
     let values = if expect.is_some() { values } else { &values[..6] };
@@ -39,7 +40,7 @@ pub(super) fn put(
 
 pub(super) fn remove(conn: &Connection, id: &CompanyId, expect: Revision) -> Result<Outcome> {
     let sql = "DELETE FROM company WHERE id = ?1 AND revision = ?2";
-    match conn.prepare_cached(sql)?.execute(params![id.as_str(), bits(expect)]) {
+    match conn.prepare_cached(sql)?.execute(params![id.as_str(), bits(expect.0)]) {
         Err(e) if violates(&e, ffi::SQLITE_CONSTRAINT_FOREIGNKEY) => {
             Ok(Err(StoreError::company_conflict(id)))
         }

@@ -5,19 +5,55 @@ use rusqlite::{Connection, Result, params};
 use super::{Outcome, changed, missing};
 use crate::domain::{CompanyId, Device, Mac, Phone, Port, Revision, Sighting};
 use crate::store::StoreError;
-use crate::store::sqlite::rows::{self, SightingColumns, bits};
+use crate::store::sqlite::rows::{self, SightingColumns, bits, mac_bits};
 
-pub(super) fn put(conn: &Connection, device: &Device, expect: Option<Revision>) -> Result<Outcome> {
-    let as_expected = match expect {
-        None => !exists(conn, device.mac)?,
-        Some(expect) => delete(conn, device.mac, expect)? > 0,
+pub(super) fn put(
+    conn: &Connection,
+    device: &Device,
+    expect: Option<Revision>,
+    revision: Revision,
+) -> Result<Outcome> {
+    let sql = match expect {
+        None => {
+            "INSERT INTO device (mac, type, waiting, created, first_seen, last_seen, address, \
+             user_agent, type_guess, firmware, certificate, changed, revision) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) \
+             ON CONFLICT (mac) DO NOTHING"
+        }
+        Some(_) => {
+            "UPDATE device SET type = ?2, waiting = ?3, created = ?4, first_seen = ?5, \
+             last_seen = ?6, address = ?7, user_agent = ?8, type_guess = ?9, firmware = ?10, \
+             certificate = ?11, changed = ?12, revision = ?13 WHERE mac = ?1 AND revision = ?14"
+        }
     };
-    if !as_expected {
+    let seen = device.sighting.as_ref().map(SightingColumns::from).unwrap_or_default();
+    let expected = bits(expect.unwrap_or_default().0);
+    let values = params![
+        mac_bits(device.mac),
+        device.phone_type.as_str(),
+        device.waiting.map(|waiting| waiting.ports),
+        device.waiting.map(|waiting| waiting.created),
+        seen.first,
+        seen.last,
+        seen.address,
+        seen.user_agent,
+        seen.type_guess,
+        seen.firmware,
+        seen.certificate,
+        device.changed,
+        bits(revision.0),
+        expected,
+    ];
+    let values = if expect.is_some() { values } else { &values[..13] };
+    let put = conn.prepare_cached(sql)?.execute(values)?;
+    if put == 0 {
         return Ok(Err(StoreError::device_conflict(device.mac)));
     }
-    let seen = device.sighting.as_ref().map(SightingColumns::from).unwrap_or_default();
-    for (port, phone) in &device.ports {
-        let outcome = put_phone(conn, device, &seen, *port, phone)?;
+    if expect.is_some() {
+        remove_phones(conn, device.mac)?;
+    }
+    for (port, phone) in &device.phones {
+        let outcome = put_phone(conn, device.mac, *port, phone)?;
         if outcome.is_err() {
             return Ok(outcome);
         }
@@ -26,21 +62,24 @@ pub(super) fn put(conn: &Connection, device: &Device, expect: Option<Revision>) 
 }
 
 pub(super) fn remove(conn: &Connection, mac: Mac, expect: Revision) -> Result<Outcome> {
-    Ok(changed(delete(conn, mac, expect)?, || StoreError::device_conflict(mac)))
+    let sql = "DELETE FROM device WHERE mac = ?1 AND revision = ?2";
+    let removed = conn.prepare_cached(sql)?.execute([mac_bits(mac), bits(expect.0)])?;
+    if removed > 0 {
+        remove_phones(conn, mac)?;
+    }
+    Ok(changed(removed, || StoreError::device_conflict(mac)))
 }
 
 pub(super) fn note_sighting(conn: &Connection, mac: Mac, sighting: &Sighting) -> Result<Outcome> {
     let seen = SightingColumns::from(sighting);
-    let (first, last) = rows::ids_of(mac);
     // `Sighting::noting` in SQL: one statement instead of a read and a write.
-    let sql = "UPDATE phone SET first_seen = coalesce(first_seen, ?3), \
-               last_seen = max(coalesce(last_seen, ?4), ?4), address = ?5, \
-               user_agent = iif(?6 = '', coalesce(user_agent, ?6), ?6), \
-               type_guess = coalesce(?7, type_guess), firmware = coalesce(?8, firmware), \
-               certificate = coalesce(?9, certificate) WHERE id BETWEEN ?1 AND ?2";
+    let sql = "UPDATE device SET first_seen = coalesce(first_seen, ?2), \
+               last_seen = max(coalesce(last_seen, ?3), ?3), address = ?4, \
+               user_agent = iif(?5 = '', coalesce(user_agent, ?5), ?5), \
+               type_guess = coalesce(?6, type_guess), firmware = coalesce(?7, firmware), \
+               certificate = coalesce(?8, certificate) WHERE mac = ?1";
     conn.prepare_cached(sql)?.execute(params![
-        first,
-        last,
+        mac_bits(mac),
         seen.first,
         seen.last,
         seen.address,
@@ -52,32 +91,15 @@ pub(super) fn note_sighting(conn: &Connection, mac: Mac, sighting: &Sighting) ->
     Ok(Ok(()))
 }
 
-fn put_phone(
-    conn: &Connection,
-    device: &Device,
-    seen: &SightingColumns<'_>,
-    port: Port,
-    phone: &Phone,
-) -> Result<Outcome> {
-    let sql = "INSERT INTO phone (id, company, created, name, settings, type, changed, revision, \
-               first_seen, last_seen, address, user_agent, type_guess, firmware, certificate) \
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
+fn put_phone(conn: &Connection, mac: Mac, port: Port, phone: &Phone) -> Result<Outcome> {
+    let sql =
+        "INSERT INTO phone (id, company, created, name, settings) VALUES (?1, ?2, ?3, ?4, ?5)";
     let put = conn.prepare_cached(sql)?.execute(params![
-        rows::id_of(device.mac, port),
+        rows::id_of(mac, port),
         phone.company().map(CompanyId::as_str),
         phone.created,
         phone.name,
         phone.settings.as_stored(),
-        device.phone_type.as_str(),
-        device.changed,
-        bits(device.revision),
-        seen.first,
-        seen.last,
-        seen.address,
-        seen.user_agent,
-        seen.type_guess,
-        seen.firmware,
-        seen.certificate,
     ]);
     match (put, phone.company()) {
         (Err(e), Some(company)) => missing(e, company),
@@ -85,13 +107,8 @@ fn put_phone(
     }
 }
 
-fn exists(conn: &Connection, mac: Mac) -> Result<bool> {
+fn remove_phones(conn: &Connection, mac: Mac) -> Result<()> {
     let (first, last) = rows::ids_of(mac);
-    conn.prepare_cached("SELECT 1 FROM phone WHERE id BETWEEN ?1 AND ?2")?.exists([first, last])
-}
-
-fn delete(conn: &Connection, mac: Mac, expect: Revision) -> Result<usize> {
-    let (first, last) = rows::ids_of(mac);
-    let sql = "DELETE FROM phone WHERE id BETWEEN ?1 AND ?2 AND revision = ?3";
-    conn.prepare_cached(sql)?.execute([first, last, bits(expect)])
+    conn.prepare_cached("DELETE FROM phone WHERE id BETWEEN ?1 AND ?2")?.execute([first, last])?;
+    Ok(())
 }

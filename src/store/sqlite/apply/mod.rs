@@ -1,4 +1,4 @@
-//! One commit: its writes as statements, all of them or none.
+//! One commit: its mutations as statements, all of them or none.
 //!
 //! Runs inside a transaction that the caller commits, so that many commits
 //! share one wait for the disk.
@@ -9,59 +9,102 @@ mod user;
 
 use rusqlite::{Connection, Error, OptionalExtension, Result, ffi, params};
 
-use super::rows::{bits, name_of};
+use super::ledger::Ledger;
+use super::rows::{self, bits, mac_bits, name_of};
 use crate::domain::{CompanyId, Event, Revision};
-use crate::store::{Mutation, StoreError, SystemSettings};
+use crate::store::{Guard, Mutation, Object, StoreError, SystemSettings};
 
-/// What became of a commit: done, or refused as a conflict without a trace.
-pub(super) type Outcome = std::result::Result<(), StoreError>;
+/// What became of a part of a commit: done, or refused as a conflict.
+type Outcome = std::result::Result<(), StoreError>;
 
+/// Gives the revision of the commit, or the conflict it was refused for without a trace.
+///
 /// # Errors
 /// What the medium said; the transaction is then of no use any more.
-pub(super) fn commit(conn: &Connection, writes: &[Mutation]) -> Result<Outcome> {
-    let guarded = may_leave_a_trace(writes);
+pub(super) fn commit(
+    conn: &Connection,
+    ledger: &mut Ledger,
+    mutations: &[Mutation],
+    guards: &[Guard],
+) -> Result<std::result::Result<Revision, StoreError>> {
+    for guard in guards {
+        let holds = match guard {
+            Guard::Unchanged(since) => ledger.head <= *since,
+            Guard::Same(object, revision) => revision_of(conn, object)? == Some(*revision),
+            Guard::RemainingAdmin => true,
+        };
+        if !holds {
+            return Ok(Err(StoreError::guard_conflict(guard)));
+        }
+    }
+    let needs_admin = guards.contains(&Guard::RemainingAdmin);
+    let guarded = needs_admin || may_leave_a_trace(mutations);
     if guarded {
         conn.prepare_cached("SAVEPOINT one")?.execute([])?;
     }
-    let outcome = all(conn, writes)?;
+    let mut outcome = all(conn, mutations, ledger.head.next())?;
+    if outcome.is_ok() && needs_admin && !user::is_any_admin(conn)? {
+        outcome = Err(StoreError::guard_conflict(&Guard::RemainingAdmin));
+    }
     if guarded {
         if outcome.is_err() {
             conn.prepare_cached("ROLLBACK TO one")?.execute([])?;
         }
         conn.prepare_cached("RELEASE one")?.execute([])?;
     }
-    Ok(outcome)
+    if outcome.is_ok() {
+        ledger.record(conn, mutations)?;
+    }
+    Ok(outcome.map(|()| ledger.head))
+}
+
+fn revision_of(conn: &Connection, object: &Object) -> Result<Option<Revision>> {
+    let one = |sql: &str, key: &dyn rusqlite::ToSql| {
+        let row = conn.prepare_cached(sql)?.query_row([key], |row| rows::revision(row, 0));
+        row.optional()
+    };
+    match object {
+        Object::Device(mac) => one("SELECT revision FROM device WHERE mac = ?1", &mac_bits(*mac)),
+        Object::Company(id) => one("SELECT revision FROM company WHERE id = ?1", &id.as_str()),
+        Object::User(id) => one("SELECT revision FROM user WHERE id = ?1", &bits(*id)),
+        Object::SystemSettings => {
+            let there = one("SELECT revision FROM system WHERE one = ?1", &1)?;
+            Ok(Some(there.unwrap_or(Revision::NONE)))
+        }
+    }
 }
 
 /// Whether a refusal can come after a first change. A savepoint copies every
 /// page it touches; a first contact, which is a new inactive device and
 /// events, does without: it is refused at its first statement or not at all.
-fn may_leave_a_trace(writes: &[Mutation]) -> bool {
-    let Some((first, rest)) = writes.split_first() else { return false };
+fn may_leave_a_trace(mutations: &[Mutation]) -> bool {
+    let Some((first, rest)) = mutations.split_first() else { return false };
     let refused_at_once = match first {
         Mutation::PutDevice { device, .. } => !device.has_active_port(),
         Mutation::PutUser { .. } => false,
         _ => true,
     };
     let never_refused =
-        |write: &Mutation| matches!(write, Mutation::Append(_) | Mutation::NoteSighting { .. });
+        |other: &Mutation| matches!(other, Mutation::Append(_) | Mutation::NoteSighting { .. });
     !(refused_at_once && rest.iter().all(never_refused))
 }
 
-fn all(conn: &Connection, writes: &[Mutation]) -> Result<Outcome> {
-    for write in writes {
-        let outcome = match write {
-            Mutation::PutDevice { device, expect } => device::put(conn, device, *expect)?,
+fn all(conn: &Connection, mutations: &[Mutation], revision: Revision) -> Result<Outcome> {
+    for mutation in mutations {
+        let outcome = match mutation {
+            Mutation::PutDevice { device, expect } => device::put(conn, device, *expect, revision)?,
             Mutation::RemoveDevice { mac, expect } => device::remove(conn, *mac, *expect)?,
             Mutation::NoteSighting { mac, sighting } => {
                 device::note_sighting(conn, *mac, sighting)?
             }
-            Mutation::PutCompany { company, expect } => company::put(conn, company, *expect)?,
+            Mutation::PutCompany { company, expect } => {
+                company::put(conn, company, *expect, revision)?
+            }
             Mutation::RemoveCompany { id, expect } => company::remove(conn, id, *expect)?,
-            Mutation::PutUser { user, expect } => user::put(conn, user, *expect)?,
+            Mutation::PutUser { user, expect } => user::put(conn, user, *expect, revision)?,
             Mutation::RemoveUser { id, expect } => user::remove(conn, *id, *expect)?,
             Mutation::PutSystemSettings { system, expect } => {
-                put_system_settings(conn, system, *expect)?
+                put_system_settings(conn, system, *expect, revision)?
             }
             Mutation::Append(event) => append(conn, event)?,
         };
@@ -76,11 +119,12 @@ fn put_system_settings(
     conn: &Connection,
     system: &SystemSettings,
     expect: Revision,
+    revision: Revision,
 ) -> Result<Outcome> {
     let sql = "SELECT revision FROM system";
     let there: Option<i64> =
         conn.prepare_cached(sql)?.query_row([], |row| row.get(0)).optional()?;
-    if there.unwrap_or(0) != bits(expect) {
+    if there.unwrap_or(0) != bits(expect.0) {
         return Ok(Err(StoreError::system_conflict()));
     }
     let sql = "INSERT OR REPLACE INTO system (one, settings, changed, revision) \
@@ -88,7 +132,7 @@ fn put_system_settings(
     conn.prepare_cached(sql)?.execute(params![
         system.settings.as_stored(),
         system.changed,
-        bits(system.revision),
+        bits(revision.0),
     ])?;
     Ok(Ok(()))
 }

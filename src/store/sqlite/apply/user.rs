@@ -3,11 +3,16 @@
 use rusqlite::{Connection, Result, ffi, params};
 
 use super::{Outcome, changed, missing, violates};
-use crate::domain::{CompanyId, Revision, User, UserId};
+use crate::domain::{CompanyId, Revision, Role, User, UserId};
 use crate::store::StoreError;
 use crate::store::sqlite::rows::bits;
 
-pub(super) fn put(conn: &Connection, user: &User, expect: Option<Revision>) -> Result<Outcome> {
+pub(super) fn put(
+    conn: &Connection,
+    user: &User,
+    expect: Option<Revision>,
+    revision: Revision,
+) -> Result<Outcome> {
     let id = bits(user.id);
     let sql = match expect {
         None => {
@@ -19,7 +24,7 @@ pub(super) fn put(conn: &Connection, user: &User, expect: Option<Revision>) -> R
              created = ?7, revision = ?8 WHERE id = ?1 AND revision = ?9"
         }
     };
-    let expected = bits(expect.unwrap_or_default());
+    let expected = bits(expect.unwrap_or_default().0);
     let values = params![
         id,
         user.login,
@@ -28,7 +33,7 @@ pub(super) fn put(conn: &Connection, user: &User, expect: Option<Revision>) -> R
         user.company.as_ref().map(CompanyId::as_str),
         user.password_hash,
         user.created,
-        bits(user.revision),
+        bits(revision.0),
         expected,
     ];
     let values = if expect.is_some() { values } else { &values[..8] };
@@ -73,6 +78,13 @@ fn put_lists(conn: &Connection, user: &User, id: i64) -> Result<Outcome> {
 
 pub(super) fn remove(conn: &Connection, id: UserId, expect: Revision) -> Result<Outcome> {
     let sql = "DELETE FROM user WHERE id = ?1 AND revision = ?2";
-    let removed = conn.prepare_cached(sql)?.execute([bits(id), bits(expect)])?;
+    let removed = conn.prepare_cached(sql)?.execute([bits(id), bits(expect.0)])?;
     Ok(changed(removed, || StoreError::user_id_conflict(id)))
+}
+
+/// Whether any user [`User::can_administer_system`].
+pub(super) fn is_any_admin(conn: &Connection) -> Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM user WHERE role = ?1 AND (password_hash IS NOT NULL \
+               OR EXISTS (SELECT 1 FROM user_key WHERE user_key.user = user.id)))";
+    conn.prepare_cached(sql)?.query_one([Role::SystemAdmin.as_str()], |row| row.get(0))
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::*;
-use crate::store::conformance::{commit, device, mac, put};
+use crate::store::conformance::{at, commit, device, mac, put, read};
 
 /// Refused, for a reason with `words`, and not a byte of it changed.
 fn is_refused_untouched(path: &Path, words: &str) {
@@ -53,10 +53,10 @@ async fn a_newer_schema_is_refused_until_its_program_is_back() {
         conn.pragma_update(None, "user_version", version).unwrap();
     };
     set_version(99);
-    is_refused_untouched(&path, "newer dialtone (schema 99, this one knows 1)");
-    set_version(1);
+    is_refused_untouched(&path, "newer dialtone (schema 99, this one knows 2)");
+    set_version(2);
     let store = SqliteStore::open(&path, NOW).unwrap();
-    assert_eq!(store.device(mac(1)).await, Ok(Some(device(1, 1))));
+    assert_eq!(read(&store, mac(1)).await, Some(at(Revision(2), &device(1, 1))));
 }
 
 #[tokio::test]
@@ -86,12 +86,12 @@ async fn a_row_that_cannot_be_read_is_named() {
     let (store, directory) = fresh().await;
     commit(&store, [put(&device(1, 1), None), put(&device(2, 1), None)]).await.unwrap();
     let tool = Connection::open(directory.path().join(FILE)).unwrap();
-    tool.execute("UPDATE phone SET type = 'no good' WHERE mac = 0x000413000002", []).unwrap();
-    let refused = store.device(mac(2)).await.unwrap_err();
+    tool.execute("UPDATE device SET type = 'no good' WHERE mac = 0x000413000002", []).unwrap();
+    let refused = store.devices(&[mac(2)]).await.unwrap_err();
     assert!(matches!(&refused, StoreError::Unusable { .. }), "{refused:?}");
     let message = refused.to_string();
     assert!(message.contains("device 000413000002, type: not a phone type key"), "{message}");
-    assert_eq!(store.device(mac(1)).await, Ok(Some(device(1, 1))));
+    assert_eq!(read(&store, mac(1)).await, Some(at(Revision(2), &device(1, 1))));
 }
 
 #[tokio::test]
@@ -104,7 +104,7 @@ async fn damaged_pages_are_named_as_damage() {
     bytes[4096..].fill(0x5a);
     std::fs::write(&path, bytes).unwrap();
     let damaged = match SqliteStore::open(&path, NOW) {
-        Ok(store) => store.device(mac(1)).await.unwrap_err(),
+        Ok(store) => store.devices(&[mac(1)]).await.unwrap_err(),
         Err(error) => error,
     };
     assert!(damaged.to_string().contains("restore a backup"), "{damaged}");

@@ -22,17 +22,17 @@ async fn furnish(store: &SqliteStore) {
     let system = SystemSettings {
         settings: Layer::from_stored(r#"{"a":1}"#),
         changed: NOW + 3,
-        revision: 1,
+        revision: Revision::NONE,
     };
-    let writes = [
+    let mutations = [
         put_company(&company("acme"), None),
         put(&device(1, 1), None),
         put(&active, None),
         put_user(&ann, None),
-        Mutation::PutSystemSettings { system, expect: 0 },
+        Mutation::PutSystemSettings { system, expect: Revision::NONE },
         Mutation::Append(event(Subject::Phone, "0004130000010", "acme")),
     ];
-    commit(store, writes).await.unwrap();
+    commit(store, mutations).await.unwrap();
 }
 
 fn user() -> User {

@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::domain::Subject;
-use crate::store::conformance::{all_devices, commit, conflict, device, event, mac, newest, put};
+use crate::store::conformance::{
+    all_devices, at, commit, conflict, device, event, mac, newest, put, read,
+};
 
 /// A writer that waits: what is sent meanwhile is one group when it goes on.
 async fn pause(store: &SqliteStore) -> std::sync::mpsc::Sender<()> {
@@ -38,8 +40,11 @@ async fn a_conflict_in_a_group_leaves_its_neighbours() {
     );
     let refused = ["device 000413000001", "company nobody", "device 000413000002"];
     let [one, nobody, two] = refused.map(conflict);
-    assert_eq!(results, (Ok(()), one, nobody, two, Ok(()), ()));
-    assert_eq!(all_devices(&store, 10).await, [device(1, 1), device(2, 2), device(5, 1)]);
+    let (second, fifth) = (Revision(3), Revision(4));
+    assert_eq!(results, (Ok(second), one, nobody, two, Ok(fifth), ()));
+    let expected =
+        [at(Revision(2), &device(1, 1)), at(second, &device(2, 2)), at(fifth, &device(5, 1))];
+    assert_eq!(all_devices(&store, 10).await, expected);
     assert_eq!(store.groups_written(), written + 1, "it was one transaction");
 }
 
@@ -51,7 +56,8 @@ async fn a_group_has_a_bound() {
     let put = |number| commit(&store, [put(&device(number, 1), None)]);
     let go = async { release.send(()).unwrap() };
     let results = tokio::join!(biased; put(1), put(2), put(3), put(4), put(5), go);
-    assert_eq!(results, (Ok(()), Ok(()), Ok(()), Ok(()), Ok(()), ()));
+    let [one, two, three, four, five] = [2, 3, 4, 5, 6].map(|number| Ok(Revision(number)));
+    assert_eq!(results, (one, two, three, four, five, ()));
     assert_eq!(store.groups_written(), written + 3);
     assert_eq!(all_devices(&store, 10).await.len(), 5);
 }
@@ -64,7 +70,7 @@ async fn first_contacts_gather_after_a_few() {
     put(1).await.unwrap();
     let written = store.groups_written();
     let results = tokio::join!(put(2), put(3), put(4));
-    assert_eq!(results, (Ok(()), Ok(()), Ok(())));
+    assert!(results.0.is_ok() && results.1.is_ok() && results.2.is_ok(), "{results:?}");
     assert_eq!(store.groups_written(), written + 1);
 }
 
@@ -96,7 +102,8 @@ async fn more_commits_than_the_queue_holds_are_refused() {
         async { release.send(()).unwrap() },
     );
     let overloaded = Err(StoreError::Overloaded { waiting: 2 });
-    assert_eq!((one, two, three, ready), (Ok(()), Ok(()), overloaded.clone(), overloaded));
+    assert_eq!((one, two), (Ok(Revision(2)), Ok(Revision(3))));
+    assert_eq!((three.map(|_| ()), ready), (overloaded.clone(), overloaded));
     assert_eq!(store.ready().await, Ok(()));
     put(3).await.unwrap();
     assert_eq!(all_devices(&store, 10).await.len(), 3);
@@ -113,7 +120,7 @@ async fn a_caller_that_left_does_not_take_its_commit_back() {
     }
     release.send(()).unwrap();
     commit(&store, []).await.unwrap();
-    assert_eq!(store.device(mac(1)).await, Ok(Some(device(1, 1))));
+    assert_eq!(read(&store, mac(1)).await, Some(at(Revision(2), &device(1, 1))));
 }
 
 #[tokio::test]
@@ -129,7 +136,8 @@ async fn close_finishes_what_was_accepted_and_folds_the_log_in() {
         store.close(),
         async { release.send(()).unwrap() },
     );
-    assert_eq!(results, (Ok(()), Ok(()), Ok(()), (), ()));
+    let [one, two, three] = [2, 3, 4].map(|number| Ok(Revision(number)));
+    assert_eq!(results, (one, two, three, (), ()));
     let path = directory.path().join(FILE);
     let log = directory.path().join("dialtone.db-wal");
     assert!(!log.exists(), "the log is gone");
@@ -145,7 +153,7 @@ async fn a_writer_that_died_is_told_of() {
     // The answer comes while it unwinds; the queue closes after.
     let sender = store.requests.lock().unwrap().clone().unwrap();
     sender.closed().await;
-    for result in [commit(&store, []).await, store.ready().await] {
+    for result in [commit(&store, []).await.map(|_| ()), store.ready().await] {
         assert_eq!(result, Err(died.clone()));
     }
     assert_eq!(store.events(newest(1)).await, Ok(Vec::new()));

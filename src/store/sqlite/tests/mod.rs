@@ -31,4 +31,12 @@ impl SqliteStore {
     }
 }
 
-conformance::suite!(fresh);
+/// Two handles on one file, as two processes would have them if they could.
+async fn two() -> (SqliteStore, SqliteStore, TempDir) {
+    let (store, directory) = fresh().await;
+    let held = store.held.upgrade().expect("the store is open");
+    let other = SqliteStore::open_held(held, NOW, Limits::default()).unwrap();
+    (store, other, directory)
+}
+
+conformance::suite!(two);

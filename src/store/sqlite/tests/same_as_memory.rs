@@ -9,9 +9,9 @@ use crate::domain::{ApiKeyHash, Sighting, Subject, User};
 use crate::store::conformance::{
     activate, company, device, dump, event, id, key, mac, sighting, user,
 };
-use crate::store::{MemoryStore, Mutation, SystemSettings, Tenancy};
+use crate::store::{Guard, MemoryStore, Mutation, Object, SystemSettings, Tenancy};
 
-// Few of each, so that the writes of a sequence meet. Most are made from the
+// Few of each, so that the mutations of a sequence meet. Most are made from the
 // revision that is there: random ones alone are nearly all refused.
 const COMPANIES: [&str; 3] = ["default", "acme", "bell"];
 const LOGINS: [&str; 2] = ["ann", "bob"];
@@ -22,22 +22,21 @@ fn a_company() -> impl Strategy<Value = &'static str> {
     proptest::sample::select(&COMPANIES[..])
 }
 
-/// `None`, or the revision most things have by then.
-fn expected() -> impl Strategy<Value = Option<u64>> {
-    prop_oneof![3 => Just(None), 3 => Just(Some(1)), 1 => Just(Some(2)), 1 => Just(Some(3))]
+/// `None`, or a revision that is wrong most of the time.
+fn expected() -> impl Strategy<Value = Option<Revision>> {
+    prop_oneof![1 => Just(None), 1 => (1..20u64).prop_map(|number| Some(Revision(number)))]
 }
 
 fn put_device() -> impl Strategy<Value = Mutation> {
     let active = vec(option::weighted(0.4, a_company()), 1..4);
     (0..DEVICES, active, expected(), any::<bool>()).prop_map(|(number, active, expect, seen)| {
         let mut device = device(number, u16::try_from(active.len()).unwrap());
-        for (port, company) in (0..).zip(active) {
+        for (port, company) in (0u16..).zip(active) {
             if let Some(company) = company {
                 activate(&mut device, port, company);
             }
         }
         device.sighting = device.sighting.filter(|_| seen);
-        device.revision = expect.unwrap_or(0) + 1;
         Mutation::PutDevice { device, expect }
     })
 }
@@ -51,7 +50,6 @@ fn put_user() -> impl Strategy<Value = Mutation> {
                 company: home.map(id),
                 admin_companies: companies.into_iter().map(id).collect(),
                 key_hashes: keys.iter().map(|key| ApiKeyHash([*key; 32])).collect(),
-                revision: expect.unwrap_or(0) + 1,
                 ..user(number, login)
             };
             Mutation::PutUser { user, expect }
@@ -74,7 +72,7 @@ fn a_sighting() -> impl Strategy<Value = Sighting> {
 }
 
 fn write() -> impl Strategy<Value = Mutation> {
-    let expect = || 1..4u64;
+    let expect = || (1..20u64).prop_map(Revision);
     prop_oneof![
         6 => put_device(),
         2 => (0..DEVICES, expect())
@@ -82,28 +80,42 @@ fn write() -> impl Strategy<Value = Mutation> {
         4 => (0..DEVICES, a_sighting())
             .prop_map(|(number, sighting)| Mutation::NoteSighting { mac: mac(number), sighting }),
         3 => (a_company(), expected()).prop_map(|(name, expect)| {
-            let mut company = company(name);
-            company.revision = expect.unwrap_or(0) + 1;
-            Mutation::PutCompany { company, expect }
+            Mutation::PutCompany { company: company(name), expect }
         }),
         2 => (a_company(), expect())
             .prop_map(|(name, expect)| Mutation::RemoveCompany { id: id(name), expect }),
         4 => put_user(),
         1 => (0..USERS, expect()).prop_map(|(id, expect)| Mutation::RemoveUser { id, expect }),
-        1 => (0..3u64).prop_map(|expect| {
-            let system = SystemSettings { revision: expect + 1, ..SystemSettings::default() };
-            Mutation::PutSystemSettings { system, expect }
+        1 => expect().prop_map(|expect| {
+            Mutation::PutSystemSettings { system: SystemSettings::default(), expect }
         }),
         1 => a_company()
             .prop_map(|name| Mutation::Append(event(Subject::Company, name, name))),
     ]
 }
 
-/// Commits of writes, each with whether its revision is to be the right one.
-fn commits() -> impl Strategy<Value = Vec<Vec<(Mutation, bool)>>> {
+/// Mutations, each with whether its revision is to be the right one.
+type GuardedCommit = (Vec<(Mutation, bool)>, Vec<Guard>);
+
+fn commits() -> impl Strategy<Value = Vec<GuardedCommit>> {
     let size = prop_oneof![3 => Just(1usize), 1 => 2..5usize];
-    let writes = move |size| vec((write(), proptest::bool::weighted(0.8)), size);
-    vec(size.prop_flat_map(writes), 20..60)
+    let mutations = move |size| vec((write(), proptest::bool::weighted(0.8)), size);
+    vec((size.prop_flat_map(mutations), guards()), 20..60)
+}
+
+/// Seldom any: most do not hold.
+fn guards() -> impl Strategy<Value = Vec<Guard>> {
+    let any = prop_oneof![
+        Just(Guard::RemainingAdmin),
+        (0..20u64).prop_map(|number| Guard::Unchanged(Revision(number))),
+        (a_company(), 1..10u64).prop_map(|(name, number)| {
+            Guard::Same(Object::Company(id(name)), Revision(number))
+        }),
+        (0..DEVICES, 1..20u64).prop_map(|(number, revision)| {
+            Guard::Same(Object::Device(mac(number)), Revision(revision))
+        }),
+    ];
+    option::weighted(0.2, any).prop_map(|guard| guard.into_iter().collect())
 }
 
 /// The write as one who has just read the object makes it.
@@ -114,20 +126,14 @@ fn up_to_date(mut write: Mutation, registry: &Tenancy, devices: &[Device]) -> Mu
     match &mut write {
         Mutation::PutDevice { device: put, expect } => {
             *expect = device(put.mac);
-            put.revision = expect.unwrap_or(0) + 1;
         }
         Mutation::PutCompany { company: put, expect } => {
             *expect = company(put.id.clone());
-            put.revision = expect.unwrap_or(0) + 1;
         }
         Mutation::PutUser { user: put, expect } => {
             *expect = user(put.id);
-            put.revision = expect.unwrap_or(0) + 1;
         }
-        Mutation::PutSystemSettings { system, expect } => {
-            *expect = registry.system.revision;
-            system.revision = *expect + 1;
-        }
+        Mutation::PutSystemSettings { expect, .. } => *expect = registry.system.revision,
         Mutation::RemoveDevice { mac, expect } => *expect = device(*mac).unwrap_or(*expect),
         Mutation::RemoveCompany { id, expect } => *expect = company(id.clone()).unwrap_or(*expect),
         Mutation::RemoveUser { id, expect } => *expect = user(*id).unwrap_or(*expect),
@@ -146,19 +152,22 @@ proptest! {
         runtime.block_on(async {
             let (file, directory) = fresh().await;
             let memory = MemoryStore::new(NOW);
+            let start = memory.head().await.unwrap();
             let mut state = dump(&memory).await;
-            for commit in commits {
+            for (commit, guards) in commits {
                 let (registry, devices, _) = &state;
                 let right = |(write, right)| match right {
                     true => up_to_date(write, registry, devices),
                     false => write,
                 };
-                let writes: Vec<Mutation> = commit.into_iter().map(right).collect();
-                let shown = format!("{writes:?}");
-                let expected = memory.commit(writes.clone()).await;
-                prop_assert_eq!(file.commit(writes).await, expected, "{}", &shown);
+                let mutations: Vec<Mutation> = commit.into_iter().map(right).collect();
+                let shown = format!("{mutations:?}");
+                let expected = memory.commit(mutations.clone(), guards.clone()).await;
+                prop_assert_eq!(file.commit(mutations, guards).await, expected, "{}", &shown);
                 state = dump(&memory).await;
-                prop_assert_eq!(&dump(&file).await, &state, "{}", shown);
+                prop_assert_eq!(&dump(&file).await, &state, "{}", &shown);
+                let changes = memory.changes(start, 100).await;
+                prop_assert_eq!(file.changes(start, 100).await, changes, "{}", shown);
             }
             file.close().await;
             let again = SqliteStore::open(&directory.path().join(FILE), NOW + 1).unwrap();

@@ -1,0 +1,242 @@
+//! What a gateway keeps of the store in memory: all devices, companies, users and settings.
+//!
+//! [`Memory::apply`] is the only writer, for commits of one's own and for those of other gateways.
+//! It takes a change only if it is newer than what is there, so that it does not matter in what
+//! order they come.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
+
+use super::Directory;
+use super::index::Index;
+use super::progress::Progress;
+use crate::domain::{Device, Mac, Revision};
+use crate::store::{Change, Changed, Changes, Mutation, Object, Store, StoreError, Tenancy};
+
+/// Devices read from the store at a time where all are. Three times as many are in
+/// memory at once, a kilobyte each.
+const LOAD_PAGE: usize = 512;
+
+/// Changes read from the store at a time, a kilobyte each.
+const FOLLOW_PAGE: usize = 512;
+
+pub(super) struct Memory {
+    pub index: Arc<Index>,
+    directory: ArcSwap<Directory>,
+    /// Each change replaces the directory as a whole. A std mutex: no await happens under it.
+    replacing: Mutex<()>,
+    progress: Progress,
+}
+
+impl Memory {
+    /// Everything the store has.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn fill(store: &Arc<dyn Store>) -> Result<Memory, StoreError> {
+        let memory = Memory {
+            index: Arc::new(Index::new()),
+            directory: ArcSwap::default(),
+            replacing: Mutex::new(()),
+            progress: Progress::default(),
+        };
+        // What changes while the rest is read is told once more by the changes after this.
+        let head = store.head().await?;
+        memory.take_over(store.tenancy().await?);
+        each_page(store, |devices| {
+            memory.apply(devices.into_iter().map(as_it_is).collect());
+        })
+        .await?;
+        memory.progress.reached(head);
+        Ok(memory)
+    }
+
+    pub fn directory(&self) -> Arc<Directory> {
+        self.directory.load_full()
+    }
+
+    pub fn system_revision(&self) -> Revision {
+        self.directory.load().system.revision
+    }
+
+    /// Takes over what changed. A page of changes is one call: companies come before the
+    /// phones that are given to them and go after those that were.
+    pub fn apply(&self, changes: Vec<Change>) {
+        let (devices, directory): (Vec<Change>, Vec<Change>) =
+            changes.into_iter().partition(|change| matches!(change.object, Changed::Device(..)));
+        let (removed, put): (Vec<Change>, Vec<Change>) =
+            directory.into_iter().partition(|change| change.object.revision().is_none());
+        self.change_directory(put);
+        for change in devices {
+            match change.object {
+                Changed::Device(_, Some(device)) => self.index.put(&device, &self.progress),
+                Changed::Device(mac, None) => {
+                    self.index.remove(mac, change.revision, &self.progress);
+                }
+                _ => unreachable!("the others are in the directory"),
+            }
+        }
+        self.change_directory(removed);
+    }
+
+    /// Takes over a commit of one's own, which names each object once.
+    pub fn apply_own(&self, mutations: Vec<Mutation>, revision: Revision) {
+        let changes: Vec<Change> =
+            mutations.into_iter().filter_map(|mutation| as_committed(mutation, revision)).collect();
+        // What changed nothing has no revision of its own.
+        if !changes.is_empty() {
+            self.apply(changes);
+            self.progress.applied(revision);
+        }
+    }
+
+    /// Takes over companies, users and settings as they were at one moment; what is not
+    /// there is gone.
+    pub fn take_over(&self, tenancy: Tenancy) {
+        let here = self.directory();
+        let mut gone: HashSet<Object> = here.objects().collect();
+        let settings = Changed::SystemSettings(tenancy.system);
+        let companies = tenancy.companies.into_iter();
+        let companies = companies.map(|own| Changed::Company(own.id.clone(), Some(own)));
+        let users = tenancy.users.into_iter().map(|own| Changed::User(own.id, Some(own)));
+        let mut changes: Vec<Change> = companies
+            .chain(users)
+            .chain([settings])
+            .map(|object| Change { revision: object.revision().unwrap_or_default(), object })
+            .collect();
+        for change in &changes {
+            gone.remove(&change.object.name());
+        }
+        let removed = gone.into_iter().filter_map(|object| match object {
+            Object::Company(id) => Some(Changed::Company(id, None)),
+            Object::User(id) => Some(Changed::User(id, None)),
+            Object::Device(_) | Object::SystemSettings => None,
+        });
+        changes.extend(removed.map(|object| Change { revision: tenancy.head, object }));
+        self.change_directory(changes);
+    }
+
+    fn change_directory(&self, changes: Vec<Change>) {
+        if changes.is_empty() {
+            return;
+        }
+        let _replacing = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut directory = Directory::clone(&self.directory.load());
+        for change in changes {
+            directory.apply(change, &self.progress);
+        }
+        let directory = Arc::new(directory);
+        let before = self.directory.swap(directory.clone());
+        // After the new form can be read: a body made of the old one must not get the new version.
+        for (id, company) in &directory.companies {
+            let same = before.companies.get(id).is_some_and(|old| old.revision == company.revision);
+            if !same {
+                self.index.company_changed(id, company.revision);
+            }
+        }
+        self.index.system_changed(directory.system.revision);
+    }
+
+    /// Takes over what changed in the store since it was last here.
+    ///
+    /// # Errors
+    /// What the store says; what was read before is taken over.
+    pub async fn follow(&self, store: &Arc<dyn Store>) -> Result<(), StoreError> {
+        loop {
+            match store.changes(self.progress.floor(), FOLLOW_PAGE).await? {
+                Changes::Page(changes, reached) => {
+                    let is_last = changes.is_empty();
+                    self.apply(changes);
+                    self.progress.reached(reached);
+                    if is_last {
+                        return Ok(());
+                    }
+                }
+                Changes::TooFarBehind => self.read_anew(store).await?,
+            }
+        }
+    }
+
+    /// The revision all changes up to which are here.
+    pub fn floor(&self) -> Revision {
+        self.progress.floor()
+    }
+
+    async fn read_anew(&self, store: &Arc<dyn Store>) -> Result<(), StoreError> {
+        let head = store.head().await?;
+        self.take_over(store.tenancy().await?);
+        let mut here = self.index.macs().into_iter().peekable();
+        let gone = |mac: Mac| Change { revision: head, object: Changed::Device(mac, None) };
+        each_page(store, |devices| {
+            let mut changes = Vec::with_capacity(devices.len());
+            for device in devices {
+                while let Some(mac) = here.next_if(|mac| *mac < device.mac) {
+                    changes.push(gone(mac));
+                }
+                here.next_if_eq(&device.mac);
+                changes.push(as_it_is(device));
+            }
+            self.apply(changes);
+        })
+        .await?;
+        self.apply(here.map(gone).collect());
+        self.progress.reached(head);
+        Ok(())
+    }
+}
+
+pub(super) fn as_it_is(device: Device) -> Change {
+    Change { revision: device.revision, object: Changed::Device(device.mac, Some(device)) }
+}
+
+fn as_committed(mutation: Mutation, revision: Revision) -> Option<Change> {
+    let object = match mutation {
+        Mutation::PutDevice { mut device, .. } => {
+            device.revision = revision;
+            Changed::Device(device.mac, Some(device))
+        }
+        Mutation::RemoveDevice { mac, .. } => Changed::Device(mac, None),
+        Mutation::PutCompany { mut company, .. } => {
+            company.revision = revision;
+            Changed::Company(company.id.clone(), Some(company))
+        }
+        Mutation::RemoveCompany { id, .. } => Changed::Company(id, None),
+        Mutation::PutUser { mut user, .. } => {
+            user.revision = revision;
+            Changed::User(user.id, Some(user))
+        }
+        Mutation::RemoveUser { id, .. } => Changed::User(id, None),
+        Mutation::PutSystemSettings { mut system, .. } => {
+            system.revision = revision;
+            Changed::SystemSettings(system)
+        }
+        Mutation::NoteSighting { .. } | Mutation::Append(_) => return None,
+    };
+    Some(Change { revision, object })
+}
+
+/// All devices of the store, in order of MAC, each page while the next one is being read.
+///
+/// # Errors
+/// What the store says.
+pub(super) async fn each_page(
+    store: &Arc<dyn Store>,
+    mut each: impl FnMut(Vec<Device>),
+) -> Result<(), StoreError> {
+    let read = |after: Option<Mac>| {
+        let store = store.clone();
+        tokio::spawn(async move { store.devices_after(after, LOAD_PAGE).await })
+    };
+    let mut next = read(None);
+    loop {
+        let page = next.await.map_err(|error| StoreError::Unavailable {
+            what: "reading all devices".into(),
+            why: error.to_string(),
+        })??;
+        let Some(last) = page.last() else { return Ok(()) };
+        next = read(Some(last.mac));
+        each(page);
+    }
+}
