@@ -42,9 +42,9 @@ pub struct Event {
     /// Given by the store in commit order, from 1; 0 before it is stored.
     pub id: u64,
     pub at: Timestamp,
-    /// Login of the user, `handset`, or `gateway` for what it does by itself.
+    /// Login of the user; `gateway` for what it does by itself, or its command on its machine.
     pub who: String,
-    /// Address the request came from; empty for the gateway's own acts.
+    /// Address the request came from; empty where `who` is the gateway.
     pub from: String,
     pub action: Action,
     pub subject: Subject,
