@@ -9,12 +9,12 @@
 mod accept;
 mod accept_error_log;
 pub mod body;
-mod cidr;
 mod connection;
 mod control_chars;
 mod counters;
 mod limits;
 mod listen;
+mod networks;
 mod per_address;
 mod retry_after;
 mod server;
@@ -34,10 +34,10 @@ use bytes::Bytes;
 use http::{Request, Response};
 use hyper::body::{Body, Incoming};
 
-pub use cidr::{InvalidNetwork, Network, Networks};
 pub use counters::Counts;
 pub use limits::{Limits, OverAddressLimit};
 pub use listen::{BindError, Bound, bind};
+pub use networks::{InvalidNetwork, Network, Networks};
 pub use retry_after::RetryAfter;
 pub use server::{Drained, Server};
 pub use tls::{TlsPeer, TlsVersion};
