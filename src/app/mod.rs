@@ -8,6 +8,7 @@
 //! 4. The first key, where nobody has one.
 //! 5. On a signal: stop accepting, finish requests, close the store.
 
+mod process;
 mod run;
 mod wiring;
 

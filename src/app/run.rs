@@ -4,7 +4,7 @@ use std::io::Write;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{App, AppError};
+use super::{App, AppError, process};
 use crate::config::Config;
 
 /// Serves until SIGTERM or SIGINT, then drains. SIGHUP reads certificates and
@@ -19,7 +19,8 @@ pub async fn run(config: &Config) -> Result<(), AppError> {
     let mut terminate = listen(SignalKind::terminate())?;
     let mut interrupt = listen(SignalKind::interrupt())?;
     let mut hang_up = listen(SignalKind::hangup())?;
-    let app = App::start(config).await?;
+    process::hide_memory();
+    let app = App::start(&process::fit_descriptors(config.clone())).await?;
     // Standard output may be gone (a closed pipe); that is no reason not to serve.
     if announce(&app, std::io::stdout().lock()).is_err() && app.first_key().is_some() {
         tracing::warn!(
