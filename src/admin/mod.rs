@@ -51,8 +51,7 @@ use tokio_util::task::TaskTracker;
 pub use health::{ListenerState, ListenerStates};
 pub use session::SessionLimits;
 
-use crate::net::body;
-use crate::net::{Handler, Peer};
+use crate::net::{Handler, Peer, Standing, body};
 use crate::registry::{Random, Registry};
 use answer::{Answer, AnswerBody, Fail, respond};
 use blocking::Blocking;
@@ -128,7 +127,7 @@ impl Admin {
     async fn rest(&self, request: Request<Incoming>, peer: &Peer) -> Response<AnswerBody> {
         let (head, body) = request.into_parts();
         let request = ApiRequest::new(&head, peer.address.ip(), peer.tls.is_some());
-        let core = self.core.clone();
+        let (core, standing) = (self.core.clone(), peer.standing.clone());
         let received = match request.method {
             ApiMethod::Get => Received::nothing(),
             _ => {
@@ -140,7 +139,8 @@ impl Admin {
                 }
             }
         };
-        match self.tasks.spawn(async move { core.answer(request, received).await }).await {
+        match self.tasks.spawn(async move { core.answer(request, received, &standing).await }).await
+        {
             Ok(response) => response,
             Err(error) => {
                 tracing::error!(address = %peer.address, %error, "an admin command did not finish");
@@ -155,10 +155,14 @@ impl Core {
         self: Arc<Core>,
         request: ApiRequest,
         received: Received,
+        standing: &Standing,
     ) -> Response<AnswerBody> {
         let began = Instant::now();
         let mut log = Log { who: None, command: "-", not_read: None };
         let outcome = commands::answer(&self, &request, received, &mut log).await;
+        if log.who.is_some() {
+            standing.of_use();
+        }
         let outcome = outcome.map_err(|fail| match &log.not_read {
             Some(why) => fail.of_unread(why),
             None => fail,
@@ -211,6 +215,10 @@ impl Handler for Admin {
                 }
             }
         }
+    }
+
+    fn malformed(&self, reason: &'static str) -> Response<AnswerBody> {
+        respond(StatusCode::BAD_REQUEST, &Fail::new(reason))
     }
 
     fn fault(&self) -> Response<AnswerBody> {

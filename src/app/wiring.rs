@@ -19,6 +19,7 @@ pub(super) fn handset(config: &Config) -> Limits {
     Limits {
         connections: handset.max_connections,
         connections_per_address: handset.max_connections_per_address,
+        newcomer_grace: handset.newcomer_grace,
         uncounted: handset.trusted_proxies.clone(),
         tls_handshake: handset.tls_handshake_timeout,
         head: handset.header_timeout,
@@ -54,7 +55,11 @@ pub(super) fn edge_options(config: &Config, headers: Headers, seed: u64) -> Edge
 
 /// Operators are few: what the configuration does not name keeps its default.
 pub(super) fn admin(config: &Config) -> Limits {
-    Limits { connections: config.admin.max_connections, ..Limits::default() }
+    Limits {
+        connections: config.admin.max_connections,
+        connections_per_address: config.admin.max_connections_per_address,
+        ..Limits::default()
+    }
 }
 
 pub(super) fn quota(config: &Config) -> Quota {

@@ -14,6 +14,7 @@ pub struct AdminSection {
     /// Empty: plain HTTP.
     pub pairs: Vec<PairFiles>,
     pub max_connections: usize,
+    pub max_connections_per_address: u32,
     pub max_body_bytes: usize,
     /// A session ends when it was not used for so long.
     pub session_idle: Duration,
@@ -27,6 +28,11 @@ impl AdminSection {
             listen: section.list("listen", &["127.0.0.1:8081"]),
             pairs: pairs(&mut section),
             max_connections: section.number("max_connections", 256, 8..=65_536),
+            max_connections_per_address: section.number(
+                "max_connections_per_address",
+                64,
+                1..=65_536,
+            ),
             max_body_bytes: section.number("max_body_bytes", 1_048_576, 4_096..=67_108_864),
             session_idle: section.seconds("session_idle_s", 1_800, 60..=604_800),
             session_max: section.seconds("session_max_s", 43_200, 60..=2_592_000),

@@ -20,6 +20,8 @@ pub struct HandsetSection {
     pub idle_timeout: Duration,
     pub max_connections: usize,
     pub max_connections_per_address: u32,
+    /// Of connections that were of no use yet, when places run short.
+    pub newcomer_grace: Duration,
     pub max_header_bytes: usize,
     /// Who may ask at all.
     pub allowed_networks: Networks,
@@ -44,6 +46,7 @@ impl HandsetSection {
                 2_048,
                 1..=1_000_000,
             ),
+            newcomer_grace: section.seconds("newcomer_grace_s", 1, 1..=60),
             max_header_bytes: section.number(
                 "max_header_bytes",
                 16_384,

@@ -398,6 +398,7 @@ fn defaults_are_those_of_the_parts() {
     let limits = Limits::default();
     assert_eq!(handset.max_connections, limits.connections);
     assert_eq!(handset.max_connections_per_address, limits.connections_per_address);
+    assert_eq!(handset.newcomer_grace, limits.newcomer_grace);
     assert_eq!(handset.tls_handshake_timeout, limits.tls_handshake);
     assert_eq!(handset.header_timeout, limits.head);
     assert_eq!(handset.request_timeout, limits.request);

@@ -34,7 +34,7 @@ pub use forwarded::ForwardedHeader;
 use wording::FileHeaders;
 
 use crate::net::{Handler, Peer, RetryAfter, body};
-use crate::provision::{Provision, Reply};
+use crate::provision::{FileOwner, Provision, Reply};
 
 /// What the edge allows and passes on.
 #[derive(Debug)]
@@ -91,7 +91,10 @@ impl<P: Provision> Edge<P> {
         };
         let reply = self.provisioner.fetch(fetch);
         match tokio::time::timeout(options.answer_timeout, reply).await {
-            Ok(Reply::File(file)) => {
+            Ok(Reply::File(file, owner)) => {
+                if owner == FileOwner::Phone {
+                    peer.standing.of_use();
+                }
                 let headers = FileHeaders::of(&file);
                 if conditional::is_unchanged(request.headers(), &headers) {
                     response::not_modified(headers)
@@ -118,6 +121,10 @@ impl<P: Provision> Handler for Edge<P> {
         peer: &Peer,
     ) -> impl Future<Output = Response<Full<Bytes>>> + Send {
         self.answer(request, peer)
+    }
+
+    fn malformed(&self, reason: &'static str) -> Response<Full<Bytes>> {
+        response::malformed(reason)
     }
 
     fn fault(&self) -> Response<Full<Bytes>> {

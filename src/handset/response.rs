@@ -46,6 +46,11 @@ pub(super) fn unavailable(retry_after: u64) -> Response<Full<Bytes>> {
     response
 }
 
+/// A request that the RFC has refused before anybody looks at what it asks for.
+pub(super) fn malformed(reason: &'static str) -> Response<Full<Bytes>> {
+    plain(StatusCode::BAD_REQUEST, Bytes::from_static(reason.as_bytes()))
+}
+
 fn with_validators(
     status: StatusCode,
     body: Bytes,

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 
 use super::*;
 use crate::net::{Limits, Server, bind};
-use crate::provision::{Fetch, Rendered};
+use crate::provision::{Fetch, FileOwner, Rendered};
 
 /// Serves one file, and remembers what it was asked.
 #[derive(Default)]
@@ -28,7 +28,8 @@ impl Provision for OneFile {
         match target.as_str() {
             "/001565123456.cfg" => {
                 let changed = 1_000_000_000;
-                Reply::File(Arc::new(Rendered::new(BODY.into(), "text/plain".into(), changed)))
+                let file = Rendered::new(BODY.into(), "text/plain".into(), changed);
+                Reply::File(Arc::new(file), FileOwner::Phone)
             }
             "/busy" => Reply::Unavailable,
             "/panic" => panic!("asked to"),
@@ -79,13 +80,13 @@ const FILE: &str = "/001565123456.cfg";
 const TAG: &str = "\"e03dd2cad509e1085520172b233f7d94\"";
 const FILE_HEAD: &str = "HTTP/1.1 200 OK\r\nEtag: \"e03dd2cad509e1085520172b233f7d94\"\r\n\
     Last-Modified: Sun, 09 Sep 2001 01:46:40 GMT\r\nCache-Control: private, no-cache\r\n\
-    Content-Type: text/plain\r\nContent-Length: 18\r\nDate: D\r\n\r\n";
+    Content-Type: text/plain\r\nDate: D\r\nContent-Length: 18\r\n\r\n";
 const NOT_MODIFIED: &str = "HTTP/1.1 304 Not Modified\r\n\
     Etag: \"e03dd2cad509e1085520172b233f7d94\"\r\n\
     Last-Modified: Sun, 09 Sep 2001 01:46:40 GMT\r\nCache-Control: private, no-cache\r\n\
     Date: D\r\n\r\n";
 const REFUSAL: &str = "HTTP/1.1 404 Not Found\r\nContent-Type: text/plain\r\n\
-    Cache-Control: no-store\r\nContent-Length: 10\r\nDate: D\r\n\r\nNot found\n";
+    Cache-Control: no-store\r\nDate: D\r\nContent-Length: 10\r\n\r\nNot found\n";
 
 #[tokio::test]
 async fn a_file_comes_with_length_type_and_validators() {
@@ -122,7 +123,7 @@ async fn a_handset_that_has_the_file_is_told_so() {
     ] {
         assert_eq!(running.get(FILE, &has).await, NOT_MODIFIED, "{has}");
     }
-    let head = format!("HEAD {FILE} HTTP/1.1\r\nIf-None-Match: {TAG}\r\n\r\n");
+    let head = format!("HEAD {FILE} HTTP/1.1\r\nHost: a\r\nIf-None-Match: {TAG}\r\n\r\n");
     assert_eq!(running.ask(head).await, NOT_MODIFIED);
 }
 
@@ -143,17 +144,17 @@ async fn a_handset_that_has_another_file_gets_this_one() {
 #[tokio::test]
 async fn every_refusal_is_the_same_bytes() {
     let running = start(EdgeOptions::new(1));
-    let long = format!("GET /{} HTTP/1.1\r\n\r\n", "a".repeat(3_000));
+    let long = format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "a".repeat(3_000));
     for request in [
-        "GET /000000000000.cfg HTTP/1.1\r\n\r\n",
-        "GET / HTTP/1.1\r\nIf-None-Match: *\r\n\r\n",
-        "POST /001565123456.cfg HTTP/1.1\r\n\r\n",
-        "PUT /0004f2abcdef-boot.log HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello",
-        "PUT /0004f2abcdef-app.log HTTP/1.1\r\nContent-Length: 9999999\r\n\r\n",
-        "PUT /0004f2abcdef-app.log HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
-        "DELETE /001565123456.cfg HTTP/1.1\r\n\r\n",
-        "OPTIONS * HTTP/1.1\r\n\r\n",
-        "BREW /coffee HTTP/1.1\r\n\r\n",
+        "GET /000000000000.cfg HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\nIf-None-Match: *\r\n\r\n",
+        "POST /001565123456.cfg HTTP/1.1\r\nHost: a\r\n\r\n",
+        "PUT /0004f2abcdef-boot.log HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello",
+        "PUT /0004f2abcdef-app.log HTTP/1.1\r\nHost: a\r\nContent-Length: 9999999\r\n\r\n",
+        "PUT /0004f2abcdef-app.log HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+        "DELETE /001565123456.cfg HTTP/1.1\r\nHost: a\r\n\r\n",
+        "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n",
+        "BREW /coffee HTTP/1.1\r\nHost: a\r\n\r\n",
         &long,
     ] {
         assert_eq!(running.ask(request).await, REFUSAL, "{request}");
@@ -172,8 +173,8 @@ async fn a_fault_of_ours_is_503_with_a_time_to_come_again() {
     let unavailable = |seconds: &str| {
         format!(
             "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\n\
-             Retry-After: {seconds}\r\nCache-Control: no-store\r\nContent-Length: 16\r\n\
-             Date: D\r\n\r\nTry again later\n"
+             Retry-After: {seconds}\r\nCache-Control: no-store\r\nDate: D\r\n\
+             Content-Length: 16\r\n\r\nTry again later\n"
         )
     };
     for target in ["/busy", "/panic", "/never"] {
@@ -198,7 +199,7 @@ async fn the_fetch_says_who_asked() {
     let running = start(options);
     let headers = b"User-Agent: AVAYA/SIP12x0\x17/04.00.04.00\r\nX-Aastra-ExpMod1: m675i\r\n\
         X-Forwarded-For: 198.51.100.1, 192.0.2.7\r\nCookie: a\r\n";
-    let request = [b"GET /a%20b.cfg?mac=1 HTTP/1.1\r\n", &headers[..], b"\r\n"].concat();
+    let request = [b"GET /a%20b.cfg?mac=1 HTTP/1.1\r\nHost: a\r\n", &headers[..], b"\r\n"].concat();
     running.ask(request).await;
     let asked = running.provisioner.asked.lock().unwrap();
     let fetch = &asked[0];

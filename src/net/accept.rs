@@ -6,11 +6,13 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::OwnedSemaphorePermit;
 
-use super::accept_error_log::AcceptErrorLog;
+use super::accept_error_log::{AcceptErrorLog, is_out_of_descriptors};
 use super::connection;
 use super::shared::{ConnectionGuard, Shared};
 use super::tls::Tls;
+use super::watch::Watch;
 use super::{Handler, OverAddressLimit};
 
 /// Accepts until the server drains; each connection is a task of its own.
@@ -21,16 +23,14 @@ pub(super) async fn accept_loop<H: Handler>(
     handler: Arc<H>,
 ) {
     let mut stopped = pin!(shared.stop.cancelled());
-    let mut error_log = AcceptErrorLog::default();
+    let error_log = AcceptErrorLog::default();
     loop {
         // First the permit: over the limit, connections wait in the backlog,
         // where they cost us nothing.
         let permit = tokio::select! {
             biased;
             () = &mut stopped => return,
-            permit = Arc::clone(&shared.permits).acquire_owned() => {
-                permit.expect("the semaphore is never closed")
-            }
+            permit = permit(&shared) => permit,
         };
         let accepted = tokio::select! {
             biased;
@@ -43,6 +43,9 @@ pub(super) async fn accept_loop<H: Handler>(
             Err(error) => {
                 shared.counters.accept_errors.add_one();
                 error_log.report(&listener, &error);
+                if is_out_of_descriptors(&error) {
+                    shared.make_room(CLOSED_FOR_DESCRIPTORS);
+                }
                 tokio::select! {
                     () = &mut stopped => return,
                     () = tokio::time::sleep(shared.limits.accept_pause) => continue,
@@ -50,26 +53,51 @@ pub(super) async fn accept_loop<H: Handler>(
             }
         };
         shared.counters.accepted.add_one();
-        let address_permit = shared.addresses.enter(address.ip());
-        let over_limit = address_permit.is_none();
-        let guard = ConnectionGuard {
-            shared: Arc::clone(&shared),
-            _permit: permit,
-            _address: address_permit,
-        };
-        if over_limit {
+        let watch = Arc::new(Watch::new());
+        let entered = shared.places.enter(address.ip(), &watch);
+        let (place, closed) =
+            entered.map_or((None, 0), |entered| (Some(entered.place), entered.closed));
+        let has_place = place.is_some();
+        let guard = ConnectionGuard { shared: Arc::clone(&shared), _permit: permit, _place: place };
+        shared.were_closed(closed);
+        if !has_place {
             turn_away(&shared, stream, address, tls.is_some());
             drop(guard);
             continue;
         }
         // TLS is done over there, so that one slow peer cannot stall the rest.
-        let (shared, tls, handler) = (Arc::clone(&shared), tls.clone(), Arc::clone(&handler));
-        let tracker = shared.tracker.clone();
-        // In a box, because the runtime copies what it is given from hand to hand.
-        tracker.spawn(Box::pin(async move {
-            connection::run(&shared, stream, address, tls, handler).await;
-            drop(guard);
-        }));
+        let (tls, handler) = (tls.clone(), Arc::clone(&handler));
+        let serving = {
+            let (shared, watch) = (Arc::clone(&shared), Arc::clone(&watch));
+            // In a box, because the runtime copies what it is given from hand to hand.
+            Box::pin(async move {
+                connection::run(&shared, stream, address, tls, handler, watch).await;
+                drop(guard);
+            })
+        };
+        watch.set_task(shared.tracker.spawn(serving).abort_handle());
+    }
+}
+
+/// When descriptors are short, so many connections are closed at a time: a burst of phones fits in.
+const CLOSED_FOR_DESCRIPTORS: usize = 16;
+
+/// Waits for one of the server's permits, and has useless connections closed meanwhile.
+async fn permit(shared: &Shared) -> OwnedSemaphorePermit {
+    let mut next = pin!(Arc::clone(&shared.permits).acquire_owned());
+    loop {
+        tokio::select! {
+            biased;
+            permit = &mut next => return permit.expect("the semaphore is never closed"),
+            () = make_room_at_times(shared) => {}
+        }
+    }
+}
+
+async fn make_room_at_times(shared: &Shared) {
+    loop {
+        shared.make_room(1);
+        tokio::time::sleep(shared.limits.accept_pause).await;
     }
 }
 
@@ -125,7 +153,7 @@ mod tests {
             assert!(of(errno), "{}", io::Error::from_raw_os_error(errno));
         }
         // ENOMEM, EINVAL, ENFILE, EMFILE, ENOBUFS.
-        for errno in [12, 22, AcceptErrorLog::ENFILE, AcceptErrorLog::EMFILE, 105] {
+        for errno in [12, 22, 23, 24, 105] {
             assert!(!of(errno), "{}", io::Error::from_raw_os_error(errno));
         }
     }

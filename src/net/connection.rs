@@ -11,8 +11,8 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 
-use http::header::CONNECTION;
-use http::{Request, Response, Version};
+use http::header::{CONNECTION, DATE};
+use http::{HeaderValue, Request, Response, Version};
 use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::{HttpService, service_fn};
@@ -27,7 +27,8 @@ use super::tls::{Tls, TlsPeer};
 use super::tracked_body::TrackedBody;
 use super::tuning::CoalescingStream;
 use super::watch::{Event, Watch, WatchedStream};
-use super::{Handler, Peer};
+use super::wrong_protocol::HttpToTlsPort;
+use super::{Handler, Peer, Standing, date, malformed, wrong_protocol};
 
 pub(super) async fn run<H: Handler>(
     shared: &Arc<Shared>,
@@ -35,15 +36,19 @@ pub(super) async fn run<H: Handler>(
     address: SocketAddr,
     tls: Option<Arc<Tls>>,
     handler: Arc<H>,
+    watch: Arc<Watch>,
 ) {
-    let watch = Arc::new(Watch::new());
     match tls {
         None => {
             let stream = CoalescingStream::plain(stream, Arc::clone(&watch));
-            serve(shared, stream, Peer { address, tls: None }, handler, watch).await;
+            serve(shared, stream, peer(address, None, &watch), handler, watch).await;
         }
         Some(tls) => run_tls(shared, stream, address, &tls, handler, watch).await,
     }
+}
+
+fn peer(address: SocketAddr, tls: Option<TlsPeer>, watch: &Arc<Watch>) -> Peer {
+    Peer { address, tls, standing: Standing::new(watch) }
 }
 
 async fn run_tls<H: Handler>(
@@ -67,10 +72,11 @@ async fn run_tls<H: Handler>(
         };
         match handshake {
             Ok((stream, tls)) => {
-                serve(shared, stream, Peer { address, tls: Some(tls) }, handler, watch)
+                serve(shared, stream, peer(address, Some(tls), &watch), handler, watch)
             }
             Err(error) => {
                 shared.counters.handshakes_failed.add_one();
+                wrong_protocol::report(&shared.wrong_protocol_log, address, &error);
                 // Debug, not more: scanners and phones that do not trust us fail all day.
                 tracing::debug!(%address, "TLS handshake failed: {error}");
                 return;
@@ -88,7 +94,10 @@ async fn handshake(
     watch: &Watch,
 ) -> io::Result<(Box<TlsStream<CoalescingStream>>, TlsPeer)> {
     // A turn is for those who have said hello: a silent peer must not hold one.
-    stream.peek().await?;
+    if wrong_protocol::is_http(stream.peek().await?) {
+        stream.answer_and_leave(wrong_protocol::ANSWER);
+        return Err(io::Error::other(HttpToTlsPort));
+    }
     watch.on(Event::HelloCame);
     // In a box: a kilobyte that is handed on from here to the HTTP library.
     let begin = || async move {
@@ -124,7 +133,12 @@ where
 {
     let address = peer.address;
     watch.on(Event::Ready);
-    let io = WatchedStream::new(stream, Arc::clone(&watch), shared.limits.tolerate_control_chars);
+    let io = WatchedStream::new(
+        stream,
+        Arc::clone(&watch),
+        peer.tls.is_none(),
+        shared.limits.tolerate_control_chars,
+    );
     let context =
         Arc::new(Context { shared: Arc::clone(shared), handler, peer, watch: Arc::clone(&watch) });
     let service = service_fn(move |request| {
@@ -165,6 +179,7 @@ async fn drive<S, F>(
                 polled => polled,
             }) => {
                 if let Err(error) = result {
+                    wrong_protocol::report(&shared.wrong_protocol_log, address, &error);
                     tracing::debug!(%address, "connection ended: {error}");
                 }
                 return;
@@ -190,8 +205,19 @@ impl<H: Handler> Context<H> {
     async fn answer(&self, request: Request<Incoming>) -> Response<TrackedBody<H::Body>> {
         self.watch.request_came(!request.body().is_end_stream());
         let is_last = wants_no_more(&request);
+        let mut response = match malformed::reason(&request) {
+            Some(reason) => self.refuse_malformed(reason),
+            None => self.handled(request).await,
+        };
+        response.headers_mut().insert(DATE, date::now());
+        response.map(|body| TrackedBody::new(body, &self.watch, is_last))
+    }
+}
+
+impl<H: Handler> Context<H> {
+    async fn handled(&self, request: Request<Incoming>) -> Response<H::Body> {
         let handled = pin!(self.handler.handle(request, &self.peer));
-        let response = match caught(handled).await {
+        match caught(handled).await {
             Ok(response) => response,
             Err(panic) => {
                 self.shared.counters.panics.add_one();
@@ -201,8 +227,15 @@ impl<H: Handler> Context<H> {
                 );
                 self.handler.fault()
             }
-        };
-        response.map(|body| TrackedBody::new(body, &self.watch, is_last))
+        }
+    }
+
+    /// What follows on the connection may be part of the request or another one: nobody is asked.
+    fn refuse_malformed(&self, reason: &'static str) -> Response<H::Body> {
+        tracing::debug!(address = %self.peer.address, "a malformed request was refused: {reason}");
+        let mut response = self.handler.malformed(reason);
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        response
     }
 }
 

@@ -10,6 +10,7 @@ pub(super) struct Counters {
     pub handshakes_failed: Counter,
     pub timed_out: Counter,
     pub panics: Counter,
+    pub closed_for_others: Counter,
     /// Connections that have ended, whichever way.
     pub ended: Counter,
 }
@@ -20,7 +21,11 @@ pub(super) struct Counter(AtomicU64);
 impl Counter {
     /// Relaxed: the numbers are for people and order nothing.
     pub fn add_one(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.add(1);
+    }
+
+    pub fn add(&self, count: u64) {
+        self.0.fetch_add(count, Ordering::Relaxed);
     }
 
     pub fn value(&self) -> u64 {
@@ -43,6 +48,8 @@ pub struct Counts {
     /// Cut because a head, a request or a pause took too long.
     pub timed_out: u64,
     pub panics: u64,
+    /// Closed in favour of others when places ran short.
+    pub closed_for_others: u64,
 }
 
 impl Counters {
@@ -58,6 +65,7 @@ impl Counters {
             handshakes_failed: self.handshakes_failed.value(),
             timed_out: self.timed_out.value(),
             panics: self.panics.value(),
+            closed_for_others: self.closed_for_others.value(),
         }
     }
 }

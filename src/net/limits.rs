@@ -19,7 +19,8 @@ pub enum OverAddressLimit {
 #[derive(Debug, Clone)]
 pub struct Limits {
     /// Connections at a time, handshakes included. Default 16,384: about 500 MB
-    /// if each had TLS and full buffers. Over it nobody is turned away: the
+    /// if each had TLS and full buffers. Near it, one that is of no use is closed for each that
+    /// comes (`places` says which). Over it nobody is turned away: the
     /// accept loops stop and new connections wait in the kernel's backlog. Each
     /// listener that waits for a connection holds one of the number, so it must
     /// be larger than the number of listeners. The process needs as many
@@ -28,8 +29,13 @@ pub struct Limits {
     /// Connections at a time from one IPv4 address or one IPv6 /64 (what one
     /// subscriber has at least, RFC 6177). Default 2,048: a large site behind
     /// one NAT address boots all its phones at once after a power cut, while
-    /// one address still cannot take an eighth of [`Limits::connections`].
+    /// one address still cannot take an eighth of [`Limits::connections`]. At it, the address gives
+    /// up one that is of no use for each that comes; who finds none is turned away.
     pub connections_per_address: u32,
+    /// How long a connection that was of no use yet keeps its place when places run short. Default 1 s:
+    /// a boot has its first file within a few round trips, and 16,384 places that are taken anew each
+    /// second are more handshakes than a processor does.
+    pub newcomer_grace: Duration,
     /// Networks that [`Limits::connections_per_address`] does not count:
     /// proxies. Default none.
     pub uncounted: Networks,
@@ -55,8 +61,8 @@ pub struct Limits {
     /// (see `control_chars`). Only for an edge that makes no use of request
     /// bodies. Default off.
     pub tolerate_control_chars: bool,
-    /// What an accept loop waits after an error such as too few descriptors.
-    /// Default 50 ms: long enough not to spin, short enough to go unnoticed.
+    /// What an accept loop waits after an error such as too few descriptors, and between two
+    /// looks for a connection that may be closed. Default 50 ms: long enough not to spin, short enough to go unnoticed.
     pub accept_pause: Duration,
 }
 
@@ -65,6 +71,7 @@ impl Default for Limits {
         Limits {
             connections: 16_384,
             connections_per_address: 2_048,
+            newcomer_grace: Duration::from_secs(1),
             uncounted: Networks::none(),
             over_address_limit: OverAddressLimit::Say503,
             tls_handshake: Duration::from_secs(10),

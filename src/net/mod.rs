@@ -1,6 +1,6 @@
 //! Listeners and connections, for whoever answers requests on them.
 //!
-//! A connection's way: permit, accept, place among its address (`server`),
+//! A connection's way: permit, accept (`accept`), a place for which another may have to go (`places`),
 //! TLS beside the accept loop, HTTP/1 under deadlines
 //! (`connection`, `watch`). What is there for speed alone is in `tuning`.
 //! This module knows neither handsets nor operators: an edge brings its
@@ -12,17 +12,23 @@ pub mod body;
 mod connection;
 mod control_chars;
 mod counters;
+mod date;
 mod limits;
 mod listen;
+mod log_rate;
+mod malformed;
 mod networks;
-mod per_address;
+mod places;
 mod retry_after;
 mod server;
 mod shared;
+mod standing;
+mod subscriber;
 pub mod tls;
 mod tracked_body;
 mod tuning;
 mod watch;
+mod wrong_protocol;
 
 #[cfg(test)]
 mod tests;
@@ -40,6 +46,8 @@ pub use listen::{BindError, Bound, bind};
 pub use networks::{InvalidNetwork, Network, Networks};
 pub use retry_after::RetryAfter;
 pub use server::{Drained, Server};
+pub use standing::Standing;
+pub use subscriber::subscriber;
 pub use tls::{TlsPeer, TlsVersion};
 
 /// Who is at the other end of a connection; the same for all its requests.
@@ -49,6 +57,8 @@ pub struct Peer {
     pub address: SocketAddr,
     /// `None` on a plain connection.
     pub tls: Option<TlsPeer>,
+    /// What the connection has earned: the edge says when it is of use.
+    pub standing: Standing,
 }
 
 /// An edge: turns each request into a response.
@@ -69,6 +79,10 @@ pub trait Handler: Send + Sync + 'static {
         request: Request<Incoming>,
         peer: &Peer,
     ) -> impl Future<Output = Response<Self::Body>> + Send;
+
+    /// What goes out instead of an answer to a request that means different things to different
+    /// readers (RFC 9112); `reason` is for a person. The connection closes after it.
+    fn malformed(&self, reason: &'static str) -> Response<Self::Body>;
 
     /// What goes out instead when [`Handler::handle`] panicked. Must not panic.
     fn fault(&self) -> Response<Self::Body>;

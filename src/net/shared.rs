@@ -8,7 +8,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::counters::Counters;
-use super::per_address::{AddressPermit, PerAddress};
+use super::log_rate::LogRate;
+use super::places::{Place, Places};
 use super::tuning::HandshakeAdmission;
 use super::{Limits, RetryAfter};
 
@@ -24,7 +25,9 @@ pub(super) struct Shared {
     pub admission: HandshakeAdmission,
     pub tracker: TaskTracker,
     pub permits: Arc<Semaphore>,
-    pub addresses: Arc<PerAddress>,
+    pub places: Arc<Places>,
+    pub wrong_protocol_log: LogRate,
+    shortage_log: LogRate,
     pub retry_after: RetryAfter,
 }
 
@@ -42,7 +45,9 @@ impl Shared {
             .max_header_size(head_bytes)
             // Header names have no case (RFC 9110 section 5.1), but firmware was
             // tested against servers that write `Content-Length`.
-            .title_case_headers(true);
+            .title_case_headers(true)
+            // `date` says why.
+            .auto_date_header(false);
         Shared {
             http,
             counters: Counters::default(),
@@ -51,9 +56,37 @@ impl Shared {
             admission: HandshakeAdmission::new(),
             tracker: TaskTracker::new(),
             permits: Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS))),
-            addresses: PerAddress::new(limits.connections_per_address, limits.uncounted.clone()),
+            places: Places::new(&limits),
+            wrong_protocol_log: LogRate::default(),
+            shortage_log: LogRate::default(),
             retry_after: RetryAfter::new(10, 30, seed),
             limits,
+        }
+    }
+}
+
+impl Shared {
+    /// Closes up to `count` connections that are of less use than others would be.
+    pub fn make_room(&self, count: usize) {
+        self.were_closed(self.places.make_room(count));
+    }
+
+    /// Counts connections that were closed for others, and tells the operator.
+    pub fn were_closed(&self, count: u64) {
+        if count == 0 {
+            return;
+        }
+        self.counters.closed_for_others.add(count);
+        if let Some(not_logged) = self.shortage_log.due() {
+            let counts = self.counters.read();
+            tracing::warn!(
+                open = counts.open,
+                limit = self.limits.connections,
+                closed = counts.closed_for_others,
+                not_logged,
+                "places for connections run short: those that were of no use, or idle longest, \
+                 are closed for others",
+            );
         }
     }
 }
@@ -62,7 +95,7 @@ impl Shared {
 pub(super) struct ConnectionGuard {
     pub shared: Arc<Shared>,
     pub _permit: OwnedSemaphorePermit,
-    pub _address: Option<AddressPermit>,
+    pub _place: Option<Place>,
 }
 
 impl Drop for ConnectionGuard {

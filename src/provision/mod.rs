@@ -17,6 +17,7 @@ use std::future::Future;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+pub use parse_cache::FileOwner;
 pub use provisioner::Provisioner;
 pub use rendered::{EntityTag, Rendered};
 
@@ -37,7 +38,8 @@ pub struct Fetch {
 /// What the handset gets.
 #[derive(Debug, Clone)]
 pub enum Reply {
-    File(Arc<Rendered>),
+    /// And whose file it is, for an edge that knows a phone's network by it.
+    File(Arc<Rendered>, FileOwner),
     /// Unknown, inactive, over quota, no such file: all one.
     Refused,
     /// A fault of ours; the handset keeps what it has and comes again, when the edge says.

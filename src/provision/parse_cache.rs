@@ -77,7 +77,7 @@ impl ParsedRequest {
 
 /// Whose a file is that was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum FileOwner {
+pub enum FileOwner {
     /// An active phone's own.
     Phone,
     /// Nobody's: anyone gets it.

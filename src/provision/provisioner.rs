@@ -39,7 +39,7 @@ impl Decision {
 
     fn served(rendered: Arc<Rendered>, owner: FileOwner) -> Decision {
         let (outcome, detail) = (Outcome::Served, String::new());
-        Decision { reply: Reply::File(rendered), outcome, detail, owner: Some(owner) }
+        Decision { reply: Reply::File(rendered, owner), outcome, detail, owner: Some(owner) }
     }
 
     fn fault(outcome: Outcome, detail: String) -> Decision {

@@ -9,6 +9,7 @@ mod certificates;
 mod crash;
 mod first_key;
 mod http_edge;
+mod limits;
 mod papers;
 mod phonesim;
 mod phonesim_command;

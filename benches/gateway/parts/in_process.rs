@@ -98,7 +98,7 @@ fn answered(provisioner: &Provisioner) -> Result<(), String> {
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     // A known phone's request waits for nothing.
     match answering.as_mut().poll(&mut context) {
-        std::task::Poll::Ready(Reply::File(file)) => {
+        std::task::Poll::Ready(Reply::File(file, _)) => {
             black_box(file);
             Ok(())
         }

@@ -22,7 +22,7 @@ async fn an_answer_has_a_length_and_a_date_and_no_server() {
     assert!(httpdate::parse_http_date(date).is_ok());
     assert_eq!(
         answer.head,
-        format!("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nDate: {date}\r\n\r\n")
+        format!("HTTP/1.1 200 OK\r\nDate: {date}\r\nContent-Length: 5\r\n\r\n")
     );
 }
 
@@ -43,7 +43,7 @@ async fn a_last_answer_comes_whole_and_then_the_end() {
     // Short enough to wait for the end, and too long for that.
     for (path, length) in [("/", 5), ("/large", 8 * 1024 * 1024)] {
         let mut client = running.connect().await;
-        client.send(format!("GET {path} HTTP/1.1\r\nConnection: close\r\n\r\n")).await;
+        client.send(format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")).await;
         assert_eq!(client.answer(true).await.body.len(), length);
         assert_eq!(client.end().await, b"");
     }
@@ -54,7 +54,9 @@ async fn a_last_answer_does_not_wait_for_an_end_that_is_put_off() {
     let running = Running::start(Limits::default());
     let mut client = running.connect().await;
     // The rest of the body never comes, so the HTTP library does not end the connection yet.
-    client.send("POST / HTTP/1.1\r\nConnection: close\r\nContent-Length: 9\r\n\r\nhalf").await;
+    client
+        .send("POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 9\r\n\r\nhalf")
+        .await;
     assert_eq!(client.answer(true).await.text(), "hello");
 }
 
@@ -82,7 +84,8 @@ async fn head_has_the_length_and_no_body() {
 async fn requests_sent_together_are_answered_in_turn() {
     let running = Running::start(Limits::default());
     let mut client = running.connect().await;
-    client.send("GET / HTTP/1.1\r\n\r\nGET /who HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\n\r\n").await;
+    let together = ["/", "/who", "/"].map(|path| format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n"));
+    client.send(together.concat()).await;
     assert_eq!(client.answer(true).await.text(), "hello");
     assert_eq!(client.answer(true).await.text(), "127.0.0.1 None");
     assert_eq!(client.answer(true).await.text(), "hello");
@@ -92,7 +95,7 @@ async fn requests_sent_together_are_answered_in_turn() {
 async fn a_client_that_closes_its_side_still_gets_the_answer() {
     let mut running = Running::start(Limits::default());
     let mut client = running.connect().await;
-    client.send("GET /hold HTTP/1.1\r\n\r\n").await;
+    client.send("GET /hold HTTP/1.1\r\nHost: a\r\n\r\n").await;
     running.began.recv().await.unwrap();
     client.stream.shutdown().await.unwrap();
     running.probe.release.add_permits(1);
@@ -119,7 +122,7 @@ async fn a_panic_is_one_failed_request() {
 
 #[tokio::test]
 async fn control_characters_in_a_header_pass_where_they_are_mended() {
-    let ask = "GET /agent HTTP/1.1\r\nUser-Agent: A\x17/\r\n\r\n";
+    let ask = "GET /agent HTTP/1.1\r\nHost: a\r\nUser-Agent: A\x17/\r\n\r\n";
     let running = Running::start(Limits { tolerate_control_chars: true, ..Limits::default() });
     let mut client = running.connect().await;
     client.send(ask).await;
@@ -135,16 +138,16 @@ async fn control_characters_in_a_header_pass_where_they_are_mended() {
 async fn a_body_is_read_up_to_its_limit() {
     let running = Running::start(Limits::default());
     let mut client = running.connect().await;
-    client.send("PUT /body HTTP/1.1\r\nContent-Length: 10\r\n\r\n0123456789").await;
+    client.send("PUT /body HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n0123456789").await;
     assert_eq!(client.answer(true).await.text(), "10 bytes");
     client
         .send(
-            "PUT /body HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nb\r\n0123456789a\r\n0\r\n\r\n",
+            "PUT /body HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nb\r\n0123456789a\r\n0\r\n\r\n",
         )
         .await;
     assert_eq!(client.answer(true).await.text(), "more than 10 bytes");
     let mut client = running.connect().await;
-    client.send("PUT /body HTTP/1.1\r\nContent-Length: 81\r\n\r\n").await;
+    client.send("PUT /body HTTP/1.1\r\nHost: a\r\nContent-Length: 81\r\n\r\n").await;
     let answer = client.answer(true).await;
     assert_eq!(answer.text(), "more than 10 bytes", "without waiting for it");
     assert_eq!(client.end().await, b"");
@@ -154,11 +157,11 @@ async fn a_body_is_read_up_to_its_limit() {
 async fn a_discarded_body_leaves_the_connection_usable() {
     let running = Running::start(Limits::default());
     let mut client = running.connect().await;
-    client.send("PUT /discard HTTP/1.1\r\nContent-Length: 10\r\n\r\n01234").await;
+    client.send("PUT /discard HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n01234").await;
     client.send("56789").await;
     assert_eq!(client.answer(true).await.text(), "discarded");
     assert_eq!(client.get("/").await.text(), "hello");
-    client.send("PUT /discard HTTP/1.1\r\nContent-Length: 11\r\n\r\n").await;
+    client.send("PUT /discard HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\n").await;
     assert_eq!(client.answer(true).await.text(), "discarded");
     assert_eq!(client.end().await, b"", "too long to be read, so the connection ends");
 }
@@ -167,7 +170,42 @@ async fn a_discarded_body_leaves_the_connection_usable() {
 async fn a_body_held_back_for_permission_is_not_asked_for() {
     let running = Running::start(Limits::default());
     let mut client = running.connect().await;
-    client.send("PUT /discard HTTP/1.1\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n").await;
+    client
+        .send(
+            "PUT /discard HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n",
+        )
+        .await;
     let answer = client.answer(true).await;
     assert!(answer.head.starts_with("HTTP/1.1 200 "), "{}", answer.head);
+}
+
+#[tokio::test]
+async fn a_request_that_readers_could_take_for_different_ones_is_refused_and_the_connection_closed()
+{
+    let running = Running::start(Limits::default());
+    for head in [
+        "GET / HTTP/1.1\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+        "PUT /body HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n",
+        "PUT /body HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\
+         Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "PUT /body HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+    ] {
+        let mut client = running.connect().await;
+        client.send(head).await;
+        let answer = client.answer(true).await;
+        assert!(answer.head.starts_with("HTTP/1.1 400 "), "{head}: {}", answer.head);
+        assert!(answer.text().contains("RFC 9112"), "{}", answer.text());
+        assert_eq!(client.end().await, b"", "{head}");
+    }
+}
+
+#[tokio::test]
+async fn tls_spoken_to_a_plain_port_is_refused_with_an_alert() {
+    let running = Running::start(Limits::default());
+    let mut client = running.connect().await;
+    // The start of a hello.
+    client.send([0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00, 0x01, 0xfc, 0x03, 0x03]).await;
+    // Fatal, handshake failure.
+    assert_eq!(client.end().await, [0x15, 0x03, 0x01, 0x00, 0x02, 0x02, 0x28]);
 }

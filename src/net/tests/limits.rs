@@ -52,7 +52,7 @@ async fn an_idle_connection_is_cut_after_the_idle_time_only() {
 async fn a_handler_that_takes_too_long_is_cut() {
     let running = Running::start(Limits { request: quick(50), ..Limits::default() });
     let mut client = running.connect().await;
-    client.send("GET /hold HTTP/1.1\r\n\r\n").await;
+    client.send("GET /hold HTTP/1.1\r\nHost: a\r\n\r\n").await;
     assert_eq!(client.end().await, b"");
     assert_eq!(running.server.counts().timed_out, 1);
 }
@@ -61,7 +61,7 @@ async fn a_handler_that_takes_too_long_is_cut() {
 async fn a_reader_that_does_not_read_is_cut() {
     let running = Running::start(Limits { request: quick(100), ..Limits::default() });
     let mut client = running.connect().await;
-    client.send("GET /large HTTP/1.1\r\n\r\n").await;
+    client.send("GET /large HTTP/1.1\r\nHost: a\r\n\r\n").await;
     running.until(|counts| counts.timed_out == 1).await;
     assert!(client.end().await.len() < 8 * 1024 * 1024);
 }
@@ -70,19 +70,20 @@ async fn a_reader_that_does_not_read_is_cut() {
 async fn a_head_too_large_is_refused() {
     let running = Running::start(Limits { head_bytes: 8_192, ..Limits::default() });
     let mut client = running.connect().await;
-    client.send(format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(9_000))).await;
+    client.send(format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(9_000))).await;
     let answer = client.answer(true).await;
     assert!(answer.head.starts_with("HTTP/1.1 431 "), "{}", answer.head);
 }
 
 #[tokio::test]
 async fn over_the_global_limit_a_connection_waits_its_turn() {
-    let running = Running::start(Limits { connections: 1, ..Limits::default() });
+    let newcomer_grace = PATIENCE * 2;
+    let running = Running::start(Limits { connections: 1, newcomer_grace, ..Limits::default() });
     let mut first = running.connect().await;
     first.get("/").await;
     // The kernel takes it; we do not.
     let mut second = running.connect().await;
-    second.send("GET / HTTP/1.1\r\n\r\n").await;
+    second.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
     first.get("/").await;
     assert_eq!(running.server.counts().accepted, 1);
     drop(first);
@@ -91,16 +92,18 @@ async fn over_the_global_limit_a_connection_waits_its_turn() {
 
 #[tokio::test]
 async fn over_its_limit_an_address_is_told_when_to_come_again() {
-    let running = Running::start(Limits { connections_per_address: 1, ..Limits::default() });
+    let mut running = Running::start(Limits { connections_per_address: 1, ..Limits::default() });
     let mut first = running.connect().await;
-    first.get("/").await;
+    first.send("GET /hold HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    running.began.recv().await.unwrap();
     let mut second = running.connect().await;
     let answer = second.answer(true).await;
     assert!(answer.head.starts_with("HTTP/1.1 503 Service Unavailable\r\n"), "{}", answer.head);
     let seconds: u64 = answer.header("Retry-After").unwrap().parse().unwrap();
     assert!((10..=40).contains(&seconds));
     assert_eq!(second.end().await, b"");
-    assert_eq!(first.get("/").await.text(), "hello", "the first is not touched");
+    running.probe.release.add_permits(1);
+    assert_eq!(first.answer(true).await.text(), "held", "the first is not touched");
 
     drop(first);
     running.until(|counts| counts.open == 0).await;
@@ -126,7 +129,7 @@ async fn a_drain_finishes_requests_and_closes_the_idle() {
     let mut fresh = running.connect().await;
     running.until(|counts| counts.open == 2).await;
     let mut busy = running.connect().await;
-    busy.send("GET /hold HTTP/1.1\r\n\r\n").await;
+    busy.send("GET /hold HTTP/1.1\r\nHost: a\r\n\r\n").await;
     running.began.recv().await.unwrap();
 
     let (address, release) = (running.address, Arc::clone(&running.probe));
@@ -148,7 +151,7 @@ async fn a_drain_finishes_requests_and_closes_the_idle() {
 async fn a_drain_cuts_what_does_not_finish_in_time() {
     let mut running = Running::start(Limits::default());
     let mut busy = running.connect().await;
-    busy.send("GET /hold HTTP/1.1\r\n\r\n").await;
+    busy.send("GET /hold HTTP/1.1\r\nHost: a\r\n\r\n").await;
     running.began.recv().await.unwrap();
     assert_eq!(running.server.drain(quick(50)).await, Drained { finished: 0, cut: 1 });
     assert_eq!(busy.end().await, b"");

@@ -2,6 +2,7 @@
 
 mod http;
 mod limits;
+mod places;
 mod tls;
 
 use std::io;
@@ -59,10 +60,20 @@ impl Handler for Probe {
                 body::discard(request, 10).await;
                 "discarded".to_owned()
             }
+            "/file" => {
+                peer.standing.of_use();
+                "a file".to_owned()
+            }
             "/who" => format!("{:?} {:?}", peer.address.ip(), peer.tls),
             _ => "hello".to_owned(),
         };
         Response::new(Full::new(Bytes::from(text)))
+    }
+
+    fn malformed(&self, reason: &'static str) -> Response<Full<Bytes>> {
+        let mut response = Response::new(Full::new(Bytes::from_static(reason.as_bytes())));
+        *response.status_mut() = StatusCode::BAD_REQUEST;
+        response
     }
 
     fn fault(&self) -> Response<Full<Bytes>> {

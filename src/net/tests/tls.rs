@@ -425,3 +425,40 @@ async fn an_answer_does_not_wait_for_an_end_that_is_put_off() {
         .await;
     assert_eq!(client.answer(true).await.text(), "hello");
 }
+
+#[tokio::test]
+async fn http_spoken_to_a_port_with_tls_is_told_so() {
+    let lab = Lab::new();
+    lab.write_pair(P256, 1, 2100);
+    let running = serve(lab.load(ClientCertificates::Off), Limits::default());
+    let mut client = running.connect().await;
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    let answer = client.answer(true).await;
+    assert!(answer.head.starts_with("HTTP/1.1 400 "), "{}", answer.head);
+    assert!(answer.text().contains("HTTPS"), "{}", answer.text());
+    assert_eq!(client.end().await, b"");
+}
+
+#[tokio::test]
+async fn a_phone_is_served_while_others_say_hello_and_nothing_more() {
+    let lab = Lab::new();
+    lab.write_pair(P256, 1, 2100);
+    let limits = Limits {
+        connections: 32,
+        newcomer_grace: quick(100),
+        accept_pause: quick(5),
+        ..Limits::default()
+    };
+    let running = serve(lab.load(ClientCertificates::Off), limits);
+    let mut others = Vec::new();
+    for number in 0..40 {
+        let mut other = running.connect().await;
+        if number % 2 == 0 {
+            other.send(lab.client(None).hello()).await;
+        }
+        others.push(other);
+    }
+    let mut phone = lab.client(None).connect(running.address).await.unwrap();
+    assert_eq!(phone.get("/file").await.text(), "a file");
+    assert!(running.server.counts().closed_for_others > 0);
+}

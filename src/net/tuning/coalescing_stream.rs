@@ -80,15 +80,21 @@ impl CoalescingStream {
     ///
     /// To ask the runtime whether the stream is readable would not do: of one just accepted
     /// it says so in any case.
-    pub async fn peek(&mut self) -> io::Result<()> {
+    pub async fn peek(&mut self) -> io::Result<&[u8]> {
         poll_fn(|cx| {
             let mut space = [MaybeUninit::uninit(); MAX_PEEKED];
             let mut buffer = ReadBuf::uninit(&mut space);
             ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
             self.peeked = buffer.filled().to_vec();
-            Poll::Ready(Ok(()))
+            Poll::Ready(Ok::<_, io::Error>(()))
         })
-        .await
+        .await?;
+        Ok(&self.peeked)
+    }
+
+    /// Sends `answer` when it is dropped, and nothing of what was held.
+    pub fn answer_and_leave(&mut self, answer: &[u8]) {
+        (self.held, self.sent) = (answer.to_vec(), 0);
     }
 
     /// The handshake is over: from here on a flush is one.

@@ -8,9 +8,11 @@
 mod phase;
 mod stream;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 pub(super) use phase::{Event, Phase};
@@ -18,12 +20,17 @@ pub(super) use stream::WatchedStream;
 
 use super::Limits;
 
-/// Written by the connection's own task only, so that a load and a store are a change.
+/// Its state is written by the connection's own task only, so that a load and a store are a change.
 #[derive(Debug)]
 pub(super) struct Watch {
     start: Instant,
     /// See [`State`].
     state: AtomicU64,
+    /// Milliseconds from the connection's start to when it could first be of use.
+    could_be_of_use_ms: AtomicU64,
+    was_of_use: AtomicBool,
+    /// What ends the connection for others' sake.
+    task: OnceLock<AbortHandle>,
 }
 
 /// What [`Watch`] keeps in one number: the phase in the lowest four bits, in the next whether the
@@ -53,7 +60,13 @@ impl State {
 impl Watch {
     pub fn new() -> Watch {
         let state = State { phase: Phase::Hello, has_body: false, since_ms: 0 };
-        Watch { start: Instant::now(), state: AtomicU64::new(state.pack()) }
+        Watch {
+            start: Instant::now(),
+            state: AtomicU64::new(state.pack()),
+            could_be_of_use_ms: AtomicU64::new(0),
+            was_of_use: AtomicBool::new(false),
+            task: OnceLock::new(),
+        }
     }
 
     pub fn on(&self, event: Event) {
@@ -81,6 +94,10 @@ impl Watch {
         let since_ms = if event.restarts_clock() { self.now_ms() } else { state.since_ms };
         let new = State { phase, has_body: has_body(state), since_ms };
         self.state.store(new.pack(), Ordering::Relaxed);
+        if matches!(event, Event::Admitted | Event::Ready) {
+            // Until now it waited for us.
+            self.could_be_of_use_ms.store(since_ms, Ordering::Relaxed);
+        }
     }
 
     fn state(&self) -> State {
@@ -113,6 +130,38 @@ impl Watch {
     pub fn peer_sent_everything(&self) -> bool {
         let state = self.state();
         !state.has_body && state.phase.is_answered()
+    }
+
+    pub fn be_of_use(&self) {
+        if !self.was_of_use() {
+            self.was_of_use.store(true, Ordering::Relaxed);
+        }
+    }
+
+    pub fn was_of_use(&self) -> bool {
+        self.was_of_use.load(Ordering::Relaxed)
+    }
+
+    /// How long the peer has had for what we wait for now; `None` while it waits for us. One that
+    /// was of no use yet gains no time by asking for something useless.
+    pub fn waited_for_peer(&self, now: Instant) -> Option<Duration> {
+        let state = self.state();
+        let since_ms = match self.was_of_use() {
+            true => state.since_ms,
+            false => self.could_be_of_use_ms.load(Ordering::Relaxed),
+        };
+        let since = self.start + Duration::from_millis(since_ms);
+        state.phase.waits_for_peer().then(|| now.saturating_duration_since(since))
+    }
+
+    /// Of the task that serves the connection.
+    pub fn set_task(&self, task: AbortHandle) {
+        let _ = self.task.set(task);
+    }
+
+    /// `None` for a connection that is just being begun.
+    pub fn task(&self) -> Option<AbortHandle> {
+        self.task.get().cloned()
     }
 
     /// When to look again; `None` when the phase has had its time and the
@@ -211,6 +260,36 @@ mod tests {
             watch.on(event);
             assert_eq!(cut_after(&watch, &limits).await.as_secs(), 1, "{event:?}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_was_of_no_use_gains_no_time_by_asking() {
+        let watch = ready();
+        let waited = |watch: &Watch| watch.waited_for_peer(Instant::now());
+        let ask = |watch: &Watch| {
+            watch.on(Event::BytesCame);
+            watch.request_came(false);
+            assert_eq!(waited(watch), None);
+            watch.on(Event::AnswerMade);
+            watch.on(Event::Flushed);
+        };
+        tokio::time::sleep(Duration::from_secs(9)).await;
+        ask(&watch);
+        assert_eq!(waited(&watch), Some(Duration::from_secs(9)));
+        watch.be_of_use();
+        assert_eq!(waited(&watch), Some(Duration::ZERO));
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        assert_eq!(waited(&watch), Some(Duration::from_secs(2)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_turn_that_is_waited_for_is_on_our_time() {
+        let watch = Watch::new();
+        watch.on(Event::HelloCame);
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        assert_eq!(watch.waited_for_peer(Instant::now()), None);
+        watch.on(Event::Admitted);
+        assert_eq!(watch.waited_for_peer(Instant::now()), Some(Duration::ZERO));
     }
 
     #[test]

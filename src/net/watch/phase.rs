@@ -92,6 +92,11 @@ impl Phase {
         }
     }
 
+    /// Whether it is the peer who is waited for, and not we.
+    pub fn waits_for_peer(self) -> bool {
+        !matches!(self, Phase::Queued | Phase::Busy)
+    }
+
     /// Whether bytes that come now belong to a head.
     pub fn takes_head(self) -> bool {
         matches!(self, Phase::Head | Phase::Idle)
@@ -155,6 +160,12 @@ mod tests {
     fn requests_sent_together_follow_each_other_without_a_pause() {
         use Event::*;
         assert_eq!(run(&[Ready, BytesCame, RequestCame, AnswerMade, RequestCame]), Phase::Busy);
+    }
+
+    #[test]
+    fn only_a_queue_of_ours_and_a_handler_make_the_peer_wait() {
+        let ours = Phase::ALL.into_iter().filter(|phase| !phase.waits_for_peer());
+        assert_eq!(ours.collect::<Vec<_>>(), [Phase::Queued, Phase::Busy]);
     }
 
     #[test]

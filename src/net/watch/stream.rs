@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::super::control_chars::sanitize_control_chars;
+use super::super::wrong_protocol::{self, TlsToPlainPort};
 use super::{Event, Watch};
 
 /// A stream whose traffic moves the [`Watch`].
@@ -15,17 +16,26 @@ pub(in crate::net) struct WatchedStream<S> {
     stream: S,
     watch: Arc<Watch>,
     tolerate_control_chars: bool,
+    /// Nothing was read yet, and what comes may be TLS by mistake.
+    may_be_tls: bool,
     /// The peer has said that it sends nothing more.
     peer_ended: bool,
 }
 
 impl<S> WatchedStream<S> {
-    pub fn new(stream: S, watch: Arc<Watch>, tolerate_control_chars: bool) -> WatchedStream<S> {
-        WatchedStream { stream, watch, tolerate_control_chars, peer_ended: false }
+    /// `is_plain`: a peer that speaks TLS is refused.
+    pub fn new(
+        stream: S,
+        watch: Arc<Watch>,
+        is_plain: bool,
+        tolerate_control_chars: bool,
+    ) -> WatchedStream<S> {
+        let may_be_tls = is_plain;
+        WatchedStream { stream, watch, tolerate_control_chars, may_be_tls, peer_ended: false }
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for WatchedStream<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for WatchedStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -41,6 +51,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for WatchedStream<S> {
         if new.is_empty() {
             self.peer_ended |= had_room;
         } else {
+            if std::mem::take(&mut self.may_be_tls) && wrong_protocol::is_tls(new) {
+                // So few bytes the socket takes at once, or nobody is there any more.
+                let _ = Pin::new(&mut self.stream).poll_write(cx, wrong_protocol::ALERT);
+                return Poll::Ready(Err(io::Error::other(TlsToPlainPort)));
+            }
             if self.tolerate_control_chars && self.watch.phase().takes_head() {
                 sanitize_control_chars(new);
             }
