@@ -41,12 +41,14 @@
 //! simulator -> catalogue, domain
 //! store     -> domain
 //! catalogue -> domain
+//! net       -> domain
 //! ```
 //!
 //! # A handset's request, in seven steps
 //!
-//! 1. [`net`] takes a permit, accepts, finds the connection a place among those of its address,
-//!    gives its TLS handshake a turn beside the accept loop, and reads the head under a deadline.
+//! 1. [`net`] takes a permit, accepts, finds the connection a place, for which one that is of no use
+//!    may have to go, gives its TLS handshake a turn beside the accept loop, and reads the head under
+//!    a deadline.
 //! 2. [`handset`] decides what can be decided before the MAC is known (network, proxy, method,
 //!    length) and makes a [`provision::Fetch`]: target, User-Agent, address, certificate.
 //! 3. [`provision`] asks [`catalogue`] what the request says: MAC, port, type, and the evidence. What

@@ -15,9 +15,9 @@ use hyper::body::Incoming;
 
 use super::answer::{AnswerBody, Fail, respond};
 use super::shares::{Share, Shares};
-use crate::domain::UserId;
+use crate::domain::{UserId, subscriber};
 use crate::net::body::{BodyError, BodyReader};
-use crate::registry::{Rate, RateLimiter, network_of};
+use crate::registry::{Rate, RateLimiter};
 
 /// A body of this length, in bytes, is short: what it may hold takes below a millisecond to parse.
 pub(super) const SHORT: usize = 16 * 1024;
@@ -121,7 +121,7 @@ impl Receiver {
         }
         let received = match user {
             Some(user) => self.of_user(&mut reader, user).await,
-            None => self.of_stranger(&mut reader, network_of(address), now).await,
+            None => self.of_stranger(&mut reader, subscriber(address), now).await,
         };
         match received {
             Ok((place, counted)) => {

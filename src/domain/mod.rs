@@ -9,6 +9,7 @@ mod mac;
 mod phone_id;
 mod revision;
 pub mod settings;
+mod subscriber;
 mod type_key;
 mod user;
 
@@ -19,6 +20,7 @@ pub use event::{Action, Event, Subject};
 pub use mac::{InvalidMac, Mac};
 pub use phone_id::{InvalidPhoneId, PhoneId, Port};
 pub use revision::Revision;
+pub use subscriber::subscriber;
 pub use type_key::{InvalidKey, TypeKey};
 pub use user::{ApiKeyHash, Role, User, UserId};
 

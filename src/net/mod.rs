@@ -23,7 +23,6 @@ mod retry_after;
 mod server;
 mod shared;
 mod standing;
-mod subscriber;
 pub mod tls;
 mod tracked_body;
 mod tuning;
@@ -47,7 +46,6 @@ pub use networks::{InvalidNetwork, Network, Networks};
 pub use retry_after::RetryAfter;
 pub use server::{Drained, Server};
 pub use standing::Standing;
-pub use subscriber::subscriber;
 pub use tls::{TlsPeer, TlsVersion};
 
 /// Who is at the other end of a connection; the same for all its requests.

@@ -56,7 +56,7 @@ pub use index::{Index, Known, Listing, PhoneRow};
 pub use passwords::MAX_PASSWORD;
 pub use phones::{NewPhone, PhoneChange, PhoneFilter, PhonePage};
 pub use preview::PreviewedFile;
-pub use quota::{Quota, network_of};
+pub use quota::Quota;
 pub use random::{Random, SystemRandom, token};
 pub use rate::{Rate, RateLimiter};
 pub use request_log::{LoggedTarget, Outcome, RequestLogEntry, Requester};

@@ -1,11 +1,11 @@
 //! How much an unknown handset may cause.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use dashmap::DashMap;
 
-use crate::domain::Timestamp;
+use crate::domain::{Timestamp, subscriber};
 
 /// What requests of unknown handsets may add to the registry.
 #[derive(Debug, Clone)]
@@ -48,7 +48,7 @@ impl Arrivals {
         if self.hour.swap(hour, Ordering::Relaxed) != hour {
             self.counts.clear();
         }
-        let network = network_of(address);
+        let network = subscriber(address);
         if self.counts.len() >= MAX_ADDRESSES && !self.counts.contains_key(&network) {
             return limit > 0;
         }
@@ -58,18 +58,6 @@ impl Arrivals {
         }
         *count += 1;
         true
-    }
-}
-
-/// The address as limits count it: one customer has one IPv4 address, but a whole /64 of IPv6.
-#[must_use]
-pub fn network_of(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => {
-            let network = u128::from(address) & !u128::from(u64::MAX);
-            IpAddr::V6(Ipv6Addr::from(network))
-        }
-        address => address,
     }
 }
 

@@ -15,7 +15,7 @@ use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::registry::network_of;
+use crate::domain::subscriber;
 use crate::registry::rate::{Rate, RateLimiter};
 
 /// Twenty wrong ones of a network (one IPv4 address, a /64 of IPv6), then two a minute.
@@ -79,7 +79,7 @@ impl Attempts {
     /// # Errors
     /// How long to wait, when there were too many. It is not counted then.
     pub fn begin(&self, login: &str, from: IpAddr, now: Duration) -> Result<Attempt<'_>, Duration> {
-        let (network, login) = (network_of(from), self.hasher.hash_one(login));
+        let (network, login) = (subscriber(from), self.hasher.hash_one(login));
         let mut counts = self.lock();
         let is_known = counts.is_known(login, network, now);
         counts.check(login, network, is_known, now)?;

@@ -1,0 +1,141 @@
+//! One connection from accept to close: TLS if asked for, then HTTP/1 under the limits.
+
+mod answer;
+mod handshake;
+
+use std::convert::Infallible;
+use std::error::Error;
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::Poll;
+
+use hyper::body::{Body, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::{HttpService, service_fn};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::sleep_until;
+
+use super::shared::Shared;
+use super::tls::{Tls, TlsPeer};
+use super::tuning::CoalescingStream;
+use super::watch::{Event, Watch, WatchedStream};
+use super::{Handler, Peer, Standing, wrong_protocol};
+use answer::Context;
+use handshake::handshake;
+
+pub(super) async fn run<H: Handler>(
+    shared: &Arc<Shared>,
+    stream: TcpStream,
+    address: SocketAddr,
+    tls: Option<Arc<Tls>>,
+    handler: Arc<H>,
+    watch: Arc<Watch>,
+) {
+    match tls {
+        None => {
+            let stream = CoalescingStream::plain(stream, Arc::clone(&watch));
+            serve(shared, stream, peer(address, None, &watch), handler, watch).await;
+        }
+        Some(tls) => {
+            let stream = CoalescingStream::new(stream, Arc::clone(&watch));
+            // Made in a block, so that nothing of the handshake has room beside what is served.
+            let served = {
+                let done = handshake(shared, stream, address, &tls, &watch).await;
+                let Some((stream, tls)) = done else { return };
+                serve(shared, stream, peer(address, Some(tls), &watch), handler, watch)
+            };
+            served.await;
+        }
+    }
+}
+
+fn peer(address: SocketAddr, tls: Option<TlsPeer>, watch: &Arc<Watch>) -> Peer {
+    Peer { address, tls, standing: Standing::new(watch) }
+}
+
+/// Not an `async fn`, which would have room for all it is given for as long as it lasts:
+/// ten thousand phones at once have a connection each.
+fn serve<H, S>(
+    shared: &Arc<Shared>,
+    stream: S,
+    peer: Peer,
+    handler: Arc<H>,
+    watch: Arc<Watch>,
+) -> impl Future<Output = ()>
+where
+    H: Handler,
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let address = peer.address;
+    watch.on(Event::Ready);
+    let io = WatchedStream::new(
+        stream,
+        Arc::clone(&watch),
+        peer.tls.is_none(),
+        shared.limits.tolerate_control_chars,
+    );
+    let context =
+        Arc::new(Context { shared: Arc::clone(shared), handler, peer, watch: Arc::clone(&watch) });
+    let service = service_fn(move |request| {
+        let context = Arc::clone(&context);
+        async move { Ok::<_, Infallible>(context.answer(request).await) }
+    });
+    let connection = Box::pin(shared.http.serve_connection(TokioIo::new(io), service));
+    drive(shared, connection, watch, address)
+}
+
+/// Lets the HTTP library work until the connection ends, is out of time or is stopped.
+async fn drive<S, F>(
+    shared: &Shared,
+    mut connection: Pin<Box<http1::Connection<TokioIo<WatchedStream<S>>, F>>>,
+    watch: Arc<Watch>,
+    address: SocketAddr,
+) where
+    S: AsyncRead + AsyncWrite + Unpin,
+    F: HttpService<Incoming, Error = Infallible>,
+    F::ResBody: Body + 'static,
+    <F::ResBody as Body>::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    // A token of its own: waiting takes a lock at each poll, and on the shared
+    // one all connections would meet.
+    let stop = shared.stop.child_token();
+    let mut stopped = pin!(stop.cancelled());
+    let mut aborted = pin!(shared.abort.cancelled());
+    let mut stopping = false;
+    let Some(first_check) = watch.check(&shared.limits) else { return };
+    let mut check = pin!(sleep_until(first_check));
+    loop {
+        tokio::select! {
+            biased;
+            result = poll_fn(|cx| match connection.as_mut().poll(cx) {
+                // The HTTP library did not end the connection after all: what was held
+                // back for the close goes by its next flush, which is each time it is polled.
+                Poll::Pending if watch.take_close_follows() => connection.as_mut().poll(cx),
+                polled => polled,
+            }) => {
+                if let Err(error) = result {
+                    wrong_protocol::report(&shared.wrong_protocol_log, address, &error);
+                    tracing::debug!(%address, "connection ended: {error}");
+                }
+                return;
+            }
+            () = check.as_mut() => match watch.check(&shared.limits) {
+                Some(next) => check.as_mut().reset(next),
+                None => {
+                    shared.counters.timed_out.add_one();
+                    tracing::debug!(%address, phase = ?watch.phase(), "connection cut: out of time");
+                    return;
+                }
+            },
+            () = stopped.as_mut(), if !stopping => {
+                stopping = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            () = aborted.as_mut(), if stopping => return,
+        }
+    }
+}
