@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::json::NotRead;
 use super::phone_list::{MOST_WHOLE, PhoneList};
 use super::session;
-use crate::registry::{RegistryError, StoreError};
+use crate::registry::{RegistryError, StoreFault};
 
 /// A success, written out or to be written while it is sent.
 pub(super) struct Answer {
@@ -54,16 +54,14 @@ impl Fail {
 
 impl From<RegistryError> for Fail {
     fn from(error: RegistryError) -> Fail {
-        let RegistryError::Store(error) = error else { return Fail::new(error.to_string()) };
+        let Some(fault) = error.store_fault() else { return Fail::new(error.to_string()) };
         tracing::error!(%error, "an admin command met a fault of the store");
         // Paths and the medium's own words are for the log.
-        Fail::new(match error {
-            StoreError::Full { .. } => "The store is full; nothing was changed",
-            StoreError::ReadOnly { .. } => "The store is read-only; nothing was changed",
-            StoreError::Overloaded { .. } => {
-                "The store is overloaded, try again; nothing was changed"
-            }
-            _ => "The store is not available, try again later",
+        Fail::new(match fault {
+            StoreFault::Full => "The store is full; nothing was changed",
+            StoreFault::ReadOnly => "The store is read-only; nothing was changed",
+            StoreFault::Overloaded => "The store is overloaded, try again; nothing was changed",
+            StoreFault::Away => "The store is not available, try again later",
         })
     }
 }

@@ -81,7 +81,7 @@ pub(super) fn by_head(core: &Core, request: &ApiRequest) -> Result<Caller, Fail>
         return by_key(core, key).ok_or_else(login_incorrect);
     }
     let now = core.registry.clock().uptime();
-    match core.sessions.find(&request.cookies, &core.registry.directory(), now) {
+    match core.sessions.find(&request.cookies, |id| core.registry.user(id), now) {
         Some((user, id)) => Ok(Caller { user, method: AuthMethod::Session(id) }),
         None if request.is_foreign => Err(Fail::new(format!(
             "{NOT_LOGGED_IN}: a page of another site sent this, where no session counts"
@@ -91,7 +91,7 @@ pub(super) fn by_head(core: &Core, request: &ApiRequest) -> Result<Caller, Fail>
 }
 
 fn by_key(core: &Core, key: &str) -> Option<Caller> {
-    let user = core.registry.directory().user_by_key(key).cloned()?;
+    let user = core.registry.user_by_key(key)?;
     Some(Caller { user, method: AuthMethod::Key })
 }
 
@@ -101,7 +101,6 @@ fn login_incorrect() -> Fail {
 
 /// `POST /rest/auth`: `{"result":"success","user":{...}}`, see [`SessionUser`].
 pub(super) fn log_in(core: &Core, caller: Caller, request: &ApiRequest) -> CommandResult {
-    let directory = core.registry.directory();
     let user = caller.user;
     let (session, is_new) = match caller.method {
         AuthMethod::Key => (None, false),
@@ -111,11 +110,7 @@ pub(super) fn log_in(core: &Core, caller: Caller, request: &ApiRequest) -> Comma
             (Some(core.sessions.begin(&user, &request.cookies, now, &*core.random)), true)
         }
     };
-    let companies = match user.role {
-        Role::SystemAdmin => directory.companies.keys().collect(),
-        Role::CompanyAdmin => user.admin_companies.iter().collect(),
-        Role::User => Vec::new(),
-    };
+    let companies = core.registry.administered_by(&user);
     let company = user.company.as_ref().map_or("default", CompanyId::as_str);
     let signed = SessionUser {
         id: user.id,
@@ -123,7 +118,7 @@ pub(super) fn log_in(core: &Core, caller: Caller, request: &ApiRequest) -> Comma
         name: &user.name,
         company,
         home: company,
-        companies,
+        companies: companies.iter().collect(),
         session: session.as_deref(),
         role: user.role,
         perms: perms(user.role),

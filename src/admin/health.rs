@@ -33,7 +33,7 @@ pub(super) fn alive() -> Response<AnswerBody> {
 }
 
 pub(super) async fn ready(core: &Core) -> Response<AnswerBody> {
-    let store = tokio::time::timeout(PATIENCE, core.registry.store().ready()).await;
+    let store = tokio::time::timeout(PATIENCE, core.registry.ready()).await;
     let store_ready = matches!(store, Ok(Ok(())));
     let listeners = (core.listeners)();
     let ready = store_ready && listeners.iter().all(|listener| listener.up);

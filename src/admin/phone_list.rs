@@ -129,7 +129,6 @@ impl Body for PhoneList {
 
 #[cfg(test)]
 mod tests {
-    use arc_swap::ArcSwap;
     use http_body_util::BodyExt;
     use serde_json::{Value, json};
     use tokio::sync::Semaphore;
@@ -142,9 +141,9 @@ mod tests {
     /// A list of `devices` devices of 50 phones each, and whose turn it is.
     async fn list(devices: usize) -> (PhoneList, Arc<Semaphore>) {
         let catalogue = Arc::new(Catalogue::load(&Sources::default()).unwrap());
-        let shared = Arc::new(ArcSwap::new(catalogue.clone()));
         let store = Arc::new(MemoryStore::new(0));
-        let opened = Registry::open(store, shared, Arc::new(SystemClock), Quota::default()).await;
+        let opened =
+            Registry::open(store, catalogue.clone(), Arc::new(SystemClock), Quota::default()).await;
         let (registry, _touches) = opened.unwrap();
         let ports: Vec<Value> = (0..50).map(|port| json!({ "port": port, "created": 5 })).collect();
         let device =

@@ -10,7 +10,7 @@ use std::time::Duration;
 use http::{HeaderMap, header};
 
 use crate::domain::{User, UserId};
-use crate::registry::{Directory, Random, token};
+use crate::registry::{Random, token};
 
 /// The published API's name for it.
 const COOKIE: &str = "Red60urne";
@@ -94,18 +94,18 @@ impl Sessions {
     pub fn find(
         &self,
         ids: &[String],
-        directory: &Directory,
+        users: impl Fn(UserId) -> Option<Arc<User>>,
         now: Duration,
     ) -> Option<(Arc<User>, String)> {
         let mut table = self.lock();
         ids.iter().find_map(|id| {
             let session = table.get_mut(id).filter(|session| self.lives(session, now))?;
-            let user = directory.users.get(&session.user)?;
+            let user = users(session.user)?;
             if user.password_hash.as_ref() != Some(&session.password_hash) {
                 return None;
             }
             session.used = session.used.max(now);
-            Some((user.clone(), id.clone()))
+            Some((user, id.clone()))
         })
     }
 
@@ -171,9 +171,8 @@ mod tests {
         }
     }
 
-    fn directory(users: &[User]) -> Directory {
-        let users = users.iter().map(|user| (user.id, Arc::new(user.clone()))).collect();
-        Directory { users, ..Directory::default() }
+    fn among(users: &[User]) -> impl Fn(UserId) -> Option<Arc<User>> {
+        move |id| users.iter().find(|user| user.id == id).map(|user| Arc::new(user.clone()))
     }
 
     fn at(seconds: u64) -> Duration {
@@ -187,15 +186,15 @@ mod tests {
     #[test]
     fn a_session_ends_when_unused_and_in_any_case_after_its_time() {
         let (sessions, one) = (Sessions::new(limits()), user(1));
-        let directory = directory(std::slice::from_ref(&one));
+        let users = [one.clone()];
         let begin = || vec![sessions.begin(&one, &[], at(1000), &SystemRandom)];
         let unused = begin();
         let used = begin();
         for now in [1099, 1198, 1249] {
-            assert!(sessions.find(&used, &directory, at(now)).is_some(), "{now}");
+            assert!(sessions.find(&used, among(&users), at(now)).is_some(), "{now}");
         }
-        assert!(sessions.find(&used, &directory, at(1250)).is_none(), "the absolute end");
-        assert!(sessions.find(&unused, &directory, at(1100)).is_none(), "the idle end");
+        assert!(sessions.find(&used, among(&users), at(1250)).is_none(), "the absolute end");
+        assert!(sessions.find(&unused, among(&users), at(1100)).is_none(), "the idle end");
     }
 
     #[test]
@@ -204,22 +203,22 @@ mod tests {
         let id = vec![sessions.begin(&user(1), &[], at(0), &SystemRandom)];
         let other = User { password_hash: Some("other".to_owned()), ..user(1) };
         let none = User { password_hash: None, ..user(1) };
-        assert!(sessions.find(&id, &directory(&[user(1)]), at(1)).is_some());
-        for changed in [directory(&[other]), directory(&[none]), directory(&[user(2)])] {
-            assert!(sessions.find(&id, &changed, at(1)).is_none());
+        assert!(sessions.find(&id, among(&[user(1)]), at(1)).is_some());
+        for changed in [other, none, user(2)] {
+            assert!(sessions.find(&id, among(&[changed]), at(1)).is_none());
         }
     }
 
     #[test]
     fn one_user_cannot_crowd_out_another() {
-        let (sessions, directory) = (Sessions::new(limits()), directory(&[user(1), user(2)]));
+        let (sessions, users) = (Sessions::new(limits()), [user(1), user(2)]);
         let first = vec![sessions.begin(&user(1), &[], at(0), &SystemRandom)];
         let flood: Vec<String> =
             (1..9).map(|now| sessions.begin(&user(2), &[], at(now), &SystemRandom)).collect();
-        assert!(sessions.find(&first, &directory, at(9)).is_some());
+        assert!(sessions.find(&first, among(&users), at(9)).is_some());
         let alive = flood
             .iter()
-            .filter(|id| sessions.find(std::slice::from_ref(id), &directory, at(9)).is_some());
+            .filter(|id| sessions.find(std::slice::from_ref(id), among(&users), at(9)).is_some());
         assert_eq!(alive.count(), 2);
     }
 

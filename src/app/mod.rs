@@ -56,7 +56,6 @@ const EXPIRY_INTERVAL: Duration = Duration::from_secs(600);
 pub struct App {
     registry: Arc<Registry>,
     provisioner: Arc<Provisioner>,
-    catalogue: Arc<ArcSwap<Catalogue>>,
     headers: wiring::Headers,
     sources: Sources,
     store: Arc<dyn Store>,
@@ -101,9 +100,8 @@ impl App {
         let store = store::url::open(&config.store.url, clock.now()).await?;
         let since = store.catalogue_since(loaded.digest(), clock.now()).await?;
         let headers = wiring::Headers::new(ArcSwap::new(wiring::headers(&loaded)));
-        let catalogue = Arc::new(ArcSwap::from_pointee(loaded));
         let (registry, background) =
-            Registry::open(store.clone(), catalogue.clone(), clock, wiring::quota(config)).await?;
+            Registry::open(store.clone(), Arc::new(loaded), clock, wiring::quota(config)).await?;
         let registry = Arc::new(registry);
         let provisioner =
             Arc::new(Provisioner::new(registry.clone(), config.cache.rendered_bytes, since));
@@ -128,7 +126,6 @@ impl App {
         let mut app = App {
             registry,
             provisioner,
-            catalogue,
             headers,
             sources,
             store,
@@ -232,7 +229,7 @@ impl App {
         let types = loaded.types().len();
         self.provisioner.set_catalogue_since(since);
         self.headers.store(wiring::headers(&loaded));
-        self.catalogue.store(Arc::new(loaded));
+        self.registry.replace_catalogue(Arc::new(loaded));
         Ok(types)
     }
 

@@ -17,8 +17,13 @@ pub struct EventQuery {
     pub companies: Option<Vec<CompanyId>>,
     /// Events older than this id only.
     pub before: Option<u64>,
-    /// At most [`EventFilter::MAX`].
+    /// At most [`EventQuery::MAX`].
     pub limit: usize,
+}
+
+impl EventQuery {
+    /// One page; the next starts before the last id of this one.
+    pub const MAX: usize = EventFilter::MAX;
 }
 
 impl Registry {

@@ -12,7 +12,7 @@ use crate::store::{Change, Changed, Guard, Object, SystemSettings};
 
 /// What is small enough to be replaced as a whole.
 #[derive(Debug, Clone, Default)]
-pub struct Directory {
+pub(super) struct Directory {
     pub companies: BTreeMap<CompanyId, Arc<Company>>,
     pub users: BTreeMap<UserId, Arc<User>>,
     pub logins: HashMap<String, UserId>,

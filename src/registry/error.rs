@@ -55,7 +55,29 @@ impl From<StoreError> for RegistryError {
     }
 }
 
+/// What ails the store, as far as the one who asked can make use of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreFault {
+    Full,
+    ReadOnly,
+    Overloaded,
+    /// Anything else, among it what trying again may mend.
+    Away,
+}
+
 impl RegistryError {
+    /// The fault of the store, if it is one.
+    #[must_use]
+    pub fn store_fault(&self) -> Option<StoreFault> {
+        let RegistryError::Store(error) = self else { return None };
+        Some(match error {
+            StoreError::Full { .. } => StoreFault::Full,
+            StoreError::ReadOnly { .. } => StoreFault::ReadOnly,
+            StoreError::Overloaded { .. } => StoreFault::Overloaded,
+            _ => StoreFault::Away,
+        })
+    }
+
     /// Whether it is a fault of ours rather than of the request.
     #[must_use]
     pub fn is_ours(&self) -> bool {

@@ -50,9 +50,8 @@ pub use background::Background;
 pub use clock::{Clock, SystemClock};
 pub use companies::{CompanyChange, NewCompany};
 pub use compose::{Common, Composition};
-pub use directory::Directory;
-pub use error::RegistryError;
-pub use index::{Index, Known, Listing, PhoneRow};
+pub use error::{RegistryError, StoreFault};
+pub use index::{Known, Listing, PhoneRow};
 pub use passwords::MAX_PASSWORD;
 pub use phones::{NewPhone, PhoneChange, PhoneFilter, PhonePage};
 pub use preview::PreviewedFile;
@@ -65,20 +64,17 @@ pub use text::{MAX_LOGIN, MAX_NAME};
 pub use transfer::{Document, ImportError, Imported, Problem};
 pub use users::{MIN_PASSWORD, NewUser, Revoke, UserChange, UserRef, fingerprint};
 
-// Part of this module's own signatures: the edge above it needs no other door.
-pub use crate::store::{EventFilter, StoreError};
-
+use self::directory::Directory;
 use self::memory::Memory;
 use crate::catalogue::Catalogue;
-use crate::store::Store;
-
-/// The catalogue in force; a reload puts another one in its place.
-pub type SharedCatalogue = Arc<ArcSwap<Catalogue>>;
+use crate::domain::{CompanyId, Mac, Role, User, UserId};
+use crate::store::{Store, StoreError};
 
 /// The registry of one gateway.
 pub struct Registry {
     store: Arc<dyn Store>,
-    catalogue: SharedCatalogue,
+    /// A reload puts another one in its place.
+    catalogue: ArcSwap<Catalogue>,
     clock: Arc<dyn Clock>,
     quota: Quota,
     memory: Arc<Memory>,
@@ -98,7 +94,7 @@ impl Registry {
     /// What the store says.
     pub async fn open(
         store: Arc<dyn Store>,
-        catalogue: SharedCatalogue,
+        catalogue: Arc<Catalogue>,
         clock: Arc<dyn Clock>,
         quota: Quota,
     ) -> Result<(Registry, Background), StoreError> {
@@ -106,7 +102,7 @@ impl Registry {
         let (sighting_updates, background) = Background::new(store.clone(), memory.clone());
         let registry = Registry {
             store,
-            catalogue,
+            catalogue: ArcSwap::new(catalogue),
             clock,
             quota,
             memory,
@@ -120,14 +116,8 @@ impl Registry {
         Ok((registry, background))
     }
 
-    #[must_use]
-    pub fn index(&self) -> &Arc<Index> {
-        &self.memory.index
-    }
-
     /// Companies, users and system settings as they are now.
-    #[must_use]
-    pub fn directory(&self) -> Arc<Directory> {
+    fn directory(&self) -> Arc<Directory> {
         self.memory.directory()
     }
 
@@ -136,9 +126,51 @@ impl Registry {
         self.catalogue.load_full()
     }
 
+    /// From now on phones get the files of this catalogue.
+    pub fn replace_catalogue(&self, catalogue: Arc<Catalogue>) {
+        self.catalogue.store(catalogue);
+    }
+
+    /// Whether a change could be made now. Cheap: asked by every readiness probe.
+    ///
+    /// # Errors
+    /// What ails the store.
+    pub async fn ready(&self) -> Result<(), RegistryError> {
+        Ok(self.store.ready().await?)
+    }
+
+    /// What a request of a known device is decided on; from memory.
     #[must_use]
-    pub fn store(&self) -> &Arc<dyn Store> {
-        &self.store
+    pub fn known(&self, mac: Mac) -> Option<Known> {
+        self.memory.index.known(mac)
+    }
+
+    #[must_use]
+    pub fn user(&self, id: UserId) -> Option<Arc<User>> {
+        self.directory().users.get(&id).cloned()
+    }
+
+    /// The user whose API key it is.
+    #[must_use]
+    pub fn user_by_key(&self, key: &str) -> Option<Arc<User>> {
+        self.directory().user_by_key(key).cloned()
+    }
+
+    /// The companies the user administers.
+    #[must_use]
+    pub fn administered_by(&self, user: &User) -> Vec<CompanyId> {
+        match user.role {
+            Role::SystemAdmin => self.directory().companies.keys().cloned().collect(),
+            Role::CompanyAdmin => user.admin_companies.clone(),
+            Role::User => Vec::new(),
+        }
+    }
+
+    /// # Errors
+    /// [`RegistryError::NoSuchCompany`] when there is none, and likewise when the caller
+    /// does not administer it: foreign companies must not show.
+    pub fn require_company(&self, actor: &Actor, id: &CompanyId) -> Result<(), RegistryError> {
+        self.directory().require_company(actor, id)
     }
 
     #[must_use]

@@ -37,7 +37,7 @@ impl Registry {
         file: Option<&str>,
     ) -> Result<Vec<PreviewedFile>, RegistryError> {
         actor.require_admin()?;
-        let mut device = self.index().device(id.mac).ok_or(TransitionError::NotFound)?;
+        let mut device = self.memory.index.device(id.mac).ok_or(TransitionError::NotFound)?;
         let named = device.phone(id.port).filter(|phone| may_see(actor, phone));
         if named.is_none_or(|phone| phone.state == State::Inactive) {
             return Err(TransitionError::NotFound.into());

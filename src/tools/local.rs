@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
-
 use crate::catalogue::{Catalogue, CatalogueError};
 use crate::config::Config;
 use crate::registry::{Clock, Quota, Registry, SystemClock};
@@ -56,7 +54,7 @@ impl Local {
             StoreUrl::Sqlite(_) => {}
         }
         let catalogue = Catalogue::load(&config.catalogue.sources())?;
-        let catalogue = Arc::new(ArcSwap::from_pointee(catalogue));
+        let catalogue = Arc::new(catalogue);
         let opened = url::open(&config.store.url, SystemClock.now()).await;
         let store = opened.map_err(|error| match error {
             error @ StoreError::InUse { .. } => LocalError::InUse { error, instead },

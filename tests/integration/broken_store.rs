@@ -1,39 +1,26 @@
 //! The gateway while its store fails, and after.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
-use dialtone::admin::{Admin, AdminOptions};
-use dialtone::catalogue::{Catalogue, Sources};
-use dialtone::handset::{Edge, EdgeOptions};
-use dialtone::net::{Limits, Server, bind};
-use dialtone::provision::Provisioner;
-use dialtone::registry::{Clock, Quota, Registry, SystemRandom};
+use dialtone::registry::{Clock, Quota};
 use dialtone::store::Store;
 use serde_json::{Value, json};
-use tokio::runtime::Runtime;
 
 use crate::support::broken_store::{BrokenStore, Fault};
-use crate::support::gateway::call;
 use crate::support::http::{self, Answer};
+use crate::support::node::Node;
 use crate::support::{ManualClock, eventually};
 
 const ACTIVE: &str = "0015654aa937";
 const INACTIVE: &str = "0015654aa938";
 
-/// Both edges over real sockets, and the store they stand on.
+/// A gateway, and the store it stands on.
 struct Gateway {
     store: Arc<BrokenStore>,
     clock: Arc<ManualClock>,
-    registry: Arc<Registry>,
-    http: SocketAddr,
-    admin: SocketAddr,
-    key: String,
-    _servers: [Server; 2],
-    // Dropped last: all of the above runs on it.
-    runtime: Runtime,
+    node: Node,
 }
 
 impl Gateway {
@@ -41,45 +28,9 @@ impl Gateway {
     fn start(answer_timeout: Duration) -> Gateway {
         let clock = ManualClock::new();
         let store = BrokenStore::new(clock.now());
-        let runtime = Runtime::new().unwrap();
-        let _on = runtime.enter();
-        let loaded = Catalogue::load(&Sources::default()).unwrap();
-        let catalogue = Arc::new(ArcSwap::from_pointee(loaded));
-        let opening = Registry::open(store.clone(), catalogue, clock.clone(), Quota::default());
-        let (registry, touches) = runtime.block_on(opening).unwrap();
-        runtime.spawn(touches.run());
-        let registry = Arc::new(registry);
-        let key = runtime.block_on(registry.first_key(&SystemRandom)).unwrap().unwrap();
-
-        let provisioner = Provisioner::new(registry.clone(), 1 << 20, clock.now());
-        let options = EdgeOptions { answer_timeout, ..EdgeOptions::new(1) };
-        let edge = Edge::new(Arc::new(provisioner), options);
-        let admin = Admin::new(
-            registry.clone(),
-            Arc::new(SystemRandom),
-            Arc::new(Vec::new),
-            AdminOptions::default(),
-        );
-        let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
-        let servers = [
-            Server::new(Limits { tolerate_control_chars: true, ..Limits::default() }, 1),
-            Server::new(Limits::default(), 1),
-        ];
-        let (for_http, for_admin) = (bind(any).unwrap(), bind(any).unwrap());
-        let (http, admin_address) = (for_http.local_addr(), for_admin.local_addr());
-        servers[0].serve(for_http, None, Arc::new(edge)).unwrap();
-        servers[1].serve(for_admin, None, Arc::new(admin)).unwrap();
-        drop(_on);
-        let gateway = Gateway {
-            store,
-            clock,
-            registry,
-            http,
-            admin: admin_address,
-            key,
-            _servers: servers,
-            runtime,
-        };
+        let quota = Quota::default();
+        let node = Node::start(store.clone(), clock.clone(), quota, answer_timeout);
+        let gateway = Gateway { store, clock, node };
         gateway.get(ACTIVE);
         gateway.get(INACTIVE);
         assert_eq!(gateway.promote(ACTIVE)["result"], "success");
@@ -87,12 +38,12 @@ impl Gateway {
     }
 
     fn get(&self, mac: &str) -> Answer {
-        http::get(self.http, &format!("/{mac}.cfg"), None)
+        self.node.get(mac)
     }
 
     fn ask(&self, verb: &str, scope: Value) -> Value {
-        let auth = json!({ "type": "auth", "key": self.key });
-        call(self.admin, verb, &json!({ "type": "phone", "auth": auth, "scope": scope }))
+        let key = self.node.first_key.as_deref().unwrap();
+        self.node.ask(key, verb, json!({ "type": "phone", "scope": scope }))
     }
 
     fn promote(&self, mac: &str) -> Value {
@@ -101,12 +52,12 @@ impl Gateway {
 
     /// Every device the store has.
     fn stored(&self) -> Vec<String> {
-        let devices = self.runtime.block_on(self.store.devices_after(None, 100)).unwrap();
+        let devices = self.node.runtime.block_on(self.store.devices_after(None, 100)).unwrap();
         devices.iter().map(|device| device.mac.to_string()).collect()
     }
 
     fn ready(&self) -> (u16, Value) {
-        let answer = http::get(self.admin, "/ready", None);
+        let answer = http::get(self.node.admin, "/ready", None);
         (answer.status, serde_json::from_slice(&answer.body).unwrap())
     }
 }
@@ -137,7 +88,7 @@ fn while_the_store_fails_known_phones_boot_and_nothing_changes() {
         assert_eq!(gateway.get(INACTIVE), refusal, "{fault:?}");
         come_again(&gateway.get(&unknown));
         assert_eq!(
-            gateway.registry.requests(unknown.parse().ok())[0].outcome,
+            gateway.node.registry.requests(unknown.parse().ok())[0].outcome,
             dialtone::registry::Outcome::StoreFailed
         );
         let failed = gateway.promote(INACTIVE);
@@ -204,9 +155,34 @@ fn a_store_that_hangs_keeps_unknown_phones_waiting_no_longer_than_the_limit() {
     gateway.store.set(None);
     eventually("the commit is through", || gateway.store.committed() == before + 1);
     assert_eq!(gateway.stored(), [ACTIVE, INACTIVE, unknown]);
-    eventually("the index has it", || gateway.registry.index().len() == 3);
-    assert_eq!(gateway.registry.index().inactive_rows(), 2, "each phone counts once");
+    let inactive = || gateway.ask("inactive", json!({}))["numrows"].clone();
+    eventually("it is known, once", || inactive() == 2);
     assert_eq!(gateway.get(unknown).status, 404);
     assert_eq!(gateway.promote(unknown)["result"], "success");
     assert_eq!(gateway.get(unknown).status, 200);
+}
+
+/// The edge gives up a request at its deadline, also while its commit is on its way.
+#[test]
+fn a_change_that_is_answered_late_does_not_undo_the_next_one() {
+    let gateway = Gateway::start(Duration::from_millis(100));
+    let unknown = "0015654ad000";
+    let before = gateway.store.committed();
+    let release = gateway.store.hold_next_answer();
+    come_again(&gateway.get(unknown));
+    assert!(gateway.stored().contains(&unknown.to_owned()), "only the answer is late");
+    thread::scope(|scope| {
+        let promoting = scope.spawn(|| gateway.promote(unknown));
+        // It may wait for the first change or not, but must not be undone by it.
+        let waited = std::time::Instant::now();
+        while !promoting.is_finished() && waited.elapsed() < Duration::from_millis(500) {
+            thread::sleep(Duration::from_millis(5));
+        }
+        release.send(()).unwrap();
+        assert_eq!(promoting.join().unwrap()["result"], "success");
+    });
+    eventually("both changes are through", || gateway.store.committed() == before + 2);
+    for _ in 0..50 {
+        assert_eq!(gateway.get(unknown).status, 200);
+    }
 }

@@ -14,6 +14,7 @@ mod papers;
 mod phonesim;
 mod phonesim_command;
 mod reload;
+mod several_gateways;
 mod softphone;
 mod support;
 mod time;

@@ -4,7 +4,6 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use dialtone::catalogue::{Catalogue, Request, Sources, Target};
 use dialtone::domain::Mac;
 use dialtone::provision::{Fetch, Provision, Provisioner, Reply};
@@ -20,7 +19,7 @@ const PART: &str = "in process";
 
 pub async fn run(bench: &Bench) -> Result<Vec<Figure>, String> {
     let catalogue = Catalogue::load(&Sources::default()).map_err(|error| error.to_string())?;
-    let catalogue = Arc::new(ArcSwap::from_pointee(catalogue));
+    let catalogue = Arc::new(catalogue);
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new(NOW));
     let mac = Mac::from_bits(DESK_MAC);
     let write = Mutation::PutDevice { device: device(mac, &Example::desk()?), expect: None };
@@ -28,11 +27,11 @@ pub async fn run(bench: &Bench) -> Result<Vec<Figure>, String> {
     let quota =
         Quota { inactive_rows: 0, new_macs_per_address_per_hour: 0, inactive_max_age_s: i64::MAX };
     let opened = Registry::open(store, catalogue.clone(), Arc::new(SystemClock), quota).await;
-    let (registry, touches) = opened.map_err(|error| error.to_string())?;
+    let (registry, background) = opened.map_err(|error| error.to_string())?;
     let registry = Arc::new(registry);
-    tokio::spawn(touches.run());
+    tokio::spawn(background.run());
 
-    let (catalogue, span) = (catalogue.load_full(), bench.span / 4);
+    let span = bench.span / 4;
     let target = Target::parse(DESK_FILE);
     let composition = registry.composition(&catalogue, mac).ok_or("the phone is not known")?;
     let (phone_type, file, path) = composition.file(&target).ok_or("the phone has no such file")?;
@@ -55,10 +54,7 @@ pub async fn run(bench: &Bench) -> Result<Vec<Figure>, String> {
                 })
             }),
         ),
-        ns(
-            "look up in the index, with version",
-            cost(span, || registry.index().known(black_box(mac))),
-        ),
+        ns("look up in the index, with version", cost(span, || registry.known(black_box(mac)))),
         ns(
             "take the device and what it is made of",
             cost(span, || registry.composition(&catalogue, mac)),

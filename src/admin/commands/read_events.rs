@@ -17,7 +17,7 @@ use crate::admin::CommandResult;
 use crate::admin::answer::{Fail, Rows};
 use crate::admin::fields::Fields;
 use crate::domain::{CompanyId, Mac, PhoneId, Subject};
-use crate::registry::{EventFilter, EventQuery};
+use crate::registry::EventQuery;
 
 /// Rows of a page nobody asked the size of.
 const LIMIT: usize = 100;
@@ -68,7 +68,7 @@ async fn events(
     name: Option<String>,
     companies: Option<Vec<CompanyId>>,
 ) -> CommandResult {
-    let limit = scope.limit(LIMIT, EventFilter::MAX)?;
+    let limit = scope.limit(LIMIT, EventQuery::MAX)?;
     // `next` is text in every list; a number is as good.
     let before = match scope.value("before") {
         None => None,

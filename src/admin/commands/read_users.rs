@@ -33,7 +33,7 @@ pub(super) async fn run(call: Call) -> CommandResult {
     let (login, id, role) = (scope.filled("login")?, scope.number("id")?, role(scope)?);
     let company = scope.company("company")?;
     if let Some(company) = &company {
-        call.core.registry.directory().require_company(&call.actor, company)?;
+        call.core.registry.require_company(&call.actor, company)?;
     }
     let of_company = |user: &User, company: &CompanyId| {
         user.company.as_ref().map_or_else(|| company.is_default(), |own| own == company)

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
-use arc_swap::ArcSwap;
 use dialtone::registry::{Document, Quota, Registry, SystemClock, SystemRandom};
 use dialtone::store::{SqliteStore, Store};
 use serde_json::{Value, json};
@@ -25,7 +24,7 @@ fn file(fixture: &str) -> Vec<u8> {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&path, 0).unwrap());
-        let catalogue = Arc::new(ArcSwap::new(CATALOGUE.clone()));
+        let catalogue = CATALOGUE.clone();
         let clock = Arc::new(SystemClock);
         let (registry, _) =
             Registry::open(store.clone(), catalogue, clock, Quota::default()).await.unwrap();

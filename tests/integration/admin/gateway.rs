@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use dialtone::admin::{Admin, AdminOptions, ListenerState};
 use dialtone::catalogue::{Catalogue, Sources};
 use dialtone::net::{Limits, Server, bind};
@@ -57,6 +56,7 @@ impl Clock for Clockwork {
 pub struct Gateway {
     pub registry: Arc<Registry>,
     pub address: SocketAddr,
+    pub store: Arc<MemoryStore>,
     /// Whether its one other listener says it is up.
     pub listener_up: Arc<AtomicBool>,
     clock: Arc<Clockwork>,
@@ -94,12 +94,12 @@ impl Gateway {
         let clock = Arc::new(clock);
         let listener_up = Arc::new(AtomicBool::new(true));
         let _inside = runtime.enter();
+        let store = Arc::new(MemoryStore::new(NOW));
         let registry = runtime.block_on(async {
-            let catalogue = Arc::new(ArcSwap::new(CATALOGUE.clone()));
-            let store = Arc::new(MemoryStore::new(NOW));
-            let opened = Registry::open(store, catalogue, clock.clone(), Quota::default());
-            let (registry, touches) = opened.await.unwrap();
-            tokio::spawn(touches.run());
+            let catalogue = CATALOGUE.clone();
+            let opened = Registry::open(store.clone(), catalogue, clock.clone(), Quota::default());
+            let (registry, background) = opened.await.unwrap();
+            tokio::spawn(background.run());
             Arc::new(registry)
         });
         let up = listener_up.clone();
@@ -117,7 +117,7 @@ impl Gateway {
         let address = bound.local_addr();
         server.serve(bound, None, Arc::new(admin)).unwrap();
         drop(_inside);
-        Gateway { registry, address, listener_up, clock, runtime, _server: server }
+        Gateway { registry, store, address, listener_up, clock, runtime, _server: server }
     }
 
     pub fn block_on<T>(&self, future: impl Future<Output = T>) -> T {

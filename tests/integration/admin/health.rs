@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
+use dialtone::store::Store;
 use serde_json::{Value, json};
 
 use super::gateway::{Gateway, fail};
@@ -31,7 +32,7 @@ fn it_is_ready_while_the_store_and_its_listeners_are() {
     gateway.listener_up.store(false, Ordering::SeqCst);
     assert_eq!(get(&gateway, "/ready"), (503, said(false, "ready", "down")));
     gateway.listener_up.store(true, Ordering::SeqCst);
-    gateway.block_on(gateway.registry.store().close());
+    gateway.block_on(gateway.store.close());
     assert_eq!(get(&gateway, "/ready"), (503, said(false, "not ready", "up")));
     assert_eq!(get(&gateway, "/health").0, 200);
 }
@@ -48,7 +49,7 @@ fn probes_are_asked_with_get() {
 #[test]
 fn a_store_that_is_away_is_said_without_its_details() {
     let gateway = Gateway::base();
-    gateway.block_on(gateway.registry.store().close());
+    gateway.block_on(gateway.store.close());
     let body = json!({ "scope": { "phoneid": "0123456789ab0" } });
     gateway.refused("promote/phone", body, "The store is not available, try again later");
     assert_eq!(gateway.done("inactive/phone", json!({}))["numrows"], 15, "lists are in memory");

@@ -1,14 +1,14 @@
 //! A store that fails when it is told to, over one that never does.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use dialtone::domain::{Device, Event, Mac, Revision, Timestamp};
 use dialtone::store::{
     Changes, EventFilter, Guard, MemoryStore, Mutation, Store, StoreError, Tenancy,
 };
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
@@ -20,8 +20,6 @@ pub enum Fault {
     Unavailable,
     /// Commits wait until there is another fault, or none.
     Stuck,
-    /// Commits are made, and their answers wait until there is another fault, or none.
-    LateAnswer,
 }
 
 pub struct BrokenStore {
@@ -29,6 +27,7 @@ pub struct BrokenStore {
     fault: watch::Sender<Option<Fault>>,
     refused: AtomicUsize,
     committed: AtomicUsize,
+    held_answer: Mutex<Option<oneshot::Receiver<()>>>,
 }
 
 impl BrokenStore {
@@ -39,12 +38,20 @@ impl BrokenStore {
             fault: watch::Sender::new(None),
             refused: AtomicUsize::new(0),
             committed: AtomicUsize::new(0),
+            held_answer: Mutex::default(),
         })
     }
 
     /// What waits for it, goes on.
     pub fn set(&self, fault: Option<Fault>) {
         self.fault.send_replace(fault);
+    }
+
+    /// The next commit is made, and answered only when this is sent or dropped.
+    pub fn hold_next_answer(&self) -> oneshot::Sender<()> {
+        let (release, held) = oneshot::channel();
+        *self.held_answer.lock().unwrap() = Some(held);
+        release
     }
 
     /// Commits that failed because of a fault.
@@ -60,7 +67,7 @@ impl BrokenStore {
     fn can_write(&self) -> Result<(), StoreError> {
         let what = "broken.db".to_owned();
         match *self.fault.borrow() {
-            None | Some(Fault::Stuck | Fault::LateAnswer) => Ok(()),
+            None | Some(Fault::Stuck) => Ok(()),
             Some(Fault::Full) => Err(StoreError::Full { what }),
             Some(Fault::ReadOnly) => Err(StoreError::ReadOnly { what }),
             Some(Fault::Unavailable) => Err(away(what)),
@@ -94,7 +101,10 @@ impl Store for BrokenStore {
         }
         let done = self.well.commit(mutations, guards).await;
         self.committed.fetch_add(1, Ordering::SeqCst);
-        let _ = fault.wait_for(|fault| *fault != Some(Fault::LateAnswer)).await;
+        let held = self.held_answer.lock().unwrap().take();
+        if let Some(release) = held {
+            let _ = release.await;
+        }
         done
     }
 

@@ -4,6 +4,7 @@ pub mod broken_store;
 pub mod clock;
 pub mod gateway;
 pub mod http;
+pub mod node;
 pub mod process;
 pub mod tls;
 

@@ -6,6 +6,7 @@ mod durable;
 mod faults;
 mod groups;
 mod same_as_memory;
+mod upgrade;
 
 use tempfile::TempDir;
 

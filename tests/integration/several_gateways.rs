@@ -1,0 +1,231 @@
+//! Several gateways on one store: what one changes holds at the others.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use dialtone::registry::{Clock, Quota};
+use dialtone::store::MemoryStore;
+use serde_json::{Value, json};
+
+use crate::support::node::Node;
+use crate::support::{ManualClock, eventually};
+
+const PHONE: &str = "0015654aa937";
+const OTHER: &str = "0015654aa938";
+const DAY: i64 = 24 * 3600;
+
+struct Two {
+    a: Node,
+    b: Node,
+    clock: Arc<ManualClock>,
+    key: String,
+}
+
+impl Two {
+    fn start() -> Two {
+        Two::start_with(Quota::default())
+    }
+
+    fn start_with(quota: Quota) -> Two {
+        let clock = ManualClock::new();
+        let store = MemoryStore::new(clock.now());
+        let node = || {
+            let timeout = Duration::from_secs(8);
+            Node::start(Arc::new(store.clone()), clock.clone(), quota.clone(), timeout)
+        };
+        let a = node();
+        let key = a.first_key.clone().expect("the first to start makes the key");
+        assert_eq!(a.ask(&key, "active", json!({ "type": "phone" }))["result"], "success");
+        let b = node();
+        assert_eq!(b.first_key, None, "it was used, and the second makes no other");
+        Two { a, b, clock, key }
+    }
+
+    fn done(&self, node: &Node, verb: &str, body: Value) -> Value {
+        let answer = node.ask(&self.key, verb, body);
+        assert_eq!(answer["result"], "success", "{verb}: {answer}");
+        answer
+    }
+
+    fn promote(&self, node: &Node, mac: &str) {
+        self.done(node, "promote", phone(mac));
+    }
+
+    /// A user who can administer everything, and the key.
+    fn admin(&self, login: &str) -> String {
+        let values = json!({ "login": login, "role": "System-Admin", "key": true });
+        let made = self.done(&self.a, "create", json!({ "type": "user", "values": values }));
+        made["key"].as_str().unwrap_or_else(|| panic!("{made}")).to_owned()
+    }
+}
+
+fn phone(mac: &str) -> Value {
+    json!({ "type": "phone", "scope": { "phoneid": format!("{mac}0") } })
+}
+
+fn inactive(node: &Node, key: &str) -> Vec<String> {
+    let answer = node.ask(key, "inactive", json!({ "type": "phone" }));
+    let rows = answer["values"].as_array().unwrap_or_else(|| panic!("{answer}")).iter();
+    rows.map(|row| row["phoneid"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_phone_promoted_at_one_is_served_by_the_other_until_it_is_deleted() {
+    let two = Two::start();
+    assert_eq!(two.a.get(PHONE).status, 404);
+    eventually("the other lists it", || inactive(&two.b, &two.key).len() == 1);
+    two.promote(&two.b, PHONE);
+    assert_eq!(two.b.get(PHONE).status, 200);
+    eventually("the first serves it", || two.a.get(PHONE).status == 200);
+    two.done(&two.a, "delete", phone(PHONE));
+    assert_eq!(two.a.get(PHONE).status, 404);
+    eventually("the other refuses it", || two.b.get(PHONE).status == 404);
+    // It asked again, is inactive anew, and becomes another's.
+    eventually("it is there once", || inactive(&two.a, &two.key) == [format!("{PHONE}0")]);
+    two.promote(&two.a, PHONE);
+    eventually("it is served again", || two.b.get(PHONE).status == 200);
+}
+
+#[test]
+fn both_meet_the_same_unknown_phone_and_have_it_once() {
+    let two = Two::start();
+    thread::scope(|scope| {
+        for node in [&two.a, &two.b, &two.a, &two.b] {
+            scope.spawn(|| assert_eq!(node.get(PHONE).status, 404));
+        }
+    });
+    for node in [&two.a, &two.b] {
+        eventually("both have it", || inactive(node, &two.key) == [format!("{PHONE}0")]);
+    }
+}
+
+#[test]
+fn what_a_company_is_given_at_one_the_other_serves() {
+    let two = Two::start();
+    two.a.get(PHONE);
+    two.promote(&two.a, PHONE);
+    eventually("the other serves it", || two.b.get(PHONE).status == 200);
+    let before = two.b.get(PHONE).body;
+    let settings = json!({ "language": "de" });
+    let body = json!({
+        "type": "company", "scope": { "company": "default" }, "values": { "settings": settings },
+    });
+    two.done(&two.a, "update", body);
+    eventually("its file is made anew", || {
+        let now = two.b.get(PHONE);
+        now.status == 200 && now.body != before && now.body == two.a.get(PHONE).body
+    });
+}
+
+#[test]
+fn a_key_revoked_at_one_is_dead_at_the_other() {
+    let two = Two::start();
+    let key = two.admin("ann");
+    let alive =
+        |node: &Node| node.ask(&key, "active", json!({ "type": "phone" }))["result"] == "success";
+    assert!(alive(&two.a));
+    eventually("it is known at the other", || alive(&two.b));
+    let values = json!({ "revoke_keys": true });
+    let body = json!({ "type": "user", "scope": { "login": "ann" }, "values": values });
+    two.done(&two.a, "update", body);
+    assert!(!alive(&two.a));
+    eventually("it is dead at the other", || !alive(&two.b));
+}
+
+#[test]
+fn of_two_last_admins_one_cannot_be_deleted() {
+    for _ in 0..5 {
+        let two = Two::start();
+        let ann = two.admin("ann");
+        eventually("the other knows her", || {
+            two.b.ask(&ann, "active", json!({ "type": "phone" }))["result"] == "success"
+        });
+        let delete = |node: &Node, key: &str, login: &str| {
+            let body = json!({ "type": "user", "scope": { "login": login } });
+            node.ask(key, "delete", body)["result"] == "success"
+        };
+        let (first, second) = thread::scope(|scope| {
+            let first = scope.spawn(|| delete(&two.a, &two.key, "ann"));
+            let second = scope.spawn(|| delete(&two.b, &ann, "admin"));
+            (first.join().unwrap(), second.join().unwrap())
+        });
+        assert!(first != second, "one went: {first} {second}");
+        let left = if first { &two.key } else { &ann };
+        let users = two.a.ask(left, "read", json!({ "type": "user" }));
+        assert_eq!(users["values"].as_array().map(Vec::len), Some(1), "{users}");
+    }
+}
+
+#[test]
+fn a_phone_seen_by_one_is_not_expired_by_the_other() {
+    let two = Two::start();
+    assert_eq!(two.a.get(PHONE).status, 404);
+    assert_eq!(two.a.get(OTHER).status, 404);
+    eventually("the other knows both", || inactive(&two.b, &two.key).len() == 2);
+    two.clock.advance(31 * DAY);
+    assert_eq!(two.a.get(PHONE).status, 404);
+    let seen = || {
+        let answer =
+            two.done(&two.b, "read", json!({ "type": "phone", "scope": { "mac": PHONE } }));
+        answer["values"][0]["sighting"]["last"].as_i64()
+    };
+    eventually("it is noted", || seen() == Some(two.clock.now()));
+    assert_eq!(two.b.expire(), 1, "the one nobody saw");
+    for node in [&two.a, &two.b] {
+        eventually("one is left", || inactive(node, &two.key) == [format!("{PHONE}0")]);
+    }
+    two.clock.advance(31 * DAY);
+    assert_eq!(two.a.expire(), 1);
+    eventually("none is left", || inactive(&two.b, &two.key).is_empty());
+}
+
+#[test]
+fn the_quota_counts_what_both_recorded() {
+    let two = Two::start_with(Quota { inactive_rows: 2, ..Quota::default() });
+    two.a.get(PHONE);
+    two.b.get(OTHER);
+    for node in [&two.a, &two.b] {
+        eventually("both know both", || inactive(node, &two.key).len() == 2);
+        node.get("0015654aa939");
+        assert_eq!(inactive(node, &two.key).len(), 2);
+    }
+    two.promote(&two.a, PHONE);
+    eventually("there is room again", || {
+        two.b.get("0015654aa93a");
+        inactive(&two.b, &two.key).contains(&"0015654aa93a0".to_owned())
+    });
+}
+
+/// The second gateway has not heard yet of what the first one changed.
+#[test]
+fn a_stale_gateway_changes_nothing_that_was_made_anew() {
+    let two = Two::start();
+    two.a.get(PHONE);
+    eventually("the other knows it", || inactive(&two.b, &two.key).len() == 1);
+    for _ in 0..20 {
+        // Gone, and there again, of another company than the other remembers.
+        two.promote(&two.a, PHONE);
+        two.done(&two.a, "delete", phone(PHONE));
+        let again = two.b.ask(&two.key, "promote", phone(PHONE));
+        assert_eq!(again["message"], "Phone not found", "{again}");
+        assert_eq!(two.a.get(PHONE).status, 404);
+        let results: Vec<Value> = thread::scope(|scope| {
+            let promote = |node| {
+                let two = &two;
+                scope.spawn(move || node_promote(two, node))
+            };
+            let both = [promote(&two.a), promote(&two.b)];
+            both.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        let won = results.iter().filter(|answer| answer["result"] == "success");
+        assert_eq!(won.count(), 1, "{results:?}");
+        two.done(&two.a, "delete", phone(PHONE));
+        two.a.get(PHONE);
+        eventually("it waits again", || inactive(&two.b, &two.key).len() == 1);
+    }
+}
+
+fn node_promote(two: &Two, node: &Node) -> Value {
+    node.ask(&two.key, "promote", phone(PHONE))
+}
