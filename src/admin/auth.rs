@@ -105,6 +105,10 @@ pub(super) fn log_in(core: &Core, caller: Caller, request: &ApiRequest) -> Comma
     let (session, is_new) = match caller.method {
         AuthMethod::Key => (None, false),
         AuthMethod::Session(id) => (Some(id), false),
+        // A page of another site would have the browser work as somebody its user is not.
+        AuthMethod::Password if request.is_foreign => {
+            return Err(Fail::new("A page of another site cannot sign in"));
+        }
         AuthMethod::Password => {
             let now = core.registry.clock().uptime();
             (Some(core.sessions.begin(&user, &request.cookies, now, &*core.random)), true)

@@ -140,9 +140,13 @@ pub(super) fn ids(headers: &HeaderMap) -> Vec<String> {
     ids.take(MAX_COOKIES).collect()
 }
 
-/// `Set-Cookie` for a session.
+/// `Set-Cookie` for a session. `Strict` (RFC 6265bis, section 5.2): a browser sends it for no page of
+/// another site, not even for a link there, which nothing here is made to be opened by.
 pub(super) fn cookie(id: &str, secure: bool) -> String {
-    format!("{COOKIE}={id}; Path=/; HttpOnly; SameSite=Lax{}", if secure { "; Secure" } else { "" })
+    format!(
+        "{COOKIE}={id}; Path=/; HttpOnly; SameSite=Strict{}",
+        if secure { "; Secure" } else { "" }
+    )
 }
 
 /// `Set-Cookie` that takes it away.

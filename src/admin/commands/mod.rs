@@ -93,7 +93,7 @@ pub(super) const COMMANDS: &[Command] = commands! {
     SystemAdmin         "delete"    "phone"    delete_phone::run;
     Admin               "preview"   "phone"    preview_phone::run;
     Admin               "events"    "phone"    read_events::phone;
-    DefaultCompanyAdmin "requests"  "phone"    read_requests::run;
+    Admin               "requests"  "phone"    read_requests::run;
 
     SystemAdmin         "create"    "company"  create_company::run;
     Admin               "read"      "company"  read_companies::run;
@@ -126,13 +126,17 @@ pub(super) async fn answer(
     log.who = Some(caller.user.login.clone());
     let path: Vec<&str> = request.path.iter().map(String::as_str).collect();
     let (verb, object) = match path[..] {
-        _ if request.method == ApiMethod::NotAllowed => return Err(Fail::new("Use POST")),
+        _ if request.method == ApiMethod::NotAllowed => return Err(use_post()),
         ["auth"] => {
             log.command = "auth";
             return auth::log_in(core, caller, request);
         }
         ["auth", "logout"] => {
             log.command = "auth logout";
+            // The one command that changes something and needs no field.
+            if request.method == ApiMethod::Get {
+                return Err(use_post());
+            }
             return auth::log_out(core, &caller);
         }
         ["dialplan", verb] => (verb, None),
@@ -153,6 +157,10 @@ pub(super) async fn answer(
     let body = body.read(&core.blocking).await?;
     drop(received);
     (command.run)(Call { core: core.clone(), actor, body }).await
+}
+
+fn use_post() -> Fail {
+    Fail::new("Use POST")
 }
 
 fn unknown() -> Fail {

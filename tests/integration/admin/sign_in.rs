@@ -1,9 +1,11 @@
 //! Keys, passwords, sessions (contract, section 2).
 
+use std::io::{Read, Write};
+
 use serde_json::{Value, json};
 
 use super::gateway::{Gateway, JSON, fail, read, user};
-use crate::support::http::Answer;
+use crate::support::http::{Answer, connect};
 
 const LOGIN_INCORRECT: &str = "Login incorrect.";
 const NOT_LOGGED_IN: &str = "Not logged in";
@@ -66,7 +68,7 @@ fn a_password_makes_a_session_and_its_cookie() {
     let id = json["user"]["session"].as_str().unwrap();
     assert_eq!(id.len(), 24);
     assert!(id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'), "{id}");
-    let cookie = format!("Red60urne={id}; Path=/; HttpOnly; SameSite=Lax");
+    let cookie = format!("Red60urne={id}; Path=/; HttpOnly; SameSite=Strict");
     assert_eq!(answer.header("set-cookie"), Some(cookie.as_str()));
     assert_eq!(json["user"]["login"], "root");
     assert_eq!(
@@ -172,13 +174,26 @@ fn logging_out_ends_the_session_and_its_cookie() {
     };
     let answer = log_out(Some(&id), r#"{"auth":{"type":"auth"}}"#);
     assert_eq!(read(&answer), json!({ "result": "success" }));
-    let expired = "Red60urne=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0";
+    let expired = "Red60urne=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0";
     assert_eq!(answer.header("set-cookie"), Some(expired));
     assert!(!lives(&gateway, &id));
     assert_eq!(read(&log_out(Some(&id), "{}")), fail(NOT_LOGGED_IN));
     assert_eq!(read(&log_out(None, "{}")), fail(NOT_LOGGED_IN));
     let key = r#"{"auth":{"type":"auth","key":"KEY-sysadmin"}}"#;
     assert_eq!(read(&log_out(None, key)), fail(NOT_LOGGED_IN), "a key has no session to end");
+}
+
+#[test]
+fn an_address_that_is_opened_logs_nobody_out() {
+    let gateway = Gateway::base();
+    let id = gateway.sign_in("sysadmin");
+    let cookie = format!("Red60urne={id}");
+    for method in ["GET", "HEAD"] {
+        let answer = gateway.send(method, "/rest/auth/logout", &[("Cookie", &cookie)], "");
+        assert_eq!(answer.header("set-cookie"), None);
+        assert!(method == "HEAD" || read(&answer) == fail("Use POST"));
+    }
+    assert!(lives(&gateway, &id));
 }
 
 #[test]
@@ -242,12 +257,49 @@ fn an_inline_password_counts_for_its_call_and_makes_no_session() {
 fn a_cookie_that_another_site_sends_along_is_not_looked_at() {
     let gateway = Gateway::base();
     let cookie = format!("Red60urne={}", gateway.sign_in("sysadmin"));
-    let ask = |site: &str| {
-        let headers = [JSON, ("Cookie", cookie.as_str()), ("Sec-Fetch-Site", site)];
-        read(&gateway.send("POST", "/rest/dialplan/inactive/phone", &headers, "{}"))
+    let here = format!("http://{}", gateway.address);
+    let ask = |headers: &[(&str, &str)]| {
+        let mut all = vec![("Content-Type", "text/plain"), ("Cookie", cookie.as_str())];
+        all.extend(headers);
+        let host = gateway.address.to_string();
+        let mut stream = connect(gateway.address).unwrap();
+        let mut head = format!("POST /rest/dialplan/inactive/phone HTTP/1.1\r\nHost: {host}\r\n");
+        for (name, value) in all {
+            head += &format!("{name}: {value}\r\n");
+        }
+        head += "Connection: close\r\nContent-Length: 2\r\n\r\n{}";
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        serde_json::from_str::<Value>(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
     };
-    assert_eq!(ask("cross-site"), fail(FOREIGN));
-    assert_eq!(ask("same-origin")["numrows"], 15);
+    for foreign in [
+        ("Origin", "http://evil.example"),
+        ("Origin", "http://127.0.0.1"),
+        ("Origin", "null"),
+        ("Sec-Fetch-Site", "cross-site"),
+        ("Sec-Fetch-Site", "same-site"),
+    ] {
+        assert_eq!(ask(&[foreign]), fail(FOREIGN), "{foreign:?}");
+    }
+    for own in [("Origin", here.as_str()), ("Sec-Fetch-Site", "same-origin")] {
+        assert_eq!(ask(&[own])["numrows"], 15, "{own:?}");
+    }
+    assert_eq!(ask(&[])["numrows"], 15, "no browser");
+}
+
+#[test]
+fn another_site_signs_nobody_in_but_whoever_has_the_key_may_be_a_page() {
+    let gateway = Gateway::base();
+    let ask = |auth: Value| {
+        let headers = [JSON, ("Origin", "http://evil.example")];
+        gateway.send("POST", "/rest/auth", &headers, json!({ "auth": auth }).to_string())
+    };
+    let answer = ask(password("sysadmin"));
+    assert_eq!(answer.header("set-cookie"), None);
+    assert_eq!(read(&answer), fail("A page of another site cannot sign in"));
+    let key = json!({ "type": "auth", "key": "KEY-sysadmin" });
+    assert_eq!(read(&ask(key))["user"]["login"], "root");
 }
 
 #[test]
