@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::RegistryError;
-use crate::domain::Mac;
 use crate::domain::settings::Layer;
+use crate::domain::{Mac, hidden_char};
 
 /// Most characters of the name of a phone, company or user.
 pub const MAX_NAME: usize = 128;
@@ -12,24 +12,33 @@ pub const MAX_NAME: usize = 128;
 pub const MAX_LOGIN: usize = 64;
 
 /// # Errors
-/// [`RegistryError::Invalid`] for control characters and for more than [`MAX_NAME`].
+/// [`RegistryError::Invalid`] for more than [`MAX_NAME`] and for [`hidden_char`]s.
 pub(super) fn check_name(name: &str) -> Result<(), RegistryError> {
-    let fits = name.chars().count() <= MAX_NAME && !name.chars().any(char::is_control);
-    let message = format!("must be at most {MAX_NAME} characters without control characters");
-    if fits { Ok(()) } else { Err(RegistryError::Invalid { field: "name".to_owned(), message }) }
+    let most = format!("must be at most {MAX_NAME} characters");
+    check("name", name, name.chars().count() <= MAX_NAME, most)
 }
 
 /// # Errors
 /// [`RegistryError::Invalid`] unless it is 1 to [`MAX_LOGIN`] printable characters without spaces.
 pub(super) fn check_login(login: &str) -> Result<(), RegistryError> {
     let fits = (1..=MAX_LOGIN).contains(&login.chars().count());
-    let clean = !login.chars().any(|c| c.is_control() || c.is_whitespace());
-    let message = format!("must be 1 to {MAX_LOGIN} printable characters without spaces");
-    if fits && clean {
-        Ok(())
-    } else {
-        Err(RegistryError::Invalid { field: "login".to_owned(), message })
-    }
+    // The joiners too: a login is compared, whatever it looks like.
+    let clean = !login.chars().any(|c| c.is_whitespace() || matches!(c, '\u{200c}' | '\u{200d}'));
+    let printable = format!("must be 1 to {MAX_LOGIN} printable characters without spaces");
+    check("login", login, fits && clean, printable)
+}
+
+fn check(field: &str, text: &str, fits: bool, otherwise: String) -> Result<(), RegistryError> {
+    let message = match hidden_char(text) {
+        Some(hidden) => format!(
+            "must have no control characters and none that are invisible or turn the direction of \
+             writing, as U+{:04X} is",
+            u32::from(hidden)
+        ),
+        None if !fits => otherwise,
+        None => return Ok(()),
+    };
+    Err(RegistryError::Invalid { field: field.to_owned(), message })
 }
 
 /// Whether an operator may say that a phone has it. Weaker than [`Mac::is_usable`],

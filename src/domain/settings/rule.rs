@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::schema::{Kind, MAX_TEXT, MAX_URL};
 use super::zone::Zone;
+use crate::domain::hidden_char;
 
 /// ISO 3166-1 alpha-2, as in the `iso3166.tab` of the IANA time zone database.
 const COUNTRIES: &str = "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI \
@@ -50,19 +51,9 @@ impl Kind {
     }
 }
 
-/// A text of at most `max` characters that is one line everywhere.
+/// A text of at most `max` characters that is one line everywhere and reads as what it is.
 pub(super) fn is_line(text: &str, max: usize) -> bool {
-    text.chars().nth(max).is_none() && !text.chars().any(is_refused)
-}
-
-/// Control characters (C0, DEL, C1), the Unicode line ends, the characters
-/// that turn the direction of what follows (a label could then read as
-/// another), and the two that XML 1.0 section 2.2 does not have.
-fn is_refused(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{2028}' | '\u{2029}')
-        || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
-        || matches!(c, '\u{FFFE}' | '\u{FFFF}')
+    text.chars().nth(max).is_none() && hidden_char(text).is_none()
 }
 
 /// The user part of RFC 3261 section 25.1 less `'()&=$,;?/%`, which are

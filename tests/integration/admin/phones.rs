@@ -114,7 +114,19 @@ fn create_names_what_is_missing_or_wrong() {
         ("phone_type", json!("snom999"), "No such phone type: snom999"),
         ("mac", json!(7), "mac: must be a string"),
         ("name", json!(7), "name: must be a string"),
-        ("name", json!("a\nb"), "name: must be at most 128 characters without control characters"),
+        ("name", json!("x".repeat(129)), "name: must be at most 128 characters"),
+        (
+            "name",
+            json!("a\nb"),
+            "name: must have no control characters and none that are invisible or turn the \
+             direction of writing, as U+000A is",
+        ),
+        (
+            "name",
+            json!("Reception \u{202e}eciffo"),
+            "name: must have no control characters and none that are invisible or turn the \
+             direction of writing, as U+202E is",
+        ),
         (
             "settings",
             json!({ "lines": { "1": { "registrar_port": 0 } } }),

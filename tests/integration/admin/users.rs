@@ -155,6 +155,20 @@ fn create_and_update_name_what_is_wrong() {
         (json!({}), "login required"),
         (json!({ "login": "a b" }), "login: must be 1 to 64 printable characters without spaces"),
         (
+            json!({ "login": "ro\u{200d}ot" }),
+            "login: must be 1 to 64 printable characters without spaces",
+        ),
+        (
+            json!({ "login": "ro\u{200b}ot" }),
+            "login: must have no control characters and none that are invisible or turn the \
+             direction of writing, as U+200B is",
+        ),
+        (
+            json!({ "login": "x", "name": "a\u{2028}b" }),
+            "name: must have no control characters and none that are invisible or turn the \
+             direction of writing, as U+2028 is",
+        ),
+        (
             json!({ "login": "x", "role": "Admin" }),
             "role: must be System-Admin, Company-Admin or User",
         ),

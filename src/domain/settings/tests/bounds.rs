@@ -226,6 +226,7 @@ fn no_text_takes_a_character_that_breaks_a_line_or_hides() {
     let refused = ('\0'..'\u{20}')
         .chain('\u{7f}'..'\u{a0}')
         .chain(['\u{2028}', '\u{2029}', '\u{fffe}', '\u{ffff}'])
+        .chain(['\u{ad}', '\u{200b}', '\u{200f}', '\u{2060}', '\u{feff}', '\u{e0041}'])
         .chain('\u{202a}'..='\u{202e}')
         .chain('\u{2066}'..='\u{2069}');
     for c in refused {

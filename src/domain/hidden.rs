@@ -1,0 +1,60 @@
+//! Characters that a reader does not see, or that make something else of what is read.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+/// Controls (C0, DEL, C1); format characters, among which are those that turn the direction of
+/// writing, join and separate without a width, or tag; the Unicode ends of lines and paragraphs
+/// (Unicode 16, general categories Cc, Cf, Zl, Zp); and the two that XML 1.0 section 2.2 does not
+/// have. Not the two joiners, without which Persian and the languages of India are misspelt.
+static HIDDEN: LazyLock<Regex> = LazyLock::new(|| {
+    let class = r"[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\u{FFFE}\u{FFFF}--[\u{200C}\u{200D}]]";
+    Regex::new(class).expect("the class is well formed")
+});
+
+/// The first character that must not be in what operators name, label or type for others to read:
+/// two names would look alike, a label would read as another, a value would end its line.
+#[must_use]
+pub fn hidden_char(text: &str) -> Option<char> {
+    HIDDEN.find(text)?.as_str().chars().next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_seen_is_as_it_reads() {
+        for c in [
+            '\0',
+            '\n',
+            '\u{7f}',
+            '\u{85}',
+            '\u{ad}',
+            '\u{61c}',
+            '\u{180e}',
+            '\u{200b}',
+            '\u{200e}',
+            '\u{200f}',
+            '\u{2028}',
+            '\u{2029}',
+            '\u{202a}',
+            '\u{202e}',
+            '\u{2060}',
+            '\u{2066}',
+            '\u{2069}',
+            '\u{feff}',
+            '\u{fffb}',
+            '\u{fffe}',
+            '\u{ffff}',
+            '\u{e0041}',
+        ] {
+            assert_eq!(hidden_char(&format!("a{c}b")), Some(c), "{c:?}");
+        }
+        for text in ["Büro 2.", "מזכירה", "می‌خواهم", "क्‍ष", "電話", "café", "a\u{a0}b", "☎ 5", ""]
+        {
+            assert_eq!(hidden_char(text), None, "{text}");
+        }
+    }
+}
