@@ -151,7 +151,7 @@ mod tests {
         let devices: Vec<Value> = (1..=devices).map(device).collect();
         let document = json!({ "version": 1, "devices": devices }).to_string();
         let document = Document::read(document.as_bytes()).unwrap();
-        registry.import(document, &SystemRandom).await.unwrap();
+        registry.import(document.check(0).unwrap(), &SystemRandom).await.unwrap();
         let turns = Arc::new(Semaphore::new(1));
         let turn = turns.clone().acquire_owned().await.unwrap();
         let listing = registry.inactive(&Actor::Gateway).unwrap();

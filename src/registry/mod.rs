@@ -61,7 +61,7 @@ pub use rate::{Rate, RateLimiter};
 pub use request_log::{LoggedTarget, Outcome, RequestLogEntry, Requester};
 pub use sight::{RequestEvidence, SightOutcome};
 pub use text::{MAX_LOGIN, MAX_NAME};
-pub use transfer::{Document, ImportError, Imported, Problem};
+pub use transfer::{CheckedDocument, Document, ImportError, Imported, Problem};
 pub use users::{MIN_PASSWORD, NewUser, Revoke, UserChange, UserRef, fingerprint};
 
 use self::directory::Directory;

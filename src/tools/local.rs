@@ -1,5 +1,6 @@
 //! The registry of a store that no gateway has open, for the tools that work on it.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::catalogue::{Catalogue, CatalogueError};
@@ -27,6 +28,8 @@ pub enum LocalError {
 pub struct Local {
     pub registry: Registry,
     store: Arc<dyn Store>,
+    /// The store's file, when this made it.
+    made: Option<PathBuf>,
 }
 
 /// What becomes of a store that is not there.
@@ -53,6 +56,10 @@ impl Local {
             }
             StoreUrl::Sqlite(_) => {}
         }
+        let made = match &config.store.url {
+            StoreUrl::Sqlite(path) if !path.exists() => Some(path.clone()),
+            _ => None,
+        };
         let catalogue = Catalogue::load(&config.catalogue.sources())?;
         let catalogue = Arc::new(catalogue);
         let opened = url::open(&config.store.url, SystemClock.now()).await;
@@ -64,12 +71,26 @@ impl Local {
         // No handset asks here, so there are no sightings to write.
         let (registry, _touches) =
             Registry::open(store.clone(), catalogue, Arc::new(SystemClock), quota).await?;
-        Ok(Local { registry, store })
+        Ok(Local { registry, store, made })
     }
 
     /// On return what was changed is on disk and the store free for others.
     pub async fn close(self) {
         drop(self.registry);
         self.store.close().await;
+    }
+
+    /// As [`Local::close`], of one that has nothing in it: a store that was made for this goes
+    /// again, with what stands beside it.
+    pub async fn close_unused(self) {
+        let made = self.made.clone();
+        self.close().await;
+        let Some(path) = made else { return };
+        for suffix in ["", "-wal", "-shm", "-journal", ".lock"] {
+            let mut path = path.clone().into_os_string();
+            path.push(suffix);
+            // One that is not there is as good as one that went; what stays is empty, and of no harm.
+            let _ = std::fs::remove_file(path);
+        }
     }
 }

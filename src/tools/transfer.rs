@@ -11,7 +11,9 @@ use clap::Args;
 use super::config_arguments::ConfigArguments;
 use super::local::{IfMissing, Local, LocalError};
 use crate::config::ConfigError;
-use crate::registry::{Document, ImportError, Imported, RegistryError, SystemRandom};
+use crate::registry::{
+    Clock, Document, ImportError, Imported, RegistryError, SystemClock, SystemRandom,
+};
 
 #[derive(Debug, Clone, Args)]
 pub struct ExportArguments {
@@ -80,7 +82,7 @@ pub async fn export(arguments: &ExportArguments, out: impl Write) -> Result<(), 
 /// there is made. On return it is durable.
 ///
 /// # Errors
-/// [`TransferError`]; the registry is as it was.
+/// [`TransferError`]; the registry is as it was, and none was made.
 pub async fn import(
     arguments: &ImportArguments,
     mut input: impl Read,
@@ -95,14 +97,22 @@ pub async fn import(
     };
     read.map_err(|source| TransferError::Read { what: what.clone(), source })?;
     let failed = |error| TransferError::Import { what, error };
-    let document = match Document::read(&text) {
+    let checked = Document::read(&text).and_then(|document| document.check(SystemClock.now()));
+    let document = match checked {
         Ok(document) => document,
         Err(error) => return Err(failed(error)),
     };
     let local = Local::open(&config, IfMissing::Make, "stop it for the import").await?;
-    let imported = local.registry.import(document, &SystemRandom).await;
-    local.close().await;
-    imported.map_err(failed)
+    match local.registry.import(document, &SystemRandom).await {
+        Ok(imported) => {
+            local.close().await;
+            Ok(imported)
+        }
+        Err(error) => {
+            local.close_unused().await;
+            Err(failed(error))
+        }
+    }
 }
 
 fn shown(path: impl AsRef<Path>) -> String {
@@ -175,12 +185,31 @@ mod tests {
     #[tokio::test]
     async fn a_document_that_is_wrong_makes_no_store() {
         let directory = tempfile::tempdir().unwrap();
-        let error = import_text(directory.path(), "{ \"version\": 2 }").await.unwrap_err();
-        assert!(
-            error.to_string().starts_with("import of -: the document has version 2"),
-            "{error}"
-        );
-        assert!(!directory.path().join("store.db").exists());
+        for (text, why) in [
+            (r#"{ "version": 2 }"#, "import of -: the document has version 2"),
+            (
+                r#"{ "version": 1, "companies": [{ "company": "a b" }] }"#,
+                "import of -: companies[0]",
+            ),
+        ] {
+            let error = import_text(directory.path(), text).await.unwrap_err();
+            assert!(error.to_string().starts_with(why), "{error}");
+            assert_eq!(directory.path().read_dir().unwrap().count(), 0);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_store_that_was_made_and_not_used_goes_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let open = async || {
+            let (config, _) = config(directory.path()).load().unwrap();
+            Local::open(&config, IfMissing::Make, "").await.unwrap()
+        };
+        open().await.close_unused().await;
+        assert_eq!(directory.path().read_dir().unwrap().count(), 0);
+        open().await.close().await;
+        open().await.close_unused().await;
+        assert!(directory.path().join("store.db").exists(), "it was there before");
     }
 
     #[tokio::test]

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::check::{Check, CheckedUser};
 use super::document::Document;
 use crate::domain::settings::Layer;
-use crate::domain::{Action, Device, Role, Subject};
+use crate::domain::{Action, Company, Device, Role, Subject, Timestamp};
 use crate::registry::directory::Directory;
 use crate::registry::random::Random;
 use crate::registry::{Actor, Registry, RegistryError};
@@ -70,28 +70,47 @@ impl From<StoreError> for ImportError {
     }
 }
 
-impl Registry {
-    /// Takes in a whole document, checked before anything is stored. For the
-    /// gateway's own command: asks nobody's role. Durable when it returns.
+/// A document in which nothing is wrong.
+pub struct CheckedDocument {
+    settings: Layer,
+    companies: Vec<Company>,
+    users: Vec<CheckedUser>,
+    devices: Vec<Device>,
+    now: Timestamp,
+}
+
+impl Document {
+    /// Checks all of it, which takes no store; `now` is the time of what has none.
     ///
     /// # Errors
-    /// [`ImportError::NotEmpty`]; [`ImportError::Problems`] with everything that is wrong;
-    /// what the store says.
+    /// [`ImportError::Problems`] with everything that is wrong.
+    pub fn check(self, now: Timestamp) -> Result<CheckedDocument, ImportError> {
+        let mut check = Check::new(now);
+        let companies = check.companies(&self.companies);
+        let settings = check.layer("settings", self.settings.as_deref());
+        let users = check.users(self.users);
+        let devices = check.devices(self.devices);
+        require_admin(&mut check, &users);
+        if check.problems.is_empty() {
+            Ok(CheckedDocument { settings, companies, users, devices, now })
+        } else {
+            Err(ImportError::Problems(check.problems))
+        }
+    }
+}
+
+impl Registry {
+    /// Takes in a whole document. For the gateway's own command: asks nobody's role. Durable when
+    /// it returns.
+    ///
+    /// # Errors
+    /// [`ImportError::NotEmpty`]; what the store says. Nothing is imported then.
     pub async fn import(
         &self,
-        document: Document,
+        document: CheckedDocument,
         random: &dyn Random,
     ) -> Result<Imported, ImportError> {
-        let now = self.clock.now();
-        let mut check = Check::new(now);
-        let companies = check.companies(&document.companies);
-        let settings = check.layer("settings", document.settings.as_deref());
-        let users = check.users(document.users);
-        let devices = check.devices(document.devices);
-        require_admin(&mut check, &users);
-        if !check.problems.is_empty() {
-            return Err(ImportError::Problems(check.problems));
-        }
+        let CheckedDocument { settings, companies, users, devices, now } = document;
         let mut hashed = Vec::with_capacity(users.len());
         for CheckedUser { mut user, password } in users {
             if let Some(password) = password {

@@ -28,4 +28,4 @@ mod export;
 mod import;
 
 pub use document::Document;
-pub use import::{ImportError, Imported, Problem};
+pub use import::{CheckedDocument, ImportError, Imported, Problem};

@@ -29,13 +29,14 @@ fn file(fixture: &str) -> Vec<u8> {
         let (registry, _) =
             Registry::open(store.clone(), catalogue, clock, Quota::default()).await.unwrap();
         let document = Document::read(document(fixture).to_string().as_bytes()).unwrap();
-        registry.import(document, &SystemRandom).await.unwrap();
+        registry.import(document.check(0).unwrap(), &SystemRandom).await.unwrap();
         store.close().await;
     });
     std::fs::read(path).unwrap()
 }
 
-fn gateway(fixture: &str) -> Gateway {
+/// A whole gateway with a fixture of the cases.
+pub fn gateway(fixture: &str) -> Gateway {
     Gateway::start_with(|config, dir: &Path| {
         std::fs::write(dir.join(FILE), &FILES[fixture]).unwrap();
         config.handset.https = Vec::new();

@@ -79,6 +79,7 @@ impl Gateway {
     pub fn with_document(document: &[u8]) -> Gateway {
         let gateway = Gateway::new();
         let document = Document::read(document).unwrap();
+        let document = document.check(NOW).unwrap();
         gateway.block_on(gateway.registry.import(document, &SystemRandom)).unwrap();
         gateway
     }

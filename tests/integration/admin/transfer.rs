@@ -4,10 +4,10 @@ use serde_json::{Value, json};
 
 use dialtone::registry::{Document, ImportError, SystemRandom};
 
-use super::gateway::{Gateway, document};
+use super::gateway::{Gateway, NOW, document};
 
 fn import(gateway: &Gateway, document: &Value) -> Result<Vec<String>, ImportError> {
-    let document = Document::read(document.to_string().as_bytes())?;
+    let document = Document::read(document.to_string().as_bytes())?.check(NOW)?;
     let imported = gateway.block_on(gateway.registry.import(document, &SystemRandom))?;
     Ok(imported.warnings)
 }
