@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use dialtone::registry::{Clock, Quota};
+use dialtone::registry::{Actor, Clock, Quota};
 use dialtone::store::Store;
 use serde_json::{Value, json};
 
@@ -88,7 +88,8 @@ fn while_the_store_fails_known_phones_boot_and_nothing_changes() {
         assert_eq!(gateway.get(INACTIVE), refusal, "{fault:?}");
         come_again(&gateway.get(&unknown));
         assert_eq!(
-            gateway.node.registry.requests(unknown.parse().ok())[0].outcome,
+            gateway.node.registry.requests(&Actor::Gateway, unknown.parse().ok()).unwrap()[0]
+                .outcome,
             dialtone::registry::Outcome::StoreFailed
         );
         let failed = gateway.promote(INACTIVE);

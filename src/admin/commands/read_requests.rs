@@ -4,7 +4,8 @@
 //! have room of their own, others by the network they come from.
 //!
 //! Takes in `scope` `mac` or `phoneid`; without them, the requests that named no
-//! MAC at all. For callers with `default`.
+//! MAC at all. Callers see the requests of the devices `read` shows them a phone of; of unknown
+//! MACs and of none with `default`.
 //!
 //! Rows: `at` (seconds), `mac`, `address`, `target` with `***` for every value of its query
 //! that is no MAC, `user_agent`, `outcome`
@@ -34,7 +35,7 @@ pub(super) async fn run(call: Call) -> CommandResult {
     };
     let catalogue = call.core.registry.catalogue();
     let mut rows = Rows::new();
-    for entry in call.core.registry.requests(mac) {
+    for entry in call.core.registry.requests(&call.actor, mac)? {
         let target = Target::parse(entry.target.unredacted());
         let identity = catalogue.identify(Request {
             target: &target,

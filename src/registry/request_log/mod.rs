@@ -15,9 +15,10 @@ use std::sync::{Mutex, MutexGuard};
 use foldhash::quality::RandomState;
 use serde::Serialize;
 
-use super::Registry;
 use super::network::Network;
-use crate::domain::{Mac, Timestamp};
+use super::phones::may_see;
+use super::{Actor, Registry, RegistryError};
+use crate::domain::{CompanyId, Mac, Timestamp};
 
 pub use redacted::LoggedTarget;
 
@@ -104,10 +105,32 @@ impl Registry {
     }
 
     /// The kept requests that named the MAC, or with `None` those that named none; newest
-    /// first, at most 64.
-    #[must_use]
-    pub fn requests(&self, mac: Option<Mac>) -> Vec<RequestLogEntry> {
-        self.request_log.of(mac)
+    /// first, at most 64. Callers see those of devices they see a phone of, and with `default`
+    /// those of MACs that are no device and of none; what went wrong in words, which may be of any
+    /// phone of the device, only when they see all.
+    ///
+    /// # Errors
+    /// [`RegistryError::PermissionDenied`] for an ordinary user.
+    pub fn requests(
+        &self,
+        actor: &Actor,
+        mac: Option<Mac>,
+    ) -> Result<Vec<RequestLogEntry>, RegistryError> {
+        actor.require_admin()?;
+        let device = mac.and_then(|mac| self.memory.index.device(mac));
+        let (some, all) = match &device {
+            Some(device) => {
+                let phones = device.ports().filter_map(|port| device.phone(port));
+                let seen: Vec<bool> = phones.map(|phone| may_see(actor, &phone)).collect();
+                (seen.contains(&true), !seen.contains(&false))
+            }
+            None => [actor.administers(&CompanyId::default_company()); 2].into(),
+        };
+        let mut entries = if some { self.request_log.of(mac) } else { Vec::new() };
+        if !all {
+            entries.iter_mut().for_each(|entry| entry.detail.clear());
+        }
+        Ok(entries)
     }
 }
 

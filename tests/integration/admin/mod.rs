@@ -11,6 +11,7 @@ mod lists;
 mod phones;
 mod preview;
 mod promote_demote;
+mod requests;
 mod roles;
 mod settings;
 mod sign_in;

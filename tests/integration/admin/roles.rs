@@ -32,6 +32,7 @@ fn rows() -> Vec<Row> {
         ("readtypes/phone", json!({}), [true, true, true, true, false]),
         ("create/phone", create, [true, false, false, false, false]),
         ("read/phone", json!({}), [true, true, true, true, false]),
+        ("requests/phone", json!({}), [true, true, true, true, false]),
         ("delete/phone", own, [true, false, false, false, false]),
         ("events/phone", json!({}), [true, true, true, true, false]),
         (
