@@ -53,7 +53,7 @@
 //!    length) and makes a [`provision::Fetch`]: target, User-Agent, address, certificate.
 //! 3. [`provision`] asks [`catalogue`] what the request says: MAC, port, type, and the evidence. What
 //!    an active phone said before is remembered. No file is opened on a handset's behalf.
-//! 4. [`registry`] *sights* the MAC. Unknown: inactive rows for every port of the type, within the
+//! 4. [`registry`] *sights* the MAC. Unknown: one entry, whatever its type, within the
 //!    quota, durable before the answer. Known: read from memory, and noted at most once an hour, or
 //!    after ten seconds when something changed; nobody waits for the note.
 //! 5. [`provision`] decides. A device without an active port gets what anybody gets: a common file,
@@ -72,21 +72,24 @@
 //! 3. It authenticates: key or password in the body, else the session's cookie.
 //! 4. The table finds the command and says who may; the command's file makes domain types of the
 //!    fields, or a message that names the one that is wrong.
-//! 5. [`registry::Registry::promote`] checks role and company and takes the device's lock.
+//! 5. [`registry::Registry::promote`] checks role and company, takes the device's lock and reads it.
 //! 6. [`domain::Device::promote`] makes the changed device, in pure code, and every file of its type
 //!    is rendered: what cannot be made is refused now and not when the phone asks.
-//! 7. The store commits device and audit record together; then the index changes; then the answer.
+//! 7. The store commits device and audit record together, if all that the decision relied on is
+//!    still so; else it is decided anew. Then memory changes; then the lock is free and the answer is given.
+//!    Other gateways on the store follow its changes and take this one over, too.
 //!
 //! # Invariants
 //!
-//! - A handset causes rows at its first contact, within the quota, at most one other type of them a
+//! - A handset causes one entry at its first contact, within the quota, at most one other type of it a
 //!   day until it is promoted, and reads. What it sends reaches no path of the file system, and no query but as a
 //!   bound value.
 //! - No phone's configuration leaves before an operator made the phone active.
 //! - Unknown, inactive, over quota, forbidden network, strange method, missing file: one refusal,
 //!   the same bytes.
 //! - Nothing is acknowledged before it is durable. Of two changes of one object from one state, one
-//!   succeeds.
+//!   succeeds, at whichever gateway, and none fits an object that was removed and made anew.
+//! - Memory has one writer, which takes what is newer only. Gateways share nothing but the store.
 //! - A fault of ours is never "not found".
 //! - Secrets are in no log, message, list, preview or audit record. The value of a setting adds no
 //!   line, element or key to a file.

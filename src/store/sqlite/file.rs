@@ -1,5 +1,5 @@
-//! The file before SQLite sees it: its directory, the lock that keeps a second
-//! process out, and whether it is ours at all.
+//! The file before SQLite sees it: its directory, the locks that keep a second
+//! process out, whether it is ours at all, and whether it is still there.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Seek, Write};
@@ -15,15 +15,22 @@ pub(super) struct Held {
     pub path: PathBuf,
     /// Unlocks when it closes. The lock file itself stays: removing it would
     /// let two processes lock two files of one name.
-    _lock: File,
+    lock: File,
+    /// Locked too, since it can have other names. To be closed after all connections: that
+    /// drops the locks SQLite has on it.
+    file: File,
 }
 
+/// The second line of the lock file, once the store is made: then its file is never made anew.
+const MADE: &str = "store made";
+
 /// Makes the parent directory and the file where they are missing, readable
-/// for the owner only since settings hold passwords, and takes the lock.
+/// for the owner only since settings hold passwords, and takes the lock. Files that were made
+/// readable for others are so no longer.
 ///
 /// # Errors
 /// [`StoreError::InUse`] while another open has it, [`StoreError::Unusable`]
-/// when the file is something else (it is not touched then),
+/// when the file is something else (it is not touched then) or was there before and is gone,
 /// [`StoreError::ReadOnly`] and [`StoreError::Unavailable`] as the system said.
 pub(super) fn hold(path: &Path) -> Result<Held, StoreError> {
     let Some(name) = path.file_name() else {
@@ -36,6 +43,11 @@ pub(super) fn hold(path: &Path) -> Result<Held, StoreError> {
     make_directory(parent).map_err(|e| said(parent, "cannot make the directory", &e))?;
     let parent = parent.canonicalize().map_err(|e| said(parent, "cannot be reached", &e))?;
     let path = parent.join(name);
+    if path.symlink_metadata().is_err_and(|e| e.kind() == ErrorKind::NotFound)
+        && is_marked(&fs::read_to_string(beside(&path, ".lock")).unwrap_or_default())
+    {
+        return Err(lost(&path));
+    }
     match private().create_new(true).open(&path) {
         Err(e) if e.kind() != ErrorKind::AlreadyExists => {
             return Err(said(&path, "cannot be made", &e));
@@ -47,50 +59,162 @@ pub(super) fn hold(path: &Path) -> Result<Held, StoreError> {
     if path.is_dir() {
         return Err(unusable(&path.display().to_string(), "a directory, not a file"));
     }
-    let lock = take_lock(&path)?;
-    refuse_foreign(&path)?;
-    Ok(Held { path, _lock: lock })
-}
-
-fn take_lock(path: &Path) -> Result<File, StoreError> {
-    let mut lock_path = path.as_os_str().to_owned();
-    lock_path.push(".lock");
-    let lock_path = PathBuf::from(lock_path);
-    let cannot = |e: &std::io::Error| said(&lock_path, "cannot be locked", e);
-    let mut lock =
-        private().create(true).truncate(false).open(&lock_path).map_err(|e| cannot(&e))?;
-    match lock.try_lock() {
+    let (lock, marked) = take_lock(&path)?;
+    let mut file = private().open(&path).map_err(|e| said(&path, "cannot be opened", &e))?;
+    match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
-            let mut pid = String::new();
+            let by = ", by another of its names".to_owned();
+            return Err(StoreError::InUse { what: path.display().to_string(), by });
+        }
+        Err(TryLockError::Error(e)) => return Err(said(&path, "cannot be locked", &e)),
+    }
+    let is_empty = file.metadata().map_err(|e| said(&path, "cannot be read", &e))?.len() == 0;
+    if marked && is_empty {
+        return Err(lost(&path));
+    }
+    refuse_foreign(&path, &mut file)?;
+    for suffix in ["", ".lock", "-wal", "-shm"] {
+        keep_private(&beside(&path, suffix))?;
+    }
+    Ok(Held { path, lock, file })
+}
+
+impl Held {
+    /// Notes that there is a store now.
+    ///
+    /// # Errors
+    /// What the system said.
+    pub fn mark_made(&self) -> Result<(), StoreError> {
+        let noted = note(&self.lock, true);
+        noted.map_err(|e| said(&beside(&self.path, ".lock"), "cannot be written", &e))
+    }
+
+    /// Whether the file is the one that was opened, and not cut off. What is written to one that
+    /// is gone would be lost without a word.
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`].
+    pub fn check(&self) -> Result<(), StoreError> {
+        let here = self.file.metadata();
+        let named = fs::metadata(&self.path);
+        if let (Ok(here), Ok(named)) = (here, named)
+            && is_same(&here, &named)
+            && here.len() > 0
+        {
+            return Ok(());
+        }
+        let why = "the file was removed, replaced or cut off while the gateway runs, and nothing is \
+                   written any more: stop it, put a backup in the file's place, and start again";
+        Err(unusable(&self.path.display().to_string(), why))
+    }
+}
+
+#[cfg(unix)]
+fn is_same(one: &fs::Metadata, other: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
+#[cfg(not(unix))]
+fn is_same(_: &fs::Metadata, _: &fs::Metadata) -> bool {
+    true
+}
+
+fn lost(path: &Path) -> StoreError {
+    let lock = beside(path, ".lock");
+    let why = format!(
+        "a store was here and its file is gone or empty: put a backup in its place or, to begin \
+         a new store, remove {}",
+        lock.display()
+    );
+    unusable(&path.display().to_string(), &why)
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+fn is_marked(lock: &str) -> bool {
+    lock.lines().nth(1) == Some(MADE)
+}
+
+/// The lock, and whether there was a store already.
+fn take_lock(path: &Path) -> Result<(File, bool), StoreError> {
+    let lock_path = beside(path, ".lock");
+    let cannot = |e: &std::io::Error| said(&lock_path, "cannot be locked", e);
+    let lock = private().create(true).truncate(false).open(&lock_path).map_err(|e| cannot(&e))?;
+    let mut before = String::new();
+    match lock.try_lock() {
+        Ok(()) => {
+            (&lock).take(64).read_to_string(&mut before).map_err(|e| cannot(&e))?;
+        }
+        Err(TryLockError::WouldBlock) => {
             // Only for the message: without the number it is still right.
-            let _ = lock.take(20).read_to_string(&mut pid);
-            let by = pid.trim().parse::<u32>().map_or(String::new(), |pid| format!(" (pid {pid})"));
+            let _ = (&lock).take(64).read_to_string(&mut before);
+            let pid = before.lines().next().and_then(|line| line.trim().parse::<u32>().ok());
+            let by = pid.map_or(String::new(), |pid| format!(" (pid {pid})"));
             return Err(StoreError::InUse { what: path.display().to_string(), by });
         }
         Err(TryLockError::Error(e)) => return Err(cannot(&e)),
     }
-    let mut note = || {
-        lock.set_len(0)?;
-        lock.rewind()?;
-        writeln!(lock, "{}", std::process::id())
-    };
-    note().map_err(|e| cannot(&e))?;
-    Ok(lock)
+    let marked = is_marked(&before);
+    note(&lock, marked).map_err(|e| cannot(&e))?;
+    Ok((lock, marked))
+}
+
+/// Whose lock it is, and whether the store is made.
+fn note(mut lock: &File, made: bool) -> std::io::Result<()> {
+    let mut text = format!("{}\n", std::process::id());
+    if made {
+        text.push_str(MADE);
+        text.push('\n');
+    }
+    lock.set_len(0)?;
+    lock.rewind()?;
+    lock.write_all(text.as_bytes())
+}
+
+/// Takes the rights of others away.
+///
+/// # Errors
+/// [`StoreError::Unusable`] when they have some and it cannot be changed.
+#[cfg(unix)]
+fn keep_private(path: &Path) -> Result<(), StoreError> {
+    use std::os::unix::fs::PermissionsExt;
+    let Ok(metadata) = fs::metadata(path) else { return Ok(()) };
+    let mode = metadata.permissions().mode() & 0o7777;
+    if mode & 0o077 == 0 {
+        return Ok(());
+    }
+    let what = path.display().to_string();
+    fs::set_permissions(path, fs::Permissions::from_mode(mode & !0o077)).map_err(|e| {
+        let why = format!("others may read the passwords in it (mode {mode:o}): {e}; chmod 600");
+        unusable(&what, &why)
+    })?;
+    tracing::warn!(
+        file = what,
+        mode = format!("{mode:o}"),
+        "others could read it; now only its owner can"
+    );
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn keep_private(_: &Path) -> Result<(), StoreError> {
+    Ok(())
 }
 
 /// Looks at the header itself: SQLite, once it has opened a database, may
-/// write to it when closing. Only under the lock: closing the file drops what
-/// locks another connection of this process has on it.
-fn refuse_foreign(path: &Path) -> Result<(), StoreError> {
-    let mut file = private().open(path).map_err(|e| said(path, "cannot be opened", &e))?;
+/// write to it when closing.
+fn refuse_foreign(path: &Path, file: &mut File) -> Result<(), StoreError> {
     let mut header = Vec::with_capacity(100);
-    (&mut file).take(100).read_to_end(&mut header).map_err(|e| said(path, "cannot be read", &e))?;
-    let mut journal = path.as_os_str().to_owned();
-    journal.push("-journal");
+    file.take(100).read_to_end(&mut header).map_err(|e| said(path, "cannot be read", &e))?;
     // A journal means that the making of this file was interrupted: SQLite
     // knows how to take it back, the header may be anything until then.
-    if header.is_empty() || Path::new(&journal).exists() {
+    if header.is_empty() || beside(path, "-journal").exists() {
         return Ok(());
     }
     // https://www.sqlite.org/fileformat.html, section 1.3: the magic string

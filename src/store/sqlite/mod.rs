@@ -19,7 +19,7 @@ mod writer;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -51,9 +51,8 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 /// A store in one file. Dropped without [`Store::close`] it still finishes
 /// what it accepted, in its own time.
 pub struct SqliteStore {
-    /// For a second handle on the file.
-    #[cfg(test)]
-    held: std::sync::Weak<Held>,
+    /// The writer has it, as long as it writes.
+    held: Weak<Held>,
     what: String,
     limits: Limits,
     health: Arc<Health>,
@@ -131,6 +130,7 @@ impl SqliteStore {
             let why = "its file system cannot hold a write-ahead log; use a local disk";
             return Err(error::unusable(&what, why));
         }
+        held.mark_made()?;
         let readers = Readers::open(&held.path, limits.readers)?;
         let health = Arc::new(Health::default());
         let (sender, requests) = mpsc::channel(limits.queue);
@@ -151,7 +151,6 @@ impl SqliteStore {
                 why: format!("cannot start its thread: {e}"),
             })?;
         Ok(SqliteStore {
-            #[cfg(test)]
             held: Arc::downgrade(&held),
             what,
             limits,
@@ -272,6 +271,10 @@ impl Store for SqliteStore {
                 Some(requests) if requests.capacity() == 0 => return Err(self.overloaded()),
                 Some(_) => {}
             }
+        }
+        if let Some(held) = self.held.upgrade() {
+            let checking = tokio::task::spawn_blocking(move || held.check());
+            checking.await.unwrap_or_else(|_| Err(self.stopped()))?;
         }
         match self.health.verdict(self.limits.probe_every, Instant::now()) {
             Verdict::Fine => Ok(()),

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 use tokio::sync::{mpsc, oneshot};
 
 use super::apply;
@@ -86,6 +87,12 @@ impl Writer {
                 std::thread::sleep(self.gathering);
             }
         }
+        if self.held.check().is_err() {
+            // Nothing of a log belongs into what is there now; and the log may be all that is left.
+            let keep_log = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+            let _ = self.connection.set_db_config(keep_log, true);
+            return;
+        }
         // What cannot be folded in now is by the next open.
         if let Err(error) =
             self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
@@ -108,6 +115,9 @@ impl Writer {
     }
 
     fn answer(&self, group: Vec<Request>) {
+        if let Err(lost) = self.held.check() {
+            return self.fail(group, &lost);
+        }
         let before = self.connection.total_changes();
         match self.transaction(&group) {
             Ok(answers) => {
@@ -124,12 +134,15 @@ impl Writer {
                 if !self.connection.is_autocommit() {
                     let _ = self.connection.execute_batch("ROLLBACK");
                 }
-                let error = map(&self.what, &error);
-                self.health.failed(error.clone());
-                for request in group {
-                    let _ = request.reply.send(Err(error.clone()));
-                }
+                self.fail(group, &map(&self.what, &error));
             }
+        }
+    }
+
+    fn fail(&self, group: Vec<Request>, error: &StoreError) {
+        self.health.failed(error.clone());
+        for request in group {
+            let _ = request.reply.send(Err(error.clone()));
         }
     }
 

@@ -5,6 +5,7 @@ mod damage;
 mod durable;
 mod faults;
 mod groups;
+mod lost;
 mod same_as_memory;
 mod upgrade;
 
