@@ -8,6 +8,7 @@
 //! 4. The first key, where nobody has one.
 //! 5. On a signal: stop accepting, finish requests, close the store.
 
+mod listeners;
 mod process;
 mod run;
 mod wiring;
@@ -23,13 +24,16 @@ use tokio_util::task::TaskTracker;
 use crate::admin::{Admin, ListenerState, ListenerStates};
 use crate::catalogue::{Catalogue, CatalogueError, Sources};
 use crate::config::Config;
+use crate::domain::ErrorChain;
 use crate::handset;
 use crate::net::tls::{self, Tls, TlsError, TlsOptions};
-use crate::net::{BindError, Bound, Drained, Server};
+use crate::net::{Bound, Drained, Server};
 use crate::provision::Provisioner;
 use crate::registry::{Background, Clock, Registry, RegistryError, SystemClock, SystemRandom};
 use crate::store::{self, Store, StoreError};
 
+use listeners::BoundListeners;
+pub use listeners::{ListenError, listener_problems};
 pub use run::run;
 
 /// Why the gateway does not start.
@@ -40,12 +44,12 @@ pub enum AppError {
     #[error(transparent)]
     Catalogue(#[from] CatalogueError),
     #[error(transparent)]
-    Bind(#[from] BindError),
+    Listen(#[from] ListenError),
     #[error(transparent)]
     Tls(#[from] TlsError),
-    #[error("the registry cannot be made ready: {0}")]
+    #[error("the registry cannot be made ready")]
     Registry(#[from] RegistryError),
-    #[error("{what}: {source}")]
+    #[error("{what}")]
     Io { what: &'static str, source: std::io::Error },
 }
 
@@ -206,13 +210,17 @@ impl App {
             let reloaded = tokio::task::spawn_blocking(move || tls.reload(SystemTime::now())).await;
             match reloaded {
                 Ok(Ok(())) => tracing::info!("certificates were read again"),
-                Ok(Err(error)) => tracing::error!(%error, "the old certificates stay in use"),
+                Ok(Err(error)) => {
+                    tracing::error!(error = %ErrorChain(&error), "the old certificates stay in use")
+                }
                 Err(error) => tracing::error!(%error, "reading certificates failed"),
             }
         }
         match self.reload_catalogue().await {
             Ok(types) => tracing::info!(types, "the catalogue was read again"),
-            Err(error) => tracing::error!(%error, "the old catalogue stays in use"),
+            Err(error) => {
+                tracing::error!(error = %ErrorChain(&error), "the old catalogue stays in use")
+            }
         }
     }
 
@@ -247,39 +255,6 @@ impl App {
         let _ = tokio::time::timeout(self.grace_period, self.tasks.wait()).await;
         self.store.close().await;
         handsets
-    }
-}
-
-/// Sockets that are bound and not served yet.
-struct BoundListeners {
-    http: Vec<Bound>,
-    https: Vec<Bound>,
-    admin: Vec<Bound>,
-}
-
-impl BoundListeners {
-    fn bind(config: &Config) -> Result<BoundListeners, BindError> {
-        let all = |addresses: &[SocketAddr]| {
-            addresses
-                .iter()
-                .map(|&address| crate::net::bind(address))
-                .collect::<Result<Vec<_>, _>>()
-        };
-        Ok(BoundListeners {
-            http: all(&config.handset.http)?,
-            https: all(&config.handset.https)?,
-            admin: all(&config.admin.listen)?,
-        })
-    }
-
-    fn addresses(&self, admin_is_tls: bool) -> Addresses {
-        let all = |bound: &[Bound]| bound.iter().map(Bound::local_addr).collect();
-        Addresses {
-            http: all(&self.http),
-            https: all(&self.https),
-            admin: all(&self.admin),
-            admin_is_tls,
-        }
     }
 }
 
@@ -350,7 +325,9 @@ async fn expire_regularly(registry: Arc<Registry>, stop: CancellationToken) {
         match registry.expire().await {
             Ok(0) => {}
             Ok(gone) => tracing::info!(gone, "inactive devices nobody asked for were removed"),
-            Err(error) => tracing::warn!(%error, "inactive devices could not be removed"),
+            Err(error) => {
+                tracing::warn!(error = %ErrorChain(&error), "inactive devices could not be removed")
+            }
         }
     }
 }

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use dialtone::catalogue::{Catalogue, Sources, update_examples};
+use dialtone::domain::ErrorChain;
 use dialtone::tools::config_arguments::{ConfigArguments, ServeArguments};
 use dialtone::tools::remote::{self, RemoteCommand};
 use dialtone::tools::render::{self, RenderArguments};
@@ -50,7 +51,7 @@ enum Command {
         #[arg(long)]
         templates: Option<PathBuf>,
     },
-    /// Check the configuration, the certificates it names, the catalogue and its examples.
+    /// Check the configuration, what it asks of this machine, the catalogue and its examples.
     Check {
         #[command(flatten)]
         config: ConfigArguments,
@@ -79,7 +80,7 @@ fn main() -> ExitCode {
         // Whoever reads our output has what it wanted: `dialtone phone active | head`.
         Err(error) if is_closed_pipe(&*error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("dialtone: {error}");
+            eprintln!("dialtone: {}", ErrorChain(&*error));
             ExitCode::FAILURE
         }
     }
@@ -157,10 +158,7 @@ fn check_all(arguments: &ConfigArguments) -> Outcome {
     for warning in warnings {
         eprintln!("dialtone: warning: {warning}");
     }
-    let mut failures = Vec::new();
-    if let Err(errors) = check::certificates(&config) {
-        failures.extend(errors.iter().map(ToString::to_string));
-    }
+    let mut failures = check::problems(&config);
     match check::catalogue(&config.catalogue.sources()) {
         Ok(checked) => println!(
             "{} families, {} types, {} examples: all in order",

@@ -4,6 +4,7 @@
 mod claim;
 mod company;
 mod device;
+mod error_chain;
 mod event;
 mod hidden;
 mod mac;
@@ -17,6 +18,7 @@ mod user;
 pub use claim::{Claim, Claims, Strength};
 pub use company::{Company, CompanyId};
 pub use device::{Assigned, Device, Phone, Sighting, State, TransitionError, Waiting};
+pub use error_chain::ErrorChain;
 pub use event::{Action, Event, Subject};
 pub use hidden::hidden_char;
 pub use mac::{InvalidMac, Mac};

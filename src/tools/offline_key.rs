@@ -19,7 +19,7 @@ pub struct KeyChange {
 pub enum KeyChangeError {
     #[error(transparent)]
     Local(#[from] LocalError),
-    #[error("keys of user {login}: {source}")]
+    #[error("keys of user {login}")]
     Registry { login: String, source: RegistryError },
 }
 

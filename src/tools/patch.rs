@@ -4,7 +4,7 @@
 //! number in another. The gateway checks the values; here only what would be
 //! sent wrong is refused.
 
-use std::io::BufRead;
+use std::io::{self, BufRead};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -53,8 +53,12 @@ pub enum PatchError {
     NoLine(String),
     #[error("{0} cannot be set: the document takes away or replaces the group it is in")]
     Conflict(String),
-    #[error("{what}: {reason}")]
-    File { what: String, reason: String },
+    #[error("{what}")]
+    File { what: String, source: io::Error },
+    #[error("{what}: not JSON, line {line} column {column}")]
+    NotJson { what: String, line: usize, column: usize },
+    #[error("{what}: not a JSON object")]
+    NoObject { what: String },
 }
 
 impl SettingArguments {
@@ -87,20 +91,22 @@ impl SettingArguments {
     fn document(&self, input: &mut impl BufRead) -> Result<Map<String, Value>, PatchError> {
         let Some(path) = &self.settings_file else { return Ok(Map::new()) };
         let what = path.display().to_string();
-        let failed = |reason: String| PatchError::File { what: what.clone(), reason };
+        let failed = |source| PatchError::File { what: what.clone(), source };
         let mut text = String::new();
         if what == "-" {
-            input.read_to_string(&mut text).map_err(|error| failed(error.to_string()))?;
+            input.read_to_string(&mut text).map_err(failed)?;
         } else {
-            text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+            text = std::fs::read_to_string(path).map_err(failed)?;
         }
         // Only the place: serde_json's own message may quote a secret.
-        let document = serde_json::from_str(&text).map_err(|error| {
-            failed(format!("not JSON, line {} column {}", error.line(), error.column()))
+        let document = serde_json::from_str(&text).map_err(|error| PatchError::NotJson {
+            what: what.clone(),
+            line: error.line(),
+            column: error.column(),
         })?;
         match document {
             Value::Object(document) => Ok(document),
-            _ => Err(failed("not a JSON object".to_owned())),
+            _ => Err(PatchError::NoObject { what }),
         }
     }
 }

@@ -42,11 +42,11 @@ pub enum ToolError {
     NoSuchFile { phone_type: String, file: String, patterns: Vec<String> },
     #[error("{0} is inactive: it gets nothing before it is promoted")]
     Inactive(PhoneId),
-    #[error("{phone} cannot be configured: {file}: {error}")]
-    Render { phone: PhoneId, file: String, error: RenderError },
+    #[error("{phone} cannot be configured: {file}")]
+    Render { phone: PhoneId, file: String, source: RenderError },
     #[error("{0}: {1}")]
     Unreadable(PhoneId, UnreadableLayer),
-    #[error("cannot write the output: {0}")]
+    #[error("cannot write the output")]
     Output(#[from] io::Error),
 }
 
@@ -126,10 +126,10 @@ fn body(
         .map_err(|error| ToolError::Unreadable(phone, error))?;
     let family = composition.catalogue.family_of(phone_type);
     let rendered = composition.catalogue.render(family, Some(phone_type), file, input);
-    rendered.map(|rendered| rendered.body).map_err(|error| ToolError::Render {
+    rendered.map(|rendered| rendered.body).map_err(|source| ToolError::Render {
         phone,
         file: file.pattern().to_owned(),
-        error,
+        source,
     })
 }
 

@@ -11,8 +11,8 @@ use crate::config::{ConfigError, LogFormat, LogSection};
 pub enum ServeError {
     #[error(transparent)]
     Config(#[from] ConfigError),
-    #[error("the runtime cannot be started: {0}")]
-    Runtime(io::Error),
+    #[error("the runtime cannot be started")]
+    Runtime(#[source] io::Error),
     #[error(transparent)]
     App(#[from] AppError),
 }

@@ -43,14 +43,14 @@ pub enum TransferError {
     Config(#[from] ConfigError),
     #[error(transparent)]
     Local(#[from] LocalError),
-    #[error("export: {0}")]
-    Export(RegistryError),
-    #[error("cannot write {what}: {source}")]
+    #[error("export")]
+    Export(#[source] RegistryError),
+    #[error("cannot write {what}")]
     Write { what: String, source: io::Error },
-    #[error("cannot read {what}: {source}")]
+    #[error("cannot read {what}")]
     Read { what: String, source: io::Error },
-    #[error("import of {what}: {error}")]
-    Import { what: String, error: ImportError },
+    #[error("import of {what}")]
+    Import { what: String, source: ImportError },
 }
 
 /// Writes the document to `out`, or to the file that is named.
@@ -96,7 +96,7 @@ pub async fn import(
         std::fs::read(&arguments.file).map(|bytes| text = bytes)
     };
     read.map_err(|source| TransferError::Read { what: what.clone(), source })?;
-    let failed = |error| TransferError::Import { what, error };
+    let failed = |source| TransferError::Import { what, source };
     let checked = Document::read(&text).and_then(|document| document.check(SystemClock.now()));
     let document = match checked {
         Ok(document) => document,
@@ -141,6 +141,10 @@ mod tests {
         ConfigArguments { config: None, store: Some(store), templates: None }
     }
 
+    fn told(error: &TransferError) -> String {
+        crate::domain::ErrorChain(error).to_string()
+    }
+
     async fn import_text(directory: &Path, text: &str) -> Result<Imported, TransferError> {
         let arguments = ImportArguments { config: config(directory), file: "-".into() };
         import(&arguments, text.as_bytes()).await
@@ -178,7 +182,7 @@ mod tests {
         };
         export(&arguments, io::sink()).await.unwrap();
         assert_eq!(output.metadata().unwrap().permissions().mode() & 0o777, 0o600);
-        let error = export(&arguments, io::sink()).await.unwrap_err().to_string();
+        let error = told(&export(&arguments, io::sink()).await.unwrap_err());
         assert!(error.contains("export.json: File exists"), "{error}");
     }
 
@@ -192,8 +196,8 @@ mod tests {
                 "import of -: companies[0]",
             ),
         ] {
-            let error = import_text(directory.path(), text).await.unwrap_err();
-            assert!(error.to_string().starts_with(why), "{error}");
+            let error = told(&import_text(directory.path(), text).await.unwrap_err());
+            assert!(error.starts_with(why), "{error}");
             assert_eq!(directory.path().read_dir().unwrap().count(), 0);
         }
     }
@@ -216,7 +220,7 @@ mod tests {
     async fn a_store_that_has_something_is_not_imported_over() {
         let directory = tempfile::tempdir().unwrap();
         import_text(directory.path(), DOCUMENT).await.unwrap();
-        let error = import_text(directory.path(), DOCUMENT).await.unwrap_err();
-        assert!(error.to_string().contains("the registry is not empty"), "{error}");
+        let error = told(&import_text(directory.path(), DOCUMENT).await.unwrap_err());
+        assert!(error.contains("the registry is not empty"), "{error}");
     }
 }

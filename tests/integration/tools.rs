@@ -3,9 +3,10 @@
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use dialtone::net::tls::self_signed;
+use dialtone::simulator::lab_ca::LabCa;
 use serde_json::Value;
 
 use crate::support::Gateway;
@@ -209,6 +210,44 @@ fn check_looks_into_the_certificates_too() {
     assert_eq!(output.status.code(), Some(1));
     assert!(message.contains("cannot read c.pem"), "{message}");
     assert!(done(dialtone(dir.path(), "check")).contains("all in order"));
+}
+
+#[test]
+fn check_says_what_this_machine_does_not_have() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(946_684_800);
+    LabCa::create(dir.path(), &["gateway.example".to_owned()], long_ago).unwrap();
+    std::fs::write(dir.path().join("file"), "").unwrap();
+    let checked = |text: &str| {
+        std::fs::write(dir.path().join("d.toml"), text).unwrap();
+        let output = dialtone(dir.path(), "check --config d.toml").output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{text}: {output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    for (text, said) in [
+        (
+            "[tls]\ncertificate = \"server.pem\"\nkey = \"server.key\"\n",
+            "the certificate in server.pem expired on ",
+        ),
+        // An address of the documentation (RFC 5737) is no machine's.
+        (
+            "[handset]\nhttp = [\"192.0.2.1:8080\"]\n",
+            "[handset] http (option --http): failed to bind to 192.0.2.1:8080: ",
+        ),
+        (
+            "[tls]\nclient_certificates = \"required\"\nclient_ca = \"nowhere.pem\"\n",
+            "cannot read nowhere.pem: No such file",
+        ),
+        (
+            "[store]\nurl = \"sqlite:file/x.db\"\n",
+            "[store] url: file/x.db cannot be written by the user who runs this: file: is not a directory",
+        ),
+        ("[tls]\ncerts_dir = \"file/certs\"\n", "[tls] certs_dir: file/certs cannot be written"),
+    ] {
+        let message = checked(text);
+        assert!(message.contains(said), "{message}");
+    }
+    assert!(!dir.path().join("dialtone.db").exists(), "a check makes nothing");
 }
 
 #[test]

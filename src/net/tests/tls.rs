@@ -290,8 +290,17 @@ async fn bad_files_are_refused_by_name_and_the_good_ones_serve_on() {
     let damaged = other_key.replace("\nM", "\n!");
     fs::write(&key, &damaged).unwrap();
     assert_eq!(refused(), format!("{gw_key} is not PEM: a line is damaged"));
+    for encrypted in [
+        "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIH0\n-----END ENCRYPTED PRIVATE KEY-----\n",
+        "-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\n\
+         MIH0\n-----END EC PRIVATE KEY-----\n",
+    ] {
+        fs::write(&key, encrypted).unwrap();
+        let start = format!("the key in {gw_key} is encrypted");
+        assert!(refused().starts_with(&start), "{}", refused());
+    }
     fs::remove_file(&key).unwrap();
-    assert!(refused().starts_with(&format!("cannot read {gw_key}: ")), "{}", refused());
+    assert_eq!(refused(), format!("cannot read {gw_key}"));
     fs::write(&certificate, "no certificate").unwrap();
     assert!(refused().starts_with(&format!("{pem} has no certificate in it")), "{}", refused());
 

@@ -26,22 +26,15 @@ pub(super) fn load(options: &TlsOptions) -> Result<Loaded, TlsError> {
     }
     let expires = expires.ok_or(TlsError::NoPairs)?;
     let certificate = || options.pairs[0].certificate.clone();
-    let unusable = |error: rustls::Error| TlsError::Certificate {
-        path: certificate(),
-        reason: error.to_string(),
-    };
+    let unusable =
+        |error: rustls::Error| TlsError::Certificate { path: certificate(), source: error.into() };
 
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(&[&TLS13, &TLS12])
         .map_err(unusable)?;
-    let builder = match &options.clients {
-        ClientCertificates::Off => builder.with_no_client_auth(),
-        ClientCertificates::Optional { authorities } => {
-            builder.with_client_cert_verifier(verifier(authorities, &provider, false)?)
-        }
-        ClientCertificates::Required { authorities } => {
-            builder.with_client_cert_verifier(verifier(authorities, &provider, true)?)
-        }
+    let builder = match client_verifier(&options.clients, &provider)? {
+        None => builder.with_no_client_auth(),
+        Some(verifier) => builder.with_client_cert_verifier(verifier),
     };
     let mut config = builder.with_cert_resolver(Arc::new(Resolver::new(pairs)));
     config.ignore_client_order = true;
@@ -80,9 +73,9 @@ pub(super) fn load_pair(
             TlsError::Mismatch { certificate: pair.certificate.clone(), key: pair.key.clone() }
         }
         rustls::Error::InvalidCertificate(_) => {
-            TlsError::Certificate { path: pair.certificate.clone(), reason: error.to_string() }
+            TlsError::Certificate { path: pair.certificate.clone(), source: error.into() }
         }
-        _ => TlsError::Key { path: pair.key.clone(), reason: error.to_string() },
+        _ => TlsError::Key { path: pair.key.clone(), source: error },
     })?;
     Ok((Pair::new(certified, &parsed), files::not_after(&parsed)))
 }
@@ -106,20 +99,40 @@ pub(super) fn provider() -> CryptoProvider {
     provider
 }
 
+/// `None`: clients are not asked for a certificate.
+pub(super) fn client_verifier(
+    clients: &ClientCertificates,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Option<Arc<dyn ClientCertVerifier>>, TlsError> {
+    Ok(match clients {
+        ClientCertificates::Off => None,
+        ClientCertificates::Optional { authorities } => {
+            Some(verifier(authorities, provider, false)?)
+        }
+        ClientCertificates::Required { authorities } => {
+            Some(verifier(authorities, provider, true)?)
+        }
+    })
+}
+
 fn verifier(
     authorities: &Path,
     provider: &Arc<CryptoProvider>,
     required: bool,
 ) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
-    let unusable = |reason: String| TlsError::Authorities { path: authorities.to_owned(), reason };
     let mut roots = RootCertStore::empty();
     for (index, authority) in files::certificates(authorities)?.into_iter().enumerate() {
-        roots
-            .add(authority)
-            .map_err(|error| unusable(format!("number {} in the file: {error}", index + 1)))?;
+        roots.add(authority).map_err(|source| TlsError::Authority {
+            path: authorities.to_owned(),
+            number: index + 1,
+            source,
+        })?;
     }
     let builder =
         WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
     let builder = if required { builder } else { builder.allow_unauthenticated() };
-    builder.build().map_err(|error| unusable(error.to_string()))
+    builder.build().map_err(|error| TlsError::Authorities {
+        path: authorities.to_owned(),
+        source: error.into(),
+    })
 }

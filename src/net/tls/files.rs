@@ -1,5 +1,6 @@
 //! PEM files, and every way in which they can be wrong.
 
+use std::error::Error;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -10,37 +11,47 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
 
+/// What a library said, in its own type.
+type Cause = Box<dyn Error + Send + Sync>;
+
 /// What is wrong with which file.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     #[error("no certificate is configured")]
     NoPairs,
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}", path.display())]
     Read { path: PathBuf, source: io::Error },
-    #[error("cannot write {}: {source}", path.display())]
+    #[error("cannot write {}", path.display())]
     Write { path: PathBuf, source: io::Error },
     #[error("{} is longer than {MOST_BYTES} bytes, which no certificate or key is", path.display())]
     TooLong { path: PathBuf },
-    #[error("{} is not PEM: {reason}", path.display())]
-    Pem { path: PathBuf, reason: String },
+    #[error("{} is not PEM", path.display())]
+    Pem { path: PathBuf, source: Cause },
+    /// Its library's words could quote a line of it, and it is secret.
+    #[error("{} is not PEM: a line is damaged", path.display())]
+    DamagedKey { path: PathBuf },
+    #[error("the key in {0} is encrypted, and a gateway that starts by itself cannot ask for its passphrase; `openssl pkey -in {0} -out plain.key` writes it unencrypted, for the gateway's user to read alone", path.display())]
+    EncryptedKey { path: PathBuf },
     #[error("{} has no certificate in it (no BEGIN CERTIFICATE)", path.display())]
     NoCertificate { path: PathBuf },
-    #[error("{} has no private key in it, or an encrypted one; an unencrypted PKCS#8, PKCS#1 or SEC1 key is needed", path.display())]
+    #[error("{} has no private key in it; an unencrypted PKCS#8, PKCS#1 or SEC1 key is needed", path.display())]
     NoKey { path: PathBuf },
-    #[error("the certificate in {} cannot be used: {reason}", path.display())]
-    Certificate { path: PathBuf, reason: String },
-    #[error("the key in {} cannot be used: {reason}; RSA from 2048 bits, ECDSA P-256, P-384 and Ed25519 can", path.display())]
-    Key { path: PathBuf, reason: String },
+    #[error("the certificate in {} cannot be used", path.display())]
+    Certificate { path: PathBuf, source: Cause },
+    #[error("the key in {} cannot be used (RSA from 2048 bits, ECDSA P-256, P-384 and Ed25519 can)", path.display())]
+    Key { path: PathBuf, source: rustls::Error },
     #[error("the key in {} does not belong to the certificate in {}", key.display(), certificate.display())]
     Mismatch { certificate: PathBuf, key: PathBuf },
     #[error("the certificate in {} expired on {not_after}", path.display())]
     Expired { path: PathBuf, not_after: String },
-    #[error("the authorities in {} cannot be used: {reason}", path.display())]
-    Authorities { path: PathBuf, reason: String },
+    #[error("the authorities in {} cannot be used", path.display())]
+    Authorities { path: PathBuf, source: Cause },
+    #[error("authority number {number} in {} cannot be used", path.display())]
+    Authority { path: PathBuf, number: usize, source: rustls::Error },
     #[error("{} is in the way: it was not made by dialtone, or half of it is missing; move it away, or name it as the certificate to use", path.display())]
     InTheWay { path: PathBuf },
-    #[error("a self-signed certificate could not be made: {reason}")]
-    Make { reason: String },
+    #[error("a self-signed certificate could not be made")]
+    Make { source: Cause },
 }
 
 /// Far above a bundle of all public authorities (Mozilla's has about 220 KB).
@@ -65,7 +76,7 @@ pub(super) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, 
     let bytes = read(path)?;
     let chain = CertificateDer::pem_slice_iter(&bytes)
         .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| not_pem(path, &error))?;
+        .map_err(|error| not_pem(path, error))?;
     if chain.is_empty() {
         return Err(TlsError::NoCertificate { path: path.to_owned() });
     }
@@ -76,19 +87,25 @@ pub(super) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, 
 pub(super) fn key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
     let bytes = read(path)?;
     PrivateKeyDer::from_pem_slice(&bytes).map_err(|error| match error {
+        _ if is_encrypted(&bytes) => TlsError::EncryptedKey { path: path.to_owned() },
         pem::Error::NoItemsFound => TlsError::NoKey { path: path.to_owned() },
-        // Its Display could quote a line of the file, and the file holds a secret.
         pem::Error::IllegalSectionStart { .. } | pem::Error::Base64Decode(_) => {
-            TlsError::Pem { path: path.to_owned(), reason: "a line is damaged".to_owned() }
+            TlsError::DamagedKey { path: path.to_owned() }
         }
-        other => not_pem(path, &other),
+        other => not_pem(path, other),
     })
 }
 
+/// As PKCS#8 has it (RFC 7468, section 11), or as older OpenSSL wrote keys (RFC 1421).
+fn is_encrypted(pem: &[u8]) -> bool {
+    let marks = ["-----BEGIN ENCRYPTED PRIVATE KEY-----", "Proc-Type: 4,ENCRYPTED"];
+    let text = String::from_utf8_lossy(pem);
+    marks.iter().any(|mark| text.contains(mark))
+}
+
 pub(super) fn parse<'a>(path: &Path, der: &'a [u8]) -> Result<X509Certificate<'a>, TlsError> {
-    let (_, certificate) = X509Certificate::from_der(der).map_err(|error| {
-        TlsError::Certificate { path: path.to_owned(), reason: error.to_string() }
-    })?;
+    let (_, certificate) = X509Certificate::from_der(der)
+        .map_err(|error| TlsError::Certificate { path: path.to_owned(), source: error.into() })?;
     Ok(certificate)
 }
 
@@ -102,6 +119,6 @@ pub(super) fn date(time: SystemTime) -> String {
     jiff::Timestamp::try_from(time).map_or_else(|_| "an odd date".to_owned(), |t| t.to_string())
 }
 
-fn not_pem(path: &Path, error: &pem::Error) -> TlsError {
-    TlsError::Pem { path: path.to_owned(), reason: error.to_string() }
+fn not_pem(path: &Path, error: pem::Error) -> TlsError {
+    TlsError::Pem { path: path.to_owned(), source: error.into() }
 }

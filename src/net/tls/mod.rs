@@ -70,6 +70,16 @@ struct Loaded {
     expires: SystemTime,
 }
 
+impl ClientCertificates {
+    /// Whether the authorities can be used, without a certificate of one's own.
+    ///
+    /// # Errors
+    /// [`TlsError`] names the file and what is wrong with it.
+    pub fn check(&self) -> Result<(), TlsError> {
+        config::client_verifier(self, &Arc::new(config::provider())).map(drop)
+    }
+}
+
 impl Tls {
     /// Reads all files. A certificate that has expired is served with a warning:
     /// many handsets have no clock at boot and do not look, and a gateway that

@@ -5,6 +5,7 @@
 //! them, even when addresses have changed; they are made anew when they are
 //! about to expire. A file that dialtone did not make is never overwritten.
 
+use std::error::Error;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::net::{IpAddr, UdpSocket};
@@ -122,26 +123,29 @@ fn make(
     names: &[String],
     now: SystemTime,
 ) -> Result<(), TlsError> {
-    let failed = |reason: String| TlsError::Make { reason };
-    let key = KeyPair::generate().map_err(|error| failed(error.to_string()))?;
-    let mut params = CertificateParams::new(names).map_err(|error| failed(error.to_string()))?;
+    let key = KeyPair::generate().map_err(not_made)?;
+    let mut params = CertificateParams::new(names).map_err(not_made)?;
     params.distinguished_name = DistinguishedName::new();
     params.distinguished_name.push(DnType::OrganizationName, MARK);
     let name = names.first().map_or("localhost", String::as_str);
     params.distinguished_name.push(DnType::CommonName, name);
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     // From yesterday, for clocks that are behind.
-    let (year, month, day) = date(now, -1).map_err(|error| failed(error.to_string()))?;
+    let (year, month, day) = date(now, -1).map_err(not_made)?;
     params.not_before = rcgen::date_time_ymd(year, month, day);
-    let (year, month, day) = date(now, DAYS).map_err(|error| failed(error.to_string()))?;
+    let (year, month, day) = date(now, DAYS).map_err(not_made)?;
     params.not_after = rcgen::date_time_ymd(year, month, day);
-    let certificate = params.self_signed(&key).map_err(|error| failed(error.to_string()))?;
+    let certificate = params.self_signed(&key).map_err(not_made)?;
 
     fs::create_dir_all(directory)
         .map_err(|source| TlsError::Write { path: directory.to_owned(), source })?;
     // The key first: left alone by a crash in between it is reported, not used.
     write(&pair.key, key.serialize_pem().as_bytes(), 0o600)?;
     write(&pair.certificate, certificate.pem().as_bytes(), 0o644)
+}
+
+fn not_made(error: impl Into<Box<dyn Error + Send + Sync>>) -> TlsError {
+    TlsError::Make { source: error.into() }
 }
 
 /// The day of `now` in UTC and `days` on, as year, month and day: as fine as a

@@ -68,7 +68,8 @@ impl Tls {
                     "TLS files have changed; new connections use them",
                 ),
                 Err(error) => tracing::error!(
-                    "TLS files have changed and cannot be used, the last good ones stay in use: {error}"
+                    error = &error as &(dyn std::error::Error + 'static),
+                    "TLS files have changed and cannot be used, the last good ones stay in use"
                 ),
             }
         }

@@ -3,6 +3,7 @@
 mod tls;
 mod url;
 
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -38,18 +39,25 @@ pub struct Call {
     pub attempt: String,
 }
 
+/// What a library said, in its own type.
+type Cause = Box<dyn std::error::Error + Send + Sync>;
+
 /// Why there is no success to report.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    #[error("cannot connect to {url}: {reason}")]
-    Connect { url: AdminUrl, reason: String },
+    #[error("cannot connect to {url}")]
+    Connect { url: AdminUrl, source: io::Error },
     /// Nothing was sent: the key least of all.
-    #[error("{url} cannot be trusted: {reason}")]
-    Tls { url: AdminUrl, reason: String },
+    #[error("{url} cannot be trusted")]
+    Tls { url: AdminUrl, source: io::Error },
+    /// As [`ClientError::Tls`]: what `openssl req -x509` makes unless it is told otherwise.
     #[error(
-        "{attempt}: the connection to {url} broke, so it may or may not have been done: {reason}"
+        "{url} cannot be trusted: its certificate is that of an authority (basicConstraints CA:TRUE), \
+         which may sign others but not serve; make one with CA:FALSE, as certs/README.md shows"
     )]
-    Broken { attempt: String, url: AdminUrl, reason: String },
+    AuthorityServes { url: AdminUrl },
+    #[error("{attempt}: the connection to {url} broke, so it may or may not have been done")]
+    Broken { attempt: String, url: AdminUrl, source: Cause },
     #[error("{attempt}: no answer from {url} within {} s; it may or may not have been done", ANSWER_TIMEOUT.as_secs())]
     Silent { attempt: String, url: AdminUrl },
     #[error(
@@ -148,8 +156,8 @@ impl Client {
                     tokio::time::timeout(CONNECT_TIMEOUT, connector.connect(name, stream));
                 let stream = match handshake.await {
                     Ok(Ok(stream)) => stream,
-                    Ok(Err(error)) => return Err(self.untrusted(error.to_string())),
-                    Err(_) => return Err(self.untrusted("no TLS handshake in time".to_owned())),
+                    Ok(Err(error)) => return Err(self.untrusted(error)),
+                    Err(_) => return Err(self.untrusted(late("no TLS handshake"))),
                 };
                 tokio::time::timeout(ANSWER_TIMEOUT, exchange(stream, request)).await
             }
@@ -157,38 +165,47 @@ impl Client {
         let (attempt, url) = (call.attempt.clone(), self.url.clone());
         match answer {
             Err(_) => Err(ClientError::Silent { attempt, url }),
-            Ok(Err(reason)) => Err(ClientError::Broken { attempt, url, reason }),
+            Ok(Err(source)) => Err(ClientError::Broken { attempt, url, source }),
             Ok(Ok((status, body))) => read(status, &body, attempt, url),
         }
     }
 
     async fn connect(&self) -> Result<TcpStream, ClientError> {
-        let failed = |reason| ClientError::Connect { url: self.url.clone(), reason };
+        let failed = |source| ClientError::Connect { url: self.url.clone(), source };
         let connecting = TcpStream::connect((self.url.host(), self.url.port()));
         match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
-            Ok(connected) => connected.map_err(|error| failed(error.to_string())),
-            Err(_) => Err(failed(format!("no answer within {} s", CONNECT_TIMEOUT.as_secs()))),
+            Ok(connected) => connected.map_err(failed),
+            Err(_) => Err(failed(late("no answer"))),
         }
     }
 
-    fn untrusted(&self, reason: String) -> ClientError {
-        ClientError::Tls { url: self.url.clone(), reason }
+    fn untrusted(&self, source: io::Error) -> ClientError {
+        let url = self.url.clone();
+        // rustls passes this reason of its certificate library on by its name alone.
+        if source.to_string().contains("CaUsedAsEndEntity") {
+            return ClientError::AuthorityServes { url };
+        }
+        ClientError::Tls { url, source }
     }
+}
+
+fn late(what: &str) -> io::Error {
+    let message = format!("{what} within {} s", CONNECT_TIMEOUT.as_secs());
+    io::Error::new(io::ErrorKind::TimedOut, message)
 }
 
 async fn exchange<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
     stream: S,
     request: Request<Full<Bytes>>,
-) -> Result<(StatusCode, Bytes), String> {
-    let (mut sender, connection) =
-        http1::handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
+) -> Result<(StatusCode, Bytes), Cause> {
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     let asking = async move {
-        let response = sender.send_request(request).await.map_err(|error| error.to_string())?;
+        let response = sender.send_request(request).await?;
         let status = response.status();
         let body = Limited::new(response.into_body(), MOST_BYTES).collect().await;
         let body = body.map_err(|error| match error.downcast_ref::<LengthLimitError>() {
-            Some(_) => format!("the answer is longer than {MOST_BYTES} bytes"),
-            None => error.to_string(),
+            Some(_) => format!("the answer is longer than {MOST_BYTES} bytes").into(),
+            None => error,
         })?;
         // The sender goes here, which ends the connection below.
         Ok((status, body.to_bytes()))

@@ -2,6 +2,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use super::*;
+use crate::domain::ErrorChain;
 
 /// Answers one connection with `answer` and gives back what was asked.
 async fn gateway(answer: &'static str) -> (AdminUrl, tokio::task::JoinHandle<String>) {
@@ -88,8 +89,9 @@ async fn nobody_there_is_said_with_the_address() {
     let url: AdminUrl = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
     drop(listener);
     let client = Client::new(url.clone(), "k".to_owned(), None).unwrap();
-    let error = client.call(&promote()).await.unwrap_err().to_string();
-    assert!(error.starts_with(&format!("cannot connect to {url}: Connection refused")), "{error}");
+    let error = client.call(&promote()).await.unwrap_err();
+    let told = ErrorChain(&error).to_string();
+    assert!(told.starts_with(&format!("cannot connect to {url}: Connection refused")), "{told}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::{self, PemObject};
 use rustls::{ClientConfig, RootCertStore};
 use tokio_rustls::TlsConnector;
 
@@ -20,21 +20,22 @@ pub enum AuthorityError {
          /etc/ssl/certs/ca-certificates.crt on Debian)"
     )]
     None,
-    #[error("cannot use the authorities in {}: {reason}", path.display())]
-    Unusable { path: PathBuf, reason: String },
+    #[error("cannot use the authorities in {}", path.display())]
+    Unusable { path: PathBuf, source: pem::Error },
+    #[error("cannot use the authorities in {}: no certificate in it", path.display())]
+    Empty { path: PathBuf },
 }
 
 pub(super) fn connector(authorities: Option<&Path>) -> Result<TlsConnector, AuthorityError> {
     let path = authorities.ok_or(AuthorityError::None)?;
-    let unusable = |reason: String| AuthorityError::Unusable { path: path.to_owned(), reason };
     let certificates = CertificateDer::pem_file_iter(path)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| unusable(error.to_string()))?;
+        .map_err(|source| AuthorityError::Unusable { path: path.to_owned(), source })?;
     let mut roots = RootCertStore::empty();
     // A system's bundle may have one that cannot be used; that is no reason.
     let (usable, _) = roots.add_parsable_certificates(certificates);
     if usable == 0 {
-        return Err(unusable("no certificate in it".to_owned()));
+        return Err(AuthorityError::Empty { path: path.to_owned() });
     }
     let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()

@@ -86,8 +86,10 @@ pub enum RemoteCommand {
 pub enum RemoteError {
     #[error("no API key: set DIALTONE_KEY, or name its file with --key-file")]
     NoKey,
-    #[error("cannot read the API key from {}: {reason}", path.display())]
-    KeyFile { path: PathBuf, reason: String },
+    #[error("cannot read the API key from {}", path.display())]
+    KeyFile { path: PathBuf, source: io::Error },
+    #[error("cannot read the API key from {}: it is empty", path.display())]
+    EmptyKeyFile { path: PathBuf },
     #[error(transparent)]
     Authority(#[from] AuthorityError),
     #[error(transparent)]
@@ -103,7 +105,7 @@ pub enum RemoteError {
     /// Some files of a preview; each was reported where it stands.
     #[error("{failed} of {all} files cannot be made")]
     Files { failed: usize, all: usize },
-    #[error("cannot write the output: {0}")]
+    #[error("cannot write the output")]
     Output(#[from] io::Error),
 }
 
@@ -186,16 +188,12 @@ impl Connection {
 
     fn key(&self) -> Result<String, RemoteError> {
         let text = match &self.key_file {
-            Some(path) => std::fs::read_to_string(path).map_err(|error| RemoteError::KeyFile {
-                path: path.clone(),
-                reason: error.to_string(),
-            })?,
+            Some(path) => std::fs::read_to_string(path)
+                .map_err(|source| RemoteError::KeyFile { path: path.clone(), source })?,
             None => std::env::var("DIALTONE_KEY").unwrap_or_default(),
         };
         match (text.trim(), &self.key_file) {
-            ("", Some(path)) => {
-                Err(RemoteError::KeyFile { path: path.clone(), reason: "it is empty".to_owned() })
-            }
+            ("", Some(path)) => Err(RemoteError::EmptyKeyFile { path: path.clone() }),
             ("", None) => Err(RemoteError::NoKey),
             (key, _) => Ok(key.to_owned()),
         }

@@ -1,12 +1,13 @@
-//! `dialtone check`: configuration, catalogue, templates and examples, every problem at once.
+//! `dialtone check`: configuration, machine, catalogue, templates and examples, every problem
+//! at once.
 
-use std::time::SystemTime;
+mod machine;
 
 use crate::catalogue::{
     Boots, Catalogue, CatalogueError, Escape, Problem, Sources, check_examples,
 };
-use crate::config::Config;
-use crate::net::tls::{ClientCertificates, Tls, TlsError, TlsOptions};
+
+pub use machine::problems;
 
 /// What was found in order.
 #[derive(Debug)]
@@ -50,23 +51,6 @@ pub fn catalogue(sources: &Sources) -> Result<Checked, CatalogueError> {
         types: catalogue.types().len(),
         examples: outcomes.len(),
     })
-}
-
-/// Whether the certificates that the configuration names can be used.
-///
-/// # Errors
-/// One for each section that names some: the file and what is wrong with it.
-pub fn certificates(config: &Config) -> Result<(), Vec<TlsError>> {
-    let handset = (&config.tls.pairs, config.tls.clients.clone());
-    let admin = (&config.admin.pairs, ClientCertificates::Off);
-    let named = [handset, admin].into_iter().filter(|(pairs, _)| !pairs.is_empty());
-    let errors: Vec<TlsError> = named
-        .filter_map(|(pairs, clients)| {
-            let options = TlsOptions { pairs: pairs.clone(), clients };
-            Tls::load(options, SystemTime::now()).err()
-        })
-        .collect();
-    if errors.is_empty() { Ok(()) } else { Err(errors) }
 }
 
 fn well_formed(body: &[u8]) -> Result<(), String> {

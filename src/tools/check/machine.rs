@@ -1,0 +1,75 @@
+//! What the configuration asks of this machine: certificates, addresses, places to write.
+
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use rustix::fs::{Access, access};
+
+use crate::app::listener_problems;
+use crate::config::Config;
+use crate::domain::ErrorChain;
+use crate::net::tls::{ClientCertificates, PairFiles, Tls, TlsError, TlsOptions};
+use crate::store::url::StoreUrl;
+
+/// Everything that would keep the gateway from serving here, each with what to do. Nothing is
+/// changed, and a gateway that runs meanwhile is not disturbed.
+#[must_use]
+pub fn problems(config: &Config) -> Vec<String> {
+    let mut problems = certificates(config);
+    problems.extend(listener_problems(config).iter().map(|error| ErrorChain(error).to_string()));
+    if let StoreUrl::Sqlite(path) = &config.store.url {
+        problems.extend(unwritable("[store] url", path));
+    }
+    let makes_certificate = !config.handset.https.is_empty() && config.tls.pairs.is_empty();
+    if makes_certificate {
+        problems.extend(unwritable("[tls] certs_dir", &config.tls.certs_dir));
+    }
+    problems
+}
+
+fn certificates(config: &Config) -> Vec<String> {
+    let now = SystemTime::now();
+    let handset = usable(&config.tls.pairs, &config.tls.clients, now);
+    let admin = usable(&config.admin.pairs, &ClientCertificates::Off, now);
+    [handset, admin]
+        .into_iter()
+        .filter_map(Result::err)
+        .map(|error| ErrorChain(&error).to_string())
+        .collect()
+}
+
+fn usable(
+    pairs: &[PairFiles],
+    clients: &ClientCertificates,
+    now: SystemTime,
+) -> Result<(), TlsError> {
+    if pairs.is_empty() {
+        return clients.check();
+    }
+    let options = TlsOptions { pairs: pairs.to_vec(), clients: clients.clone() };
+    // A gateway starts with an expired certificate, and a reload refuses one by name.
+    Tls::load(options, now)?.reload(now)
+}
+
+/// Says so when this user cannot write the file or directory or, where there is none, make it.
+fn unwritable(key: &str, path: &Path) -> Option<String> {
+    let place = nearest(path);
+    let (why, needed) = match (place.is_dir(), place == path) {
+        (true, _) => (None, Access::WRITE_OK | Access::EXEC_OK),
+        (false, true) => (None, Access::WRITE_OK),
+        (false, false) => (Some("is not a directory".to_owned()), Access::EXISTS),
+    };
+    let why = why.or_else(|| access(&place, needed).err().map(|error| error.to_string()))?;
+    let (path, place) = (path.display(), place.display());
+    Some(format!("{key}: {path} cannot be written by the user who runs this: {place}: {why}"))
+}
+
+/// The path itself, or the nearest directory above it that there is.
+fn nearest(path: &Path) -> PathBuf {
+    let all = path.ancestors().map(|path| match path {
+        path if path == Path::new("") => PathBuf::from("."),
+        path => path.to_owned(),
+    });
+    let mut there = all.filter(|path| path.exists());
+    there.next().unwrap_or_else(|| PathBuf::from("/"))
+}
