@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::reader::Section;
 use super::tls::pairs;
+use crate::admin::AdminOptions;
 use crate::net::tls::PairFiles;
 
 #[derive(Debug, Clone, PartialEq)]
@@ -24,6 +25,7 @@ pub struct AdminSection {
 
 impl AdminSection {
     pub(super) fn read(mut section: Section<'_>) -> AdminSection {
+        let parts = AdminOptions::default();
         let admin = AdminSection {
             listen: section.list("listen", &["127.0.0.1:8081"]),
             pairs: pairs(&mut section),
@@ -33,9 +35,9 @@ impl AdminSection {
                 64,
                 1..=65_536,
             ),
-            max_body_bytes: section.number("max_body_bytes", 1_048_576, 4_096..=67_108_864),
-            session_idle: section.seconds("session_idle_s", 1_800, 60..=604_800),
-            session_max: section.seconds("session_max_s", 43_200, 60..=2_592_000),
+            max_body_bytes: section.number("max_body_bytes", parts.body_bytes, 4_096..=67_108_864),
+            session_idle: section.seconds("session_idle_s", parts.sessions.idle, 60..=604_800),
+            session_max: section.seconds("session_max_s", parts.sessions.absolute, 60..=2_592_000),
         };
         if admin.session_idle > admin.session_max {
             let keys = ["session_idle_s", "session_max_s"];

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::from_text::{FromText, one_of};
 use super::reader::Section;
-use crate::handset::ForwardedHeader;
+use crate::handset::{EdgeOptions, ForwardedHeader};
 use crate::net::{Limits, Network, Networks};
 
 #[derive(Debug, Clone, PartialEq)]
@@ -32,24 +32,33 @@ pub struct HandsetSection {
 
 impl HandsetSection {
     pub(super) fn read(mut section: Section<'_>) -> HandsetSection {
+        let parts = Limits::default();
         let handset = HandsetSection {
             http: section.list("http", &["0.0.0.0:8080"]),
             https: section.list("https", &["0.0.0.0:8443"]),
-            tls_handshake_timeout: section.seconds("tls_handshake_timeout_s", 10, 1..=300),
-            header_timeout: section.seconds("header_timeout_s", 10, 1..=300),
-            answer_timeout: section.seconds("answer_timeout_s", 8, 1..=300),
-            request_timeout: section.seconds("request_timeout_s", 60, 1..=3_600),
-            idle_timeout: section.seconds("idle_timeout_s", 15, 1..=3_600),
-            max_connections: section.number("max_connections", 16_384, 16..=1_000_000),
+            tls_handshake_timeout: section.seconds(
+                "tls_handshake_timeout_s",
+                parts.tls_handshake,
+                1..=300,
+            ),
+            header_timeout: section.seconds("header_timeout_s", parts.head, 1..=300),
+            answer_timeout: section.seconds(
+                "answer_timeout_s",
+                EdgeOptions::ANSWER_TIMEOUT,
+                1..=300,
+            ),
+            request_timeout: section.seconds("request_timeout_s", parts.request, 1..=3_600),
+            idle_timeout: section.seconds("idle_timeout_s", parts.idle, 1..=3_600),
+            max_connections: section.number("max_connections", parts.connections, 16..=1_000_000),
             max_connections_per_address: section.number(
                 "max_connections_per_address",
-                2_048,
+                parts.connections_per_address,
                 1..=1_000_000,
             ),
-            newcomer_grace: section.seconds("newcomer_grace_s", 1, 1..=60),
+            newcomer_grace: section.seconds("newcomer_grace_s", parts.newcomer_grace, 1..=60),
             max_header_bytes: section.number(
                 "max_header_bytes",
-                16_384,
+                parts.head_bytes,
                 Limits::MIN_HEAD_BYTES as u64..=1_048_576,
             ),
             allowed_networks: allowed(section.list("allowed_networks", &[])),

@@ -251,7 +251,7 @@ impl Section<'_> {
     pub fn number<N: TryFrom<u64>>(
         &mut self,
         key: &str,
-        default: u64,
+        default: N,
         range: RangeInclusive<u64>,
     ) -> N {
         let number = self.take_single(key, |given| {
@@ -272,12 +272,19 @@ impl Section<'_> {
                 ))]
             })
         });
-        let number = number.unwrap_or(default);
-        N::try_from(number).ok().expect("bounds of a key fit its type")
+        number.map_or(default, |number| {
+            N::try_from(number).ok().expect("bounds of a key fit its type")
+        })
     }
 
-    pub fn seconds(&mut self, key: &str, default: u64, range: RangeInclusive<u64>) -> Duration {
-        Duration::from_secs(self.number(key, default, range))
+    /// Whole seconds.
+    pub fn seconds(
+        &mut self,
+        key: &str,
+        default: Duration,
+        range: RangeInclusive<u64>,
+    ) -> Duration {
+        Duration::from_secs(self.number(key, default.as_secs(), range))
     }
 
     /// A problem between keys of this section, told at the first.

@@ -6,8 +6,11 @@ use std::time::Duration;
 use super::from_text::{LogFilter, LogFormat};
 use super::reader::Section;
 use crate::catalogue::Sources;
-use crate::domain::TypeKey;
+use crate::domain::{Timestamp, TypeKey};
+use crate::registry::Quota;
 use crate::store::url::StoreUrl;
+
+const DAY_S: Timestamp = 24 * 3_600;
 
 /// `[store]`
 #[derive(Debug, Clone, PartialEq)]
@@ -60,15 +63,17 @@ impl StoreSection {
 
 impl QuotaSection {
     pub(super) fn read(mut section: Section<'_>) -> QuotaSection {
-        let days: u64 = section.number("inactive_max_age_days", 30, 1..=3_650);
+        let parts = Quota::default();
+        let parts_days = u64::try_from(parts.inactive_max_age_s / DAY_S).unwrap_or(u64::MAX);
+        let days = section.number("inactive_max_age_days", parts_days, 1..=3_650);
         QuotaSection {
-            inactive_rows: section.number("inactive_rows", 100_000, 0..=10_000_000),
+            inactive_rows: section.number("inactive_rows", parts.inactive_rows, 0..=10_000_000),
             new_macs_per_address_per_hour: section.number(
                 "new_macs_per_address_per_hour",
-                1_000,
+                parts.new_macs_per_address_per_hour,
                 0..=1_000_000,
             ),
-            inactive_max_age: Duration::from_secs(days * 24 * 3_600),
+            inactive_max_age: Duration::from_secs(days * DAY_S.unsigned_abs()),
         }
     }
 }
@@ -112,6 +117,8 @@ impl LogSection {
 
 impl ShutdownSection {
     pub(super) fn read(mut section: Section<'_>) -> ShutdownSection {
-        ShutdownSection { grace_period: section.seconds("grace_period_s", 10, 0..=600) }
+        ShutdownSection {
+            grace_period: section.seconds("grace_period_s", Duration::from_secs(10), 0..=600),
+        }
     }
 }

@@ -1,10 +1,7 @@
 use std::path::PathBuf;
-use std::time::Duration;
 
 use super::*;
-use crate::handset::EdgeOptions;
 use crate::net::tls::{ClientCertificates, PairFiles};
-use crate::net::{Limits, Networks};
 
 const EXAMPLE: &str = include_str!("../../dialtone.example.toml");
 
@@ -390,25 +387,4 @@ fn a_file_that_everyone_may_write_is_warned_of() {
         case.warnings(),
         ["d.toml: every user of this machine may change it; `chmod o-w` would end that"]
     );
-}
-
-#[test]
-fn defaults_are_those_of_the_parts() {
-    let Config { handset, quota, .. } = Config::default();
-    let limits = Limits::default();
-    assert_eq!(handset.max_connections, limits.connections);
-    assert_eq!(handset.max_connections_per_address, limits.connections_per_address);
-    assert_eq!(handset.newcomer_grace, limits.newcomer_grace);
-    assert_eq!(handset.tls_handshake_timeout, limits.tls_handshake);
-    assert_eq!(handset.header_timeout, limits.head);
-    assert_eq!(handset.request_timeout, limits.request);
-    assert_eq!(handset.idle_timeout, limits.idle);
-    assert_eq!(handset.max_header_bytes, limits.head_bytes);
-    assert_eq!(handset.answer_timeout, EdgeOptions::new(1).answer_timeout);
-    assert_eq!(handset.allowed_networks, Networks::all());
-    let parts = crate::registry::Quota::default();
-    assert_eq!(quota.inactive_rows, parts.inactive_rows);
-    assert_eq!(quota.new_macs_per_address_per_hour, parts.new_macs_per_address_per_hour);
-    let age = Duration::from_secs(u64::try_from(parts.inactive_max_age_s).unwrap());
-    assert_eq!(quota.inactive_max_age, age);
 }

@@ -30,7 +30,11 @@ impl TlsSection {
             pairs: pairs(&mut section),
             certs_dir: section.value("certs_dir", "certs"),
             clients: clients(&mut section),
-            reload_interval: section.seconds("reload_interval_s", 5, 1..=3_600),
+            reload_interval: section.seconds(
+                "reload_interval_s",
+                Duration::from_secs(5),
+                1..=3_600,
+            ),
         }
     }
 }

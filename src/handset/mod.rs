@@ -53,13 +53,16 @@ pub struct EdgeOptions {
 }
 
 impl EdgeOptions {
+    /// The default, below any handset's own patience.
+    pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(8);
+
     /// Everybody may ask, no proxy is believed; `seed` spreads the times to come again.
     #[must_use]
     pub fn new(seed: u64) -> EdgeOptions {
         EdgeOptions {
             access: Access::default(),
             headers: Arc::default(),
-            answer_timeout: Duration::from_secs(8),
+            answer_timeout: EdgeOptions::ANSWER_TIMEOUT,
             retry_after: RetryAfter::new(30, 30, seed),
         }
     }
