@@ -211,7 +211,7 @@ impl App {
             match reloaded {
                 Ok(Ok(())) => tracing::info!("certificates were read again"),
                 Ok(Err(error)) => {
-                    tracing::error!(error = %ErrorChain(&error), "the old certificates stay in use")
+                    tracing::error!(error = %ErrorChain(&error), "the old certificates stay in use");
                 }
                 Err(error) => tracing::error!(%error, "reading certificates failed"),
             }
@@ -219,7 +219,7 @@ impl App {
         match self.reload_catalogue().await {
             Ok(types) => tracing::info!(types, "the catalogue was read again"),
             Err(error) => {
-                tracing::error!(error = %ErrorChain(&error), "the old catalogue stays in use")
+                tracing::error!(error = %ErrorChain(&error), "the old catalogue stays in use");
             }
         }
     }
@@ -326,7 +326,7 @@ async fn expire_regularly(registry: Arc<Registry>, stop: CancellationToken) {
             Ok(0) => {}
             Ok(gone) => tracing::info!(gone, "inactive devices nobody asked for were removed"),
             Err(error) => {
-                tracing::warn!(error = %ErrorChain(&error), "inactive devices could not be removed")
+                tracing::warn!(error = %ErrorChain(&error), "inactive devices could not be removed");
             }
         }
     }

@@ -31,7 +31,7 @@ pub(super) fn client_address(
     let mut known = peer;
     // Several lines are one list (RFC 9110 section 5.3). The size of the head
     // bounds it.
-    let lines: Vec<&[u8]> = headers.get_all(name).iter().map(|value| value.as_bytes()).collect();
+    let lines: Vec<&[u8]> = headers.get_all(name).iter().map(http::HeaderValue::as_bytes).collect();
     for line in lines.into_iter().rev() {
         let Ok(line) = std::str::from_utf8(line) else { return known };
         for entry in line.rsplit(',') {

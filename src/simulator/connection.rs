@@ -54,6 +54,7 @@ impl Connection {
     }
 
     /// Whether another request can be sent.
+    #[must_use]
     pub fn is_open(&self) -> bool {
         !self.sender.is_closed()
     }

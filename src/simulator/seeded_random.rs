@@ -1,4 +1,4 @@
-//! SeededRandom from a seed: the same seed gives the same fleet and the same run plan, with
+//! Random numbers from a seed: the same seed gives the same fleet and the same run plan, with
 //! every version of this program.
 
 /// SplitMix64 (Steele, Lea, Flood 2014). A library's generator may change its stream

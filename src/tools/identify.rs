@@ -6,6 +6,7 @@ use std::io::{self, BufRead, Write};
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::{Catalogue, Request, Target};
+use crate::domain::Port;
 
 /// One request, as a line of JSON. `method` and other fields are ignored, so
 /// that captures can be piped in as they are.
@@ -44,7 +45,7 @@ pub fn identify(catalogue: &Catalogue, input: &Input) -> Output {
     let identity = catalogue.identify(Request { target: &target, user_agent, headers: &headers });
     Output {
         mac: identity.mac.map(|mac| mac.to_string()),
-        port: identity.port.map(|port| port.number()),
+        port: identity.port.map(Port::number),
         phone_type: identity.phone_type.map(|key| key.to_string()),
         vendor: identity.vendor,
         model: identity.model,

@@ -136,7 +136,7 @@ impl Check {
         match (kind, spelled) {
             // A URL may be refused because it holds a password.
             (Kind::Secret | Kind::Url(_), _) => {
-                self.fail(format!("must be {}", kind.expectation()))
+                self.fail(format!("must be {}", kind.expectation()));
             }
             (Kind::Zone, Some(name)) => self.fail(format!("must be spelled {name}")),
             _ => self.must_be(&kind.expectation(), value),
@@ -289,9 +289,9 @@ fn printable(text: &str) -> String {
     let mut out = String::new();
     for c in text.chars().take(40) {
         if rule::is_line(c.encode_utf8(&mut [0; 4]), 1) {
-            out.push(c)
+            out.push(c);
         } else {
-            out.extend(c.escape_unicode())
+            out.extend(c.escape_unicode());
         }
     }
     if text.chars().nth(40).is_some() {

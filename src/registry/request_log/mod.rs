@@ -139,7 +139,7 @@ impl RequestLog {
         match requester {
             Requester::ActivePhone(mac) => self.active.push(self.hash(mac), entry),
             Requester::Stranger => {
-                self.strangers.push(self.hash(Network::of(entry.address)), entry)
+                self.strangers.push(self.hash(Network::of(entry.address)), entry);
             }
         }
     }

@@ -16,6 +16,21 @@ fn write(text: &mut String, report: &Report) -> std::fmt::Result {
         "{}: {} phones, seed {}, {}, {:.1} s",
         report.scenario, report.phones, report.seed, report.target, report.duration_s
     )?;
+    boots(text, report)?;
+    files(text, report)?;
+    admin_calls(text, report)?;
+    writeln!(text)?;
+    failures(text, report)?;
+    for finding in &report.findings {
+        writeln!(text, "{}: {}", if finding.ok { "good" } else { "BAD" }, finding.what)?;
+    }
+    costs(text, report)?;
+    let verdict =
+        if report.as_expected { "every phone got what was expected" } else { "NOT AS EXPECTED" };
+    writeln!(text, "{verdict}")
+}
+
+fn boots(text: &mut String, report: &Report) -> std::fmt::Result {
     let mut boots = vec![titles(&[
         "phase",
         "took s",
@@ -48,7 +63,10 @@ fn write(text: &mut String, report: &Report) -> std::fmt::Result {
         boots.push(row);
     }
     writeln!(text)?;
-    columns(text, &boots, 1)?;
+    columns(text, &boots, 1)
+}
+
+fn files(text: &mut String, report: &Report) -> std::fmt::Result {
     for phase in report.phases.iter().filter(|phase| !phase.files.is_empty()) {
         let mut files = vec![titles(&[
             &phase.name,
@@ -81,6 +99,10 @@ fn write(text: &mut String, report: &Report) -> std::fmt::Result {
         writeln!(text)?;
         columns(text, &files, 2)?;
     }
+    Ok(())
+}
+
+fn admin_calls(text: &mut String, report: &Report) -> std::fmt::Result {
     if !report.admin.is_empty() {
         let mut calls =
             vec![titles(&["admin", "calls", "failed", "p50 ms", "p90", "p99", "p99.9", "max"])];
@@ -92,7 +114,11 @@ fn write(text: &mut String, report: &Report) -> std::fmt::Result {
         writeln!(text)?;
         columns(text, &calls, 1)?;
     }
-    writeln!(text)?;
+    Ok(())
+}
+
+/// Of each kind how many, with an example.
+fn failures(text: &mut String, report: &Report) -> std::fmt::Result {
     for phase in &report.phases {
         for file in &phase.files {
             for (kind, count) in &file.errors {
@@ -110,9 +136,11 @@ fn write(text: &mut String, report: &Report) -> std::fmt::Result {
             writeln!(text, "admin: {verb}: {} failed, such as: {example}", own.failed)?;
         }
     }
-    for finding in &report.findings {
-        writeln!(text, "{}: {}", if finding.ok { "good" } else { "BAD" }, finding.what)?;
-    }
+    Ok(())
+}
+
+/// What went over the wire, and what the simulator itself took.
+fn costs(text: &mut String, report: &Report) -> std::fmt::Result {
     let wire = &report.wire;
     writeln!(
         text,
@@ -131,10 +159,7 @@ fn write(text: &mut String, report: &Report) -> std::fmt::Result {
     if let Some(memory) = own.peak_memory_mb {
         write!(text, ", {memory:.0} MB at most")?;
     }
-    writeln!(text)?;
-    let verdict =
-        if report.as_expected { "every phone got what was expected" } else { "NOT AS EXPECTED" };
-    writeln!(text, "{verdict}")
+    writeln!(text)
 }
 
 fn titles(titles: &[&str]) -> Vec<String> {

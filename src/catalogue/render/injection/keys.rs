@@ -77,7 +77,7 @@ fn elements(text: &str) -> Result<Vec<Pair>, String> {
             Event::End(_) => drop(open.pop()),
             Event::Text(piece) => match open.last() {
                 Some(&(_, at)) => {
-                    pairs[at].value.push_str(piece.xml10_content().trim_matches('\n'))
+                    pairs[at].value.push_str(piece.xml10_content().trim_matches('\n'));
                 }
                 None if piece.trim().is_empty() => {}
                 None => return Err("text outside the root".to_owned()),

@@ -6,6 +6,7 @@ use super::super::schema::{Field, Kind, fields, is_secret_parameter};
 use super::super::{Layer, Settings, resolve};
 
 /// The last values taken and the first refused.
+#[allow(clippy::too_many_lines, reason = "a table, kind by kind")]
 fn samples(kind: &Kind) -> (Vec<Value>, Vec<Value>) {
     let long = |n: usize| "x".repeat(n);
     match kind {
