@@ -1,4 +1,4 @@
-//! What the process settles with the kernel before it serves: descriptors, and that nobody reads its memory.
+//! What the process settles with the kernel before it serves: how many files it may open.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -7,21 +7,6 @@ use crate::config::Config;
 /// Descriptors beside those of connections: listeners, the store's files, the log, the runtime's
 /// own, and templates and certificates while they are read.
 const BESIDE_CONNECTIONS: u64 = 64;
-
-/// Keeps keys and passwords in memory out of core files and from other processes of the same user.
-pub(super) fn hide_memory() {
-    let none = Rlimit { current: Some(0), maximum: Some(0) };
-    if let Err(error) = setrlimit(Resource::Core, none) {
-        tracing::warn!(%error, "core files cannot be forbidden; one would hold keys and passwords");
-    }
-    #[cfg(target_os = "linux")]
-    {
-        use rustix::process::{DumpableBehavior, set_dumpable_behavior};
-        if let Err(error) = set_dumpable_behavior(DumpableBehavior::NotDumpable) {
-            tracing::warn!(%error, "the process cannot be made undumpable");
-        }
-    }
-}
 
 /// Raises the limit of open files to what `config` needs, and gives the configuration that fits in what
 /// was had: with fewer connections of phones, of which those of no use are closed first, rather than

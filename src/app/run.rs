@@ -19,7 +19,6 @@ pub async fn run(config: &Config) -> Result<(), AppError> {
     let mut terminate = listen(SignalKind::terminate())?;
     let mut interrupt = listen(SignalKind::interrupt())?;
     let mut hang_up = listen(SignalKind::hangup())?;
-    process::hide_memory();
     let app = App::start(&process::fit_descriptors(config.clone())).await?;
     // Standard output may be gone (a closed pipe); that is no reason not to serve.
     if announce(&app, std::io::stdout().lock()).is_err() && app.first_key().is_some() {

@@ -16,7 +16,7 @@ use dialtone::tools::remote::{self, RemoteCommand};
 use dialtone::tools::render::{self, RenderArguments};
 use dialtone::tools::transfer::{self, ExportArguments, ImportArguments};
 use dialtone::tools::{check, identify, serve};
-use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 
 // The C library's allocator took a quarter of the instructions of rendering a file. Without
 // huge pages (`no_thp`): the kernel clears 2 MB for each, a ninth of a boot storm's work, and
@@ -86,10 +86,14 @@ fn main() -> ExitCode {
     }
 }
 
-/// Its memory has keys and the phones' passwords: the kernel writes no core file of it, and
-/// no other process of the same user reads it.
+/// Its memory has keys and the phones' passwords, also that of the tools: the kernel writes no
+/// core file of it, and no other process of the same user reads it.
 fn keep_memory_private() {
-    if let Err(error) = set_dumpable_behavior(DumpableBehavior::NotDumpable) {
+    let no_core_file = Rlimit { current: Some(0), maximum: Some(0) };
+    let limited = setrlimit(Resource::Core, no_core_file);
+    // What the limit does not hold for: core files that are piped into a program.
+    let hidden = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    if let Err(error) = limited.and(hidden) {
         eprintln!("dialtone: warning: a crash may leave a core file with secrets: {error}");
     }
 }

@@ -33,7 +33,7 @@ pub use render::context::{PortInput, RenderInput};
 pub use render::examples::{ExampleOutcome, check_examples, update_examples};
 pub use render::{RenderError, RenderedFile};
 
-use crate::domain::TypeKey;
+use crate::domain::{TypeKey, to_hex};
 use family::load;
 use family::source::{self, Files, Folders};
 use render::examples;
@@ -351,5 +351,5 @@ fn digest(folders: &Folders, only_types: &BTreeSet<String>) -> String {
         }
     }
     only_types.iter().for_each(|key| part(key));
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    to_hex(&hash.finalize())
 }

@@ -11,7 +11,9 @@ use super::passwords::MAX_PASSWORD;
 use super::random::Random;
 use super::text::{check_login, check_name};
 use super::{Actor, Directory, Registry, RegistryError};
-use crate::domain::{Action, ApiKeyHash, CompanyId, Event, Revision, Role, Subject, User, UserId};
+use crate::domain::{
+    Action, ApiKeyHash, CompanyId, Event, Revision, Role, Subject, User, UserId, to_hex,
+};
 use crate::store::{Guard, Mutation};
 
 /// Shortest password a user may be given, in characters (NIST SP 800-63B-4, section 3.1.1.2,
@@ -81,7 +83,7 @@ impl UserChange {
 /// By what a key is named in lists: the first eight hex digits of its SHA-256.
 #[must_use]
 pub fn fingerprint(hash: &ApiKeyHash) -> String {
-    hash.0[..4].iter().map(|byte| format!("{byte:02x}")).collect()
+    to_hex(&hash.0[..4])
 }
 
 impl Registry {

@@ -290,7 +290,7 @@ pub trait Store: Send + Sync + 'static {
     /// commits of others never does: who follows asks now and then besides.
     async fn changed(&self, after: Revision) {
         let _ = after;
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     /// The first `limit` devices behind `after` (`None`: of all) in order of MAC; 1 to

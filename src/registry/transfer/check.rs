@@ -9,7 +9,7 @@ use super::import::Problem;
 use crate::domain::settings::Layer;
 use crate::domain::{
     ApiKeyHash, Company, CompanyId, Device, Mac, Phone, Port, Revision, Role, Sighting, State,
-    Timestamp, User, UserId,
+    Timestamp, User, UserId, from_hex,
 };
 use crate::registry::passwords::{MAX_PASSWORD, is_affordable};
 use crate::registry::text::{check_login, check_name, is_assignable_mac};
@@ -170,7 +170,12 @@ impl Check {
         let mut hashes = Vec::new();
         for (at, hex) in entry.key_hashes.iter().enumerate() {
             let place = format!("{path}.key_hashes[{at}]");
-            hashes.extend(self.or_problem(place, from_hex(hex).ok_or("must be 64 hex digits")));
+            hashes.extend(
+                self.or_problem(
+                    place,
+                    from_hex(hex).map(ApiKeyHash).ok_or("must be 64 hex digits"),
+                ),
+            );
         }
         match entry.key.as_deref() {
             None => {}
@@ -280,15 +285,4 @@ impl Check {
             self.problem(path, error);
         }
     }
-}
-
-fn from_hex(text: &str) -> Option<ApiKeyHash> {
-    let digits: Option<Vec<u8>> =
-        text.bytes().map(|byte| char::from(byte).to_digit(16).map(|digit| digit as u8)).collect();
-    let digits = digits.filter(|digits| digits.len() == 64)?;
-    let mut hash = [0; 32];
-    for (byte, pair) in hash.iter_mut().zip(digits.chunks(2)) {
-        *byte = pair[0] << 4 | pair[1];
-    }
-    Some(ApiKeyHash(hash))
 }

@@ -7,7 +7,7 @@ use super::document::{
     CompanyEntry, DeviceEntry, Document, PortEntry, SightingEntry, UserEntry, VERSION,
 };
 use crate::domain::settings::{HIDDEN, Layer};
-use crate::domain::{ApiKeyHash, Company, Device, Sighting, User};
+use crate::domain::{Company, Device, Sighting, User, to_hex};
 use crate::registry::memory::each_page;
 use crate::registry::{Registry, RegistryError};
 
@@ -60,14 +60,10 @@ fn of_user(user: &User, with_secrets: bool) -> UserEntry {
         companies: user.admin_companies.iter().map(ToString::to_string).collect(),
         created: Some(user.created),
         password_hash: user.password_hash.clone().filter(|_| with_secrets),
-        key_hashes: hashes.map(hex).collect(),
+        key_hashes: hashes.map(|hash| to_hex(&hash.0)).collect(),
         password: None,
         key: None,
     }
-}
-
-fn hex(hash: &ApiKeyHash) -> String {
-    hash.0.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn of_device(device: &Device, with_secrets: bool) -> DeviceEntry {

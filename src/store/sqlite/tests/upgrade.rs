@@ -56,7 +56,7 @@ impl Version1 {
                 seen.map(|seen| seen.last),
                 seen.map(|seen| seen.address.to_string()),
                 seen.map(|seen| &seen.user_agent),
-                seen.and_then(|seen| seen.type_guess.as_ref().map(|key| key.as_str())),
+                seen.and_then(|seen| seen.type_guess.as_ref().map(crate::domain::TypeKey::as_str)),
                 seen.and_then(|seen| seen.firmware.as_ref()),
                 seen.and_then(|seen| seen.certificate.as_ref()),
             ];
