@@ -123,6 +123,7 @@ fn printing_what_nobody_set_names_template_line_and_setting() {
         "a\n{{ lines[0].registrar }}",
         "a\n{{ lines[0].registrar ~ \"x\" }}",
         "a\n{{ lines[0].registrar | upper }}",
+        "a\n{{ lines[0].registrar | without(\".\") }}",
         "a\n{{ [lines[0].registrar] | join }}",
     ] {
         let error = render(template, serde_json::json!({ "lines": { "1": {} } })).unwrap_err();
@@ -295,7 +296,7 @@ fn a_gap_is_only_printed() {
         ("{{ slot.label | lookup(\"language\") }}", misused),
         ("{{ slot }}", misused),
         ("{% set x %}{{ slot.label }}{% endset %}{{ x | upper }}", misused),
-        ("{{ slot.label | without(\"x\") }}", "not a string"),
+        ("{{ slot.label | without(\"x\") }}", misused),
         ("{{ slot.index + 1 }}", "unsupported types"),
         ("{{ [slot] | unused }}", "only lines and keys are used"),
         ("{{ shared(\"part.shared.j2\", line=slot) }}", "is no plain value"),

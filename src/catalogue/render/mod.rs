@@ -214,8 +214,10 @@ fn environment(
     env.remove_global("debug");
     env.add_filter("default", default);
     env.add_filter("d", default);
-    env.add_filter("without", |text: &str, unwanted: &str| {
-        text.replace(|c| unwanted.contains(c), "")
+    env.add_filter("without", |value: &Value, unwanted: &str| -> Result<String, Error> {
+        let text = value.to_string();
+        context::refuse(&text)?;
+        Ok(text.replace(|c| unwanted.contains(c), ""))
     });
     env.add_filter("pad", pad);
     env.add_filter("used", context::used);
