@@ -29,7 +29,7 @@ pub use family::{Family, FileSpec, PhoneType};
 pub use identify::path_pattern::PathFacts;
 pub use identify::target::Target;
 pub use identify::{Evidence, Identity, Request};
-pub use render::context::{PortInput, RenderInput};
+pub use render::context::{PortInput, RenderInput, Whose, whose};
 pub use render::examples::{ExampleOutcome, check_examples, update_examples};
 pub use render::{RenderError, RenderedFile};
 

@@ -90,7 +90,7 @@ pub(crate) fn render_file(
         ports: vec![port(0, true), port(1, false)],
         named_port: None,
         path,
-        common: settings.clone(),
+        device_wide: settings.clone(),
     };
     let rendered =
         catalogue.render(catalogue.family_of(phone_type), Some(phone_type), file, input)?;

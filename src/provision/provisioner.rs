@@ -216,7 +216,8 @@ impl Provisioner {
             Err(error) => return Decision::fault(Outcome::RenderFailed, error.to_string()),
         };
         let (ports, named_port) = (Vec::new(), None);
-        let input = RenderInput { mac: None, ports, named_port, path, common: common.settings };
+        let input =
+            RenderInput { mac: None, ports, named_port, path, device_wide: common.settings };
         let made = self.render(catalogue, of_type, family, file, input, common.changed);
         self.keep_body(key, version, made, FileOwner::Common)
     }

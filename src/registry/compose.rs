@@ -6,10 +6,10 @@ use super::layer_cache::SharedLayers;
 use super::preview::redacted;
 use super::{Directory, Registry, RegistryError};
 use crate::catalogue::{
-    Catalogue, FileSpec, PathFacts, PhoneType, PortInput, RenderInput, Scope, Target,
+    Catalogue, FileSpec, PathFacts, PhoneType, PortInput, RenderInput, Scope, Target, Whose, whose,
 };
 use crate::domain::settings::{Layer, Settings, Stack, UnreadableLayer};
-use crate::domain::{Company, CompanyId, Device, Mac, PhoneId, Port, Timestamp};
+use crate::domain::{Company, CompanyId, Device, Mac, Phone, PhoneId, Port, Timestamp};
 use crate::store::{StoreError, SystemSettings};
 
 /// A device with all it is configured from, at one moment.
@@ -17,6 +17,11 @@ use crate::store::{StoreError, SystemSettings};
 pub struct Composition {
     pub device: Device,
     pub catalogue: Arc<Catalogue>,
+    /// Ports to show as if they were inactive; they count for what the device as a whole has.
+    hidden: Vec<Port>,
+    /// What the phones of the device say alike of it, if that was found before its secrets
+    /// were replaced.
+    agreed: Option<Layer>,
     directory: Arc<Directory>,
 }
 
@@ -25,7 +30,7 @@ impl Registry {
     #[must_use]
     pub fn composition(&self, catalogue: &Arc<Catalogue>, mac: Mac) -> Option<Composition> {
         let device = self.memory.index.device(mac)?;
-        Some(Composition { device, catalogue: catalogue.clone(), directory: self.directory() })
+        Some(Composition::of(device, catalogue.clone(), self.directory()))
     }
 
     /// Any device, stored or not yet, with its companies and the catalogue.
@@ -35,7 +40,7 @@ impl Registry {
     }
 
     pub(super) fn compose_with(&self, device: Device, directory: &Arc<Directory>) -> Composition {
-        Composition { device, catalogue: self.catalogue(), directory: directory.clone() }
+        Composition::of(device, self.catalogue(), directory.clone())
     }
 }
 
@@ -69,6 +74,16 @@ impl Registry {
 }
 
 impl Composition {
+    fn of(device: Device, catalogue: Arc<Catalogue>, directory: Arc<Directory>) -> Composition {
+        Composition { device, catalogue, directory, hidden: Vec::new(), agreed: None }
+    }
+
+    /// The same with these ports shown as if they were inactive.
+    #[must_use]
+    pub(super) fn without(self, hidden: Vec<Port>) -> Composition {
+        Composition { hidden, ..self }
+    }
+
     /// `None`: the type is not, or no longer, in the catalogue.
     #[must_use]
     pub fn phone_type(&self) -> Option<&PhoneType> {
@@ -91,6 +106,7 @@ impl Composition {
     /// The same with `***` in the place of every secret.
     #[must_use]
     pub(super) fn redacted(self) -> Composition {
+        let agreed = self.is_of_several_companies().then(|| redacted(&self.agreed()));
         let companies = self.companies().map(|company| {
             let settings = redacted(&company.settings);
             (company.id.clone(), Arc::new(Company { settings, ..Company::clone(company) }))
@@ -105,7 +121,14 @@ impl Composition {
         for phone in device.phones.values_mut() {
             phone.settings = redacted(&phone.settings);
         }
-        Composition { device, directory: Arc::new(directory), catalogue: self.catalogue }
+        let catalogue = self.catalogue;
+        Composition {
+            device,
+            directory: Arc::new(directory),
+            catalogue,
+            hidden: self.hidden,
+            agreed,
+        }
     }
 
     /// The layers of a port by name, lowest first.
@@ -115,7 +138,7 @@ impl Composition {
             self.phone_type().map(|phone_type| phone_type.defaults.clone()).unwrap_or_default();
         let mut layers =
             vec![("type", defaults), ("system", self.directory.system.settings.clone())];
-        if let Some(phone) = self.device.phone(port) {
+        if let Some(phone) = self.device.phones.get(&port) {
             let company = phone.company().and_then(|id| self.directory.companies.get(id));
             layers.push(("company", company.map(|c| c.settings.clone()).unwrap_or_default()));
             layers.push(("phone", phone.settings.clone()));
@@ -134,12 +157,12 @@ impl Composition {
         path: PathFacts,
     ) -> Result<RenderInput, UnreadableLayer> {
         if file.scope == Scope::Common {
-            let common = common_settings(&phone_type.defaults, &self.directory.system)?;
+            let device_wide = common_settings(&phone_type.defaults, &self.directory.system)?;
             let (ports, named_port) = (Vec::new(), None);
-            return Ok(RenderInput { mac: None, ports, named_port, path, common });
+            return Ok(RenderInput { mac: None, ports, named_port, path, device_wide });
         }
         let common = self.shared_layers(phone_type, None)?.settings.clone();
-        let mut inputs = Vec::with_capacity(usize::from(phone_type.ports));
+        let mut ports = Vec::with_capacity(usize::from(phone_type.ports));
         for port in Port::first(phone_type.ports) {
             let phone = self.device.phones.get(&port);
             let company = phone.and_then(|phone| phone.company());
@@ -150,7 +173,7 @@ impl Composition {
                 }
                 _ => common.clone(),
             };
-            inputs.push(PortInput {
+            ports.push(PortInput {
                 port,
                 company: company.cloned(),
                 name: phone.map(|phone| phone.name.clone()).unwrap_or_default(),
@@ -161,7 +184,54 @@ impl Composition {
             Scope::Port => Some(path.port.unwrap_or(Port::FIRST)),
             _ => None,
         };
-        Ok(RenderInput { mac: Some(self.device.mac), ports: inputs, named_port, path, common })
+        let device_wide = match whose(&ports) {
+            Whose::Nobodys => common.clone(),
+            Whose::OneCompanys(settings) => settings.clone(),
+            Whose::SeveralCompanies => {
+                finish(&*self.shared_layers(phone_type, None)?, &self.agreed())?
+            }
+        };
+        for port in ports.iter_mut().filter(|port| self.hidden.contains(&port.port)) {
+            *port = PortInput { settings: common.clone(), ..PortInput::inactive(port.port) };
+        }
+        Ok(RenderInput { mac: Some(self.device.mac), ports, named_port, path, device_wide })
+    }
+
+    fn is_of_several_companies(&self) -> bool {
+        let mut companies = self.device.phones.values().filter_map(|phone| phone.company());
+        companies.next().is_some_and(|first| companies.any(|other| other != first))
+    }
+
+    /// What the active phones of the device say alike of it, their companies' settings included.
+    fn agreed(&self) -> Layer {
+        let found = || {
+            let active = self.device.phones.values().filter(|phone| phone.company().is_some());
+            let phones: Vec<_> = active.map(|phone| self.said_by(phone)).collect();
+            Layer::agreed(&phones)
+        };
+        self.agreed.clone().unwrap_or_else(found)
+    }
+
+    fn said_by<'a>(&'a self, phone: &'a Phone) -> Vec<&'a Layer> {
+        let company = phone.company().and_then(|id| self.directory.companies.get(id));
+        company.map(|company| &company.settings).into_iter().chain([&phone.settings]).collect()
+    }
+
+    /// What a phone or its company says of the device as a whole and is left out of it, as the
+    /// paths of settings: of a device with ports of several companies, each counts for itself,
+    /// and only what all say alike, or the system does, counts for all.
+    #[must_use]
+    pub fn left_out(&self, port: Port) -> Vec<String> {
+        match (self.phone_type(), self.device.phones.get(&port)) {
+            (Some(phone_type), Some(phone))
+                if phone.company().is_some() && self.is_of_several_companies() =>
+            {
+                let system = &self.directory.system.settings;
+                let device = [&phone_type.defaults, system, &self.agreed()];
+                Layer::left_out(&self.said_by(phone), &device)
+            }
+            _ => Vec::new(),
+        }
     }
 
     /// The layers below those of a company's phones of that type.
@@ -197,6 +267,17 @@ impl Composition {
                 self.catalogue.render(family, Some(phone_type), file, input).map_err(|error| {
                     RegistryError::Render { phone: named, file: file.pattern().to_owned(), error }
                 })?;
+            }
+        }
+        for (port, phone) in &self.device.phones {
+            let left_out = self.left_out(*port);
+            if !left_out.is_empty() {
+                tracing::warn!(
+                    phoneid = %PhoneId { mac: self.device.mac, port: *port },
+                    company = phone.company().map(CompanyId::as_str),
+                    settings = left_out.join(", "),
+                    "settings are left out of files for the whole device, whose ports are of several companies"
+                );
             }
         }
         Ok(())

@@ -9,7 +9,7 @@ use super::phones::may_see;
 use super::{Actor, Registry, RegistryError};
 use crate::catalogue::{FileSpec, PathFacts, PhoneType, Scope, Target};
 use crate::domain::settings::Layer;
-use crate::domain::{Phone, PhoneId, State, TransitionError};
+use crate::domain::{PhoneId, State, TransitionError};
 
 /// One file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +18,9 @@ pub struct PreviewedFile {
     pub path: String,
     pub scope: Scope,
     pub content_type: String,
+    /// Settings of the phone that are left out of the file, as their paths: they would count for
+    /// all ports of the device, which are of several companies.
+    pub left_out: Vec<String>,
     /// The text, or why it cannot be made.
     pub content: Result<String, String>,
 }
@@ -37,22 +40,24 @@ impl Registry {
         file: Option<&str>,
     ) -> Result<Vec<PreviewedFile>, RegistryError> {
         actor.require_admin()?;
-        let mut device = self.memory.index.device(id.mac).ok_or(TransitionError::NotFound)?;
+        let device = self.memory.index.device(id.mac).ok_or(TransitionError::NotFound)?;
         let named = device.phone(id.port).filter(|phone| may_see(actor, phone));
         if named.is_none_or(|phone| phone.state == State::Inactive) {
             return Err(TransitionError::NotFound.into());
         }
-        for phone in device.phones.values_mut().filter(|phone| !may_see(actor, phone)) {
-            *phone = Phone::inactive(phone.created);
-        }
-        let shown = self.compose(device).redacted();
+        let hidden = device.phones.iter().filter(|(_, phone)| !may_see(actor, phone));
+        let hidden = hidden.map(|(port, _)| *port).collect();
+        let composed = self.compose(device);
+        // Before secrets are replaced, which makes them alike.
+        let left_out = composed.left_out(id.port);
+        let shown = composed.redacted().without(hidden);
         let phone_type = shown
             .phone_type()
             .ok_or_else(|| RegistryError::NoSuchType(shown.device.phone_type.to_string()))?;
         if let Some(path) = file {
             let asked = shown.file(&Target::parse(path));
-            let previewed =
-                asked.map(|(phone_type, file, facts)| shown.preview(phone_type, file, facts));
+            let previewed = asked
+                .map(|(phone_type, file, facts)| shown.preview(phone_type, file, facts, &left_out));
             return Ok(previewed.into_iter().collect());
         }
         let mut files = Vec::new();
@@ -60,14 +65,20 @@ impl Registry {
         for file in all.iter().filter(|file| file.template.is_some()) {
             let asked = file.example_facts(phone_type, id.mac).into_iter();
             let mine = asked.filter(|facts| facts.port.is_none_or(|port| port == id.port));
-            files.extend(mine.map(|facts| shown.preview(phone_type, file, facts)));
+            files.extend(mine.map(|facts| shown.preview(phone_type, file, facts, &left_out)));
         }
         Ok(files)
     }
 }
 
 impl Composition {
-    fn preview(&self, phone_type: &PhoneType, file: &FileSpec, facts: PathFacts) -> PreviewedFile {
+    fn preview(
+        &self,
+        phone_type: &PhoneType,
+        file: &FileSpec,
+        facts: PathFacts,
+        left_out: &[String],
+    ) -> PreviewedFile {
         let path = facts.fill(file.pattern(), self.device.mac);
         let input = self.input(phone_type, file, facts).map_err(|error| error.to_string());
         let family = self.catalogue.family_of(phone_type);
@@ -79,6 +90,10 @@ impl Composition {
             path,
             scope: file.scope,
             content_type: file.content_type.to_string(),
+            left_out: match file.scope {
+                Scope::Device => left_out.to_vec(),
+                Scope::Port | Scope::Common => Vec::new(),
+            },
             content: rendered.map(|rendered| text(rendered.body)),
         }
     }

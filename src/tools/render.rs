@@ -86,6 +86,12 @@ fn write(
     let phone_type = composition
         .phone_type()
         .ok_or_else(|| ToolError::NoSuchType { phone, phone_type: key.clone() })?;
+    for setting in composition.left_out(phone.port) {
+        eprintln!(
+            "dialtone: {setting} is left out of files for the whole device: its ports are of \
+             several companies"
+        );
+    }
     let family = composition.catalogue.family_of(phone_type);
     let files = family.files.iter().filter(|file| file.template.is_some());
     if let Some(path) = &arguments.file {

@@ -5,7 +5,8 @@
 //! only without `mac`; `file`, the path of a request, for that one file.
 //!
 //! Rows: `file` (the path), `scope` (`device`, `port` or `common`), `content_type`,
-//! and `content` or, when it cannot be made, `error`. Ports of the device whose
+//! and `content` or, when it cannot be made, `error`; `left_out` where settings of the phone are
+//! not in the file because they would count for ports of other companies too. Ports of the device whose
 //! company the caller does not administer are shown as if they were inactive.
 
 use serde::Serialize;
@@ -20,6 +21,8 @@ struct Row {
     file: String,
     scope: &'static str,
     content_type: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    left_out: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     content: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -43,6 +46,7 @@ pub(super) async fn run(call: Call) -> CommandResult {
                 Scope::Common => "common",
             },
             content_type: file.content_type,
+            left_out: file.left_out,
             error: file.content.as_ref().err().cloned(),
             content: file.content.ok(),
         });

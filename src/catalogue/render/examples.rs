@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+use super::context::{Whose, whose};
 use super::fragments::Fragments;
 use crate::catalogue::family::problem::Problem;
 use crate::catalogue::family::source::{self, Files, Folders};
 use crate::catalogue::{Catalogue, PortInput, RenderError, RenderInput, Scope, Sources, Target};
-use crate::domain::settings::{Layer, Settings, resolve};
+use crate::domain::settings::{Layer, resolve};
 use crate::domain::{CompanyId, Port};
 
 #[derive(Debug, Deserialize)]
@@ -29,6 +30,9 @@ struct Example {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PortExample {
+    /// `default`, as without it.
+    company: Option<String>,
+    #[serde(default)]
     settings: toml::Table,
 }
 
@@ -173,26 +177,40 @@ fn render(catalogue: &Catalogue, text: &str) -> Result<Option<Body>, String> {
             .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
     };
     let shared = example.settings.as_ref().map(layer).transpose()?.unwrap_or_default();
-    let common =
-        Arc::new(resolve(&[&phone_type.defaults, &shared]).map_err(|error| error.to_string())?);
-    let port = |port: Port| -> Result<PortInput, String> {
-        let is_active = example.ports.as_ref().is_none_or(|active| active.contains(&port.number()));
+    let defaults = &phone_type.defaults;
+    let resolved = |layers: &[&Layer]| {
+        let settings = resolve(&[&[defaults][..], layers].concat());
+        settings.map(Arc::new).map_err(|error| error.to_string())
+    };
+    let mut layers = Vec::new();
+    let mut ports = Vec::new();
+    for port in Port::first(if file.scope == Scope::Common { 0 } else { phone_type.ports }) {
         let special = example.port.get(&port.to_string());
+        let company = special.and_then(|port| port.company.as_deref());
+        let company = company.map_or(Ok(CompanyId::default_company()), |company| {
+            company.parse().map_err(|_| format!("{company} cannot be a company"))
+        })?;
         let special = special.map(|port| layer(&port.settings)).transpose()?.unwrap_or_default();
-        let settings: Settings = resolve(&[&phone_type.defaults, &shared, &special])
-            .map_err(|error| error.to_string())?;
-        Ok(PortInput {
+        let is_active = example.ports.as_ref().is_none_or(|active| active.contains(&port.number()));
+        ports.push(PortInput {
             port,
-            company: is_active.then(CompanyId::default_company),
+            company: is_active.then_some(company),
             name: String::new(),
-            settings: Arc::new(settings),
-        })
+            settings: resolved(&[&shared, &special])?,
+        });
+        if is_active {
+            layers.push(special);
+        }
+    }
+    let device_wide = match whose(&ports) {
+        Whose::Nobodys => resolved(&[&shared])?,
+        Whose::OneCompanys(settings) => settings.clone(),
+        Whose::SeveralCompanies => {
+            let phones: Vec<_> = layers.iter().map(|special| vec![&shared, special]).collect();
+            resolved(&[&Layer::agreed(&phones)])?
+        }
     };
-    let ports = match file.scope {
-        Scope::Common => Vec::new(),
-        _ => Port::first(phone_type.ports).map(port).collect::<Result<_, _>>()?,
-    };
-    let input = RenderInput { mac, ports, named_port: path.port, path, common };
+    let input = RenderInput { mac, ports, named_port: path.port, path, device_wide };
     let family = catalogue.family_of(phone_type);
     let said = |error: RenderError| match &error.setting {
         Some(setting) => format!("{error} (setting {setting})"),

@@ -133,7 +133,7 @@ fn input(
         ports: if is_common { vec![] } else { Port::first(phone_type.ports).map(port).collect() },
         named_port: path.port,
         path,
-        common: settings.clone(),
+        device_wide: settings.clone(),
     }
 }
 

@@ -5,6 +5,7 @@
 //! written ([`Layer::parse`], [`Layer::patched`]); a [`Stack`] lays them over
 //! each other and [`resolve()`] does it at once.
 
+mod agree;
 mod check;
 mod explain;
 mod model;

@@ -72,6 +72,12 @@ fn files(task: &Task, rows: &[Value], mut out: impl Write) -> Result<(), RemoteE
     let mut failed = 0;
     for row in rows {
         let name = printable(row["file"].as_str().unwrap_or_default());
+        for setting in row["left_out"].as_array().into_iter().flatten() {
+            let setting = printable(setting.as_str().unwrap_or_default());
+            eprintln!(
+                "dialtone: {name}: {setting} is left out: it would count for ports of other companies"
+            );
+        }
         match row["content"].as_str() {
             // The file as it is: it may go into another file.
             Some(content) => {

@@ -95,3 +95,49 @@ fn a_file_that_cannot_be_made_says_why() {
     let errors: Vec<&str> = rows.iter().filter_map(|row| row["error"].as_str()).collect();
     assert!(errors.iter().any(|error| error.contains("lines.1.registrar")), "{answer}");
 }
+
+/// What a company says of the whole device is in no file that has another company's accounts.
+#[test]
+fn of_a_device_of_two_companies_only_what_both_say_counts_for_all_of_it() {
+    let gateway = gateway();
+    let one_company = json!({ "phoneid": "00049f3333330" });
+    let settings = json!({
+        "time": { "zone": "Europe/Berlin" },
+        "access": { "admin_password": "s3cret-of-acompany" },
+        "vendor": { "linksys": { "Proxy_2_": "evil.example.com", "Both_Say": "so" } },
+    });
+    let company = |company: &str, settings: &Value| {
+        let body = json!({ "scope": { "company": company }, "values": { "settings": settings } });
+        gateway.done("update/company", body);
+    };
+    company("acompany", &settings);
+    company("bcompany", &json!({ "vendor": { "linksys": { "Both_Say": "so" } } }));
+
+    for login in [None, Some("ca_a")] {
+        let scope = json!({ "scope": one_company });
+        let answer = match login {
+            None => gateway.done("preview/phone", scope),
+            Some(login) => gateway.ask(login, "preview/phone", scope),
+        };
+        let shown = text(&answer);
+        assert!(shown.contains("<Both_Say>so</Both_Say>"), "{shown}");
+        assert!(!shown.contains("evil") && !shown.contains("GMT+01:00"), "{shown}");
+        assert_eq!(
+            answer["values"][0]["left_out"],
+            json!(["time.zone", "access.admin_password", "vendor.linksys.Proxy_2_"])
+        );
+    }
+    let other = gateway.done("preview/phone", json!({ "scope": { "phoneid": "00049f3333331" } }));
+    assert!(other["values"][0].get("left_out").is_none(), "{other}");
+
+    // In one company's hands it is all that company's.
+    gateway.done(
+        "assign/phone",
+        json!({ "scope": { "mac": "00049f333333", "port": "1" },
+                                         "values": { "company": "acompany" } }),
+    );
+    let answer = gateway.done("preview/phone", json!({ "scope": one_company }));
+    let shown = text(&answer);
+    assert!(shown.contains("evil") && shown.contains("GMT+01:00"), "{shown}");
+    assert!(answer["values"][0].get("left_out").is_none(), "{answer}");
+}

@@ -58,6 +58,14 @@ pub struct PortInput {
     pub settings: Arc<Settings>,
 }
 
+impl PortInput {
+    /// One to be switched off.
+    #[must_use]
+    pub fn inactive(port: Port) -> PortInput {
+        PortInput { port, company: None, name: String::new(), settings: Arc::default() }
+    }
+}
+
 /// What one file is made of.
 #[derive(Debug, Clone)]
 pub struct RenderInput {
@@ -69,8 +77,32 @@ pub struct RenderInput {
     pub named_port: Option<Port>,
     /// What the path pattern took out.
     pub path: PathFacts,
-    /// The settings of a device no port of which is active, and of common files.
-    pub common: Arc<Settings>,
+    /// What counts for the device as a whole; of a common file, for anyone who gets it.
+    ///
+    /// SECURITY: with ports of several companies it must not be one company's: raw parameters
+    /// and passwords of the device would stand beside the other's accounts.
+    pub device_wide: Arc<Settings>,
+}
+
+/// Whose a device is, by its active ports.
+#[derive(Debug, Clone, Copy)]
+pub enum Whose<'a> {
+    Nobodys,
+    /// The first active port's settings count for all of it.
+    OneCompanys(&'a Arc<Settings>),
+    /// What all active ports say alike counts for all of it.
+    SeveralCompanies,
+}
+
+/// Who says what counts for the whole device.
+#[must_use]
+pub fn whose(ports: &[PortInput]) -> Whose<'_> {
+    let mut active = ports.iter().filter(|port| port.company.is_some());
+    let Some(first) = active.next() else { return Whose::Nobodys };
+    match active.all(|port| port.company == first.company) {
+        true => Whose::OneCompanys(&first.settings),
+        false => Whose::SeveralCompanies,
+    }
 }
 
 /// The root of a template's names.
@@ -121,15 +153,22 @@ impl Context {
         }
     }
 
-    /// The settings that count for the device as a whole: the named port's, else the
+    fn named_port(&self) -> Option<&PortInput> {
+        let named = self.input.named_port?;
+        self.input.ports.iter().find(|port| port.port == named)
+    }
+
+    /// The settings that lines and keys are of which are of no port: the named port's, else the
     /// first active port's.
     fn leading(&self) -> &Arc<Settings> {
-        let ports = &self.input.ports;
-        let leading = match self.input.named_port {
-            Some(named) => ports.iter().find(|port| port.port == named),
-            None => ports.iter().find(|port| port.company.is_some()),
-        };
-        leading.map_or(&self.input.common, |port| &port.settings)
+        let active = || self.input.ports.iter().find(|port| port.company.is_some());
+        let leading = self.named_port().or_else(active);
+        leading.map_or(&self.input.device_wide, |port| &port.settings)
+    }
+
+    /// The settings that count for all of the file.
+    fn whole(&self) -> &Arc<Settings> {
+        self.named_port().map_or(&self.input.device_wide, |port| &port.settings)
     }
 
     fn make(&self, name: &str) -> Value {
@@ -141,9 +180,9 @@ impl Context {
             "lines" => Slots::lines(self.leading(), self.counts.lines),
             "keys" => Slots::keys(self.leading(), self.counts.keys),
             "expansion" => Slots::modules(self.leading(), self.counts),
-            "settings" => Group::settings(self.leading()),
-            "zone" => zone(self.leading()),
-            "vendor" => vendor(self.leading(), &self.family),
+            "settings" => Group::settings(self.whole()),
+            "zone" => zone(self.whole()),
+            "vendor" => vendor(self.whole(), &self.family),
             "fragment" => Value::from_object(FragmentFunction {
                 fragments: self.fragments.clone(),
                 escape: self.escape,
@@ -212,6 +251,14 @@ fn ports(context: &Context) -> Value {
             ("keys", Slots::keys(&input.settings, counts.keys)),
             ("expansion", Slots::modules(&input.settings, counts)),
             ("settings", Group::settings(&input.settings)),
+            (
+                "vendor",
+                Value::from_object(ParametersByName {
+                    family: context.family.clone(),
+                    settings: input.settings.clone(),
+                    device_wide: context.whole().clone(),
+                }),
+            ),
         ])
     };
     context.input.ports.iter().map(port).collect()
@@ -228,6 +275,41 @@ fn vendor(settings: &Settings, family: &str) -> Value {
         ])
     };
     parameters.iter().map(entry).collect()
+}
+
+/// The raw parameters of a port, each for who names it.
+///
+/// SECURITY: they cannot be listed. Who administers one port of a device must not put parameters
+/// of a name of its own into the file of all ports; a template that asks for one by name knows
+/// what it stands for, and prints it where it belongs.
+#[derive(Debug)]
+struct ParametersByName {
+    family: String,
+    settings: Arc<Settings>,
+    device_wide: Arc<Settings>,
+}
+
+impl Object for ParametersByName {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.get_value_by_str(key.as_str()?)
+    }
+
+    fn get_value_by_str(self: &Arc<Self>, name: &str) -> Option<Value> {
+        let of = |settings: &Settings| {
+            settings.vendor.get(&self.family)?.get(name).map(ToString::to_string)
+        };
+        let found = of(&self.settings).or_else(|| of(&self.device_wide));
+        Some(
+            found.map_or_else(
+                || Unset::named(format!("vendor.{}.{name}", self.family)),
+                Value::from,
+            ),
+        )
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::NonEnumerable
+    }
 }
 
 fn zone(settings: &Settings) -> Value {

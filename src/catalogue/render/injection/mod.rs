@@ -67,7 +67,7 @@ fn rendered(
                 },
                 named_port: path.port,
                 path,
-                common: settings.clone(),
+                device_wide: settings.clone(),
             };
             let rendered = CATALOGUE.render(family, Some(phone_type), file, input);
             let text = rendered.map(|rendered| keys::decoded(file, rendered.body));
