@@ -7,12 +7,10 @@ pub(crate) mod fragments;
 #[cfg(test)]
 mod injection;
 mod references;
-pub(crate) mod shared;
 pub(crate) mod trial;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::sync::{Arc, LazyLock};
 
 use minijinja::syntax::SyntaxConfig;
@@ -27,10 +25,9 @@ use super::family::problem::{Problem, line_at};
 use super::family::source::{Files, Folders};
 use super::family::{Family, FileSpec, PhoneType};
 use crate::domain::settings;
-use context::{Context, Gap, NotSet, Own, ROOT_NAMES, RenderInput, Unset};
+use context::{Context, NotSet, ROOT_NAMES, RenderInput, Unset};
 use escape::{encode, is_plain, not_written, write_escaped};
 use fragments::{FRAGMENT_ENDING, Fragments};
-use shared::{SHARED_ENDING, SharedTexts};
 
 /// Larger than any handset's configuration; a template gone wild is stopped.
 const MAX_BODY_BYTES: usize = 4 << 20;
@@ -109,9 +106,7 @@ impl Templates {
                 problems.extend(references::unknown(&full, text, &known));
                 let Ok(template) = templates.line.get_template(&full) else { continue };
                 for unknown in template.undeclared_variables(true) {
-                    let is_fragment =
-                        name.ends_with(FRAGMENT_ENDING) || name.ends_with(SHARED_ENDING);
-                    let message = match is_fragment {
+                    let message = match name.ends_with(FRAGMENT_ENDING) {
                         true => not_given(&unknown, files),
                         false => unknown_name(&unknown, &templates.line),
                     };
@@ -220,21 +215,6 @@ fn environment(
         Ok(text.replace(|c| unwanted.contains(c), ""))
     });
     env.add_filter("pad", pad);
-    env.add_filter("used", context::used);
-    env.add_filter("unused", context::unused);
-    env.add_filter("between", context::between);
-    env.add_filter("less", context::less);
-    env.add_filter("numbered", numbered);
-    let texts = Arc::new(SharedTexts::new(escape));
-    let of_each = texts.clone();
-    env.add_function("shared", move |state: &State<'_, '_>, name: &str, given: Kwargs| {
-        texts.text(state, name, &given)
-    });
-    let each = move |state: &State<'_, '_>, slots: &Value, name: &str, given: Kwargs| {
-        of_each.texts(state, slots, name, &given)
-    };
-    env.add_filter("shared", each);
-    env.add_function("gap", |value: Value| Value::from_object(Own(value)));
     for (name, part) in URL_PARTS {
         env.add_filter(name, move |url: &Value| -> Result<Value, Error> {
             let text = url.to_string();
@@ -278,9 +258,6 @@ fn print(out: &mut Output<'_>, value: &Value, escape: Escape) -> Result<(), Erro
         }
         // Digits, and what stands between them.
         ValueKind::Number => write!(out, "{value}").map_err(not_written),
-        ValueKind::Plain if let Some(gap) = Gap::of(value) => {
-            write!(out, "{gap}").map_err(not_written)
-        }
         _ => print_text(out, &value.to_string(), escape),
     }
 }
@@ -306,39 +283,6 @@ fn pad(number: i64, width: usize) -> String {
     // Wider than any field of any vendor; a slip must not ask for gigabytes.
     format!("{number:0width$}", width = width.min(32))
 }
-
-/// A block that is the same for every slot but for the slot's number, printed for each of
-/// `numbers`, less `less`. Most lines and keys of most phones say nothing, and one by one
-/// they took most of the time of a file.
-///
-/// SECURITY: nothing in the result is escaped again, so only what a template captured
-/// counts as a block, and only numbers get into it.
-fn numbered(block: &Value, numbers: &Value, less: Option<i64>) -> Result<Value, Error> {
-    let wrong = |message: &str| Error::new(ErrorKind::InvalidOperation, message.to_owned());
-    let Some(text) = block.as_str().filter(|_| block.is_safe()) else {
-        return Err(wrong("only a block captured with `set` can be numbered"));
-    };
-    let pieces: Vec<&str> = text.split(NUMBER_SIGN).collect();
-    let bytes = text.len() + 2 * pieces.len();
-    let bytes = numbers.len().unwrap_or_default().saturating_mul(bytes);
-    let mut all = String::with_capacity(bytes.min(MAX_BODY_BYTES));
-    let mut number = String::new();
-    for value in numbers.try_iter()? {
-        let value = value.as_i64().ok_or_else(|| wrong("a block is numbered with numbers"))?;
-        number.clear();
-        write!(number, "{}", value - less.unwrap_or(0)).expect("a String takes everything");
-        for (at, piece) in pieces.iter().enumerate() {
-            if at > 0 {
-                all.push_str(&number);
-            }
-            all.push_str(piece);
-        }
-    }
-    Ok(Value::from_safe_string(all))
-}
-
-/// Where a numbered block has its number.
-const NUMBER_SIGN: char = '@';
 
 fn lookup(maps: &Maps, template: &str, value: &Value, table: &str) -> Result<Value, Error> {
     let family = template.split('/').next().unwrap_or_default();

@@ -28,8 +28,7 @@ static TAG: LazyLock<Regex> = LazyLock::new(|| regex(r"(?s)\{\{.*?\}\}|\{%.*?%\}
 static INCLUDE: LazyLock<Regex> = LazyLock::new(|| {
     regex(r#"\{%[-+]?\s*(?:include|import|from|extends)\s+["']([^"']+)["'](\s+ignore\s+missing)?"#)
 });
-static FRAGMENT: LazyLock<Regex> =
-    LazyLock::new(|| regex(r#"\b(?:fragment|shared)\(\s*["']([^"']+)["']"#));
+static FRAGMENT: LazyLock<Regex> = LazyLock::new(|| regex(r#"\bfragment\(\s*["']([^"']+)["']"#));
 static TABLE: LazyLock<Regex> = LazyLock::new(|| regex(r#"\|\s*lookup\(\s*["']([^"']+)["']\s*\)"#));
 static TEXT: LazyLock<Regex> = LazyLock::new(|| regex(r#""[^"]*"|'[^']*'"#));
 static FILTER: LazyLock<Regex> = LazyLock::new(|| regex(r"\|\s*([a-z_]\w*)"));

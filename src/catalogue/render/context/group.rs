@@ -8,19 +8,15 @@ use std::sync::{Arc, LazyLock};
 use minijinja::Value;
 use minijinja::value::{Enumerator, Object};
 
-use super::gap::Gap;
 use super::setting_path::{Root, SettingPath};
 use super::unset::Unset;
-use crate::domain::settings::{Fields, Key, KeyType, Line, Read, Settings, Zone};
+use crate::domain::settings::{Fields, Key, Line, Read, Settings, Zone};
 
 /// A group of a template's names.
 #[derive(Debug)]
 pub struct Group {
     tree: Tree,
     at: SettingPath,
-    /// In a shared template: which of the values it was given. What is the phone's own is
-    /// a gap there.
-    argument: Option<u8>,
 }
 
 /// What a group is looked up in.
@@ -45,13 +41,7 @@ impl Group {
     }
 
     fn value(tree: Tree, at: SettingPath) -> Value {
-        Value::from_object(Group { tree, at, argument: None })
-    }
-
-    /// The group as the shared template sees it that is given it as its `argument`.
-    pub fn with_gaps(&self, argument: u8) -> Value {
-        let Group { tree, at, .. } = self;
-        Value::from_object(Group { tree: tree.clone(), at: *at, argument: Some(argument) })
+        Value::from_object(Group { tree, at })
     }
 
     pub fn at(&self) -> &SettingPath {
@@ -94,11 +84,6 @@ impl Group {
         self.line().is_some_and(Line::is_enabled) || self.key().is_some_and(Key::is_used)
     }
 
-    /// What the key it is does, if it does something.
-    pub fn key_type(&self) -> Option<&'static str> {
-        self.key().filter(|key| key.is_used())?.key_type.map(KeyType::as_str)
-    }
-
     /// The line it is or is in, if that is set.
     fn line(&self) -> Option<&Line> {
         let Tree::Settings(settings) = &self.tree else { return None };
@@ -116,23 +101,11 @@ impl Group {
         }
     }
 
-    /// Whether it is a line or a key, or of one.
-    pub fn is_of_slot(&self) -> bool {
-        matches!(self.at.root(), Root::Line(_) | Root::Key(_) | Root::ModuleKey { .. })
-    }
-
-    pub fn is_outline(&self) -> bool {
-        self.argument.is_some()
-    }
-
     /// What a line or a key has that the schema has not, or says otherwise.
     fn own(&self, name: &str) -> Option<Value> {
         let index = self.index()?;
         match (self.at.root(), name) {
-            (_, "index") => Some(match self.argument {
-                Some(argument) => Gap::of_setting(argument, self.at.join("index"), true),
-                None => Value::from(index),
-            }),
+            (_, "index") => Some(Value::from(index)),
             (Root::Line(_), "enabled") => Some(Value::from(self.is_used())),
             _ => None,
         }
@@ -140,16 +113,6 @@ impl Group {
 
     fn is_key(&self) -> bool {
         matches!(self.at.root(), Root::Key(_) | Root::ModuleKey { .. })
-    }
-}
-
-/// A text that no other phone need have: a secret, and any text of a line or a key that is
-/// not one of a few words.
-pub fn own_text<'a>(of_slot: bool, read: &Read<'a>) -> Option<&'a str> {
-    match read {
-        Read::Secret(text) => Some(text),
-        Read::Text(text) if of_slot => Some(text),
-        _ => None,
     }
 }
 
@@ -163,9 +126,6 @@ impl Object for Group {
             return Some(own);
         }
         let (name, read) = self.fields().field(name)?;
-        if let (Some(argument), Some(text)) = (self.argument, own_text(self.is_of_slot(), &read)) {
-            return Some(Gap::of_setting(argument, self.at.join(name), !text.is_empty()));
-        }
         Some(match read {
             Read::Unset if self.is_key() && name == "type" => Value::from("none"),
             Read::Unset => Unset::setting(self.at.join(name)),
@@ -173,11 +133,9 @@ impl Object for Group {
             Read::Integer(value) => Value::from(value),
             Read::Text(value) | Read::Word(value) | Read::Secret(value) => Value::from(value),
             Read::Texts(values) => values.iter().map(|text| Value::from(text.as_ref())).collect(),
-            Read::Group(_) => Value::from_object(Group {
-                tree: self.tree.clone(),
-                at: self.at.join(name),
-                argument: self.argument,
-            }),
+            Read::Group(_) => {
+                Value::from_object(Group { tree: self.tree.clone(), at: self.at.join(name) })
+            }
             // Lines and keys are read through their own lists.
             Read::Map => return None,
         })

@@ -3,10 +3,8 @@
 //! Built lazily, because a template looks at little of it and a boot storm
 //! renders many: a line's object comes to be when the template asks for it.
 
-mod gap;
 mod group;
 mod names;
-mod outline;
 mod setting_path;
 mod slots;
 mod unset;
@@ -23,13 +21,10 @@ use crate::catalogue::identify::path_pattern::PathFacts;
 use crate::domain::settings::{Settings, Zone};
 use crate::domain::{CompanyId, Mac, Port};
 
-pub(crate) use gap::{Gap, Opening, Own, less};
 pub(crate) use group::Group;
 pub(crate) use names::{Names, constant};
-pub(crate) use outline::{Known, outline};
 pub(crate) use setting_path::Root;
 use slots::Slots;
-pub(crate) use slots::{between, of_slot, unused, used};
 pub(crate) use unset::{NotSet, Unset, refuse};
 
 /// The names a template may use; anything else is a slip and found at load.

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use minijinja::value::{Object, ObjectRepr};
 use minijinja::{Error, ErrorKind, Value};
 
-use super::gap;
 use super::setting_path::SettingPath;
 
 /// Stands where a value could be. Knows which setting it stands for.
@@ -71,11 +70,8 @@ impl fmt::Display for Unset {
 #[error("{0} is not set")]
 pub struct NotSet(pub String);
 
-/// Fails when `text` was made of an unset value, or of a gap.
+/// Fails when `text` was made of an unset value.
 pub fn refuse(text: &str) -> Result<(), Error> {
-    if text.contains(gap::START) {
-        return Err(gap::misused());
-    }
     let Some((_, rest)) = text.split_once(MARK) else { return Ok(()) };
     let path = rest.split(MARK).next().unwrap_or_default().to_owned();
     let message = format!("{path} is not set");
