@@ -2,7 +2,9 @@
 //!
 //! `templates/README.md` describes the format. A [`Catalogue`] is loaded whole
 //! or not at all, never changes, and is shared behind an `Arc`; a reload makes
-//! another one.
+//! another one. Its four jobs have a folder each: [`family`] reads what is written,
+//! [`mod@identify`] says who asks, [`render`] makes the files, and [`boot`] says how a phone
+//! behaves, for the simulator and for `dialtone check`.
 
 mod boot;
 mod family;
