@@ -53,9 +53,11 @@
 //!    length) and makes a [`provision::Fetch`]: target, User-Agent, address, certificate.
 //! 3. [`provision`] asks [`catalogue`] what the request says: MAC, port, type, and the evidence. What
 //!    an active phone said before is remembered. No file is opened on a handset's behalf.
-//! 4. [`registry`] *sights* the MAC. Unknown: one entry, whatever its type, within the
-//!    quota, durable before the answer. Known: read from memory, and noted at most once an hour, or
-//!    after ten seconds when something changed; nobody waits for the note.
+//! 4. [`registry`] *sights* the MAC. Unknown: one inactive device, within a quota that networks share
+//!    fairly, stored behind the answer and listed once it is. What it claims to be is kept beside what
+//!    counts; a stronger claim tells another type until the phone was promoted and served. Known: read
+//!    from memory, and noted at most once an hour, or after ten seconds when something changed; nobody
+//!    waits for the note.
 //! 5. [`provision`] decides. A device without an active port gets what anybody gets: a common file,
 //!    which has no company, no phone and no secret in it, or the refusal.
 //! 6. The body that was made of the same device, companies, system settings and catalogue is taken
@@ -81,16 +83,16 @@
 //!
 //! # Invariants
 //!
-//! - A handset causes one entry at its first contact, within the quota, at most one other type of it a
-//!   day until it is promoted, and reads. What it sends reaches no path of the file system, and no query but as a
-//!   bound value.
+//! - A handset causes one device at its first contact, within the quota, a few claims on it until it
+//!   is promoted and served, and reads. What it sends reaches no path of the file system, and no query
+//!   but as a bound value.
 //! - No phone's configuration leaves before an operator made the phone active.
 //! - Unknown, inactive, over quota, forbidden network, strange method, missing file: one refusal,
-//!   the same bytes.
+//!   the same bytes after the same time. It promises nothing, and so waits for no disk.
 //! - Nothing is acknowledged before it is durable. Of two changes of one object from one state, one
 //!   succeeds, at whichever gateway, and none fits an object that was removed and made anew.
 //! - Memory has one writer, which takes what is newer only. Gateways share nothing but the store.
-//! - A fault of ours is never "not found".
+//! - A fault of ours is never "not found" for a phone that is to be served.
 //! - Secrets are in no log, message, list, preview or audit record. The value of a setting adds no
 //!   line, element or key to a file.
 //! - Active phones boot from memory; the store is not asked.

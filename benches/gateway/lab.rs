@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use dialtone::domain::settings::Layer;
-use dialtone::domain::{CompanyId, Device, Mac, Phone, Port, Revision, State};
+use dialtone::domain::{Claims, CompanyId, Device, Mac, Phone, Port, Revision, State};
 use dialtone::simulator::lab_ca::{self, LabCa};
 use dialtone::store::{Mutation, SqliteStore, Store};
 use rcgen::{CertificateParams, KeyPair, RsaKeySize};
@@ -194,6 +194,8 @@ pub fn device(mac: Mac, example: &Example) -> Device {
         waiting: None,
         phones: BTreeMap::from([(Port::FIRST, phone)]),
         sighting: None,
+        claims: Claims::default(),
+        served: None,
         changed: NOW,
         revision: Revision::NONE,
     }

@@ -67,7 +67,7 @@ impl Gateway {
              max_connections_per_address = 16384\n\
              [admin]\nlisten = [\"127.0.0.1:0\"]\n\
              [store]\nurl = \"sqlite:{}\"\n\
-             [quota]\ninactive_rows = 10000000\nnew_macs_per_address_per_hour = 1000000\n\
+             [quota]\ninactive_devices = 10000000\nnew_macs_per_address_per_hour = 1000000\n\
              [log]\nlevel = \"warn\"\n[tls]\n",
             if setup.pair.is_some() { "\"127.0.0.1:0\"" } else { "" },
             directory.join("dialtone.db").display(),

@@ -3,8 +3,10 @@
 //!
 //! * `GET /health`: `{"status":"alive"}`.
 //! * `GET /ready`: `{"ready":true,"store":"ready","catalogue":"<digest>",
-//!   "listeners":{"<name>":"up"}}`; 503 and `"ready":false` when the store cannot
-//!   commit or a listener is down.
+//!   "listeners":{"<name>":"up"},"inactive":{"devices":0,"limit":100000,"full":false,
+//!   "evicted":0,"over_quota":0,"dropped":0}}`; 503 and `"ready":false` when the store cannot
+//!   commit or a listener is down. `inactive` says how the room for unknown phones is used and
+//!   what was done since the start to keep it: that strangers fill it makes nothing unready.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +16,7 @@ use serde_json::{Map, Value, json};
 
 use super::Core;
 use super::answer::{AnswerBody, respond};
+use crate::registry::WaitingStatus;
 
 /// A store that takes longer is not ready.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -49,6 +52,19 @@ pub(super) async fn ready(core: &Core) -> Response<AnswerBody> {
             "store": if store_ready { "ready" } else { "not ready" },
             "catalogue": core.registry.catalogue().digest(),
             "listeners": listeners,
+            "inactive": inactive(core.registry.waiting_status()),
         }),
     )
+}
+
+fn inactive(status: WaitingStatus) -> Value {
+    let WaitingStatus { devices, limit, evicted, over_quota, dropped } = status;
+    json!({
+        "devices": devices,
+        "limit": limit,
+        "full": devices >= limit,
+        "evicted": evicted,
+        "over_quota": over_quota,
+        "dropped": dropped,
+    })
 }

@@ -158,7 +158,7 @@ impl App {
     }
 
     fn spawn_tasks(&self, background: Background, reload_interval: Duration) {
-        self.tasks.spawn(background.run());
+        self.tasks.spawn(background.run(self.registry.clone(), self.stop.clone()));
         self.tasks.spawn(expire_regularly(self.registry.clone(), self.stop.clone()));
         for tls in &self.tls {
             self.tasks.spawn(tls.clone().watch(reload_interval, self.stop.clone()));
@@ -248,6 +248,9 @@ impl App {
             self.admin_server.drain(self.grace_period),
         );
         self.admin.finish().await;
+        // A store that hangs must not keep us.
+        let flushed = self.registry.flush_contacts();
+        let _ = tokio::time::timeout(self.grace_period, flushed).await;
         self.stop.cancel();
         // What goes on beside the requests ends when the last holder of the registry is gone.
         drop((self.handset_server, self.admin_server, self.admin, self.provisioner, self.registry));

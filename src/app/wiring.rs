@@ -65,7 +65,7 @@ pub(super) fn admin(config: &Config) -> Limits {
 pub(super) fn quota(config: &Config) -> Quota {
     let quota = &config.quota;
     Quota {
-        inactive_rows: quota.inactive_rows,
+        inactive_devices: quota.inactive_devices,
         new_macs_per_address_per_hour: quota.new_macs_per_address_per_hour,
         inactive_max_age_s: seconds(quota.inactive_max_age),
     }

@@ -37,7 +37,7 @@ pub use tls::TlsSection;
 const OF_THE_COMMAND: &[&str] = &["DIALTONE_CONFIG", "DIALTONE_URL", "DIALTONE_KEY", "DIALTONE_CA"];
 
 /// Keys that had another name once: `("section.old", "section.new")`.
-const RENAMED: &[(&str, &str)] = &[];
+const RENAMED: &[(&str, &str)] = &[("quota.inactive_rows", "quota.inactive_devices")];
 
 /// Everything that can be configured, checked.
 #[derive(Debug, Clone, PartialEq)]

@@ -21,7 +21,7 @@ pub struct StoreSection {
 /// `[quota]`: how much unknown handsets may cause.
 #[derive(Debug, Clone, PartialEq)]
 pub struct QuotaSection {
-    pub inactive_rows: usize,
+    pub inactive_devices: usize,
     pub new_macs_per_address_per_hour: u32,
     pub inactive_max_age: Duration,
 }
@@ -67,7 +67,11 @@ impl QuotaSection {
         let parts_days = u64::try_from(parts.inactive_max_age_s / DAY_S).unwrap_or(u64::MAX);
         let days = section.number("inactive_max_age_days", parts_days, 1..=3_650);
         QuotaSection {
-            inactive_rows: section.number("inactive_rows", parts.inactive_rows, 0..=10_000_000),
+            inactive_devices: section.number(
+                "inactive_devices",
+                parts.inactive_devices,
+                0..=10_000_000,
+            ),
             new_macs_per_address_per_hour: section.number(
                 "new_macs_per_address_per_hour",
                 parts.new_macs_per_address_per_hour,

@@ -157,7 +157,7 @@ fn all_problems_are_reported_at_once_each_with_its_line() {
          [shutdown]\n\
          grace_period_s = 1.5\n",
     )
-    .with("DIALTONE_QUOTA_INACTIVE_ROWS", "many")
+    .with("DIALTONE_QUOTA_INACTIVE_DEVICES", "many")
     .with("DIALTONE_KEYS", "hunter2")
     .option("handset.https", "--https", "localhost:1");
     let problems = case.problems();
@@ -176,7 +176,7 @@ fn all_problems_are_reported_at_once_each_with_its_line() {
         "d.toml:19: no section is called [handsets]; there are admin, cache, catalogue, handset, log, quota, shutdown, store, tls",
         "d.toml:22: shutdown.grace_period_s: a number with a fraction is not a whole number",
         "environment variable DIALTONE_KEYS: no key has this variable",
-        "environment variable DIALTONE_QUOTA_INACTIVE_ROWS: quota.inactive_rows: must be a whole number from 0 to 10000000",
+        "environment variable DIALTONE_QUOTA_INACTIVE_DEVICES: quota.inactive_devices: must be a whole number from 0 to 10000000",
         "option --https: handset.https: `localhost:1` is not an IP address with a port, such as 0.0.0.0:8080 or [::]:8080",
     ];
     assert_eq!(problems, expected);

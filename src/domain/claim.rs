@@ -55,8 +55,9 @@ pub struct Claim {
     pub first: Timestamp,
     /// When it was last made, as far as that was noted.
     pub last: Timestamp,
-    /// Where it was first made from with this strength.
-    pub address: IpAddr,
+    /// Where it was first made from with this strength; `None`: at the API.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<IpAddr>,
     /// As [`Sighting::user_agent`](super::Sighting::user_agent), of the same request.
     pub user_agent: String,
 }
@@ -132,6 +133,36 @@ impl Claims {
         }
     }
 
+    /// That an operator says so, and nobody else said anything.
+    #[must_use]
+    pub fn decided(phone_type: TypeKey, at: Timestamp) -> Claims {
+        let mut claims = Claims::default();
+        claims.decide(phone_type, at);
+        claims
+    }
+
+    /// What an operator says counts, whatever was said before.
+    pub fn decide(&mut self, phone_type: TypeKey, at: Timestamp) {
+        self.0.retain(|claim| claim.strength < Strength::Operator);
+        self.add(Claim {
+            phone_type,
+            strength: Strength::Operator,
+            first: at,
+            last: at,
+            address: None,
+            user_agent: String::new(),
+        });
+    }
+
+    /// Whether both say the same to an operator, but for when it was last said.
+    #[must_use]
+    pub fn say_the_same(&self, other: &Claims) -> bool {
+        let said = |claims: &Claims| -> Vec<(TypeKey, Strength)> {
+            claims.iter().map(|claim| (claim.phone_type.clone(), claim.strength)).collect()
+        };
+        said(self) == said(other)
+    }
+
     /// Behind those that are as strong.
     fn place(&self, strength: Strength) -> usize {
         self.0.partition_point(|known| known.strength >= strength)
@@ -158,7 +189,7 @@ mod tests {
             strength,
             first: at,
             last: at,
-            address: [192, 0, 2, u8::try_from(at % 256).unwrap()].into(),
+            address: Some([192, 0, 2, u8::try_from(at % 256).unwrap()].into()),
             user_agent: format!("{phone_type} at {at}"),
         }
     }
@@ -213,6 +244,17 @@ mod tests {
         assert_eq!(types(&claims), ["a", "c", "d", "e"]);
         claims.add(claim("f", Strength::Family, 9));
         assert_eq!(types(&claims), ["a", "c", "d", "e"]);
+    }
+
+    #[test]
+    fn the_last_word_is_an_operators() {
+        let mut claims = Claims::default();
+        claims.add(claim("snom320", Strength::Certificate, 1));
+        claims.decide("pap2t".parse().unwrap(), 2);
+        assert_eq!(types(&claims), ["pap2t", "snom320"]);
+        claims.decide("ip450".parse().unwrap(), 3);
+        assert_eq!(types(&claims), ["ip450", "snom320"]);
+        assert!(!claims.is_outweighed_by(Strength::Certificate));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::settings::Layer;
-use super::{CompanyId, Mac, PhoneId, Port, Revision, Timestamp, TypeKey};
+use super::{Claim, Claims, CompanyId, Mac, PhoneId, Port, Revision, Strength, Timestamp, TypeKey};
 
 /// The two states of a phone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,6 +109,11 @@ pub struct Device {
     pub phones: BTreeMap<Port, Phone>,
     /// `None`: created by an operator and not seen yet.
     pub sighting: Option<Sighting>,
+    /// What it was claimed to be. The strongest told [`Device::phone_type`], unless an operator
+    /// promoted the device before that claim came.
+    pub claims: Claims,
+    /// When it was first sent a file of its own.
+    pub served: Option<Timestamp>,
     /// When anything that its configuration is made of last changed.
     pub changed: Timestamp,
     /// Of its last change; given by the store. A noted sighting is none.
@@ -153,6 +158,8 @@ impl Device {
             waiting: Some(Waiting { ports: ports.max(1), created: now }),
             phones: BTreeMap::new(),
             sighting: Some(sighting),
+            claims: Claims::default(),
+            served: None,
             changed: now,
             revision: Revision::NONE,
         }
@@ -327,6 +334,53 @@ impl Device {
         Ok(Assigned { device, from })
     }
 
+    /// How strong a claim is that tells its type: what is not stronger changes nothing. A type
+    /// that nobody claimed, of a device with an active port, is an operator's.
+    #[must_use]
+    pub fn strength(&self) -> Strength {
+        match self.claims.strongest() {
+            Some(claim) => claim.strength,
+            None if self.has_active_port() => Strength::Operator,
+            None => Strength::Assumed,
+        }
+    }
+
+    /// With one more claim, of a type of which the first `ports` ports are believed. A claim
+    /// stronger than all before tells the type, while no port is active or the device was never
+    /// sent a file of its own: an operator who promoted it may have been misled. `None` when
+    /// there is nothing new.
+    #[must_use]
+    pub fn claimed(&self, claim: Claim, ports: u16, now: Timestamp) -> Option<Device> {
+        let settled = self.has_active_port() && self.served.is_some();
+        let is_stronger = claim.strength > self.strength();
+        let phone_type = claim.phone_type.clone();
+        let mut device = self.clone();
+        if device.claims.is_empty() && device.strength() == Strength::Operator {
+            device.claims.decide(device.phone_type.clone(), device.changed);
+        }
+        device.claims.add(claim);
+        if is_stronger
+            && !settled
+            && let Some(retyped) = device.of_type(&phone_type, ports, now)
+        {
+            return Some(retyped);
+        }
+        (!device.claims.say_the_same(&self.claims)).then_some(device)
+    }
+
+    /// Of another type, or with more of its ports; `None` when that is nothing new, or an active
+    /// port would have to go.
+    fn of_type(&self, phone_type: &TypeKey, ports: u16, now: Timestamp) -> Option<Device> {
+        let there = self.waiting.map_or(0, |waiting| waiting.ports);
+        if self.phone_type == *phone_type && (there >= ports || self.waiting.is_none()) {
+            return None;
+        }
+        if !self.has_active_port() && self.phone_type != *phone_type {
+            return self.retyped(phone_type, ports, now);
+        }
+        self.of_type_with(phone_type, ports, now).ok()
+    }
+
     /// A better guess at the type of a device none of whose ports is active: its
     /// ports are those of that type, and wait since the device was first there.
     /// `None` when a port is active (an operator decided) or nothing would change.
@@ -364,6 +418,7 @@ impl Device {
         }
         let mut device = self.changed_at(now);
         device.phone_type = phone_type.clone();
+        device.claims.decide(phone_type.clone(), now);
         let created = there.map_or(phone.created, |there| there.created);
         device.phones.insert(port, Phone { created, ..phone });
         device.with_some_phone().ok_or(TransitionError::NotFound)
@@ -395,6 +450,17 @@ impl Device {
     /// # Errors
     /// [`TransitionError::PortInUse`] when an active one would have to go.
     pub fn with_type(
+        &self,
+        phone_type: &TypeKey,
+        ports: u16,
+        now: Timestamp,
+    ) -> Result<Device, TransitionError> {
+        let mut device = self.of_type_with(phone_type, ports, now)?;
+        device.claims.decide(phone_type.clone(), now);
+        Ok(device)
+    }
+
+    fn of_type_with(
         &self,
         phone_type: &TypeKey,
         ports: u16,

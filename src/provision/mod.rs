@@ -6,7 +6,7 @@
 //! 4. Decide: only a device with an active port gets anything.
 //! 5. Render, or take the body of the same version from the cache.
 //!
-//! Everything but 3 for an unknown MAC reads from memory.
+//! All of it reads from memory and waits for nothing; what 3 records is stored behind the answer.
 
 mod body_cache;
 mod parse_cache;

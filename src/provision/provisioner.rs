@@ -10,8 +10,8 @@ use super::{Fetch, Provision, Rendered, Reply};
 use crate::catalogue::{Catalogue, FileSpec, PathFacts, PhoneType, RenderInput, Scope};
 use crate::domain::{Mac, Timestamp};
 use crate::registry::{
-    Known, LoggedTarget, Outcome, Registry, RequestEvidence, RequestLogEntry, Requester,
-    SightOutcome,
+    Known, LoggedTarget, NotRecorded, Outcome, Registry, RequestEvidence, RequestLogEntry,
+    Requester, SightOutcome,
 };
 
 /// Answers handsets from the registry.
@@ -55,10 +55,14 @@ impl Provision for Provisioner {
         let decision = match parsed.identity.mac {
             // A request without a MAC creates nothing. It may name a common file.
             None => self.common_or(&catalogue, &parsed, Outcome::NoMac),
-            Some(mac) => match self.sight(&catalogue, &fetch, mac, &parsed).await {
+            Some(mac) => match self.sight(&catalogue, &fetch, mac, &parsed) {
                 Ok(known) => {
                     requester = Requester::ActivePhone(mac);
-                    self.file(&catalogue, mac, known, &parsed)
+                    let decision = self.file(&catalogue, mac, known, &parsed);
+                    if decision.owner == Some(FileOwner::Phone) {
+                        self.registry.note_served(mac, &known);
+                    }
+                    decision
                 }
                 Err(decision) => decision,
             },
@@ -89,7 +93,7 @@ impl Provisioner {
     }
 
     /// Records what the request showed. `Ok` for an active device; else the answer.
-    async fn sight(
+    fn sight(
         &self,
         catalogue: &Arc<Catalogue>,
         fetch: &Fetch,
@@ -107,14 +111,16 @@ impl Provisioner {
             address: fetch.address,
             user_agent: fetch.user_agent.as_deref().unwrap_or_default(),
             certificate: fetch.certificate.as_deref(),
+            is_certified: certified.is_some(),
         };
-        let refused = match self.registry.sight(catalogue, evidence).await {
-            Ok(SightOutcome::Known(known)) if known.active => return Ok(known),
-            Ok(SightOutcome::Known(_)) => Outcome::Inactive,
-            Ok(SightOutcome::Recorded) => Outcome::Recorded,
-            Ok(SightOutcome::OverQuota) => Outcome::OverQuota,
-            Ok(SightOutcome::NoType) => Outcome::NoSuchType,
-            Err(error) => return Err(Decision::fault(Outcome::StoreFailed, error.to_string())),
+        let refused = match self.registry.sight(catalogue, evidence) {
+            SightOutcome::Known(known) if known.active => return Ok(known),
+            SightOutcome::Known(_) => Outcome::Inactive,
+            SightOutcome::Recorded => Outcome::Recorded,
+            SightOutcome::NotRecorded(NotRecorded::OverQuota) => Outcome::OverQuota,
+            SightOutcome::NotRecorded(NotRecorded::QueueFull) => Outcome::NotRecorded,
+            SightOutcome::NotRecorded(NotRecorded::StoreFailed) => Outcome::StoreFailed,
+            SightOutcome::NoType => Outcome::NoSuchType,
         };
         // A common file says nothing of any phone: an unknown one gets it too, and
         // some only then ask for the file that names their MAC.
@@ -260,8 +266,7 @@ impl Provisioner {
     }
 
     fn remember(&self, requester: Requester, fetch: Fetch, mac: Option<Mac>, decision: &Decision) {
-        let fault = matches!(decision.outcome, Outcome::RenderFailed | Outcome::StoreFailed);
-        if fault {
+        if decision.outcome == Outcome::RenderFailed {
             let mac = mac.map(|mac| mac.to_string()).unwrap_or_default();
             tracing::error!(mac, outcome = ?decision.outcome, error = decision.detail, "a phone could not be served");
         }

@@ -31,13 +31,13 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    /// Everything the store has.
+    /// Everything the store has, and room for so many devices that wait for an operator.
     ///
     /// # Errors
     /// What the store says.
-    pub async fn fill(store: &Arc<dyn Store>) -> Result<Memory, StoreError> {
+    pub async fn fill(store: &Arc<dyn Store>, waiting: usize) -> Result<Memory, StoreError> {
         let memory = Memory {
-            index: Arc::new(Index::new()),
+            index: Arc::new(Index::new(waiting)),
             directory: ArcSwap::default(),
             replacing: Mutex::new(()),
             progress: Progress::default(),
@@ -212,7 +212,9 @@ fn as_committed(mutation: Mutation, revision: Revision) -> Option<Change> {
             system.revision = revision;
             Changed::SystemSettings(system)
         }
-        Mutation::NoteSighting { .. } | Mutation::Append(_) => return None,
+        Mutation::NoteSighting { .. } | Mutation::NoteServed { .. } | Mutation::Append(_) => {
+            return None;
+        }
     };
     Some(Change { revision, object })
 }

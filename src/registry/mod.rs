@@ -14,6 +14,7 @@ mod change;
 mod clock;
 mod companies;
 mod compose;
+mod contacts;
 mod devices;
 mod directory;
 mod error;
@@ -23,6 +24,7 @@ mod index;
 mod layer_cache;
 mod memory;
 mod network;
+mod occasionally;
 mod passwords;
 mod phones;
 mod preview;
@@ -38,6 +40,7 @@ mod symbols;
 mod text;
 mod transfer;
 mod users;
+mod waiting;
 
 use std::sync::Arc;
 
@@ -55,11 +58,11 @@ pub use index::{Known, Listing, PhoneRow};
 pub use passwords::MAX_PASSWORD;
 pub use phones::{NewPhone, PhoneChange, PhoneFilter, PhonePage};
 pub use preview::PreviewedFile;
-pub use quota::Quota;
+pub use quota::{Quota, WaitingStatus};
 pub use random::{Random, SystemRandom, token};
 pub use rate::{Rate, RateLimiter};
 pub use request_log::{LoggedTarget, Outcome, RequestLogEntry, Requester};
-pub use sight::{RequestEvidence, SightOutcome};
+pub use sight::{NotRecorded, RequestEvidence, SightOutcome};
 pub use text::{MAX_LOGIN, MAX_NAME};
 pub use transfer::{CheckedDocument, Document, ImportError, Imported, Problem};
 pub use users::{MIN_PASSWORD, NewUser, Revoke, UserChange, UserRef, fingerprint};
@@ -81,6 +84,7 @@ pub struct Registry {
     locks: change::Locks,
     arrivals: quota::Arrivals,
     passwords: passwords::Passwords,
+    contacts: contacts::Contacts,
     sighting_updates: mpsc::Sender<sighting_writer::SightingUpdate>,
     request_log: request_log::RequestLog,
     first_key: first_key::FirstKey,
@@ -88,7 +92,7 @@ pub struct Registry {
 
 impl Registry {
     /// Reads everything from the store. The second part follows the store and writes down
-    /// sightings of known phones; the caller runs it for as long as it serves.
+    /// what requests showed; the caller runs it for as long as it serves.
     ///
     /// # Errors
     /// What the store says.
@@ -98,8 +102,10 @@ impl Registry {
         clock: Arc<dyn Clock>,
         quota: Quota,
     ) -> Result<(Registry, Background), StoreError> {
-        let memory = Arc::new(Memory::fill(&store).await?);
-        let (sighting_updates, background) = Background::new(store.clone(), memory.clone());
+        let memory = Arc::new(Memory::fill(&store, quota.inactive_devices).await?);
+        let (contacts, recorder) = contacts::channel();
+        let (sighting_updates, background) =
+            Background::new(store.clone(), memory.clone(), recorder);
         let registry = Registry {
             store,
             catalogue: ArcSwap::new(catalogue),
@@ -109,6 +115,7 @@ impl Registry {
             locks: change::Locks::new(),
             arrivals: quota::Arrivals::default(),
             passwords: passwords::Passwords::default(),
+            contacts,
             sighting_updates,
             request_log: request_log::RequestLog::default(),
             first_key: first_key::FirstKey::default(),
@@ -171,6 +178,19 @@ impl Registry {
     /// does not administer it: foreign companies must not show.
     pub fn require_company(&self, actor: &Actor, id: &CompanyId) -> Result<(), RegistryError> {
         self.directory().require_company(actor, id)
+    }
+
+    /// How the room for devices that wait for an operator is used.
+    #[must_use]
+    pub fn waiting_status(&self) -> WaitingStatus {
+        let waiting = self.memory.index.waiting();
+        WaitingStatus {
+            devices: waiting.len(),
+            limit: waiting.limit(),
+            evicted: self.arrivals.evicted(),
+            over_quota: self.arrivals.over_quota(),
+            dropped: self.contacts.dropped(),
+        }
     }
 
     #[must_use]

@@ -12,7 +12,7 @@ use super::{Actor, Registry, RegistryError};
 use crate::catalogue::PhoneType;
 use crate::domain::settings::Layer;
 use crate::domain::{
-    Action, CompanyId, Device, Mac, Phone, PhoneId, Port, Revision, State, Subject,
+    Action, Claims, CompanyId, Device, Mac, Phone, PhoneId, Port, Revision, State, Subject,
     TransitionError, TypeKey,
 };
 
@@ -252,6 +252,8 @@ fn with_new(
             waiting: None,
             phones: [(id.port, phone)].into(),
             sighting: None,
+            claims: Claims::decided(phone_type.key.clone(), now),
+            served: None,
             changed: now,
             revision: Revision::NONE,
         });

@@ -1,20 +1,22 @@
-//! How much an unknown handset may cause.
+//! How much unknown handsets may cause, and what came of it.
 
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use dashmap::DashMap;
 
-use crate::domain::{Timestamp, subscriber};
+use super::network::Network;
+use super::occasionally::Occasionally;
+use crate::domain::Timestamp;
 
 /// What requests of unknown handsets may add to the registry.
 #[derive(Debug, Clone)]
 pub struct Quota {
-    /// Inactive devices in all, each once whatever its ports. Default 100,000: a provider's whole
-    /// delivery, 10 MB of memory.
-    pub inactive_rows: usize,
-    /// New MACs from one address (IPv6: one /64) in one hour. Default 1,000: a site behind one
-    /// address boots with all its phones, and a walk through an OUI takes two years.
+    /// Devices that wait for an operator, in all. Default 100,000: a provider's whole delivery,
+    /// 20 MB of memory.
+    pub inactive_devices: usize,
+    /// New MACs from one network (an IPv4 address, an IPv6 /48) in one hour. Default 1,000: a
+    /// site behind one address boots with all its phones, and a walk through an OUI takes two years.
     pub new_macs_per_address_per_hour: u32,
     /// Seconds after which an inactive device that nobody asked for goes. Default 30 days.
     pub inactive_max_age_s: i64,
@@ -23,33 +25,52 @@ pub struct Quota {
 impl Default for Quota {
     fn default() -> Quota {
         Quota {
-            inactive_rows: 100_000,
+            inactive_devices: 100_000,
             new_macs_per_address_per_hour: 1_000,
             inactive_max_age_s: 30 * 24 * 3600,
         }
     }
 }
 
-/// Counts new MACs by address, in windows of one hour.
+/// How the room for unknown devices is used, and what was done to keep the limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WaitingStatus {
+    /// Devices that wait for an operator.
+    pub devices: usize,
+    /// As many as may.
+    pub limit: usize,
+    /// Devices that had to go for newer ones, since the start.
+    pub evicted: u64,
+    /// First contacts that were over a limit, since the start.
+    pub over_quota: u64,
+    /// What else could not be recorded, since the start.
+    pub dropped: u64,
+}
+
+/// Counts new MACs by network, in windows of one hour, and what came of them.
 #[derive(Debug, Default)]
 pub(super) struct Arrivals {
     hour: AtomicI64,
-    counts: DashMap<IpAddr, u32>,
+    counts: DashMap<Network, u32>,
+    over_quota: AtomicU64,
+    evicted: AtomicU64,
+    log: Occasionally,
 }
 
-/// More addresses than this in one hour are not counted one by one; the limit on
-/// rows still holds. Refusing them instead would let a botnet lock new sites out.
-const MAX_ADDRESSES: usize = 65_536;
+/// More networks than this in one hour are not counted one by one; the limit on
+/// devices still holds. Refusing them instead would let a botnet lock new sites out.
+const MAX_NETWORKS: usize = 65_536;
 
 impl Arrivals {
-    /// Whether one more new MAC may come from `address`; counts it if so.
+    /// Whether one more new MAC may come from `address`; counts it if so. Never asked
+    /// for a device that is known.
     pub fn admit(&self, address: IpAddr, limit: u32, now: Timestamp) -> bool {
         let hour = now.div_euclid(3600);
         if self.hour.swap(hour, Ordering::Relaxed) != hour {
             self.counts.clear();
         }
-        let network = subscriber(address);
-        if self.counts.len() >= MAX_ADDRESSES && !self.counts.contains_key(&network) {
+        let network = Network::of(address);
+        if self.counts.len() >= MAX_NETWORKS && !self.counts.contains_key(&network) {
             return limit > 0;
         }
         let mut count = self.counts.entry(network).or_insert(0);
@@ -58,6 +79,46 @@ impl Arrivals {
         }
         *count += 1;
         true
+    }
+
+    /// One address brought more new MACs than an hour has room for.
+    pub fn note_over_address_limit(&self, address: IpAddr) {
+        self.over_quota.fetch_add(1, Ordering::Relaxed);
+        if let Some(more) = self.log.is_due() {
+            tracing::warn!(%address, more, "too many new MACs from one address; unknown phones there are not recorded");
+        }
+    }
+
+    /// There was no room for a new device, and none of those that wait may go.
+    pub fn note_full(&self, limit: usize) {
+        self.over_quota.fetch_add(1, Ordering::Relaxed);
+        if let Some(more) = self.log.is_due() {
+            tracing::warn!(
+                limit,
+                more,
+                "quota.inactive_devices is used up; unknown phones are not recorded"
+            );
+        }
+    }
+
+    /// A device had to go for a newer one.
+    pub fn note_evicted(&self, limit: usize) {
+        self.evicted.fetch_add(1, Ordering::Relaxed);
+        if let Some(more) = self.log.is_due() {
+            tracing::warn!(
+                limit,
+                more,
+                "quota.inactive_devices is used up; the oldest inactive phones go for newer ones"
+            );
+        }
+    }
+
+    pub fn over_quota(&self) -> u64 {
+        self.over_quota.load(Ordering::Relaxed)
+    }
+
+    pub fn evicted(&self) -> u64 {
+        self.evicted.load(Ordering::Relaxed)
     }
 }
 
@@ -80,8 +141,8 @@ mod tests {
     fn one_ipv6_network_is_one_address() {
         let arrivals = Arrivals::default();
         assert!(arrivals.admit("2001:db8::1".parse().unwrap(), 1, 0));
-        assert!(!arrivals.admit("2001:db8::2".parse().unwrap(), 1, 0));
-        assert!(arrivals.admit("2001:db8:0:1::1".parse().unwrap(), 1, 0));
+        assert!(!arrivals.admit("2001:db8:0:1::1".parse().unwrap(), 1, 0));
+        assert!(arrivals.admit("2001:db8:1::1".parse().unwrap(), 1, 0));
         assert!(arrivals.admit("::ffff:192.0.2.1".parse().unwrap(), 1, 0));
         assert!(!arrivals.admit("192.0.2.1".parse().unwrap(), 1, 0));
     }

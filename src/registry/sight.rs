@@ -1,19 +1,18 @@
 //! What a handset's request does to the registry: nothing, a note, a better
-//! type, or, for a MAC never seen, inactive rows within the quota.
+//! type, or, for a MAC never seen, an inactive device within the quota.
 
 use std::hash::BuildHasher;
 use std::net::IpAddr;
 
 use foldhash::quality::FixedState;
 
-use super::change::Plan;
+use super::Registry;
+use super::contacts::Contact;
 use super::index::Known;
 use super::sighting_writer::SightingUpdate;
-use super::{Registry, RegistryError};
+use super::waiting::Reserved;
 use crate::catalogue::{Catalogue, Identity};
-use crate::domain::{Action, Device, Mac, Sighting, Subject, TypeKey};
-
-use super::actor::Actor;
+use crate::domain::{Claim, Claims, Device, Mac, Sighting, Strength, Timestamp, TypeKey};
 
 /// One request's evidence, as far as the registry keeps it.
 #[derive(Debug, Clone, Copy)]
@@ -24,17 +23,52 @@ pub struct RequestEvidence<'a> {
     /// Clean and bounded, see [`Sighting::user_agent`]; empty when there was none.
     pub user_agent: &'a str,
     pub certificate: Option<&'a str>,
+    /// Whether the certificate was made for this very MAC.
+    pub is_certified: bool,
+}
+
+impl RequestEvidence<'_> {
+    /// How well it tells the type.
+    fn strength(&self) -> Strength {
+        match self.identity.strength {
+            told if told.is_told() && self.is_certified => Strength::Certificate,
+            strength => strength,
+        }
+    }
+
+    /// What it claims the device to be; `None` when not even a generic type fits.
+    fn claim(&self, now: Timestamp) -> Option<Claim> {
+        Some(Claim {
+            phone_type: self.identity.phone_type.clone()?,
+            strength: self.strength(),
+            first: now,
+            last: now,
+            address: Some(self.address),
+            user_agent: self.user_agent.to_owned(),
+        })
+    }
 }
 
 /// What became of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SightOutcome {
     Known(Known),
-    /// Recorded just now, durably.
+    /// New, and about to be recorded: it is known once that is durable.
     Recorded,
-    OverQuota,
+    /// New, and not recorded: it will be tried again when it comes again.
+    NotRecorded(NotRecorded),
     /// No type of the catalogue fits, not even a generic one: nothing to record.
     NoType,
+}
+
+/// Why a device that is new is not recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotRecorded {
+    OverQuota,
+    /// Too many come at once.
+    QueueFull,
+    /// The store took none of the last ones. It is tried all the same.
+    StoreFailed,
 }
 
 /// A phone that says the same is noted again after this long.
@@ -42,129 +76,133 @@ const NOTE_AGAIN_S: i64 = 3600;
 /// One that says something else, after this long: a boot alternates between
 /// updater and application, and a hostile one between anything.
 const NOTE_CHANGE_S: i64 = 10;
-/// A device whose type was told is believed another one after this long.
-const RETYPE_AGAIN_S: i64 = 24 * 3600;
+/// A type with more ports than this is listed with one, until more than a path says that the
+/// device is of it: the largest adapters and small bases have as many, and a list in which one
+/// request of a stranger makes a thousand lines hides all others.
+const PORTS_ON_A_PATH: u16 = 16;
 
 impl Registry {
-    /// Records what a request showed. What was [`SightOutcome::Recorded`] is durable.
-    ///
-    /// # Errors
-    /// Only for an unknown MAC whose rows could not be stored.
-    pub async fn sight(
-        &self,
-        catalogue: &Catalogue,
-        evidence: RequestEvidence<'_>,
-    ) -> Result<SightOutcome, RegistryError> {
+    /// Takes in what a request showed. Waits for nothing: what is to be stored is stored
+    /// behind the answer.
+    pub fn sight(&self, catalogue: &Catalogue, evidence: RequestEvidence<'_>) -> SightOutcome {
         let Some(known) = self.memory.index.known(evidence.mac) else {
-            // In boxes, both that are rare: else every request had room for them.
-            return Box::pin(self.first_contact(catalogue, evidence)).await;
+            return self.first_contact(catalogue, evidence);
         };
-        if let Some(better) = self.better_type(catalogue, &known, evidence.identity) {
-            // Of no use to the phone now: a failure is logged and does not matter to it.
-            let retyped = Box::pin(self.retype(catalogue, evidence.mac, &better)).await;
-            if let Err(error) = retyped {
-                tracing::warn!(mac = %evidence.mac, %error, "a better type guess could not be stored");
+        let strength = evidence.strength();
+        if strength > known.strength && !is_settled(&known) {
+            // Until it is recorded, what is as strong says nothing new.
+            if self.claim(catalogue, evidence) {
+                self.memory.index.claimed(evidence.mac, strength);
             }
         }
-        self.note(&known, evidence);
-        Ok(SightOutcome::Known(known))
+        self.note(catalogue, &known, evidence);
+        SightOutcome::Known(known)
     }
 
-    async fn first_contact(
-        &self,
-        catalogue: &Catalogue,
-        evidence: RequestEvidence<'_>,
-    ) -> Result<SightOutcome, RegistryError> {
-        let Some(phone_type) = evidence.identity.phone_type.as_ref() else {
-            return Ok(SightOutcome::NoType);
-        };
-        let ports = catalogue.phone_type(phone_type).map_or(1, |phone_type| phone_type.ports);
-        self.make_device(evidence.mac, |device| {
-            // Recorded while this request waited for another of the same phone, or by
-            // another gateway.
-            if let Some(known) = self.memory.index.known(evidence.mac) {
-                return Ok(Plan::nothing(SightOutcome::Known(known)));
-            }
-            if device.is_some() {
-                return Ok(Plan::nothing(SightOutcome::Recorded));
-            }
-            let now = self.clock.now();
-            if self.memory.index.inactive_rows() >= self.quota.inactive_rows {
-                return Ok(Plan::nothing(SightOutcome::OverQuota));
-            }
-            let per_hour = self.quota.new_macs_per_address_per_hour;
-            if !self.arrivals.admit(evidence.address, per_hour, now) {
-                return Ok(Plan::nothing(SightOutcome::OverQuota));
-            }
-            let sighted =
-                Device::sighted(evidence.mac, phone_type.clone(), ports, sighting(evidence, now));
-            Ok(Plan::device(None, Some(sighted), SightOutcome::Recorded))
-        })
-        .await
-    }
-
-    /// A type that was told, where the one on record differs and no operator has
-    /// decided yet. One that was only assumed gives way at once; one that was told too
-    /// only after a day: whoever sends contradictions must not cause a write each.
-    fn better_type(
-        &self,
-        catalogue: &Catalogue,
-        known: &Known,
-        identity: &Identity,
-    ) -> Option<TypeKey> {
-        if known.active || !identity.strength.is_told() {
-            return None;
+    /// The device was sent a file of its own. Costs nothing but for the first time.
+    pub fn note_served(&self, mac: Mac, known: &Known) {
+        if known.served {
+            return;
         }
-        let told = identity.phone_type.as_ref()?;
-        let current = self.memory.index.phone_type(known);
-        let settled =
-            !catalogue.is_assumed(&current) && self.clock.now() - known.changed < RETYPE_AGAIN_S;
-        (current != *told && !settled).then(|| told.clone())
+        let served = SightingUpdate::Served(mac, self.clock.now());
+        // A full queue drops it; the next file tells it again.
+        if self.sighting_updates.try_send(served).is_ok() {
+            self.memory.index.served(mac);
+        }
     }
 
-    async fn retype(
-        &self,
-        catalogue: &Catalogue,
-        mac: Mac,
-        better: &TypeKey,
-    ) -> Result<(), RegistryError> {
-        let ports = catalogue.phone_type(better).map_or(1, |phone_type| phone_type.ports);
-        self.change_or_make_device(&Actor::Gateway, mac, |device, _| {
-            let now = self.clock.now();
-            let retyped = device.and_then(|device| device.retyped(better, ports, now));
-            let (Some(device), Some(retyped)) = (device, retyped) else {
-                return Ok(Plan::nothing(()));
-            };
-            let name = mac.to_string();
-            let mut event = Actor::Gateway.event(now, Action::Retyped, Subject::Phone, name);
-            event.before = summary(device);
-            event.after = summary(&retyped);
-            Ok(Plan::device(Some(device), Some(retyped), ()).recorded(event))
-        })
-        .await
+    fn first_contact(&self, catalogue: &Catalogue, evidence: RequestEvidence<'_>) -> SightOutcome {
+        let RequestEvidence { mac, address, .. } = evidence;
+        let now = self.clock.now();
+        let Some(claim) = evidence.claim(now) else { return SightOutcome::NoType };
+        let waiting = self.memory.index.waiting();
+        if let Some(is_stronger) = waiting.claims_more(mac, claim.strength) {
+            if is_stronger {
+                self.claim(catalogue, evidence);
+            }
+            return SightOutcome::Recorded;
+        }
+        let per_hour = self.quota.new_macs_per_address_per_hour;
+        if !self.arrivals.admit(address, per_hour, now) {
+            self.arrivals.note_over_address_limit(address);
+            return SightOutcome::NotRecorded(NotRecorded::OverQuota);
+        }
+        let in_place_of = match waiting.reserve(mac, address, claim.strength) {
+            Reserved::Room => None,
+            Reserved::InPlaceOf(gone) => Some(gone),
+            Reserved::Already => return SightOutcome::Recorded,
+            Reserved::Full => {
+                self.arrivals.note_full(waiting.limit());
+                return SightOutcome::NotRecorded(NotRecorded::OverQuota);
+            }
+        };
+        let (phone_type, ports) = (claim.phone_type.clone(), listed_ports(catalogue, &claim));
+        let sighted = Device::sighted(mac, phone_type, ports, sighting(evidence, now));
+        let claims: Claims = [claim].into_iter().collect();
+        let device = Box::new(Device { claims, ..sighted });
+        if self.contacts.send(Contact::First { device, in_place_of }).is_err() {
+            waiting.release(mac, in_place_of);
+            self.contacts.note_dropped(&TOO_MANY);
+            return SightOutcome::NotRecorded(NotRecorded::QueueFull);
+        }
+        if self.contacts.store_failed() {
+            return SightOutcome::NotRecorded(NotRecorded::StoreFailed);
+        }
+        SightOutcome::Recorded
     }
 
-    fn note(&self, known: &Known, evidence: RequestEvidence<'_>) {
+    /// Has the claim recorded; whether there was room for it.
+    fn claim(&self, catalogue: &Catalogue, evidence: RequestEvidence<'_>) -> bool {
+        let Some(claim) = evidence.claim(self.clock.now()) else { return false };
+        let ports = listed_ports(catalogue, &claim);
+        let claim = Contact::Claim { mac: evidence.mac, claim: Box::new(claim), ports };
+        let sent = self.contacts.send(claim).is_ok();
+        if !sent {
+            self.contacts.note_dropped(&TOO_MANY);
+        }
+        sent
+    }
+
+    fn note(&self, catalogue: &Catalogue, known: &Known, evidence: RequestEvidence<'_>) {
         let now = self.clock.now();
         let age = now - known.last_seen;
         if age < NOTE_CHANGE_S {
             return;
         }
         let hash = SightingFingerprint::of(evidence).hash();
-        if hash == known.seen_hash && age < NOTE_AGAIN_S {
+        let is_new = hash != known.seen_hash;
+        if !is_new && age < NOTE_AGAIN_S {
             return;
         }
         let sighting = sighting(evidence, now);
         // A full queue drops it; the index stays as it was, so the next request tries again.
-        if self.sighting_updates.try_send(SightingUpdate { mac: evidence.mac, sighting }).is_ok() {
-            self.memory.index.noted(evidence.mac, now, Some(hash));
+        if self.sighting_updates.try_send(SightingUpdate::Seen(evidence.mac, sighting)).is_err() {
+            return;
+        }
+        self.memory.index.noted(evidence.mac, now, Some(hash));
+        // What contradicts is kept beside what counts, for the operator who decides.
+        let told = evidence.identity.phone_type.as_ref().filter(|_| evidence.strength().is_told());
+        if is_new
+            && !is_settled(known)
+            && told.is_some_and(|told| *told != self.memory.index.phone_type(known))
+            && evidence.strength() <= known.strength
+        {
+            self.claim(catalogue, evidence);
         }
     }
 }
 
-/// What an audit record says of a device's make-up.
-fn summary(device: &Device) -> serde_json::Value {
-    serde_json::json!({ "phone_type": device.phone_type, "ports": device.ports().count() })
+const TOO_MANY: &str = "too many come at once";
+
+/// An operator promoted it, and it takes what it is sent: nothing that requests claim counts.
+fn is_settled(known: &Known) -> bool {
+    known.active && known.served
+}
+
+/// The ports of a type as far as the claim is believed.
+fn listed_ports(catalogue: &Catalogue, claim: &Claim) -> u16 {
+    let ports = catalogue.phone_type(&claim.phone_type).map_or(1, |phone_type| phone_type.ports);
+    if ports > PORTS_ON_A_PATH && claim.strength < Strength::UserAgent { 1 } else { ports }
 }
 
 fn sighting(evidence: RequestEvidence<'_>, now: i64) -> Sighting {

@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use crate::domain::{Mac, Sighting};
+use crate::domain::{Mac, Sighting, Timestamp};
 use crate::store::{Mutation, Store};
 
-/// A sighting to be noted.
-pub(super) struct SightingUpdate {
-    pub mac: Mac,
-    pub sighting: Sighting,
+/// What is to be noted of a device.
+pub(super) enum SightingUpdate {
+    Seen(Mac, Sighting),
+    /// For the first time, a file of its own was sent to it.
+    Served(Mac, Timestamp),
 }
 
 /// Waiting sightings: a site's worth. More are dropped; the phone comes again.
@@ -48,7 +49,10 @@ impl SightingWriter {
             let is_full = waiting.len() == GROUP;
             let mutations = waiting
                 .drain(..)
-                .map(|update| Mutation::NoteSighting { mac: update.mac, sighting: update.sighting })
+                .map(|update| match update {
+                    SightingUpdate::Seen(mac, sighting) => Mutation::NoteSighting { mac, sighting },
+                    SightingUpdate::Served(mac, at) => Mutation::NoteServed { mac, at },
+                })
                 .collect();
             if let Err(error) = self.store.commit(mutations, Vec::new()).await {
                 tracing::warn!(%error, "sightings of known phones could not be noted");

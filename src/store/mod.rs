@@ -34,8 +34,8 @@ use crate::domain::{
 /// revision the object was read with; `None` means that there must be none of its name.
 #[derive(Debug, Clone)]
 pub enum Mutation {
-    /// Stores the device, which has a phone. Conflicts also when a company of one of
-    /// its phones does not exist.
+    /// Stores the device, which has a phone; what it says of being served counts only when
+    /// nothing was said before. Conflicts also when a company of one of its phones does not exist.
     PutDevice {
         device: Device,
         expect: Option<Revision>,
@@ -49,6 +49,12 @@ pub enum Mutation {
     NoteSighting {
         mac: Mac,
         sighting: Sighting,
+    },
+    /// Notes when the device was first sent a file of its own; an earlier time stays, as all
+    /// else does. No conflict when the device is gone.
+    NoteServed {
+        mac: Mac,
+        at: Timestamp,
     },
     PutCompany {
         company: Company,
@@ -151,7 +157,9 @@ impl Mutation {
             Mutation::PutUser { user, .. } => Some(Object::User(user.id)),
             Mutation::RemoveUser { id, .. } => Some(Object::User(*id)),
             Mutation::PutSystemSettings { .. } => Some(Object::SystemSettings),
-            Mutation::NoteSighting { .. } | Mutation::Append(_) => None,
+            Mutation::NoteSighting { .. } | Mutation::NoteServed { .. } | Mutation::Append(_) => {
+                None
+            }
         }
     }
 }

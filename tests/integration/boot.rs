@@ -48,7 +48,7 @@ fn every_port_of_the_type_is_recorded() {
 
 #[test]
 fn every_refusal_is_the_same_bytes() {
-    let gateway = Gateway::start_with(|config, _| config.quota.inactive_rows = 2);
+    let gateway = Gateway::start_with(|config, _| config.quota.inactive_devices = 2);
     let first = gateway.get("/0004f2000001.cfg", Some(SOUNDPOINT));
     refused(&first);
     let inactive = gateway.get("/0004f2000001.cfg", Some(SOUNDPOINT));

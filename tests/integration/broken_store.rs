@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use dialtone::registry::{Actor, Clock, Quota};
+use dialtone::registry::{Actor, Clock, Outcome, Quota};
 use dialtone::store::Store;
 use serde_json::{Value, json};
 
@@ -28,17 +28,26 @@ impl Gateway {
     fn start(answer_timeout: Duration) -> Gateway {
         let clock = ManualClock::new();
         let store = BrokenStore::new(clock.now());
-        let quota = Quota::default();
-        let node = Node::start(store.clone(), clock.clone(), quota, answer_timeout);
+        let node = Node::start(store.clone(), clock.clone(), quota(), answer_timeout);
         let gateway = Gateway { store, clock, node };
         gateway.get(ACTIVE);
         gateway.get(INACTIVE);
+        gateway.settle();
         assert_eq!(gateway.promote(ACTIVE)["result"], "success");
         gateway
     }
 
     fn get(&self, mac: &str) -> Answer {
-        self.node.get(mac)
+        self.node.get_only(mac)
+    }
+
+    /// Waits until what handsets told so far is recorded, or could not be.
+    fn settle(&self) {
+        self.node.settle();
+    }
+
+    fn last_outcome(&self, mac: &str) -> Outcome {
+        self.node.registry.requests(&Actor::Gateway, mac.parse().ok()).unwrap()[0].outcome
     }
 
     fn ask(&self, verb: &str, scope: Value) -> Value {
@@ -56,16 +65,20 @@ impl Gateway {
         devices.iter().map(|device| device.mac.to_string()).collect()
     }
 
+    fn is_stored(&self, mac: &str) -> bool {
+        let macs = [mac.parse().unwrap()];
+        !self.node.runtime.block_on(self.store.devices(&macs)).unwrap().is_empty()
+    }
+
     fn ready(&self) -> (u16, Value) {
         let answer = http::get(self.node.admin, "/ready", None);
         (answer.status, serde_json::from_slice(&answer.body).unwrap())
     }
 }
 
-fn come_again(answer: &Answer) {
-    assert_eq!((answer.status, answer.text()), (503, "Try again later\n"));
-    let seconds: u64 = answer.header("retry-after").unwrap().parse().unwrap();
-    assert!((1..=120).contains(&seconds), "{seconds}");
+/// Anybody's MACs, as many as a test makes.
+fn quota() -> Quota {
+    Quota { new_macs_per_address_per_hour: u32::MAX, ..Quota::default() }
 }
 
 #[test]
@@ -83,15 +96,19 @@ fn while_the_store_fails_known_phones_boot_and_nothing_changes() {
     .enumerate()
     {
         let unknown = format!("0015654ab00{number}");
+        let devices = gateway.node.registry.waiting_status().devices;
         gateway.store.set(Some(fault));
         assert_eq!(gateway.get(ACTIVE), file, "{fault:?}");
         assert_eq!(gateway.get(INACTIVE), refusal, "{fault:?}");
-        come_again(&gateway.get(&unknown));
-        assert_eq!(
-            gateway.node.registry.requests(&Actor::Gateway, unknown.parse().ok()).unwrap()[0]
-                .outcome,
-            dialtone::registry::Outcome::StoreFailed
-        );
+        // A refusal promises nothing, so the fault is ours alone to know.
+        let dropped = gateway.node.registry.waiting_status().dropped;
+        for _ in 0..2 {
+            assert_eq!(gateway.get(&unknown), refusal, "{fault:?}");
+            gateway.settle();
+        }
+        assert_eq!(gateway.last_outcome(&unknown), Outcome::StoreFailed);
+        assert_eq!(gateway.node.registry.waiting_status().dropped, dropped + 2);
+        assert_eq!(gateway.node.registry.waiting_status().devices, devices, "room is given back");
         let failed = gateway.promote(INACTIVE);
         assert_eq!((&failed["result"], &failed["message"]), (&json!("fail"), &json!(says)));
         assert_eq!(gateway.get(INACTIVE), refusal, "{fault:?}: it was not promoted");
@@ -111,6 +128,7 @@ fn while_the_store_fails_known_phones_boot_and_nothing_changes() {
         assert!(!listed.to_string().contains(&unknown), "{fault:?}: {listed}");
         assert!(!gateway.stored().contains(&unknown), "{fault:?}");
         assert_eq!(gateway.get(&unknown), refusal);
+        gateway.settle();
         assert!(gateway.stored().contains(&unknown), "{fault:?}: afterwards it is recorded");
     }
     assert_eq!(gateway.promote(INACTIVE)["result"], "success");
@@ -141,37 +159,37 @@ fn a_sighting_that_cannot_be_noted_is_no_concern_of_the_phone() {
 }
 
 #[test]
-fn a_store_that_hangs_keeps_unknown_phones_waiting_no_longer_than_the_limit() {
+fn a_first_contact_does_not_wait_for_a_store_that_hangs() {
     let gateway = Gateway::start(Duration::from_millis(200));
-    let file = gateway.get(ACTIVE);
+    let (file, refusal) = (gateway.get(ACTIVE), gateway.get(INACTIVE));
     let unknown = "0015654ac000";
     gateway.store.set(Some(Fault::Stuck));
-    come_again(&gateway.get(unknown));
-    // It comes again while its first commit still waits, and waits for that.
-    come_again(&gateway.get(unknown));
+    assert_eq!(gateway.get(unknown), refusal);
+    // It comes again while its commit still waits, and so do others.
+    assert_eq!(gateway.get(unknown), refusal);
+    assert_eq!(gateway.last_outcome(unknown), Outcome::Recorded);
+    assert_eq!(gateway.get("0015654ac001"), refusal);
     assert_eq!(gateway.get(ACTIVE), file);
     assert_eq!(gateway.stored().len(), 2);
+    let known = |mac: &str| gateway.node.registry.known(mac.parse().unwrap()).is_some();
+    assert!(known(INACTIVE) && !known(unknown), "nothing is known that is not stored");
 
-    let before = gateway.store.committed();
     gateway.store.set(None);
-    eventually("the commit is through", || gateway.store.committed() == before + 1);
-    assert_eq!(gateway.stored(), [ACTIVE, INACTIVE, unknown]);
-    let inactive = || gateway.ask("inactive", json!({}))["numrows"].clone();
-    eventually("it is known, once", || inactive() == 2);
-    assert_eq!(gateway.get(unknown).status, 404);
+    gateway.settle();
+    assert_eq!(gateway.stored(), [ACTIVE, INACTIVE, unknown, "0015654ac001"]);
+    assert_eq!(gateway.node.registry.waiting_status().devices, 3, "each device counts once");
     assert_eq!(gateway.promote(unknown)["result"], "success");
     assert_eq!(gateway.get(unknown).status, 200);
 }
 
-/// The edge gives up a request at its deadline, also while its commit is on its way.
+/// The edge gives up nothing, and the commit of what a request told is on its way.
 #[test]
 fn a_change_that_is_answered_late_does_not_undo_the_next_one() {
     let gateway = Gateway::start(Duration::from_millis(100));
     let unknown = "0015654ad000";
-    let before = gateway.store.committed();
     let release = gateway.store.hold_next_answer();
-    come_again(&gateway.get(unknown));
-    assert!(gateway.stored().contains(&unknown.to_owned()), "only the answer is late");
+    assert_eq!(gateway.get(unknown).status, 404);
+    eventually("only the answer is late", || gateway.is_stored(unknown));
     thread::scope(|scope| {
         let promoting = scope.spawn(|| gateway.promote(unknown));
         // It may wait for the first change or not, but must not be undone by it.
@@ -182,8 +200,33 @@ fn a_change_that_is_answered_late_does_not_undo_the_next_one() {
         release.send(()).unwrap();
         assert_eq!(promoting.join().unwrap()["result"], "success");
     });
-    eventually("both changes are through", || gateway.store.committed() == before + 2);
+    gateway.settle();
     for _ in 0..50 {
         assert_eq!(gateway.get(unknown).status, 200);
     }
+}
+
+#[test]
+fn more_first_contacts_than_are_recorded_are_dropped_and_said() {
+    let gateway = Gateway::start(Duration::from_secs(8));
+    let refusal = gateway.get(INACTIVE);
+    gateway.store.set(Some(Fault::Stuck));
+    // On one connection, which is as fast as it gets.
+    let macs = (0..10_000).map(|number| format!("00156{:07x}", 0x60_0000 + number));
+    let macs: Vec<String> = macs.collect();
+    let ask = |mac: &String| format!("GET /{mac}.cfg HTTP/1.1\r\nHost: gw\r\n\r\n");
+    let asked: String = macs.iter().map(ask).collect();
+    let answers = http::raw(gateway.node.http, format!("{asked}BYE\r\n\r\n").as_bytes());
+    assert_eq!(answers.matches(" 404 Not Found").count(), macs.len());
+    let not_recorded = |mac: &&String| gateway.last_outcome(mac) == Outcome::NotRecorded;
+    let first_dropped = macs.last().filter(not_recorded);
+    let first_dropped = first_dropped.expect("a queue has a bound");
+    let dropped = gateway.node.registry.waiting_status().dropped;
+    assert!((1..2_000).contains(&dropped), "{dropped}");
+    gateway.store.set(None);
+    gateway.settle();
+    assert!(!gateway.is_stored(first_dropped));
+    assert_eq!(gateway.get(first_dropped), refusal);
+    gateway.settle();
+    assert!(gateway.is_stored(first_dropped), "it is tried again when it comes again");
 }

@@ -10,6 +10,7 @@ use dialtone::provision::{Fetch, Provision, Provisioner, Reply};
 use dialtone::registry::{Quota, Registry, SystemClock};
 use dialtone::store::{MemoryStore, Mutation, Store};
 use rustix::time::{ClockId, clock_gettime};
+use tokio_util::sync::CancellationToken;
 
 use crate::Bench;
 use crate::figures::{Better, Figure, Goal};
@@ -24,12 +25,15 @@ pub async fn run(bench: &Bench) -> Result<Vec<Figure>, String> {
     let mac = Mac::from_bits(DESK_MAC);
     let write = Mutation::PutDevice { device: device(mac, &Example::desk()?), expect: None };
     store.commit(vec![write], Vec::new()).await.map_err(|error| error.to_string())?;
-    let quota =
-        Quota { inactive_rows: 0, new_macs_per_address_per_hour: 0, inactive_max_age_s: i64::MAX };
+    let quota = Quota {
+        inactive_devices: 0,
+        new_macs_per_address_per_hour: 0,
+        inactive_max_age_s: i64::MAX,
+    };
     let opened = Registry::open(store, catalogue.clone(), Arc::new(SystemClock), quota).await;
     let (registry, background) = opened.map_err(|error| error.to_string())?;
     let registry = Arc::new(registry);
-    tokio::spawn(background.run());
+    tokio::spawn(background.run(registry.clone(), CancellationToken::new()));
 
     let span = bench.span / 4;
     let target = Target::parse(DESK_FILE);

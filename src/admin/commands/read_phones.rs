@@ -8,8 +8,12 @@
 //! Rows, in order of phoneid: `phoneid`, `phone_type`, `type`, `state`, `created`,
 //! `company` (`null`: inactive), `name`, `settings` of the phone's own layer with
 //! `***` for secrets, `sighting` (`null`: never seen) with `first`, `last`,
-//! `address`, `user_agent`, `type_guess`, `firmware`, `certificate`. Besides them
-//! `next` when there are more.
+//! `address`, `user_agent`, `type_guess`, `firmware`, `certificate`; `served` (`null`: it
+//! was never sent a file of its own); `claims`, strongest first: what its requests and
+//! operators claimed the device to be, each with `phone_type`, `strength` (`assumed`, `oui`,
+//! `family`, `mac_range`, `path`, `user_agent`, `user_agent_with_mac`, `certificate`,
+//! `operator`), `first`, `last`, `address` (none: an operator's) and `user_agent`. Besides
+//! them `next` when there are more.
 
 use std::net::IpAddr;
 
@@ -20,7 +24,7 @@ use super::Call;
 use crate::admin::CommandResult;
 use crate::admin::answer::{Fail, Rows};
 use crate::admin::fields::Fields;
-use crate::domain::{CompanyId, PhoneId, TypeKey};
+use crate::domain::{Claims, CompanyId, PhoneId, TypeKey};
 use crate::registry::{PhoneFilter, PhonePage};
 
 /// Rows of a page nobody asked the size of.
@@ -52,6 +56,8 @@ pub(super) async fn run(call: Call) -> CommandResult {
                 firmware: seen.firmware.as_deref(),
                 certificate: seen.certificate.as_deref(),
             }),
+            served: device.served,
+            claims: &device.claims,
         });
     }
     Ok(rows.finish_before(page.next.map(|next| next.to_string())))
@@ -116,6 +122,8 @@ struct Row<'a> {
     name: &'a str,
     settings: Value,
     sighting: Option<Sighting<'a>>,
+    served: Option<i64>,
+    claims: &'a Claims,
 }
 
 #[derive(Serialize)]

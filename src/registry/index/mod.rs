@@ -10,18 +10,20 @@ mod page;
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::RwLock;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use dashmap::DashMap;
 
 use super::progress::Progress;
 use super::symbols::Symbols;
+use super::waiting::{WaitingDevice, WaitingRoom};
 pub use listing::{Listing, PhoneRow};
 pub(super) use page::Wanted;
 
 use crate::domain::settings::Layer;
 use crate::domain::{
-    CompanyId, Device, Mac, Phone, Port, Revision, State, Timestamp, TypeKey, Waiting,
+    Claims, CompanyId, Device, Mac, Phone, Port, Revision, State, Strength, Timestamp, TypeKey,
+    Waiting,
 };
 use crate::store::Object;
 
@@ -37,6 +39,10 @@ struct Entry {
     revision: Revision,
     /// The first so many ports wait, but for those that have a row; since then.
     waiting: u16,
+    /// What a claim must be stronger than to change anything.
+    strength: Strength,
+    /// Whether it was ever sent a file of its own.
+    served: bool,
     waiting_since: u32,
     rows: Rows,
 }
@@ -91,6 +97,10 @@ pub struct Known {
     pub last_seen: Timestamp,
     pub(super) seen_hash: u32,
     pub active: bool,
+    /// Whether it was ever sent a file of its own.
+    pub served: bool,
+    /// What a claim must be stronger than to change anything.
+    pub(super) strength: Strength,
     /// Changes whenever the device, one of its companies or the system settings do.
     pub version: u64,
 }
@@ -101,7 +111,7 @@ pub struct Index {
     devices: DashMap<u64, Entry>,
     types: Symbols<TypeKey>,
     companies: Symbols<CompanyId>,
-    inactive_rows: AtomicUsize,
+    waiting: WaitingRoom,
     /// Revision of the system settings.
     system_version: AtomicU64,
     /// Revisions by the company's number; shorter than the companies while some never changed.
@@ -110,12 +120,13 @@ pub struct Index {
 }
 
 impl Index {
-    pub(super) fn new() -> Index {
+    /// With room for so many devices that wait for an operator.
+    pub(super) fn new(waiting: usize) -> Index {
         Index {
             devices: DashMap::new(),
             types: Symbols::new(),
             companies: Symbols::new(),
-            inactive_rows: AtomicUsize::new(0),
+            waiting: WaitingRoom::new(waiting),
             system_version: AtomicU64::new(0),
             company_versions: RwLock::default(),
         }
@@ -132,13 +143,6 @@ impl Index {
         self.devices.is_empty()
     }
 
-    /// Entries that wait for an operator: one for each device of which ports wait, and one for
-    /// each other inactive phone.
-    #[must_use]
-    pub fn inactive_rows(&self) -> usize {
-        self.inactive_rows.load(Ordering::Relaxed)
-    }
-
     #[must_use]
     pub fn known(&self, mac: Mac) -> Option<Known> {
         let entry = self.devices.get(&mac.bits())?;
@@ -148,6 +152,8 @@ impl Index {
             last_seen: entry.last_seen.into(),
             seen_hash: entry.seen_hash,
             active: entry.is_active(),
+            served: entry.served,
+            strength: entry.strength,
             version: self.version_of(&entry),
         })
     }
@@ -196,7 +202,7 @@ impl Index {
         self.types.name(known.phone_type)
     }
 
-    /// A device without its sighting.
+    /// A device without what requests told of it.
     #[must_use]
     pub fn device(&self, mac: Mac) -> Option<Device> {
         let entry = self.devices.get(&mac.bits())?;
@@ -209,6 +215,8 @@ impl Index {
             waiting: (entry.waiting > 0).then_some(Waiting { ports: entry.waiting, created }),
             phones,
             sighting: None,
+            claims: Claims::default(),
+            served: None,
             changed: entry.changed.into(),
             revision: entry.revision,
         })
@@ -242,6 +250,8 @@ impl Index {
             seen_hash: device.sighting.as_ref().map_or(0, super::sight::hash_of),
             revision: device.revision,
             waiting: device.waiting.map_or(0, |waiting| waiting.ports),
+            strength: device.strength(),
+            served: device.served.is_some(),
             waiting_since: device.waiting.map_or(0, |waiting| seconds(waiting.created)),
             rows: Rows::of(rows.collect()),
         };
@@ -256,7 +266,7 @@ impl Index {
                 if before.last_seen >= entry.last_seen {
                     (entry.last_seen, entry.seen_hash) = (before.last_seen, before.seen_hash);
                 }
-                self.inactive_rows.fetch_sub(before.inactive_rows(), Ordering::Relaxed);
+                entry.served |= before.served;
             }
             dashmap::Entry::Vacant(_) => {
                 if progress.is_stale(&Object::Device(device.mac), entry.revision) {
@@ -264,8 +274,11 @@ impl Index {
                 }
             }
         }
-        self.inactive_rows.fetch_add(entry.inactive_rows(), Ordering::Relaxed);
-        slot.insert(entry);
+        let _there = slot.insert(entry);
+        match waiting(device) {
+            Some(waiting) => self.waiting.put(waiting),
+            None => self.waiting.remove(device.mac),
+        }
     }
 
     /// Takes over that a device was removed, unless it was made anew since.
@@ -275,8 +288,8 @@ impl Index {
         if let dashmap::Entry::Occupied(there) = slot
             && there.get().revision <= revision
         {
-            let gone = there.remove();
-            self.inactive_rows.fetch_sub(gone.inactive_rows(), Ordering::Relaxed);
+            self.waiting.remove(mac);
+            there.remove();
         }
     }
 
@@ -286,6 +299,25 @@ impl Index {
             entry.last_seen = entry.last_seen.max(seconds(last_seen));
             entry.seen_hash = seen_hash.unwrap_or(entry.seen_hash);
         }
+    }
+
+    /// Remembers what a claim must be stronger than, until the device changes.
+    pub(super) fn claimed(&self, mac: Mac, strength: Strength) {
+        if let Some(mut entry) = self.devices.get_mut(&mac.bits()) {
+            entry.strength = strength;
+        }
+    }
+
+    /// Remembers that a device was sent a file of its own.
+    pub(super) fn served(&self, mac: Mac) {
+        if let Some(mut entry) = self.devices.get_mut(&mac.bits()) {
+            entry.served = true;
+        }
+    }
+
+    /// The room of devices that wait for an operator.
+    pub(super) fn waiting(&self) -> &WaitingRoom {
+        &self.waiting
     }
 
     /// Devices without an active port that nobody asked for since `before`, at most `limit`.
@@ -308,12 +340,6 @@ impl Entry {
         self.rows.all().iter().any(|row| row.company != INACTIVE)
     }
 
-    /// What it counts for towards the quota: ports that wait take no room of their own.
-    fn inactive_rows(&self) -> usize {
-        let own = self.rows.all().iter().filter(|row| row.company == INACTIVE);
-        own.count() + usize::from(self.waiting > 0)
-    }
-
     /// When it was last heard of.
     fn last_sign(&self) -> u32 {
         let created = self.rows.all().iter().map(|row| row.created).max();
@@ -325,6 +351,24 @@ impl Row {
     fn port(&self) -> Port {
         Port::new(self.port).expect("only ports of devices are stored")
     }
+}
+
+/// A device none of whose phones is active, as it counts for the quota.
+fn waiting(device: &Device) -> Option<WaitingDevice> {
+    if device.has_active_port() {
+        return None;
+    }
+    let waiting = device.waiting.map(|waiting| waiting.created);
+    let created = device.phones.values().map(|phone| phone.created).chain(waiting).min()?;
+    let strongest = device.claims.strongest();
+    let is_decided = strongest.is_some_and(|claim| claim.strength == Strength::Operator);
+    let seen = device.sighting.as_ref().map(|seen| seen.address);
+    Some(WaitingDevice {
+        mac: device.mac,
+        address: strongest.and_then(|claim| claim.address).or(seen),
+        created,
+        is_touched: is_decided || !device.phones.is_empty(),
+    })
 }
 
 /// Timestamps of the index end in 2106; what is outside is pinned.

@@ -31,7 +31,7 @@ pub enum Outcome {
     Served,
     /// The path and headers name no MAC.
     NoMac,
-    /// Recorded as inactive by this very request.
+    /// New: about to be listed as inactive.
     Recorded,
     /// Known and not promoted.
     Inactive,
@@ -45,7 +45,9 @@ pub enum Outcome {
     CertificateOfAnother,
     /// The file could not be made of the settings.
     RenderFailed,
-    /// The store could not take the rows.
+    /// New, and not listed: more unknown phones came at once than can be recorded.
+    NotRecorded,
+    /// New, and probably not listed: the store took none of the last ones.
     StoreFailed,
 }
 

@@ -8,8 +8,8 @@ use super::document::{CompanyEntry, DeviceEntry, PortEntry, SightingEntry, UserE
 use super::import::Problem;
 use crate::domain::settings::Layer;
 use crate::domain::{
-    ApiKeyHash, Company, CompanyId, Device, Mac, Phone, Port, Revision, Role, Sighting, State,
-    Timestamp, User, UserId, from_hex,
+    ApiKeyHash, Claims, Company, CompanyId, Device, Mac, Phone, Port, Revision, Role, Sighting,
+    State, Timestamp, User, UserId, from_hex,
 };
 use crate::registry::passwords::{MAX_PASSWORD, is_affordable};
 use crate::registry::text::{check_login, check_name, is_assignable_mac};
@@ -236,6 +236,8 @@ impl Check {
                 None => None,
                 Some(seen) => Some(seen?),
             },
+            claims: Claims::default(),
+            served: None,
             changed: self.now,
             revision: Revision::NONE,
         };

@@ -62,9 +62,11 @@ pub async fn churn(lab: &Arc<Lab>, phones: Vec<Phone>, office: &Office, plan: &C
     let (phones, phase) =
         lab.boot_all("first seen", phones, Duration::ZERO, &Expect::refused()).await;
     result.phases.push(phase);
+    let macs: Vec<Mac> = phones.iter().map(|phone| phone.member.mac).collect();
+    // What is missing is found when it is promoted.
+    let _ = office.once_listed(&macs).await;
     // One of two has been promoted when the day begins.
-    let early: Vec<(usize, Mac)> =
-        phones.iter().map(|phone| phone.member.mac).enumerate().step_by(2).collect();
+    let early: Vec<(usize, Mac)> = macs.into_iter().enumerate().step_by(2).collect();
     let promoted = promote_all(lab, "promotion", early, office).await;
     let all_promoted = promoted.figures.unexpected == 0;
     result.phases.push(promoted);

@@ -2,13 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use crate::domain::Mac;
 use crate::simulator::measure::BootOutcome;
 use crate::simulator::operator::{CallError, Calls, Operator};
+
+/// A gateway may refuse first and record then, so an operator who acts at once looks for a
+/// phone again: this often, and for so long. It promises a second.
+const LOOKING_AGAIN: Duration = Duration::from_millis(100);
+const LOOKING_FOR: Duration = Duration::from_secs(5);
 
 /// A few operators who share the phones out among themselves: number `n` of the fleet is
 /// always the same operator's, so what is done to one phone has an order. `due` is when the
@@ -120,6 +125,22 @@ impl Office {
         let rows = rows.ok_or_else(|| CallError::NotAReply("there are no `values`".to_owned()))?;
         let text = |row: &Value, name: &str| row[name].as_str().unwrap_or_default().to_owned();
         Ok(rows.iter().map(|row| (text(row, "phoneid"), text(row, "phone_type"))).collect())
+    }
+
+    /// The inactive phones once each of `macs` is among them, or as they are after five seconds.
+    ///
+    /// # Errors
+    /// What the API says.
+    pub async fn once_listed(&self, macs: &[Mac]) -> Result<BTreeMap<String, String>, CallError> {
+        let deadline = Instant::now() + LOOKING_FOR;
+        loop {
+            let listed = self.inactive().await?;
+            let is_complete = macs.iter().all(|&mac| listed.contains_key(&phone_id(mac)));
+            if is_complete || Instant::now() >= deadline {
+                return Ok(listed);
+            }
+            tokio::time::sleep(LOOKING_AGAIN).await;
+        }
     }
 
     /// What all of them called so far.

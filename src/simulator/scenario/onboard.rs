@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 use super::office::{Office, phone_id};
+use crate::domain::Mac;
 use crate::simulator::lab::{Expect, Lab, OutcomeText, Phase};
 use crate::simulator::measure::Figures;
 use crate::simulator::phone::Phone;
@@ -45,7 +46,8 @@ pub async fn onboard(
 
 /// Every phone is on the list of inactive ones, as the type it is if it tells.
 async fn listed(phones: &[Phone], office: &Office) -> Finding {
-    let listed = match office.inactive().await {
+    let macs: Vec<Mac> = phones.iter().map(|phone| phone.member.mac).collect();
+    let listed = match office.once_listed(&macs).await {
         Ok(listed) => listed,
         Err(error) => {
             return Finding { ok: false, what: format!("no list of inactive phones: {error}") };
@@ -80,7 +82,7 @@ async fn listed(phones: &[Phone], office: &Office) -> Finding {
 pub(super) async fn promote_all(
     lab: &Arc<Lab>,
     name: &str,
-    members: Vec<(usize, crate::domain::Mac)>,
+    members: Vec<(usize, Mac)>,
     office: &Office,
 ) -> Phase {
     let _progress = lab.progress(name, Steps::Operations, members.len() as u64);

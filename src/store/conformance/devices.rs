@@ -138,6 +138,17 @@ pub async fn a_noted_sighting_keeps_what_it_does_not_tell(store: &impl Store, _:
     assert_eq!(noted.firmware, first.firmware);
 }
 
+pub async fn the_first_time_a_device_was_served_stays(store: &impl Store, _: &impl Store) {
+    let revision = done(store, [put(&device(1, 2), None)]).await;
+    let served = |number, at| Mutation::NoteServed { mac: mac(number), at };
+    assert_eq!(done(store, [served(1, NOW + 1), served(2, NOW)]).await, revision);
+    assert_eq!(done(store, [served(1, NOW + 2)]).await, revision);
+    assert_eq!(read(store, mac(1)).await.unwrap().served, Some(NOW + 1));
+    // Made from what was read before.
+    done(store, [put(&device(1, 2), Some(revision))]).await;
+    assert_eq!(read(store, mac(1)).await.unwrap().served, Some(NOW + 1));
+}
+
 pub async fn a_phone_needs_its_company(store: &impl Store, _: &impl Store) {
     let mut promoted = device(1, 2);
     activate(&mut promoted, 0, "default");

@@ -19,8 +19,8 @@ use super::{
 };
 use crate::domain::settings::Layer;
 use crate::domain::{
-    Action, ApiKeyHash, Company, CompanyId, Device, Event, Mac, Phone, Port, Revision, Role,
-    Sighting, State, Subject, Timestamp, TypeKey, User, Waiting,
+    Action, ApiKeyHash, Claim, Company, CompanyId, Device, Event, Mac, Phone, Port, Revision, Role,
+    Sighting, State, Strength, Subject, Timestamp, TypeKey, User, Waiting,
 };
 
 pub use self::{devices::*, following::*, guards::*, record::*, samples::*, tenants::*, whole::*};
@@ -44,6 +44,7 @@ macro_rules! suite {
             a_device_is_removed_by_its_revision_only
             a_noted_sighting_changes_nothing_else
             a_noted_sighting_keeps_what_it_does_not_tell
+            the_first_time_a_device_was_served_stays
             a_phone_needs_its_company
             a_company_changes_by_its_revision_only
             a_named_company_stays

@@ -82,7 +82,16 @@ pub fn sighting(last: Timestamp) -> Sighting {
 
 /// As its first request makes it.
 pub fn device(number: u64, ports: u16) -> Device {
-    Device::sighted(mac(number), key("snom320"), ports, sighting(0))
+    let claim = Claim {
+        phone_type: key("snom320"),
+        strength: Strength::UserAgent,
+        first: NOW,
+        last: NOW,
+        address: Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1))),
+        user_agent: "Mozilla/4.0 (compatible; snom320-SIP 8.4.35)".to_owned(),
+    };
+    let claims = [claim].into_iter().collect();
+    Device { claims, ..Device::sighted(mac(number), key("snom320"), ports, sighting(0)) }
 }
 
 pub fn activate(device: &mut Device, number: u16, company: &str) {

@@ -35,6 +35,7 @@ enum Undo {
     User(UserId, Option<User>),
     SystemSettings(SystemSettings),
     Sighting(Mac, Option<Sighting>),
+    Served(Mac, Option<Timestamp>),
     Append,
 }
 
@@ -149,7 +150,8 @@ impl State {
                 for company in device.phones.values().filter_map(|phone| phone.company()) {
                     self.require_company(company)?;
                 }
-                let device = Device { revision, ..device };
+                let served = self.devices.get(&mac).and_then(|before| before.served);
+                let device = Device { revision, served: served.or(device.served), ..device };
                 Ok(Some(Undo::Device(mac, self.devices.insert(mac, device))))
             }
             Mutation::RemoveDevice { mac, expect } => {
@@ -165,6 +167,11 @@ impl State {
                     Undo::Sighting(mac, device.sighting.replace(noted))
                 }))
             }
+            Mutation::NoteServed { mac, at } => Ok(self.devices.get_mut(&mac).map(|device| {
+                let before = device.served;
+                device.served = before.or(Some(at));
+                Undo::Served(mac, before)
+            })),
             Mutation::PutCompany { company, expect } => {
                 let id = company.id.clone();
                 if self.companies.get(&id).map(|there| there.revision) != expect {
@@ -217,6 +224,11 @@ impl State {
             Undo::Sighting(mac, before) => {
                 if let Some(device) = self.devices.get_mut(&mac) {
                     device.sighting = before;
+                }
+            }
+            Undo::Served(mac, before) => {
+                if let Some(device) = self.devices.get_mut(&mac) {
+                    device.served = before;
                 }
             }
             Undo::Append => drop(self.events.pop_back()),

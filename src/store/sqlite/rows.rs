@@ -12,14 +12,20 @@ use serde::{Deserialize, Serialize};
 use super::error::bad_row;
 use crate::domain::settings::Layer;
 use crate::domain::{
-    Company, CompanyId, Device, Event, Mac, Phone, Port, Revision, Sighting, State, TypeKey,
-    Waiting,
+    Claims, Company, CompanyId, Device, Event, Mac, Phone, Port, Revision, Sighting, State,
+    TypeKey, Waiting,
 };
 use crate::store::SystemSettings;
 
 /// A number as SQLite keeps it: the same 64 bits.
 pub(super) fn bits(number: u64) -> i64 {
     number.cast_signed()
+}
+
+/// Claims as JSON; NULL for none.
+pub(super) fn claims_text(claims: &Claims) -> Option<String> {
+    (!claims.is_empty())
+        .then(|| serde_json::to_string(claims).expect("claims are texts and numbers"))
 }
 
 /// A MAC as SQLite keeps it.
@@ -79,7 +85,8 @@ pub(super) struct DeviceReader {
 impl DeviceReader {
     /// Of a device, in the order they are read.
     pub const DEVICE: &str = "mac, type, waiting, created, first_seen, last_seen, address, \
-                              user_agent, type_guess, firmware, certificate, changed, revision";
+                              user_agent, type_guess, firmware, certificate, changed, revision, \
+                              claims, served";
     /// Of a phone, in the order they are read.
     pub const PHONE: &str = "id, company, created, name, settings";
 
@@ -120,6 +127,11 @@ impl DeviceReader {
             sighting,
             changed: row.get(11)?,
             revision: revision(row, 12)?,
+            claims: match optional_text(row, 13)? {
+                None => Claims::default(),
+                Some(text) => serde_json::from_str(text).map_err(|e| bad("claims", &e))?,
+            },
+            served: row.get(14)?,
         })
     }
 

@@ -98,7 +98,7 @@ fn files(task: &Task, rows: &[Value], mut out: impl Write) -> Result<(), RemoteE
     if failed == 0 { Ok(()) } else { Err(RemoteError::Files { failed, all: rows.len() }) }
 }
 
-/// `settings.lines.1.user = "100"`; lists whole, times as UTC.
+/// `settings.lines.1.user = "100"`, `claims.1.strength = path`; other lists whole, times as UTC.
 fn flatten(name: String, value: &Value, lines: &mut Vec<(String, String)>) {
     match value {
         Value::Object(fields) if !fields.is_empty() => {
@@ -106,6 +106,11 @@ fn flatten(name: String, value: &Value, lines: &mut Vec<(String, String)>) {
                 let field = printable(field);
                 let name = if name.is_empty() { field } else { format!("{name}.{field}") };
                 flatten(name, value, lines);
+            }
+        }
+        Value::Array(items) if items.first().is_some_and(Value::is_object) => {
+            for (at, item) in items.iter().enumerate() {
+                flatten(format!("{name}.{}", at + 1), item, lines);
             }
         }
         Value::Number(number) if is_time(&name) => {
@@ -118,7 +123,9 @@ fn flatten(name: String, value: &Value, lines: &mut Vec<(String, String)>) {
 }
 
 fn is_time(name: &str) -> bool {
-    matches!(name, "created" | "changed" | "sighting.first" | "sighting.last")
+    let in_claim = || name.strip_prefix("claims.")?.split_once('.').map(|(_, field)| field);
+    matches!(name, "created" | "changed" | "served" | "sighting.first" | "sighting.last")
+        || matches!(in_claim(), Some("first" | "last"))
 }
 
 #[cfg(test)]
@@ -143,6 +150,7 @@ mod tests {
             "company": null,
             "settings": { "lines": { "1": { "user": "100", "codecs": ["pcma"] } } },
             "sighting": { "user_agent": "x\u{1b}" },
+            "claims": [{ "strength": "path", "first": 60 }, { "strength": "oui", "first": 1 }],
         });
         assert_eq!(
             shown(Show::One, &json!({ "values": [row] })).unwrap(),
@@ -151,7 +159,9 @@ mod tests {
              company = null\n\
              settings.lines.1.user = 100\n\
              settings.lines.1.codecs = [\"pcma\"]\n\
-             sighting.user_agent = x\\u{1b}\n"
+             sighting.user_agent = x\\u{1b}\n\
+             claims.1.strength = path\nclaims.1.first = 1970-01-01T00:01:00Z\n\
+             claims.2.strength = oui\nclaims.2.first = 1970-01-01T00:00:01Z\n"
         );
         let nothing = shown(Show::One, &json!({ "values": [] })).unwrap_err().to_string();
         assert_eq!(nothing, "read it: the gateway shows no such object");

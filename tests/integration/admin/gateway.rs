@@ -13,6 +13,7 @@ use dialtone::registry::{Clock, Document, Quota, Registry, SystemRandom};
 use dialtone::store::MemoryStore;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
+use tokio_util::sync::CancellationToken;
 
 use crate::support::http::{Answer, request};
 
@@ -100,8 +101,9 @@ impl Gateway {
             let catalogue = CATALOGUE.clone();
             let opened = Registry::open(store.clone(), catalogue, clock.clone(), Quota::default());
             let (registry, background) = opened.await.unwrap();
-            tokio::spawn(background.run());
-            Arc::new(registry)
+            let registry = Arc::new(registry);
+            tokio::spawn(background.run(registry.clone(), CancellationToken::new()));
+            registry
         });
         let up = listener_up.clone();
         let listeners = move || {

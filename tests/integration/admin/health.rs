@@ -26,6 +26,10 @@ fn it_is_ready_while_the_store_and_its_listeners_are() {
         json!({
             "ready": ready, "store": store, "catalogue": catalogue,
             "listeners": { "handset": listener },
+            "inactive": {
+                "devices": 0, "limit": 100_000, "full": false,
+                "evicted": 0, "over_quota": 0, "dropped": 0,
+            },
         })
     };
     assert_eq!(get(&gateway, "/ready"), (200, said(true, "ready", "up")));

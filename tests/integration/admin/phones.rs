@@ -39,7 +39,11 @@ fn a_new_device_is_active_at_once_and_read_back_without_its_secrets() {
                 "settings": { "lines": { "1": {
                     "user": "100", "password": "***", "registrar": "pbx.example.net",
                 } } },
-                "sighting": null,
+                "sighting": null, "served": null,
+                "claims": [{
+                    "phone_type": "snom320", "strength": "operator",
+                    "first": NOW, "last": NOW, "user_agent": "",
+                }],
             }],
             "numrows": 1,
         })

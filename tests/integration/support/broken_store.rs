@@ -26,7 +26,6 @@ pub struct BrokenStore {
     well: MemoryStore,
     fault: watch::Sender<Option<Fault>>,
     refused: AtomicUsize,
-    committed: AtomicUsize,
     held_answer: Mutex<Option<oneshot::Receiver<()>>>,
 }
 
@@ -37,7 +36,6 @@ impl BrokenStore {
             well: MemoryStore::new(now),
             fault: watch::Sender::new(None),
             refused: AtomicUsize::new(0),
-            committed: AtomicUsize::new(0),
             held_answer: Mutex::default(),
         })
     }
@@ -57,11 +55,6 @@ impl BrokenStore {
     /// Commits that failed because of a fault.
     pub fn refused(&self) -> usize {
         self.refused.load(Ordering::SeqCst)
-    }
-
-    /// Commits that reached the store that never fails.
-    pub fn committed(&self) -> usize {
-        self.committed.load(Ordering::SeqCst)
     }
 
     fn can_write(&self) -> Result<(), StoreError> {
@@ -100,7 +93,6 @@ impl Store for BrokenStore {
             return Err(error);
         }
         let done = self.well.commit(mutations, guards).await;
-        self.committed.fetch_add(1, Ordering::SeqCst);
         let held = self.held_answer.lock().unwrap().take();
         if let Some(release) = held {
             let _ = release.await;

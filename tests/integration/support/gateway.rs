@@ -99,13 +99,21 @@ impl Gateway {
         self.runtime.block_on(self.app().registry().expire()).expect("the store is well")
     }
 
-    /// A handset's GET.
+    /// A handset's GET; what it told is recorded when this returns.
     pub fn get(&self, target: &str, user_agent: Option<&str>) -> Answer {
-        http::get(self.http(), target, user_agent)
+        let answer = http::get(self.http(), target, user_agent);
+        self.settle();
+        answer
+    }
+
+    /// Waits until what handsets told so far is recorded.
+    pub fn settle(&self) {
+        self.runtime.block_on(self.app().registry().flush_contacts());
     }
 
     /// An admin command with the first key; the whole answer.
     pub fn ask(&self, verb: &str, mut body: Value) -> Value {
+        self.settle();
         body["auth"] = json!({ "type": "auth", "key": self.key });
         call(self.admin(), verb, &body)
     }

@@ -14,6 +14,7 @@ use dialtone::registry::{Clock, Quota, Registry, SystemRandom};
 use dialtone::store::Store;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
+use tokio_util::sync::CancellationToken;
 
 use super::ManualClock;
 use super::gateway::call;
@@ -21,7 +22,7 @@ use super::http::{self, Answer};
 
 pub struct Node {
     pub registry: Arc<Registry>,
-    http: SocketAddr,
+    pub http: SocketAddr,
     pub admin: SocketAddr,
     /// The key of the first System-Admin, when this gateway made it.
     pub first_key: Option<String>,
@@ -42,8 +43,8 @@ impl Node {
         let loaded = Catalogue::load(&Sources::default()).unwrap();
         let opening = Registry::open(store, Arc::new(loaded), clock.clone(), quota);
         let (registry, background) = runtime.block_on(opening).unwrap();
-        runtime.spawn(background.run());
         let registry = Arc::new(registry);
+        runtime.spawn(background.run(registry.clone(), CancellationToken::new()));
         let first_key = runtime.block_on(registry.first_key(&SystemRandom)).unwrap();
 
         let provisioner = Provisioner::new(registry.clone(), 1 << 20, clock.now());
@@ -68,9 +69,21 @@ impl Node {
         Node { registry, http, admin: admin_address, first_key, _servers: servers, runtime }
     }
 
-    /// What a handset that is new to us asks first.
+    /// What a handset that is new to us asks first; it is recorded when this returns.
     pub fn get(&self, mac: &str) -> Answer {
+        let answer = self.get_only(mac);
+        self.settle();
+        answer
+    }
+
+    /// The same, and what it told may still have to be recorded.
+    pub fn get_only(&self, mac: &str) -> Answer {
         http::get(self.http, &format!("/{mac}.cfg"), None)
+    }
+
+    /// Waits until what handsets told so far is recorded, or could not be.
+    pub fn settle(&self) {
+        self.runtime.block_on(self.registry.flush_contacts());
     }
 
     /// A command with `key`.

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, Result, params};
 
 use super::{Outcome, changed, missing};
-use crate::domain::{CompanyId, Device, Mac, Phone, Port, Revision, Sighting};
+use crate::domain::{CompanyId, Device, Mac, Phone, Port, Revision, Sighting, Timestamp};
 use crate::store::StoreError;
 use crate::store::sqlite::rows::{self, SightingColumns, bits, mac_bits};
 
@@ -16,14 +16,15 @@ pub(super) fn put(
     let sql = match expect {
         None => {
             "INSERT INTO device (mac, type, waiting, created, first_seen, last_seen, address, \
-             user_agent, type_guess, firmware, certificate, changed, revision) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) \
+             user_agent, type_guess, firmware, certificate, changed, revision, claims, served) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) \
              ON CONFLICT (mac) DO NOTHING"
         }
         Some(_) => {
             "UPDATE device SET type = ?2, waiting = ?3, created = ?4, first_seen = ?5, \
              last_seen = ?6, address = ?7, user_agent = ?8, type_guess = ?9, firmware = ?10, \
-             certificate = ?11, changed = ?12, revision = ?13 WHERE mac = ?1 AND revision = ?14"
+             certificate = ?11, changed = ?12, revision = ?13, claims = ?14, \
+             served = coalesce(served, ?15) WHERE mac = ?1 AND revision = ?16"
         }
     };
     let seen = device.sighting.as_ref().map(SightingColumns::from).unwrap_or_default();
@@ -42,9 +43,11 @@ pub(super) fn put(
         seen.certificate,
         device.changed,
         bits(revision.0),
+        rows::claims_text(&device.claims),
+        device.served,
         expected,
     ];
-    let values = if expect.is_some() { values } else { &values[..13] };
+    let values = if expect.is_some() { values } else { &values[..15] };
     let put = conn.prepare_cached(sql)?.execute(values)?;
     if put == 0 {
         return Ok(Err(StoreError::device_conflict(device.mac)));
@@ -88,6 +91,12 @@ pub(super) fn note_sighting(conn: &Connection, mac: Mac, sighting: &Sighting) ->
         seen.firmware,
         seen.certificate,
     ])?;
+    Ok(Ok(()))
+}
+
+pub(super) fn note_served(conn: &Connection, mac: Mac, at: Timestamp) -> Result<Outcome> {
+    let sql = "UPDATE device SET served = coalesce(served, ?2) WHERE mac = ?1";
+    conn.prepare_cached(sql)?.execute(params![mac_bits(mac), at])?;
     Ok(Ok(()))
 }
 

@@ -84,8 +84,12 @@ fn may_leave_a_trace(mutations: &[Mutation]) -> bool {
         Mutation::PutUser { .. } => false,
         _ => true,
     };
-    let never_refused =
-        |other: &Mutation| matches!(other, Mutation::Append(_) | Mutation::NoteSighting { .. });
+    let never_refused = |other: &Mutation| {
+        matches!(
+            other,
+            Mutation::Append(_) | Mutation::NoteSighting { .. } | Mutation::NoteServed { .. }
+        )
+    };
     !(refused_at_once && rest.iter().all(never_refused))
 }
 
@@ -97,6 +101,7 @@ fn all(conn: &Connection, mutations: &[Mutation], revision: Revision) -> Result<
             Mutation::NoteSighting { mac, sighting } => {
                 device::note_sighting(conn, *mac, sighting)?
             }
+            Mutation::NoteServed { mac, at } => device::note_served(conn, *mac, *at)?,
             Mutation::PutCompany { company, expect } => {
                 company::put(conn, company, *expect, revision)?
             }

@@ -79,6 +79,8 @@ fn write() -> impl Strategy<Value = Mutation> {
             .prop_map(|(number, expect)| Mutation::RemoveDevice { mac: mac(number), expect }),
         4 => (0..DEVICES, a_sighting())
             .prop_map(|(number, sighting)| Mutation::NoteSighting { mac: mac(number), sighting }),
+        1 => (0..DEVICES, 1..9i64)
+            .prop_map(|(number, at)| Mutation::NoteServed { mac: mac(number), at }),
         3 => (a_company(), expected()).prop_map(|(name, expect)| {
             Mutation::PutCompany { company: company(name), expect }
         }),
@@ -137,7 +139,7 @@ fn up_to_date(mut write: Mutation, registry: &Tenancy, devices: &[Device]) -> Mu
         Mutation::RemoveDevice { mac, expect } => *expect = device(*mac).unwrap_or(*expect),
         Mutation::RemoveCompany { id, expect } => *expect = company(id.clone()).unwrap_or(*expect),
         Mutation::RemoveUser { id, expect } => *expect = user(*id).unwrap_or(*expect),
-        Mutation::NoteSighting { .. } | Mutation::Append(_) => {}
+        Mutation::NoteSighting { .. } | Mutation::NoteServed { .. } | Mutation::Append(_) => {}
     }
     write
 }

@@ -1,0 +1,291 @@
+//! Recording what strangers' requests tell, off the requests' way.
+//!
+//! A refusal promises nothing, so it does not wait for the disk: else its time would tell
+//! known devices from unknown ones, and a slow store would hold the connections of phones.
+//! What is to be recorded waits in a queue of its own, so that strangers do not push out the
+//! sightings of known phones. When the queue is full, or the store takes nothing, it is
+//! dropped: the phone comes again. Memory, and so every list, has a device only once it is
+//! stored.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::actor::Actor;
+use super::change::Plan;
+use super::occasionally::Occasionally;
+use super::waiting::Reserved;
+use super::{Directory, Registry, RegistryError};
+use crate::domain::{Action, Claim, Device, Mac, Strength, Subject, Timestamp};
+use crate::store::Mutation;
+
+/// Contacts that wait, half a kilobyte each: what a storm of unknown phones brings while one
+/// slow commit is written.
+const QUEUE: usize = 8192;
+/// Devices recorded at once. The store writes those that come together as one group.
+const GROUP: usize = 256;
+/// What a request told that is to be recorded.
+pub(super) enum Contact {
+    /// A device that is not known; there is room for it, once another is gone.
+    First { device: Box<Device>, in_place_of: Option<Mac> },
+    /// What a known device is, of which so many ports are believed.
+    Claim { mac: Mac, claim: Box<Claim>, ports: u16 },
+}
+
+impl Contact {
+    fn mac(&self) -> Mac {
+        match self {
+            Contact::First { device, .. } => device.mac,
+            Contact::Claim { mac, .. } => *mac,
+        }
+    }
+}
+
+enum Item {
+    Contact(Contact),
+    /// Answered when all before it is done.
+    Flush(oneshot::Sender<()>),
+}
+
+/// The way to the recorder, and how it is doing.
+pub(super) struct Contacts {
+    queue: mpsc::Sender<Item>,
+    dropped: AtomicU64,
+    store_failed: AtomicBool,
+    log: Occasionally,
+}
+
+/// Records contacts, see [`ContactRecorder::run`].
+pub struct ContactRecorder {
+    queue: mpsc::Receiver<Item>,
+}
+
+pub(super) fn channel() -> (Contacts, ContactRecorder) {
+    let (sender, queue) = mpsc::channel(QUEUE);
+    let contacts = Contacts {
+        queue: sender,
+        dropped: AtomicU64::new(0),
+        store_failed: AtomicBool::new(false),
+        log: Occasionally::default(),
+    };
+    (contacts, ContactRecorder { queue })
+}
+
+impl Contacts {
+    /// Whether there was room in the queue.
+    pub fn send(&self, contact: Contact) -> Result<(), Contact> {
+        self.queue.try_send(Item::Contact(contact)).map_err(|error| match error.into_inner() {
+            Item::Contact(contact) => contact,
+            Item::Flush(_) => unreachable!("a contact was sent"),
+        })
+    }
+
+    /// Contacts that were dropped since the start.
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Whether the last of them could not be stored.
+    pub fn store_failed(&self) -> bool {
+        self.store_failed.load(Ordering::Relaxed)
+    }
+
+    pub fn note_dropped(&self, why: &dyn std::fmt::Display) {
+        self.dropped.fetch_add(1, Ordering::Relaxed);
+        if let Some(more) = self.log.is_due() {
+            tracing::warn!(more, "an unknown phone was not recorded: {why}");
+        }
+    }
+}
+
+impl ContactRecorder {
+    /// Records until `stop`, and what waits then no more: see [`Registry::flush_contacts`].
+    pub async fn run(mut self, registry: Arc<Registry>, stop: CancellationToken) {
+        let mut group = Vec::with_capacity(GROUP);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                received = self.queue.recv_many(&mut group, GROUP) => if received == 0 { return },
+            }
+            let mut flushed = Vec::new();
+            let mut contacts: Vec<(Mac, Vec<Contact>)> = Vec::with_capacity(group.len());
+            for item in group.drain(..) {
+                match item {
+                    Item::Flush(done) => flushed.push(done),
+                    Item::Contact(contact) => by_device(&mut contacts, contact),
+                }
+            }
+            let mut recording = JoinSet::new();
+            for (_, contacts) in contacts {
+                let registry = registry.clone();
+                recording.spawn(async move { registry.record(contacts).await });
+            }
+            while let Some(recorded) = recording.join_next().await {
+                if let Err(error) = recorded {
+                    tracing::error!(%error, "recording an unknown phone failed");
+                }
+            }
+            for done in flushed {
+                // Whoever asked may have gone.
+                let _ = done.send(());
+            }
+        }
+    }
+}
+
+/// Contacts of one device are recorded in their order, those of others beside them. Of a
+/// group few are of one device, and those stand close together.
+fn by_device(contacts: &mut Vec<(Mac, Vec<Contact>)>, contact: Contact) {
+    let mac = contact.mac();
+    match contacts.iter_mut().rev().find(|(known, _)| *known == mac) {
+        Some((_, of_device)) => of_device.push(contact),
+        None => contacts.push((mac, vec![contact])),
+    }
+}
+
+impl Registry {
+    /// Returns when all that was told before is recorded, or dropped.
+    pub async fn flush_contacts(&self) {
+        let (done, flushed) = oneshot::channel();
+        if self.contacts.queue.send(Item::Flush(done)).await.is_ok() {
+            // An error: the recorder has ended, and nothing waits any more.
+            let _ = flushed.await;
+        }
+    }
+
+    async fn record(&self, contacts: Vec<Contact>) {
+        for contact in contacts {
+            let recorded = match contact {
+                Contact::First { device, in_place_of } => {
+                    self.record_first(&device, in_place_of).await
+                }
+                Contact::Claim { mac, claim, ports } => {
+                    let strength = self.record_claim(mac, &claim, ports).await;
+                    // Not stored: the next that says so is to be recorded.
+                    let settled = strength.as_ref().ok().copied().unwrap_or_default();
+                    self.memory.index.claimed(mac, settled);
+                    strength.map(drop)
+                }
+            };
+            match recorded {
+                Ok(()) => self.contacts.store_failed.store(false, Ordering::Relaxed),
+                Err(error) => {
+                    self.contacts.store_failed.store(error.is_ours(), Ordering::Relaxed);
+                    self.contacts.note_dropped(&error);
+                }
+            }
+        }
+    }
+
+    async fn record_first(
+        &self,
+        device: &Device,
+        in_place_of: Option<Mac>,
+    ) -> Result<(), RegistryError> {
+        let (mac, index) = (device.mac, &self.memory.index);
+        let address = device.sighting.as_ref().map(|seen| seen.address);
+        // A std lock: nothing awaits under it.
+        let decided = Mutex::new((in_place_of, false));
+        let recorded = self
+            .make_device(mac, |there| {
+                // An operator made it, or another gateway recorded it.
+                if there.is_some() || index.revision(mac).is_some() {
+                    return Ok(Plan::nothing(false));
+                }
+                let mut decided = decided.lock().expect("no holder of this lock panics");
+                let (in_place_of, is_again) = &mut *decided;
+                if std::mem::replace(is_again, true) && in_place_of.is_some() {
+                    // Whoever was to go changed meanwhile: somebody else is to.
+                    index.waiting().release(mac, in_place_of.take());
+                    let Some(address) = address else { return Ok(Plan::nothing(false)) };
+                    match index.waiting().reserve(mac, address, device.strength()) {
+                        Reserved::Room => {}
+                        Reserved::InPlaceOf(gone) => *in_place_of = Some(gone),
+                        Reserved::Already => return Ok(Plan::nothing(false)),
+                        Reserved::Full => {
+                            self.arrivals.note_full(index.waiting().limit());
+                            return Ok(Plan::nothing(false));
+                        }
+                    }
+                }
+                let gone = in_place_of.and_then(|gone| Some((gone, index.revision(gone)?)));
+                let put = Mutation::PutDevice { device: device.clone(), expect: None };
+                let remove = gone.map(|(mac, expect)| Mutation::RemoveDevice { mac, expect });
+                Ok(Plan::commit([put].into_iter().chain(remove).collect(), true))
+            })
+            .await;
+        let (in_place_of, _) = decided.into_inner().expect("no holder of this lock panics");
+        if matches!(recorded, Ok(true)) {
+            if in_place_of.is_some() {
+                self.arrivals.note_evicted(index.waiting().limit());
+            }
+        } else {
+            index.waiting().release(mac, in_place_of);
+        }
+        recorded.map(drop)
+    }
+
+    /// Gives what a claim must be stronger than from now on.
+    async fn record_claim(
+        &self,
+        mac: Mac,
+        claim: &Claim,
+        ports: u16,
+    ) -> Result<Strength, RegistryError> {
+        let now = self.clock.now();
+        self.change_or_make_device(&Actor::Gateway, mac, |device, directory| {
+            let Some(device) = device else { return Ok(Plan::nothing(Strength::Assumed)) };
+            match device.claimed(claim.clone(), ports, now) {
+                None => Ok(Plan::nothing(device.strength())),
+                Some(claimed) if claimed.has_active_port() => {
+                    Ok(self.reconsider(device, claimed, directory, now))
+                }
+                Some(claimed) => {
+                    let strength = claimed.strength();
+                    Ok(Plan::device(Some(device), Some(claimed), strength))
+                }
+            }
+        })
+        .await
+    }
+
+    /// A device that was promoted and never served: it becomes what it is claimed to be,
+    /// when that can be configured.
+    fn reconsider(
+        &self,
+        device: &Device,
+        mut claimed: Device,
+        directory: &Arc<Directory>,
+        now: Timestamp,
+    ) -> Plan<Strength> {
+        let strength = claimed.strength();
+        if claimed.phone_type == device.phone_type {
+            return Plan::device(Some(device), Some(claimed), strength);
+        }
+        let named = claimed.phone_ids().next().expect("a device has a phone");
+        if let Err(error) = self.compose_with(claimed.clone(), directory).check_renderable(named) {
+            tracing::warn!(%error, phone_type = %claimed.phone_type, "a phone may be of another type than it was promoted as");
+            claimed = Device { claims: claimed.claims, ..device.clone() };
+            return Plan::device(Some(device), Some(claimed), strength);
+        }
+        let name = device.mac.to_string();
+        let mut event = Actor::Gateway.event(now, Action::Retyped, Subject::Phone, name);
+        event.company = device.companies().next().map(ToString::to_string).unwrap_or_default();
+        event.before = summary(device);
+        event.after = summary(&claimed);
+        let guards = directory.guards(claimed.companies());
+        Plan::device(Some(device), Some(claimed), strength).recorded(event).guarded(guards)
+    }
+}
+
+/// What an audit record says of a device's make-up.
+fn summary(device: &Device) -> serde_json::Value {
+    serde_json::json!({
+        "phone_type": device.phone_type,
+        "ports": device.ports().count(),
+        "strength": device.strength(),
+    })
+}

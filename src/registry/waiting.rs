@@ -1,0 +1,392 @@
+//! Room for the devices that wait for an operator: as many as the quota says and never more,
+//! shared fairly by the networks they come from.
+//!
+//! A device has its room before its commit begins, so that any number of first contacts at
+//! once stay within the limit. When there is none left, the network that takes most room gives
+//! up its oldest device that no operator touched; a network that takes most itself gives up its
+//! own. Of *n* networks, whoever has less than an *n*th of the room loses nothing.
+//!
+//! Known to this process: several gateways on one store each keep their own limit, and hear
+//! of each other's devices as they are told of changes.
+
+use std::collections::{BTreeSet, HashMap};
+use std::net::IpAddr;
+use std::sync::{Mutex, MutexGuard};
+
+use super::network::Network;
+use crate::domain::{Mac, Strength, Timestamp};
+
+/// Which devices wait, and who would have to go. About 80 bytes a device.
+#[derive(Debug)]
+pub(super) struct WaitingRoom {
+    limit: usize,
+    // A std lock: nothing awaits under it. Taken by first contacts and by changes to devices,
+    // never by a request of a device that is known.
+    room: Mutex<Room>,
+}
+
+/// What came of asking for room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reserved {
+    Room,
+    /// Room once this device is gone, which is to go in the same commit.
+    InPlaceOf(Mac),
+    /// It has room already.
+    Already,
+    /// Nobody is left who would have to go.
+    Full,
+}
+
+/// A device that waits, as far as it matters here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct WaitingDevice {
+    pub mac: Mac,
+    /// Where it was first claimed from; `None` when nobody saw it yet.
+    pub address: Option<IpAddr>,
+    /// First contact.
+    pub created: Timestamp,
+    /// Whether an operator gave it anything: then it stays.
+    pub is_touched: bool,
+}
+
+impl WaitingRoom {
+    pub fn new(limit: usize) -> WaitingRoom {
+        WaitingRoom { limit, room: Mutex::default() }
+    }
+
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// Devices that wait or have room to.
+    pub fn len(&self) -> usize {
+        let room = self.room();
+        room.devices.len() - room.leaving
+    }
+
+    /// For a device that has room and is not stored yet: whether it is claimed to be something
+    /// with more weight than before.
+    pub fn claims_more(&self, mac: Mac, strength: Strength) -> Option<bool> {
+        let mut room = self.room();
+        let place = room.devices.get_mut(&mac.bits()).filter(|place| place.stay == Stay::Coming)?;
+        let is_more = strength > place.strength;
+        place.strength = place.strength.max(strength);
+        Some(is_more)
+    }
+
+    /// Finds room for a device that is not known. What comes of it must be said: with
+    /// [`WaitingRoom::put`] when it is stored, with [`WaitingRoom::release`] when it is not.
+    pub fn reserve(&self, mac: Mac, address: IpAddr, strength: Strength) -> Reserved {
+        let mut room = self.room();
+        if room.devices.contains_key(&mac.bits()) {
+            return Reserved::Already;
+        }
+        let network = Network::of(address);
+        let leaves = if room.devices.len() - room.leaving < self.limit {
+            None
+        } else {
+            match room.next_to_leave(network) {
+                Some(leaves) => Some(leaves),
+                None => return Reserved::Full,
+            }
+        };
+        room.insert(mac.bits(), Place { network, created: 0, stay: Stay::Coming, strength });
+        leaves.map_or(Reserved::Room, Reserved::InPlaceOf)
+    }
+
+    /// The device was not stored, and whoever was to go in its place did not.
+    pub fn release(&self, mac: Mac, in_place_of: Option<Mac>) {
+        let mut room = self.room();
+        if room.devices.get(&mac.bits()).is_some_and(|place| place.stay == Stay::Coming) {
+            room.remove(mac.bits());
+        }
+        if let Some(stays) = in_place_of {
+            room.stays(stays);
+        }
+    }
+
+    /// Takes over that the store has this device, and that it waits. One that is here without
+    /// a reservation counts like the others, also above the limit.
+    pub fn put(&self, device: WaitingDevice) {
+        let mut room = self.room();
+        let mac = device.mac.bits();
+        let stay = match device.address {
+            Some(_) if !device.is_touched => Stay::Evictable,
+            _ => Stay::Kept,
+        };
+        let network = match room.remove(mac) {
+            // Where it came from first: else who asks in its name would take it with him.
+            Some(before) if before.network != Network::UNKNOWN => before.network,
+            _ => device.address.map_or(Network::UNKNOWN, Network::of),
+        };
+        let created = u32::try_from(device.created.max(0)).unwrap_or(u32::MAX);
+        let strength = Strength::Assumed;
+        room.insert(mac, Place { network, created, stay, strength });
+    }
+
+    /// The device is gone, or an operator promoted it. What was reserved for one that comes stays:
+    /// whoever reserved it says what comes of it.
+    pub fn remove(&self, mac: Mac) {
+        let mut room = self.room();
+        if room.devices.get(&mac.bits()).is_some_and(|place| place.stay != Stay::Coming) {
+            room.remove(mac.bits());
+        }
+    }
+
+    fn room(&self) -> MutexGuard<'_, Room> {
+        self.room.lock().expect("no holder of this lock panics")
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    network: Network,
+    /// Seconds, as the index keeps them.
+    created: u32,
+    stay: Stay,
+    /// Of the strongest claim that was made while it was [`Stay::Coming`].
+    strength: Strength,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stay {
+    /// Its commit is under way.
+    Coming,
+    /// It is there, and may have to go.
+    Evictable,
+    /// An operator touched it.
+    Kept,
+    /// The commit that removes it is under way.
+    Leaving,
+}
+
+/// MACs are chosen by strangers: hashed with a secret.
+type Hasher = foldhash::quality::RandomState;
+
+#[derive(Debug, Default)]
+struct Room {
+    devices: HashMap<u64, Place, Hasher>,
+    /// Those that may go, by network and then oldest first.
+    oldest: BTreeSet<(Network, u32, u64)>,
+    networks: HashMap<Network, Count, Hasher>,
+    /// Networks of which one may go, by how much room they take: the last takes most.
+    by_room: BTreeSet<(u32, Network)>,
+    leaving: usize,
+}
+
+/// Of one network.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+struct Count {
+    /// Those that may go, and those that come: a flood counts before it is stored.
+    room: u32,
+    may_go: u32,
+}
+
+impl Room {
+    fn insert(&mut self, mac: u64, place: Place) {
+        match place.stay {
+            Stay::Evictable => {
+                self.oldest.insert((place.network, place.created, mac));
+                self.count(place.network, 1, 1);
+            }
+            Stay::Coming => self.count(place.network, 1, 0),
+            Stay::Leaving => self.leaving += 1,
+            Stay::Kept => {}
+        }
+        self.devices.insert(mac, place);
+    }
+
+    fn remove(&mut self, mac: u64) -> Option<Place> {
+        let place = self.devices.remove(&mac)?;
+        match place.stay {
+            Stay::Evictable => {
+                self.oldest.remove(&(place.network, place.created, mac));
+                self.count(place.network, -1, -1);
+            }
+            Stay::Coming => self.count(place.network, -1, 0),
+            Stay::Leaving => self.leaving -= 1,
+            Stay::Kept => {}
+        }
+        Some(place)
+    }
+
+    fn count(&mut self, network: Network, room: i32, may_go: i32) {
+        let before = self.networks.get(&network).copied().unwrap_or_default();
+        let after = Count {
+            room: before.room.saturating_add_signed(room),
+            may_go: before.may_go.saturating_add_signed(may_go),
+        };
+        self.by_room.remove(&(before.room, network));
+        if after == Count::default() {
+            self.networks.remove(&network);
+            return;
+        }
+        self.networks.insert(network, after);
+        if after.may_go > 0 {
+            self.by_room.insert((after.room, network));
+        }
+    }
+
+    /// Who has to go for one more of `network`, from now on [`Stay::Leaving`]: the oldest of the
+    /// network that takes most room, if it takes more than this one; else its own oldest.
+    fn next_to_leave(&mut self, network: Network) -> Option<Mac> {
+        let own = self.networks.get(&network).copied().unwrap_or_default();
+        let &(most, largest) = self.by_room.last()?;
+        let from = if most > own.room { largest } else { network };
+        let &(_, _, mac) =
+            self.oldest.range((from, 0, 0)..).next().filter(|next| next.0 == from)?;
+        let place = self.remove(mac)?;
+        self.insert(mac, Place { stay: Stay::Leaving, ..place });
+        Some(Mac::from_bits(mac))
+    }
+
+    /// It did not have to go after all.
+    fn stays(&mut self, mac: Mac) {
+        let is_leaving = |place: &&Place| place.stay == Stay::Leaving;
+        if self.devices.get(&mac.bits()).filter(is_leaving).is_some()
+            && let Some(place) = self.remove(mac.bits())
+        {
+            self.insert(mac.bits(), Place { stay: Stay::Evictable, ..place });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn mac(number: u64) -> Mac {
+        Mac::from_bits(0x0015_6500_0000 + number)
+    }
+
+    fn address(last: u8) -> IpAddr {
+        [192, 0, 2, last].into()
+    }
+
+    fn waits(number: u64, last: u8, created: Timestamp) -> WaitingDevice {
+        let (mac, address) = (mac(number), Some(address(last)));
+        WaitingDevice { mac, address, created, is_touched: false }
+    }
+
+    fn reserve(room: &WaitingRoom, number: u64, last: u8) -> Reserved {
+        room.reserve(mac(number), address(last), Strength::Path)
+    }
+
+    #[test]
+    fn what_has_no_room_yet_counts() {
+        let room = WaitingRoom::new(2);
+        assert_eq!(reserve(&room, 1, 1), Reserved::Room);
+        assert_eq!(reserve(&room, 1, 1), Reserved::Already);
+        assert_eq!(reserve(&room, 2, 1), Reserved::Room);
+        assert_eq!(reserve(&room, 3, 1), Reserved::Full, "nobody is there who could go");
+        room.release(mac(2), None);
+        assert_eq!(reserve(&room, 3, 1), Reserved::Room);
+        assert_eq!(room.len(), 2);
+    }
+
+    #[test]
+    fn the_network_with_most_gives_up_its_oldest() {
+        let room = WaitingRoom::new(4);
+        for (number, last, created) in [(1, 1, 50), (2, 9, 30), (3, 9, 20), (4, 9, 40)] {
+            room.put(waits(number, last, created));
+        }
+        assert_eq!(reserve(&room, 5, 2), Reserved::InPlaceOf(mac(3)));
+        assert_eq!(reserve(&room, 6, 2), Reserved::InPlaceOf(mac(2)), "the first is leaving");
+        assert_eq!(room.len(), 4);
+        // The store would not have one of the two gone.
+        room.release(mac(5), Some(mac(3)));
+        assert_eq!(reserve(&room, 7, 2), Reserved::InPlaceOf(mac(3)));
+        room.remove(mac(3));
+        room.put(waits(7, 2, 60));
+        assert_eq!(room.len(), 4);
+    }
+
+    #[test]
+    fn whom_an_operator_touched_stays() {
+        let room = WaitingRoom::new(2);
+        room.put(WaitingDevice { is_touched: true, ..waits(1, 1, 10) });
+        room.put(WaitingDevice { address: None, ..waits(2, 1, 10) });
+        assert_eq!(reserve(&room, 3, 2), Reserved::Full);
+        room.put(waits(1, 1, 10));
+        assert_eq!(reserve(&room, 3, 2), Reserved::InPlaceOf(mac(1)));
+    }
+
+    #[test]
+    fn a_promoted_one_leaves_room() {
+        let room = WaitingRoom::new(1);
+        room.put(waits(1, 1, 10));
+        assert_eq!(reserve(&room, 2, 1), Reserved::InPlaceOf(mac(1)));
+        room.remove(mac(1));
+        room.release(mac(2), Some(mac(1)));
+        assert_eq!((room.len(), reserve(&room, 2, 1)), (0, Reserved::Room));
+    }
+
+    #[test]
+    fn a_flood_takes_nothing_from_those_with_less_than_their_share() {
+        let room = WaitingRoom::new(100);
+        let mut stored: BTreeMap<u64, u8> = BTreeMap::new();
+        let mut come = |number: u64, last: u8| {
+            match reserve(&room, number, last) {
+                Reserved::Room => {}
+                Reserved::InPlaceOf(gone) => {
+                    stored.remove(&(gone.bits() - mac(0).bits()));
+                    room.remove(gone);
+                }
+                other => panic!("{other:?}"),
+            }
+            room.put(waits(number, last, i64::try_from(number).unwrap()));
+            stored.insert(number, last);
+            assert!(stored.len() <= 100);
+        };
+        (0..20).for_each(|number| come(number, 1));
+        // Three addresses, a thousand each: of four networks, each has a quarter.
+        (100..3_100).for_each(|number| come(number, 2 + u8::try_from(number % 3).unwrap()));
+        let of = |last| stored.values().filter(|&&of| of == last).count();
+        assert_eq!(of(1), 20);
+        assert!((2..5).all(|last| (26..=27).contains(&of(last))));
+    }
+
+    proptest! {
+        /// Whatever is asked, in whatever order: never more than the limit, and what is kept
+        /// by number agrees with what is kept by device.
+        #[test]
+        fn the_books_agree(steps in prop::collection::vec((0u8..5, 0u64..12, 1u8..4), 1..200)) {
+            let room = WaitingRoom::new(5);
+            let mut leaving: BTreeMap<u64, Option<Mac>> = BTreeMap::new();
+            for (at, (step, number, last)) in steps.into_iter().enumerate() {
+                match step {
+                    0 | 1 => match reserve(&room, number, last) {
+                        Reserved::Room => drop(leaving.insert(number, None)),
+                        Reserved::InPlaceOf(gone) => drop(leaving.insert(number, Some(gone))),
+                        Reserved::Already | Reserved::Full => {}
+                    },
+                    2 => if let Some(gone) = leaving.remove(&number) {
+                        gone.into_iter().for_each(|gone| room.remove(gone));
+                        room.put(waits(number, last, at as i64));
+                    },
+                    3 => if let Some(gone) = leaving.remove(&number) {
+                        room.release(mac(number), gone);
+                    },
+                    _ => if !leaving.contains_key(&number) {
+                        room.remove(mac(number));
+                    },
+                }
+                let inside = room.room();
+                prop_assert!(inside.devices.len() - inside.leaving <= 5);
+                let with = |stay| inside.devices.values().filter(|place| place.stay == stay).count();
+                prop_assert_eq!(with(Stay::Leaving), inside.leaving);
+                prop_assert_eq!(with(Stay::Evictable), inside.oldest.len());
+                let sum = |of: fn(&Count) -> u32| inside.networks.values().map(of).sum::<u32>() as usize;
+                prop_assert_eq!(sum(|count| count.may_go), inside.oldest.len());
+                prop_assert_eq!(sum(|count| count.room), inside.oldest.len() + with(Stay::Coming));
+                let may_go = inside.networks.iter().filter(|(_, count)| count.may_go > 0);
+                let by_room: BTreeSet<_> = may_go.map(|(of, count)| (count.room, *of)).collect();
+                prop_assert_eq!(&by_room, &inside.by_room);
+            }
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! What requests claim a phone to be, and what counts.
+
+use serde_json::{Value, json};
+
+use crate::support::{Gateway, ManualClock};
+
+const MAC: &str = "0015654aa937";
+const ID: &str = "0015654aa9370";
+const T46G: &str = "Yealink SIP-T46G 28.83.0.120 00:15:65:4a:a9:37";
+const T48G: &str = "Yealink SIP-T48G 35.83.0.120 00:15:65:4a:a9:37";
+/// Whoever asks for it says by it that the phone is a Snom.
+const SNOMS: &str = "/snom320-0015654AA937.htm";
+const OWN: &str = "/0015654aa937.cfg";
+
+fn claims(gateway: &Gateway) -> Vec<(String, String)> {
+    let phone = gateway.phone(ID);
+    let claims = phone["claims"].as_array().unwrap_or_else(|| panic!("{phone}")).iter();
+    let text = |claim: &Value, name: &str| claim[name].as_str().unwrap().to_owned();
+    claims.map(|claim| (text(claim, "phone_type"), text(claim, "strength"))).collect()
+}
+
+fn phone_type(gateway: &Gateway) -> String {
+    gateway.phone(ID)["phone_type"].as_str().unwrap().to_owned()
+}
+
+fn said(claims: &[(&str, &str)]) -> Vec<(String, String)> {
+    claims.iter().map(|&(key, strength)| (key.to_owned(), strength.to_owned())).collect()
+}
+
+fn events(gateway: &Gateway, action: &str) -> Vec<Value> {
+    let answer = gateway.done("events", json!({ "type": "phone", "scope": { "mac": MAC } }));
+    let events = answer["values"].as_array().unwrap().iter();
+    events.filter(|event| event["action"] == action).cloned().collect()
+}
+
+#[test]
+fn a_stranger_does_not_retype_a_waiting_phone_and_is_seen() {
+    let clock = ManualClock::new();
+    let gateway = Gateway::start_at(clock.clone(), |_, _| {});
+    gateway.get(OWN, Some(T46G));
+    gateway.get(SNOMS, None);
+    assert_eq!(claims(&gateway), said(&[("t46g", "user_agent_with_mac")]));
+    clock.advance(60);
+    gateway.get(SNOMS, None);
+    let both = said(&[("t46g", "user_agent_with_mac"), ("snom320", "path")]);
+    assert_eq!(claims(&gateway), both);
+    assert_eq!(gateway.inactive(), [(ID.to_owned(), "t46g".to_owned())]);
+    let claim = &gateway.phone(ID)["claims"][1];
+    assert_eq!((&claim["address"], &claim["user_agent"]), (&json!("127.0.0.1"), &json!("")));
+    assert_eq!(claim["first"], claim["last"]);
+}
+
+#[test]
+fn whoever_came_first_with_less_gives_way_to_more() {
+    let gateway = Gateway::start();
+    gateway.get(SNOMS, None);
+    assert_eq!(gateway.inactive(), [(ID.to_owned(), "snom320".to_owned())]);
+    gateway.get(OWN, Some(T46G));
+    assert_eq!(gateway.inactive(), [(ID.to_owned(), "t46g".to_owned())]);
+    let both = said(&[("t46g", "user_agent_with_mac"), ("snom320", "path")]);
+    assert_eq!(claims(&gateway), both);
+    assert!(events(&gateway, "retyped").is_empty(), "anybody could fill the record with those");
+}
+
+#[test]
+fn of_equal_claims_the_first_counts_and_the_other_is_shown() {
+    let clock = ManualClock::new();
+    let gateway = Gateway::start_at(clock.clone(), |_, _| {});
+    gateway.get(OWN, Some(T46G));
+    clock.advance(60);
+    gateway.get(OWN, Some(T48G));
+    assert_eq!(phone_type(&gateway), "t46g");
+    let both = said(&[("t46g", "user_agent_with_mac"), ("t48g", "user_agent_with_mac")]);
+    assert_eq!(claims(&gateway), both);
+    // An operator has the last word.
+    let values = json!({ "phone_type": "t48g" });
+    let scope = json!({ "phoneid": ID });
+    gateway.done("update", json!({ "type": "phone", "scope": scope, "values": values }));
+    clock.advance(60);
+    gateway.get(OWN, Some(T46G));
+    assert_eq!(phone_type(&gateway), "t48g");
+    assert_eq!(claims(&gateway)[0], ("t48g".to_owned(), "operator".to_owned()));
+}
+
+#[test]
+fn a_promoted_phone_follows_stronger_evidence_until_it_was_served() {
+    let gateway = Gateway::start();
+    gateway.get(SNOMS, None);
+    gateway.promote(ID);
+    assert!(gateway.phone(ID)["served"].is_null());
+    // The phone itself: its first request still is answered as what it was taken for.
+    assert_eq!(gateway.get(OWN, Some(T46G)).status, 404);
+    assert_eq!(phone_type(&gateway), "t46g");
+    let retyped = events(&gateway, "retyped");
+    assert_eq!(retyped.len(), 1, "{retyped:?}");
+    assert_eq!(retyped[0]["before"]["phone_type"], "snom320");
+    assert_eq!(retyped[0]["after"]["phone_type"], "t46g");
+    assert_eq!(gateway.get(OWN, Some(T46G)).status, 200);
+    crate::support::eventually("it is noted", || !gateway.phone(ID)["served"].is_null());
+}
+
+#[test]
+fn a_phone_that_was_served_stays_what_it_is() {
+    let clock = ManualClock::new();
+    let gateway = Gateway::start_at(clock.clone(), |_, _| {});
+    gateway.get(SNOMS, None);
+    gateway.promote(ID);
+    let file = gateway.get(SNOMS, None);
+    assert_eq!(file.status, 200);
+    clock.advance(60);
+    assert_eq!(gateway.get(OWN, Some(T46G)).status, 404);
+    assert_eq!(phone_type(&gateway), "snom320");
+    assert_eq!(claims(&gateway), said(&[("snom320", "path")]), "requests change nothing any more");
+    assert_eq!(gateway.get(SNOMS, None), file);
+    // Also after a restart.
+    crate::support::eventually("it is noted", || !gateway.phone(ID)["served"].is_null());
+    let dir = gateway.stop();
+    let again = Gateway::start_with(|config, _| {
+        let url = format!("sqlite:{}", dir.path().join("dialtone.db").display());
+        config.store.url = url.parse().unwrap();
+    });
+    again.get(OWN, Some(T46G));
+    assert_eq!(again.get(SNOMS, None).status, 200);
+}

@@ -1,0 +1,174 @@
+//! What those can cause who have no phone here, and what they cannot.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use serde_json::{Value, json};
+
+use crate::support::gateway::call;
+use crate::support::http::{self, Answer};
+use crate::support::{Gateway, eventually};
+
+const T46G: &str = "Yealink SIP-T46G 28.83.0.120 00:15:65:4a:a9:37";
+
+/// A gateway behind a proxy that says who asks, with room for so many unknown phones.
+fn with_room(inactive_devices: usize) -> Gateway {
+    Gateway::start_with(|config, _| {
+        config.quota.inactive_devices = inactive_devices;
+        config.handset.trusted_proxies = ["127.0.0.0/8".parse().unwrap()].into_iter().collect();
+    })
+}
+
+fn get_from(gateway: &Gateway, address: &str, target: &str) -> Answer {
+    let headers = [("X-Forwarded-For", address)];
+    http::request(gateway.http(), "GET", target, &headers, b"").expect("it answers")
+}
+
+fn macs(gateway: &Gateway) -> BTreeSet<String> {
+    gateway.inactive().into_iter().map(|(id, _)| id[..12].to_owned()).collect()
+}
+
+fn ready(gateway: &Gateway) -> (u16, Value) {
+    let answer = http::get(gateway.admin(), "/ready", None);
+    (answer.status, serde_json::from_slice(&answer.body).unwrap())
+}
+
+#[test]
+fn a_first_contact_is_listed_within_a_second() {
+    let gateway = Gateway::start();
+    http::get(gateway.http(), "/0015654aa937.cfg", Some(T46G));
+    let began = std::time::Instant::now();
+    let auth = json!({ "type": "auth", "key": gateway.key() });
+    let list = json!({ "type": "phone", "auth": auth });
+    eventually("it is listed", || call(gateway.admin(), "inactive", &list)["numrows"] == 1);
+    assert!(began.elapsed().as_secs() < 1, "{:?}", began.elapsed());
+}
+
+#[test]
+fn one_request_makes_one_entry_whatever_it_claims() {
+    let gateway = with_room(3);
+    for number in 0..3 {
+        get_from(&gateway, "192.0.2.1", &format!("/kws6000firmware.bin?mac=0013d100000{number}"));
+    }
+    let rows = gateway.inactive();
+    let listed: Vec<(&str, &str)> =
+        rows.iter().map(|(id, key)| (id.as_str(), key.as_str())).collect();
+    let expected =
+        [("0013d10000000", "kws6000"), ("0013d10000010", "kws6000"), ("0013d10000020", "kws6000")];
+    assert_eq!(listed, expected);
+    assert_eq!(ready(&gateway).1["inactive"]["devices"], 3);
+    // An operator says that it is one: then it has all its ports.
+    let scope = json!({ "phoneid": "0013d10000010" });
+    let values = json!({ "phone_type": "kws6000" });
+    gateway.done("update", json!({ "type": "phone", "scope": scope, "values": values }));
+    assert_eq!(gateway.inactive().len(), 1_002);
+    assert_eq!(ready(&gateway).1["inactive"]["devices"], 3);
+}
+
+#[test]
+fn a_thousand_at_once_stay_within_the_quota() {
+    let gateway = with_room(50);
+    let next = AtomicU32::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..32 {
+            scope.spawn(|| {
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    if number >= 1_000 {
+                        return;
+                    }
+                    let address = format!("198.51.100.{}", number % 5);
+                    let target = format!("/0004f2{number:06x}.cfg");
+                    assert_eq!(get_from(&gateway, &address, &target).status, 404);
+                    if number.is_multiple_of(50) {
+                        let said = ready(&gateway).1;
+                        assert!(said["inactive"]["devices"].as_u64().unwrap() <= 50, "{said}");
+                        let answer = gateway.ask("inactive", json!({ "type": "phone" }));
+                        assert!(answer["numrows"].as_u64().unwrap() <= 50, "{answer}");
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!(gateway.inactive().len(), 50);
+    let (status, said) = ready(&gateway);
+    assert_eq!(status, 200, "strangers make nothing unready: {said}");
+    assert_eq!((&said["inactive"]["full"], &said["inactive"]["limit"]), (&json!(true), &json!(50)));
+    let of = |name: &str| said["inactive"][name].as_u64().unwrap();
+    assert_eq!(of("evicted") + of("over_quota"), 950, "{said}");
+    assert!(of("evicted") > 500, "{said}");
+    // What is in memory is what is stored.
+    let before = macs(&gateway);
+    let dir = gateway.stop();
+    let again = Gateway::start_with(|config, _| {
+        let url = format!("sqlite:{}", dir.path().join("dialtone.db").display());
+        config.store.url = url.parse().unwrap();
+        config.quota.inactive_devices = 50;
+    });
+    assert_eq!(again.app().registry().waiting_status().devices, 50);
+    drop(again);
+    assert_eq!(before.len(), 50);
+}
+
+#[test]
+fn a_flood_from_some_addresses_pushes_out_nobody_elses_phones() {
+    let gateway = with_room(40);
+    for number in 0..8 {
+        get_from(&gateway, "192.0.2.1", &format!("/00156500000{number}.cfg"));
+    }
+    gateway.settle();
+    gateway.set("0015650000000", json!({ "lines": { "1": { "user": "1001" } } }));
+    for number in 0..300 {
+        let address = ["198.51.100.1", "198.51.100.2", "2001:db8:1::1", "2001:db8:1:ff::1"];
+        get_from(&gateway, address[number % 4], &format!("/0004f2{number:06x}.cfg"));
+    }
+    let left = macs(&gateway);
+    assert_eq!(left.len(), 40);
+    let of_site = left.iter().filter(|mac| mac.starts_with("001565")).count();
+    assert_eq!(of_site, 8, "a site with less than its share loses none: {left:?}");
+    // One more site has its share as well, of the others' oldest.
+    for number in 0..8 {
+        get_from(&gateway, "192.0.2.2", &format!("/00156510000{number}.cfg"));
+    }
+    let left = macs(&gateway);
+    let of_sites = left.iter().filter(|mac| mac.starts_with("001565")).count();
+    assert_eq!((left.len(), of_sites), (40, 16), "{left:?}");
+    assert!(left.contains("0004f200012b"), "the newest of a flood stay");
+}
+
+#[test]
+fn an_address_over_its_limit_keeps_its_known_phones() {
+    let gateway = Gateway::start_with(|config, _| {
+        config.quota.new_macs_per_address_per_hour = 20;
+    });
+    gateway.get("/0015654aa937.cfg", Some(T46G));
+    gateway.get("/0015654aa938.cfg", Some(T46G));
+    gateway.promote("0015654aa9370");
+    let file = gateway.get("/0015654aa937.cfg", Some(T46G));
+    let waiting = gateway.get("/0015654aa938.cfg", Some(T46G));
+    for number in 0..60 {
+        assert_eq!(gateway.get(&format!("/0004f2{number:06x}.cfg"), None), waiting);
+    }
+    assert_eq!(gateway.last_outcome("0004f200003b"), "over_quota");
+    assert_eq!(gateway.inactive().len(), 19);
+    assert_eq!(gateway.get("/0015654aa937.cfg", Some(T46G)), file, "it is served");
+    gateway.promote("0015654aa9380");
+    assert_eq!(gateway.get("/0015654aa938.cfg", Some(T46G)).status, 200, "it can be promoted");
+}
+
+#[test]
+fn a_flood_leaves_the_requests_of_phones_on_the_list_and_no_password() {
+    let gateway = Gateway::start();
+    gateway.get("/0015654aa937.cfg", Some(T46G));
+    gateway.promote("0015654aa9370");
+    gateway.get("/0015654aa937.cfg?user=1001&password=s3cret&mac=0015654aa937", Some(T46G));
+    for number in 0..3_000 {
+        let target = format!("/0004f2{number:06x}.cfg?password=s3cret");
+        http::get(gateway.http(), &target, None);
+    }
+    let scope = json!({ "mac": "0015654aa937" });
+    let answer = gateway.done("requests", json!({ "type": "phone", "scope": scope }));
+    let newest = &answer["values"][0];
+    assert_eq!(newest["target"], "/0015654aa937.cfg?user=***&password=***&mac=0015654aa937");
+    assert_eq!((&newest["outcome"], &newest["phone_type"]), (&json!("served"), &json!("t46g")));
+}
