@@ -30,6 +30,8 @@ pub const DESK_AGENT: &str = "Yealink SIP-T38G 38.70.0.185 00:15:65:2f:c3:5e";
 /// Polycom's boot asks for four files of its own: one that names the others, the
 /// settings, raw parameters, speed dials.
 const FOUR: &str = include_str!("../../templates/polycom/examples/desk.toml");
+/// A MAC of the same maker that no phone of the store has.
+pub const NOBODY: u64 = 0x0090_7aff_ffff;
 const FOUR_BLOCK: u64 = 0x0004_f200_0000;
 pub const FOUR_AGENT: &str = "FileTransport PolycomSoundPointIP-SPIP_450-UA/3.2.3.1734";
 
@@ -101,12 +103,12 @@ impl Lab {
 
     pub fn ecdsa(&self) -> Setup {
         let pair = (self.ca().join(lab_ca::SERVER), self.ca().join(lab_ca::SERVER_KEY));
-        Setup { pair: Some(pair), client_ca: None }
+        Setup { pair: Some(pair), ..Setup::default() }
     }
 
     pub fn rsa(&self) -> Setup {
         let pair = (self.dir.path().join("rsa.pem"), self.dir.path().join("rsa.key"));
-        Setup { pair: Some(pair), client_ca: None }
+        Setup { pair: Some(pair), ..Setup::default() }
     }
 
     pub fn mutual(&self) -> Setup {

@@ -38,12 +38,29 @@ impl Drop for Ended {
 }
 
 /// What a gateway is started with besides its store.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Setup {
     /// Certificate and key, PEM.
     pub pair: Option<(PathBuf, PathBuf)>,
-    /// The authority that signs the phones' certificates, which are required then.
+    /// The authority that signs the phones' certificates, which are required then, or not.
     pub client_ca: Option<PathBuf>,
+    pub certificates_are_optional: bool,
+    /// As the configuration writes them; `None`: all.
+    pub allowed_networks: Option<&'static str>,
+    pub new_macs_per_address_per_hour: u32,
+}
+
+impl Default for Setup {
+    /// Plain HTTP, and as many unknown phones as come.
+    fn default() -> Setup {
+        Setup {
+            pair: None,
+            client_ca: None,
+            certificates_are_optional: false,
+            allowed_networks: None,
+            new_macs_per_address_per_hour: 1_000_000,
+        }
+    }
 }
 
 /// A running gateway.
@@ -62,12 +79,15 @@ impl Gateway {
     /// Serves the store `dialtone.db` of `directory`.
     pub fn start(program: &Path, directory: &Path, setup: &Setup) -> Result<Gateway, String> {
         let config = directory.join("dialtone.toml");
+        let allowed = setup.allowed_networks.map(|list| format!("allowed_networks = [{list}]\n"));
+        let allowed = allowed.unwrap_or_default();
+        let new_macs = setup.new_macs_per_address_per_hour;
         let mut text = format!(
             "[handset]\nhttp = [\"127.0.0.1:0\"]\nhttps = [{}]\n\
-             max_connections_per_address = 16384\n\
+             max_connections_per_address = 16384\n{allowed}\
              [admin]\nlisten = [\"127.0.0.1:0\"]\n\
              [store]\nurl = \"sqlite:{}\"\n\
-             [quota]\ninactive_devices = 10000000\nnew_macs_per_address_per_hour = 1000000\n\
+             [quota]\ninactive_devices = 10000000\nnew_macs_per_address_per_hour = {new_macs}\n\
              [log]\nlevel = \"warn\"\n[tls]\n",
             if setup.pair.is_some() { "\"127.0.0.1:0\"" } else { "" },
             directory.join("dialtone.db").display(),
@@ -80,8 +100,9 @@ impl Gateway {
             );
         }
         if let Some(ca) = &setup.client_ca {
+            let wanted = if setup.certificates_are_optional { "optional" } else { "required" };
             text +=
-                &format!("client_certificates = \"required\"\nclient_ca = \"{}\"\n", ca.display());
+                &format!("client_certificates = \"{wanted}\"\nclient_ca = \"{}\"\n", ca.display());
         }
         fs::write(&config, text).map_err(|error| format!("{}: {error}", config.display()))?;
         let log = directory.join("dialtone.log");

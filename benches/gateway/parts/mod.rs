@@ -3,6 +3,7 @@
 mod boots;
 mod growth;
 mod in_process;
+mod refusals;
 mod requests;
 mod strangers;
 mod tls;
@@ -22,8 +23,10 @@ pub enum Part {
     Boot,
     /// Ten thousand boots at once.
     Storm,
-    /// Unknown phones, durable before the answer.
+    /// Unknown phones, recorded behind the answer.
     FirstContact,
+    /// Whether the time of a refusal tells why.
+    Refusals,
     /// Known phones while unknown ones storm.
     Overload,
     /// A thousand to a million known phones.
@@ -40,6 +43,7 @@ impl Part {
             Part::Boot => boots::stream(bench).await,
             Part::Storm => boots::storm(bench).await,
             Part::FirstContact => strangers::first_contact(bench).await,
+            Part::Refusals => refusals::run(bench).await,
             Part::Overload => strangers::overload(bench).await,
             Part::Growth => growth::run(bench).await,
             Part::InProcess => in_process::run(bench).await,
