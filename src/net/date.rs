@@ -18,12 +18,12 @@ struct Cached {
     until: Instant,
 }
 
-/// The time of day, as a header says it (RFC 9110 section 5.6.7).
-pub(super) fn now() -> HeaderValue {
-    CACHED.with_borrow_mut(|cached| at(cached, Instant::now(), SystemTime::now))
+/// The time of day at `now`, which is now, as a header says it (RFC 9110 section 5.6.7).
+pub(super) fn at(now: Instant) -> HeaderValue {
+    CACHED.with_borrow_mut(|cached| worded(cached, now, SystemTime::now))
 }
 
-fn at(
+fn worded(
     cached: &mut Option<Cached>,
     now: Instant,
     time_of_day: impl FnOnce() -> SystemTime,
@@ -53,7 +53,7 @@ mod tests {
         let mut cached = None;
         let mut ask = |later_ms: u64, time: SystemTime| {
             let later = start + Duration::from_millis(later_ms);
-            at(&mut cached, later, || time).to_str().unwrap().to_owned()
+            worded(&mut cached, later, || time).to_str().unwrap().to_owned()
         };
         assert_eq!(ask(0, time), "Fri, 01 Jan 1971 00:00:00 GMT");
         assert_eq!(ask(699, time + day), "Fri, 01 Jan 1971 00:00:00 GMT", "not asked");

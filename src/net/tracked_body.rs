@@ -72,6 +72,7 @@ mod tests {
 
     use bytes::Bytes;
     use http_body_util::Full;
+    use tokio::time::Instant;
 
     use super::*;
     use crate::net::watch::Phase;
@@ -93,11 +94,11 @@ mod tests {
     #[test]
     fn a_whole_body_is_answered_at_once_and_one_in_parts_when_it_is_dropped() {
         let watch = Arc::new(Watch::new());
-        watch.request_came(false);
+        watch.request_came(Instant::now(), false);
         let _whole = TrackedBody::new(Full::new(Bytes::from("x")), &watch, false);
         assert_eq!(watch.phase(), Phase::Sending);
 
-        watch.request_came(false);
+        watch.request_came(Instant::now(), false);
         let parts = TrackedBody::new(InParts, &watch, true);
         assert_eq!(watch.phase(), Phase::Busy);
         drop(parts);

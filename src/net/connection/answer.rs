@@ -10,6 +10,7 @@ use std::task::Poll;
 use http::header::{CONNECTION, DATE};
 use http::{HeaderValue, Request, Response, Version};
 use hyper::body::{Body, Incoming};
+use tokio::time::Instant;
 
 use super::super::shared::Shared;
 use super::super::tracked_body::TrackedBody;
@@ -26,13 +27,14 @@ pub(super) struct Context<H> {
 
 impl<H: Handler> Context<H> {
     pub async fn answer(&self, request: Request<Incoming>) -> Response<TrackedBody<H::Body>> {
-        self.watch.request_came(!request.body().is_end_stream());
+        let now = Instant::now();
+        self.watch.request_came(now, !request.body().is_end_stream());
         let is_last = wants_no_more(&request);
         let mut response = match malformed::reason(&request) {
             Some(reason) => self.refuse_malformed(reason),
             None => self.handled(request).await,
         };
-        response.headers_mut().insert(DATE, date::now());
+        response.headers_mut().insert(DATE, date::at(now.into_std()));
         response.map(|body| TrackedBody::new(body, &self.watch, is_last))
     }
 

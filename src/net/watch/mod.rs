@@ -73,12 +73,12 @@ impl Watch {
     }
 
     pub fn on(&self, event: Event) {
-        self.change(event, |state| state.has_body);
+        self.change(event, Instant::now, |state| state.has_body);
     }
 
-    /// [`Event::RequestCame`]; `has_body`: of its body something may still be coming.
-    pub fn request_came(&self, has_body: bool) {
-        self.change(Event::RequestCame, |_| has_body);
+    /// [`Event::RequestCame`], `now`; `has_body`: of its body something may still be coming.
+    pub fn request_came(&self, now: Instant, has_body: bool) {
+        self.change(Event::RequestCame, || now, |_| has_body);
     }
 
     /// [`Event::BodyAwaited`], where the request has a body.
@@ -88,13 +88,18 @@ impl Watch {
         }
     }
 
-    fn change(&self, event: Event, has_body: impl Fn(State) -> bool) {
+    fn change(
+        &self,
+        event: Event,
+        now: impl FnOnce() -> Instant,
+        has_body: impl FnOnce(State) -> bool,
+    ) {
         let state = self.state();
         let phase = state.phase.after(event);
         if phase == state.phase && event != Event::Ready && event != Event::RequestCame {
             return;
         }
-        let since_ms = if event.restarts_clock() { self.now_ms() } else { state.since_ms };
+        let since_ms = if event.restarts_clock() { self.ms_to(now()) } else { state.since_ms };
         let new = State { phase, has_body: has_body(state), since_ms };
         self.state.store(new.pack(), Ordering::Relaxed);
         if matches!(event, Event::Admitted | Event::Ready) {
@@ -107,8 +112,8 @@ impl Watch {
         State::unpack(self.state.load(Ordering::Relaxed))
     }
 
-    fn now_ms(&self) -> u64 {
-        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX >> 5)
+    fn ms_to(&self, now: Instant) -> u64 {
+        u64::try_from((now - self.start).as_millis()).unwrap_or(u64::MAX >> 5)
     }
 
     pub fn phase(&self) -> Phase {

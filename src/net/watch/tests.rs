@@ -35,7 +35,7 @@ async fn each_phase_has_its_own_time() {
     };
     let watch = ready();
     close_to(cut_after(&watch, &limits).await, 5);
-    watch.request_came(false);
+    watch.request_came(Instant::now(), false);
     close_to(cut_after(&watch, &limits).await, 7);
     watch.on(Event::AnswerMade);
     watch.on(Event::Flushed);
@@ -46,7 +46,7 @@ async fn each_phase_has_its_own_time() {
 async fn a_head_that_begins_after_a_long_pause_still_has_only_its_own_time() {
     let limits = limits(60, 5, 60);
     let watch = ready();
-    watch.request_came(false);
+    watch.request_came(Instant::now(), false);
     watch.on(Event::AnswerMade);
     watch.on(Event::Flushed);
     let start = Instant::now();
@@ -68,7 +68,7 @@ async fn slow_readers_and_slow_bodies_are_on_the_requests_time() {
     let limits = limits(60, 60, 10);
     for event in [Event::AnswerMade, Event::LastAnswerMade, Event::BodyAwaited] {
         let watch = ready();
-        watch.request_came(true);
+        watch.request_came(Instant::now(), true);
         tokio::time::sleep(Duration::from_secs(9)).await;
         watch.on(event);
         assert_eq!(cut_after(&watch, &limits).await.as_secs(), 1, "{event:?}");
@@ -81,7 +81,7 @@ async fn who_was_of_no_use_gains_no_time_by_asking() {
     let waited = |watch: &Watch| watch.waited_for_peer(Instant::now());
     let ask = |watch: &Watch| {
         watch.on(Event::BytesCame);
-        watch.request_came(false);
+        watch.request_came(Instant::now(), false);
         assert_eq!(waited(watch), None);
         watch.on(Event::AnswerMade);
         watch.on(Event::Flushed);
@@ -108,11 +108,11 @@ async fn a_turn_that_is_waited_for_is_on_our_time() {
 #[test]
 fn a_peer_has_sent_everything_once_a_request_without_a_body_is_answered() {
     let watch = ready();
-    watch.request_came(false);
+    watch.request_came(Instant::now(), false);
     assert!(!watch.peer_sent_everything());
     watch.on(Event::LastAnswerMade);
     assert!(watch.peer_sent_everything());
-    watch.request_came(true);
+    watch.request_came(Instant::now(), true);
     watch.on(Event::AnswerMade);
     assert!(!watch.peer_sent_everything());
 }
@@ -120,7 +120,7 @@ fn a_peer_has_sent_everything_once_a_request_without_a_body_is_answered() {
 #[test]
 fn nothing_waits_for_a_close_that_was_deferred() {
     let watch = ready();
-    watch.request_came(false);
+    watch.request_came(Instant::now(), false);
     watch.on(Event::LastAnswerMade);
     assert!(watch.close_follows());
     assert!(watch.take_close_follows());

@@ -6,6 +6,7 @@ use std::pin::pin;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+use tokio::time::Instant;
 
 use super::*;
 use crate::net::watch::Event;
@@ -83,7 +84,7 @@ async fn a_flush_after_the_handshake_sends_it_alone() {
 async fn the_last_answer_goes_out_with_the_close() {
     let (mut stream, mut peer) = pair().await;
     stream.handshake_done();
-    stream.watch.request_came(true);
+    stream.watch.request_came(Instant::now(), true);
     stream.watch.on(Event::LastAnswerMade);
     stream.write_all(b"answer ").await.unwrap();
     stream.flush().await.unwrap();
@@ -101,7 +102,7 @@ async fn the_last_answer_goes_out_with_the_fin() {
     let (mut stream, peer) = pair().await;
     let mut peer = peer.into_std().unwrap();
     stream.handshake_done();
-    stream.watch.request_came(false);
+    stream.watch.request_came(Instant::now(), false);
     stream.watch.on(Event::LastAnswerMade);
     stream.write_all(b"answer").await.unwrap();
     stream.shutdown().await.unwrap();
