@@ -45,6 +45,10 @@ impl Fail {
         Fail { result: "fail", message: message.into() }
     }
 
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
     /// The same, of a request whose body was taken as `{}`: whoever reads that a key or a field is
     /// missing which is there must learn why.
     pub fn of_unread(self, why: &NotRead) -> Fail {

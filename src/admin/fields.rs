@@ -47,6 +47,16 @@ impl<'a> Fields<'a> {
         self.raw(name).filter(|value| !value.is_null())
     }
 
+    /// A text, a number or a list as a log shows it; `None` for anything else and for nothing.
+    pub fn shown(&self, name: &str) -> Option<String> {
+        match self.value(name)? {
+            Value::String(text) => Some(text.clone()).filter(|text| !text.is_empty()),
+            Value::Number(number) => Some(number.to_string()),
+            Value::Array(_) => self.texts(name).ok()?.map(|texts| texts.join(",")),
+            _ => None,
+        }
+    }
+
     fn wrong(&self, name: &str, wanted: &str) -> Fail {
         Fail::new(format!("{name}: must be {wanted}"))
     }

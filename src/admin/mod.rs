@@ -33,6 +33,7 @@ mod commands;
 mod fields;
 mod health;
 mod json;
+mod log;
 mod origin;
 mod phone_list;
 mod receive;
@@ -45,20 +46,21 @@ use std::time::Instant;
 
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
-use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 pub use health::{ListenerState, ListenerStates};
 pub use session::SessionLimits;
 
+use crate::domain::UserId;
 use crate::net::{Handler, Peer, Standing, body};
 use crate::registry::{Random, Registry};
 use answer::{Answer, AnswerBody, Fail, respond};
 use blocking::Blocking;
-use json::NotRead;
+use log::Log;
 use receive::{Received, Receiver};
 use request::{ApiMethod, ApiRequest, Endpoint};
 use session::Sessions;
+use shares::Shares;
 
 /// What the edge allows.
 #[derive(Debug, Clone)]
@@ -74,9 +76,9 @@ impl Default for AdminOptions {
     }
 }
 
-/// Lists of all phones made and sent at a time: each is some 24 bytes a phone, and
-/// reads all there are. A reader that stalls has its turn until its connection is cut.
-const LISTS_AT_ONCE: usize = 2;
+/// Lists of all phones at a time of one user and of all, until they are sent: each is some 24
+/// bytes a phone. A reader that stalls has its list until its connection is cut.
+const LISTS_AT_ONCE: (usize, usize) = (4, 16);
 
 /// The handler for listeners of operators.
 pub struct Admin {
@@ -93,7 +95,7 @@ struct Core {
     sessions: Sessions,
     receiver: Receiver,
     blocking: Blocking,
-    lists: Arc<Semaphore>,
+    lists: Shares<UserId>,
 }
 
 impl Admin {
@@ -111,7 +113,7 @@ impl Admin {
             sessions: Sessions::new(options.sessions.clone()),
             receiver: Receiver::new(options.body_bytes),
             blocking: Blocking::default(),
-            lists: Arc::new(Semaphore::new(LISTS_AT_ONCE)),
+            lists: Shares::new(LISTS_AT_ONCE.0, LISTS_AT_ONCE.1),
             options,
         };
         Admin { core: Arc::new(core), tasks: TaskTracker::new() }
@@ -158,7 +160,7 @@ impl Core {
         standing: &Standing,
     ) -> Response<AnswerBody> {
         let began = Instant::now();
-        let mut log = Log { who: None, command: "-", not_read: None };
+        let mut log = Log::default();
         let outcome = commands::answer(&self, &request, received, &mut log).await;
         if log.who.is_some() {
             standing.of_use();
@@ -167,28 +169,12 @@ impl Core {
             Some(why) => fail.of_unread(why),
             None => fail,
         });
-        tracing::info!(
-            who = log.who.as_deref().unwrap_or("-"),
-            command = log.command,
-            result = if outcome.is_ok() { "success" } else { "fail" },
-            // Until there is an answer: a long list is still to be sent.
-            duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
-            address = %request.address,
-            "admin request",
-        );
+        log.write(&request, outcome.as_ref().err(), began);
         match outcome {
             Ok(answer) => answer.into_response(request.secure),
             Err(fail) => respond(StatusCode::OK, &fail),
         }
     }
-}
-
-/// What the request log says: who, and which command of the table; nothing of the body.
-struct Log {
-    who: Option<String>,
-    command: &'static str,
-    /// Why the body was taken as `{}`.
-    not_read: Option<NotRead>,
 }
 
 /// What a command comes to.

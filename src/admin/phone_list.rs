@@ -8,14 +8,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use super::shares::Share;
+use crate::catalogue::Catalogue;
+use crate::domain::{CompanyId, PhoneId, TypeKey, UserId};
+use crate::registry::{Listing, PhoneRow};
 use bytes::Bytes;
 use hyper::body::{Body, Frame};
 use serde::Serialize;
-use tokio::sync::OwnedSemaphorePermit;
-
-use crate::catalogue::Catalogue;
-use crate::domain::{CompanyId, PhoneId, TypeKey};
-use crate::registry::{Listing, PhoneRow};
 
 /// Lists up to this long go out whole, with their length: some 100 KB.
 pub(super) const MOST_WHOLE: usize = 1000;
@@ -34,8 +33,8 @@ pub struct PhoneList {
     /// The next row.
     at: usize,
     is_finished: bool,
-    /// Another list may be made when this one is sent or given up.
-    _turn: OwnedSemaphorePermit,
+    /// The user's place, free when this is sent or given up.
+    _place: Share<UserId>,
 }
 
 /// A phone of either list.
@@ -56,12 +55,12 @@ fn display<S: serde::Serializer>(id: &PhoneId, serializer: S) -> Result<S::Ok, S
 }
 
 impl PhoneList {
-    pub fn new(
+    pub(super) fn new(
         listing: Listing,
         catalogue: Arc<Catalogue>,
-        turn: OwnedSemaphorePermit,
+        place: Share<UserId>,
     ) -> PhoneList {
-        PhoneList { listing, catalogue, at: 0, is_finished: false, _turn: turn }
+        PhoneList { listing, catalogue, at: 0, is_finished: false, _place: place }
     }
 
     pub fn numrows(&self) -> usize {
@@ -129,17 +128,19 @@ impl Body for PhoneList {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use http_body_util::BodyExt;
     use serde_json::{Value, json};
-    use tokio::sync::Semaphore;
 
     use super::*;
+    use crate::admin::shares::Shares;
     use crate::catalogue::Sources;
     use crate::registry::{Actor, Document, Quota, Registry, SystemClock, SystemRandom};
     use crate::store::MemoryStore;
 
-    /// A list of `devices` devices of 50 phones each, and whose turn it is.
-    async fn list(devices: usize) -> (PhoneList, Arc<Semaphore>) {
+    /// A list of `devices` devices of 50 phones each, in the only place there is.
+    async fn list(devices: usize) -> (PhoneList, Shares<UserId>) {
         let catalogue = Arc::new(Catalogue::load(&Sources::default()).unwrap());
         let store = Arc::new(MemoryStore::new(0));
         let opened =
@@ -152,23 +153,27 @@ mod tests {
         let document = json!({ "version": 1, "devices": devices }).to_string();
         let document = Document::read(document.as_bytes()).unwrap();
         registry.import(document.check(0).unwrap(), &SystemRandom).await.unwrap();
-        let turns = Arc::new(Semaphore::new(1));
-        let turn = turns.clone().acquire_owned().await.unwrap();
+        let places = Shares::new(1, 1);
+        let place = places.take(1, Duration::ZERO).await.unwrap();
         let listing = registry.inactive(&Actor::Gateway).unwrap();
-        (PhoneList::new(listing, catalogue, turn), turns)
+        (PhoneList::new(listing, catalogue, place), places)
+    }
+
+    async fn is_free(places: &Shares<UserId>) -> bool {
+        places.take(2, Duration::ZERO).await.is_some()
     }
 
     #[tokio::test]
     async fn the_parts_of_a_list_are_its_whole_text_and_none_is_long() {
         for devices in [0, 1, 60] {
-            let (whole, turns) = list(devices).await;
+            let (whole, places) = list(devices).await;
             let whole = whole.whole();
-            assert_eq!(turns.available_permits(), 1);
+            assert!(is_free(&places).await);
             let text: Value = serde_json::from_slice(&whole).unwrap();
             assert_eq!(text["numrows"], devices * 50);
             assert_eq!(text["values"].as_array().unwrap().len(), devices * 50);
 
-            let (mut list, _turns) = list(devices).await;
+            let (mut list, _places) = list(devices).await;
             let mut parts = Vec::new();
             while let Some(part) = list.frame().await {
                 parts.push(part.unwrap().into_data().unwrap());
@@ -181,11 +186,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_list_has_its_turn_until_it_is_dropped() {
-        let (mut list, turns) = list(60).await;
+    async fn a_list_has_its_place_until_it_is_dropped() {
+        let (mut list, places) = list(60).await;
         list.frame().await.unwrap().unwrap();
-        assert_eq!(turns.available_permits(), 0);
+        assert!(!is_free(&places).await);
         drop(list);
-        assert_eq!(turns.available_permits(), 1);
+        assert!(is_free(&places).await);
     }
 }

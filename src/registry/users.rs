@@ -301,7 +301,8 @@ fn left(keys: &[ApiKeyHash], revoke: &Revoke) -> Result<Vec<ApiKeyHash>, Registr
     };
     let has = |print: &String| keys.iter().any(|key| fingerprint(key) == *print);
     if let Some(unknown) = these.iter().find(|print| !has(print)) {
-        let message = format!("no key of the user is {unknown}");
+        // No more than a fingerprint has: it may be the key itself, and messages are logged.
+        let message = format!("no key of the user is {unknown:.8}");
         return Err(RegistryError::Invalid { field: "revoke_keys".to_owned(), message });
     }
     Ok(keys.iter().filter(|key| !these.contains(&fingerprint(key))).copied().collect())

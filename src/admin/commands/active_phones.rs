@@ -8,7 +8,7 @@ use super::inactive_phones::list;
 use crate::admin::CommandResult;
 
 pub(super) async fn run(call: Call) -> CommandResult {
-    let Call { core, actor, body } = call;
+    let Call { core, actor, caller, body } = call;
     let companies = body.scope()?.companies("company")?;
-    list(core, move |core| core.registry.active(&actor, companies.as_deref())).await
+    list(core, caller, move |core| core.registry.active(&actor, companies.as_deref())).await
 }

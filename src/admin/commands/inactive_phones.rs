@@ -6,30 +6,37 @@
 //! `Content-Length`; `numrows` at the end says that it was all.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Call, Core};
 use crate::admin::CommandResult;
 use crate::admin::answer::{Answer, Fail};
 use crate::admin::phone_list::PhoneList;
+use crate::domain::UserId;
 use crate::registry::{Listing, RegistryError};
 
 pub(super) async fn run(call: Call) -> CommandResult {
-    let Call { core, actor, .. } = call;
-    list(core, move |core| core.registry.inactive(&actor)).await
+    let Call { core, actor, caller, .. } = call;
+    list(core, caller, move |core| core.registry.inactive(&actor)).await
 }
 
-/// Makes a list that may be of a million phones. It has its turn until the answer is
-/// sent or dropped.
+/// How long a caller waits for one of its lists to be sent.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Makes a list that may be of a million phones for `caller`, who has it until the answer is sent
+/// or dropped.
 pub(super) async fn list(
     core: Arc<Core>,
+    caller: UserId,
     make: impl FnOnce(&Core) -> Result<Listing, RegistryError> + Send + 'static,
 ) -> CommandResult {
-    let turn = core.lists.clone().acquire_owned().await;
-    let turn = turn.map_err(|_| Fail::new("The gateway is going down"))?;
+    let place = core.lists.take(caller, PATIENCE).await.ok_or_else(|| {
+        Fail::new("Too many lists are still being sent: read those you asked for to their end")
+    })?;
     let making = core.clone();
     let make = move || {
         let listing = make(&making)?;
-        Ok(Answer::list(PhoneList::new(listing, making.registry.catalogue(), turn)))
+        Ok(Answer::list(PhoneList::new(listing, making.registry.catalogue(), place)))
     };
     core.blocking.run(make).await?
 }

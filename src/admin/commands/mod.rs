@@ -31,9 +31,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use super::answer::Fail;
+use super::log::Log;
 use super::receive::Received;
 use super::request::{ApiMethod, ApiRequest, RequestBody, UnreadBody};
-use super::{CommandResult, Core, Log, auth};
+use super::{CommandResult, Core, auth};
+use crate::domain::UserId;
 use crate::registry::Actor;
 
 /// One command.
@@ -63,6 +65,8 @@ enum Access {
 struct Call {
     core: Arc<Core>,
     actor: Actor,
+    /// The actor's user.
+    caller: UserId,
     body: RequestBody,
 }
 
@@ -128,11 +132,11 @@ pub(super) async fn answer(
     let (verb, object) = match path[..] {
         _ if request.method == ApiMethod::NotAllowed => return Err(use_post()),
         ["auth"] => {
-            log.command = "auth";
+            log.command = Some("auth");
             return auth::log_in(core, caller, request);
         }
         ["auth", "logout"] => {
-            log.command = "auth logout";
+            log.command = Some("auth logout");
             // The one command that changes something and needs no field.
             if request.method == ApiMethod::Get {
                 return Err(use_post());
@@ -146,7 +150,8 @@ pub(super) async fn answer(
     let object = body.type_beside(object)?;
     let fits = |command: &&Command| command.verb == verb && command.object == object;
     let command = COMMANDS.iter().find(fits).ok_or_else(unknown)?;
-    log.command = command.name;
+    log.command = Some(command.name);
+    let user = caller.user.id;
     let actor = Actor::User { user: caller.user, from: request.address };
     match command.access {
         Access::SystemAdmin => actor.require_system_admin()?,
@@ -156,7 +161,8 @@ pub(super) async fn answer(
     }
     let body = body.read(&core.blocking).await?;
     drop(received);
-    (command.run)(Call { core: core.clone(), actor, body }).await
+    log.note_object(&body);
+    (command.run)(Call { core: core.clone(), actor, caller: user, body }).await
 }
 
 fn use_post() -> Fail {

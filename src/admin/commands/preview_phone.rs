@@ -30,7 +30,7 @@ struct Row {
 }
 
 pub(super) async fn run(call: Call) -> CommandResult {
-    let Call { core, actor, body } = call;
+    let Call { core, actor, body, .. } = call;
     let scope = body.scope()?;
     scope.only(&["mac", "port", "phoneid", "file"])?;
     let id = scope.phone()?;

@@ -192,11 +192,26 @@ fn begun(gateway: &Gateway) -> TcpStream {
 }
 
 #[test]
+fn readers_that_stall_wait_for_themselves_and_for_nobody_else() {
+    let gateway = crowded(400);
+    let stalled: Vec<TcpStream> = (0..4).map(|_| begun(&gateway)).collect();
+    let too_many = "Too many lists are still being sent: read those you asked for to their end";
+    assert_eq!(gateway.ask("sysadmin", "inactive/phone", json!({})), fail(too_many));
+    let other = json!({ "login": "other", "role": "System-Admin", "key": true });
+    let key = gateway.done("create/user", json!({ "values": other }))["key"].clone();
+    let body = json!({ "auth": { "type": "auth", "key": key } }).to_string();
+    let answer = gateway.send("POST", "/rest/dialplan/inactive/phone", &[JSON], body);
+    let (text, _) = http::unchunked(&answer.body);
+    assert!(text.ends_with(br#"],"numrows":40000}"#));
+    drop(stalled);
+}
+
+#[test]
 fn readers_that_go_away_in_the_middle_give_others_their_turn() {
     let gateway = crowded(400);
     for _ in 0..2 {
-        // Two lists are made at a time: a third is begun when these are given up.
-        let stalled = [begun(&gateway), begun(&gateway)];
+        // A user has four at a time: a fifth is begun when these are given up.
+        let stalled: Vec<TcpStream> = (0..4).map(|_| begun(&gateway)).collect();
         drop(stalled);
     }
     let answer = gateway.send("POST", "/rest/dialplan/inactive/phone", &[JSON], inactive());

@@ -8,6 +8,7 @@ mod gateway;
 mod health;
 mod large_bodies;
 mod lists;
+mod log;
 mod phones;
 mod preview;
 mod promote_demote;

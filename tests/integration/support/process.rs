@@ -17,7 +17,12 @@ pub struct Process {
 impl Process {
     /// Returns once it serves.
     pub fn start(dir: &Path) -> Process {
-        let child = command(dir, "serve").stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+        Process::start_with_log(dir, Stdio::null())
+    }
+
+    /// As [`Process::start`], with somewhere for its log to go.
+    pub fn start_with_log(dir: &Path, log: Stdio) -> Process {
+        let child = command(dir, "serve").stdout(Stdio::piped()).stderr(log).spawn();
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
         let child = child.expect("the gateway's binary runs");
         let mut process = Process { child, http: nowhere, admin: nowhere, key: None };
