@@ -29,7 +29,7 @@
 //! Who knows whom; a test compares it with the code, so an arrow that is not here is a mistake:
 //!
 //! ```text
-//! dialtone  -> tools, catalogue
+//! dialtone  -> tools, catalogue, domain
 //! phonesim  -> simulator, catalogue, domain
 //! tools     -> app, config, registry, store, catalogue, net, domain
 //! app       -> config, handset, admin, provision, registry, store, catalogue, net, domain

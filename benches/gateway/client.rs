@@ -13,11 +13,11 @@ use tokio::net::TcpSocket;
 use tokio_rustls::TlsConnector;
 
 /// What takes longer has failed.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Ends what a server does not. Not for each request of a load, where [`crate::load::run`]
 /// sees that it goes on: ten thousand timers are a cost of their own.
-pub async fn patient<T>(asking: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+pub(crate) async fn patient<T>(asking: impl Future<Output = io::Result<T>>) -> io::Result<T> {
     tokio::time::timeout(PATIENCE, asking)
         .await
         .map_err(|_| io::Error::from(ErrorKind::TimedOut))?
@@ -25,7 +25,7 @@ pub async fn patient<T>(asking: impl Future<Output = io::Result<T>>) -> io::Resu
 
 /// How a server is reached.
 #[derive(Clone)]
-pub struct Connector {
+pub(crate) struct Connector {
     address: SocketAddr,
     /// Connection by connection the next one.
     tls: Vec<Arc<rustls::ClientConfig>>,
@@ -34,20 +34,20 @@ pub struct Connector {
 }
 
 impl Connector {
-    pub fn plain(address: SocketAddr) -> Connector {
+    pub(crate) fn plain(address: SocketAddr) -> Connector {
         Connector { address, tls: Vec::new(), sources: 1 }
     }
 
-    pub fn tls(address: SocketAddr, tls: Vec<Arc<rustls::ClientConfig>>) -> Connector {
+    pub(crate) fn tls(address: SocketAddr, tls: Vec<Arc<rustls::ClientConfig>>) -> Connector {
         Connector { address, tls, sources: 1 }
     }
 
-    pub fn with_source_addresses(self, sources: u64) -> Connector {
+    pub(crate) fn with_source_addresses(self, sources: u64) -> Connector {
         Connector { sources, ..self }
     }
 
     /// `number`: which connection, for the choice of certificate and address.
-    pub async fn open(&self, number: u64) -> io::Result<Connection> {
+    pub(crate) async fn open(&self, number: u64) -> io::Result<Connection> {
         let socket = TcpSocket::new_v4()?;
         if self.sources > 1 {
             let [.., low] = (number % self.sources + 1).to_be_bytes();
@@ -70,14 +70,14 @@ trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
 /// An open connection.
-pub struct Connection {
+pub(crate) struct Connection {
     stream: Box<dyn Stream>,
     /// What was received and not yet used.
     read: Vec<u8>,
 }
 
 #[derive(Debug, Clone, Copy)]
-pub struct Asked<'a> {
+pub(crate) struct Asked<'a> {
     pub target: &'a str,
     pub agent: &'a str,
     /// The last one of its connection.
@@ -85,14 +85,14 @@ pub struct Asked<'a> {
 }
 
 #[derive(Debug)]
-pub struct Answer {
+pub(crate) struct Answer {
     pub status: u16,
     pub head: String,
     pub body: Vec<u8>,
 }
 
 impl Answer {
-    pub fn header(&self, wanted: &str) -> Option<&str> {
+    pub(crate) fn header(&self, wanted: &str) -> Option<&str> {
         let lines = self.head.lines().filter_map(|line| line.split_once(':'));
         let mut named = lines.filter(|(name, _)| name.eq_ignore_ascii_case(wanted));
         named.next().map(|(_, value)| value.trim())
@@ -161,13 +161,13 @@ impl Asked<'_> {
 }
 
 impl Connection {
-    pub async fn get(&mut self, asked: &Asked<'_>) -> io::Result<Answer> {
+    pub(crate) async fn get(&mut self, asked: &Asked<'_>) -> io::Result<Answer> {
         self.send(&asked.request()).await?;
         self.answer().await
     }
 
     /// Only the status; the rest is read to its end, and dropped.
-    pub async fn status(&mut self, asked: &Asked<'_>) -> io::Result<u16> {
+    pub(crate) async fn status(&mut self, asked: &Asked<'_>) -> io::Result<u16> {
         self.send(&asked.request()).await?;
         let extent = self.extent().await?;
         match extent.body {
@@ -184,7 +184,7 @@ impl Connection {
         Ok(extent.status)
     }
 
-    pub async fn post(&mut self, target: &str, json: &str) -> io::Result<Answer> {
+    pub(crate) async fn post(&mut self, target: &str, json: &str) -> io::Result<Answer> {
         let length = json.len();
         let request = format!(
             "POST {target} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n\
@@ -262,7 +262,7 @@ impl Connection {
     }
 
     /// Says goodbye as TLS wants it.
-    pub async fn close(mut self) -> io::Result<()> {
+    pub(crate) async fn close(mut self) -> io::Result<()> {
         self.stream.shutdown().await
     }
 }

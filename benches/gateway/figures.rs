@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 /// What is wanted of a figure.
 #[derive(Debug, Clone, Copy)]
-pub enum Goal {
+pub(crate) enum Goal {
     /// dialtone so many times as good as nginx in the same round.
     Times(f64),
     AtLeast(f64),
@@ -15,14 +15,14 @@ pub enum Goal {
 
 /// Which way is better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Better {
+pub(crate) enum Better {
     Higher,
     Lower,
 }
 
 /// One measured quantity: a value a round, of dialtone and, where it is compared, of nginx.
 #[derive(Debug, Clone)]
-pub struct Figure {
+pub(crate) struct Figure {
     pub part: &'static str,
     pub what: String,
     pub unit: &'static str,
@@ -33,7 +33,7 @@ pub struct Figure {
 }
 
 impl Figure {
-    pub fn new(
+    pub(crate) fn new(
         part: &'static str,
         what: impl Into<String>,
         unit: &'static str,
@@ -43,13 +43,13 @@ impl Figure {
         Figure { part, what: what.into(), unit, better, goal: None, dialtone, nginx }
     }
 
-    pub fn wanted(mut self, goal: Goal) -> Figure {
+    pub(crate) fn wanted(mut self, goal: Goal) -> Figure {
         self.goal = Some(goal);
         self
     }
 
     /// The figure with the one value there is.
-    pub fn of(mut self, value: f64) -> Figure {
+    pub(crate) fn of(mut self, value: f64) -> Figure {
         self.dialtone.push(value);
         self
     }
@@ -102,7 +102,7 @@ fn median(values: &[f64]) -> Option<f64> {
 }
 
 /// As a Markdown table.
-pub fn table(figures: &[Figure]) -> String {
+pub(crate) fn table(figures: &[Figure]) -> String {
     let mut text = String::from(
         "| part | figure | dialtone | nginx | times nginx | wanted | met |\n\
          |---|---|--:|--:|--:|--:|---|\n",
@@ -132,7 +132,7 @@ pub fn table(figures: &[Figure]) -> String {
 }
 
 /// With what it was measured on.
-pub fn json(figures: &[Figure], about: &Value) -> Value {
+pub(crate) fn json(figures: &[Figure], about: &Value) -> Value {
     json!({ "about": about, "figures": figures.iter().map(Figure::json).collect::<Vec<_>>() })
 }
 

@@ -19,30 +19,30 @@ use crate::process::Gateway;
 use crate::process::Setup;
 
 /// 2023-11-14: any time that has been.
-pub const NOW: i64 = 1_700_000_000;
+pub(crate) const NOW: i64 = 1_700_000_000;
 
 /// One of Yealink's phones with a line-based file of about 8 KB, as a company has it.
 const DESK: &str = include_str!("../../templates/yealink/examples/memory_keys.toml");
-pub const DESK_MAC: u64 = 0x0015_652f_c35e;
-pub const DESK_FILE: &str = "/0015652fc35e.cfg";
-pub const DESK_AGENT: &str = "Yealink SIP-T38G 38.70.0.185 00:15:65:2f:c3:5e";
+pub(crate) const DESK_MAC: u64 = 0x0015_652f_c35e;
+pub(crate) const DESK_FILE: &str = "/0015652fc35e.cfg";
+pub(crate) const DESK_AGENT: &str = "Yealink SIP-T38G 38.70.0.185 00:15:65:2f:c3:5e";
 
 /// Polycom's boot asks for four files of its own: one that names the others, the
 /// settings, raw parameters, speed dials.
 const FOUR: &str = include_str!("../../templates/polycom/examples/desk.toml");
 /// A MAC of the same maker that no phone of the store has.
-pub const NOBODY: u64 = 0x0090_7aff_ffff;
+pub(crate) const NOBODY: u64 = 0x0090_7aff_ffff;
 const FOUR_BLOCK: u64 = 0x0004_f200_0000;
-pub const FOUR_AGENT: &str = "FileTransport PolycomSoundPointIP-SPIP_450-UA/3.2.3.1734";
+pub(crate) const FOUR_AGENT: &str = "FileTransport PolycomSoundPointIP-SPIP_450-UA/3.2.3.1734";
 
 /// How many phones boot with four files, all at once.
-pub const FLEET: usize = 10_000;
+pub(crate) const FLEET: usize = 10_000;
 /// How many of them boot one after the other: enough that no processor's cache holds all
 /// their files.
-pub const STREAM: usize = 1_000;
+pub(crate) const STREAM: usize = 1_000;
 
 /// The folder of a run.
-pub struct Lab {
+pub(crate) struct Lab {
     dir: TempDir,
     pub dialtone: PathBuf,
 }
@@ -52,7 +52,7 @@ impl Lab {
     /// the latter and of the first `fleet_files` phones for nginx.
     ///
     /// In the target directory, so that it is a disk that is written to.
-    pub async fn prepare(dialtone: PathBuf, fleet_files: usize) -> Result<Lab, String> {
+    pub(crate) async fn prepare(dialtone: PathBuf, fleet_files: usize) -> Result<Lab, String> {
         let dir = tempfile::Builder::new()
             .prefix("bench-")
             .tempdir_in(env!("CARGO_TARGET_TMPDIR"))
@@ -68,19 +68,19 @@ impl Lab {
         Ok(lab)
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.dir.path()
     }
 
     /// A new folder, or the one there is.
-    pub fn folder(&self, name: &str) -> Result<PathBuf, String> {
+    pub(crate) fn folder(&self, name: &str) -> Result<PathBuf, String> {
         let path = self.dir.path().join(name);
         fs::create_dir_all(&path).map_err(|error| format!("{}: {error}", path.display()))?;
         Ok(path)
     }
 
     /// A gateway with a copy of the seeded store.
-    pub fn gateway(&self, name: &str, setup: &Setup) -> Result<Gateway, String> {
+    pub(crate) fn gateway(&self, name: &str, setup: &Setup) -> Result<Gateway, String> {
         let folder = self.folder(name)?;
         let copy = folder.join("dialtone.db");
         let seeded = self.dir.path().join("seeded/dialtone.db");
@@ -89,7 +89,7 @@ impl Lab {
     }
 
     /// A gateway that knows nobody.
-    pub fn empty_gateway(&self, name: &str, setup: &Setup) -> Result<Gateway, String> {
+    pub(crate) fn empty_gateway(&self, name: &str, setup: &Setup) -> Result<Gateway, String> {
         let folder = self.folder(name)?;
         for file in ["dialtone.db", "dialtone.db-wal", "dialtone.db-shm"] {
             let _ = fs::remove_file(folder.join(file));
@@ -97,21 +97,21 @@ impl Lab {
         Gateway::start(&self.dialtone, &folder, setup)
     }
 
-    pub fn ca(&self) -> PathBuf {
+    pub(crate) fn ca(&self) -> PathBuf {
         self.dir.path().join("ca")
     }
 
-    pub fn ecdsa(&self) -> Setup {
+    pub(crate) fn ecdsa(&self) -> Setup {
         let pair = (self.ca().join(lab_ca::SERVER), self.ca().join(lab_ca::SERVER_KEY));
         Setup { pair: Some(pair), ..Setup::default() }
     }
 
-    pub fn rsa(&self) -> Setup {
+    pub(crate) fn rsa(&self) -> Setup {
         let pair = (self.dir.path().join("rsa.pem"), self.dir.path().join("rsa.key"));
         Setup { pair: Some(pair), ..Setup::default() }
     }
 
-    pub fn mutual(&self) -> Setup {
+    pub(crate) fn mutual(&self) -> Setup {
         Setup { client_ca: Some(self.ca().join(lab_ca::CA)), ..self.ecdsa() }
     }
 
@@ -149,12 +149,12 @@ impl Lab {
     }
 }
 
-pub fn four_mac(number: usize) -> Mac {
+pub(crate) fn four_mac(number: usize) -> Mac {
     Mac::from_bits(FOUR_BLOCK + number as u64)
 }
 
 /// What one of the fleet asks for when it boots.
-pub fn four_files(number: usize) -> [String; 4] {
+pub(crate) fn four_files(number: usize) -> [String; 4] {
     let mac = four_mac(number);
     [
         format!("/{mac}.cfg"),
@@ -165,13 +165,13 @@ pub fn four_files(number: usize) -> [String; 4] {
 }
 
 /// An example of a family: type and settings.
-pub struct Example {
+pub(crate) struct Example {
     pub phone_type: String,
     pub settings: Layer,
 }
 
 impl Example {
-    pub fn desk() -> Result<Example, String> {
+    pub(crate) fn desk() -> Result<Example, String> {
         Example::read(DESK)
     }
 
@@ -186,7 +186,7 @@ impl Example {
 }
 
 /// An active device with one port, made by an operator.
-pub fn device(mac: Mac, example: &Example) -> Device {
+pub(crate) fn device(mac: Mac, example: &Example) -> Device {
     let active = State::Active(CompanyId::default_company());
     let settings = example.settings.clone();
     let phone = Phone { state: active, created: NOW, name: String::new(), settings };
@@ -204,7 +204,7 @@ pub fn device(mac: Mac, example: &Example) -> Device {
 }
 
 /// A new store with these devices.
-pub async fn seed(path: &Path, devices: impl Iterator<Item = Device>) -> Result<(), String> {
+pub(crate) async fn seed(path: &Path, devices: impl Iterator<Item = Device>) -> Result<(), String> {
     let store = SqliteStore::open(path, NOW).map_err(|error| error.to_string())?;
     let store: Arc<dyn Store> = Arc::new(store);
     let mut devices = devices.map(|device| Mutation::PutDevice { device, expect: None }).peekable();

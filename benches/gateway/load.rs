@@ -10,7 +10,7 @@ use hdrhistogram::Histogram;
 use crate::client::{Asked, Connection, Connector, PATIENCE};
 
 /// What became of a load.
-pub struct Outcome {
+pub(crate) struct Outcome {
     pub turns: u64,
     pub took: Duration,
     /// Microseconds of each turn.
@@ -18,26 +18,26 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    pub fn per_second(&self) -> f64 {
+    pub(crate) fn per_second(&self) -> f64 {
         self.turns as f64 / self.took.as_secs_f64()
     }
 }
 
 /// When clients stop.
 #[derive(Debug, Clone, Copy)]
-pub enum Until {
+pub(crate) enum Until {
     Past(Duration),
     /// So many turns of all clients together.
     Turns(u64),
 }
 
 /// What each client does over and over. `number` counts the turns of all clients.
-pub trait Client: Send + 'static {
+pub(crate) trait Client: Send + 'static {
     fn turn(&mut self, number: u64) -> impl Future<Output = io::Result<()>> + Send;
 }
 
 /// Lets `clients` take turns. The first turn that fails ends it, and so does it when none ends.
-pub async fn run<C: Client>(clients: Vec<C>, until: Until) -> Result<Outcome, String> {
+pub(crate) async fn run<C: Client>(clients: Vec<C>, until: Until) -> Result<Outcome, String> {
     let (next, began) = (Arc::new(AtomicU64::new(0)), Instant::now());
     // One for all: with room for seconds it is a hundred kilobytes, and to have ten thousand
     // of them made took the load half of its processor time.
@@ -92,18 +92,18 @@ async fn stalled(waits: &Mutex<Histogram<u64>>) -> u64 {
     }
 }
 
-pub fn histogram() -> Histogram<u64> {
+pub(crate) fn histogram() -> Histogram<u64> {
     Histogram::new(3).expect("3 digits are allowed")
 }
 
-pub fn note(waits: &mut Histogram<u64>, wait: Duration) {
+pub(crate) fn note(waits: &mut Histogram<u64>, wait: Duration) {
     // A histogram without bounds grows.
     let _ = waits.record(u64::try_from(wait.as_micros()).unwrap_or(u64::MAX));
 }
 
 /// Connects, asks for the files of one phone after the other, and hangs up.
 #[derive(Clone)]
-pub struct Boots {
+pub(crate) struct Boots {
     pub connector: Connector,
     /// Files of each phone; none is a handshake alone.
     pub phones: Arc<Vec<Vec<String>>>,
@@ -123,7 +123,11 @@ impl Client for Boots {
 }
 
 /// Asks, and makes another answer than the expected one an error.
-pub async fn expect(connection: &mut Connection, asked: &Asked<'_>, status: u16) -> io::Result<()> {
+pub(crate) async fn expect(
+    connection: &mut Connection,
+    asked: &Asked<'_>,
+    status: u16,
+) -> io::Result<()> {
     let answered = connection.status(asked).await?;
     if answered == status {
         return Ok(());

@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Both servers get this many.
-pub const WORKERS: usize = 2;
+pub(crate) const WORKERS: usize = 2;
 
 /// Of what `/proc` shows: Linux counts in hundredths there on every machine (`USER_HZ`).
 const TICKS_PER_SECOND: f64 = 100.0;
@@ -39,7 +39,7 @@ impl Drop for Ended {
 
 /// What a gateway is started with besides its store.
 #[derive(Debug, Clone)]
-pub struct Setup {
+pub(crate) struct Setup {
     /// Certificate and key, PEM.
     pub pair: Option<(PathBuf, PathBuf)>,
     /// The authority that signs the phones' certificates, which are required then, or not.
@@ -64,7 +64,7 @@ impl Default for Setup {
 }
 
 /// A running gateway.
-pub struct Gateway {
+pub(crate) struct Gateway {
     process: Ended,
     pub http: SocketAddr,
     pub https: Option<SocketAddr>,
@@ -77,7 +77,11 @@ pub struct Gateway {
 
 impl Gateway {
     /// Serves the store `dialtone.db` of `directory`.
-    pub fn start(program: &Path, directory: &Path, setup: &Setup) -> Result<Gateway, String> {
+    pub(crate) fn start(
+        program: &Path,
+        directory: &Path,
+        setup: &Setup,
+    ) -> Result<Gateway, String> {
         let config = directory.join("dialtone.toml");
         let allowed = setup.allowed_networks.map(|list| format!("allowed_networks = [{list}]\n"));
         let allowed = allowed.unwrap_or_default();
@@ -140,18 +144,18 @@ impl Gateway {
         Ok(Gateway { process, http, https, admin, key, started_in })
     }
 
-    pub fn cpu(&self) -> Duration {
+    pub(crate) fn cpu(&self) -> Duration {
         cpu_of(self.process.0.id())
     }
 
     /// Resident bytes.
-    pub fn memory(&self) -> u64 {
+    pub(crate) fn memory(&self) -> u64 {
         memory_of(self.process.0.id())
     }
 }
 
 /// A running nginx that serves a folder of files.
-pub struct Nginx {
+pub(crate) struct Nginx {
     process: Ended,
     pub http: SocketAddr,
     /// The one that keeps files open.
@@ -163,7 +167,7 @@ pub struct Nginx {
 
 impl Nginx {
     /// `lab` has the folder `files`, and the certificates by the names the configuration uses.
-    pub fn start(program: &Path, lab: &Path) -> Result<Nginx, String> {
+    pub(crate) fn start(program: &Path, lab: &Path) -> Result<Nginx, String> {
         // Held together, so that they differ; let go before nginx takes them.
         let free: Vec<TcpListener> = (0..5)
             .map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
@@ -222,14 +226,14 @@ impl Nginx {
     }
 
     /// Of all workers.
-    pub fn cpu(&self) -> Duration {
+    pub(crate) fn cpu(&self) -> Duration {
         self.workers().into_iter().map(cpu_of).sum()
     }
 }
 
 /// User and system time of a process, all its threads: fields 14 and 15 of `stat`, counted
 /// behind the name, which may hold spaces.
-pub fn cpu_of(pid: u32) -> Duration {
+pub(crate) fn cpu_of(pid: u32) -> Duration {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
     let ticks = |at: usize| -> u64 {

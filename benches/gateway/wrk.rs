@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// What wrk saw.
 #[derive(Debug, Clone, Copy)]
-pub struct Seen {
+pub(crate) struct Seen {
     pub requests: u64,
     pub per_second: f64,
 }
@@ -14,7 +14,7 @@ pub struct Seen {
 ///
 /// An answer that is no success and a connection that fails are errors: they cost less than
 /// what is to be measured.
-pub async fn run(url: String, headers: Vec<String>, span: Duration) -> Result<Seen, String> {
+pub(crate) async fn run(url: String, headers: Vec<String>, span: Duration) -> Result<Seen, String> {
     let working = tokio::task::spawn_blocking(move || {
         let mut command = Command::new("wrk");
         command.args(["-t2", "-c64"]).arg(format!("-d{}s", span.as_secs().max(1)));

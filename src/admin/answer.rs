@@ -41,17 +41,17 @@ pub(super) struct Fail {
 }
 
 impl Fail {
-    pub fn new(message: impl Into<String>) -> Fail {
+    pub(super) fn new(message: impl Into<String>) -> Fail {
         Fail { result: "fail", message: message.into() }
     }
 
-    pub fn message(&self) -> &str {
+    pub(super) fn message(&self) -> &str {
         &self.message
     }
 
     /// The same, of a request whose body was taken as `{}`: whoever reads that a key or a field is
     /// missing which is there must learn why.
-    pub fn of_unread(self, why: &NotRead) -> Fail {
+    pub(super) fn of_unread(self, why: &NotRead) -> Fail {
         Fail::new(format!("{}: the body was not read as JSON: {why}", self.message))
     }
 }
@@ -72,7 +72,7 @@ impl From<RegistryError> for Fail {
 
 impl Answer {
     /// `fields` beside `result`.
-    pub fn of(fields: &impl Serialize) -> Answer {
+    pub(super) fn of(fields: &impl Serialize) -> Answer {
         #[derive(Serialize)]
         struct Success<'a, T> {
             result: &'static str,
@@ -82,12 +82,12 @@ impl Answer {
         Answer { body: json(&Success { result: "success", fields }).into(), cookie: None }
     }
 
-    pub fn success() -> Answer {
+    pub(super) fn success() -> Answer {
         Answer::of(&())
     }
 
     /// How many rows a change touched.
-    pub fn counted(numrows: usize) -> Answer {
+    pub(super) fn counted(numrows: usize) -> Answer {
         #[derive(Serialize)]
         struct Counted {
             numrows: usize,
@@ -96,21 +96,21 @@ impl Answer {
     }
 
     /// A short list is written here; a long one while it is sent.
-    pub fn list(list: PhoneList) -> Answer {
+    pub(super) fn list(list: PhoneList) -> Answer {
         let body =
             if list.numrows() > MOST_WHOLE { AnswerBody::List(list) } else { list.whole().into() };
         Answer { body, cookie: None }
     }
 
-    pub fn with_session(self, id: String) -> Answer {
+    pub(super) fn with_session(self, id: String) -> Answer {
         Answer { cookie: Some(Cookie::Set(id)), ..self }
     }
 
-    pub fn without_session(self) -> Answer {
+    pub(super) fn without_session(self) -> Answer {
         Answer { cookie: Some(Cookie::Expire), ..self }
     }
 
-    pub fn into_response(self, secure: bool) -> Response<AnswerBody> {
+    pub(super) fn into_response(self, secure: bool) -> Response<AnswerBody> {
         let mut response = with_headers(StatusCode::OK, self.body);
         let cookie = self.cookie.map(|cookie| match cookie {
             Cookie::Set(id) => session::cookie(&id, secure),
@@ -130,11 +130,11 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    pub fn new() -> Rows {
+    pub(super) fn new() -> Rows {
         Rows { body: br#"{"result":"success","values":["#.to_vec(), numrows: 0 }
     }
 
-    pub fn push(&mut self, row: &impl Serialize) {
+    pub(super) fn push(&mut self, row: &impl Serialize) {
         if self.numrows > 0 {
             self.body.push(b',');
         }
@@ -142,12 +142,12 @@ impl Rows {
         serde_json::to_writer(&mut self.body, row).expect("rows have text keys and finite numbers");
     }
 
-    pub fn finish(self) -> Answer {
+    pub(super) fn finish(self) -> Answer {
         self.finish_before(None)
     }
 
     /// With `next`, what to ask for to get the rest.
-    pub fn finish_before(mut self, next: Option<String>) -> Answer {
+    pub(super) fn finish_before(mut self, next: Option<String>) -> Answer {
         self.body.extend(format!(r#"],"numrows":{}"#, self.numrows).into_bytes());
         if let Some(next) = next {
             self.body.extend(br#","next":"#);

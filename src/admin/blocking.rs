@@ -24,7 +24,7 @@ impl Blocking {
     ///
     /// # Errors
     /// When the runtime ends before that.
-    pub async fn run<T: Send + 'static>(
+    pub(super) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Fail> {

@@ -16,7 +16,7 @@ pub(super) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    pub fn of(place: &'static str, value: Option<&'a Value>) -> Result<Fields<'a>, Fail> {
+    pub(super) fn of(place: &'static str, value: Option<&'a Value>) -> Result<Fields<'a>, Fail> {
         match value {
             None => Ok(Fields { place, map: None }),
             Some(Value::Object(map)) => Ok(Fields { place, map: Some(map) }),
@@ -26,7 +26,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Refuses fields of other names: a misspelt filter must not widen a command.
-    pub fn only(&self, names: &[&str]) -> Result<(), Fail> {
+    pub(super) fn only(&self, names: &[&str]) -> Result<(), Fail> {
         let mut own = self.map.into_iter().flat_map(Map::keys);
         match own.find(|name| !names.contains(&name.as_str())) {
             None => Ok(()),
@@ -39,16 +39,16 @@ impl<'a> Fields<'a> {
     }
 
     /// As it is, `null` too.
-    pub fn raw(&self, name: &str) -> Option<&'a Value> {
+    pub(super) fn raw(&self, name: &str) -> Option<&'a Value> {
         self.map?.get(name)
     }
 
-    pub fn value(&self, name: &str) -> Option<&'a Value> {
+    pub(super) fn value(&self, name: &str) -> Option<&'a Value> {
         self.raw(name).filter(|value| !value.is_null())
     }
 
     /// A text, a number or a list as a log shows it; `None` for anything else and for nothing.
-    pub fn shown(&self, name: &str) -> Option<String> {
+    pub(super) fn shown(&self, name: &str) -> Option<String> {
         match self.value(name)? {
             Value::String(text) => Some(text.clone()).filter(|text| !text.is_empty()),
             Value::Number(number) => Some(number.to_string()),
@@ -62,7 +62,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A string, may be empty.
-    pub fn text(&self, name: &str) -> Result<Option<&'a str>, Fail> {
+    pub(super) fn text(&self, name: &str) -> Result<Option<&'a str>, Fail> {
         match self.value(name) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
@@ -71,12 +71,12 @@ impl<'a> Fields<'a> {
     }
 
     /// A string; an empty one is as good as none.
-    pub fn filled(&self, name: &str) -> Result<Option<&'a str>, Fail> {
+    pub(super) fn filled(&self, name: &str) -> Result<Option<&'a str>, Fail> {
         Ok(self.text(name)?.filter(|text| !text.is_empty()))
     }
 
     /// A list of strings, or one string alone.
-    pub fn texts(&self, name: &str) -> Result<Option<Vec<&'a str>>, Fail> {
+    pub(super) fn texts(&self, name: &str) -> Result<Option<Vec<&'a str>>, Fail> {
         let wanted = "a string or a list of strings";
         match self.value(name) {
             None => Ok(None),
@@ -89,7 +89,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    pub fn flag(&self, name: &str) -> Result<bool, Fail> {
+    pub(super) fn flag(&self, name: &str) -> Result<bool, Fail> {
         match self.value(name) {
             None => Ok(false),
             Some(Value::Bool(flag)) => Ok(*flag),
@@ -97,7 +97,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    pub fn number(&self, name: &str) -> Result<Option<u64>, Fail> {
+    pub(super) fn number(&self, name: &str) -> Result<Option<u64>, Fail> {
         match self.value(name) {
             None => Ok(None),
             Some(value) => {
@@ -108,25 +108,25 @@ impl<'a> Fields<'a> {
     }
 
     /// How many rows at most.
-    pub fn limit(&self, default: usize, most: usize) -> Result<usize, Fail> {
+    pub(super) fn limit(&self, default: usize, most: usize) -> Result<usize, Fail> {
         let Some(limit) = self.number("limit")? else { return Ok(default) };
         let limit = usize::try_from(limit).ok().filter(|limit| (1..=most).contains(limit));
         limit.ok_or_else(|| self.wrong("limit", &format!("1 to {most}")))
     }
 
     /// The phone a command acts on, always one and written whole.
-    pub fn phone_id(&self) -> Result<PhoneId, Fail> {
+    pub(super) fn phone_id(&self) -> Result<PhoneId, Fail> {
         let text = self.filled("phoneid")?.ok_or_else(|| Fail::new("phoneid required"))?;
         text.parse().map_err(|error| Fail::new(format!("phoneid: {error}")))
     }
 
-    pub fn mac(&self) -> Result<Option<Mac>, Fail> {
+    pub(super) fn mac(&self) -> Result<Option<Mac>, Fail> {
         let Some(text) = self.filled("mac")? else { return Ok(None) };
         text.parse().map(Some).map_err(|error| Fail::new(format!("mac: {error}")))
     }
 
     /// A number or its digits; `0` is a port.
-    pub fn port(&self) -> Result<Option<Port>, Fail> {
+    pub(super) fn port(&self) -> Result<Option<Port>, Fail> {
         let number = match self.value("port") {
             None => return Ok(None),
             Some(Value::String(text)) if text.is_empty() => return Ok(None),
@@ -143,7 +143,7 @@ impl<'a> Fields<'a> {
 
     /// One phone by `mac`, with `port` or else 0, or by `phoneid`, which counts
     /// only without `mac`.
-    pub fn phone(&self) -> Result<PhoneId, Fail> {
+    pub(super) fn phone(&self) -> Result<PhoneId, Fail> {
         let port = self.port()?;
         if let Some(mac) = self.mac()? {
             return Ok(PhoneId { mac, port: port.unwrap_or(Port::FIRST) });
@@ -160,7 +160,7 @@ impl<'a> Fields<'a> {
 
     /// Companies of a filter. An empty string is no filter; a name that can be no
     /// company's is an unknown company.
-    pub fn companies(&self, name: &str) -> Result<Option<Vec<CompanyId>>, Fail> {
+    pub(super) fn companies(&self, name: &str) -> Result<Option<Vec<CompanyId>>, Fail> {
         match self.texts(name)? {
             None => Ok(None),
             Some(texts) if self.value(name).is_some_and(|value| value == "") => {
@@ -172,7 +172,7 @@ impl<'a> Fields<'a> {
     }
 
     /// One company, if any is named.
-    pub fn company(&self, name: &str) -> Result<Option<CompanyId>, Fail> {
+    pub(super) fn company(&self, name: &str) -> Result<Option<CompanyId>, Fail> {
         self.filled(name)?.map(company).transpose()
     }
 }

@@ -26,7 +26,7 @@ pub(super) struct Log {
 impl Log {
     /// Takes note of what the body names, as the caller wrote it: `scope` says what is acted on,
     /// and `values` what is made.
-    pub fn note_object(&mut self, body: &RequestBody) {
+    pub(super) fn note_object(&mut self, body: &RequestBody) {
         let fields = [body.scope().ok(), body.values().ok()];
         let named = |name: &str| fields.iter().flatten().find_map(|fields| fields.shown(name));
         let object = ["mac", "phoneid", "login", "id", "company"].into_iter().find_map(|name| {
@@ -38,7 +38,7 @@ impl Log {
     }
 
     /// Writes the line, of an answer or of the failure there is instead.
-    pub fn write(&self, request: &ApiRequest, failure: Option<&Fail>, began: Instant) {
+    pub(super) fn write(&self, request: &ApiRequest, failure: Option<&Fail>, began: Instant) {
         let reason: String =
             failure.map(Fail::message).unwrap_or_default().chars().take(MAX_REASON).collect();
         // As texts with quotes, in which a line end or a control code is an escape.

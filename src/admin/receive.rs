@@ -87,14 +87,14 @@ const SIGN_IN_FIRST: &str =
 
 impl Received {
     /// As of a GET.
-    pub fn nothing() -> Received {
+    pub(super) fn nothing() -> Received {
         Received { bytes: Bytes::new(), counted: None, _place: None }
     }
 }
 
 impl Receiver {
     /// Of up to `limit` bytes.
-    pub fn new(limit: usize) -> Receiver {
+    pub(super) fn new(limit: usize) -> Receiver {
         Receiver {
             limit,
             of_users: Shares::new(OF_A_USER.0, OF_A_USER.1),
@@ -108,7 +108,7 @@ impl Receiver {
     ///
     /// # Errors
     /// As [`ReceiveError`] says. What was still to come is read and thrown away, within reason.
-    pub async fn receive(
+    pub(super) async fn receive(
         &self,
         body: Incoming,
         user: Option<UserId>,
@@ -137,7 +137,7 @@ impl Receiver {
     }
 
     /// Takes note that the sender of a body was somebody after all.
-    pub fn was_known(&self, received: &Received) {
+    pub(super) fn was_known(&self, received: &Received) {
         if let Some(network) = &received.counted {
             self.in_vain.lock().unwrap_or_else(PoisonError::into_inner).give_back(network);
         }
@@ -179,7 +179,7 @@ impl Receiver {
 }
 
 impl ReceiveError {
-    pub fn into_response(self) -> Response<AnswerBody> {
+    pub(super) fn into_response(self) -> Response<AnswerBody> {
         let status = match self {
             ReceiveError::TooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             ReceiveError::Broken(_) => StatusCode::BAD_REQUEST,

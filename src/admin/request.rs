@@ -29,7 +29,7 @@ pub(super) enum Endpoint {
 }
 
 impl Endpoint {
-    pub fn of(path: &str) -> Endpoint {
+    pub(super) fn of(path: &str) -> Endpoint {
         let mut parts = parts(path);
         match (parts.next(), parts.next()) {
             (Some("rest"), _) => Endpoint::Rest,
@@ -72,7 +72,7 @@ pub(super) enum ApiMethod {
 }
 
 impl ApiRequest {
-    pub fn new(head: &Parts, address: IpAddr, secure: bool) -> ApiRequest {
+    pub(super) fn new(head: &Parts, address: IpAddr, secure: bool) -> ApiRequest {
         let is_foreign = origin::is_foreign(&head.headers);
         ApiRequest {
             method: match head.method {
@@ -120,7 +120,7 @@ pub(super) struct UnreadBody {
 impl UnreadBody {
     /// # Errors
     /// When `auth` or `type` are out of all proportion.
-    pub async fn of(
+    pub(super) async fn of(
         request: &ApiRequest,
         bytes: Bytes,
         blocking: &Blocking,
@@ -139,12 +139,12 @@ impl UnreadBody {
         }
     }
 
-    pub fn auth(&self) -> Option<&Value> {
+    pub(super) fn auth(&self) -> Option<&Value> {
         self.head.get("auth").filter(|value| !value.is_null())
     }
 
     /// The type the command acts on, from the path or from here.
-    pub fn type_beside(&self, path: Option<&str>) -> Result<String, Fail> {
+    pub(super) fn type_beside(&self, path: Option<&str>) -> Result<String, Fail> {
         let here = match self.head.get("type") {
             None | Some(Value::Null) => None,
             Some(Value::String(here)) => Some(here.as_str()).filter(|here| !here.is_empty()),
@@ -161,7 +161,7 @@ impl UnreadBody {
     ///
     /// # Errors
     /// When it has more values or levels than any command takes.
-    pub async fn read(self, blocking: &Blocking) -> Result<RequestBody, Fail> {
+    pub(super) async fn read(self, blocking: &Blocking) -> Result<RequestBody, Fail> {
         if self.bytes.is_empty() {
             return Ok(RequestBody::default());
         }
@@ -189,11 +189,11 @@ async fn members(
 pub(super) struct RequestBody(Map<String, Value>);
 
 impl RequestBody {
-    pub fn scope(&self) -> Result<Fields<'_>, Fail> {
+    pub(super) fn scope(&self) -> Result<Fields<'_>, Fail> {
         Fields::of("scope", self.get("scope"))
     }
 
-    pub fn values(&self) -> Result<Fields<'_>, Fail> {
+    pub(super) fn values(&self) -> Result<Fields<'_>, Fail> {
         Fields::of("values", self.get("values"))
     }
 

@@ -59,12 +59,12 @@ struct Session {
 }
 
 impl Sessions {
-    pub fn new(limits: SessionLimits) -> Sessions {
+    pub(super) fn new(limits: SessionLimits) -> Sessions {
         Sessions { limits, table: Mutex::new(HashMap::new()) }
     }
 
     /// A new session under a new id, in the place of those the client had.
-    pub fn begin(
+    pub(super) fn begin(
         &self,
         user: &User,
         replaced: &[String],
@@ -91,7 +91,7 @@ impl Sessions {
     }
 
     /// The user of the first of `ids` that is alive, and that id.
-    pub fn find(
+    pub(super) fn find(
         &self,
         ids: &[String],
         users: impl Fn(UserId) -> Option<Arc<User>>,
@@ -109,7 +109,7 @@ impl Sessions {
         })
     }
 
-    pub fn end(&self, id: &str) {
+    pub(super) fn end(&self, id: &str) {
         self.lock().remove(id);
     }
 

@@ -36,13 +36,13 @@ struct Listed<K: Eq + Hash> {
 
 impl<K: Eq + Hash + Clone> Shares<K> {
     /// `each` places for one caller, of `all` for everybody.
-    pub fn new(each: usize, all: usize) -> Shares<K> {
+    pub(super) fn new(each: usize, all: usize) -> Shares<K> {
         Shares { each, all: Arc::new(Semaphore::new(all)), callers: Callers::default() }
     }
 
     /// A place, as soon as the caller has one left and there is one; `None` when that is not
     /// within `patience`. Callers are served in their order.
-    pub async fn take(&self, caller: K, patience: Duration) -> Option<Share<K>> {
+    pub(super) async fn take(&self, caller: K, patience: Duration) -> Option<Share<K>> {
         let listed = self.list(caller);
         let places = Arc::clone(listed.places.as_ref()?);
         let taking = async {

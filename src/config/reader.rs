@@ -47,15 +47,15 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub fn add(&mut self, key: String, given: Given) {
+    pub(super) fn add(&mut self, key: String, given: Given) {
         self.given.entry(key).or_default().push(given);
     }
 
-    pub fn add_section(&mut self, name: &str, place: Origin) {
+    pub(super) fn add_section(&mut self, name: &str, place: Origin) {
         self.sections.push((name.to_owned(), place));
     }
 
-    pub fn add_environment(
+    pub(super) fn add_environment(
         &mut self,
         environment: impl IntoIterator<Item = (OsString, OsString)>,
         of_others: &[&str],
@@ -77,29 +77,29 @@ impl Reader {
     }
 
     /// After the environment, which they beat.
-    pub fn add_overrides(&mut self, overrides: Vec<Override>) {
+    pub(super) fn add_overrides(&mut self, overrides: Vec<Override>) {
         for Override { key, option, value } in overrides {
             let given = Given { raw: Raw::Loose(value), place: Origin::Option(option) };
             self.add(key.to_owned(), given);
         }
     }
 
-    pub fn section(&mut self, name: &'static str) -> Section<'_> {
+    pub(super) fn section(&mut self, name: &'static str) -> Section<'_> {
         self.known_sections.insert(name);
         Section { reader: self, name }
     }
 
-    pub fn problem(&mut self, place: Origin, message: String) {
+    pub(super) fn problem(&mut self, place: Origin, message: String) {
         self.problems.push(ConfigProblem { place, message });
     }
 
-    pub fn warn(&mut self, place: &Origin, message: String) {
+    pub(super) fn warn(&mut self, place: &Origin, message: String) {
         self.warnings.push(format!("{place}: {message}"));
     }
 
     /// A problem between keys, told at the first. Not when one of them has its
     /// own already: then it is their defaults that were compared.
-    pub fn problem_between(&mut self, keys: &[&str], message: &str) {
+    pub(super) fn problem_between(&mut self, keys: &[&str], message: &str) {
         if !keys.iter().any(|&key| self.bad.contains(key)) {
             let message = format!("{}: {message}", keys[0]);
             self.problem(self.place(keys), message);
@@ -107,7 +107,7 @@ impl Reader {
     }
 
     /// As [`Reader::problem_between`], and the configuration can be used.
-    pub fn warn_between(&mut self, keys: &[&str], message: &str) {
+    pub(super) fn warn_between(&mut self, keys: &[&str], message: &str) {
         if !keys.iter().any(|&key| self.bad.contains(key)) {
             let message = format!("{}: {message}", keys[0]);
             self.warn(&self.place(keys), message);
@@ -121,7 +121,7 @@ impl Reader {
     }
 
     /// To be called when every section was read.
-    pub fn refuse_unknown(&mut self, renamed: &[(&str, &str)]) {
+    pub(super) fn refuse_unknown(&mut self, renamed: &[(&str, &str)]) {
         let mut found = Vec::new();
         for (section, place) in &self.sections {
             if !self.known_sections.contains(section.as_str()) {
@@ -191,14 +191,14 @@ impl Reader {
 
     /// # Errors
     /// All that was found wrong, in order of place.
-    pub fn finish(mut self) -> Result<Vec<String>, ConfigError> {
+    pub(super) fn finish(mut self) -> Result<Vec<String>, ConfigError> {
         self.problems.sort();
         self.problems.dedup();
         if self.problems.is_empty() { Ok(self.warnings) } else { Err(ConfigError(self.problems)) }
     }
 
     #[cfg(test)]
-    pub fn known_keys(&self) -> Vec<&str> {
+    pub(super) fn known_keys(&self) -> Vec<&str> {
         self.known.keys().map(String::as_str).collect()
     }
 }
@@ -216,11 +216,11 @@ pub(super) struct Section<'r> {
 
 impl Section<'_> {
     /// One value; `default` is written as in the file.
-    pub fn value<T: FromText>(&mut self, key: &str, default: &str) -> T {
+    pub(super) fn value<T: FromText>(&mut self, key: &str, default: &str) -> T {
         self.optional(key).unwrap_or_else(|| by_default(default))
     }
 
-    pub fn optional<T: FromText>(&mut self, key: &str) -> Option<T> {
+    pub(super) fn optional<T: FromText>(&mut self, key: &str) -> Option<T> {
         self.take_single(key, |given| match &given.raw {
             Raw::Text(text) | Raw::Loose(text) => {
                 T::from_text(text).map_err(|e| vec![given.problem(e)])
@@ -230,7 +230,7 @@ impl Section<'_> {
     }
 
     /// A list; one value alone is a list of one.
-    pub fn list<T: FromText>(&mut self, key: &str, default: &[&str]) -> Vec<T> {
+    pub(super) fn list<T: FromText>(&mut self, key: &str, default: &[&str]) -> Vec<T> {
         let list = self.take(key, |given| {
             let items = given.items();
             let parsed = items.iter().map(|item| match &item.raw {
@@ -248,7 +248,7 @@ impl Section<'_> {
     }
 
     /// A whole number within `range`, which must fit into `N`.
-    pub fn number<N: TryFrom<u64>>(
+    pub(super) fn number<N: TryFrom<u64>>(
         &mut self,
         key: &str,
         default: N,
@@ -278,7 +278,7 @@ impl Section<'_> {
     }
 
     /// Whole seconds.
-    pub fn seconds(
+    pub(super) fn seconds(
         &mut self,
         key: &str,
         default: Duration,
@@ -288,7 +288,7 @@ impl Section<'_> {
     }
 
     /// A problem between keys of this section, told at the first.
-    pub fn problem_between(&mut self, keys: &[&str], message: &str) {
+    pub(super) fn problem_between(&mut self, keys: &[&str], message: &str) {
         let names: Vec<String> = keys.iter().map(|key| format!("{}.{key}", self.name)).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         self.reader.problem_between(&names, message);

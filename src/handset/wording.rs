@@ -20,7 +20,7 @@ pub(super) struct FileHeaders {
 
 impl FileHeaders {
     /// Those of `file`, worded once for all answers that send it.
-    pub fn of(file: &Rendered) -> FileHeaders {
+    pub(super) fn of(file: &Rendered) -> FileHeaders {
         file.worded(|file| FileHeaders {
             // A definition in the catalogue may name nonsense; the file itself is still good.
             content_type: HeaderValue::from_str(&file.media_type)

@@ -20,7 +20,7 @@ pub(super) fn is_out_of_descriptors(error: &io::Error) -> bool {
 }
 
 impl AcceptErrorLog {
-    pub fn report(&self, listener: &TcpListener, error: &io::Error) {
+    pub(super) fn report(&self, listener: &TcpListener, error: &io::Error) {
         let Some(not_logged) = self.0.due() else { return };
         let advice = match error.raw_os_error() {
             Some(EMFILE) => {

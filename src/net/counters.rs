@@ -20,15 +20,15 @@ pub(super) struct Counter(AtomicU64);
 
 impl Counter {
     /// Relaxed: the numbers are for people and order nothing.
-    pub fn add_one(&self) {
+    pub(super) fn add_one(&self) {
         self.add(1);
     }
 
-    pub fn add(&self, count: u64) {
+    pub(super) fn add(&self, count: u64) {
         self.0.fetch_add(count, Ordering::Relaxed);
     }
 
-    pub fn value(&self) -> u64 {
+    pub(super) fn value(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }
@@ -53,7 +53,7 @@ pub struct Counts {
 }
 
 impl Counters {
-    pub fn read(&self) -> Counts {
+    pub(super) fn read(&self) -> Counts {
         // `ended` first: read the other way round, `open` could go below zero.
         let ended = self.ended.value();
         let accepted = self.accepted.value();

@@ -15,10 +15,10 @@ struct State {
 }
 
 impl LogRate {
-    pub const INTERVAL: Duration = Duration::from_secs(10);
+    pub(super) const INTERVAL: Duration = Duration::from_secs(10);
 
     /// `Some` when a line is due: how often none was written since the last one.
-    pub fn due(&self) -> Option<u64> {
+    pub(super) fn due(&self) -> Option<u64> {
         let now = Instant::now();
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if state.last.is_some_and(|last| now - last < Self::INTERVAL) {

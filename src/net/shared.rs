@@ -33,7 +33,7 @@ pub(super) struct Shared {
 
 impl Shared {
     /// `seed` spreads the `Retry-After` of turned-away peers, from 10 to 40 s.
-    pub fn new(limits: Limits, seed: u64) -> Shared {
+    pub(super) fn new(limits: Limits, seed: u64) -> Shared {
         let mut http = http1::Builder::new();
         let head_bytes = limits.head_bytes.max(Limits::MIN_HEAD_BYTES);
         http.keep_alive(true)
@@ -67,12 +67,12 @@ impl Shared {
 
 impl Shared {
     /// Closes up to `count` connections that are of less use than others would be.
-    pub fn make_room(&self, count: usize) {
+    pub(super) fn make_room(&self, count: usize) {
         self.were_closed(self.places.make_room(count));
     }
 
     /// Counts connections that were closed for others, and tells the operator.
-    pub fn were_closed(&self, count: u64) {
+    pub(super) fn were_closed(&self, count: u64) {
         if count == 0 {
             return;
         }

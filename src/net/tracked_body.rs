@@ -21,7 +21,7 @@ impl<B: Body> TrackedBody<B> {
     /// is dropped, or a slow reader would be idle in the middle of it.
     ///
     /// `is_last`: the peer has said that it asks for nothing after this.
-    pub fn new(body: B, watch: &Arc<Watch>, is_last: bool) -> TrackedBody<B> {
+    pub(super) fn new(body: B, watch: &Arc<Watch>, is_last: bool) -> TrackedBody<B> {
         let event = if is_last { Event::LastAnswerMade } else { Event::AnswerMade };
         let end = match body.size_hint().exact() {
             Some(_) => {

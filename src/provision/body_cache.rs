@@ -17,7 +17,7 @@ pub(super) struct BodyKey {
 }
 
 impl BodyKey {
-    pub fn new(mac: Option<Mac>, file: u64) -> BodyKey {
+    pub(super) fn new(mac: Option<Mac>, file: u64) -> BodyKey {
         BodyKey { mac: mac.map_or(0, Mac::bits), file }
     }
 }
@@ -58,18 +58,18 @@ pub(super) struct BodyCache {
 const TYPICAL_BODY_BYTES: u64 = 8 * 1024;
 
 impl BodyCache {
-    pub fn new(max_bytes: u64) -> BodyCache {
+    pub(super) fn new(max_bytes: u64) -> BodyCache {
         let items = usize::try_from(max_bytes / TYPICAL_BODY_BYTES).unwrap_or(usize::MAX);
         BodyCache { kept: Cache::with_weighter(items.max(16), max_bytes, ByBytes) }
     }
 
     /// The body, if it was made of what `version` stands for.
-    pub fn fresh(&self, key: BodyKey, version: Version) -> Option<Arc<Rendered>> {
+    pub(super) fn fresh(&self, key: BodyKey, version: Version) -> Option<Arc<Rendered>> {
         let kept = self.kept.get(&key)?;
         (kept.version == version).then_some(kept.rendered)
     }
 
-    pub fn keep(&self, key: BodyKey, version: Version, rendered: Arc<Rendered>) {
+    pub(super) fn keep(&self, key: BodyKey, version: Version, rendered: Arc<Rendered>) {
         self.kept.insert(key, CachedBody { version, rendered });
     }
 }

@@ -58,12 +58,12 @@ impl ParsedRequest {
     }
 
     /// The file it names under a type, by the type's number, when that is known.
-    pub fn named_file(&self, phone_type: u32) -> Option<NamedFile> {
+    pub(super) fn named_file(&self, phone_type: u32) -> Option<NamedFile> {
         self.file.get().filter(|(of_type, _)| *of_type == phone_type).map(|&(_, file)| file)
     }
 
     /// Remembers the file it names under a type.
-    pub fn names(&self, phone_type: u32, file: NamedFile) {
+    pub(super) fn names(&self, phone_type: u32, file: NamedFile) {
         let _ = self.file.set((phone_type, file));
     }
 
@@ -104,7 +104,7 @@ const OF_PHONES: usize = 49_152;
 const COMMON: usize = 16_384;
 
 impl ParseCache {
-    pub fn new() -> ParseCache {
+    pub(super) fn new() -> ParseCache {
         ParseCache {
             of_phones: Cache::new(OF_PHONES),
             common: Cache::new(COMMON),
@@ -113,7 +113,7 @@ impl ParseCache {
     }
 
     /// The parsed request, and whether it was kept.
-    pub fn parse(&self, catalogue: &Catalogue, fetch: &Fetch) -> (Arc<ParsedRequest>, bool) {
+    pub(super) fn parse(&self, catalogue: &Catalogue, fetch: &Fetch) -> (Arc<ParsedRequest>, bool) {
         let key = self.key(fetch);
         for cache in [&self.of_phones, &self.common] {
             if let Some(kept) = cache.get(&key).filter(|kept| kept.is_of(catalogue, fetch)) {
@@ -124,7 +124,7 @@ impl ParseCache {
     }
 
     /// Keeps it for the next boot. Only for what was answered with a file.
-    pub fn keep(&self, fetch: &Fetch, parsed: Arc<ParsedRequest>, owner: FileOwner) {
+    pub(super) fn keep(&self, fetch: &Fetch, parsed: Arc<ParsedRequest>, owner: FileOwner) {
         let cache = match owner {
             FileOwner::Phone => &self.of_phones,
             FileOwner::Common => &self.common,

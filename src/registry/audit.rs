@@ -131,7 +131,7 @@ pub(super) struct Changes {
 
 impl Changes {
     /// Notes the field when it differs.
-    pub fn field(&mut self, name: &str, before: impl Into<Value>, after: impl Into<Value>) {
+    pub(super) fn field(&mut self, name: &str, before: impl Into<Value>, after: impl Into<Value>) {
         let (before, after) = (before.into(), after.into());
         if before != after {
             self.before.insert(name.to_owned(), before);
@@ -139,7 +139,7 @@ impl Changes {
         }
     }
 
-    pub fn settings(&mut self, before: &Layer, after: &Layer) {
+    pub(super) fn settings(&mut self, before: &Layer, after: &Layer) {
         if before != after {
             let (was, is) = settings_change(before, after);
             self.before.insert("settings".to_owned(), was);
@@ -148,7 +148,7 @@ impl Changes {
     }
 
     /// The event, with what was noted.
-    pub fn of(self, event: Event) -> Event {
+    pub(super) fn of(self, event: Event) -> Event {
         Event { before: Value::Object(self.before), after: Value::Object(self.after), ..event }
     }
 }

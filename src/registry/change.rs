@@ -37,7 +37,7 @@ pub(super) struct Locks {
 }
 
 impl Locks {
-    pub fn new() -> Locks {
+    pub(super) fn new() -> Locks {
         Locks { devices: (0..STRIPES).map(|_| Arc::default()).collect(), directory: Arc::default() }
     }
 
@@ -64,21 +64,21 @@ pub(super) struct Plan<T> {
 
 impl<T> Plan<T> {
     /// To leave everything as it is.
-    pub fn nothing(result: T) -> Plan<T> {
+    pub(super) fn nothing(result: T) -> Plan<T> {
         Plan { mutations: Vec::new(), guards: Vec::new(), result }
     }
 
-    pub fn commit(mutations: Vec<Mutation>, result: T) -> Plan<T> {
+    pub(super) fn commit(mutations: Vec<Mutation>, result: T) -> Plan<T> {
         Plan { mutations, guards: Vec::new(), result }
     }
 
-    pub fn guarded(mut self, guards: impl IntoIterator<Item = Guard>) -> Plan<T> {
+    pub(super) fn guarded(mut self, guards: impl IntoIterator<Item = Guard>) -> Plan<T> {
         self.guards.extend(guards);
         self
     }
 
     /// To make `before` into `after`; `None` is no device.
-    pub fn device(before: Option<&Device>, after: Option<Device>, result: T) -> Plan<T> {
+    pub(super) fn device(before: Option<&Device>, after: Option<Device>, result: T) -> Plan<T> {
         let expect = before.map(|device| device.revision);
         let mutation = match (before, after) {
             (_, Some(device)) => Mutation::PutDevice { device, expect },
@@ -90,7 +90,7 @@ impl<T> Plan<T> {
         Plan::commit(vec![mutation], result)
     }
 
-    pub fn recorded(mut self, event: Event) -> Plan<T> {
+    pub(super) fn recorded(mut self, event: Event) -> Plan<T> {
         self.mutations.push(Mutation::Append(event));
         self
     }

@@ -59,7 +59,7 @@ pub(super) struct Contacts {
 }
 
 /// Records contacts, see [`ContactRecorder::run`].
-pub struct ContactRecorder {
+pub(super) struct ContactRecorder {
     queue: mpsc::Receiver<Item>,
 }
 
@@ -76,7 +76,7 @@ pub(super) fn channel() -> (Contacts, ContactRecorder) {
 
 impl Contacts {
     /// Whether there was room in the queue.
-    pub fn send(&self, contact: Contact) -> Result<(), Contact> {
+    pub(super) fn send(&self, contact: Contact) -> Result<(), Contact> {
         self.queue.try_send(Item::Contact(contact)).map_err(|error| match error.into_inner() {
             Item::Contact(contact) => contact,
             Item::Flush(_) => unreachable!("a contact was sent"),
@@ -84,16 +84,16 @@ impl Contacts {
     }
 
     /// Contacts that were dropped since the start.
-    pub fn dropped(&self) -> u64 {
+    pub(super) fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }
 
     /// Whether the last of them could not be stored.
-    pub fn store_failed(&self) -> bool {
+    pub(super) fn store_failed(&self) -> bool {
         self.store_failed.load(Ordering::Relaxed)
     }
 
-    pub fn note_dropped(&self, why: &dyn std::fmt::Display) {
+    pub(super) fn note_dropped(&self, why: &dyn std::fmt::Display) {
         self.dropped.fetch_add(1, Ordering::Relaxed);
         if let Some(more) = self.log.is_due() {
             tracing::warn!(more, "an unknown phone was not recorded: {why}");
@@ -103,7 +103,7 @@ impl Contacts {
 
 impl ContactRecorder {
     /// Records until `stop`, and what waits then no more: see [`Registry::flush_contacts`].
-    pub async fn run(mut self, registry: Arc<Registry>, stop: CancellationToken) {
+    pub(super) async fn run(mut self, registry: Arc<Registry>, stop: CancellationToken) {
         let mut group = Vec::with_capacity(GROUP);
         loop {
             tokio::select! {

@@ -25,20 +25,24 @@ pub(super) struct Directory {
 impl Directory {
     /// The user of that login, if there is one.
     #[must_use]
-    pub fn user_by_login(&self, login: &str) -> Option<&Arc<User>> {
+    pub(super) fn user_by_login(&self, login: &str) -> Option<&Arc<User>> {
         self.users.get(self.logins.get(login)?)
     }
 
     /// The user whose API key it is.
     #[must_use]
-    pub fn user_by_key(&self, key: &str) -> Option<&Arc<User>> {
+    pub(super) fn user_by_key(&self, key: &str) -> Option<&Arc<User>> {
         self.users.get(self.keys.get(&ApiKeyHash::of(key))?)
     }
 
     /// # Errors
     /// [`RegistryError::NoSuchCompany`] when there is none, and likewise when the caller
     /// does not administer it: foreign companies must not show.
-    pub fn require_company(&self, actor: &Actor, id: &CompanyId) -> Result<(), RegistryError> {
+    pub(super) fn require_company(
+        &self,
+        actor: &Actor,
+        id: &CompanyId,
+    ) -> Result<(), RegistryError> {
         if self.companies.contains_key(id) && actor.administers(id) {
             Ok(())
         } else {

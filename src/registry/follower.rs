@@ -23,7 +23,7 @@ pub(super) struct Follower {
 
 impl Follower {
     /// Never ends.
-    pub async fn run(self) {
+    pub(super) async fn run(self) {
         let mut reported: Option<Instant> = None;
         loop {
             tokio::select! {

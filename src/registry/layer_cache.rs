@@ -27,7 +27,7 @@ pub(super) struct SharedLayers {
 }
 
 #[derive(Default)]
-pub struct LayerCache {
+pub(super) struct LayerCache {
     // A std lock: nothing is awaited under it, and layers are read outside.
     kept: RwLock<HashMap<LayersKey, Arc<SharedLayers>>>,
 }

@@ -35,7 +35,7 @@ impl Memory {
     ///
     /// # Errors
     /// What the store says.
-    pub async fn fill(store: &Arc<dyn Store>, waiting: usize) -> Result<Memory, StoreError> {
+    pub(super) async fn fill(store: &Arc<dyn Store>, waiting: usize) -> Result<Memory, StoreError> {
         let memory = Memory {
             index: Arc::new(Index::new(waiting)),
             directory: ArcSwap::default(),
@@ -53,17 +53,17 @@ impl Memory {
         Ok(memory)
     }
 
-    pub fn directory(&self) -> Arc<Directory> {
+    pub(super) fn directory(&self) -> Arc<Directory> {
         self.directory.load_full()
     }
 
-    pub fn system_revision(&self) -> Revision {
+    pub(super) fn system_revision(&self) -> Revision {
         self.directory.load().system.revision
     }
 
     /// Takes over what changed. A page of changes is one call: companies come before the
     /// phones that are given to them and go after those that were.
-    pub fn apply(&self, changes: Vec<Change>) {
+    pub(super) fn apply(&self, changes: Vec<Change>) {
         let (devices, directory): (Vec<Change>, Vec<Change>) =
             changes.into_iter().partition(|change| matches!(change.object, Changed::Device(..)));
         let (removed, put): (Vec<Change>, Vec<Change>) =
@@ -82,7 +82,7 @@ impl Memory {
     }
 
     /// Takes over a commit of one's own, which names each object once.
-    pub fn apply_own(&self, mutations: Vec<Mutation>, revision: Revision) {
+    pub(super) fn apply_own(&self, mutations: Vec<Mutation>, revision: Revision) {
         let changes: Vec<Change> =
             mutations.into_iter().filter_map(|mutation| as_committed(mutation, revision)).collect();
         // What changed nothing has no revision of its own.
@@ -94,7 +94,7 @@ impl Memory {
 
     /// Takes over companies, users and settings as they were at one moment; what is not
     /// there is gone.
-    pub fn take_over(&self, tenancy: Tenancy) {
+    pub(super) fn take_over(&self, tenancy: Tenancy) {
         let here = self.directory();
         let mut gone: HashSet<Object> = here.objects().collect();
         let settings = Changed::SystemSettings(tenancy.system);
@@ -143,7 +143,7 @@ impl Memory {
     ///
     /// # Errors
     /// What the store says; what was read before is taken over.
-    pub async fn follow(&self, store: &Arc<dyn Store>) -> Result<(), StoreError> {
+    pub(super) async fn follow(&self, store: &Arc<dyn Store>) -> Result<(), StoreError> {
         loop {
             match store.changes(self.progress.floor(), FOLLOW_PAGE).await? {
                 Changes::Page(changes, reached) => {
@@ -160,7 +160,7 @@ impl Memory {
     }
 
     /// The revision all changes up to which are here.
-    pub fn floor(&self) -> Revision {
+    pub(super) fn floor(&self) -> Revision {
         self.progress.floor()
     }
 

@@ -13,9 +13,9 @@ const PREFIX: u64 = !0xffff;
 
 impl Network {
     /// Of what nobody saw yet.
-    pub const UNKNOWN: Network = Network(0);
+    pub(super) const UNKNOWN: Network = Network(0);
 
-    pub fn of(address: IpAddr) -> Network {
+    pub(super) fn of(address: IpAddr) -> Network {
         match address.to_canonical() {
             IpAddr::V4(address) => Network(IPV4 | u64::from(address.to_bits())),
             IpAddr::V6(address) => {

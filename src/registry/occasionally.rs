@@ -21,7 +21,7 @@ struct State {
 
 impl Occasionally {
     /// Whether a line is due, and how many were held back since the last one.
-    pub fn is_due(&self) -> Option<u64> {
+    pub(super) fn is_due(&self) -> Option<u64> {
         self.is_due_at(Instant::now())
     }
 

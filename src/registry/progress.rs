@@ -32,12 +32,12 @@ struct State {
 
 impl Progress {
     /// All changes up to this revision are in memory.
-    pub fn floor(&self) -> Revision {
+    pub(super) fn floor(&self) -> Revision {
         self.lock().floor
     }
 
     /// What a commit of one's own changed is in memory.
-    pub fn applied(&self, revision: Revision) {
+    pub(super) fn applied(&self, revision: Revision) {
         let mut state = self.lock();
         if revision == state.floor.next() {
             state.raise(revision);
@@ -47,7 +47,7 @@ impl Progress {
     }
 
     /// So is all that was changed up to this revision.
-    pub fn reached(&self, revision: Revision) {
+    pub(super) fn reached(&self, revision: Revision) {
         let mut state = self.lock();
         if revision > state.floor {
             state.raise(revision);
@@ -55,7 +55,7 @@ impl Progress {
     }
 
     /// To be called while nobody can put the object into memory.
-    pub fn removed(&self, object: Object, revision: Revision) {
+    pub(super) fn removed(&self, object: Object, revision: Revision) {
         let mut state = self.lock();
         if revision > state.floor && state.removed.len() < MAX_AHEAD {
             let known = state.removed.entry(object).or_insert(revision);
@@ -65,7 +65,7 @@ impl Progress {
 
     /// Whether an object that is not in memory was removed after it had this revision. Below
     /// the floor it would be there if it had not been.
-    pub fn is_stale(&self, object: &Object, revision: Revision) -> bool {
+    pub(super) fn is_stale(&self, object: &Object, revision: Revision) -> bool {
         let state = self.lock();
         let removed = || state.removed.get(object);
         revision <= state.floor || removed().is_some_and(|removed| revision < *removed)

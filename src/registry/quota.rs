@@ -64,7 +64,7 @@ const MAX_NETWORKS: usize = 65_536;
 impl Arrivals {
     /// Whether one more new MAC may come from `address`; counts it if so. Never asked
     /// for a device that is known.
-    pub fn admit(&self, address: IpAddr, limit: u32, now: Timestamp) -> bool {
+    pub(super) fn admit(&self, address: IpAddr, limit: u32, now: Timestamp) -> bool {
         let hour = now.div_euclid(3600);
         if self.hour.swap(hour, Ordering::Relaxed) != hour {
             self.counts.clear();
@@ -82,7 +82,7 @@ impl Arrivals {
     }
 
     /// One address brought more new MACs than an hour has room for.
-    pub fn note_over_address_limit(&self, address: IpAddr) {
+    pub(super) fn note_over_address_limit(&self, address: IpAddr) {
         self.over_quota.fetch_add(1, Ordering::Relaxed);
         if let Some(more) = self.log.is_due() {
             tracing::warn!(%address, more, "too many new MACs from one address; unknown phones there are not recorded");
@@ -90,7 +90,7 @@ impl Arrivals {
     }
 
     /// There was no room for a new device, and none of those that wait may go.
-    pub fn note_full(&self, limit: usize) {
+    pub(super) fn note_full(&self, limit: usize) {
         self.over_quota.fetch_add(1, Ordering::Relaxed);
         if let Some(more) = self.log.is_due() {
             tracing::warn!(
@@ -102,7 +102,7 @@ impl Arrivals {
     }
 
     /// A device had to go for a newer one.
-    pub fn note_evicted(&self, limit: usize) {
+    pub(super) fn note_evicted(&self, limit: usize) {
         self.evicted.fetch_add(1, Ordering::Relaxed);
         if let Some(more) = self.log.is_due() {
             tracing::warn!(
@@ -113,11 +113,11 @@ impl Arrivals {
         }
     }
 
-    pub fn over_quota(&self) -> u64 {
+    pub(super) fn over_quota(&self) -> u64 {
         self.over_quota.load(Ordering::Relaxed)
     }
 
-    pub fn evicted(&self) -> u64 {
+    pub(super) fn evicted(&self) -> u64 {
         self.evicted.load(Ordering::Relaxed)
     }
 }

@@ -43,7 +43,7 @@ pub(super) fn channel(store: Arc<dyn Store>) -> (mpsc::Sender<SightingUpdate>, S
 
 impl SightingWriter {
     /// Ends when the registry is dropped, after the last group.
-    pub async fn run(mut self) {
+    pub(super) async fn run(mut self) {
         let mut waiting = Vec::with_capacity(GROUP);
         while self.queue.recv_many(&mut waiting, GROUP).await > 0 {
             let is_full = waiting.len() == GROUP;

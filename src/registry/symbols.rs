@@ -20,11 +20,11 @@ struct Table<T> {
 }
 
 impl<T: Clone + Eq + Hash> Symbols<T> {
-    pub fn new() -> Symbols<T> {
+    pub(super) fn new() -> Symbols<T> {
         Symbols { table: RwLock::new(Table { numbers: HashMap::new(), names: Vec::new() }) }
     }
 
-    pub fn number(&self, name: &T) -> u32 {
+    pub(super) fn number(&self, name: &T) -> u32 {
         if let Some(&number) = self.read().numbers.get(name) {
             return number;
         }
@@ -39,11 +39,11 @@ impl<T: Clone + Eq + Hash> Symbols<T> {
     }
 
     /// The name of a number that was given.
-    pub fn name(&self, number: u32) -> T {
+    pub(super) fn name(&self, number: u32) -> T {
         self.read().names[number as usize].clone()
     }
 
-    pub fn known(&self, name: &T) -> Option<u32> {
+    pub(super) fn known(&self, name: &T) -> Option<u32> {
         self.read().numbers.get(name).copied()
     }
 

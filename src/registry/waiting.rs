@@ -50,23 +50,23 @@ pub(super) struct WaitingDevice {
 }
 
 impl WaitingRoom {
-    pub fn new(limit: usize) -> WaitingRoom {
+    pub(super) fn new(limit: usize) -> WaitingRoom {
         WaitingRoom { limit, room: Mutex::default() }
     }
 
-    pub fn limit(&self) -> usize {
+    pub(super) fn limit(&self) -> usize {
         self.limit
     }
 
     /// Devices that wait or have room to.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         let room = self.room();
         room.devices.len() - room.leaving
     }
 
     /// For a device that has room and is not stored yet: whether it is claimed to be something
     /// with more weight than before.
-    pub fn claims_more(&self, mac: Mac, strength: Strength) -> Option<bool> {
+    pub(super) fn claims_more(&self, mac: Mac, strength: Strength) -> Option<bool> {
         let mut room = self.room();
         let place = room.devices.get_mut(&mac.bits()).filter(|place| place.stay == Stay::Coming)?;
         let is_more = strength > place.strength;
@@ -76,7 +76,7 @@ impl WaitingRoom {
 
     /// Finds room for a device that is not known. What comes of it must be said: with
     /// [`WaitingRoom::put`] when it is stored, with [`WaitingRoom::release`] when it is not.
-    pub fn reserve(&self, mac: Mac, address: IpAddr, strength: Strength) -> Reserved {
+    pub(super) fn reserve(&self, mac: Mac, address: IpAddr, strength: Strength) -> Reserved {
         let mut room = self.room();
         if room.devices.contains_key(&mac.bits()) {
             return Reserved::Already;
@@ -95,7 +95,7 @@ impl WaitingRoom {
     }
 
     /// The device was not stored, and whoever was to go in its place did not.
-    pub fn release(&self, mac: Mac, in_place_of: Option<Mac>) {
+    pub(super) fn release(&self, mac: Mac, in_place_of: Option<Mac>) {
         let mut room = self.room();
         if room.devices.get(&mac.bits()).is_some_and(|place| place.stay == Stay::Coming) {
             room.remove(mac.bits());
@@ -107,7 +107,7 @@ impl WaitingRoom {
 
     /// Takes over that the store has this device, and that it waits. One that is here without
     /// a reservation counts like the others, also above the limit.
-    pub fn put(&self, device: WaitingDevice) {
+    pub(super) fn put(&self, device: WaitingDevice) {
         let mut room = self.room();
         let mac = device.mac.bits();
         let stay = match device.address {
@@ -126,7 +126,7 @@ impl WaitingRoom {
 
     /// The device is gone, or an operator promoted it. What was reserved for one that comes stays:
     /// whoever reserved it says what comes of it.
-    pub fn remove(&self, mac: Mac) {
+    pub(super) fn remove(&self, mac: Mac) {
         let mut room = self.room();
         if room.devices.get(&mac.bits()).is_some_and(|place| place.stay != Stay::Coming) {
             room.remove(mac.bits());

@@ -60,7 +60,7 @@ pub(super) struct Counted {
 }
 
 impl Counted {
-    pub fn new(stream: TcpStream, wire: Arc<Wire>) -> Counted {
+    pub(super) fn new(stream: TcpStream, wire: Arc<Wire>) -> Counted {
         Counted { stream, wire }
     }
 }

@@ -25,7 +25,7 @@ pub enum LocalError {
 }
 
 /// A registry over a store that is open here alone. To be closed.
-pub struct Local {
+pub(super) struct Local {
     pub registry: Registry,
     store: Arc<dyn Store>,
     /// The store's file, when this made it.
@@ -34,7 +34,7 @@ pub struct Local {
 
 /// What becomes of a store that is not there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum IfMissing {
+pub(super) enum IfMissing {
     Refuse,
     Make,
 }
@@ -44,7 +44,7 @@ impl Local {
     ///
     /// # Errors
     /// [`LocalError`]; nothing was changed, unless a store was to be made.
-    pub async fn open(
+    pub(super) async fn open(
         config: &Config,
         if_missing: IfMissing,
         instead: &'static str,
@@ -75,14 +75,14 @@ impl Local {
     }
 
     /// On return what was changed is on disk and the store free for others.
-    pub async fn close(self) {
+    pub(super) async fn close(self) {
         drop(self.registry);
         self.store.close().await;
     }
 
     /// As [`Local::close`], of one that has nothing in it: a store that was made for this goes
     /// again, with what stands beside it.
-    pub async fn close_unused(self) {
+    pub(super) async fn close_unused(self) {
         let made = self.made.clone();
         self.close().await;
         let Some(path) = made else { return };

@@ -31,7 +31,7 @@ pub(super) fn fleet(count: usize) -> Arc<Vec<Vec<String>>> {
     Arc::new((0..count).map(|number| four_files(number).to_vec()).collect())
 }
 
-pub async fn stream(bench: &Bench) -> Result<Vec<Figure>, String> {
+pub(super) async fn stream(bench: &Bench) -> Result<Vec<Figure>, String> {
     let gateway = bench.lab.gateway("boots", &bench.lab.ecdsa())?;
     let own = gateway.https.ok_or("no https listener")?;
     let units = ("boots/s", "us of server CPU");
@@ -53,7 +53,7 @@ pub async fn stream(bench: &Bench) -> Result<Vec<Figure>, String> {
 /// A storm must be over soon after the processors can have done its handshakes, the phones'
 /// side of them too, as the phones are on the same processors here. The first storm meets a
 /// gateway just started, which has rendered nothing; the second one that has.
-pub async fn storm(bench: &Bench) -> Result<Vec<Figure>, String> {
+pub(super) async fn storm(bench: &Bench) -> Result<Vec<Figure>, String> {
     let lower = |what: &str, unit| Figure::new("storm", what, unit, Better::Lower);
     let [mut first, mut second] =
         ["10,000 at once, just started", "10,000 at once, again"].map(|what| {

@@ -34,7 +34,7 @@ const PASSING: usize = 16;
 /// Longer than the allocator waits, which is a second.
 const SETTLING: Duration = Duration::from_secs(3);
 
-pub async fn run(bench: &Bench) -> Result<Vec<Figure>, String> {
+pub(super) async fn run(bench: &Bench) -> Result<Vec<Figure>, String> {
     let empty = bench.lab.empty_gateway("empty", &Setup::default())?.memory();
     let sizes: &[u64] = if bench.quick { &[1_000, 100_000] } else { &[1_000, 100_000, 1_000_000] };
     let mut figures = Vec::new();

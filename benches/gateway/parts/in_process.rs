@@ -18,7 +18,7 @@ use crate::lab::{DESK_AGENT, DESK_FILE, DESK_MAC, Example, NOW, device};
 
 const PART: &str = "in process";
 
-pub async fn run(bench: &Bench) -> Result<Vec<Figure>, String> {
+pub(super) async fn run(bench: &Bench) -> Result<Vec<Figure>, String> {
     let catalogue = Catalogue::load(&Sources::default()).map_err(|error| error.to_string())?;
     let catalogue = Arc::new(catalogue);
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new(NOW));

@@ -14,7 +14,7 @@ use crate::Bench;
 use crate::figures::{Better, Figure, Goal};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Part {
+pub(crate) enum Part {
     /// One file over HTTP: kept connections, new connections, 304.
     Requests,
     /// A new TLS connection for each request: ECDSA, RSA, client certificates.
@@ -36,7 +36,7 @@ pub enum Part {
 }
 
 impl Part {
-    pub async fn run(self, bench: &Bench) -> Result<Vec<Figure>, String> {
+    pub(crate) async fn run(self, bench: &Bench) -> Result<Vec<Figure>, String> {
         match self {
             Part::Requests => requests::run(bench).await,
             Part::Tls => tls::run(bench).await,
@@ -53,14 +53,14 @@ impl Part {
 
 /// One way of asking both servers: how many a second, and what one costs the server. The
 /// first is what the load generator, on the same processors, leaves of it.
-pub struct Pair {
+pub(crate) struct Pair {
     rate: Figure,
     cost: Figure,
 }
 
 /// What one measurement of one server gave.
 #[derive(Debug, Clone, Copy)]
-pub struct Measured {
+pub(crate) struct Measured {
     pub per_second: f64,
     pub count: u64,
     /// Seconds of processor time the server took.
@@ -69,7 +69,7 @@ pub struct Measured {
 
 impl Pair {
     /// `rate` and `cost` are the wanted ratios.
-    pub fn new(
+    pub(crate) fn new(
         part: &'static str,
         what: &str,
         (rate_unit, cost_unit): (&'static str, &'static str),
@@ -89,23 +89,23 @@ impl Pair {
         }
     }
 
-    pub fn dialtone(&mut self, measured: Measured) {
+    pub(crate) fn dialtone(&mut self, measured: Measured) {
         self.rate.dialtone.push(measured.per_second);
         self.cost.dialtone.push(measured.cpu * 1e6 / measured.count as f64);
     }
 
-    pub fn nginx(&mut self, measured: Measured) {
+    pub(crate) fn nginx(&mut self, measured: Measured) {
         self.rate.nginx.push(measured.per_second);
         self.cost.nginx.push(measured.cpu * 1e6 / measured.count as f64);
     }
 
-    pub fn figures(self) -> [Figure; 2] {
+    pub(crate) fn figures(self) -> [Figure; 2] {
         [self.rate, self.cost]
     }
 }
 
 /// Runs wrk and counts what the server took meanwhile.
-pub async fn wrk(
+pub(crate) async fn wrk(
     url: String,
     headers: &[String],
     bench: &Bench,
@@ -118,7 +118,7 @@ pub async fn wrk(
 }
 
 /// Runs a load of ours and counts what the server took meanwhile.
-pub async fn load<C: crate::load::Client>(
+pub(crate) async fn load<C: crate::load::Client>(
     clients: Vec<C>,
     until: crate::load::Until,
     cpu: impl Fn() -> std::time::Duration,

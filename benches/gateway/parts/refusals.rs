@@ -102,7 +102,7 @@ struct Way {
     kept: bool,
 }
 
-pub async fn run(bench: &Bench) -> Result<Vec<Figure>, String> {
+pub(super) async fn run(bench: &Bench) -> Result<Vec<Figure>, String> {
     let setup = Setup {
         client_ca: bench.lab.mutual().client_ca,
         certificates_are_optional: true,

@@ -9,7 +9,7 @@ use crate::process::Setup;
 
 const UNITS: (&str, &str) = ("requests/s", "us of server CPU");
 
-pub async fn run(bench: &Bench) -> Result<Vec<Figure>, String> {
+pub(super) async fn run(bench: &Bench) -> Result<Vec<Figure>, String> {
     let gateway = bench.lab.gateway("requests", &Setup::default())?;
     let agent = format!("User-Agent: {DESK_AGENT}");
     let (mut own_tag, mut other_tag) = (String::new(), String::new());

@@ -63,7 +63,7 @@ const PROBES: u64 = 16;
 const PROBE_EVERY: Duration = Duration::from_millis(50);
 
 /// Asks with another MAC each time, over a connection that stays.
-pub struct Stranger {
+pub(super) struct Stranger {
     connector: Connector,
     connection: Option<Connection>,
     /// Numbers of MACs given out, beyond this run too: none comes twice.
@@ -72,7 +72,7 @@ pub struct Stranger {
 }
 
 impl Stranger {
-    pub fn new(connector: Connector, macs: Arc<AtomicU64>) -> Stranger {
+    pub(super) fn new(connector: Connector, macs: Arc<AtomicU64>) -> Stranger {
         Stranger { connector, connection: None, macs, pace: None }
     }
 }
@@ -97,7 +97,7 @@ fn stranger_file(number: u64) -> String {
     format!("/{:012x}.cfg", 0x0090_7a00_0000 | low)
 }
 
-pub async fn first_contact(bench: &Bench) -> Result<Vec<Figure>, String> {
+pub(super) async fn first_contact(bench: &Bench) -> Result<Vec<Figure>, String> {
     let rate = "unknown phones recorded, 512 connections";
     let mut rate = Figure::new("first contact", rate, "requests/s", Better::Higher)
         .wanted(Goal::AtLeast(20_000.0));
@@ -136,7 +136,7 @@ async fn recorded(gateway: &Gateway) -> Result<f64, String> {
 ///
 /// The load is made on the same processors, so that a known phone waits for a turn on one
 /// whoever else asks. Beside each storm of strangers stands the same one of known phones.
-pub async fn overload(bench: &Bench) -> Result<Vec<Figure>, String> {
+pub(super) async fn overload(bench: &Bench) -> Result<Vec<Figure>, String> {
     let mut figures = Vec::new();
     for (name, quantile) in [("p50", 0.5), ("p99", 0.99)] {
         let waits = SCENES

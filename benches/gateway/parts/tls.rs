@@ -17,12 +17,12 @@ use crate::figures::Figure;
 use crate::lab::{DESK_AGENT, DESK_FILE, DESK_MAC};
 use crate::load::{Boots, Until};
 
-pub const UNITS: (&str, &str) = ("connections/s", "us of server CPU");
+pub(super) const UNITS: (&str, &str) = ("connections/s", "us of server CPU");
 
 /// Clients at a time.
-pub const CLIENTS: usize = 64;
+pub(super) const CLIENTS: usize = 64;
 
-pub async fn run(bench: &Bench) -> Result<Vec<Figure>, String> {
+pub(super) async fn run(bench: &Bench) -> Result<Vec<Figure>, String> {
     let anybody = client_tls(None)?.of(Mac::from_bits(DESK_MAC));
     let anybody = vec![anybody.map_err(|error| error.to_string())?];
     let ca = LabCa::load(&bench.lab.ca()).map_err(|error| error.to_string())?;
@@ -57,6 +57,6 @@ pub async fn run(bench: &Bench) -> Result<Vec<Figure>, String> {
 
 /// TLS 1.3, no session taken up again, any server certificate: what the client leaves out
 /// is left for the servers.
-pub fn client_tls(ca: Option<LabCa>) -> Result<FleetTls, String> {
+pub(super) fn client_tls(ca: Option<LabCa>) -> Result<FleetTls, String> {
     FleetTls::new(&Trust::Anyone, Versions::Tls13, ca).map_err(|error| error.to_string())
 }

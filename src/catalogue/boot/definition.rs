@@ -51,7 +51,7 @@ impl TryFrom<bool> for Never {
 /// How a phone writes its MAC in a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum MacCase {
+pub(super) enum MacCase {
     #[default]
     Lower,
     Upper,

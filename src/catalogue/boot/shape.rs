@@ -89,7 +89,7 @@ pub(super) struct Filler<'a> {
 }
 
 impl Filler<'_> {
-    pub fn fill(&self, pattern: &str) -> Result<MacText, Unfilled> {
+    pub(super) fn fill(&self, pattern: &str) -> Result<MacText, Unfilled> {
         let mut pieces = Vec::new();
         let mut text = String::new();
         let mut rest = pattern;

@@ -15,7 +15,7 @@ pub(crate) struct UserAgentFacts<'a> {
 
 impl<'a> UserAgentFacts<'a> {
     /// `None` when the pattern does not fit.
-    pub fn read(regex: &Regex, text: &'a str) -> Option<UserAgentFacts<'a>> {
+    pub(crate) fn read(regex: &Regex, text: &'a str) -> Option<UserAgentFacts<'a>> {
         let captures = regex.captures(text)?;
         let text = |name| captures.name(name).map(|found| found.as_str()).filter(|t| !t.is_empty());
         Some(UserAgentFacts {

@@ -59,7 +59,7 @@ impl Expression {
 
 impl PathPattern {
     /// `Err` says what is wrong with the pattern.
-    pub fn compile(text: &str) -> Result<PathPattern, String> {
+    pub(crate) fn compile(text: &str) -> Result<PathPattern, String> {
         let (path, query) = text.split_once('?').unwrap_or((text, ""));
         let mut arguments = Vec::new();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
@@ -77,12 +77,12 @@ impl PathPattern {
     }
 
     /// `None` when the pattern does not fit.
-    pub fn facts(&self, target: &Target) -> Option<PathFacts> {
+    pub(crate) fn facts(&self, target: &Target) -> Option<PathFacts> {
         self.with_arguments(self.facts_of_path(target)?, target)
     }
 
     /// What the path alone tells; the same for all patterns of the same expression.
-    pub fn facts_of_path(&self, target: &Target) -> Option<PathFacts> {
+    pub(crate) fn facts_of_path(&self, target: &Target) -> Option<PathFacts> {
         let path = target.path.as_str();
         let from = match self.slashes.checked_sub(1) {
             None => 0,
@@ -94,7 +94,11 @@ impl PathPattern {
     }
 
     /// `None` when an argument is missing.
-    pub fn with_arguments(&self, mut facts: PathFacts, target: &Target) -> Option<PathFacts> {
+    pub(crate) fn with_arguments(
+        &self,
+        mut facts: PathFacts,
+        target: &Target,
+    ) -> Option<PathFacts> {
         for (name, expression) in &self.arguments {
             facts.take(expression, target.argument(name)?)?;
         }

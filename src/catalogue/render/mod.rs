@@ -81,7 +81,7 @@ type Maps = BTreeMap<String, Arc<BTreeMap<String, BTreeMap<String, Value>>>>;
 
 impl Templates {
     /// Compiles every `.j2` file; problems are added to `problems`.
-    pub fn compile(
+    pub(super) fn compile(
         folders: &Folders,
         families: &[Family],
         problems: &mut Vec<Problem>,

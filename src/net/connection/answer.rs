@@ -26,7 +26,10 @@ pub(super) struct Context<H> {
 }
 
 impl<H: Handler> Context<H> {
-    pub async fn answer(&self, request: Request<Incoming>) -> Response<TrackedBody<H::Body>> {
+    pub(super) async fn answer(
+        &self,
+        request: Request<Incoming>,
+    ) -> Response<TrackedBody<H::Body>> {
         let now = Instant::now();
         self.watch.request_came(now, !request.body().is_end_stream());
         let is_last = wants_no_more(&request);

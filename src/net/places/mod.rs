@@ -54,7 +54,7 @@ pub(super) struct Place {
 const IN_PASSING: usize = 16;
 
 impl Places {
-    pub fn new(limits: &Limits) -> Arc<Places> {
+    pub(super) fn new(limits: &Limits) -> Arc<Places> {
         Arc::new(Places {
             rules: Rules {
                 per_address: limits.connections_per_address as usize,
@@ -68,7 +68,11 @@ impl Places {
 
     /// A place for a connection from `address`, for which others may be closed. `None` when the
     /// address has as many as it may and we owe an answer to all of them.
-    pub fn enter(self: &Arc<Places>, address: IpAddr, watch: &Arc<Watch>) -> Option<Entered> {
+    pub(super) fn enter(
+        self: &Arc<Places>,
+        address: IpAddr,
+        watch: &Arc<Watch>,
+    ) -> Option<Entered> {
         let mut closed = Vec::new();
         let mut table = self.table();
         let address = self.rules.counted(address);
@@ -87,7 +91,7 @@ impl Places {
     }
 
     /// Closes up to `count` connections, so that there is room; returns how many.
-    pub fn make_room(&self, count: usize) -> u64 {
+    pub(super) fn make_room(&self, count: usize) -> u64 {
         let mut table = self.table();
         // Those that are on their way out make room already.
         let missing = count.saturating_sub(table.closing());

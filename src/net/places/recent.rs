@@ -12,11 +12,11 @@ const MAX_NETWORKS: usize = 65_536;
 pub(super) struct RecentlyServed(Cache<IpAddr, ()>);
 
 impl RecentlyServed {
-    pub fn new() -> RecentlyServed {
+    pub(super) fn new() -> RecentlyServed {
         RecentlyServed(Cache::new(MAX_NETWORKS))
     }
 
-    pub fn add(&mut self, network: IpAddr) {
+    pub(super) fn add(&mut self, network: IpAddr) {
         // A look makes it younger.
         if self.0.get(&network).is_none() {
             self.0.insert(network, ());
@@ -24,7 +24,7 @@ impl RecentlyServed {
     }
 
     /// Does not make it younger: a stranger's connections must not keep a network in.
-    pub fn contains(&self, network: IpAddr) -> bool {
+    pub(super) fn contains(&self, network: IpAddr) -> bool {
         self.0.peek(&network).is_some()
     }
 }

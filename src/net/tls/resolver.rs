@@ -22,7 +22,7 @@ pub(super) struct Pair {
 }
 
 impl Pair {
-    pub fn new(certified: CertifiedKey, parsed: &X509Certificate<'_>) -> Pair {
+    pub(super) fn new(certified: CertifiedKey, parsed: &X509Certificate<'_>) -> Pair {
         let names = match parsed.subject_alternative_name() {
             Ok(Some(extension)) => extension
                 .value
@@ -70,7 +70,7 @@ fn allows(suite: CipherSuite, key: SignatureAlgorithm) -> bool {
 }
 
 impl Resolver {
-    pub fn new(pairs: Vec<Pair>) -> Resolver {
+    pub(super) fn new(pairs: Vec<Pair>) -> Resolver {
         Resolver { pairs }
     }
 

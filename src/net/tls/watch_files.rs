@@ -17,7 +17,7 @@ use super::{ClientCertificates, Tls, TlsOptions, files};
 pub(super) struct Fingerprint(Vec<Option<(u64, SystemTime)>>);
 
 impl Fingerprint {
-    pub fn of(options: &TlsOptions) -> Fingerprint {
+    pub(super) fn of(options: &TlsOptions) -> Fingerprint {
         let pairs = options.pairs.iter().flat_map(|pair| [&pair.certificate, &pair.key]);
         let authorities = match &options.clients {
             ClientCertificates::Off => None,

@@ -61,7 +61,7 @@ impl State {
 }
 
 impl Watch {
-    pub fn new() -> Watch {
+    pub(super) fn new() -> Watch {
         let state = State { phase: Phase::Hello, has_body: false, since_ms: 0 };
         Watch {
             start: Instant::now(),
@@ -72,17 +72,17 @@ impl Watch {
         }
     }
 
-    pub fn on(&self, event: Event) {
+    pub(super) fn on(&self, event: Event) {
         self.change(event, Instant::now, |state| state.has_body);
     }
 
     /// [`Event::RequestCame`], `now`; `has_body`: of its body something may still be coming.
-    pub fn request_came(&self, now: Instant, has_body: bool) {
+    pub(super) fn request_came(&self, now: Instant, has_body: bool) {
         self.change(Event::RequestCame, || now, |_| has_body);
     }
 
     /// [`Event::BodyAwaited`], where the request has a body.
-    pub fn read_in_vain(&self) {
+    pub(super) fn read_in_vain(&self) {
         if self.state().has_body {
             self.on(Event::BodyAwaited);
         }
@@ -116,17 +116,17 @@ impl Watch {
         u64::try_from((now - self.start).as_millis()).unwrap_or(u64::MAX >> 5)
     }
 
-    pub fn phase(&self) -> Phase {
+    pub(super) fn phase(&self) -> Phase {
         self.state().phase
     }
 
     /// Whether the answer that is going out may wait for the close.
-    pub fn close_follows(&self) -> bool {
+    pub(super) fn close_follows(&self) -> bool {
         self.phase() == Phase::SendingLast
     }
 
     /// Nothing waits for a close from now on; returns whether something may have.
-    pub fn take_close_follows(&self) -> bool {
+    pub(super) fn take_close_follows(&self) -> bool {
         let follows = self.close_follows();
         if follows {
             self.on(Event::CloseDeferred);
@@ -135,24 +135,24 @@ impl Watch {
     }
 
     /// Whether the peer has sent all it was going to before it has its answer.
-    pub fn peer_sent_everything(&self) -> bool {
+    pub(super) fn peer_sent_everything(&self) -> bool {
         let state = self.state();
         !state.has_body && state.phase.is_answered()
     }
 
-    pub fn be_of_use(&self) {
+    pub(super) fn be_of_use(&self) {
         if !self.was_of_use() {
             self.was_of_use.store(true, Ordering::Relaxed);
         }
     }
 
-    pub fn was_of_use(&self) -> bool {
+    pub(super) fn was_of_use(&self) -> bool {
         self.was_of_use.load(Ordering::Relaxed)
     }
 
     /// How long the peer has had for what we wait for now; `None` while it waits for us. One that
     /// was of no use yet gains no time by asking for something useless.
-    pub fn waited_for_peer(&self, now: Instant) -> Option<Duration> {
+    pub(super) fn waited_for_peer(&self, now: Instant) -> Option<Duration> {
         let state = self.state();
         let since_ms = match self.was_of_use() {
             true => state.since_ms,
@@ -163,12 +163,12 @@ impl Watch {
     }
 
     /// Of the task that serves the connection.
-    pub fn set_task(&self, task: AbortHandle) {
+    pub(super) fn set_task(&self, task: AbortHandle) {
         let _ = self.task.set(task);
     }
 
     /// `None` for a connection that is just being begun.
-    pub fn task(&self) -> Option<AbortHandle> {
+    pub(super) fn task(&self) -> Option<AbortHandle> {
         self.task.get().cloned()
     }
 
@@ -177,7 +177,7 @@ impl Watch {
     ///
     /// Looking at least every shortest limit is exact for all of them: a phase
     /// cannot begin and run out between two looks.
-    pub fn check(&self, limits: &Limits) -> Option<Instant> {
+    pub(super) fn check(&self, limits: &Limits) -> Option<Instant> {
         let now = Instant::now();
         let state = self.state();
         let allowed = match state.phase {

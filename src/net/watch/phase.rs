@@ -74,11 +74,11 @@ impl Phase {
     ///
     /// # Panics
     /// For a number that is no phase's.
-    pub fn of(number: u8) -> Phase {
+    pub(crate) fn of(number: u8) -> Phase {
         Phase::ALL[usize::from(number)]
     }
 
-    pub fn after(self, event: Event) -> Phase {
+    pub(crate) fn after(self, event: Event) -> Phase {
         match (self, event) {
             (Phase::Hello, Event::HelloCame) => Phase::Queued,
             (Phase::Queued, Event::Admitted) => Phase::Handshake,
@@ -93,17 +93,17 @@ impl Phase {
     }
 
     /// Whether it is the peer who is waited for, and not we.
-    pub fn waits_for_peer(self) -> bool {
+    pub(crate) fn waits_for_peer(self) -> bool {
         !matches!(self, Phase::Queued | Phase::Busy)
     }
 
     /// Whether bytes that come now belong to a head.
-    pub fn takes_head(self) -> bool {
+    pub(crate) fn takes_head(self) -> bool {
         matches!(self, Phase::Head | Phase::Idle)
     }
 
     /// Whether the last request was answered and no other has begun.
-    pub fn is_answered(self) -> bool {
+    pub(crate) fn is_answered(self) -> bool {
         matches!(self, Phase::Sending | Phase::SendingLast | Phase::Idle)
     }
 }
@@ -111,7 +111,7 @@ impl Phase {
 impl Event {
     /// Whether the phase it leads to is on time of its own. A slow reader is on the time of its
     /// request, and so is a slow writer of a body.
-    pub fn restarts_clock(self) -> bool {
+    pub(crate) fn restarts_clock(self) -> bool {
         !matches!(
             self,
             Event::BodyAwaited | Event::AnswerMade | Event::LastAnswerMade | Event::CloseDeferred

@@ -24,7 +24,7 @@ pub(in crate::net) struct WatchedStream<S> {
 
 impl<S> WatchedStream<S> {
     /// `is_plain`: a peer that speaks TLS is refused.
-    pub fn new(
+    pub(crate) fn new(
         stream: S,
         watch: Arc<Watch>,
         is_plain: bool,

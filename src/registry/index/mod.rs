@@ -107,7 +107,7 @@ pub struct Known {
 
 /// The table of all devices.
 #[derive(Debug)]
-pub struct Index {
+pub(super) struct Index {
     devices: DashMap<u64, Entry>,
     types: Symbols<TypeKey>,
     companies: Symbols<CompanyId>,
@@ -134,17 +134,17 @@ impl Index {
 
     /// Devices known.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.devices.len()
     }
 
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.devices.is_empty()
     }
 
     #[must_use]
-    pub fn known(&self, mac: Mac) -> Option<Known> {
+    pub(super) fn known(&self, mac: Mac) -> Option<Known> {
         let entry = self.devices.get(&mac.bits())?;
         Some(Known {
             phone_type: entry.phone_type,
@@ -198,13 +198,13 @@ impl Index {
     }
 
     #[must_use]
-    pub fn phone_type(&self, known: &Known) -> TypeKey {
+    pub(super) fn phone_type(&self, known: &Known) -> TypeKey {
         self.types.name(known.phone_type)
     }
 
     /// A device without what requests told of it.
     #[must_use]
-    pub fn device(&self, mac: Mac) -> Option<Device> {
+    pub(super) fn device(&self, mac: Mac) -> Option<Device> {
         let entry = self.devices.get(&mac.bits())?;
         let phones: BTreeMap<Port, Phone> =
             entry.rows.all().iter().map(|row| (row.port(), self.phone(row))).collect();

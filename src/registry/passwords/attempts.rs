@@ -78,7 +78,12 @@ impl Attempts {
     ///
     /// # Errors
     /// How long to wait, when there were too many. It is not counted then.
-    pub fn begin(&self, login: &str, from: IpAddr, now: Duration) -> Result<Attempt<'_>, Duration> {
+    pub(super) fn begin(
+        &self,
+        login: &str,
+        from: IpAddr,
+        now: Duration,
+    ) -> Result<Attempt<'_>, Duration> {
         let (network, login) = (subscriber(from), self.hasher.hash_one(login));
         let mut counts = self.lock();
         let is_known = counts.is_known(login, network, now);
@@ -127,17 +132,17 @@ impl Counts {
 
 impl Attempt<'_> {
     /// Whether the login was right from that network before.
-    pub fn is_known(&self) -> bool {
+    pub(super) fn is_known(&self) -> bool {
         self.is_known
     }
 
     /// The password was right: the network is known to the login from now on.
-    pub fn right(self, now: Duration) {
+    pub(super) fn right(self, now: Duration) {
         self.attempts.lock().remember(self.login, self.network, now);
     }
 
     /// The password was wrong: it stays counted. Whether it was the last for a while.
-    pub fn wrong(mut self, now: Duration) -> bool {
+    pub(super) fn wrong(mut self, now: Duration) -> bool {
         self.is_wrong = true;
         self.attempts.lock().check(self.login, self.network, self.is_known, now).is_err()
     }

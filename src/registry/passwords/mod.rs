@@ -75,7 +75,7 @@ impl Passwords {
     }
 
     /// The hash in PHC form.
-    pub async fn hash(
+    pub(super) async fn hash(
         &self,
         password: String,
         random: &dyn Random,

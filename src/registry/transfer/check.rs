@@ -35,7 +35,7 @@ pub(super) struct Check {
 }
 
 impl Check {
-    pub fn new(now: Timestamp) -> Check {
+    pub(super) fn new(now: Timestamp) -> Check {
         Check {
             now,
             problems: Vec::new(),
@@ -47,7 +47,7 @@ impl Check {
         }
     }
 
-    pub fn problem(&mut self, path: impl Into<String>, message: impl ToString) {
+    pub(super) fn problem(&mut self, path: impl Into<String>, message: impl ToString) {
         if self.problems.len() < MAX_PROBLEMS {
             self.problems.push(Problem { path: path.into(), message: message.to_string() });
         }
@@ -58,7 +58,7 @@ impl Check {
         value.map_err(|error| self.problem(path, error)).ok()
     }
 
-    pub fn layer(&mut self, path: &str, settings: Option<&RawValue>) -> Layer {
+    pub(super) fn layer(&mut self, path: &str, settings: Option<&RawValue>) -> Layer {
         let Some(settings) = settings else { return Layer::default() };
         let document = match serde_json::from_str(settings.get()) {
             Ok(document) => document,
@@ -76,7 +76,7 @@ impl Check {
         })
     }
 
-    pub fn companies(&mut self, entries: &[CompanyEntry]) -> Vec<Company> {
+    pub(super) fn companies(&mut self, entries: &[CompanyEntry]) -> Vec<Company> {
         let mut companies = BTreeMap::new();
         for (at, entry) in entries.iter().enumerate() {
             let path = format!("companies[{at}]");
@@ -95,7 +95,7 @@ impl Check {
         companies.into_values().collect()
     }
 
-    pub fn users(&mut self, entries: Vec<UserEntry>) -> Vec<CheckedUser> {
+    pub(super) fn users(&mut self, entries: Vec<UserEntry>) -> Vec<CheckedUser> {
         let mut free: UserId = 0;
         self.ids = entries.iter().filter_map(|entry| entry.id).collect();
         let mut seen = BTreeSet::new();
@@ -196,7 +196,7 @@ impl Check {
         hashes
     }
 
-    pub fn devices(&mut self, entries: Vec<DeviceEntry>) -> Vec<Device> {
+    pub(super) fn devices(&mut self, entries: Vec<DeviceEntry>) -> Vec<Device> {
         let mut devices = Vec::with_capacity(entries.len());
         for (at, entry) in entries.into_iter().enumerate() {
             devices.extend(self.device(&format!("devices[{at}]"), entry));

@@ -158,6 +158,6 @@ impl Office {
 
 /// The phoneid of a device's first port.
 #[must_use]
-pub fn phone_id(mac: Mac) -> String {
+pub(super) fn phone_id(mac: Mac) -> String {
     format!("{mac}0")
 }

@@ -17,10 +17,10 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::task::AbortOnDropHandle;
 
-pub type Reply = Response<Full<Bytes>>;
+pub(super) type Reply = Response<Full<Bytes>>;
 type Answer = dyn Fn(&Parts, usize) -> Reply + Send + Sync;
 
-pub struct Gateway {
+pub(super) struct Gateway {
     pub url: String,
     inner: Arc<Inner>,
     _accepting: AbortOnDropHandle<()>,
@@ -33,7 +33,7 @@ struct Inner {
 }
 
 #[derive(Debug, Clone)]
-pub struct Asked {
+pub(super) struct Asked {
     pub method: String,
     pub path: String,
     pub version: Version,
@@ -44,18 +44,20 @@ pub struct Asked {
 }
 
 impl Asked {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 }
 
 impl Gateway {
     /// `answer` gets the request and how many came before it.
-    pub async fn start(answer: impl Fn(&Parts, usize) -> Reply + Send + Sync + 'static) -> Gateway {
+    pub(super) async fn start(
+        answer: impl Fn(&Parts, usize) -> Reply + Send + Sync + 'static,
+    ) -> Gateway {
         Gateway::start_with(answer, None).await
     }
 
-    pub async fn start_with(
+    pub(super) async fn start_with(
         answer: impl Fn(&Parts, usize) -> Reply + Send + Sync + 'static,
         tls: Option<Arc<rustls::ServerConfig>>,
     ) -> Gateway {
@@ -88,11 +90,11 @@ impl Gateway {
         Gateway { url, inner, _accepting: AbortOnDropHandle::new(accepting) }
     }
 
-    pub fn asked(&self) -> Vec<Asked> {
+    pub(super) fn asked(&self) -> Vec<Asked> {
         self.inner.asked.lock().unwrap().clone()
     }
 
-    pub fn paths(&self) -> Vec<String> {
+    pub(super) fn paths(&self) -> Vec<String> {
         self.asked().into_iter().map(|asked| format!("{} {}", asked.method, asked.path)).collect()
     }
 }
@@ -128,12 +130,12 @@ impl Inner {
     }
 }
 
-pub fn status(code: u16) -> Reply {
+pub(super) fn status(code: u16) -> Reply {
     let mut reply = Response::new(Full::default());
     *reply.status_mut() = StatusCode::from_u16(code).unwrap();
     reply
 }
 
-pub fn ok(body: impl Into<Bytes>) -> Reply {
+pub(super) fn ok(body: impl Into<Bytes>) -> Reply {
     Response::new(Full::new(body.into()))
 }

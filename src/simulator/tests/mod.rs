@@ -18,7 +18,7 @@ use super::tls::FleetTls;
 use crate::catalogue::{Catalogue, Sources};
 
 /// Three families made for these tests.
-pub fn catalogue() -> Catalogue {
+pub(super) fn catalogue() -> Catalogue {
     let templates_dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let sources = Sources {
         templates_dir: Some(templates_dir.join("src/simulator/tests/families")),

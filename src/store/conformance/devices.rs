@@ -2,7 +2,7 @@
 
 use super::*;
 
-pub async fn a_device_comes_back_as_it_was_put(store: &impl Store, _: &impl Store) {
+pub(crate) async fn a_device_comes_back_as_it_was_put(store: &impl Store, _: &impl Store) {
     let bare = Device { sighting: None, ..device(1, 1) };
     let mut full = device(2, 12);
     full.sighting = Some(Sighting {
@@ -28,7 +28,7 @@ pub async fn a_device_comes_back_as_it_was_put(store: &impl Store, _: &impl Stor
     assert_eq!(read(store, mac(4)).await, None);
 }
 
-pub async fn a_second_insert_of_one_mac_is_a_conflict(store: &impl Store, _: &impl Store) {
+pub(crate) async fn a_second_insert_of_one_mac_is_a_conflict(store: &impl Store, _: &impl Store) {
     let first = device(1, 2);
     let revision = done(store, [put(&first, None)]).await;
     let second = Device { phone_type: key("pap2t"), ..device(1, 1) };
@@ -36,7 +36,7 @@ pub async fn a_second_insert_of_one_mac_is_a_conflict(store: &impl Store, _: &im
     assert_eq!(read(store, mac(1)).await, Some(at(revision, &first)));
 }
 
-pub async fn a_device_is_one_entry_whatever_it_claims(store: &impl Store, _: &impl Store) {
+pub(crate) async fn a_device_is_one_entry_whatever_it_claims(store: &impl Store, _: &impl Store) {
     let revision = done(store, [put(&device(1, 1000), None)]).await;
     let stored = read(store, mac(1)).await.unwrap();
     assert_eq!(stored.waiting, Some(Waiting { ports: 1000, created: NOW }));
@@ -51,7 +51,7 @@ pub async fn a_device_is_one_entry_whatever_it_claims(store: &impl Store, _: &im
     assert_eq!(read(store, mac(1)).await, Some(at(revision, &left)));
 }
 
-pub async fn a_put_replaces_ports_and_type(store: &impl Store, _: &impl Store) {
+pub(crate) async fn a_put_replaces_ports_and_type(store: &impl Store, _: &impl Store) {
     let mut first = device(1, 3);
     first.phones.insert(port(2), Phone { name: "door".to_owned(), ..Phone::inactive(NOW) });
     let revision = done(store, [put(&first, None)]).await;
@@ -60,7 +60,7 @@ pub async fn a_put_replaces_ports_and_type(store: &impl Store, _: &impl Store) {
     assert_eq!(read(store, mac(1)).await, Some(at(revision, &retyped)));
 }
 
-pub async fn a_put_from_a_stale_revision_is_a_conflict(store: &impl Store, _: &impl Store) {
+pub(crate) async fn a_put_from_a_stale_revision_is_a_conflict(store: &impl Store, _: &impl Store) {
     let refused = conflict("device 000413000001");
     assert_eq!(commit(store, [put(&device(1, 1), Some(Revision(1)))]).await, refused);
     let first = done(store, [put(&device(1, 1), None)]).await;
@@ -69,7 +69,7 @@ pub async fn a_put_from_a_stale_revision_is_a_conflict(store: &impl Store, _: &i
     assert_eq!(read(store, mac(1)).await, Some(at(second, &device(1, 2))));
 }
 
-pub async fn of_two_promotes_at_once_one_wins(store: &impl Store, other: &impl Store) {
+pub(crate) async fn of_two_promotes_at_once_one_wins(store: &impl Store, other: &impl Store) {
     let (acme, bell) = (company("acme"), company("bell"));
     let seen = device(1, 2);
     let made = [put_company(&acme, None), put_company(&bell, None), put(&seen, None)];
@@ -92,7 +92,7 @@ pub async fn of_two_promotes_at_once_one_wins(store: &impl Store, other: &impl S
     assert_eq!(read(store, mac(1)).await, Some(winner));
 }
 
-pub async fn a_device_is_removed_by_its_revision_only(store: &impl Store, _: &impl Store) {
+pub(crate) async fn a_device_is_removed_by_its_revision_only(store: &impl Store, _: &impl Store) {
     let mut first = device(1, 3);
     activate(&mut first, 1, "default");
     let revision = done(store, [put(&first, None), put(&device(2, 1), None)]).await;
@@ -107,7 +107,7 @@ pub async fn a_device_is_removed_by_its_revision_only(store: &impl Store, _: &im
     assert_eq!(read(store, mac(1)).await, Some(at(revision, &first)));
 }
 
-pub async fn a_noted_sighting_changes_nothing_else(store: &impl Store, _: &impl Store) {
+pub(crate) async fn a_noted_sighting_changes_nothing_else(store: &impl Store, _: &impl Store) {
     let mut made = device(1, 2);
     activate(&mut made, 0, "default");
     made.sighting = None;
@@ -119,7 +119,10 @@ pub async fn a_noted_sighting_changes_nothing_else(store: &impl Store, _: &impl 
     assert_eq!(all_devices(store, 10).await, [expected]);
 }
 
-pub async fn a_noted_sighting_keeps_what_it_does_not_tell(store: &impl Store, _: &impl Store) {
+pub(crate) async fn a_noted_sighting_keeps_what_it_does_not_tell(
+    store: &impl Store,
+    _: &impl Store,
+) {
     let first = Sighting { firmware: Some("2".to_owned()), ..sighting(60) };
     let made = Device { sighting: Some(first.clone()), ..device(1, 1) };
     done(store, [put(&made, None)]).await;
@@ -138,7 +141,7 @@ pub async fn a_noted_sighting_keeps_what_it_does_not_tell(store: &impl Store, _:
     assert_eq!(noted.firmware, first.firmware);
 }
 
-pub async fn the_first_time_a_device_was_served_stays(store: &impl Store, _: &impl Store) {
+pub(crate) async fn the_first_time_a_device_was_served_stays(store: &impl Store, _: &impl Store) {
     let revision = done(store, [put(&device(1, 2), None)]).await;
     let served = |number, at| Mutation::NoteServed { mac: mac(number), at };
     assert_eq!(done(store, [served(1, NOW + 1), served(2, NOW)]).await, revision);
@@ -149,7 +152,7 @@ pub async fn the_first_time_a_device_was_served_stays(store: &impl Store, _: &im
     assert_eq!(read(store, mac(1)).await.unwrap().served, Some(NOW + 1));
 }
 
-pub async fn a_phone_needs_its_company(store: &impl Store, _: &impl Store) {
+pub(crate) async fn a_phone_needs_its_company(store: &impl Store, _: &impl Store) {
     let mut promoted = device(1, 2);
     activate(&mut promoted, 0, "default");
     activate(&mut promoted, 1, "acme");
@@ -162,7 +165,7 @@ pub async fn a_phone_needs_its_company(store: &impl Store, _: &impl Store) {
     assert_eq!(read(store, mac(1)).await, Some(at(revision, &promoted)));
 }
 
-pub async fn devices_come_in_order_and_in_pages(store: &impl Store, _: &impl Store) {
+pub(crate) async fn devices_come_in_order_and_in_pages(store: &impl Store, _: &impl Store) {
     let mut made: Vec<Device> = [9, 2, 7, 1, 5].map(|number| device(number, 2)).to_vec();
     made.push(Device { mac: Mac::from_bits(0), ..device(1, 1) });
     made.push(Device { mac: Mac::from_bits((1 << 48) - 1), ..device(1, 1) });
@@ -177,7 +180,7 @@ pub async fn devices_come_in_order_and_in_pages(store: &impl Store, _: &impl Sto
     }
 }
 
-pub async fn devices_are_read_by_name(store: &impl Store, _: &impl Store) {
+pub(crate) async fn devices_are_read_by_name(store: &impl Store, _: &impl Store) {
     let revision = done(store, (1..=5).map(|number| put(&device(number, 1), None))).await;
     let macs = [5, 9, 1, 5].map(mac);
     let expected = [1, 5].map(|number| at(revision, &device(number, 1)));

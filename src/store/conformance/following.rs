@@ -2,7 +2,7 @@
 
 use super::*;
 
-pub async fn one_revision_numbers_all_changes(store: &impl Store, other: &impl Store) {
+pub(crate) async fn one_revision_numbers_all_changes(store: &impl Store, other: &impl Store) {
     let start = store.head().await.unwrap();
     let first = done(store, [put(&device(1, 1), None), put(&device(2, 1), None)]).await;
     assert_eq!(first, start.next());
@@ -20,7 +20,10 @@ pub async fn one_revision_numbers_all_changes(store: &impl Store, other: &impl S
     assert_eq!(store.tenancy().await.unwrap().head, third);
 }
 
-pub async fn a_stale_expectation_fits_nothing_made_anew(store: &impl Store, other: &impl Store) {
+pub(crate) async fn a_stale_expectation_fits_nothing_made_anew(
+    store: &impl Store,
+    other: &impl Store,
+) {
     let all = || {
         [
             put(&device(1, 1), None),
@@ -48,7 +51,10 @@ pub async fn a_stale_expectation_fits_nothing_made_anew(store: &impl Store, othe
     assert_eq!(read(store, mac(1)).await, Some(at(again, &device(1, 1))));
 }
 
-pub async fn what_one_handle_commits_the_other_reads(store: &impl Store, other: &impl Store) {
+pub(crate) async fn what_one_handle_commits_the_other_reads(
+    store: &impl Store,
+    other: &impl Store,
+) {
     let revision = done(store, [put(&device(1, 3), None)]).await;
     assert_eq!(read(other, mac(1)).await, Some(at(revision, &device(1, 3))));
     let refused = commit(other, [put(&device(1, 1), None)]).await;
@@ -75,7 +81,7 @@ fn device_change(revision: Revision, device: &Device) -> Change {
     change(revision, Changed::Device(device.mac, Some(at(revision, device))))
 }
 
-pub async fn changes_are_told_from_any_revision_on(store: &impl Store, other: &impl Store) {
+pub(crate) async fn changes_are_told_from_any_revision_on(store: &impl Store, other: &impl Store) {
     let start = store.head().await.unwrap();
     assert_eq!(store.changes(start, 10).await, Ok(Changes::Page(Vec::new(), start)));
     let (acme, ann) = (company("acme"), user(1, "ann"));
@@ -102,7 +108,7 @@ pub async fn changes_are_told_from_any_revision_on(store: &impl Store, other: &i
     assert_eq!(store.changes(fourth, 100).await, Ok(Changes::Page(Vec::new(), fourth)));
 }
 
-pub async fn changes_come_in_pages_of_whole_commits(store: &impl Store, _: &impl Store) {
+pub(crate) async fn changes_come_in_pages_of_whole_commits(store: &impl Store, _: &impl Store) {
     let start = store.head().await.unwrap();
     let first = done(store, (0..5).map(|number| put(&device(number, 1), None))).await;
     let second = done(store, [put(&device(5, 1), None)]).await;
@@ -118,7 +124,7 @@ pub async fn changes_come_in_pages_of_whole_commits(store: &impl Store, _: &impl
     assert_eq!(told(first, usize::MAX).await, (2, third));
 }
 
-pub async fn a_removal_is_told(store: &impl Store, other: &impl Store) {
+pub(crate) async fn a_removal_is_told(store: &impl Store, other: &impl Store) {
     let all = [
         put(&device(1, 1), None),
         put(&device(2, 1), None),
@@ -145,7 +151,10 @@ pub async fn a_removal_is_told(store: &impl Store, other: &impl Store) {
     assert!(changes == expected, "{changes:?}");
 }
 
-pub async fn a_commit_too_large_to_remember_is_read_anew(store: &impl Store, other: &impl Store) {
+pub(crate) async fn a_commit_too_large_to_remember_is_read_anew(
+    store: &impl Store,
+    other: &impl Store,
+) {
     let start = store.head().await.unwrap();
     let many =
         |from: u64, count: usize| (from..).take(count).map(|number| put(&device(number, 1), None));

@@ -10,7 +10,10 @@ async fn guarded(
     store.commit(vec![mutation], vec![guard]).await
 }
 
-pub async fn a_commit_holds_only_while_its_guards_do(store: &impl Store, other: &impl Store) {
+pub(crate) async fn a_commit_holds_only_while_its_guards_do(
+    store: &impl Store,
+    other: &impl Store,
+) {
     let acme = Object::Company(id("acme"));
     let made = [put_company(&company("acme"), None), put_user(&user(1, "ann"), None)];
     let made = done(store, made).await;
@@ -50,7 +53,7 @@ pub async fn a_commit_holds_only_while_its_guards_do(store: &impl Store, other: 
     assert_eq!(dump(store).await, before);
 }
 
-pub async fn of_two_last_admins_one_remains(store: &impl Store, other: &impl Store) {
+pub(crate) async fn of_two_last_admins_one_remains(store: &impl Store, other: &impl Store) {
     let key = |name: &str| vec![ApiKeyHash::of(name)];
     let ann = User { key_hashes: key("ann"), ..user(1, "ann") };
     let bob = User { password_hash: Some("$argon2id$".to_owned()), ..user(2, "bob") };

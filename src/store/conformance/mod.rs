@@ -23,9 +23,11 @@ use crate::domain::{
     Sighting, State, Strength, Subject, Timestamp, TypeKey, User, Waiting,
 };
 
-pub use self::{devices::*, following::*, guards::*, record::*, samples::*, tenants::*, whole::*};
+pub(super) use self::{
+    devices::*, following::*, guards::*, record::*, samples::*, tenants::*, whole::*,
+};
 /// When the stores under test are made.
-pub const NOW: Timestamp = 1_700_000_000;
+pub(super) const NOW: Timestamp = 1_700_000_000;
 
 /// One test for each case. `$fresh` gives two handles on one new store, and what must live
 /// as long.

@@ -2,7 +2,7 @@
 
 use super::*;
 
-pub async fn events_are_numbered_in_order_of_commit(store: &impl Store, _: &impl Store) {
+pub(crate) async fn events_are_numbered_in_order_of_commit(store: &impl Store, _: &impl Store) {
     let first = Event {
         id: 99,
         before: json!({"z": 1, "a": [null, true, "\u{e4}"]}),
@@ -18,7 +18,7 @@ pub async fn events_are_numbered_in_order_of_commit(store: &impl Store, _: &impl
     assert_eq!(events(store, newest(10)).await, expected);
 }
 
-pub async fn events_are_paged_newest_first(store: &impl Store, _: &impl Store) {
+pub(crate) async fn events_are_paged_newest_first(store: &impl Store, _: &impl Store) {
     let many = EventFilter::MAX + 2;
     let all = (0..many).map(|_| Mutation::Append(event(Subject::Registry, "", "")));
     commit(store, all).await.unwrap();
@@ -36,7 +36,10 @@ pub async fn events_are_paged_newest_first(store: &impl Store, _: &impl Store) {
     assert_eq!(ids(Some(u64::MAX), 1).await, [newest]);
 }
 
-pub async fn events_are_found_by_subject_name_and_company(store: &impl Store, _: &impl Store) {
+pub(crate) async fn events_are_found_by_subject_name_and_company(
+    store: &impl Store,
+    _: &impl Store,
+) {
     let all = [
         event(Subject::Phone, "0004130000010", "acme"),
         event(Subject::Phone, "00041300000111", "bell"),
@@ -74,7 +77,7 @@ pub async fn events_are_found_by_subject_name_and_company(store: &impl Store, _:
     assert_eq!(ids(page).await, [6, 5]);
 }
 
-pub async fn a_catalogue_keeps_its_first_time(store: &impl Store, _: &impl Store) {
+pub(crate) async fn a_catalogue_keeps_its_first_time(store: &impl Store, _: &impl Store) {
     assert_eq!(store.catalogue_since("one", 10).await, Ok(10));
     assert_eq!(store.catalogue_since("one", 20).await, Ok(10));
     assert_eq!(store.catalogue_since("two", 20).await, Ok(20));

@@ -2,7 +2,7 @@
 
 use super::*;
 
-pub async fn commit(
+pub(crate) async fn commit(
     store: &impl Store,
     mutations: impl IntoIterator<Item = Mutation>,
 ) -> Result<Revision, StoreError> {
@@ -10,26 +10,29 @@ pub async fn commit(
 }
 
 /// Commits what must succeed; gives the revision of what it changed.
-pub async fn done(store: &impl Store, mutations: impl IntoIterator<Item = Mutation>) -> Revision {
+pub(crate) async fn done(
+    store: &impl Store,
+    mutations: impl IntoIterator<Item = Mutation>,
+) -> Revision {
     commit(store, mutations).await.unwrap()
 }
 
-pub async fn read(store: &impl Store, mac: Mac) -> Option<Device> {
+pub(crate) async fn read(store: &impl Store, mac: Mac) -> Option<Device> {
     store.devices(&[mac]).await.unwrap().pop()
 }
 
-pub fn conflict(what: &str) -> Result<Revision, StoreError> {
+pub(crate) fn conflict(what: &str) -> Result<Revision, StoreError> {
     Err(StoreError::Conflict(what.to_owned()))
 }
 
 /// Everything a store holds.
-pub async fn dump(store: &impl Store) -> (Tenancy, Vec<Device>, Vec<Event>) {
+pub(crate) async fn dump(store: &impl Store) -> (Tenancy, Vec<Device>, Vec<Event>) {
     let devices = all_devices(store, 3).await;
     (store.tenancy().await.unwrap(), devices, events(store, newest(EventFilter::MAX)).await)
 }
 
 /// Checks on the way that no page is too long.
-pub async fn all_devices(store: &impl Store, page: usize) -> Vec<Device> {
+pub(crate) async fn all_devices(store: &impl Store, page: usize) -> Vec<Device> {
     let mut all: Vec<Device> = Vec::new();
     loop {
         let after = all.last().map(|device| device.mac);
@@ -42,33 +45,33 @@ pub async fn all_devices(store: &impl Store, page: usize) -> Vec<Device> {
     }
 }
 
-pub async fn events(store: &impl Store, filter: EventFilter) -> Vec<Event> {
+pub(crate) async fn events(store: &impl Store, filter: EventFilter) -> Vec<Event> {
     let found = store.events(filter.clone()).await.unwrap();
     assert!(found.iter().all(|event| filter.matches(event)), "{filter:?} gave {found:?}");
     found
 }
 
-pub fn newest(limit: usize) -> EventFilter {
+pub(crate) fn newest(limit: usize) -> EventFilter {
     EventFilter { limit, ..EventFilter::default() }
 }
 
-pub fn mac(number: u64) -> Mac {
+pub(crate) fn mac(number: u64) -> Mac {
     Mac::from_bits(0x0004_1300_0000 + number)
 }
 
-pub fn port(number: u16) -> Port {
+pub(crate) fn port(number: u16) -> Port {
     Port::new(number).unwrap()
 }
 
-pub fn key(text: &str) -> TypeKey {
+pub(crate) fn key(text: &str) -> TypeKey {
     text.parse().unwrap()
 }
 
-pub fn id(text: &str) -> CompanyId {
+pub(crate) fn id(text: &str) -> CompanyId {
     text.parse().unwrap()
 }
 
-pub fn sighting(last: Timestamp) -> Sighting {
+pub(crate) fn sighting(last: Timestamp) -> Sighting {
     Sighting {
         first: NOW,
         last: NOW + last,
@@ -81,7 +84,7 @@ pub fn sighting(last: Timestamp) -> Sighting {
 }
 
 /// As its first request makes it.
-pub fn device(number: u64, ports: u16) -> Device {
+pub(crate) fn device(number: u64, ports: u16) -> Device {
     let claim = Claim {
         phone_type: key("snom320"),
         strength: Strength::UserAgent,
@@ -94,21 +97,21 @@ pub fn device(number: u64, ports: u16) -> Device {
     Device { claims, ..Device::sighted(mac(number), key("snom320"), ports, sighting(0)) }
 }
 
-pub fn activate(device: &mut Device, number: u16, company: &str) {
+pub(crate) fn activate(device: &mut Device, number: u16, company: &str) {
     let phone = Phone { state: State::Active(id(company)), ..Phone::inactive(NOW) };
     device.phones.insert(port(number), phone);
 }
 
 /// As the store has it after a commit.
-pub fn at(revision: Revision, device: &Device) -> Device {
+pub(crate) fn at(revision: Revision, device: &Device) -> Device {
     Device { revision, ..device.clone() }
 }
 
-pub fn company(name: &str) -> Company {
+pub(crate) fn company(name: &str) -> Company {
     Company::new(id(name), format!("{name} Ltd"), NOW)
 }
 
-pub fn user(id: u64, login: &str) -> User {
+pub(crate) fn user(id: u64, login: &str) -> User {
     User {
         id,
         login: login.to_owned(),
@@ -123,7 +126,7 @@ pub fn user(id: u64, login: &str) -> User {
     }
 }
 
-pub fn event(subject: Subject, name: &str, company: &str) -> Event {
+pub(crate) fn event(subject: Subject, name: &str, company: &str) -> Event {
     Event {
         id: 0,
         at: NOW,
@@ -138,14 +141,14 @@ pub fn event(subject: Subject, name: &str, company: &str) -> Event {
     }
 }
 
-pub fn put(device: &Device, expect: Option<Revision>) -> Mutation {
+pub(crate) fn put(device: &Device, expect: Option<Revision>) -> Mutation {
     Mutation::PutDevice { device: device.clone(), expect }
 }
 
-pub fn put_company(company: &Company, expect: Option<Revision>) -> Mutation {
+pub(crate) fn put_company(company: &Company, expect: Option<Revision>) -> Mutation {
     Mutation::PutCompany { company: company.clone(), expect }
 }
 
-pub fn put_user(user: &User, expect: Option<Revision>) -> Mutation {
+pub(crate) fn put_user(user: &User, expect: Option<Revision>) -> Mutation {
     Mutation::PutUser { user: user.clone(), expect }
 }

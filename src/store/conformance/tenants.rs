@@ -2,7 +2,7 @@
 
 use super::*;
 
-pub async fn a_company_changes_by_its_revision_only(store: &impl Store, _: &impl Store) {
+pub(crate) async fn a_company_changes_by_its_revision_only(store: &impl Store, _: &impl Store) {
     let acme = company("acme");
     let refused = conflict("company acme");
     assert_eq!(commit(store, [put_company(&acme, Some(Revision(1)))]).await, refused);
@@ -26,7 +26,7 @@ pub async fn a_company_changes_by_its_revision_only(store: &impl Store, _: &impl
     assert_eq!(store.tenancy().await.unwrap().companies.len(), 1);
 }
 
-pub async fn a_named_company_stays(store: &impl Store, _: &impl Store) {
+pub(crate) async fn a_named_company_stays(store: &impl Store, _: &impl Store) {
     let mut promoted = device(1, 2);
     activate(&mut promoted, 1, "a");
     let home = User { company: Some(id("b")), ..user(1, "ann") };
@@ -47,7 +47,10 @@ pub async fn a_named_company_stays(store: &impl Store, _: &impl Store) {
     assert_eq!(store.tenancy().await.unwrap().companies.len(), 1);
 }
 
-pub async fn users_come_back_and_change_by_their_revision_only(store: &impl Store, _: &impl Store) {
+pub(crate) async fn users_come_back_and_change_by_their_revision_only(
+    store: &impl Store,
+    _: &impl Store,
+) {
     done(store, ["zeta", "acme"].map(|name| put_company(&company(name), None))).await;
     let ann = User {
         role: Role::CompanyAdmin,
@@ -78,7 +81,7 @@ pub async fn users_come_back_and_change_by_their_revision_only(store: &impl Stor
     assert!(store.tenancy().await.unwrap().users == [at(made, &bob)]);
 }
 
-pub async fn logins_and_keys_are_unique(store: &impl Store, _: &impl Store) {
+pub(crate) async fn logins_and_keys_are_unique(store: &impl Store, _: &impl Store) {
     let (one, two) = (ApiKeyHash::of("one"), ApiKeyHash::of("two"));
     let ann = User { key_hashes: vec![one], ..user(1, "ann") };
     let made = done(store, [put_user(&ann, None)]).await;
@@ -98,7 +101,7 @@ pub async fn logins_and_keys_are_unique(store: &impl Store, _: &impl Store) {
     assert!(store.tenancy().await.unwrap().users == [User { revision, ..heir }]);
 }
 
-pub async fn a_user_needs_its_companies(store: &impl Store, _: &impl Store) {
+pub(crate) async fn a_user_needs_its_companies(store: &impl Store, _: &impl Store) {
     let home = User { company: Some(id("acme")), ..user(1, "ann") };
     assert_eq!(commit(store, [put_user(&home, None)]).await, conflict("company acme"));
     let admin = User { admin_companies: vec![id("default"), id("bell")], ..user(1, "ann") };
@@ -106,7 +109,10 @@ pub async fn a_user_needs_its_companies(store: &impl Store, _: &impl Store) {
     assert!(store.tenancy().await.unwrap().users.is_empty());
 }
 
-pub async fn system_settings_change_by_their_revision_only(store: &impl Store, _: &impl Store) {
+pub(crate) async fn system_settings_change_by_their_revision_only(
+    store: &impl Store,
+    _: &impl Store,
+) {
     let system = |text| SystemSettings {
         settings: Layer::from_stored(text),
         changed: NOW + 1,

@@ -2,7 +2,7 @@
 
 use super::*;
 
-pub async fn a_new_store_has_the_default_company_only(store: &impl Store, _: &impl Store) {
+pub(crate) async fn a_new_store_has_the_default_company_only(store: &impl Store, _: &impl Store) {
     let company = Company::new(CompanyId::default_company(), String::new(), NOW);
     let company = Company { revision: Revision(1), ..company };
     let expected = Tenancy { companies: vec![company], head: Revision(1), ..Tenancy::default() };
@@ -12,7 +12,7 @@ pub async fn a_new_store_has_the_default_company_only(store: &impl Store, _: &im
     assert_eq!(store.ready().await, Ok(()));
 }
 
-pub async fn a_commit_is_all_or_nothing(store: &impl Store, _: &impl Store) {
+pub(crate) async fn a_commit_is_all_or_nothing(store: &impl Store, _: &impl Store) {
     let start = [
         put(&device(1, 2), None),
         put_user(&user(1, "ann"), None),
@@ -48,7 +48,7 @@ pub async fn a_commit_is_all_or_nothing(store: &impl Store, _: &impl Store) {
     assert_eq!(store.changes(made, 10).await, Ok(Changes::Page(Vec::new(), made)));
 }
 
-pub async fn writes_of_a_commit_see_those_before_them(store: &impl Store, _: &impl Store) {
+pub(crate) async fn writes_of_a_commit_see_those_before_them(store: &impl Store, _: &impl Store) {
     let acme = company("acme");
     let mut promoted = device(1, 1);
     activate(&mut promoted, 0, "acme");
@@ -65,7 +65,7 @@ pub async fn writes_of_a_commit_see_those_before_them(store: &impl Store, _: &im
     assert_eq!(store.tenancy().await.unwrap().companies.len(), 1);
 }
 
-pub async fn a_closed_store_says_so(store: &impl Store, _: &impl Store) {
+pub(crate) async fn a_closed_store_says_so(store: &impl Store, _: &impl Store) {
     done(store, [put(&device(1, 1), None)]).await;
     store.close().await;
     store.close().await;

@@ -40,7 +40,7 @@ enum Undo {
 }
 
 impl State {
-    pub fn commit(
+    pub(super) fn commit(
         &mut self,
         mutations: Vec<Mutation>,
         guards: &[Guard],
@@ -98,7 +98,7 @@ impl State {
         }
     }
 
-    pub fn changes(&self, after: Revision, limit: usize) -> Changes {
+    pub(super) fn changes(&self, after: Revision, limit: usize) -> Changes {
         if after < self.forgotten {
             return Changes::TooFarBehind;
         }

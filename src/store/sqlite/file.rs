@@ -85,7 +85,7 @@ impl Held {
     ///
     /// # Errors
     /// What the system said.
-    pub fn mark_made(&self) -> Result<(), StoreError> {
+    pub(super) fn mark_made(&self) -> Result<(), StoreError> {
         let noted = note(&self.lock, true);
         noted.map_err(|e| said(&beside(&self.path, ".lock"), "cannot be written", &e))
     }
@@ -95,7 +95,7 @@ impl Held {
     ///
     /// # Errors
     /// [`StoreError::Unusable`].
-    pub fn check(&self) -> Result<(), StoreError> {
+    pub(super) fn check(&self) -> Result<(), StoreError> {
         let here = self.file.metadata();
         let named = fs::metadata(&self.path);
         if let (Ok(here), Ok(named)) = (here, named)

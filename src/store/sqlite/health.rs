@@ -31,17 +31,17 @@ pub(super) enum Verdict {
 
 impl Health {
     /// A group was written.
-    pub fn wrote(&self) {
+    pub(super) fn wrote(&self) {
         self.groups.fetch_add(1, Ordering::Relaxed);
         self.lock().failure = None;
     }
 
-    pub fn failed(&self, error: StoreError) {
+    pub(super) fn failed(&self, error: StoreError) {
         self.lock().failure = Some(error);
     }
 
     /// At most one caller in each `every` is told to probe.
-    pub fn verdict(&self, every: Duration, now: Instant) -> Verdict {
+    pub(super) fn verdict(&self, every: Duration, now: Instant) -> Verdict {
         let mut state = self.lock();
         let Some(failure) = state.failure.clone() else { return Verdict::Fine };
         let due = state.probed.is_none_or(|last| now.saturating_duration_since(last) >= every);
@@ -53,7 +53,7 @@ impl Health {
     }
 
     /// How many groups were written.
-    pub fn groups(&self) -> u64 {
+    pub(super) fn groups(&self) -> u64 {
         self.groups.load(Ordering::Relaxed)
     }
 

@@ -25,7 +25,7 @@ const _: () = assert!(MAX_REMEMBERED_COMMIT < 1 << NUMBER_BITS);
 const FORGET_EVERY: u64 = 1_000;
 
 impl Ledger {
-    pub fn read(conn: &Connection) -> Result<Ledger> {
+    pub(super) fn read(conn: &Connection) -> Result<Ledger> {
         let sql = "SELECT head, forgotten FROM store";
         let revision = |row: &Row<'_>, column| super::rows::revision(row, column);
         conn.prepare_cached(sql)?.query_one([], |row| {
@@ -34,7 +34,7 @@ impl Ledger {
     }
 
     /// Once for all commits of a transaction.
-    pub fn write(self, conn: &Connection) -> Result<()> {
+    pub(super) fn write(self, conn: &Connection) -> Result<()> {
         let sql = "UPDATE store SET head = ?1, forgotten = ?2";
         let Ledger { head, forgotten } = self;
         conn.prepare_cached(sql)?.execute(params![bits(head.0), bits(forgotten.0)])?;
@@ -42,7 +42,7 @@ impl Ledger {
     }
 
     /// Counts a commit that was done and remembers what it changed.
-    pub fn record(&mut self, conn: &Connection, mutations: &[Mutation]) -> Result<()> {
+    pub(super) fn record(&mut self, conn: &Connection, mutations: &[Mutation]) -> Result<()> {
         let count = mutations.iter().filter_map(Mutation::object).count();
         if count == 0 {
             return Ok(());

@@ -27,7 +27,7 @@ impl Readers {
     ///
     /// # Errors
     /// What SQLite said.
-    pub fn open(path: &Path, count: u32) -> Result<Readers, StoreError> {
+    pub(super) fn open(path: &Path, count: u32) -> Result<Readers, StoreError> {
         let idle: Result<Vec<_>, _> = (0..count).map(|_| connect(path)).collect();
         let permits = Arc::new(Semaphore::new(count as usize));
         let idle = Mutex::new(idle.map_err(|e| map(&path.display().to_string(), &e))?);
@@ -39,7 +39,7 @@ impl Readers {
     ///
     /// # Errors
     /// What SQLite said; [`StoreError::Unavailable`] after [`Readers::close`].
-    pub async fn read<T: Send + 'static>(
+    pub(super) async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
@@ -58,7 +58,7 @@ impl Readers {
     }
 
     /// Lets running reads finish, refuses later ones and closes the connections.
-    pub async fn close(&self) {
+    pub(super) async fn close(&self) {
         // Fails only when it was closed before.
         let all = self.0.permits.acquire_many(self.0.count).await;
         self.0.permits.close();

@@ -84,14 +84,14 @@ pub(super) struct DeviceReader {
 
 impl DeviceReader {
     /// Of a device, in the order they are read.
-    pub const DEVICE: &str = "mac, type, waiting, created, first_seen, last_seen, address, \
+    pub(super) const DEVICE: &str = "mac, type, waiting, created, first_seen, last_seen, address, \
                               user_agent, type_guess, firmware, certificate, changed, revision, \
                               claims, served";
     /// Of a phone, in the order they are read.
-    pub const PHONE: &str = "id, company, created, name, settings";
+    pub(super) const PHONE: &str = "id, company, created, name, settings";
 
     /// A device, still without the phones that have rows of their own.
-    pub fn device(&mut self, row: &Row<'_>) -> Result<Device> {
+    pub(super) fn device(&mut self, row: &Row<'_>) -> Result<Device> {
         let mac = Mac::from_bits(row.get::<_, i64>(0)?.cast_unsigned());
         let bad = |column: &str, why: &dyn std::fmt::Display| {
             bad_row(&format!("device {mac}"), column, why)
@@ -136,7 +136,7 @@ impl DeviceReader {
     }
 
     /// A phone, and the device it belongs to.
-    pub fn phone(&mut self, row: &Row<'_>) -> Result<(Mac, Port, Phone)> {
+    pub(super) fn phone(&mut self, row: &Row<'_>) -> Result<(Mac, Port, Phone)> {
         let id = row.get::<_, i64>(0)?;
         let mac = Mac::from_bits((id >> PORT_BITS).cast_unsigned());
         let number = id & ((1 << PORT_BITS) - 1);

@@ -71,7 +71,7 @@ pub(super) struct Writer {
 impl Writer {
     /// Works until every sender is gone and the queue is empty, then folds the
     /// log into the file and closes it.
-    pub fn run(mut self) {
+    pub(super) fn run(mut self) {
         while let Some(first) = self.requests.blocking_recv() {
             let mut group = Vec::with_capacity(self.group);
             self.gather(first, &mut group);

@@ -36,7 +36,7 @@ fn file(fixture: &str) -> Vec<u8> {
 }
 
 /// A whole gateway with a fixture of the cases.
-pub fn gateway(fixture: &str) -> Gateway {
+pub(super) fn gateway(fixture: &str) -> Gateway {
     Gateway::start_with(|config, dir: &Path| {
         std::fs::write(dir.join(FILE), &FILES[fixture]).unwrap();
         config.handset.https = Vec::new();

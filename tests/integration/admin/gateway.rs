@@ -18,13 +18,13 @@ use tokio_util::sync::CancellationToken;
 use crate::support::http::{Answer, request};
 
 /// When the tests' day begins.
-pub const NOW: i64 = 1_600_000_000;
+pub(super) const NOW: i64 = 1_600_000_000;
 
-pub static CASES: LazyLock<Value> =
+pub(super) static CASES: LazyLock<Value> =
     LazyLock::new(|| serde_json::from_str(include_str!("cases.json")).unwrap());
 
 /// The built-in families, of which only the fixture's types are offered.
-pub static CATALOGUE: LazyLock<Arc<Catalogue>> = LazyLock::new(|| {
+pub(super) static CATALOGUE: LazyLock<Arc<Catalogue>> = LazyLock::new(|| {
     let types = CASES["fixtures"]["base"]["phone_types"].as_array().unwrap();
     let only_types: BTreeSet<String> =
         types.iter().map(|own| own["phone_type"].as_str().unwrap().to_owned()).collect();
@@ -39,7 +39,7 @@ static BASE: LazyLock<Vec<u8>> = LazyLock::new(|| {
 });
 
 /// A clock that stands still, and how long it seems to have run, each moved by itself.
-pub struct Clockwork {
+pub(super) struct Clockwork {
     now: AtomicI64,
     uptime_s: AtomicU64,
 }
@@ -54,7 +54,7 @@ impl Clock for Clockwork {
     }
 }
 
-pub struct Gateway {
+pub(super) struct Gateway {
     pub registry: Arc<Registry>,
     pub address: SocketAddr,
     pub store: Arc<MemoryStore>,
@@ -66,18 +66,18 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    pub fn base() -> Gateway {
+    pub(super) fn base() -> Gateway {
         Gateway::with_document(&BASE)
     }
 
     /// The fixture's companies and users, and no phones.
-    pub fn empty() -> Gateway {
+    pub(super) fn empty() -> Gateway {
         let mut document: Value = serde_json::from_slice(&BASE).unwrap();
         document["devices"] = json!([]);
         Gateway::with_document(&serde_json::to_vec(&document).unwrap())
     }
 
-    pub fn with_document(document: &[u8]) -> Gateway {
+    pub(super) fn with_document(document: &[u8]) -> Gateway {
         let gateway = Gateway::new();
         let document = Document::read(document).unwrap();
         let document = document.check(NOW).unwrap();
@@ -86,7 +86,7 @@ impl Gateway {
     }
 
     /// With nothing in its registry.
-    pub fn new() -> Gateway {
+    pub(super) fn new() -> Gateway {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -123,28 +123,28 @@ impl Gateway {
         Gateway { registry, store, address, listener_up, clock, runtime, _server: server }
     }
 
-    pub fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
+    pub(super) fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
         self.runtime.block_on(future)
     }
 
-    pub fn export(&self, with_secrets: bool) -> Vec<u8> {
+    pub(super) fn export(&self, with_secrets: bool) -> Vec<u8> {
         let mut bytes = Vec::new();
         self.block_on(self.registry.export(with_secrets)).unwrap().write(&mut bytes).unwrap();
         bytes
     }
 
-    pub fn pass(&self, seconds: u32) {
+    pub(super) fn pass(&self, seconds: u32) {
         self.clock.now.fetch_add(seconds.into(), Ordering::SeqCst);
         self.clock.uptime_s.fetch_add(seconds.into(), Ordering::SeqCst);
     }
 
     /// Somebody sets the machine's clock back; time goes on.
-    pub fn set_back(&self, seconds: u32) {
+    pub(super) fn set_back(&self, seconds: u32) {
         self.clock.now.fetch_sub(seconds.into(), Ordering::SeqCst);
     }
 
     /// One request, byte for byte.
-    pub fn send(
+    pub(super) fn send(
         &self,
         method: &str,
         path: &str,
@@ -155,35 +155,35 @@ impl Gateway {
     }
 
     /// A POST of JSON under `/rest/`, without credentials of its own.
-    pub fn post(&self, path: &str, body: &Value) -> Value {
+    pub(super) fn post(&self, path: &str, body: &Value) -> Value {
         read(&self.send("POST", path, &[JSON], body.to_string()))
     }
 
     /// A command by a user of the fixture, signed in with its key.
-    pub fn ask(&self, role: &str, command: &str, mut body: Value) -> Value {
+    pub(super) fn ask(&self, role: &str, command: &str, mut body: Value) -> Value {
         body["auth"] = json!({ "type": "auth", "key": user(role)["key"] });
         self.post(&format!("/rest/dialplan/{command}"), &body)
     }
 
     /// A command of the System-Admin that must succeed.
-    pub fn done(&self, command: &str, body: Value) -> Value {
+    pub(super) fn done(&self, command: &str, body: Value) -> Value {
         let answer = self.ask("sysadmin", command, body);
         assert_eq!(answer["result"], "success", "{command}: {answer}");
         answer
     }
 
     /// A command of the System-Admin that must fail so.
-    pub fn refused(&self, command: &str, body: Value, message: &str) {
+    pub(super) fn refused(&self, command: &str, body: Value, message: &str) {
         assert_eq!(self.ask("sysadmin", command, body), fail(message), "{command}");
     }
 
     /// Both lists as the System-Admin sees them: what no refused command may change.
-    pub fn lists(&self) -> (Value, Value) {
+    pub(super) fn lists(&self) -> (Value, Value) {
         (self.done("inactive/phone", json!({})), self.done("active/phone", json!({})))
     }
 
     /// Signs in with a password; gives the session's id.
-    pub fn sign_in(&self, role: &str) -> String {
+    pub(super) fn sign_in(&self, role: &str) -> String {
         let user = user(role);
         let auth =
             json!({ "type": "auth", "username": user["login"], "password": user["password"] });
@@ -192,10 +192,10 @@ impl Gateway {
     }
 }
 
-pub const JSON: (&str, &str) = ("Content-Type", "application/json");
+pub(super) const JSON: (&str, &str) = ("Content-Type", "application/json");
 
 /// What every answer under `/rest/` is.
-pub fn read(answer: &Answer) -> Value {
+pub(super) fn read(answer: &Answer) -> Value {
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert_eq!(answer.header("content-type"), Some("application/json"));
     let json: Value = serde_json::from_slice(&answer.body).unwrap();
@@ -211,18 +211,18 @@ pub fn read(answer: &Answer) -> Value {
     json
 }
 
-pub fn fail(message: &str) -> Value {
+pub(super) fn fail(message: &str) -> Value {
     json!({ "result": "fail", "message": message })
 }
 
 /// The user of the fixture with that role name.
-pub fn user(role: &str) -> &'static Value {
+pub(super) fn user(role: &str) -> &'static Value {
     let users = CASES["fixtures"]["base"]["users"].as_array().unwrap();
     users.iter().find(|user| user["role_name"] == role).unwrap_or_else(|| panic!("no user {role}"))
 }
 
 /// A fixture of the cases as a document to import.
-pub fn document(name: &str) -> Value {
+pub(super) fn document(name: &str) -> Value {
     let fixture = &CASES["fixtures"][name];
     let base = &CASES["fixtures"]["base"];
     let of = |key: &str| fixture.get(key).unwrap_or(&base[key]).as_array().unwrap().clone();

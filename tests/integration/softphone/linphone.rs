@@ -7,15 +7,15 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-pub struct Linphone {
+pub(super) struct Linphone {
     home: TempDir,
 }
 
-pub struct Running(Child);
+pub(super) struct Running(Child);
 
 impl Linphone {
     /// It will ask `url` for its configuration, and trust the authorities in `ca`.
-    pub fn new(url: &str, ca: Option<&Path>) -> Linphone {
+    pub(super) fn new(url: &str, ca: Option<&Path>) -> Linphone {
         let home = TempDir::new().expect("a temporary folder can be made");
         // Without it linphonec ends at once, unable to open its databases.
         fs::create_dir_all(home.path().join(".local/share/linphone")).expect("a folder");
@@ -28,7 +28,7 @@ impl Linphone {
         Linphone { home }
     }
 
-    pub fn start(&self) -> Running {
+    pub(super) fn start(&self) -> Running {
         let child = Command::new("linphonec")
             .arg("-c")
             .arg(self.home.path().join("linphonerc"))
@@ -47,7 +47,7 @@ impl Linphone {
 
 impl Running {
     /// Asks `is_so` again and again while the softphone runs.
-    pub fn wait_until(&self, patience: Duration, is_so: impl Fn() -> bool) {
+    pub(super) fn wait_until(&self, patience: Duration, is_so: impl Fn() -> bool) {
         let deadline = Instant::now() + patience;
         while !is_so() {
             assert!(Instant::now() < deadline, "not so within {patience:?}");
@@ -55,7 +55,7 @@ impl Running {
         }
     }
 
-    pub fn stop(self) {}
+    pub(super) fn stop(self) {}
 }
 
 impl Drop for Running {

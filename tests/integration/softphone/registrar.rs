@@ -9,13 +9,13 @@ use md5::{Digest, Md5};
 const REALM: &str = "dialtone test";
 const NONCE: &str = "8b3c3a1f5d7e4a6b9c0d";
 
-pub struct Registrar {
+pub(super) struct Registrar {
     socket: UdpSocket,
 }
 
 /// A REGISTER whose digest was right.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Registration {
+pub(super) struct Registration {
     /// User part of the address of record.
     pub user: String,
     /// `username` of the digest.
@@ -23,16 +23,16 @@ pub struct Registration {
 }
 
 impl Registrar {
-    pub fn bind() -> Registrar {
+    pub(super) fn bind() -> Registrar {
         Registrar { socket: UdpSocket::bind("127.0.0.1:0").expect("a UDP port is free") }
     }
 
-    pub fn address(&self) -> SocketAddr {
+    pub(super) fn address(&self) -> SocketAddr {
         self.socket.local_addr().expect("a bound socket has an address")
     }
 
     /// Whether anything at all has arrived.
-    pub fn heard_anything(&self) -> bool {
+    pub(super) fn heard_anything(&self) -> bool {
         self.socket.set_nonblocking(true).expect("the socket is ours");
         let heard = self.socket.peek_from(&mut [0; 1]).is_ok();
         self.socket.set_nonblocking(false).expect("the socket is ours");
@@ -43,7 +43,7 @@ impl Registrar {
     ///
     /// # Panics
     /// When a digest is wrong, or none comes in time.
-    pub fn registration(&self, password: &str, patience: Duration) -> Registration {
+    pub(super) fn registration(&self, password: &str, patience: Duration) -> Registration {
         let deadline = Instant::now() + patience;
         let mut buffer = [0; 8192];
         loop {

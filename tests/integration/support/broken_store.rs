@@ -11,7 +11,7 @@ use dialtone::store::{
 use tokio::sync::{oneshot, watch};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// Reading goes on.
     Full,
     /// Reading goes on.
@@ -22,7 +22,7 @@ pub enum Fault {
     Stuck,
 }
 
-pub struct BrokenStore {
+pub(crate) struct BrokenStore {
     well: MemoryStore,
     fault: watch::Sender<Option<Fault>>,
     refused: AtomicUsize,
@@ -31,7 +31,7 @@ pub struct BrokenStore {
 
 impl BrokenStore {
     /// Well at first.
-    pub fn new(now: Timestamp) -> Arc<BrokenStore> {
+    pub(crate) fn new(now: Timestamp) -> Arc<BrokenStore> {
         Arc::new(BrokenStore {
             well: MemoryStore::new(now),
             fault: watch::Sender::new(None),
@@ -41,19 +41,19 @@ impl BrokenStore {
     }
 
     /// What waits for it, goes on.
-    pub fn set(&self, fault: Option<Fault>) {
+    pub(crate) fn set(&self, fault: Option<Fault>) {
         self.fault.send_replace(fault);
     }
 
     /// The next commit is made, and answered only when this is sent or dropped.
-    pub fn hold_next_answer(&self) -> oneshot::Sender<()> {
+    pub(crate) fn hold_next_answer(&self) -> oneshot::Sender<()> {
         let (release, held) = oneshot::channel();
         *self.held_answer.lock().unwrap() = Some(held);
         release
     }
 
     /// Commits that failed because of a fault.
-    pub fn refused(&self) -> usize {
+    pub(crate) fn refused(&self) -> usize {
         self.refused.load(Ordering::SeqCst)
     }
 

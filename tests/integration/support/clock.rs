@@ -7,15 +7,15 @@ use dialtone::domain::Timestamp;
 use dialtone::registry::Clock;
 
 #[derive(Debug)]
-pub struct ManualClock(AtomicI64);
+pub(crate) struct ManualClock(AtomicI64);
 
 impl ManualClock {
     /// Begins in 2027.
-    pub fn new() -> Arc<ManualClock> {
+    pub(crate) fn new() -> Arc<ManualClock> {
         Arc::new(ManualClock(AtomicI64::new(1_800_000_000)))
     }
 
-    pub fn advance(&self, seconds: i64) {
+    pub(crate) fn advance(&self, seconds: i64) {
         self.0.fetch_add(seconds, Ordering::Relaxed);
     }
 }

@@ -13,7 +13,7 @@ use tokio::runtime::Runtime;
 
 use super::http::{self, Answer};
 
-pub struct Gateway {
+pub(crate) struct Gateway {
     /// `None` only once it has ended.
     app: Option<App>,
     runtime: Runtime,
@@ -24,17 +24,20 @@ pub struct Gateway {
 
 impl Gateway {
     /// With an SQLite file of its own and the defaults.
-    pub fn start() -> Gateway {
+    pub(crate) fn start() -> Gateway {
         Gateway::start_with(|_, _| {})
     }
 
     /// `adapt` gets the configuration and the gateway's own folder.
-    pub fn start_with(adapt: impl FnOnce(&mut Config, &Path)) -> Gateway {
+    pub(crate) fn start_with(adapt: impl FnOnce(&mut Config, &Path)) -> Gateway {
         Gateway::start_at(Arc::new(SystemClock), adapt)
     }
 
     /// As [`Gateway::start_with`], with the time passed in.
-    pub fn start_at(clock: Arc<dyn Clock>, adapt: impl FnOnce(&mut Config, &Path)) -> Gateway {
+    pub(crate) fn start_at(
+        clock: Arc<dyn Clock>,
+        adapt: impl FnOnce(&mut Config, &Path),
+    ) -> Gateway {
         let dir = TempDir::new().expect("a temporary folder can be made");
         let runtime = Runtime::new().expect("a runtime can be made");
         let any: Vec<SocketAddr> = vec!["127.0.0.1:0".parse().expect("an address")];
@@ -53,16 +56,16 @@ impl Gateway {
         Gateway { app: Some(app), runtime, key, dir: Some(dir) }
     }
 
-    pub fn app(&self) -> &App {
+    pub(crate) fn app(&self) -> &App {
         self.app.as_ref().expect("it has not ended")
     }
 
-    pub fn dir(&self) -> &Path {
+    pub(crate) fn dir(&self) -> &Path {
         self.dir.as_ref().expect("only stop takes it").path()
     }
 
     /// Ends it in order; its folder stays.
-    pub fn stop(mut self) -> TempDir {
+    pub(crate) fn stop(mut self) -> TempDir {
         self.end();
         self.dir.take().expect("only stop takes it")
     }
@@ -73,84 +76,84 @@ impl Gateway {
         }
     }
 
-    pub fn http(&self) -> SocketAddr {
+    pub(crate) fn http(&self) -> SocketAddr {
         self.app().addresses().http[0]
     }
 
-    pub fn https(&self) -> SocketAddr {
+    pub(crate) fn https(&self) -> SocketAddr {
         self.app().addresses().https[0]
     }
 
-    pub fn admin(&self) -> SocketAddr {
+    pub(crate) fn admin(&self) -> SocketAddr {
         self.app().addresses().admin[0]
     }
 
     /// The first System-Admin's key.
-    pub fn key(&self) -> &str {
+    pub(crate) fn key(&self) -> &str {
         &self.key
     }
 
-    pub fn reload(&self) {
+    pub(crate) fn reload(&self) {
         self.runtime.block_on(self.app().reload());
     }
 
     /// Removes what is due to go; how many devices that were.
-    pub fn expire(&self) -> usize {
+    pub(crate) fn expire(&self) -> usize {
         self.runtime.block_on(self.app().registry().expire()).expect("the store is well")
     }
 
     /// A handset's GET; what it told is recorded when this returns.
-    pub fn get(&self, target: &str, user_agent: Option<&str>) -> Answer {
+    pub(crate) fn get(&self, target: &str, user_agent: Option<&str>) -> Answer {
         let answer = http::get(self.http(), target, user_agent);
         self.settle();
         answer
     }
 
     /// Waits until what handsets told so far is recorded.
-    pub fn settle(&self) {
+    pub(crate) fn settle(&self) {
         self.runtime.block_on(self.app().registry().flush_contacts());
     }
 
     /// An admin command with the first key; the whole answer.
-    pub fn ask(&self, verb: &str, mut body: Value) -> Value {
+    pub(crate) fn ask(&self, verb: &str, mut body: Value) -> Value {
         self.settle();
         body["auth"] = json!({ "type": "auth", "key": self.key });
         call(self.admin(), verb, &body)
     }
 
     /// An admin command that must succeed.
-    pub fn done(&self, verb: &str, body: Value) -> Value {
+    pub(crate) fn done(&self, verb: &str, body: Value) -> Value {
         let answer = self.ask(verb, body);
         assert_eq!(answer["result"], "success", "{verb}: {answer}");
         answer
     }
 
     /// The phoneids of the inactive list with their types.
-    pub fn inactive(&self) -> Vec<(String, String)> {
+    pub(crate) fn inactive(&self) -> Vec<(String, String)> {
         let answer = self.done("inactive", json!({ "type": "phone" }));
         let rows = answer["values"].as_array().expect("a list").iter();
         rows.map(|row| (text(&row["phoneid"]), text(&row["phone_type"]))).collect()
     }
 
     /// The one row of `read phone` for it; `null` when there is none.
-    pub fn phone(&self, phoneid: &str) -> Value {
+    pub(crate) fn phone(&self, phoneid: &str) -> Value {
         let scope = json!({ "phoneid": phoneid });
         let mut answer = self.done("read", json!({ "type": "phone", "scope": scope }));
         answer["values"].get_mut(0).map(Value::take).unwrap_or_default()
     }
 
     /// What became of the last request of the device.
-    pub fn last_outcome(&self, mac: &str) -> String {
+    pub(crate) fn last_outcome(&self, mac: &str) -> String {
         let scope = json!({ "mac": mac });
         let answer = self.done("requests", json!({ "type": "phone", "scope": scope }));
         text(&answer["values"][0]["outcome"])
     }
 
-    pub fn promote(&self, phoneid: &str) {
+    pub(crate) fn promote(&self, phoneid: &str) {
         self.done("promote", json!({ "type": "phone", "scope": { "phoneid": phoneid } }));
     }
 
-    pub fn set(&self, phoneid: &str, settings: Value) {
+    pub(crate) fn set(&self, phoneid: &str, settings: Value) {
         let body = json!({
             "type": "phone", "scope": { "phoneid": phoneid }, "values": { "settings": settings },
         });
@@ -165,7 +168,7 @@ impl Drop for Gateway {
 }
 
 /// One admin command over a connection of its own.
-pub fn call(admin: SocketAddr, verb: &str, body: &Value) -> Value {
+pub(crate) fn call(admin: SocketAddr, verb: &str, body: &Value) -> Value {
     let headers = [("Content-Type", "application/json")];
     let target = format!("/rest/dialplan/{verb}");
     let answer = http::request(admin, "POST", &target, &headers, body.to_string().as_bytes())

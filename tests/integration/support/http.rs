@@ -10,7 +10,7 @@ use socket2::{Domain, Socket, Type};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub(crate) struct Answer {
     pub status: u16,
     /// In order, names in lower case, without `date`.
     pub headers: Vec<(String, String)>,
@@ -18,17 +18,17 @@ pub struct Answer {
 }
 
 impl Answer {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
     }
 
-    pub fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         std::str::from_utf8(&self.body).expect("the body is UTF-8")
     }
 }
 
 /// One request with `Connection: close`. `None`: the peer went away without an answer.
-pub fn request(
+pub(crate) fn request(
     address: SocketAddr,
     method: &str,
     target: &str,
@@ -39,7 +39,7 @@ pub fn request(
 }
 
 /// As [`request`], over a connection that is there, of TLS for example.
-pub fn exchange(
+pub(crate) fn exchange(
     mut stream: impl Read + Write,
     method: &str,
     target: &str,
@@ -62,14 +62,14 @@ pub fn exchange(
 }
 
 /// Reads time out.
-pub fn connect(address: SocketAddr) -> std::io::Result<TcpStream> {
+pub(crate) fn connect(address: SocketAddr) -> std::io::Result<TcpStream> {
     let stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     Ok(stream)
 }
 
 /// As [`connect`], from another of this machine's addresses (127.0.0.0/8 has 16 million).
-pub fn connect_from(source: IpAddr, address: SocketAddr) -> std::io::Result<TcpStream> {
+pub(crate) fn connect_from(source: IpAddr, address: SocketAddr) -> std::io::Result<TcpStream> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
     socket.bind(&SocketAddr::new(source, 0).into())?;
     socket.connect(&address.into())?;
@@ -78,7 +78,7 @@ pub fn connect_from(source: IpAddr, address: SocketAddr) -> std::io::Result<TcpS
 }
 
 /// All answers to `bytes` on one connection, until the gateway closes it.
-pub fn raw(address: SocketAddr, bytes: &[u8]) -> String {
+pub(crate) fn raw(address: SocketAddr, bytes: &[u8]) -> String {
     let mut stream = connect(address).expect("the gateway accepts");
     stream.write_all(bytes).expect("the gateway reads");
     let mut answers = Vec::new();
@@ -87,7 +87,7 @@ pub fn raw(address: SocketAddr, bytes: &[u8]) -> String {
 }
 
 /// A handset's GET.
-pub fn get(address: SocketAddr, target: &str, user_agent: Option<&str>) -> Answer {
+pub(crate) fn get(address: SocketAddr, target: &str, user_agent: Option<&str>) -> Answer {
     let headers: Vec<(&str, &str)> =
         user_agent.map(|text| ("User-Agent", text)).into_iter().collect();
     request(address, "GET", target, &headers, b"").expect("the gateway answers")
@@ -111,7 +111,7 @@ fn parse(bytes: &[u8]) -> Option<Answer> {
 }
 
 /// The data of chunks (RFC 9112 section 7.1), and how many there were.
-pub fn unchunked(mut rest: &[u8]) -> (Vec<u8>, usize) {
+pub(crate) fn unchunked(mut rest: &[u8]) -> (Vec<u8>, usize) {
     let (mut data, mut chunks) = (Vec::new(), 0);
     loop {
         let end = rest.windows(2).position(|two| two == b"\r\n").expect("a chunk's length");

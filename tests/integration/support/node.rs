@@ -20,7 +20,7 @@ use super::ManualClock;
 use super::gateway::call;
 use super::http::{self, Answer};
 
-pub struct Node {
+pub(crate) struct Node {
     pub registry: Arc<Registry>,
     pub http: SocketAddr,
     pub admin: SocketAddr,
@@ -32,7 +32,7 @@ pub struct Node {
 }
 
 impl Node {
-    pub fn start(
+    pub(crate) fn start(
         store: Arc<dyn Store>,
         clock: Arc<ManualClock>,
         quota: Quota,
@@ -70,30 +70,30 @@ impl Node {
     }
 
     /// What a handset that is new to us asks first; it is recorded when this returns.
-    pub fn get(&self, mac: &str) -> Answer {
+    pub(crate) fn get(&self, mac: &str) -> Answer {
         let answer = self.get_only(mac);
         self.settle();
         answer
     }
 
     /// The same, and what it told may still have to be recorded.
-    pub fn get_only(&self, mac: &str) -> Answer {
+    pub(crate) fn get_only(&self, mac: &str) -> Answer {
         http::get(self.http, &format!("/{mac}.cfg"), None)
     }
 
     /// Waits until what handsets told so far is recorded, or could not be.
-    pub fn settle(&self) {
+    pub(crate) fn settle(&self) {
         self.runtime.block_on(self.registry.flush_contacts());
     }
 
     /// A command with `key`.
-    pub fn ask(&self, key: &str, verb: &str, mut body: Value) -> Value {
+    pub(crate) fn ask(&self, key: &str, verb: &str, mut body: Value) -> Value {
         body["auth"] = json!({ "type": "auth", "key": key });
         call(self.admin, verb, &body)
     }
 
     /// Removes what is due to go; how many devices that were.
-    pub fn expire(&self) -> usize {
+    pub(crate) fn expire(&self) -> usize {
         self.runtime.block_on(self.registry.expire()).unwrap()
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 /// Killed when dropped.
-pub struct Process {
+pub(crate) struct Process {
     child: Child,
     pub http: SocketAddr,
     pub admin: SocketAddr,
@@ -16,12 +16,12 @@ pub struct Process {
 
 impl Process {
     /// Returns once it serves.
-    pub fn start(dir: &Path) -> Process {
+    pub(crate) fn start(dir: &Path) -> Process {
         Process::start_with_log(dir, Stdio::null())
     }
 
     /// As [`Process::start`], with somewhere for its log to go.
-    pub fn start_with_log(dir: &Path, log: Stdio) -> Process {
+    pub(crate) fn start_with_log(dir: &Path, log: Stdio) -> Process {
         let child = command(dir, "serve").stdout(Stdio::piped()).stderr(log).spawn();
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
         let child = child.expect("the gateway's binary runs");
@@ -46,7 +46,7 @@ impl Process {
     }
 
     /// SIGKILL: no handler runs, nothing is flushed.
-    pub fn kill(self) {}
+    pub(crate) fn kill(self) {}
 }
 
 impl Drop for Process {
@@ -58,7 +58,7 @@ impl Drop for Process {
 
 /// The `dialtone` command in `dir`, with ports of its own, and without variables of whoever
 /// runs the tests.
-pub fn command(dir: &Path, line: &str) -> Command {
+pub(crate) fn command(dir: &Path, line: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_dialtone"));
     let own = std::env::vars_os().map(|(name, _)| name);
     for name in own.filter(|name| name.to_string_lossy().starts_with("DIALTONE_")) {

@@ -10,11 +10,11 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use super::http;
 
-pub type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+pub(crate) type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
 /// Trusts `authority`, a PEM file, and nobody else. `None`: the gateway's certificate is
 /// of another, or the connection could not be made.
-pub fn connect(
+pub(crate) fn connect(
     address: SocketAddr,
     authority: &Path,
     identity: Option<Identity>,

@@ -14,7 +14,7 @@ use crate::domain::settings::{Fields, Key, Line, Read, Settings, Zone};
 
 /// A group of a template's names.
 #[derive(Debug)]
-pub struct Group {
+pub(crate) struct Group {
     tree: Tree,
     at: SettingPath,
 }
@@ -27,16 +27,16 @@ enum Tree {
 }
 
 impl Group {
-    pub fn settings(settings: &Arc<Settings>) -> Value {
+    pub(crate) fn settings(settings: &Arc<Settings>) -> Value {
         Group::value(Tree::Settings(settings.clone()), SettingPath::new(Root::Settings))
     }
 
-    pub fn zone(zone: Arc<Zone>) -> Value {
+    pub(crate) fn zone(zone: Arc<Zone>) -> Value {
         Group::value(Tree::Zone(zone), SettingPath::new(Root::Zone))
     }
 
     /// A line or a key, whether it is set or not.
-    pub fn slot(settings: &Arc<Settings>, slot: Root) -> Value {
+    pub(crate) fn slot(settings: &Arc<Settings>, slot: Root) -> Value {
         Group::value(Tree::Settings(settings.clone()), SettingPath::new(slot))
     }
 
@@ -44,11 +44,11 @@ impl Group {
         Value::from_object(Group { tree, at })
     }
 
-    pub fn at(&self) -> &SettingPath {
+    pub(crate) fn at(&self) -> &SettingPath {
         &self.at
     }
 
-    pub fn fields(&self) -> &dyn Fields {
+    pub(crate) fn fields(&self) -> &dyn Fields {
         self.at.names().iter().fold(self.root(), |fields, name| match fields.field(name) {
             Some((_, Read::Group(below))) => below,
             _ => unreachable!("`{}` was a group when it was looked up", self.at),
@@ -56,7 +56,7 @@ impl Group {
     }
 
     /// What its path begins with.
-    pub fn root(&self) -> &dyn Fields {
+    pub(crate) fn root(&self) -> &dyn Fields {
         static NO_LINE: LazyLock<Line> = LazyLock::new(Line::default);
         static NO_KEY: LazyLock<Key> = LazyLock::new(Key::default);
         match (&self.tree, self.at.root()) {
@@ -68,7 +68,7 @@ impl Group {
     }
 
     /// Of a line or a key itself: its number.
-    pub fn index(&self) -> Option<u16> {
+    pub(crate) fn index(&self) -> Option<u16> {
         match self.at.root() {
             Root::Line(index) | Root::Key(index) | Root::ModuleKey { key: index, .. }
                 if self.at.names().is_empty() =>
@@ -80,7 +80,7 @@ impl Group {
     }
 
     /// Of a line or a key: whether it says something.
-    pub fn is_used(&self) -> bool {
+    pub(crate) fn is_used(&self) -> bool {
         self.line().is_some_and(Line::is_enabled) || self.key().is_some_and(Key::is_used)
     }
 

@@ -124,7 +124,7 @@ struct Counts {
 }
 
 impl Context {
-    pub fn new(
+    pub(crate) fn new(
         input: RenderInput,
         family: &Family,
         phone_type: Option<&PhoneType>,

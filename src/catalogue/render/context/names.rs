@@ -9,19 +9,19 @@ use minijinja::value::{Enumerator, Object, Serde};
 
 /// Constants of a type, of a device, of a path.
 #[derive(Debug)]
-pub struct Names<K>(Vec<(K, Value)>);
+pub(crate) struct Names<K>(Vec<(K, Value)>);
 
 impl<K> Names<K>
 where
     K: AsRef<str> + Debug + Send + Sync + 'static,
 {
-    pub fn value(pairs: impl IntoIterator<Item = (K, Value)>) -> Value {
+    pub(crate) fn value(pairs: impl IntoIterator<Item = (K, Value)>) -> Value {
         Value::from_object(Names(pairs.into_iter().collect()))
     }
 }
 
 /// A constant of a `family.toml`.
-pub fn constant(written: &toml::Value) -> Value {
+pub(crate) fn constant(written: &toml::Value) -> Value {
     match written {
         toml::Value::Table(table) => {
             Names::value(table.iter().map(|(name, value)| (name.clone(), constant(value))))

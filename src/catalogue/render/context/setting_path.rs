@@ -4,7 +4,7 @@ use std::fmt;
 
 /// From a root of the settings down to a group or to one setting: `lines.1.backup.registrar`.
 #[derive(Debug, Clone, Copy)]
-pub struct SettingPath {
+pub(crate) struct SettingPath {
     root: Root,
     /// The first `depth` count.
     names: [&'static str; SettingPath::MAX_DEPTH],
@@ -13,7 +13,7 @@ pub struct SettingPath {
 
 /// What the names of a path are below.
 #[derive(Debug, Clone, Copy)]
-pub enum Root {
+pub(crate) enum Root {
     Settings,
     /// By number, counted from 1, as all here.
     Line(u16),
@@ -30,22 +30,22 @@ impl SettingPath {
     /// deeper fails in every test that renders it.
     const MAX_DEPTH: usize = 3;
 
-    pub fn new(root: Root) -> SettingPath {
+    pub(crate) fn new(root: Root) -> SettingPath {
         SettingPath { root, names: [""; SettingPath::MAX_DEPTH], depth: 0 }
     }
 
     #[must_use]
-    pub fn join(mut self, name: &'static str) -> SettingPath {
+    pub(crate) fn join(mut self, name: &'static str) -> SettingPath {
         self.names[usize::from(self.depth)] = name;
         self.depth += 1;
         self
     }
 
-    pub fn root(&self) -> Root {
+    pub(crate) fn root(&self) -> Root {
         self.root
     }
 
-    pub fn names(&self) -> &[&'static str] {
+    pub(crate) fn names(&self) -> &[&'static str] {
         &self.names[..usize::from(self.depth)]
     }
 }

@@ -13,7 +13,7 @@ use crate::domain::settings::Settings;
 
 /// A list of a template's names.
 #[derive(Debug)]
-pub struct Slots {
+pub(super) struct Slots {
     settings: Arc<Settings>,
     count: u16,
     what: What,
@@ -32,15 +32,15 @@ impl Slots {
         Value::from_object(Slots { settings: settings.clone(), count, what })
     }
 
-    pub fn lines(settings: &Arc<Settings>, count: u16) -> Value {
+    pub(super) fn lines(settings: &Arc<Settings>, count: u16) -> Value {
         Slots::value(settings, count, What::Lines)
     }
 
-    pub fn keys(settings: &Arc<Settings>, count: u16) -> Value {
+    pub(super) fn keys(settings: &Arc<Settings>, count: u16) -> Value {
         Slots::value(settings, count, What::Keys)
     }
 
-    pub fn modules(settings: &Arc<Settings>, counts: Counts) -> Value {
+    pub(super) fn modules(settings: &Arc<Settings>, counts: Counts) -> Value {
         let what = What::Modules { keys: counts.module_keys };
         Slots::value(settings, counts.modules, what)
     }

@@ -10,7 +10,7 @@ use super::setting_path::SettingPath;
 
 /// Stands where a value could be. Knows which setting it stands for.
 #[derive(Debug)]
-pub enum Unset {
+pub(crate) enum Unset {
     Setting(SettingPath),
     /// `path.model`, `[maps.codec] opus`.
     Named(String),
@@ -21,19 +21,19 @@ pub enum Unset {
 const MARK: char = '\0';
 
 impl Unset {
-    pub fn setting(path: SettingPath) -> Value {
+    pub(crate) fn setting(path: SettingPath) -> Value {
         Value::from_object(Unset::Setting(path))
     }
 
-    pub fn named(path: impl Into<String>) -> Value {
+    pub(crate) fn named(path: impl Into<String>) -> Value {
         Value::from_object(Unset::Named(path.into()))
     }
 
-    pub fn of(value: &Value) -> Option<&Unset> {
+    pub(crate) fn of(value: &Value) -> Option<&Unset> {
         value.downcast_object_ref()
     }
 
-    pub fn is(value: &Value) -> bool {
+    pub(crate) fn is(value: &Value) -> bool {
         Unset::of(value).is_some()
     }
 }
@@ -68,10 +68,10 @@ impl fmt::Display for Unset {
 /// The source of the error that printing an unset value gives.
 #[derive(Debug, thiserror::Error)]
 #[error("{0} is not set")]
-pub struct NotSet(pub String);
+pub(crate) struct NotSet(pub String);
 
 /// Fails when `text` was made of an unset value.
-pub fn refuse(text: &str) -> Result<(), Error> {
+pub(crate) fn refuse(text: &str) -> Result<(), Error> {
     let Some((_, rest)) = text.split_once(MARK) else { return Ok(()) };
     let path = rest.split(MARK).next().unwrap_or_default().to_owned();
     let message = format!("{path} is not set");

@@ -12,11 +12,11 @@ use crate::domain::settings::{Fields, Read};
 ///
 /// The version of the catalogue is not in it: a catalogue keeps its own fragments.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct FragmentKey(Vec<u8>);
+pub(super) struct FragmentKey(Vec<u8>);
 
 /// Why a value cannot be given to a fragment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub(super) enum Refusal {
     #[error("there is a secret in it, and a fragment's text is kept")]
     Secret,
     #[error("it is not defined")]
@@ -50,7 +50,12 @@ enum Tag {
 
 impl FragmentKey {
     /// Of a template of a family, for a file that is escaped so and a type.
-    pub fn new(escape: Escape, family: &str, template: &str, phone_type: &Value) -> FragmentKey {
+    pub(super) fn new(
+        escape: Escape,
+        family: &str,
+        template: &str,
+        phone_type: &Value,
+    ) -> FragmentKey {
         // Room for a group of settings and some texts.
         let mut key = FragmentKey(Vec::with_capacity(512));
         key.0.push(escape as u8);
@@ -68,17 +73,17 @@ impl FragmentKey {
     ///
     /// # Errors
     /// A value that has a secret, or of which nobody can tell all that it shows.
-    pub fn add(&mut self, name: &str, value: &Value) -> Result<Value, Refusal> {
+    pub(super) fn add(&mut self, name: &str, value: &Value) -> Result<Value, Refusal> {
         self.text(name);
         self.value(value)
     }
 
-    pub fn bytes(&self) -> &[u8] {
+    pub(super) fn bytes(&self) -> &[u8] {
         &self.0
     }
 
     /// Whether some value has this text in it.
-    pub fn has(&self, text: &str) -> bool {
+    pub(super) fn has(&self, text: &str) -> bool {
         self.0.windows(text.len()).any(|part| part == text.as_bytes())
     }
 

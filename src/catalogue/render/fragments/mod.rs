@@ -63,19 +63,19 @@ impl Weighter<FragmentKey, Fragment> for ByBytes {
 
 impl Fragments {
     /// Keeps what it rendered, up to [`MAX_KEPT_BYTES`].
-    pub fn kept() -> Fragments {
+    pub(crate) fn kept() -> Fragments {
         let items = (MAX_KEPT_BYTES / TYPICAL_FRAGMENT_BYTES) as usize;
         let kept = Some(Cache::with_weighter(items, MAX_KEPT_BYTES, ByBytes));
         Fragments { kept, secret: None }
     }
 
     /// As [`Fragments::kept`], for a trial in which all secrets are `secret`.
-    pub fn kept_without(secret: &'static str) -> Fragments {
+    pub(crate) fn kept_without(secret: &'static str) -> Fragments {
         Fragments { secret: Some(secret), ..Fragments::kept() }
     }
 
     /// Keeps nothing: what a file is without fragments.
-    pub fn rendered_anew() -> Fragments {
+    pub(crate) fn rendered_anew() -> Fragments {
         Fragments { kept: None, secret: None }
     }
 

@@ -6,7 +6,7 @@ use crate::catalogue::PhoneType;
 use crate::domain::settings::{KeyType, Settings, schema};
 
 /// What ends or begins something in one format or another.
-pub const HOSTILE: &[&str] = &[
+pub(super) const HOSTILE: &[&str] = &[
     "\n",
     "\r\n",
     "\r",
@@ -67,7 +67,7 @@ pub const HOSTILE: &[&str] = &[
 
 /// What a text stands for, where that says which texts are accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub(super) enum Place {
     /// Any line of text.
     Free,
     Host,
@@ -80,7 +80,7 @@ pub enum Place {
 
 impl Place {
     /// A text that changes nothing.
-    pub fn harmless(self) -> String {
+    pub(super) fn harmless(self) -> String {
         match self {
             Place::Free | Place::User => "plain",
             Place::Host => "pbx.example.com",
@@ -94,7 +94,7 @@ impl Place {
 
 /// The document as a store would have it, unchecked. `text` is asked for each place in
 /// turn; `round` moves the kinds of keys along, so that each comes to be on each type.
-pub fn document(
+pub(super) fn document(
     phone_type: &PhoneType,
     round: usize,
     text: &mut dyn FnMut(Place) -> String,

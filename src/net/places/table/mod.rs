@@ -27,7 +27,7 @@ pub(super) struct Rules {
 
 impl Rules {
     /// The network whose connections are counted together; `None` for a proxy's.
-    pub fn counted(&self, address: IpAddr) -> Option<IpAddr> {
+    pub(super) fn counted(&self, address: IpAddr) -> Option<IpAddr> {
         (!self.uncounted.contains(address)).then(|| subscriber(address))
     }
 
@@ -78,7 +78,7 @@ const RECENT: u8 = 1;
 const USELESS: u8 = 2;
 
 impl Table {
-    pub fn new() -> Table {
+    pub(super) fn new() -> Table {
         Table {
             connections: IndexMap::default(),
             networks: HashMap::default(),
@@ -90,21 +90,21 @@ impl Table {
     }
 
     /// Connections that are to stay.
-    pub fn open(&self) -> usize {
+    pub(super) fn open(&self) -> usize {
         self.connections.len() - self.closing
     }
 
-    pub fn closing(&self) -> usize {
+    pub(super) fn closing(&self) -> usize {
         self.closing
     }
 
     /// Those of one network that are to stay.
-    pub fn count(&self, network: IpAddr) -> usize {
+    pub(super) fn count(&self, network: IpAddr) -> usize {
         let network = self.networks.get(&network);
         network.map_or(0, |network| network.connections.len() - network.closing)
     }
 
-    pub fn insert(&mut self, network: Option<IpAddr>, watch: Arc<Watch>) -> u64 {
+    pub(super) fn insert(&mut self, network: Option<IpAddr>, watch: Arc<Watch>) -> u64 {
         let id = self.next_id;
         self.next_id += 1;
         let mut position = 0;
@@ -117,7 +117,7 @@ impl Table {
         id
     }
 
-    pub fn remove(&mut self, id: u64) {
+    pub(super) fn remove(&mut self, id: u64) {
         let Some(connection) = self.connections.swap_remove(&id) else { return };
         self.closing -= usize::from(connection.is_closing);
         let Some(address) = connection.network else { return };
@@ -135,7 +135,7 @@ impl Table {
     }
 
     /// Marks the connection to close among those of `network`; `None` if we owe all an answer.
-    pub fn close_one_of(&mut self, network: IpAddr, rules: &Rules) -> Option<AbortHandle> {
+    pub(super) fn close_one_of(&mut self, network: IpAddr, rules: &Rules) -> Option<AbortHandle> {
         let hand = self.next_hand();
         let connections = &self.networks.get(&network)?.connections;
         let now = Instant::now();
@@ -150,7 +150,7 @@ impl Table {
     }
 
     /// Marks the connection to close among all; `None` if there is none that may be.
-    pub fn close_one(&mut self, rules: &Rules) -> Option<AbortHandle> {
+    pub(super) fn close_one(&mut self, rules: &Rules) -> Option<AbortHandle> {
         let hand = self.next_hand();
         let now = Instant::now();
         let length = self.connections.len();

@@ -61,7 +61,7 @@ const CLOSE_NOTIFY: usize = 31;
 
 impl CoalescingStream {
     /// Before a handshake, which is over when [`CoalescingStream::handshake_done`] is called.
-    pub fn new(stream: TcpStream, watch: Arc<Watch>) -> CoalescingStream {
+    pub(crate) fn new(stream: TcpStream, watch: Arc<Watch>) -> CoalescingStream {
         CoalescingStream {
             stream,
             peeked: Vec::new(),
@@ -73,7 +73,7 @@ impl CoalescingStream {
     }
 
     /// Where there is no handshake.
-    pub fn plain(stream: TcpStream, watch: Arc<Watch>) -> CoalescingStream {
+    pub(crate) fn plain(stream: TcpStream, watch: Arc<Watch>) -> CoalescingStream {
         let mut stream = CoalescingStream::new(stream, watch);
         stream.handshake_done();
         stream
@@ -83,7 +83,7 @@ impl CoalescingStream {
     ///
     /// To ask the runtime whether the stream is readable would not do: of one just accepted
     /// it says so in any case.
-    pub async fn peek(&mut self) -> io::Result<&[u8]> {
+    pub(crate) async fn peek(&mut self) -> io::Result<&[u8]> {
         poll_fn(|cx| {
             let mut space = [MaybeUninit::uninit(); MAX_PEEKED];
             let mut buffer = ReadBuf::uninit(&mut space);
@@ -96,12 +96,12 @@ impl CoalescingStream {
     }
 
     /// Sends `answer` when it is dropped, and nothing of what was held.
-    pub fn answer_and_leave(&mut self, answer: &[u8]) {
+    pub(crate) fn answer_and_leave(&mut self, answer: &[u8]) {
         (self.held, self.sent) = (answer.to_vec(), 0);
     }
 
     /// The handshake is over: from here on a flush is one.
-    pub fn handshake_done(&mut self) {
+    pub(crate) fn handshake_done(&mut self) {
         self.shaken = true;
     }
 

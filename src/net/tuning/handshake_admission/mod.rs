@@ -64,7 +64,7 @@ const INCREASE: usize = 4;
 
 impl HandshakeAdmission {
     /// For the processors of this machine.
-    pub fn new() -> HandshakeAdmission {
+    pub(crate) fn new() -> HandshakeAdmission {
         HandshakeAdmission::of(std::thread::available_parallelism().map_or(1, NonZero::get))
     }
 
@@ -81,7 +81,7 @@ impl HandshakeAdmission {
 
     /// Does the handshake that `begin` makes when its turn has come. It waits for its turn
     /// behind those who asked for one before; dropping it gives the turn back.
-    pub async fn admit<H: Future>(&self, begin: impl FnOnce() -> H) -> H::Output {
+    pub(crate) async fn admit<H: Future>(&self, begin: impl FnOnce() -> H) -> H::Output {
         let turn = acquire(&self.under_way).await;
         let step = acquire(&self.steps).await;
         // Behind everything that is ready now, requests of those who came before.
