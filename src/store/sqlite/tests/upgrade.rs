@@ -5,12 +5,19 @@ use std::path::{Path, PathBuf};
 use super::*;
 use crate::domain::settings::Layer;
 use crate::domain::{
-    ApiKeyHash, Company, CompanyId, Device, Phone, Port, Revision, Role, Sighting, User, Waiting,
+    ApiKeyHash, Claims, Company, CompanyId, Device, Phone, Port, Revision, Role, Sighting, User,
+    Waiting,
 };
 use crate::store::Tenancy;
 use crate::store::conformance::{
-    activate, all_devices, commit, device, dump, id, mac, port, put, read, sighting,
+    activate, all_devices, commit, dump, id, mac, port, put, read, sighting,
 };
+
+/// That version knew of no claims.
+fn device(number: u64, ports: u16) -> Device {
+    let made = crate::store::conformance::device(number, ports);
+    Device { claims: Claims::default(), ..made }
+}
 
 /// A file as the first version made it.
 struct Version1 {
