@@ -105,7 +105,10 @@ fn parse(bytes: &[u8]) -> Option<Answer> {
         .collect();
     let body = bytes[end + 4..].to_vec();
     let length = headers.iter().find(|(name, _)| name == "content-length");
-    let complete = length.is_none_or(|(_, length)| length.parse() == Ok(body.len()));
+    let is_chunked =
+        headers.iter().any(|(name, value)| name == "transfer-encoding" && value == "chunked");
+    let complete = length.is_none_or(|(_, length)| length.parse() == Ok(body.len()))
+        && (!is_chunked || body.ends_with(b"0\r\n\r\n"));
     // A cut answer was not given; HEAD and 304 announce a body they do not have.
     (complete || body.is_empty()).then_some(Answer { status, headers, body })
 }
