@@ -124,18 +124,18 @@ pub struct Device {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TransitionError {
     /// The named port is not there, or not in the state the command acts on.
-    #[error("Phone not found")]
+    #[error("there is no such phone in the state that is needed")]
     NotFound,
     /// A matched phone is in another company than the caller said.
-    #[error("Source company mismatch")]
+    #[error("a phone is in another company than was said")]
     SourceCompanyMismatch,
-    #[error("Phone already activated")]
+    #[error("the phone is active already")]
     AlreadyExists,
     /// The device is of another type, and a device has only one.
-    #[error("Device is of another phone type")]
+    #[error("the device is of another phone type")]
     TypeMismatch,
     /// An active port that the other type does not have.
-    #[error("Port {0} is active and the phone type has no such port")]
+    #[error("port {0} is active and the phone type has no such port")]
     PortInUse(Port),
 }
 

@@ -10,7 +10,7 @@ use crate::store::StoreError;
 pub enum RegistryError {
     #[error("Permission denied")]
     PermissionDenied,
-    #[error(transparent)]
+    #[error("{}", in_words_of_the_api(.0))]
     Transition(#[from] TransitionError),
     /// Also for a company the caller must not know of.
     #[error("No such company")]
@@ -44,6 +44,18 @@ pub enum RegistryError {
     Busy,
     #[error("the store: {0}")]
     Store(#[source] StoreError),
+}
+
+fn in_words_of_the_api(error: &TransitionError) -> String {
+    match error {
+        TransitionError::NotFound => "Phone not found".to_owned(),
+        TransitionError::SourceCompanyMismatch => "Source company mismatch".to_owned(),
+        TransitionError::AlreadyExists => "Phone already activated".to_owned(),
+        TransitionError::TypeMismatch => "Device is of another phone type".to_owned(),
+        TransitionError::PortInUse(port) => {
+            format!("Port {port} is active and the phone type has no such port")
+        }
+    }
 }
 
 impl From<StoreError> for RegistryError {
