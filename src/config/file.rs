@@ -96,14 +96,8 @@ impl Lines<'_> {
     }
 }
 
-#[cfg(unix)]
 fn others_may_write(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
     // Not the group: it may well be that of the operators.
     std::fs::metadata(path).is_ok_and(|found| found.permissions().mode() & 0o002 != 0)
-}
-
-#[cfg(not(unix))]
-fn others_may_write(_: &Path) -> bool {
-    false
 }

@@ -247,7 +247,6 @@ fn variables_of_the_command_and_of_others_are_let_be() {
     assert_eq!(case.config(), Config::default());
 }
 
-#[cfg(unix)]
 #[test]
 fn a_variable_that_is_not_text_is_a_problem() {
     use std::os::unix::ffi::OsStringExt;
@@ -377,7 +376,6 @@ fn what_is_unwise_is_warned_of() {
     );
 }
 
-#[cfg(unix)]
 #[test]
 fn a_file_that_everyone_may_write_is_warned_of() {
     use std::os::unix::fs::PermissionsExt;

@@ -110,15 +110,9 @@ impl Held {
     }
 }
 
-#[cfg(unix)]
 fn is_same(one: &fs::Metadata, other: &fs::Metadata) -> bool {
     use std::os::unix::fs::MetadataExt;
     (one.dev(), one.ino()) == (other.dev(), other.ino())
-}
-
-#[cfg(not(unix))]
-fn is_same(_: &fs::Metadata, _: &fs::Metadata) -> bool {
-    true
 }
 
 fn lost(path: &Path) -> StoreError {
@@ -181,7 +175,6 @@ fn note(mut lock: &File, made: bool) -> std::io::Result<()> {
 ///
 /// # Errors
 /// [`StoreError::Unusable`] when they have some and it cannot be changed.
-#[cfg(unix)]
 fn keep_private(path: &Path) -> Result<(), StoreError> {
     use std::os::unix::fs::PermissionsExt;
     let Ok(metadata) = fs::metadata(path) else { return Ok(()) };
@@ -199,11 +192,6 @@ fn keep_private(path: &Path) -> Result<(), StoreError> {
         mode = format!("{mode:o}"),
         "others could read it; now only its owner can"
     );
-    Ok(())
-}
-
-#[cfg(not(unix))]
-fn keep_private(_: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
@@ -232,7 +220,6 @@ fn refuse_foreign(path: &Path, file: &mut File) -> Result<(), StoreError> {
 fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true).write(true);
-    #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options
 }
@@ -240,7 +227,6 @@ fn private() -> OpenOptions {
 fn make_directory(path: &Path) -> std::io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
-    #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(path)
 }

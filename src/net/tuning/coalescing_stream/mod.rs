@@ -24,9 +24,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-#[cfg(target_os = "linux")]
 use rustix::net::SendFlags;
-#[cfg(target_os = "linux")]
 use tokio::io::Interest;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -123,7 +121,6 @@ impl CoalescingStream {
 
     /// Gives the kernel what is held as something that more follows, so that the FIN goes in
     /// the same segment. What it does not take now, or for good, the next write finds out.
-    #[cfg(target_os = "linux")]
     fn leave_held_to_the_fin(&mut self) {
         let held = &self.held[self.sent..];
         if !held.is_empty() {
@@ -228,7 +225,6 @@ impl AsyncWrite for CoalescingStream {
         // something may be unread it sends a reset instead, and a peer that meets one loses
         // the answer it was sent: there shutdown(2) has to come first.
         let is_dropped_next = self.watch.peer_sent_everything();
-        #[cfg(target_os = "linux")]
         if is_dropped_next {
             self.leave_held_to_the_fin();
         }

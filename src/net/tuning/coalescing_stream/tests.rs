@@ -1,6 +1,5 @@
 //! What goes out when, over real sockets.
 
-#[cfg(target_os = "linux")]
 use std::io::Read;
 use std::pin::pin;
 
@@ -96,7 +95,6 @@ async fn the_last_answer_goes_out_with_the_close() {
     assert_eq!(read, b"answer goodbye");
 }
 
-#[cfg(target_os = "linux")]
 #[tokio::test]
 async fn the_last_answer_goes_out_with_the_fin() {
     let (mut stream, peer) = pair().await;

@@ -69,7 +69,6 @@ async fn an_empty_file_becomes_a_store() {
 }
 
 /// Making its target would leave two locks for one file.
-#[cfg(unix)]
 #[test]
 fn a_link_to_nothing_is_refused() {
     let directory = tempfile::tempdir().unwrap();

@@ -74,7 +74,6 @@ async fn a_second_open_is_refused_by_name_and_pid() {
     let (store, directory) = fresh().await;
     let path = directory.path().canonicalize().unwrap().join(FILE);
     let link = directory.path().join("link.db");
-    #[cfg(unix)]
     std::os::unix::fs::symlink(&path, &link).unwrap();
     for spelling in [&path, &directory.path().join(".").join(FILE), &link] {
         let refused = SqliteStore::open(spelling, NOW).err().unwrap();
@@ -97,7 +96,6 @@ async fn missing_directories_are_made_for_the_owner_alone() {
     let store = SqliteStore::open(&path, NOW).unwrap();
     assert_eq!(store.ready().await, Ok(()));
     commit(&store, [put(&device(1, 1), None)]).await.unwrap();
-    #[cfg(unix)]
     for name in ["", "dialtone.db", "dialtone.db-wal", "dialtone.db-shm"] {
         use std::os::unix::fs::PermissionsExt;
         let mode = path.with_file_name(name).metadata().unwrap().permissions().mode();

@@ -87,7 +87,6 @@ async fn another_name_of_the_file_is_the_same_store() {
     assert!(read(&store, mac(1)).await.is_some());
 }
 
-#[cfg(unix)]
 #[tokio::test]
 async fn what_others_could_read_is_its_owners_again() {
     use std::os::unix::fs::PermissionsExt;
