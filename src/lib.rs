@@ -12,8 +12,8 @@
 //! |---|---|
 //! | [`domain`] | MAC, phone, company, user, settings: what may happen to a phone. No I/O, no clock |
 //! | [`catalogue`] | the families as data: what their phones ask, how they name themselves, what they get |
-//! | [`store`] | what is durable: one trait, in one SQLite file or in memory |
-//! | [`registry`] | the rules over the store, the index of all phones in memory, the audit record |
+//! | [`store`] | what is durable: one trait that gateways can follow, in one SQLite file or in memory |
+//! | [`registry`] | the rules over the store, all phones in memory, who changed what |
 //! | [`provision`] | a request of a handset without HTTP: [`provision::Fetch`] in, [`provision::Reply`] out |
 //! | [`net`] | listeners, limits, deadlines, TLS, drain; knows neither handsets nor operators |
 //! | [`handset`] | the edge for handsets: who may ask, request to fetch, reply to response |
@@ -46,40 +46,38 @@
 //!
 //! # A handset's request, in seven steps
 //!
-//! 1. [`net`] takes a permit, accepts, finds the connection a place, for which one that is of no use
-//!    may have to go, gives its TLS handshake a turn beside the accept loop, and reads the head under
-//!    a deadline.
-//! 2. [`handset`] decides what can be decided before the MAC is known (network, proxy, method,
-//!    length) and makes a [`provision::Fetch`]: target, User-Agent, address, certificate.
-//! 3. [`provision`] asks [`catalogue`] what the request says: MAC, port, type, and the evidence. What
-//!    an active phone said before is remembered. No file is opened on a handset's behalf.
-//! 4. [`registry`] *sights* the MAC. Unknown: one inactive device, within a quota that networks share
-//!    fairly, stored behind the answer and listed once it is. What it claims to be is kept beside what
-//!    counts; a stronger claim tells another type until the phone was promoted and served. Known: read
-//!    from memory, and noted at most once an hour, or after ten seconds when something changed; nobody
-//!    waits for the note.
-//! 5. [`provision`] decides. A device without an active port gets what anybody gets: a common file,
-//!    which has no company, no phone and no secret in it, or the refusal.
-//! 6. The body that was made of the same device, companies, system settings and catalogue is taken
-//!    from memory; else the layers are laid over each other and [`catalogue`] renders them. Same
-//!    inputs, same bytes.
-//! 7. [`handset`] answers: 200 with an entity tag, 304, the one refusal, or 503 with `Retry-After`
-//!    for a fault of ours, on which the phone keeps what it has. What became of the request is kept
-//!    for operators ([`registry::Registry::requests`]).
+//! 1. [`net`] accepts under a permit, finds the connection a place, does TLS beside the accept loop and
+//!    reads the head under a deadline.
+//! 2. [`handset::Edge`] refuses what can be refused before the MAC is known (network, method, length) and
+//!    makes a [`provision::Fetch`] of the rest: target, User-Agent, address, certificate.
+//! 3. [`provision::Provisioner`] has the steps from here to the reply, in one file. It reads the request with
+//!    [`catalogue::Catalogue::identify`]: MAC, port, type and the evidence. What an active phone said
+//!    before is remembered. No file is opened on a handset's behalf.
+//! 4. [`registry::Registry::sight`] finds the MAC in memory, or has it recorded as an inactive device,
+//!    within a quota that networks share fairly. What the request claims or shows anew is kept. All of
+//!    that is stored behind the answer.
+//! 5. A device that is not active gets what anybody gets: a common file, which has no company, no phone
+//!    and no secret in it, or the refusal.
+//! 6. An active one gets the cached body, if all it was made of is as it was; else
+//!    [`registry::Registry::composition`] lays the layers over each other and [`catalogue`] renders
+//!    them. Same inputs, same bytes.
+//! 7. [`handset`] words the reply: 200 with an entity tag, 304, the one refusal, or 503 with `Retry-After`
+//!    for a fault of ours, on which the phone keeps what it has. Operators can read what became of it
+//!    ([`registry::Registry::requests`]).
 //!
-//! # An admin command (promote)
+//! # An admin command (promote), in six steps
 //!
-//! 1. [`net`] as above, with listeners and limits of its own.
-//! 2. [`admin`] reads the body, in a task that goes on when the client hangs up.
-//! 3. It authenticates: key or password in the body, else the session's cookie.
-//! 4. The table finds the command and says who may; the command's file makes domain types of the
-//!    fields, or a message that names the one that is wrong.
-//! 5. [`registry::Registry::promote`] checks role and company, takes the device's lock and reads it.
-//! 6. [`domain::Device::promote`] makes the changed device, in pure code, and every file of its type
-//!    is rendered: what cannot be made is refused now and not when the phone asks.
-//! 7. The store commits device and audit record together, if all that the decision relied on is
-//!    still so; else it is decided anew. Then memory changes; then the lock is free and the answer is given.
-//!    Other gateways on the store follow its changes and take this one over, too.
+//! 1. [`net`], as above, with listeners and limits of its own.
+//! 2. [`admin`] receives as much of a body as who sends it may send, and finds out who that is: by key,
+//!    password or cookie. From here on it goes on when the client hangs up.
+//! 3. Its table says who may, and names the command's file. That makes domain types of the fields, or a
+//!    message that names the one that is wrong, and calls [`registry::Registry::promote`].
+//! 4. Every change goes through `registry/change.rs`: lock, read, decide, commit, take over, and all of it
+//!    again when another was faster. Here it is decided by [`domain::Device::promote`], in pure code, and
+//!    by rendering every file of the type: what cannot be made is refused now, not when the phone asks.
+//! 5. The [`store`] commits device and audit record together, if all that was relied on still holds.
+//! 6. `registry/memory.rs` takes over what was committed; then comes the answer. Other gateways on the
+//!    same store hear of it within a second (`registry/follower.rs`).
 //!
 //! # Invariants
 //!
@@ -93,6 +91,8 @@
 //!   succeeds, at whichever gateway, and none fits an object that was removed and made anew.
 //! - Memory has one writer, which takes what is newer only. Gateways share nothing but the store.
 //! - A fault of ours is never "not found" for a phone that is to be served.
+//! - A promotion or a change of a phone is refused that leaves it without a file. A file for ports of
+//!   several companies has of each company only what is its own.
 //! - Secrets are in no log, message, list, preview or audit record. The value of a setting adds no
 //!   line, element or key to a file.
 //! - Active phones boot from memory; the store is not asked.

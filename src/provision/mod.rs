@@ -1,12 +1,13 @@
 //! A handset's request, without HTTP: a [`Fetch`] in, a [`Reply`] out.
 //!
-//! 1. Identify: path, User-Agent, OUI against the catalogue.
-//! 2. A common file (no phone in it) goes to anyone.
-//! 3. Sight: the registry records an unknown device as inactive, and notes a known one.
-//! 4. Decide: only a device with an active port gets anything.
-//! 5. Render, or take the body of the same version from the cache.
+//! 1. Read the request: MAC, port, type and file, by the catalogue. What an active phone asked
+//!    before is remembered.
+//! 2. Sight: the registry has an unknown device recorded as inactive, and a known one noted.
+//! 3. Decide: a device without an active port gets a common file, in which there is no phone, or
+//!    the refusal. So does a request without a MAC.
+//! 4. Render, or take the body of the same version from the cache.
 //!
-//! All of it reads from memory and waits for nothing; what 3 records is stored behind the answer.
+//! All of it reads from memory and waits for nothing; what 2 records is stored behind the answer.
 
 mod body_cache;
 mod parse_cache;
