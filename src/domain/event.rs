@@ -9,7 +9,7 @@ use super::Timestamp;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
-    /// A later request said better what the handset is; an inactive device changed type.
+    /// A request told with more weight what a device is that was promoted and never served.
     Retyped,
     /// An inactive row nobody touched went after its time.
     Expired,

@@ -54,7 +54,10 @@ pub(super) struct Arrivals {
     counts: DashMap<Network, u32>,
     over_quota: AtomicU64,
     evicted: AtomicU64,
-    log: Occasionally,
+    // Each of its own, so that one flood does not hide another.
+    over_address_limit: Occasionally,
+    full: Occasionally,
+    evictions: Occasionally,
 }
 
 /// More networks than this in one hour are not counted one by one; the limit on
@@ -84,7 +87,7 @@ impl Arrivals {
     /// One address brought more new MACs than an hour has room for.
     pub(super) fn note_over_address_limit(&self, address: IpAddr) {
         self.over_quota.fetch_add(1, Ordering::Relaxed);
-        if let Some(more) = self.log.is_due() {
+        if let Some(more) = self.over_address_limit.is_due() {
             tracing::warn!(%address, more, "too many new MACs from one address; unknown phones there are not recorded");
         }
     }
@@ -92,7 +95,7 @@ impl Arrivals {
     /// There was no room for a new device, and none of those that wait may go.
     pub(super) fn note_full(&self, limit: usize) {
         self.over_quota.fetch_add(1, Ordering::Relaxed);
-        if let Some(more) = self.log.is_due() {
+        if let Some(more) = self.full.is_due() {
             tracing::warn!(
                 limit,
                 more,
@@ -104,7 +107,7 @@ impl Arrivals {
     /// A device had to go for a newer one.
     pub(super) fn note_evicted(&self, limit: usize) {
         self.evicted.fetch_add(1, Ordering::Relaxed);
-        if let Some(more) = self.log.is_due() {
+        if let Some(more) = self.evictions.is_due() {
             tracing::warn!(
                 limit,
                 more,
