@@ -1,5 +1,10 @@
 //! The families of handsets as data: what they ask, who they are, what they get.
 //!
+//! - `family/` reads the folders: what is written, compiled and checked;
+//! - `identify/` tells who asks by what a request says;
+//! - `render/` makes the files of templates and settings;
+//! - `boot/` plays how phones boot, for `phonesim` and `dialtone check`.
+//!
 //! `templates/README.md` describes the format. A [`Catalogue`] is loaded whole
 //! or not at all, never changes, and is shared behind an `Arc`; a reload makes
 //! another one. Its four jobs have a folder each: [`family`] reads what is written,

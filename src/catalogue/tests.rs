@@ -278,6 +278,8 @@ fn a_template_that_no_phone_could_be_given_is_not_loaded() {
         ),
         ("{% if type.key == \"x\" %}{{ type.key | uper }}{% endif %}", "there is no filter `uper`"),
         ("{% if type.key == \"x\" and type.key is odder %}{% endif %}", "there is no test `odder`"),
+        ("{% if type.key == \"x\" %}{{ device.mca }}{% endif %}", "`device` has no `mca`"),
+        ("{% if type.keys == 99 %}{{ type.modle }}{% endif %}", "`type` has no `modle`"),
         // Only where a setting is set, or is not.
         (
             "{% if settings.network.vlan.id %}{{ settings.network.vlan.prio }}{% endif %}",

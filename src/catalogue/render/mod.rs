@@ -3,31 +3,30 @@
 pub(crate) mod context;
 pub(crate) mod escape;
 pub(crate) mod examples;
+mod filters;
 pub(crate) mod fragments;
 #[cfg(test)]
 mod injection;
 mod references;
 pub(crate) mod trial;
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::{Kwargs, ValueKind};
+use minijinja::value::ValueKind;
 use minijinja::{
     AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior, Value,
 };
 
 use super::Catalogue;
 use super::family::definition::Escape;
-use super::family::problem::{Problem, line_at};
-use super::family::source::{Files, Folders};
+use super::family::problem::Problem;
+use super::family::source::Folders;
 use super::family::{Family, FileSpec, PhoneType};
-use crate::domain::settings;
-use context::{Context, NotSet, ROOT_NAMES, RenderInput, Unset};
+use context::{Context, NotSet, RenderInput};
 use escape::{encode, is_plain, not_written, write_escaped};
-use fragments::{FRAGMENT_ENDING, Fragments};
+use filters::Maps;
+use fragments::Fragments;
 
 /// Larger than any handset's configuration; a template gone wild is stopped.
 const MAX_BODY_BYTES: usize = 4 << 20;
@@ -77,8 +76,6 @@ pub(crate) struct Templates {
     pub fragments: Arc<Fragments>,
 }
 
-type Maps = BTreeMap<String, Arc<BTreeMap<String, BTreeMap<String, Value>>>>;
-
 impl Templates {
     /// Compiles every `.j2` file; problems are added to `problems`.
     pub(super) fn compile(
@@ -105,16 +102,7 @@ impl Templates {
                 let full = format!("{family}/{name}");
                 problems.extend(references::unknown(&full, text, &known));
                 let Ok(template) = templates.line.get_template(&full) else { continue };
-                for unknown in template.undeclared_variables(true) {
-                    let message = match name.ends_with(FRAGMENT_ENDING) {
-                        true => not_given(&unknown, files),
-                        false => unknown_name(&unknown, &templates.line),
-                    };
-                    if let Some(message) = message {
-                        let line = mention(text, &unknown);
-                        problems.push(Problem::new(&full, line, message));
-                    }
-                }
+                problems.extend(references::undeclared(&full, text, &template, &known));
             }
         }
         templates
@@ -207,28 +195,7 @@ fn environment(
         env.remove_filter(name);
     }
     env.remove_global("debug");
-    env.add_filter("default", default);
-    env.add_filter("d", default);
-    env.add_filter("without", |value: &Value, unwanted: &str| -> Result<String, Error> {
-        let text = value.to_string();
-        context::refuse(&text)?;
-        Ok(text.replace(|c| unwanted.contains(c), ""))
-    });
-    env.add_filter("pad", pad);
-    for (name, part) in URL_PARTS {
-        env.add_filter(name, move |url: &Value| -> Result<Value, Error> {
-            let text = url.to_string();
-            context::refuse(&text)?;
-            part(&text).ok_or_else(|| {
-                Error::new(ErrorKind::InvalidOperation, format!("{text} is not a URL"))
-            })
-        });
-    }
-    let maps = maps.clone();
-    env.add_filter("lookup", move |state: &State<'_, '_>, value: &Value, table: &str| {
-        lookup(&maps, state.name(), value, table)
-    });
-    env.add_test("set", |value: &Value| !Unset::is(value));
+    filters::add(&mut env, maps);
     for (family, files) in folders {
         for (name, text) in files.iter().filter(|(name, _)| is_template(name)) {
             let full = format!("{family}/{name}");
@@ -269,108 +236,6 @@ fn print_text(out: &mut Output<'_>, text: &str, escape: Escape) -> Result<(), Er
     }
     context::refuse(text)?;
     write_escaped(out, text, escape).map_err(not_written)
-}
-
-fn default(value: &Value, other: Option<Value>, _options: Kwargs) -> Value {
-    if value.is_undefined() || value.is_none() || Unset::is(value) {
-        other.unwrap_or_else(|| Value::from(""))
-    } else {
-        value.clone()
-    }
-}
-
-fn pad(number: i64, width: usize) -> String {
-    // Wider than any field of any vendor; a slip must not ask for gigabytes.
-    format!("{number:0width$}", width = width.min(32))
-}
-
-fn lookup(maps: &Maps, template: &str, value: &Value, table: &str) -> Result<Value, Error> {
-    let family = template.split('/').next().unwrap_or_default();
-    let entries = maps.get(family).and_then(|maps| maps.get(table)).ok_or_else(|| {
-        Error::new(ErrorKind::InvalidOperation, format!("there is no [maps.{table}] in {family}"))
-    })?;
-    if Unset::is(value) {
-        return Ok(value.clone());
-    }
-    let key = match value.as_str() {
-        // Most are texts already.
-        Some(text) => Cow::from(text),
-        None => Cow::from(value.to_string()),
-    };
-    if matches!(key, Cow::Owned(_)) {
-        context::refuse(&key)?;
-    }
-    let shorter = || key.split(['-', '_']).next().unwrap_or_default();
-    let found = entries.get(&*key).or_else(|| entries.get(shorter()));
-    Ok(found.cloned().unwrap_or_else(|| Unset::named(format!("[maps.{table}] {key}"))))
-}
-
-type UrlPart = fn(&str) -> Option<Value>;
-
-const URL_PARTS: [(&str, UrlPart); 4] = [
-    ("url_scheme", |url| Some(Value::from(split_url(url)?.0))),
-    ("url_host", |url| Some(Value::from(split_url(url)?.1))),
-    ("url_port", |url| Some(Value::from(split_url(url)?.2))),
-    ("url_path", |url| Some(Value::from(split_url(url)?.3))),
-];
-
-/// Scheme, host without brackets, port, path from its `/` on.
-fn split_url(url: &str) -> Option<(&str, &str, u16, &str)> {
-    let (scheme, rest) = url.split_once("://")?;
-    let (authority, path) = rest.find('/').map_or((rest, "/"), |at| rest.split_at(at));
-    let authority = authority.rsplit('@').next()?;
-    let (host, port) = match authority.rsplit_once(':') {
-        Some((host, port)) if !port.ends_with(']') => (host, port.parse().ok()?),
-        _ => (
-            authority,
-            match scheme {
-                "https" => 443,
-                "ftp" => 21,
-                "tftp" => 69,
-                _ => 80,
-            },
-        ),
-    };
-    Some((scheme, host.trim_matches(['[', ']']), port, path))
-}
-
-/// `Some(message)` when no template can ever have the name.
-fn unknown_name(name: &str, env: &Environment<'_>) -> Option<String> {
-    let mut parts = name.split('.');
-    let root = parts.next().unwrap_or_default();
-    if env.globals().any(|(global, _)| global == root) {
-        return None;
-    }
-    if !ROOT_NAMES.contains(&root) {
-        return Some(format!("`{root}` is not a name templates have"));
-    }
-    let rest: Vec<&str> = parts.collect();
-    not_in_schema(name, root, &rest)
-}
-
-/// `Some(message)` for a name that only templates of one phone have, and that none gives to a
-/// fragment. What else a fragment uses it is given.
-fn not_given(name: &str, files: &Files) -> Option<String> {
-    let parts: Vec<&str> = name.split('.').collect();
-    let root = parts[0];
-    if root == "type" || !ROOT_NAMES.contains(&root) {
-        return None;
-    }
-    let given = format!("{root}=");
-    if !files.iter().any(|(name, text)| is_template(name) && text.contains(&given)) {
-        return Some(format!("a fragment sees `type` and what it is given, not `{root}`"));
-    }
-    not_in_schema(name, root, &parts[1..])
-}
-
-fn not_in_schema(name: &str, root: &str, rest: &[&str]) -> Option<String> {
-    let known = root != "settings" || rest.is_empty() || settings::schema::has(rest);
-    (!known).then(|| format!("`{name}` is not in the settings schema"))
-}
-
-/// The first line that has the name's last part.
-fn mention(text: &str, name: &str) -> Option<usize> {
-    text.find(name).map(|offset| line_at(text, offset))
 }
 
 fn render_error(template: &str, error: &Error) -> RenderError {

@@ -1,15 +1,20 @@
-//! What a template names besides variables: other templates, tables, filters, tests.
+//! What a template names: variables, and other templates, tables, filters, tests.
 //!
-//! The engine looks these up when it comes to them, and no rendering comes to every line. They
-//! are found in the text of the tags, which need not be understood for it.
+//! The engine looks these up when it comes to them, and no rendering comes to every line. It can
+//! say which variables there are; the others are found in the text of the tags, which need not be
+//! understood for it.
 
 use std::sync::LazyLock;
 
-use minijinja::{Environment, ErrorKind, Value};
+use minijinja::{Environment, ErrorKind, Template, Value};
 use regex::{Captures, Regex};
 
+use super::context::ROOT_NAMES;
+use super::fragments::FRAGMENT_ENDING;
+use super::is_template;
 use crate::catalogue::family::problem::{Problem, line_at};
 use crate::catalogue::family::source::Files;
+use crate::domain::settings;
 
 /// What the family has, for its templates to name.
 pub(super) struct Known<'a> {
@@ -81,4 +86,91 @@ pub(super) fn unknown(full: &str, text: &str, known: &Known<'_>) -> Vec<Problem>
         }
     }
     problems
+}
+
+/// Every variable of the template that it does not set itself and nothing gives it.
+pub(super) fn undeclared(
+    full: &str,
+    text: &str,
+    template: &Template<'_, '_>,
+    known: &Known<'_>,
+) -> Vec<Problem> {
+    let names = template.undeclared_variables(true);
+    let problems = names.iter().filter_map(|name| {
+        let message = match full.ends_with(FRAGMENT_ENDING) {
+            true => not_given(name, known.files),
+            false => unknown_name(name, known.env),
+        }?;
+        Some(Problem::new(full, mention(text, name), message))
+    });
+    problems.collect()
+}
+
+/// `Some(message)` when no template can ever have the name.
+fn unknown_name(name: &str, env: &Environment<'_>) -> Option<String> {
+    let mut parts = name.split('.');
+    let root = parts.next().unwrap_or_default();
+    if env.globals().any(|(global, _)| global == root) {
+        return None;
+    }
+    if !ROOT_NAMES.contains(&root) {
+        return Some(format!("`{root}` is not a name templates have"));
+    }
+    let rest: Vec<&str> = parts.collect();
+    not_in_schema(name, root, &rest)
+}
+
+/// `Some(message)` for a name that only templates of one phone have, and that none gives to a
+/// fragment. What else a fragment uses it is given.
+fn not_given(name: &str, files: &Files) -> Option<String> {
+    let parts: Vec<&str> = name.split('.').collect();
+    let root = parts[0];
+    if root == "type" {
+        return not_in_schema(name, root, &parts[1..]);
+    }
+    if !ROOT_NAMES.contains(&root) {
+        return None;
+    }
+    let given = format!("{root}=");
+    if !files.iter().any(|(name, text)| is_template(name) && text.contains(&given)) {
+        return Some(format!("a fragment sees `type` and what it is given, not `{root}`"));
+    }
+    not_in_schema(name, root, &parts[1..])
+}
+
+fn not_in_schema(name: &str, root: &str, rest: &[&str]) -> Option<String> {
+    let first = rest.first()?;
+    match root {
+        "settings" => (!settings::schema::has(rest))
+            .then(|| format!("`{name}` is not in the settings schema")),
+        "device" | "path" | "type" => {
+            (!FIXED.contains(&(root, first))).then(|| format!("`{root}` has no `{first}`"))
+        }
+        _ => None,
+    }
+}
+
+/// What the names have that are the same for every phone.
+const FIXED: [(&str, &str); 16] = [
+    ("device", "mac"),
+    ("device", "MAC"),
+    ("device", "mac_colons"),
+    ("path", "model"),
+    ("path", "code"),
+    ("path", "part"),
+    ("type", "key"),
+    ("type", "model"),
+    ("type", "description"),
+    ("type", "vendor"),
+    ("type", "lines"),
+    ("type", "keys"),
+    ("type", "modules"),
+    ("type", "module_keys"),
+    ("type", "ports"),
+    ("type", "data"),
+];
+
+/// The first line that has the name.
+fn mention(text: &str, name: &str) -> Option<usize> {
+    text.find(name).map(|offset| line_at(text, offset))
 }

@@ -45,10 +45,16 @@ pub(crate) struct Fragments {
 
 #[derive(Debug, Clone)]
 struct Fragment {
-    /// Each value in it was escaped when it was printed there.
-    text: Arc<str>,
+    /// Safe: each value in it was escaped when it was printed there.
+    text: Value,
     /// What rendering it took: a file must not fail or succeed by what others asked for before.
     fuel: u64,
+}
+
+impl Fragment {
+    fn bytes(&self) -> usize {
+        self.text.as_str().map_or(0, str::len)
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -57,7 +63,7 @@ struct ByBytes;
 impl Weighter<FragmentKey, Fragment> for ByBytes {
     fn weight(&self, key: &FragmentKey, fragment: &Fragment) -> u64 {
         // 100: the table's own share, and the counts of the text.
-        (key.bytes().len() + fragment.text.len()) as u64 + 100
+        (key.bytes().len() + fragment.bytes()) as u64 + 100
     }
 }
 
@@ -85,7 +91,7 @@ impl Fragments {
 
     fn keep(&self, key: FragmentKey, fragment: &Fragment) {
         if let Some(kept) = &self.kept
-            && key.bytes().len() + fragment.text.len() <= MAX_FRAGMENT_BYTES
+            && key.bytes().len() + fragment.bytes() <= MAX_FRAGMENT_BYTES
         {
             kept.insert(key, fragment.clone());
         }
@@ -116,14 +122,14 @@ impl Object for FragmentFunction {
             return Err(failed(format!("the name of a fragment ends in `{FRAGMENT_ENDING}`")));
         }
         let mut key = FragmentKey::new(self.escape, &self.family, name, &self.phone_type);
-        let mut names = vec![("type".to_owned(), self.phone_type.clone())];
+        let mut names = vec![("type", self.phone_type.clone())];
         for argument in given.args() {
             let value: Value = given.peek(argument)?;
             let seen = key.add(argument, &value).map_err(|refusal| refused(argument, refusal))?;
             if self.fragments.secret.is_some_and(|secret| key.has(secret)) {
                 return Err(refused(argument, Refusal::Secret));
             }
-            names.push((argument.to_owned(), seen));
+            names.push((argument, seen));
         }
         let fragment = match self.fragments.get(&key) {
             Some(kept) => kept,
@@ -134,19 +140,20 @@ impl Object for FragmentFunction {
             }
         };
         state.consume_fuel(fragment.fuel)?;
-        Ok(Value::from_safe_string(fragment.text.as_ref().to_owned()))
+        Ok(fragment.text)
     }
 }
 
 fn render(
     state: &State<'_, '_>,
     template: &str,
-    names: Vec<(String, Value)>,
+    names: Vec<(&str, Value)>,
 ) -> Result<Fragment, Error> {
     let template = state.env().get_template(template)?;
+    let names = names.into_iter().map(|(name, value)| (name.to_owned(), value));
     let rendered = template.render_captured(Names::value(names))?;
     let fuel = rendered.state().fuel_levels().map_or(0, |(consumed, _)| consumed);
-    Ok(Fragment { text: rendered.into_output().into(), fuel })
+    Ok(Fragment { text: Value::from_safe_string(rendered.into_output()), fuel })
 }
 
 fn refused(argument: &str, refusal: Refusal) -> Error {

@@ -213,7 +213,7 @@ fn a_kept_fragment_costs_a_file_the_fuel_that_rendering_it_would() {
 #[test]
 fn what_is_kept_has_a_bound() {
     let fragments = Fragments::kept();
-    let text: Arc<str> = "x".repeat(64 << 10).into();
+    let text = Value::from_safe_string("x".repeat(64 << 10));
     for number in 0..1_000 {
         let mut key = FragmentKey::new(Escape::Line, "acme", "part.fragment.j2", &Value::UNDEFINED);
         key.add("n", &Value::from(number)).unwrap();
