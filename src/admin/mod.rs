@@ -99,6 +99,7 @@ struct Core {
 }
 
 impl Admin {
+    /// Serves `registry` to operators; `listeners` is what `GET /ready` tells of them.
     #[must_use]
     pub fn new(
         registry: Arc<Registry>,

@@ -186,6 +186,7 @@ impl App {
         Ok(self.registry.first_key(&SystemRandom).await?)
     }
 
+    /// Where it listens.
     #[must_use]
     pub fn addresses(&self) -> &Addresses {
         &self.addresses
@@ -198,6 +199,7 @@ impl App {
         self.first_key.as_deref()
     }
 
+    /// What it serves from.
     #[must_use]
     pub fn registry(&self) -> &Arc<Registry> {
         &self.registry

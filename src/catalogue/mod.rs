@@ -207,6 +207,7 @@ impl Catalogue {
         all
     }
 
+    /// All families, in order of their names.
     #[must_use]
     pub fn families(&self) -> &[Family] {
         &self.families

@@ -8,6 +8,7 @@ use super::tls::pairs;
 use crate::admin::AdminOptions;
 use crate::net::tls::PairFiles;
 
+/// What `[admin]` says.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AdminSection {
     /// Empty: no API.

@@ -31,6 +31,7 @@ impl LogFilter {
     }
 }
 
+/// How a line of the log is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
     /// For people.

@@ -8,6 +8,7 @@ use super::reader::Section;
 use crate::handset::{EdgeOptions, ForwardedHeader};
 use crate::net::{Limits, Network, Networks};
 
+/// What `[handset]` says.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HandsetSection {
     /// Plain HTTP; empty: off.

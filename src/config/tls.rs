@@ -7,6 +7,7 @@ use super::from_text::{FromText, one_of};
 use super::reader::Section;
 use crate::net::tls::{ClientCertificates, PairFiles};
 
+/// What `[tls]` says.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TlsSection {
     /// Empty: a self-signed one, made under `certs_dir`.

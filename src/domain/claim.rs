@@ -97,6 +97,7 @@ impl Claims {
         self.0.iter()
     }
 
+    /// Whether nobody claimed anything.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -27,11 +27,13 @@ impl CompanyId {
         CompanyId("default".into())
     }
 
+    /// Whether it is `default`, the company that always exists.
     #[must_use]
     pub fn is_default(&self) -> bool {
         &*self.0 == "default"
     }
 
+    /// The id as it is written.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -83,6 +85,7 @@ pub struct Company {
 }
 
 impl Company {
+    /// A company without settings, made at `now`.
     #[must_use]
     pub fn new(id: CompanyId, name: String, now: Timestamp) -> Company {
         Company {

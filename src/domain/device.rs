@@ -34,6 +34,7 @@ pub struct Phone {
 }
 
 impl Phone {
+    /// A phone that nobody has promoted: no company, no name, no settings.
     #[must_use]
     pub fn inactive(created: Timestamp) -> Phone {
         Phone { state: State::Inactive, created, name: String::new(), settings: Layer::default() }
@@ -193,6 +194,7 @@ impl Device {
         self.ports().map(|port| PhoneId { mac: self.mac, port })
     }
 
+    /// Whether at least one of its phones is active.
     #[must_use]
     pub fn has_active_port(&self) -> bool {
         self.phones.values().any(|phone| phone.state != State::Inactive)

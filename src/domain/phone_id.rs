@@ -25,6 +25,7 @@ impl Port {
         (number <= Port::MAX).then_some(Port(number))
     }
 
+    /// The port's number, from 0.
     #[must_use]
     pub fn number(self) -> u16 {
         self.0

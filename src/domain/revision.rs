@@ -12,6 +12,7 @@ impl Revision {
     /// Before the first commit, and of what is not stored yet.
     pub const NONE: Revision = Revision(0);
 
+    /// The revision of the change after this one.
     #[must_use]
     pub fn next(self) -> Revision {
         Revision(self.0 + 1)

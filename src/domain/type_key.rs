@@ -18,6 +18,7 @@ pub struct TypeKey(Arc<str>);
 pub struct InvalidKey;
 
 impl TypeKey {
+    /// The key as it is written.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

@@ -23,6 +23,7 @@ pub enum Role {
 }
 
 impl Role {
+    /// The role as the API writes it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -39,6 +40,7 @@ impl Role {
 pub struct ApiKeyHash(pub [u8; 32]);
 
 impl ApiKeyHash {
+    /// The hash under which `key` is kept.
     #[must_use]
     pub fn of(key: &str) -> ApiKeyHash {
         ApiKeyHash(Sha256::digest(key.as_bytes()).into())

@@ -7,6 +7,7 @@ use http::HeaderMap;
 use super::forwarded::{ForwardedHeader, client_address};
 use crate::net::Networks;
 
+/// Which networks may ask, and which proxies are believed about whom they ask for.
 #[derive(Debug, Clone)]
 pub struct Access {
     /// Handsets from elsewhere get the refusal. Default: everywhere.

@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderName, header};
 
 use crate::net::Networks;
 
+/// The header in which a proxy names the phone's address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ForwardedHeader {
     XForwardedFor,

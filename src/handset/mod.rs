@@ -77,6 +77,7 @@ pub struct Edge<P> {
 }
 
 impl<P: Provision> Edge<P> {
+    /// Answers handsets with what `provisioner` makes of their requests.
     #[must_use]
     pub fn new(provisioner: Arc<P>, options: EdgeOptions) -> Edge<P> {
         Edge { provisioner, options }

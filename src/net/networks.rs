@@ -69,6 +69,7 @@ impl fmt::Display for Network {
 pub struct Networks(Vec<Network>);
 
 impl Networks {
+    /// The set that contains no address.
     #[must_use]
     pub fn none() -> Networks {
         Networks(Vec::new())
@@ -83,11 +84,13 @@ impl Networks {
         ])
     }
 
+    /// Whether the address is in one of the networks.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(address))
     }
 
+    /// Whether there is no network in the set.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -75,6 +75,7 @@ impl Server {
         self.0.stop.is_cancelled()
     }
 
+    /// What the server has done so far.
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.0.counters.read()

@@ -49,5 +49,6 @@ pub enum Reply {
 
 /// Answers handsets. The handset edge knows no more than this.
 pub trait Provision: Send + Sync + 'static {
+    /// What the handset gets. A request of an unknown one may wait for the store.
     fn fetch(&self, fetch: Fetch) -> impl Future<Output = Reply> + Send;
 }

@@ -7,6 +7,7 @@ use crate::domain::Timestamp;
 
 /// Tells what time it is. Tests bring their own.
 pub trait Clock: Send + Sync + 'static {
+    /// The time of day; it may be set back.
     fn now(&self) -> Timestamp;
 
     /// Since a moment that stays the same while the process runs. For whatever ends after a

@@ -128,6 +128,7 @@ impl Registry {
         self.memory.directory()
     }
 
+    /// The catalogue in force now; a reload does not change the one returned.
     #[must_use]
     pub fn catalogue(&self) -> Arc<Catalogue> {
         self.catalogue.load_full()
@@ -152,6 +153,7 @@ impl Registry {
         self.memory.index.known(mac)
     }
 
+    /// The user of that number, if there is one.
     #[must_use]
     pub fn user(&self, id: UserId) -> Option<Arc<User>> {
         self.directory().users.get(&id).cloned()
@@ -193,6 +195,7 @@ impl Registry {
         }
     }
 
+    /// The clock that all its times are taken from.
     #[must_use]
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.clock

@@ -64,6 +64,7 @@ pub struct PhonePage {
 }
 
 impl PhonePage {
+    /// Most rows of one page.
     pub const MAX: usize = 1000;
 }
 

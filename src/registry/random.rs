@@ -4,6 +4,7 @@ use rand::Rng;
 
 /// Gives bytes nobody can foretell. Tests bring their own.
 pub trait Random: Send + Sync + 'static {
+    /// Fills `bytes` with what nobody can guess.
     fn fill(&self, bytes: &mut [u8]);
 }
 

@@ -53,11 +53,13 @@ impl BootRequest {
         BootRequest { builder, body }
     }
 
+    /// With one more header.
     #[must_use]
     pub fn header(self, name: header::HeaderName, value: &HeaderValue) -> BootRequest {
         BootRequest { builder: self.builder.header(name, value), ..self }
     }
 
+    /// The request, to be sent once.
     #[must_use]
     pub fn ready(self) -> Request<Body> {
         let message = self.builder.body(Full::new(self.body));

@@ -13,6 +13,7 @@ use tokio::time::timeout;
 
 use super::error::ExchangeError;
 
+/// What a simulated phone sends behind a head.
 pub type Body = Full<Bytes>;
 
 /// More than any phone takes for a configuration file.

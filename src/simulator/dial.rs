@@ -29,6 +29,7 @@ pub struct Dialer {
     pub wire: Arc<Wire>,
 }
 
+/// How connections are opened, and how long anything may take.
 #[derive(Debug, Clone)]
 pub struct DialOptions {
     /// Connections open at a time; the phones over it wait, and the wait counts as latency.
@@ -56,6 +57,7 @@ impl Default for DialOptions {
     }
 }
 
+/// Why no connection can be opened at all.
 #[derive(Debug, thiserror::Error)]
 pub enum DialError {
     #[error("source addresses are loopback addresses; the target {0} is none")]

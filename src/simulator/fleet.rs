@@ -49,6 +49,7 @@ impl Model {
     }
 }
 
+/// The phones of a run, in the order in which they boot.
 #[derive(Debug)]
 pub struct Fleet {
     pub members: Vec<Member>,
@@ -65,6 +66,7 @@ pub struct Plan {
     pub seed: u64,
 }
 
+/// Why there is no such fleet.
 #[derive(Debug, thiserror::Error)]
 pub enum FleetError {
     #[error(transparent)]

@@ -18,6 +18,7 @@ pub struct GatewayUrl {
     base: String,
 }
 
+/// Why a run cannot be pointed there.
 #[derive(Debug, thiserror::Error)]
 pub enum GatewayUrlError {
     #[error("`{0}` is not a URL like http://127.0.0.1:8080/ or https://gateway.lab/")]

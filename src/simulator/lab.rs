@@ -56,17 +56,20 @@ pub struct Expect(Arc<Check>);
 type Check = dyn Fn(&Member, &BootOutcome) -> Result<(), String> + Send + Sync;
 
 impl Expect {
+    /// Expects what `check` takes; its error says why a boot is not as expected.
     pub fn new(
         check: impl Fn(&Member, &BootOutcome) -> Result<(), String> + Send + Sync + 'static,
     ) -> Expect {
         Expect(Arc::new(check))
     }
 
+    /// Takes every end of a boot.
     #[must_use]
     pub fn anything() -> Expect {
         Expect::new(|_, _| Ok(()))
     }
 
+    /// Takes a refusal only.
     #[must_use]
     pub fn refused() -> Expect {
         Expect::new(|_, outcome| match outcome {
@@ -75,6 +78,7 @@ impl Expect {
         })
     }
 
+    /// Takes a configuration only.
     #[must_use]
     pub fn configured() -> Expect {
         Expect::new(|_, outcome| match outcome {

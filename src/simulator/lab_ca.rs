@@ -17,9 +17,11 @@ use crate::domain::Mac;
 
 /// The authority's certificate: what a gateway or a phone is told to trust.
 pub const CA: &str = "ca.pem";
+/// The authority's key.
 pub const CA_KEY: &str = "ca.key";
 /// A certificate for the gateway, and its key.
 pub const SERVER: &str = "server.pem";
+/// The key of the gateway's certificate.
 pub const SERVER_KEY: &str = "server.key";
 
 /// A year: long enough for any lab, short enough to be no temptation.
@@ -27,6 +29,7 @@ const VALID: Duration = Duration::from_secs(365 * 24 * 3_600);
 /// For clocks in the lab that differ.
 const BACKDATED: Duration = Duration::from_secs(24 * 3_600);
 
+/// Why there is no authority to sign with.
 #[derive(Debug, thiserror::Error)]
 pub enum CaError {
     #[error("cannot read {}: {source}", path.display())]

@@ -34,6 +34,7 @@ pub enum Ending {
 }
 
 impl Ending {
+    /// Every kind with the name it is reported by.
     pub const ALL: [(Ending, &'static str); 5] = [
         (Ending::Served, "served"),
         (Ending::NotModified, "not_modified"),
@@ -142,15 +143,18 @@ impl Default for Latencies {
 }
 
 impl Latencies {
+    /// Counts one more.
     pub fn add(&mut self, latency: Duration) {
         let us = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
         self.0.saturating_record(us.clamp(1, LONGEST_US));
     }
 
+    /// Counts all of another's, too.
     pub fn merge(&mut self, other: &Latencies) {
         self.0.add(&other.0).expect("all have the same bounds");
     }
 
+    /// How many were counted.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.0.len()
@@ -164,6 +168,7 @@ impl Latencies {
         if self.0.is_empty() { 0.0 } else { us / 1000.0 }
     }
 
+    /// The longest, in milliseconds; 0 when none was counted.
     #[must_use]
     pub fn max_ms(&self) -> f64 {
         self.quantile_ms(1.0)
@@ -234,6 +239,7 @@ impl Figures {
         }
     }
 
+    /// Counts an error by its kind; the first of each kind is kept as an example.
     pub fn error(&mut self, kind: &str, example: impl FnOnce() -> String) {
         match self.errors.get_mut(kind) {
             Some(trouble) => trouble.count += 1,
@@ -243,6 +249,7 @@ impl Figures {
         }
     }
 
+    /// Adds another's figures.
     pub fn merge(&mut self, other: &Figures) {
         for (&at, theirs) in &other.files {
             let own = self.files.entry(at).or_default();
@@ -270,11 +277,13 @@ impl Figures {
         }
     }
 
+    /// Boots that ended, however.
     #[must_use]
     pub fn boots(&self) -> u64 {
         self.refused + self.configured + self.failed
     }
 
+    /// Requests that were sent, answered or not.
     #[must_use]
     pub fn requests(&self) -> u64 {
         self.files.values().flat_map(|file| file.endings.values()).sum()
@@ -309,6 +318,7 @@ pub struct Recorder {
 }
 
 impl Recorder {
+    /// A recorder of one phase, for `shards` tasks at a time; each boot goes to `log`, too.
     #[must_use]
     pub fn new(phase: &str, shards: usize, log: Option<Arc<OutcomeLog>>) -> Recorder {
         let shards = (0..shards.max(1)).map(|_| Mutex::default()).collect();
@@ -334,6 +344,7 @@ impl Recorder {
         live.boots.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// All that was recorded.
     #[must_use]
     pub fn finish(self) -> Figures {
         let mut all = Figures::default();

@@ -54,6 +54,7 @@ pub struct Operator {
 }
 
 impl Operator {
+    /// An operator who calls with `key`.
     #[must_use]
     pub fn new(dialer: Arc<Dialer>, tls: Option<Arc<ClientConfig>>, key: String) -> Operator {
         Operator { dialer, tls, key, link: AsyncMutex::new(None), calls: Mutex::default() }
@@ -126,6 +127,7 @@ impl Operator {
 }
 
 impl Calls {
+    /// Adds another's calls.
     pub fn merge(&mut self, other: &Calls) {
         self.latency.merge(&other.latency);
         self.failed += other.failed;

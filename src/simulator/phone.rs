@@ -65,6 +65,7 @@ enum Got {
 }
 
 impl Phone {
+    /// A phone that has not booted yet; `number` is its place in the fleet.
     #[must_use]
     pub fn new(member: Member, number: usize, seed: u64, tls: Option<Arc<ClientConfig>>) -> Phone {
         let files = member.model.boot.requests.len();

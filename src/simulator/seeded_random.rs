@@ -16,6 +16,7 @@ impl SeededRandom {
         SeededRandom(random.next_u64())
     }
 
+    /// The next 64 bits of the stream.
     pub fn next_u64(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(GOLDEN);
         let mut mixed = self.0;

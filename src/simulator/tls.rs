@@ -25,6 +25,7 @@ pub enum Trust {
     Authorities(PathBuf),
 }
 
+/// Which versions of TLS the phones speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Versions {
     Both,
@@ -33,6 +34,7 @@ pub enum Versions {
     Tls13,
 }
 
+/// Why the phones cannot speak TLS.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     #[error("cannot use the authorities in {}: {reason}", path.display())]

@@ -28,6 +28,7 @@ pub struct WireCounts {
 }
 
 impl Wire {
+    /// What was counted so far.
     #[must_use]
     pub fn counts(&self) -> WireCounts {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);

@@ -114,6 +114,7 @@ pub enum Changed {
 }
 
 impl Changed {
+    /// The object that it changes.
     #[must_use]
     pub fn name(&self) -> Object {
         match self {
@@ -315,6 +316,7 @@ pub trait Store: Send + Sync + 'static {
     /// Companies (with `default`, which a new store makes), users, system settings.
     async fn tenancy(&self) -> Result<Tenancy, StoreError>;
 
+    /// The events that pass the filter, newest first.
     async fn events(&self, filter: EventFilter) -> Result<Vec<Event>, StoreError>;
 
     /// When this catalogue was first served from this store: `now` if never.

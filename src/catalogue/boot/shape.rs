@@ -40,6 +40,7 @@ enum Piece {
 }
 
 impl MacText {
+    /// The text with the MAC of a phone in it.
     #[must_use]
     pub fn fill(&self, mac: Mac) -> String {
         let mut text = String::with_capacity(64);

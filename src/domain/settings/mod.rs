@@ -89,6 +89,7 @@ impl Layer {
         self.0.as_deref().unwrap_or("{}")
     }
 
+    /// Whether the layer sets nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_none()

@@ -121,6 +121,7 @@ impl Kind {
         }
     }
 
+    /// Whether its value is shown to nobody.
     #[must_use]
     pub fn is_secret(&self) -> bool {
         matches!(self, Kind::Secret)

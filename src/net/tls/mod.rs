@@ -44,6 +44,7 @@ pub enum ClientCertificates {
     Required { authorities: PathBuf },
 }
 
+/// What a listener shows its clients and asks of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsOptions {
     /// At least one. The first that fits the name and the abilities of the

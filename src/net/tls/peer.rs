@@ -14,6 +14,7 @@ pub struct TlsPeer {
     pub client_cn: Option<String>,
 }
 
+/// The version that was agreed on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TlsVersion {
     V1_2,

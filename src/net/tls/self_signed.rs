@@ -17,7 +17,9 @@ use rcgen::{CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpos
 
 use super::{PairFiles, TlsError, config, files};
 
+/// Name of the certificate's file.
 pub const CERTIFICATE: &str = "self-signed.pem";
+/// Name of the key's file.
 pub const KEY: &str = "self-signed.key";
 
 /// Subject O of what we made: how we know it as ours.

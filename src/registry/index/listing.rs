@@ -113,11 +113,13 @@ impl Listing {
         Listing { index, rows, checkpoints, len }
     }
 
+    /// How many phones are listed.
     #[must_use]
     pub fn len(&self) -> usize {
         self.len
     }
 
+    /// Whether no phone is listed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len == 0

@@ -34,12 +34,14 @@ pub struct Report {
     pub findings: Vec<Finding>,
 }
 
+/// Something a scenario looked for, and how it was.
 #[derive(Debug, Clone, Serialize)]
 pub struct Finding {
     pub ok: bool,
     pub what: String,
 }
 
+/// What came of one phase.
 #[derive(Debug, Clone, Serialize)]
 pub struct PhaseReport {
     pub name: String,
@@ -60,6 +62,7 @@ pub struct PhaseReport {
     pub errors: Vec<ErrorReport>,
 }
 
+/// What came of the requests for one file of a family.
 #[derive(Debug, Clone, Serialize)]
 pub struct FileReport {
     pub family: String,
@@ -78,6 +81,7 @@ pub struct FileReport {
     pub errors: BTreeMap<String, u64>,
 }
 
+/// One kind of error, with an example.
 #[derive(Debug, Clone, Serialize)]
 pub struct ErrorReport {
     pub kind: String,
@@ -85,6 +89,7 @@ pub struct ErrorReport {
     pub example: String,
 }
 
+/// Quantiles of a time, in milliseconds.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 pub struct Quantiles {
     pub p50: f64,
@@ -94,6 +99,7 @@ pub struct Quantiles {
     pub max: f64,
 }
 
+/// What came of the calls of one verb.
 #[derive(Debug, Clone, Serialize)]
 pub struct CallsReport {
     pub calls: u64,
@@ -104,6 +110,7 @@ pub struct CallsReport {
     pub example: Option<String>,
 }
 
+/// What went over the wire, TLS and all.
 #[derive(Debug, Clone, Serialize)]
 pub struct WireReport {
     pub connections: u64,
@@ -140,6 +147,7 @@ pub struct Start {
 }
 
 impl Start {
+    /// The moment from which a run's own costs count.
     #[must_use]
     pub fn now() -> Start {
         Start { at: std::time::Instant::now(), cpu: own_cost::cpu_time() }

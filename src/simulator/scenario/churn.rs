@@ -24,6 +24,7 @@ use crate::simulator::phone::Phone;
 use crate::simulator::report::RunResult;
 use crate::simulator::seeded_random::SeededRandom;
 
+/// How much the operators change, and for how long.
 #[derive(Debug, Clone)]
 pub struct Churn {
     /// Between two boots of a phone.
@@ -57,6 +58,7 @@ struct Before {
     edit: u32,
 }
 
+/// Phones boot in turns while operators promote, edit, assign and demote them.
 pub async fn churn(lab: &Arc<Lab>, phones: Vec<Phone>, office: &Office, plan: &Churn) -> RunResult {
     let mut result = RunResult::default();
     let (phones, phase) =

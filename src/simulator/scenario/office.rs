@@ -30,6 +30,7 @@ pub struct Office {
 }
 
 impl Office {
+    /// The operator who has the phone of that number.
     #[must_use]
     pub fn operator_of(&self, number: usize) -> &Arc<Operator> {
         &self.operators[number % self.operators.len()]

@@ -16,6 +16,7 @@ use crate::simulator::progress::Steps;
 use crate::simulator::report::{Finding, RunResult};
 use crate::simulator::wire::WireCounts;
 
+/// Unknown phones boot, are promoted and boot again.
 pub async fn onboard(
     lab: &Arc<Lab>,
     phones: Vec<Phone>,

@@ -22,6 +22,7 @@ use crate::simulator::measure::{
 };
 use crate::simulator::report::{Finding, RunResult};
 
+/// How many MACs are walked, how fast, and how.
 #[derive(Debug, Clone)]
 pub struct Scan {
     /// Whose file is asked for, with its User-Agent.
@@ -43,6 +44,7 @@ const MOST_KINDS: usize = 8;
 /// How often each kind of refusal was seen.
 type Kinds = BTreeMap<String, u64>;
 
+/// Walks MACs nobody has, and looks whether the refusals differ.
 pub async fn scan(lab: &Arc<Lab>, plan: &Scan) -> RunResult {
     let mut result = RunResult::default();
     let mut kinds = Kinds::new();

@@ -10,6 +10,7 @@ use crate::simulator::lab::{Expect, Lab, boots_within, share};
 use crate::simulator::phone::Phone;
 use crate::simulator::report::RunResult;
 
+/// How often each phone boots, and for how long.
 #[derive(Debug, Clone)]
 pub struct Steady {
     /// Between two of a phone's resyncs.

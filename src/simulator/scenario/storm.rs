@@ -7,6 +7,7 @@ use crate::simulator::lab::{Expect, Lab};
 use crate::simulator::phone::Phone;
 use crate::simulator::report::RunResult;
 
+/// How fast the phones come, and how often.
 #[derive(Debug, Clone)]
 pub struct Storm {
     /// From the first phone's boot to the last one's; zero: all at once.
@@ -17,6 +18,7 @@ pub struct Storm {
     pub expect: Expect,
 }
 
+/// All phones boot, round by round.
 pub async fn storm(lab: &Arc<Lab>, mut phones: Vec<Phone>, plan: &Storm) -> RunResult {
     let mut result = RunResult::default();
     for round in 1..=plan.rounds {

@@ -77,6 +77,7 @@ pub struct Client {
 }
 
 impl Call {
+    /// A call without scope and values.
     #[must_use]
     pub fn new(verb: &'static str, kind: &'static str, attempt: String) -> Call {
         Call { verb, kind, scope: Map::new(), values: Map::new(), attempt }

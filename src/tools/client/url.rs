@@ -35,6 +35,7 @@ pub enum InvalidUrl {
 }
 
 impl AdminUrl {
+    /// Whether it is asked over TLS.
     #[must_use]
     pub fn is_https(&self) -> bool {
         self.https
