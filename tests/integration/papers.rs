@@ -86,7 +86,7 @@ fn every_key_that_is_named_is_one() {
             .expect("the example is TOML");
     let mut strange = Vec::new();
     let mut named = 0;
-    for paper in papers() {
+    for paper in guides() {
         for found in KEY.captures_iter(&read(&paper)) {
             if &found[1] == OF_A_FAMILY {
                 continue;
@@ -109,7 +109,7 @@ fn every_key_that_is_named_is_one() {
 fn every_command_and_its_options_are_known() {
     let mut strange = Vec::new();
     let mut tried = 0;
-    for paper in papers() {
+    for paper in guides() {
         for found in COMMAND.captures_iter(&read(&paper)) {
             let program = match &found[1] {
                 "phonesim" => env!("CARGO_BIN_EXE_phonesim"),
@@ -146,6 +146,11 @@ fn papers() -> Vec<PathBuf> {
     let docs = fs::read_dir(root().join("docs")).expect("docs/ is there");
     let docs = docs.map(|entry| entry.expect("an entry can be read").path());
     named.iter().map(|name| root().join(name)).chain(docs).collect()
+}
+
+/// The papers that say how things are, and not how they were.
+fn guides() -> impl Iterator<Item = PathBuf> {
+    papers().into_iter().filter(|paper| !paper.ends_with("CHANGELOG.md"))
 }
 
 fn read(path: &Path) -> String {
