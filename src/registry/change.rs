@@ -161,7 +161,8 @@ impl Registry {
         let mut contended = String::new();
         for attempt in 0..TRIES {
             if attempt > 0 {
-                self.memory.take_over(self.store.tenancy().await?);
+                // What is decided on besides the device is in memory.
+                self.memory.follow(&self.store).await?;
             }
             let device = match subject {
                 Subject::Device(mac) if attempt > 0 || !assume_absent => {

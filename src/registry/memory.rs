@@ -94,7 +94,7 @@ impl Memory {
 
     /// Takes over companies, users and settings as they were at one moment; what is not
     /// there is gone.
-    pub(super) fn take_over(&self, tenancy: Tenancy) {
+    fn take_over(&self, tenancy: Tenancy) {
         let here = self.directory();
         let mut gone: HashSet<Object> = here.objects().collect();
         let settings = Changed::SystemSettings(tenancy.system);
@@ -240,5 +240,182 @@ pub(super) async fn each_page(
         let Some(last) = page.last() else { return Ok(()) };
         next = read(Some(last.mac));
         each(page);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::{Company, CompanyId, Port, Sighting};
+    use crate::store::MemoryStore;
+
+    const DEVICES: u64 = 3;
+
+    /// What may happen between a gateway, another one, and their store.
+    #[derive(Debug, Clone)]
+    enum Step {
+        /// Somebody makes the device, changes it or, when it is there, removes it.
+        Change {
+            device: u64,
+            remove: bool,
+            own: bool,
+        },
+        /// The same with a company that has no phones.
+        Company {
+            remove: bool,
+            own: bool,
+        },
+        /// One of the own commits that are not in memory yet comes there.
+        Deliver(usize),
+        Follow,
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let change = (0..DEVICES, any::<bool>(), any::<bool>());
+        prop_oneof![
+            6 => change.prop_map(|(device, remove, own)| Step::Change { device, remove, own }),
+            2 => any::<(bool, bool)>().prop_map(|(remove, own)| Step::Company { remove, own }),
+            4 => (0..8usize).prop_map(Step::Deliver),
+            2 => Just(Step::Follow),
+        ]
+    }
+
+    fn mac(number: u64) -> Mac {
+        Mac::from_bits(0x0004_1300_0000 + number)
+    }
+
+    fn acme() -> CompanyId {
+        "acme".parse().unwrap()
+    }
+
+    fn made(number: u64, ports: u16) -> Device {
+        let sighting = Sighting {
+            first: 5,
+            last: 5,
+            address: [192, 0, 2, 1].into(),
+            user_agent: String::new(),
+            type_guess: None,
+            firmware: None,
+            certificate: None,
+        };
+        Device::sighted(mac(number), "pap2t".parse().unwrap(), ports, sighting)
+    }
+
+    async fn device_change(store: &dyn Store, number: u64, remove: bool) -> Mutation {
+        match store.devices(&[mac(number)]).await.unwrap().pop() {
+            None => Mutation::PutDevice { device: made(number, 2), expect: None },
+            Some(there) if remove => {
+                Mutation::RemoveDevice { mac: there.mac, expect: there.revision }
+            }
+            Some(there) => {
+                let default = CompanyId::default_company();
+                let promoted = there.promote(Port::FIRST, &default, 9);
+                let device = promoted.map_or_else(|_| made(number, 3), |(device, _)| device);
+                Mutation::PutDevice { device, expect: Some(there.revision) }
+            }
+        }
+    }
+
+    async fn company_change(store: &dyn Store, remove: bool) -> Mutation {
+        let companies = store.tenancy().await.unwrap().companies;
+        let there = companies.into_iter().find(|company| company.id == acme());
+        match there {
+            None => {
+                let company = Company::new(acme(), String::new(), 5);
+                Mutation::PutCompany { company, expect: None }
+            }
+            Some(there) if remove => {
+                Mutation::RemoveCompany { id: there.id, expect: there.revision }
+            }
+            Some(company) => {
+                let expect = Some(company.revision);
+                Mutation::PutCompany { company, expect }
+            }
+        }
+    }
+
+    async fn is_as_stored(memory: &Memory, store: &Arc<dyn Store>) {
+        for number in 0..DEVICES {
+            let stored = store.devices(&[mac(number)]).await.unwrap().pop();
+            let stored = stored.map(|device| Device { sighting: None, ..device });
+            assert_eq!(memory.index.device(mac(number)), stored);
+        }
+        let stored = store.tenancy().await.unwrap();
+        let here = memory.directory();
+        let here: Vec<&Company> = here.companies.values().map(|company| &**company).collect();
+        assert_eq!(here, stored.companies.iter().collect::<Vec<_>>());
+        assert_eq!(memory.floor(), store.head().await.unwrap());
+    }
+
+    proptest! {
+        #[test]
+        fn memory_comes_to_what_is_stored_in_whatever_order_it_hears(
+            steps in proptest::collection::vec(step(), 1..60),
+        ) {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            runtime.block_on(async {
+                let store: Arc<dyn Store> = Arc::new(MemoryStore::new(0));
+                let memory = Memory::fill(&store, 100).await.unwrap();
+                let mut pending: Vec<(Mutation, Revision)> = Vec::new();
+                for step in steps {
+                    let (mutation, own) = match step {
+                        Step::Change { device, remove, own } => {
+                            (device_change(&*store, device, remove).await, own)
+                        }
+                        Step::Company { remove, own } => {
+                            (company_change(&*store, remove).await, own)
+                        }
+                        Step::Deliver(at) => {
+                            if at < pending.len() {
+                                let (mutation, revision) = pending.remove(at);
+                                memory.apply_own(vec![mutation], revision);
+                            }
+                            continue;
+                        }
+                        Step::Follow => {
+                            memory.follow(&store).await.unwrap();
+                            is_as_stored(&memory, &store).await;
+                            continue;
+                        }
+                    };
+                    let revision = store.commit(vec![mutation.clone()], Vec::new()).await.unwrap();
+                    if own {
+                        pending.push((mutation, revision));
+                    }
+                }
+                // Some come very late.
+                memory.follow(&store).await.unwrap();
+                for (mutation, revision) in pending {
+                    memory.apply_own(vec![mutation], revision);
+                    is_as_stored(&memory, &store).await;
+                }
+            });
+        }
+    }
+
+    #[tokio::test]
+    async fn who_is_too_far_behind_reads_all_anew() {
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::new(0));
+        let put = |number| Mutation::PutDevice { device: made(number, 1), expect: None };
+        let revision = store.commit((0..3).map(put).collect(), Vec::new()).await.unwrap();
+        let company = Company::new(acme(), String::new(), 5);
+        let put_company = Mutation::PutCompany { company, expect: None };
+        let of_company = store.commit(vec![put_company], Vec::new()).await.unwrap();
+        let memory = Memory::fill(&store, 100).await.unwrap();
+        let gone = vec![
+            Mutation::RemoveDevice { mac: mac(0), expect: revision },
+            Mutation::RemoveDevice { mac: mac(2), expect: revision },
+            Mutation::RemoveCompany { id: acme(), expect: of_company },
+        ];
+        store.commit(gone, Vec::new()).await.unwrap();
+        let many = 10..11 + crate::store::MAX_REMEMBERED_COMMIT as u64;
+        store.commit(many.map(put).collect(), Vec::new()).await.unwrap();
+        memory.follow(&store).await.unwrap();
+        let stored = store.devices_after(None, 5_000).await.unwrap();
+        assert_eq!(memory.index.macs(), stored.iter().map(|device| device.mac).collect::<Vec<_>>());
+        assert_eq!(memory.directory().companies.len(), 1);
+        assert_eq!(memory.floor(), store.head().await.unwrap());
     }
 }

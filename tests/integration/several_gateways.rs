@@ -119,6 +119,27 @@ fn what_a_company_is_given_at_one_the_other_serves() {
 }
 
 #[test]
+fn a_company_with_phones_of_the_other_is_not_deleted() {
+    let two = Two::start();
+    for number in 0..10 {
+        let (company, mac) = (format!("c{number}"), format!("0015654ab00{number}"));
+        let scope = json!({ "company": company });
+        let create = json!({ "type": "company", "values": scope });
+        two.done(&two.a, "create", create);
+        two.a.get(&mac);
+        let mut promote = phone(&mac);
+        promote["values"] = scope.clone();
+        two.done(&two.a, "promote", promote);
+        // The other may have heard of the company by now, of the phone, of both or of none.
+        let delete = json!({ "type": "company", "scope": scope });
+        let answer = two.b.ask(&two.key, "delete", delete);
+        let message = answer["message"].as_str().unwrap_or_else(|| panic!("{answer}"));
+        let still = format!("Company {company} still has phones");
+        assert!(message == still || message == "No such company", "{message}");
+    }
+}
+
+#[test]
 fn a_key_revoked_at_one_is_dead_at_the_other() {
     let two = Two::start();
     let key = two.admin("ann");
