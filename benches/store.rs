@@ -65,9 +65,9 @@ async fn insert(name: &str, contact: Contact, callers: u64) {
                 let mut waits = Histogram::<u64>::new(3).expect("3 digits are allowed");
                 while start.elapsed() < SPAN {
                     let mutations = first_contact(contact, next.fetch_add(1, Ordering::Relaxed));
-                    let asked = Instant::now();
+                    let started = Instant::now();
                     store.commit(mutations, Vec::new()).await.expect("a new MAC");
-                    waits.record(micros(asked.elapsed())).expect("the histogram grows");
+                    waits.record(micros(started.elapsed())).expect("the histogram grows");
                 }
                 waits
             })

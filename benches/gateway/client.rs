@@ -13,14 +13,12 @@ use tokio::net::TcpSocket;
 use tokio_rustls::TlsConnector;
 
 /// What takes longer has failed.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Ends what a server does not. Not for each request of a load, where [`crate::load::run`]
 /// sees that it goes on: ten thousand timers are a cost of their own.
 pub(crate) async fn patient<T>(asking: impl Future<Output = io::Result<T>>) -> io::Result<T> {
-    tokio::time::timeout(PATIENCE, asking)
-        .await
-        .map_err(|_| io::Error::from(ErrorKind::TimedOut))?
+    tokio::time::timeout(TIMEOUT, asking).await.map_err(|_| io::Error::from(ErrorKind::TimedOut))?
 }
 
 /// How a server is reached.
@@ -77,7 +75,7 @@ pub(crate) struct Connection {
 }
 
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Asked<'a> {
+pub(crate) struct Get<'a> {
     pub target: &'a str,
     pub agent: &'a str,
     /// The last one of its connection.
@@ -152,23 +150,23 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-impl Asked<'_> {
-    fn request(&self) -> String {
-        let Asked { target, agent, close } = self;
+impl Get<'_> {
+    fn head(&self) -> String {
+        let Get { target, agent, close } = self;
         let close = if *close { "Connection: close\r\n" } else { "" };
         format!("GET {target} HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: {agent}\r\n{close}\r\n")
     }
 }
 
 impl Connection {
-    pub(crate) async fn get(&mut self, asked: &Asked<'_>) -> io::Result<Answer> {
-        self.send(&asked.request()).await?;
+    pub(crate) async fn get(&mut self, get: &Get<'_>) -> io::Result<Answer> {
+        self.send(&get.head()).await?;
         self.answer().await
     }
 
     /// Only the status; the rest is read to its end, and dropped.
-    pub(crate) async fn status(&mut self, asked: &Asked<'_>) -> io::Result<u16> {
-        self.send(&asked.request()).await?;
+    pub(crate) async fn status(&mut self, get: &Get<'_>) -> io::Result<u16> {
+        self.send(&get.head()).await?;
         let extent = self.extent().await?;
         match extent.body {
             Some(length) => {

@@ -14,7 +14,7 @@ use dialtone::store::{Mutation, SqliteStore, Store};
 use rcgen::{CertificateParams, KeyPair, RsaKeySize};
 use tempfile::TempDir;
 
-use crate::client::{Asked, Connector, patient};
+use crate::client::{Connector, Get, patient};
 use crate::process::Gateway;
 use crate::process::Setup;
 
@@ -31,7 +31,7 @@ pub(crate) const DESK_AGENT: &str = "Yealink SIP-T38G 38.70.0.185 00:15:65:2f:c3
 /// settings, raw parameters, speed dials.
 const FOUR: &str = include_str!("../../templates/polycom/examples/desk.toml");
 /// A MAC of the same maker that no phone of the store has.
-pub(crate) const NOBODY: u64 = 0x0090_7aff_ffff;
+pub(crate) const UNKNOWN_MAC: u64 = 0x0090_7aff_ffff;
 const FOUR_BLOCK: u64 = 0x0004_f200_0000;
 pub(crate) const FOUR_AGENT: &str = "FileTransport PolycomSoundPointIP-SPIP_450-UA/3.2.3.1734";
 
@@ -135,8 +135,8 @@ impl Lab {
         let fleet = (0..fleet_files)
             .flat_map(|number| four_files(number).map(|target| (target, FOUR_AGENT)));
         for (target, agent) in std::iter::once((DESK_FILE.to_owned(), DESK_AGENT)).chain(fleet) {
-            let asked = Asked { target: &target, agent, close: false };
-            let answer = patient(connection.get(&asked))
+            let get = Get { target: &target, agent, close: false };
+            let answer = patient(connection.get(&get))
                 .await
                 .map_err(|error| format!("{target}: {error}"))?;
             if answer.status != 200 {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 
-use crate::client::{Asked, Connection, Connector, PATIENCE};
+use crate::client::{Connection, Connector, Get, TIMEOUT};
 
 /// What became of a load.
 pub(crate) struct Outcome {
@@ -28,7 +28,7 @@ impl Outcome {
 pub(crate) enum Until {
     Past(Duration),
     /// So many turns of all clients together.
-    Turns(u64),
+    Count(u64),
 }
 
 /// What each client does over and over. `number` counts the turns of all clients.
@@ -52,12 +52,12 @@ pub(crate) async fn run<C: Client>(clients: Vec<C>, until: Until) -> Result<Outc
                         return Ok(());
                     }
                     let number = next.fetch_add(1, Ordering::Relaxed);
-                    if matches!(until, Until::Turns(turns) if number >= turns) {
+                    if matches!(until, Until::Count(turns) if number >= turns) {
                         return Ok(());
                     }
-                    let asked = Instant::now();
+                    let started = Instant::now();
                     client.turn(number).await.map_err(|error| format!("turn {number}: {error}"))?;
-                    let wait = asked.elapsed();
+                    let wait = started.elapsed();
                     note(&mut waits.lock().unwrap_or_else(PoisonError::into_inner), wait);
                 }
             })
@@ -78,12 +78,12 @@ pub(crate) async fn run<C: Client>(clients: Vec<C>, until: Until) -> Result<Outc
     Ok(Outcome { turns: waits.len(), took, waits })
 }
 
-/// Returns when no turn has ended for [`PATIENCE`], and how many had.
+/// Returns when no turn has ended for [`TIMEOUT`], and how many had.
 async fn stalled(waits: &Mutex<Histogram<u64>>) -> u64 {
     let ended = || waits.lock().unwrap_or_else(PoisonError::into_inner).len();
     let mut before = ended();
     loop {
-        tokio::time::sleep(PATIENCE).await;
+        tokio::time::sleep(TIMEOUT).await;
         let now = ended();
         if now == before {
             return now;
@@ -116,7 +116,7 @@ impl Client for Boots {
         let files = &self.phones[number as usize % self.phones.len()];
         for (at, target) in files.iter().enumerate() {
             let close = at + 1 == files.len();
-            expect(&mut connection, &Asked { target, agent: self.agent, close }, 200).await?;
+            expect(&mut connection, &Get { target, agent: self.agent, close }, 200).await?;
         }
         connection.close().await
     }
@@ -125,12 +125,12 @@ impl Client for Boots {
 /// Asks, and makes another answer than the expected one an error.
 pub(crate) async fn expect(
     connection: &mut Connection,
-    asked: &Asked<'_>,
+    get: &Get<'_>,
     status: u16,
 ) -> io::Result<()> {
-    let answered = connection.status(asked).await?;
+    let answered = connection.status(get).await?;
     if answered == status {
         return Ok(());
     }
-    Err(io::Error::other(format!("{}: status {answered}, not {status}", asked.target)))
+    Err(io::Error::other(format!("{}: status {answered}, not {status}", get.target)))
 }

@@ -15,7 +15,7 @@ pub(crate) const WORKERS: usize = 2;
 const TICKS_PER_SECOND: f64 = 100.0;
 
 /// Longer than either server takes to start, with a million phones too.
-const PATIENCE: Duration = Duration::from_secs(60);
+const START_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A process, ended when dropped.
 struct Ended(Child);
@@ -209,7 +209,7 @@ impl Nginx {
         let began = Instant::now();
         while TcpStream::connect(mutual).is_err() || nginx.workers().len() < WORKERS {
             let ended = nginx.process.0.try_wait().map_err(|error| error.to_string())?;
-            if ended.is_some() || began.elapsed() > PATIENCE {
+            if ended.is_some() || began.elapsed() > START_TIMEOUT {
                 let said = fs::read_to_string(lab.join("nginx.log")).unwrap_or_default();
                 return Err(format!("nginx did not start: {said}"));
             }

@@ -3,9 +3,9 @@
 use std::process::Command;
 use std::time::Duration;
 
-/// What wrk saw.
+/// What wrk measured.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Seen {
+pub(crate) struct Throughput {
     pub requests: u64,
     pub per_second: f64,
 }
@@ -14,7 +14,11 @@ pub(crate) struct Seen {
 ///
 /// An answer that is no success and a connection that fails are errors: they cost less than
 /// what is to be measured.
-pub(crate) async fn run(url: String, headers: Vec<String>, span: Duration) -> Result<Seen, String> {
+pub(crate) async fn run(
+    url: String,
+    headers: Vec<String>,
+    span: Duration,
+) -> Result<Throughput, String> {
     let working = tokio::task::spawn_blocking(move || {
         let mut command = Command::new("wrk");
         command.args(["-t2", "-c64"]).arg(format!("-d{}s", span.as_secs().max(1)));
@@ -29,11 +33,14 @@ pub(crate) async fn run(url: String, headers: Vec<String>, span: Duration) -> Re
     working.await.map_err(|error| error.to_string())?
 }
 
-fn read(said: &str) -> Option<Seen> {
+fn read(said: &str) -> Option<Throughput> {
     if said.contains("Non-2xx") || said.contains("Socket errors") {
         return None;
     }
     let requests = said.lines().find_map(|line| line.trim().split_once(" requests in "))?.0;
     let per_second = said.lines().find_map(|line| line.strip_prefix("Requests/sec:"))?;
-    Some(Seen { requests: requests.parse().ok()?, per_second: per_second.trim().parse().ok()? })
+    Some(Throughput {
+        requests: requests.parse().ok()?,
+        per_second: per_second.trim().parse().ok()?,
+    })
 }

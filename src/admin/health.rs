@@ -19,7 +19,7 @@ use super::answer::{AnswerBody, respond};
 use crate::registry::WaitingStatus;
 
 /// A store that takes longer is not ready.
-const PATIENCE: Duration = Duration::from_secs(2);
+const STORE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// One of the gateway's listeners.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub(super) fn alive() -> Response<AnswerBody> {
 }
 
 pub(super) async fn ready(core: &Core) -> Response<AnswerBody> {
-    let store = tokio::time::timeout(PATIENCE, core.registry.ready()).await;
+    let store = tokio::time::timeout(STORE_TIMEOUT, core.registry.ready()).await;
     let store_ready = matches!(store, Ok(Ok(())));
     let listeners = (core.listeners)();
     let ready = store_ready && listeners.iter().all(|listener| listener.up);

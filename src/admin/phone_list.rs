@@ -145,7 +145,7 @@ mod tests {
         let store = Arc::new(MemoryStore::new(0));
         let opened =
             Registry::open(store, catalogue.clone(), Arc::new(SystemClock), Quota::default()).await;
-        let (registry, _touches) = opened.unwrap();
+        let (registry, _background) = opened.unwrap();
         let ports: Vec<Value> = (0..50).map(|port| json!({ "port": port, "created": 5 })).collect();
         let device =
             |at| json!({ "mac": format!("{at:012x}"), "phone_type": "t46g", "ports": ports });

@@ -29,7 +29,7 @@ const OF_A_NETWORK: (usize, usize) = (2, 16);
 /// How long one of those may take to come: a mebibyte at 1 Mbit/s.
 const TIME: Duration = Duration::from_secs(10);
 /// How long a caller waits for a place.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PLACE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Those a network may send that hold no credentials: twenty, then six a minute.
 const IN_VAIN: Rate = Rate { burst: 20, interval: Duration::from_secs(10) };
@@ -148,7 +148,7 @@ impl Receiver {
         reader: &mut BodyReader,
         user: UserId,
     ) -> Result<(Place, Option<IpAddr>), ReceiveError> {
-        let share = self.of_users.take(user, PATIENCE).await.ok_or(ReceiveError::Busy)?;
+        let share = self.of_users.take(user, PLACE_TIMEOUT).await.ok_or(ReceiveError::Busy)?;
         self.read(reader).await?;
         Ok((Place::OfUser { _share: share }, None))
     }
@@ -159,7 +159,8 @@ impl Receiver {
         network: IpAddr,
         now: Duration,
     ) -> Result<(Place, Option<IpAddr>), ReceiveError> {
-        let share = self.of_networks.take(network, PATIENCE).await.ok_or(ReceiveError::Busy)?;
+        let share =
+            self.of_networks.take(network, PLACE_TIMEOUT).await.ok_or(ReceiveError::Busy)?;
         {
             let mut in_vain = self.in_vain.lock().unwrap_or_else(PoisonError::into_inner);
             in_vain.check(&network, now).map_err(|wait| ReceiveError::InVain {

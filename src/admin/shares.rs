@@ -77,16 +77,16 @@ impl<K: Eq + Hash> Drop for Listed<K> {
 mod tests {
     use super::*;
 
-    const PATIENCE: Duration = Duration::from_secs(10);
+    const PLACE_TIMEOUT: Duration = Duration::from_secs(10);
 
     #[tokio::test(start_paused = true)]
     async fn a_caller_with_its_share_waits_for_itself_and_for_nobody_else() {
         let shares = Shares::new(2, 16);
-        let first = shares.take("one", PATIENCE).await.unwrap();
-        let _second = shares.take("one", PATIENCE).await.unwrap();
-        assert!(shares.take("one", PATIENCE).await.is_none());
-        assert!(shares.take("two", PATIENCE).await.is_some());
-        let next = shares.take("one", PATIENCE);
+        let first = shares.take("one", PLACE_TIMEOUT).await.unwrap();
+        let _second = shares.take("one", PLACE_TIMEOUT).await.unwrap();
+        assert!(shares.take("one", PLACE_TIMEOUT).await.is_none());
+        assert!(shares.take("two", PLACE_TIMEOUT).await.is_some());
+        let next = shares.take("one", PLACE_TIMEOUT);
         drop(first);
         assert!(next.await.is_some());
     }
@@ -96,18 +96,18 @@ mod tests {
         let shares = Shares::new(2, 3);
         let mut held = Vec::new();
         for caller in 0..3 {
-            held.push(shares.take(caller, PATIENCE).await.unwrap());
+            held.push(shares.take(caller, PLACE_TIMEOUT).await.unwrap());
         }
-        assert!(shares.take(4, PATIENCE).await.is_none());
+        assert!(shares.take(4, PLACE_TIMEOUT).await.is_none());
         held.pop();
-        assert!(shares.take(4, PATIENCE).await.is_some());
+        assert!(shares.take(4, PLACE_TIMEOUT).await.is_some());
     }
 
     #[tokio::test(start_paused = true)]
     async fn who_has_nothing_is_not_remembered() {
         let shares = Shares::new(1, 9);
-        let held = shares.take("one", PATIENCE).await.unwrap();
-        assert!(shares.take("one", PATIENCE).await.is_none());
+        let held = shares.take("one", PLACE_TIMEOUT).await.unwrap();
+        assert!(shares.take("one", PLACE_TIMEOUT).await.is_none());
         assert_eq!(shares.callers.lock().unwrap().len(), 1, "it still has one");
         drop(held);
         assert_eq!(shares.callers.lock().unwrap().len(), 0);

@@ -110,7 +110,7 @@ impl Dialer {
         &self,
         phone: usize,
         tls: Option<&Arc<ClientConfig>>,
-    ) -> Result<Shaken, ExchangeError> {
+    ) -> Result<HttpConnection, ExchangeError> {
         let stream = self.tcp(phone).await.map_err(|error| connect_fault(&error))?;
         self.wire.connections.fetch_add(1, Ordering::Relaxed);
         let stream = Counted::new(stream, Arc::clone(&self.wire));
@@ -149,15 +149,15 @@ impl Dialer {
     }
 }
 
-type Shaken = (http1::SendRequest<super::connection::Body>, tokio::task::JoinHandle<()>);
+type HttpConnection = (http1::SendRequest<super::connection::Body>, tokio::task::JoinHandle<()>);
 
-async fn http<S>(stream: S) -> Result<Shaken, ExchangeError>
+async fn http<S>(stream: S) -> Result<HttpConnection, ExchangeError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let shaken = http1::Builder::new().max_buf_size(MOST_BUFFER).handshake(TokioIo::new(stream));
+    let handshake = http1::Builder::new().max_buf_size(MOST_BUFFER).handshake(TokioIo::new(stream));
     let (sender, connection) =
-        shaken.await.map_err(|error| ExchangeError::Malformed(error.to_string()))?;
+        handshake.await.map_err(|error| ExchangeError::Malformed(error.to_string()))?;
     let driver = tokio::spawn(async move {
         // What went wrong is told to the request that waits for its answer.
         let _ = connection.await;

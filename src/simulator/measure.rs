@@ -100,7 +100,7 @@ pub struct Sample {
     /// On the wire only; `None` without an answer.
     pub took: Option<Duration>,
     pub body_bytes: usize,
-    /// Opened for it, and with TLS shaken hands on: none when an open one was used.
+    /// Opened for it, with the handshake of TLS where there is one: none when an open one was used.
     pub connections: u32,
     /// Counts also where asking again helped.
     pub error: Option<ErrorKind>,

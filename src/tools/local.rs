@@ -68,8 +68,8 @@ impl Local {
             error => LocalError::Store(error),
         })?;
         let quota = Quota::default();
-        // No handset asks here, so there are no sightings to write.
-        let (registry, _touches) =
+        // No handset asks here, so the background work has no sightings to write.
+        let (registry, _background) =
             Registry::open(store.clone(), catalogue, Arc::new(SystemClock), quota).await?;
         Ok(Local { registry, store, made })
     }

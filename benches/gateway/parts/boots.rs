@@ -39,7 +39,7 @@ pub(super) async fn stream(bench: &Bench) -> Result<Vec<Figure>, String> {
     let phones = fleet(STREAM);
     // Once for every phone: what is measured is a boot of a phone that has booted before.
     let before = vec![boots(own, &phones)?; CLIENTS];
-    crate::load::run(before, Until::Turns(STREAM as u64)).await?;
+    crate::load::run(before, Until::Count(STREAM as u64)).await?;
     for _ in 0..bench.rounds {
         let until = Until::Past(bench.span);
         let clients = vec![boots(own, &phones)?; CLIENTS];
@@ -96,7 +96,7 @@ async fn at_once(
     clients: Vec<Boots>,
     cpu: impl Fn() -> std::time::Duration,
 ) -> Result<[f64; 4], String> {
-    let turns = Until::Turns(clients.len() as u64);
+    let turns = Until::Count(clients.len() as u64);
     let before = overflows();
     let (measured, outcome) = load(clients, turns, cpu).await?;
     let p99 = outcome.waits.value_at_quantile(0.99) as f64 / 1e6;
@@ -120,6 +120,6 @@ async fn bare_handshake(own: SocketAddr, gateway: &Gateway) -> Result<f64, Strin
     let clients = vec![boots(own, &nothing)?; CLIENTS];
     let this = std::process::id();
     let both = || cpu_of(this) + gateway.cpu();
-    let (measured, outcome) = load(clients, Until::Turns(WEIGHED), both).await?;
+    let (measured, outcome) = load(clients, Until::Count(WEIGHED), both).await?;
     Ok(measured.cpu / outcome.turns as f64 / WORKERS as f64)
 }

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::strangers::Stranger;
 use crate::Bench;
-use crate::client::{Asked, Connection, Connector, patient};
+use crate::client::{Connection, Connector, Get, patient};
 use crate::figures::{Better, Figure, Goal};
 use crate::lab::{Example, NOW, device, seed};
 use crate::load::{Boots, Client, Until, expect};
@@ -86,7 +86,7 @@ async fn of_size(bench: &Bench, phones: u64, empty: u64) -> Result<Vec<Figure>, 
     let connector = Connector::plain(gateway.http);
     let client = || vec![Known { connector: connector.clone(), connection: None, phones }];
     // The first time around renders.
-    crate::load::run(client(), Until::Turns(ASKED)).await?;
+    crate::load::run(client(), Until::Count(ASKED)).await?;
     let known = crate::load::run(client(), Until::Past(bench.span)).await?;
     for (what, quantile) in [("known phone, p50", 0.5), ("known phone, p99", 0.99)] {
         let us = known.waits.value_at_quantile(quantile) as f64;
@@ -146,7 +146,7 @@ impl Client for Known {
         let step = (self.phones / ASKED).max(2) & !1;
         let mac = Mac::from_bits(BLOCK + number % ASKED * step % self.phones);
         let target = format!("/{mac}.cfg");
-        expect(connection, &Asked { target: &target, agent: AGENT, close: false }, 200).await
+        expect(connection, &Get { target: &target, agent: AGENT, close: false }, 200).await
     }
 }
 

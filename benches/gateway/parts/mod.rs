@@ -112,9 +112,9 @@ pub(crate) async fn wrk(
     cpu: impl Fn() -> std::time::Duration,
 ) -> Result<Measured, String> {
     let before = cpu();
-    let seen = crate::wrk::run(url, headers.to_vec(), bench.span).await?;
+    let throughput = crate::wrk::run(url, headers.to_vec(), bench.span).await?;
     let cpu = (cpu() - before).as_secs_f64();
-    Ok(Measured { per_second: seen.per_second, count: seen.requests, cpu })
+    Ok(Measured { per_second: throughput.per_second, count: throughput.requests, cpu })
 }
 
 /// Runs a load of ours and counts what the server took meanwhile.

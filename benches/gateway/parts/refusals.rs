@@ -10,9 +10,9 @@ use dialtone::simulator::lab_ca::LabCa;
 
 use super::tls::client_tls;
 use crate::Bench;
-use crate::client::{Asked, Connection, Connector, patient};
+use crate::client::{Connection, Connector, Get, patient};
 use crate::figures::{Better, Figure, Goal};
-use crate::lab::{FOUR_AGENT, NOBODY, four_mac};
+use crate::lab::{FOUR_AGENT, UNKNOWN_MAC, four_mac};
 use crate::process::{Gateway, Setup};
 
 const PART: &str = "refusals";
@@ -81,7 +81,7 @@ impl State {
         match self {
             State::FirstContact => file(stranger(number)),
             State::OverQuota => file(stranger(number | 1 << 23)),
-            State::Waiting => file(Mac::from_bits(NOBODY)),
+            State::Waiting => file(Mac::from_bits(UNKNOWN_MAC)),
             State::WrongFileOfActive | State::ForbiddenNetwork => file(four_mac(0)),
             State::CertificateOfAnother => file(four_mac(1)),
             State::WithoutMac => "/zzzzzzzzzzzz-calls.xml".to_owned(),
@@ -222,9 +222,9 @@ async fn measure(
 /// Microseconds from request to refusal.
 async fn ask(connection: &mut Connection, state: State, number: u64) -> Result<f64, String> {
     let target = state.target(number);
-    let asked = Asked { target: &target, agent: FOUR_AGENT, close: false };
+    let get = Get { target: &target, agent: FOUR_AGENT, close: false };
     let began = Instant::now();
-    let status = patient(connection.status(&asked)).await;
+    let status = patient(connection.status(&get)).await;
     let took = began.elapsed();
     match status.map_err(|error| format!("{}: {error}", state.name()))? {
         404 => Ok(took.as_secs_f64() * 1e6),

@@ -2,7 +2,7 @@
 
 use super::{Pair, wrk};
 use crate::Bench;
-use crate::client::{Asked, Connector, patient};
+use crate::client::{Connector, Get, patient};
 use crate::figures::Figure;
 use crate::lab::{DESK_AGENT, DESK_FILE};
 use crate::process::Setup;
@@ -14,8 +14,8 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<Figure>, String> {
     let agent = format!("User-Agent: {DESK_AGENT}");
     let (mut own_tag, mut other_tag) = (String::new(), String::new());
     for (address, tag) in [(gateway.http, &mut own_tag), (bench.nginx.http, &mut other_tag)] {
-        let asked = Asked { target: DESK_FILE, agent: DESK_AGENT, close: true };
-        let answer = patient(async { Connector::plain(address).open(0).await?.get(&asked).await });
+        let get = Get { target: DESK_FILE, agent: DESK_AGENT, close: true };
+        let answer = patient(async { Connector::plain(address).open(0).await?.get(&get).await });
         let answer = answer.await.map_err(|error| error.to_string())?;
         let etag = answer.header("etag").ok_or("no entity tag")?;
         *tag = format!("If-None-Match: {etag}");

@@ -13,7 +13,7 @@ use super::boots::{boots, fleet};
 use super::load;
 use super::tls::CLIENTS;
 use crate::Bench;
-use crate::client::{Asked, Connection, Connector, patient};
+use crate::client::{Connection, Connector, Get, patient};
 use crate::figures::{Better, Figure, Goal};
 use crate::lab::{DESK_AGENT, DESK_FILE, FOUR_AGENT, STREAM};
 use crate::load::{Boots, Client, Until, expect, histogram, note};
@@ -86,7 +86,7 @@ impl Client for Stranger {
         };
         let target = stranger_file(self.macs.fetch_add(1, Ordering::Relaxed));
         // It is told nothing.
-        expect(connection, &Asked { target: &target, agent: FOUR_AGENT, close: false }, 404).await
+        expect(connection, &Get { target: &target, agent: FOUR_AGENT, close: false }, 404).await
     }
 }
 
@@ -123,7 +123,7 @@ pub(super) async fn first_contact(bench: &Bench) -> Result<Vec<Figure>, String> 
 
 /// How many unknown phones the gateway knows of, as it tells whoever watches over it.
 async fn recorded(gateway: &Gateway) -> Result<f64, String> {
-    let ready = Asked { target: "/ready", agent: "bench", close: true };
+    let ready = Get { target: "/ready", agent: "bench", close: true };
     let asking = async { Connector::plain(gateway.admin).open(0).await?.get(&ready).await };
     let answer = patient(asking).await.map_err(|error| format!("/ready: {error}"))?;
     let said: serde_json::Value =
@@ -155,7 +155,7 @@ pub(super) async fn overload(bench: &Bench) -> Result<Vec<Figure>, String> {
         let phones = boots(gateway.https.ok_or("no https listener")?, &files)?;
         // Once, so that no file is rendered meanwhile.
         let before = vec![phones.clone(); CLIENTS];
-        crate::load::run(before, Until::Turns(STREAM as u64)).await?;
+        crate::load::run(before, Until::Count(STREAM as u64)).await?;
         let until = Until::Past(bench.span);
         let macs = Arc::default();
         let strangers = |pace: Pace| {
@@ -222,8 +222,8 @@ impl Client for Known {
             Some(connection) => connection,
             closed => closed.insert(self.connector.open(number).await?),
         };
-        let asked = Asked { target: DESK_FILE, agent: DESK_AGENT, close: false };
-        expect(connection, &asked, 200).await
+        let get = Get { target: DESK_FILE, agent: DESK_AGENT, close: false };
+        expect(connection, &get, 200).await
     }
 }
 

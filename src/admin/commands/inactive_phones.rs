@@ -21,7 +21,7 @@ pub(super) async fn run(call: Call) -> CommandResult {
 }
 
 /// How long a caller waits for one of its lists to be sent.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PLACE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Makes a list that may be of a million phones for `caller`, who has it until the answer is sent
 /// or dropped.
@@ -30,7 +30,7 @@ pub(super) async fn list(
     caller: UserId,
     make: impl FnOnce(&Core) -> Result<Listing, RegistryError> + Send + 'static,
 ) -> CommandResult {
-    let place = core.lists.take(caller, PATIENCE).await.ok_or_else(|| {
+    let place = core.lists.take(caller, PLACE_TIMEOUT).await.ok_or_else(|| {
         Fail::new("Too many lists are still being sent: read those you asked for to their end")
     })?;
     let making = core.clone();

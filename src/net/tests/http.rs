@@ -121,7 +121,7 @@ async fn a_panic_is_one_failed_request() {
 }
 
 #[tokio::test]
-async fn control_characters_in_a_header_pass_where_they_are_mended() {
+async fn control_characters_in_a_header_pass_where_they_are_tolerated() {
     let ask = "GET /agent HTTP/1.1\r\nHost: a\r\nUser-Agent: A\x17/\r\n\r\n";
     let running = Running::start(Limits { tolerate_control_chars: true, ..Limits::default() });
     let mut client = running.connect().await;

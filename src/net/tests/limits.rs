@@ -23,7 +23,7 @@ async fn a_head_sent_byte_by_byte_gains_no_time() {
         }
     };
     let cut = async { while let Ok(1..) = read.read(&mut [0; 64]).await {} };
-    tokio::time::timeout(PATIENCE, async {
+    tokio::time::timeout(TIMEOUT, async {
         tokio::select! { () = dripping => {}, () = cut => {} }
     })
     .await
@@ -77,7 +77,7 @@ async fn a_head_too_large_is_refused() {
 
 #[tokio::test]
 async fn over_the_global_limit_a_connection_waits_its_turn() {
-    let newcomer_grace = PATIENCE * 2;
+    let newcomer_grace = TIMEOUT * 2;
     let running = Running::start(Limits { connections: 1, newcomer_grace, ..Limits::default() });
     let mut first = running.connect().await;
     first.get("/").await;
@@ -143,7 +143,7 @@ async fn a_drain_finishes_requests_and_closes_the_idle() {
         assert_eq!(answer.header("Connection"), Some("close"));
         assert_eq!(busy.end().await, b"");
     };
-    let (drained, ()) = tokio::join!(running.server.drain(PATIENCE), seen_by_clients);
+    let (drained, ()) = tokio::join!(running.server.drain(TIMEOUT), seen_by_clients);
     assert_eq!(drained, Drained { finished: 3, cut: 0 });
 }
 

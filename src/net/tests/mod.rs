@@ -117,14 +117,14 @@ impl Running {
                 tokio::task::yield_now().await;
             }
         };
-        if tokio::time::timeout(PATIENCE, waiting).await.is_err() {
+        if tokio::time::timeout(TIMEOUT, waiting).await.is_err() {
             panic!("never reached: {:?}", self.server.counts());
         }
     }
 }
 
 /// Longer than anything here takes; only a failing test waits this long.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 fn quick(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
@@ -196,6 +196,6 @@ impl<S: AsyncRead + tokio::io::AsyncWrite + Unpin> Client<S> {
 
     async fn more(&mut self) -> io::Result<usize> {
         let read = self.stream.read_buf(&mut self.rest);
-        tokio::time::timeout(PATIENCE, read).await.expect("the server says something or closes")
+        tokio::time::timeout(TIMEOUT, read).await.expect("the server says something or closes")
     }
 }

@@ -21,7 +21,7 @@ impl Running {
     async fn connect_from(&self, source: impl Into<IpAddr>) -> Client<TcpStream> {
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind((source.into(), 0).into()).unwrap();
-        let connected = tokio::time::timeout(PATIENCE, socket.connect(self.address)).await;
+        let connected = tokio::time::timeout(TIMEOUT, socket.connect(self.address)).await;
         Client::new(connected.expect("the kernel answers").unwrap())
     }
 

@@ -14,7 +14,7 @@ use registrar::{Registrar, Registration};
 
 const MAC: &str = "00d0f1000001";
 /// It starts, resolves, fetches and registers within two seconds on an idle machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 fn boots_and_registers(
     url: impl Fn(&Gateway) -> String,
@@ -26,7 +26,7 @@ fn boots_and_registers(
 
     let running = phone.start();
     let id = format!("{MAC}0");
-    running.wait_until(PATIENCE, || gateway.inactive() == [(id.clone(), "linphone".to_owned())]);
+    running.wait_until(TIMEOUT, || gateway.inactive() == [(id.clone(), "linphone".to_owned())]);
     running.stop();
     assert!(!registrar.heard_anything(), "a refused phone has nothing to register with");
 
@@ -44,7 +44,7 @@ fn boots_and_registers(
     } } }),
     );
     let running = phone.start();
-    let registration = registrar.registration("correct horse", PATIENCE);
+    let registration = registrar.registration("correct horse", TIMEOUT);
     running.stop();
     let expected = Registration { user: "alice".to_owned(), auth_user: "alice-auth".to_owned() };
     assert_eq!(registration, expected);

@@ -14,11 +14,11 @@ pub(crate) use clock::ManualClock;
 pub(crate) use gateway::Gateway;
 
 /// Longer than anything takes on a loaded machine that happens at all.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Waits for what happens by itself, beside the requests.
 pub(crate) fn eventually(what: &str, holds: impl Fn() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     while !holds() {
         assert!(Instant::now() < deadline, "{what}: never");
         std::thread::sleep(Duration::from_millis(5));

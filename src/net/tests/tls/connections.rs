@@ -82,7 +82,7 @@ async fn a_handshake_that_does_not_come_is_cut_and_holds_up_nobody() {
 async fn handshakes_that_do_not_go_on_hold_up_nobody() {
     let lab = Lab::new();
     lab.write_pair(P256, 1, 2100);
-    let limits = Limits { tls_handshake: PATIENCE * 2, ..Limits::default() };
+    let limits = Limits { tls_handshake: TIMEOUT * 2, ..Limits::default() };
     let running = serve(lab.load(ClientCertificates::Off), limits);
     let mut stuck = Vec::new();
     for _ in 0..MIN_WINDOW * std::thread::available_parallelism().unwrap().get() {
@@ -92,7 +92,7 @@ async fn handshakes_that_do_not_go_on_hold_up_nobody() {
         stuck.push(peer);
     }
     let phone = lab.client(None);
-    let connected = tokio::time::timeout(PATIENCE, phone.connect(running.address)).await;
+    let connected = tokio::time::timeout(TIMEOUT, phone.connect(running.address)).await;
     assert_eq!(connected.unwrap().unwrap().get("/").await.text(), "hello");
 }
 

@@ -74,12 +74,12 @@ async fn changed_files_are_found_and_a_half_changed_pair_is_not_used() {
     let watching = tokio::spawn(Arc::clone(&tls).watch(quick(10), stop.clone()));
     lab.write_pair(P256, 2, 2100);
     let seen = async { while lab.client(None).serial(&running).await != 2 {} };
-    tokio::time::timeout(PATIENCE, seen).await.expect("the change is found");
+    tokio::time::timeout(TIMEOUT, seen).await.expect("the change is found");
     // A bad change, then a good one behind it: the first must not end the looking.
     fs::write(lab.pair().key, "").unwrap();
     lab.write_pair(P256, 3, 2100);
     let seen = async { while lab.client(None).serial(&running).await != 3 {} };
-    tokio::time::timeout(PATIENCE, seen).await.expect("the second change is found");
+    tokio::time::timeout(TIMEOUT, seen).await.expect("the second change is found");
     stop.cancel();
     watching.await.unwrap();
 }

@@ -42,7 +42,7 @@ pub(in crate::net) struct CoalescingStream {
     held: Vec<u8>,
     /// Of [`CoalescingStream::held`], what has been sent.
     sent: usize,
-    shaken: bool,
+    handshake_done: bool,
     watch: Arc<Watch>,
 }
 
@@ -65,7 +65,7 @@ impl CoalescingStream {
             peeked: Vec::new(),
             held: Vec::new(),
             sent: 0,
-            shaken: false,
+            handshake_done: false,
             watch,
         }
     }
@@ -100,7 +100,7 @@ impl CoalescingStream {
 
     /// The handshake is over: from here on a flush is one.
     pub(crate) fn handshake_done(&mut self) {
-        self.shaken = true;
+        self.handshake_done = true;
     }
 
     fn poll_send_held(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -166,7 +166,7 @@ impl AsyncRead for CoalescingStream {
             return Poll::Ready(Ok(()));
         }
         match Pin::new(&mut self.stream).poll_read(cx, buffer) {
-            Poll::Pending if !self.shaken => {
+            Poll::Pending if !self.handshake_done => {
                 // Nothing comes before the peer has what is held. If that has to wait too,
                 // this task wakes for whichever is first.
                 let _ = self.poll_send_held(cx)?;
@@ -194,7 +194,7 @@ impl AsyncWrite for CoalescingStream {
         if self.held.len() >= MAX_HELD {
             ready!(self.poll_send_held(cx))?;
         }
-        if !self.shaken || (self.watch.close_follows() && self.has_room(slices)) {
+        if !self.handshake_done || (self.watch.close_follows() && self.has_room(slices)) {
             return Poll::Ready(Ok(self.hold(slices)));
         }
         if self.held.is_empty() {
@@ -214,7 +214,7 @@ impl AsyncWrite for CoalescingStream {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.shaken && !self.watch.close_follows() {
+        if self.handshake_done && !self.watch.close_follows() {
             ready!(self.poll_send_held(cx))?;
         }
         Pin::new(&mut self.stream).poll_flush(cx)
