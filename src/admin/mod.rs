@@ -24,7 +24,7 @@
 //! that is too long (413), too slow (408) or broken (400), and a fault of ours (500).
 //!
 //! Steps 2 to 6 run in a task of their own: a client that hangs up must not stop
-//! a change between the store and the index.
+//! a change between the store and memory.
 
 mod answer;
 mod auth;

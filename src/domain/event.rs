@@ -11,7 +11,7 @@ use super::Timestamp;
 pub enum Action {
     /// A request told with more weight what a device is that was promoted and never served.
     Retyped,
-    /// An inactive row nobody touched went after its time.
+    /// An inactive device that asked no more went after its time.
     Expired,
     Promote,
     Demote,

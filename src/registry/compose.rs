@@ -146,7 +146,7 @@ impl Composition {
         layers
     }
 
-    /// What `file` is made of. A port the type has and the device has no row for is inactive.
+    /// What `file` is made of. A port the type has and the device has no phone for is inactive.
     ///
     /// # Errors
     /// When a stored layer cannot be read.
