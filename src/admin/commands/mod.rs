@@ -3,7 +3,7 @@
 //! A command is a verb and a type. Who may use it is checked before its fields are
 //! looked at; companies and phones after them, by the registry.
 
-mod active_phones;
+mod active_phone;
 mod assign_phone;
 mod create_company;
 mod create_phone;
@@ -12,16 +12,16 @@ mod delete_company;
 mod delete_phone;
 mod delete_user;
 mod demote_phone;
-mod inactive_phones;
+mod events;
+mod inactive_phone;
 mod preview_phone;
 mod promote_phone;
-mod read_companies;
-mod read_events;
-mod read_phones;
-mod read_requests;
+mod read_company;
+mod read_phone;
 mod read_settings;
-mod read_types;
-mod read_users;
+mod read_user;
+mod readtypes_phone;
+mod requests_phone;
 mod update_company;
 mod update_phone;
 mod update_settings;
@@ -84,36 +84,36 @@ macro_rules! commands {
 
 /// Every command of `/rest/dialplan/`.
 pub(super) const COMMANDS: &[Command] = commands! {
-    DefaultCompanyAdmin "inactive"  "phone"    inactive_phones::run;
-    DefaultCompanyAdmin "active"    "phone"    active_phones::run;
+    DefaultCompanyAdmin "inactive"  "phone"    inactive_phone::run;
+    DefaultCompanyAdmin "active"    "phone"    active_phone::run;
     DefaultCompanyAdmin "promote"   "phone"    promote_phone::run;
     DefaultCompanyAdmin "demote"    "phone"    demote_phone::run;
     SystemAdmin         "assign"    "phone"    assign_phone::run;
-    Admin               "readtypes" "phone"    read_types::run;
+    Admin               "readtypes" "phone"    readtypes_phone::run;
 
     SystemAdmin         "create"    "phone"    create_phone::run;
-    Admin               "read"      "phone"    read_phones::run;
+    Admin               "read"      "phone"    read_phone::run;
     Admin               "update"    "phone"    update_phone::run;
     SystemAdmin         "delete"    "phone"    delete_phone::run;
     Admin               "preview"   "phone"    preview_phone::run;
-    Admin               "events"    "phone"    read_events::phone;
-    Admin               "requests"  "phone"    read_requests::run;
+    Admin               "events"    "phone"    events::phone;
+    Admin               "requests"  "phone"    requests_phone::run;
 
     SystemAdmin         "create"    "company"  create_company::run;
-    Admin               "read"      "company"  read_companies::run;
+    Admin               "read"      "company"  read_company::run;
     Admin               "update"    "company"  update_company::run;
     SystemAdmin         "delete"    "company"  delete_company::run;
-    Admin               "events"    "company"  read_events::company;
+    Admin               "events"    "company"  events::company;
 
     SystemAdmin         "create"    "user"     create_user::run;
-    SystemAdmin         "read"      "user"     read_users::run;
+    SystemAdmin         "read"      "user"     read_user::run;
     Anyone              "update"    "user"     update_user::run;
     SystemAdmin         "delete"    "user"     delete_user::run;
-    SystemAdmin         "events"    "user"     read_events::user;
+    SystemAdmin         "events"    "user"     events::user;
 
     SystemAdmin         "read"      "settings" read_settings::run;
     SystemAdmin         "update"    "settings" update_settings::run;
-    SystemAdmin         "events"    "settings" read_events::settings;
+    SystemAdmin         "events"    "settings" events::settings;
 };
 
 /// Any request under `/rest/`, with what was received of its body.

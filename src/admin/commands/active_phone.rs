@@ -4,7 +4,7 @@
 //! company and another's fail alike. Rows as `inactive` has them, and `company`.
 
 use super::Call;
-use super::inactive_phones::list;
+use super::inactive_phone::list;
 use crate::admin::CommandResult;
 
 pub(super) async fn run(call: Call) -> CommandResult {
