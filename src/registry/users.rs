@@ -11,6 +11,7 @@ use super::passwords::MAX_PASSWORD;
 use super::random::Random;
 use super::text::{check_login, check_name};
 use super::{Actor, Directory, Registry, RegistryError};
+use crate::domain::settings::{HIDDEN, HIDDEN_CHANGED};
 use crate::domain::{
     Action, ApiKeyHash, CompanyId, Event, Revision, Role, Subject, User, UserId, to_hex,
 };
@@ -340,7 +341,7 @@ pub(super) fn changes(before: &User, after: &User) -> Changes {
     changes.field("keys", prints(before), prints(after));
     let password = |user: &User, set| user.password_hash.as_ref().map(|_| set);
     if before.password_hash != after.password_hash {
-        changes.field("password", password(before, "***"), password(after, "*** (changed)"));
+        changes.field("password", password(before, HIDDEN), password(after, HIDDEN_CHANGED));
     }
     changes
 }

@@ -5,7 +5,7 @@
 //! All others, which anybody can send in any number and with any MAC, have room by the network
 //! they come from: whoever floods pushes out what came from his own network and little else.
 
-mod redacted;
+mod logged_target;
 
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, Hash};
@@ -20,7 +20,7 @@ use super::phones::may_see;
 use super::{Actor, Registry, RegistryError};
 use crate::domain::{CompanyId, Mac, Timestamp};
 
-pub use redacted::LoggedTarget;
+pub use logged_target::LoggedTarget;
 
 /// What a request was answered with, and why. Only for operators: a handset
 /// sees one refusal, whatever the reason.

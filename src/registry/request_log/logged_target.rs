@@ -5,9 +5,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 use crate::domain::Mac;
-
-/// What stands in the place of a value.
-const HIDDEN: &str = "***";
+use crate::domain::settings::HIDDEN;
 
 /// Path and query as received. Shown, printed and written out, every value of the query but
 /// a MAC is hidden: phones and their makers' portals put logins and tokens there.
