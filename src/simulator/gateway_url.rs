@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use http::Uri;
+use ipnet::IpNet;
 use rustls::pki_types::ServerName;
 
 /// A gateway to ask. Its address is looked up once: a storm measures the gateway, not DNS.
@@ -87,29 +88,41 @@ impl fmt::Display for GatewayUrl {
     }
 }
 
-/// Addresses that reach no stranger: loopback, link-local, private (RFC 1918, RFC 4193),
-/// shared (RFC 6598), benchmarking (RFC 2544), documentation (RFC 5737, RFC 3849).
+/// Addresses that reach no stranger.
+const LAB_NETWORKS: [IpNet; 14] = [
+    // Loopback.
+    v4([127, 0, 0, 0], 8),
+    v6([0, 0, 0, 0, 0, 0, 0, 1], 128),
+    // Private: RFC 1918, RFC 4193.
+    v4([10, 0, 0, 0], 8),
+    v4([172, 16, 0, 0], 12),
+    v4([192, 168, 0, 0], 16),
+    v6([0xfc00, 0, 0, 0, 0, 0, 0, 0], 7),
+    // Link-local: RFC 3927, RFC 4291.
+    v4([169, 254, 0, 0], 16),
+    v6([0xfe80, 0, 0, 0, 0, 0, 0, 0], 10),
+    // Shared: RFC 6598.
+    v4([100, 64, 0, 0], 10),
+    // Benchmarking: RFC 2544.
+    v4([198, 18, 0, 0], 15),
+    // Documentation: RFC 5737, RFC 3849.
+    v4([192, 0, 2, 0], 24),
+    v4([198, 51, 100, 0], 24),
+    v4([203, 0, 113, 0], 24),
+    v6([0x2001, 0xdb8, 0, 0, 0, 0, 0, 0], 32),
+];
+
+const fn v4([a, b, c, d]: [u8; 4], prefix: u8) -> IpNet {
+    IpNet::new_assert(IpAddr::V4(Ipv4Addr::new(a, b, c, d)), prefix)
+}
+
+const fn v6([a, b, c, d, e, f, g, h]: [u16; 8], prefix: u8) -> IpNet {
+    IpNet::new_assert(IpAddr::V6(Ipv6Addr::new(a, b, c, d, e, f, g, h)), prefix)
+}
+
 fn is_lab(address: IpAddr) -> bool {
-    match address.to_canonical() {
-        IpAddr::V4(v4) => {
-            let within = |network: Ipv4Addr, prefix: u32| {
-                (v4.to_bits() ^ network.to_bits()) >> (32 - prefix) == 0
-            };
-            v4.is_loopback()
-                || v4.is_private()
-                || v4.is_link_local()
-                || v4.is_documentation()
-                || within(Ipv4Addr::new(100, 64, 0, 0), 10)
-                || within(Ipv4Addr::new(198, 18, 0, 0), 15)
-        }
-        IpAddr::V6(v6) => {
-            v6.is_loopback()
-                || v6.is_unique_local()
-                || v6.is_unicast_link_local()
-                || (v6.to_bits() ^ Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0).to_bits()) >> 96
-                    == 0
-        }
-    }
+    let address = address.to_canonical();
+    LAB_NETWORKS.iter().any(|network| network.contains(&address))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::io::BufRead;
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 
 use super::phone::{EVENTS, names};
 use super::show::Show;
@@ -22,17 +22,8 @@ pub enum UserCommand {
         login: String,
         #[arg(long, value_parser = role, default_value = "User", value_name = "ROLE")]
         role: Role,
-        #[arg(long)]
-        name: Option<String>,
-        /// The company the user belongs to.
-        #[arg(long)]
-        company: Option<CompanyId>,
-        /// A company a Company-Admin administers; may be given several times.
-        #[arg(long)]
-        administers: Vec<CompanyId>,
-        /// Read a password as a line from standard input.
-        #[arg(long)]
-        password_stdin: bool,
+        #[command(flatten)]
+        fields: UserFields,
         /// Make an API key and print it.
         #[arg(long)]
         key: bool,
@@ -42,17 +33,8 @@ pub enum UserCommand {
         login: String,
         #[arg(long, value_parser = role, value_name = "ROLE")]
         role: Option<Role>,
-        #[arg(long)]
-        name: Option<String>,
-        #[arg(long)]
-        company: Option<CompanyId>,
-        /// A company a Company-Admin administers, instead of those so far; may be given
-        /// several times.
-        #[arg(long)]
-        administers: Vec<CompanyId>,
-        /// Read a new password as a line from standard input.
-        #[arg(long)]
-        password_stdin: bool,
+        #[command(flatten)]
+        fields: UserFields,
         /// No login with a password any more.
         #[arg(long, conflicts_with = "password_stdin")]
         no_password: bool,
@@ -80,6 +62,34 @@ pub enum UserCommand {
         #[arg(long, default_value_t = 100)]
         limit: usize,
     },
+}
+
+/// What a user is made with, and what can be changed.
+#[derive(Debug, Clone, Args)]
+pub struct UserFields {
+    #[arg(long)]
+    name: Option<String>,
+    /// The company the user belongs to.
+    #[arg(long)]
+    company: Option<CompanyId>,
+    /// A company a Company-Admin administers, instead of those so far; may be given several
+    /// times.
+    #[arg(long)]
+    administers: Vec<CompanyId>,
+    /// Read a password as a line from standard input.
+    #[arg(long)]
+    password_stdin: bool,
+}
+
+impl UserFields {
+    fn add_to(self, call: Call, input: impl BufRead) -> Result<Call, RemoteError> {
+        let password = if self.password_stdin { Some(password(input)?) } else { None };
+        Ok(call
+            .value("name", self.name)
+            .value("company", self.company.map(|id| id.to_string()))
+            .value("companies", names(&self.administers))
+            .value("password", password))
+    }
 }
 
 const COLUMNS: &[(&str, &str)] = &[
@@ -116,42 +126,17 @@ impl UserCommand {
             UserCommand::List => {
                 Task::new(call("read", "list users".to_owned()), Show::Table(COLUMNS))
             }
-            UserCommand::Create {
-                login,
-                role,
-                name,
-                company,
-                administers,
-                password_stdin,
-                key,
-            } => {
-                let password = if password_stdin { Some(password(input)?) } else { None };
+            UserCommand::Create { login, role, fields, key } => {
                 let call = call("create", format!("create user {login}"))
                     .value("login", login)
                     .value("role", role.as_str().to_owned())
-                    .value("name", name)
-                    .value("company", company.map(|id| id.to_string()))
-                    .value("companies", names(&administers))
-                    .value("password", password)
                     .value("key", key.then_some(true));
-                Task::new(call, Show::Key("created"))
+                Task::new(fields.add_to(call, input)?, Show::Key("created"))
             }
-            UserCommand::Set {
-                login,
-                role,
-                name,
-                company,
-                administers,
-                password_stdin,
-                no_password,
-            } => {
-                let password = if password_stdin { Some(password(input)?) } else { None };
-                let call = of("update", login)
-                    .value("role", role.map(|role| role.as_str().to_owned()))
-                    .value("name", name)
-                    .value("company", company.map(|id| id.to_string()))
-                    .value("companies", names(&administers))
-                    .value("password", password);
+            UserCommand::Set { login, role, fields, no_password } => {
+                let call =
+                    of("update", login).value("role", role.map(|role| role.as_str().to_owned()));
+                let call = fields.add_to(call, input)?;
                 let call = if no_password { call.without("password") } else { call };
                 Task::change(call, "user")?
             }
