@@ -38,9 +38,9 @@ pub(super) struct CachedBody {
 }
 
 #[derive(Debug, Clone)]
-struct ByBytes;
+struct BodyWeighter;
 
-impl Weighter<BodyKey, CachedBody> for ByBytes {
+impl Weighter<BodyKey, CachedBody> for BodyWeighter {
     fn weight(&self, _: &BodyKey, kept: &CachedBody) -> u64 {
         // 450: key, version, Arc, the media type, the handles, texts and counts of three header values and
         // the table's own share.
@@ -51,7 +51,7 @@ impl Weighter<BodyKey, CachedBody> for ByBytes {
 /// Bodies, up to a number of bytes; what was used least goes first.
 #[derive(Debug)]
 pub(super) struct BodyCache {
-    kept: Cache<BodyKey, CachedBody, ByBytes>,
+    kept: Cache<BodyKey, CachedBody, BodyWeighter>,
 }
 
 /// What the table is sized for at first; it grows.
@@ -60,7 +60,7 @@ const TYPICAL_BODY_BYTES: u64 = 8 * 1024;
 impl BodyCache {
     pub(super) fn new(max_bytes: u64) -> BodyCache {
         let items = usize::try_from(max_bytes / TYPICAL_BODY_BYTES).unwrap_or(usize::MAX);
-        BodyCache { kept: Cache::with_weighter(items.max(16), max_bytes, ByBytes) }
+        BodyCache { kept: Cache::with_weighter(items.max(16), max_bytes, BodyWeighter) }
     }
 
     /// The body, if it was made of what `version` stands for.

@@ -98,7 +98,7 @@ pub fn parse_mix(text: &str) -> Result<Vec<(String, u32)>, FleetError> {
 }
 
 /// Types to choose one of, and how often.
-struct Share {
+struct MixShare {
     models: Vec<(Arc<Model>, MacSource)>,
     weight: u32,
 }
@@ -138,7 +138,7 @@ fn shares(
     catalogue: &Catalogue,
     plan: &Plan,
     files: &mut Vec<(String, String)>,
-) -> Result<Vec<Share>, FleetError> {
+) -> Result<Vec<MixShare>, FleetError> {
     let boots = Boots::load(catalogue).map_err(FleetError::Boots)?;
     let simulated: Vec<(&PhoneType, &FamilyBoot)> = catalogue
         .types()
@@ -177,7 +177,7 @@ fn shares(
         if models.is_empty() {
             Err(FleetError::Unknown(name))
         } else {
-            Ok(Share { models, weight })
+            Ok(MixShare { models, weight })
         }
     };
     wanted.into_iter().map(share).collect()

@@ -12,7 +12,7 @@ use super::measure::{BootOutcome, Figures, Live, Recorder};
 use super::outcome_log::OutcomeLog;
 use super::phone::{Habits, Phone};
 use super::progress::{Progress, ProgressDisplay, Steps};
-use super::tls::{FleetTls, TlsError};
+use super::tls::{FleetTls, FleetTlsError};
 use super::wire::WireCounts;
 
 /// One run.
@@ -223,7 +223,11 @@ pub fn share(all: Duration, at: usize, count: usize) -> Duration {
 ///
 /// # Errors
 /// A certificate could not be made.
-pub fn phones(fleet: &Fleet, seed: u64, tls: Option<&FleetTls>) -> Result<Vec<Phone>, TlsError> {
+pub fn phones(
+    fleet: &Fleet,
+    seed: u64,
+    tls: Option<&FleetTls>,
+) -> Result<Vec<Phone>, FleetTlsError> {
     let phone = |(number, member): (usize, &Member)| {
         let tls = tls.map(|tls| tls.of(member.mac)).transpose()?;
         Ok(Phone::new(member.clone(), number, seed, tls))

@@ -39,7 +39,7 @@ pub enum Versions {
 
 /// Why the phones cannot speak TLS.
 #[derive(Debug, thiserror::Error)]
-pub enum TlsError {
+pub enum FleetTlsError {
     #[error("cannot use the authorities in {}: {reason}", path.display())]
     Authorities { path: PathBuf, reason: String },
     #[error(transparent)]
@@ -59,8 +59,12 @@ impl FleetTls {
     /// With `ca`, every phone has a certificate of its own from it, CN = its MAC.
     ///
     /// # Errors
-    /// [`TlsError`]
-    pub fn new(trust: &Trust, versions: Versions, ca: Option<LabCa>) -> Result<FleetTls, TlsError> {
+    /// [`FleetTlsError`]
+    pub fn new(
+        trust: &Trust,
+        versions: Versions,
+        ca: Option<LabCa>,
+    ) -> Result<FleetTls, FleetTlsError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let versions: &[&SupportedProtocolVersion] = match versions {
             Versions::Both => &[&TLS13, &TLS12],
@@ -86,7 +90,7 @@ impl FleetTls {
     ///
     /// # Errors
     /// Its certificate could not be made.
-    pub fn of(&self, mac: Mac) -> Result<Arc<ClientConfig>, TlsError> {
+    pub fn of(&self, mac: Mac) -> Result<Arc<ClientConfig>, FleetTlsError> {
         let Some(ca) = &self.ca else { return Ok(Arc::clone(&self.shared)) };
         let (chain, key) = ca.phone(mac)?;
         let provider = self.shared.crypto_provider();
@@ -100,8 +104,8 @@ impl FleetTls {
 fn verifier(
     path: &Path,
     provider: &Arc<CryptoProvider>,
-) -> Result<Arc<dyn ServerCertVerifier>, TlsError> {
-    let unusable = |reason: String| TlsError::Authorities { path: path.to_owned(), reason };
+) -> Result<Arc<dyn ServerCertVerifier>, FleetTlsError> {
+    let unusable = |reason: String| FleetTlsError::Authorities { path: path.to_owned(), reason };
     let mut roots = RootCertStore::empty();
     let pem = CertificateDer::pem_file_iter(path).map_err(|error| unusable(error.to_string()))?;
     for certificate in pem {

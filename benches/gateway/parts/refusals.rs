@@ -140,7 +140,7 @@ fn ways(bench: &Bench, gateway: &Gateway) -> Result<Vec<Way>, String> {
     let from_many = |connector: Connector| connector.with_source_addresses(SOURCES);
     let http = from_many(Connector::plain(gateway.http));
     let https = gateway.https.ok_or("no https listener")?;
-    let of = |error: dialtone::simulator::tls::TlsError| error.to_string();
+    let of = |error: dialtone::simulator::tls::FleetTlsError| error.to_string();
     let anybody = client_tls(None)?.of(four_mac(0)).map_err(of)?;
     let ca = LabCa::load(&bench.lab.ca()).map_err(|error| error.to_string())?;
     let certified = client_tls(Some(ca))?.of(four_mac(0)).map_err(of)?;

@@ -54,7 +54,7 @@ pub struct SqliteStore {
     /// The writer has it, as long as it writes.
     held: Weak<Held>,
     what: String,
-    limits: Limits,
+    options: SqliteOptions,
     health: Arc<Health>,
     readers: Readers,
     closed: AtomicBool,
@@ -64,7 +64,7 @@ pub struct SqliteStore {
     thread: tokio::sync::Mutex<Option<JoinHandle<()>>>,
 }
 
-struct Limits {
+struct SqliteOptions {
     /// Commits that wait: a fifth of a second of work at 40,000 a second. Who
     /// comes after would wait longer than a handset should.
     queue: usize,
@@ -81,9 +81,9 @@ struct Limits {
     probe_every: Duration,
 }
 
-impl Default for Limits {
-    fn default() -> Limits {
-        Limits {
+impl Default for SqliteOptions {
+    fn default() -> SqliteOptions {
+        SqliteOptions {
             queue: 8192,
             group: 1024,
             gathering: Duration::from_micros(500),
@@ -103,7 +103,7 @@ impl SqliteStore {
     /// damaged or of a newer version (it stays as it is); [`StoreError::Full`],
     /// [`StoreError::ReadOnly`], [`StoreError::Unavailable`] as the medium said.
     pub fn open(path: &Path, now: Timestamp) -> Result<SqliteStore, StoreError> {
-        SqliteStore::open_with(path, now, Limits::default())
+        SqliteStore::open_with(path, now, SqliteOptions::default())
     }
 
     /// How many transactions were written: with the number of commits it tells
@@ -113,14 +113,18 @@ impl SqliteStore {
         self.health.groups()
     }
 
-    fn open_with(path: &Path, now: Timestamp, limits: Limits) -> Result<SqliteStore, StoreError> {
-        SqliteStore::open_held(Arc::new(file::hold(path)?), now, limits)
+    fn open_with(
+        path: &Path,
+        now: Timestamp,
+        options: SqliteOptions,
+    ) -> Result<SqliteStore, StoreError> {
+        SqliteStore::open_held(Arc::new(file::hold(path)?), now, options)
     }
 
     fn open_held(
         held: Arc<Held>,
         now: Timestamp,
-        limits: Limits,
+        options: SqliteOptions,
     ) -> Result<SqliteStore, StoreError> {
         let what = held.path.display().to_string();
         let mut connection = connect(&held.path).map_err(|e| map(&what, &e))?;
@@ -131,14 +135,14 @@ impl SqliteStore {
             return Err(error::unusable(&what, why));
         }
         held.mark_made()?;
-        let readers = Readers::open(&held.path, limits.readers)?;
+        let readers = Readers::open(&held.path, options.readers)?;
         let health = Arc::new(Health::default());
-        let (sender, requests) = mpsc::channel(limits.queue);
+        let (sender, requests) = mpsc::channel(options.queue);
         let writer = Writer {
             connection,
             requests,
-            group: limits.group,
-            gathering: limits.gathering,
+            group: options.group,
+            gathering: options.gathering,
             health: Arc::clone(&health),
             what: what.clone(),
             held: Arc::clone(&held),
@@ -153,7 +157,7 @@ impl SqliteStore {
         Ok(SqliteStore {
             held: Arc::downgrade(&held),
             what,
-            limits,
+            options,
             health,
             readers,
             closed: AtomicBool::new(false),
@@ -186,7 +190,7 @@ impl SqliteStore {
     }
 
     fn overloaded(&self) -> StoreError {
-        StoreError::Overloaded { waiting: self.limits.queue }
+        StoreError::Overloaded { waiting: self.options.queue }
     }
 
     fn closed(&self) -> StoreError {
@@ -276,7 +280,7 @@ impl Store for SqliteStore {
             let checking = tokio::task::spawn_blocking(move || held.check());
             checking.await.unwrap_or_else(|_| Err(self.stopped()))?;
         }
-        match self.health.verdict(self.limits.probe_every, Instant::now()) {
+        match self.health.verdict(self.options.probe_every, Instant::now()) {
             Verdict::Fine => Ok(()),
             Verdict::Failed(error) => Err(error),
             Verdict::Probe(error) => {

@@ -60,7 +60,7 @@ pub(super) struct Writer {
     pub requests: mpsc::Receiver<Request>,
     /// At most this many requests in one transaction.
     pub group: usize,
-    /// See [`super::Limits::gathering`].
+    /// See [`super::SqliteOptions::gathering`].
     pub gathering: Duration,
     pub health: Arc<Health>,
     pub what: String,

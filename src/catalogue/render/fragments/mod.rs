@@ -38,7 +38,7 @@ const MAX_FRAGMENT_BYTES: usize = 256 << 10;
 #[derive(Debug)]
 pub(crate) struct Fragments {
     /// `None`: each is rendered anew.
-    kept: Option<Cache<FragmentKey, Fragment, ByBytes>>,
+    kept: Option<Cache<FragmentKey, Fragment, FragmentWeighter>>,
     /// A text that no fragment may be given.
     secret: Option<&'static str>,
 }
@@ -58,9 +58,9 @@ impl Fragment {
 }
 
 #[derive(Debug, Clone)]
-struct ByBytes;
+struct FragmentWeighter;
 
-impl Weighter<FragmentKey, Fragment> for ByBytes {
+impl Weighter<FragmentKey, Fragment> for FragmentWeighter {
     fn weight(&self, key: &FragmentKey, fragment: &Fragment) -> u64 {
         // 100: the table's own share, and the counts of the text.
         (key.bytes().len() + fragment.bytes()) as u64 + 100
@@ -71,7 +71,7 @@ impl Fragments {
     /// Keeps what it rendered, up to [`MAX_KEPT_BYTES`].
     pub(crate) fn kept() -> Fragments {
         let items = (MAX_KEPT_BYTES / TYPICAL_FRAGMENT_BYTES) as usize;
-        let kept = Some(Cache::with_weighter(items, MAX_KEPT_BYTES, ByBytes));
+        let kept = Some(Cache::with_weighter(items, MAX_KEPT_BYTES, FragmentWeighter));
         Fragments { kept, secret: None }
     }
 

@@ -5,8 +5,8 @@ use super::*;
 use crate::store::conformance::{commit, device, dump, mac, put, read};
 
 /// Readiness may probe each time it is asked.
-fn probing() -> Limits {
-    Limits { probe_every: Duration::ZERO, ..Limits::default() }
+fn probing() -> SqliteOptions {
+    SqliteOptions { probe_every: Duration::ZERO, ..SqliteOptions::default() }
 }
 
 fn pages(connection: &Connection, pragma: &str) -> i64 {
@@ -60,7 +60,7 @@ async fn a_read_only_disk_is_an_error_until_it_can_be_written() {
 
 #[tokio::test]
 async fn a_successful_commit_heals_without_a_probe() {
-    let never = Limits { probe_every: Duration::MAX, ..Limits::default() };
+    let never = SqliteOptions { probe_every: Duration::MAX, ..SqliteOptions::default() };
     let (store, _held) = fresh_with(never);
     store.on_writer(|conn| conn.pragma_update(None, "query_only", true).unwrap()).await;
     commit(&store, [put(&device(1, 1), None)]).await.unwrap_err();
@@ -73,7 +73,7 @@ async fn a_successful_commit_heals_without_a_probe() {
 
 #[tokio::test]
 async fn refusals_alone_do_not_heal() {
-    let never = Limits { probe_every: Duration::MAX, ..Limits::default() };
+    let never = SqliteOptions { probe_every: Duration::MAX, ..SqliteOptions::default() };
     let (store, _held) = fresh_with(never);
     commit(&store, [put(&device(1, 1), None)]).await.unwrap();
     store.on_writer(|conn| limit_pages(conn, pages(conn, "page_count"))).await;

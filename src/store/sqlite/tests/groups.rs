@@ -50,7 +50,7 @@ async fn a_conflict_in_a_group_leaves_its_neighbours() {
 
 #[tokio::test]
 async fn a_group_has_a_bound() {
-    let (store, _held) = fresh_with(Limits { group: 2, ..Limits::default() });
+    let (store, _held) = fresh_with(SqliteOptions { group: 2, ..SqliteOptions::default() });
     let written = store.groups_written();
     let release = pause(&store).await;
     let put = |number| commit(&store, [put(&device(number, 1), None)]);
@@ -65,7 +65,7 @@ async fn a_group_has_a_bound() {
 #[tokio::test]
 async fn first_contacts_gather_after_a_few() {
     let gathering = Duration::from_millis(500);
-    let (store, _held) = fresh_with(Limits { gathering, ..Limits::default() });
+    let (store, _held) = fresh_with(SqliteOptions { gathering, ..SqliteOptions::default() });
     let put = |number| commit(&store, [put(&device(number, 1), None)]);
     put(1).await.unwrap();
     let written = store.groups_written();
@@ -77,7 +77,7 @@ async fn first_contacts_gather_after_a_few() {
 #[tokio::test]
 async fn an_operators_commits_do_not_wait_for_others() {
     let gathering = Duration::from_secs(60);
-    let (store, _held) = fresh_with(Limits { gathering, ..Limits::default() });
+    let (store, _held) = fresh_with(SqliteOptions { gathering, ..SqliteOptions::default() });
     let commits = async {
         for number in 1..4 {
             let created = event(Subject::Phone, "000413000001", "default");
@@ -90,7 +90,7 @@ async fn an_operators_commits_do_not_wait_for_others() {
 
 #[tokio::test]
 async fn more_commits_than_the_queue_holds_are_refused() {
-    let (store, _held) = fresh_with(Limits { queue: 2, ..Limits::default() });
+    let (store, _held) = fresh_with(SqliteOptions { queue: 2, ..SqliteOptions::default() });
     let release = pause(&store).await;
     let put = |number| commit(&store, [put(&device(number, 1), None)]);
     let (one, two, three, ready, ()) = tokio::join!(

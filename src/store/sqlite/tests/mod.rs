@@ -17,12 +17,12 @@ use crate::store::conformance::{self, NOW};
 const FILE: &str = "dialtone.db";
 
 async fn fresh() -> (SqliteStore, TempDir) {
-    fresh_with(Limits::default())
+    fresh_with(SqliteOptions::default())
 }
 
-fn fresh_with(limits: Limits) -> (SqliteStore, TempDir) {
+fn fresh_with(options: SqliteOptions) -> (SqliteStore, TempDir) {
     let directory = tempfile::tempdir().unwrap();
-    let store = SqliteStore::open_with(&directory.path().join(FILE), NOW, limits).unwrap();
+    let store = SqliteStore::open_with(&directory.path().join(FILE), NOW, options).unwrap();
     (store, directory)
 }
 
@@ -37,7 +37,7 @@ impl SqliteStore {
 async fn two() -> (SqliteStore, SqliteStore, TempDir) {
     let (store, directory) = fresh().await;
     let held = store.held.upgrade().expect("the store is open");
-    let other = SqliteStore::open_held(held, NOW, Limits::default()).unwrap();
+    let other = SqliteStore::open_held(held, NOW, SqliteOptions::default()).unwrap();
     (store, other, directory)
 }
 
