@@ -30,7 +30,7 @@
 //!
 //! ```text
 //! dialtone  -> tools, catalogue, domain
-//! phonesim  -> simulator, catalogue, domain
+//! phonesim  -> simulator
 //! tools     -> app, config, registry, store, catalogue, net, domain
 //! app       -> config, handset, admin, provision, registry, store, catalogue, net, domain
 //! config    -> handset, admin, registry, store, catalogue, net, domain

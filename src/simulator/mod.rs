@@ -2,10 +2,12 @@
 //!
 //! [`fleet`] makes phones out of a seed, [`phone`] boots one, [`read_config`] reads what
 //! it got, [`lab`] lets them boot together and [`scenario`] says when and what should come
-//! of it; [`measure`] counts, [`report`] tells, [`outcome_log`] of each phone. A run is reproducible from its seed as far
-//! as the machine and the gateway are.
+//! of it; [`measure`] counts, [`report`] tells, [`outcome_log`] of each phone. [`command`] is the
+//! `phonesim` program. A run is reproducible from its seed as far as the machine and the gateway
+//! are.
 
 pub mod boot_request;
+pub mod command;
 pub mod connection;
 pub mod dial;
 pub mod error;
