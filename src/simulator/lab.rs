@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
+use super::boot::BootOutcome;
 use super::dial::Dialer;
 use super::fleet::{Fleet, Member};
-use super::measure::{BootOutcome, Figures, Live, Recorder};
+use super::measure::{Figures, Live, Recorder};
 use super::outcome_log::OutcomeLog;
 use super::phone::{Habits, Phone};
 use super::progress::{Progress, ProgressDisplay, Steps};

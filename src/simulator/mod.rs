@@ -6,6 +6,7 @@
 //! `phonesim` program. A run is reproducible from its seed as far as the machine and the gateway
 //! are.
 
+pub mod boot;
 pub mod boot_request;
 pub mod command;
 pub mod connection;

@@ -8,8 +8,8 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 
+use super::boot::{Boot, BootOutcome};
 use super::fleet::Member;
-use super::measure::{Boot, BootOutcome};
 
 /// Lines are in the order in which boots ended, which a seed does not decide.
 #[derive(Debug)]

@@ -12,12 +12,13 @@ use http::{HeaderValue, Request, header};
 use rustls::ClientConfig;
 use tokio::time::sleep;
 
+use super::boot::{Boot, BootOutcome};
 use super::boot_request::BootRequest;
 use super::connection::{Answer, Body, Connection, MOST_BODY};
 use super::dial::Dialer;
 use super::error::{BootError, ExchangeError};
 use super::fleet::Member;
-use super::measure::{Boot, BootOutcome, Ending, ErrorKind, Live, Sample};
+use super::measure::{Ending, ErrorKind, Live, Sample};
 use super::read_config::{Lines, Unreadable};
 use super::seeded_random::SeededRandom;
 use crate::catalogue::{Conditional, RequestShape};

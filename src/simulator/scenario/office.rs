@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::domain::Mac;
-use crate::simulator::measure::BootOutcome;
+use crate::simulator::boot::BootOutcome;
 use crate::simulator::operator::{CallError, Calls, Operator};
 
 /// A gateway may refuse first and record then, so an operator who acts at once looks for a

@@ -12,14 +12,13 @@ use tokio::task::JoinSet;
 use tokio::time::sleep_until;
 
 use crate::domain::Mac;
+use crate::simulator::boot::{Boot, BootOutcome};
 use crate::simulator::boot_request::BootRequest;
 use crate::simulator::connection::{Answer, Connection, MOST_BODY};
 use crate::simulator::error::{BootError, ExchangeError};
 use crate::simulator::fleet::{Member, Model};
 use crate::simulator::lab::{Lab, Phase, share};
-use crate::simulator::measure::{
-    Boot, BootOutcome, Ending, ErrorKind, Figures, Latencies, Recorder, Sample,
-};
+use crate::simulator::measure::{Ending, ErrorKind, Figures, Latencies, Recorder, Sample};
 use crate::simulator::report::{Finding, RunResult};
 
 /// How many MACs are walked, how fast, and how.

@@ -40,7 +40,7 @@ async fn failure(gateway: &Gateway, mix: &str) -> String {
 async fn a_phone_asks_in_its_familys_order_on_one_connection_and_ends_configured() {
     let gateway = Gateway::start(serving(CONFIG)).await;
     let expect = Expect::new(|_, outcome| match outcome {
-        crate::simulator::measure::BootOutcome::Configured(line)
+        crate::simulator::boot::BootOutcome::Configured(line)
             if (line.user.as_str(), line.registrar.as_str()) == ("1001", "pbx") =>
         {
             Ok(())

@@ -1,0 +1,27 @@
+//! What became of one boot of one phone.
+
+use std::time::Duration;
+
+use super::error::BootError;
+use super::measure::Sample;
+use super::read_config::Line;
+
+/// How a phone's boot ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BootOutcome {
+    /// The gateway has nothing for it yet.
+    Refused,
+    Configured(Line),
+    Failed(BootError),
+}
+
+/// One boot of one phone.
+#[derive(Debug)]
+pub struct Boot {
+    pub outcome: BootOutcome,
+    pub samples: Vec<Sample>,
+    /// How late the simulator itself began it.
+    pub lag: Duration,
+    /// From when it was due.
+    pub latency: Duration,
+}
