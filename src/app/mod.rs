@@ -8,14 +8,17 @@
 //! 4. The first key, where nobody has one.
 //! 5. On a signal: stop accepting, finish requests, close the store.
 
+mod expiry;
 mod listeners;
 mod process;
+mod reload;
 mod run;
+mod tls;
 mod wiring;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio_util::sync::CancellationToken;
@@ -24,9 +27,8 @@ use tokio_util::task::TaskTracker;
 use crate::admin::{Admin, ListenerState, ListenerStates};
 use crate::catalogue::{Catalogue, CatalogueError, Sources};
 use crate::config::Config;
-use crate::domain::ErrorChain;
 use crate::handset;
-use crate::net::tls::{self, Tls, TlsError, TlsOptions};
+use crate::net::tls::{Tls, TlsError};
 use crate::net::{Bound, Drained, Server};
 use crate::provision::Provisioner;
 use crate::registry::{Background, Clock, Registry, RegistryError, SystemClock, SystemRandom};
@@ -52,9 +54,6 @@ pub enum AppError {
     #[error("{what}")]
     Io { what: &'static str, source: std::io::Error },
 }
-
-/// How often inactive devices are looked through for those that are due to go.
-const EXPIRY_INTERVAL: Duration = Duration::from_secs(600);
 
 /// A gateway that serves. [`App::shutdown`] ends it in order.
 pub struct App {
@@ -112,11 +111,11 @@ impl App {
 
         let listeners = BoundListeners::bind(config)?;
         let addresses = listeners.addresses(!config.admin.pairs.is_empty());
-        let handset_tls = handset_tls(config, &listeners)?;
-        let admin_tls = admin_tls(config)?;
+        let handset_tls = tls::of_handsets(config, &listeners)?;
+        let admin_tls = tls::of_admin(config)?;
 
-        let handset_server = Server::new(wiring::handset(config), rand::random());
-        let admin_server = Server::new(wiring::admin(config), rand::random());
+        let handset_server = Server::new(wiring::handset_limits(config), rand::random());
+        let admin_server = Server::new(wiring::admin_limits(config), rand::random());
         let edge = Arc::new(handset::Edge::new(
             provisioner.clone(),
             wiring::edge_options(config, headers.clone(), rand::random()),
@@ -159,7 +158,7 @@ impl App {
 
     fn spawn_tasks(&self, background: Background, reload_interval: Duration) {
         self.tasks.spawn(background.run(self.registry.clone(), self.stop.clone()));
-        self.tasks.spawn(expire_regularly(self.registry.clone(), self.stop.clone()));
+        self.tasks.spawn(expiry::run(self.registry.clone(), self.stop.clone()));
         for tls in &self.tls {
             self.tasks.spawn(tls.clone().watch(reload_interval, self.stop.clone()));
         }
@@ -203,44 +202,6 @@ impl App {
     #[must_use]
     pub fn registry(&self) -> &Arc<Registry> {
         &self.registry
-    }
-
-    /// Reads the certificates and the catalogue again, as SIGHUP asks. What is
-    /// bad is logged and the old one stays in force.
-    pub async fn reload(&self) {
-        for tls in self.tls.clone() {
-            let reloaded = tokio::task::spawn_blocking(move || tls.reload(SystemTime::now())).await;
-            match reloaded {
-                Ok(Ok(())) => tracing::info!("certificates were read again"),
-                Ok(Err(error)) => {
-                    tracing::error!(error = %ErrorChain(&error), "the old certificates stay in use");
-                }
-                Err(error) => tracing::error!(%error, "reading certificates failed"),
-            }
-        }
-        match self.reload_catalogue().await {
-            Ok(types) => tracing::info!(types, "the catalogue was read again"),
-            Err(error) => {
-                tracing::error!(error = %ErrorChain(&error), "the old catalogue stays in use");
-            }
-        }
-    }
-
-    async fn reload_catalogue(&self) -> Result<usize, AppError> {
-        let sources = self.sources.clone();
-        let loaded = tokio::task::spawn_blocking(move || Catalogue::load(&sources))
-            .await
-            .map_err(|error| AppError::Io {
-                what: "reading the catalogue",
-                source: std::io::Error::other(error),
-            })??;
-        let now = self.registry.clock().now();
-        let since = self.store.catalogue_since(loaded.digest(), now).await?;
-        let types = loaded.types().len();
-        self.provisioner.set_catalogue_since(since);
-        self.headers.store(wiring::headers(&loaded));
-        self.registry.replace_catalogue(Arc::new(loaded));
-        Ok(types)
     }
 
     /// Stops accepting, finishes what is being answered, closes the store.
@@ -295,44 +256,4 @@ fn serve<H: crate::net::Handler>(
     server
         .serve(bound, tls, handler)
         .map_err(|source| AppError::Io { what: "serving a listener", source })
-}
-
-/// The handsets' TLS, with a certificate made here when none is configured.
-fn handset_tls(config: &Config, listeners: &BoundListeners) -> Result<Option<Arc<Tls>>, AppError> {
-    if listeners.https.is_empty() {
-        return Ok(None);
-    }
-    let mut pairs = config.tls.pairs.clone();
-    if pairs.is_empty() {
-        let ips: Vec<_> = listeners.https.iter().map(|bound| bound.local_addr().ip()).collect();
-        let names = tls::self_signed::names_of_this_machine(&ips);
-        pairs.push(tls::self_signed::ensure(&config.tls.certs_dir, &names, SystemTime::now())?);
-    }
-    let options = TlsOptions { pairs, clients: config.tls.clients.clone() };
-    Ok(Some(Arc::new(Tls::load(options, SystemTime::now())?)))
-}
-
-fn admin_tls(config: &Config) -> Result<Option<Arc<Tls>>, AppError> {
-    if config.admin.pairs.is_empty() {
-        return Ok(None);
-    }
-    let clients = tls::ClientCertificates::Off;
-    let options = TlsOptions { pairs: config.admin.pairs.clone(), clients };
-    Ok(Some(Arc::new(Tls::load(options, SystemTime::now())?)))
-}
-
-async fn expire_regularly(registry: Arc<Registry>, stop: CancellationToken) {
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(EXPIRY_INTERVAL) => {}
-        }
-        match registry.expire().await {
-            Ok(0) => {}
-            Ok(gone) => tracing::info!(gone, "inactive devices nobody asked for were removed"),
-            Err(error) => {
-                tracing::warn!(error = %ErrorChain(&error), "inactive devices could not be removed");
-            }
-        }
-    }
 }

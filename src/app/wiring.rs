@@ -14,7 +14,7 @@ use crate::handset::{Access, EdgeOptions};
 use crate::net::Limits;
 use crate::registry::Quota;
 
-pub(super) fn handset(config: &Config) -> Limits {
+pub(super) fn handset_limits(config: &Config) -> Limits {
     let handset = &config.handset;
     Limits {
         connections: handset.max_connections,
@@ -54,7 +54,7 @@ pub(super) fn edge_options(config: &Config, headers: Headers, seed: u64) -> Edge
 }
 
 /// Operators are few: what the configuration does not name keeps its default.
-pub(super) fn admin(config: &Config) -> Limits {
+pub(super) fn admin_limits(config: &Config) -> Limits {
     Limits {
         connections: config.admin.max_connections,
         connections_per_address: config.admin.max_connections_per_address,

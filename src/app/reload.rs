@@ -1,0 +1,48 @@
+//! What SIGHUP asks for.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::{App, AppError, wiring};
+use crate::catalogue::Catalogue;
+use crate::domain::ErrorChain;
+
+impl App {
+    /// Reads the certificates and the catalogue again, as SIGHUP asks. What is
+    /// bad is logged and the old one stays in force.
+    pub async fn reload(&self) {
+        for tls in self.tls.clone() {
+            let reloaded = tokio::task::spawn_blocking(move || tls.reload(SystemTime::now())).await;
+            match reloaded {
+                Ok(Ok(())) => tracing::info!("certificates were read again"),
+                Ok(Err(error)) => {
+                    tracing::error!(error = %ErrorChain(&error), "the old certificates stay in use");
+                }
+                Err(error) => tracing::error!(%error, "reading certificates failed"),
+            }
+        }
+        match self.reload_catalogue().await {
+            Ok(types) => tracing::info!(types, "the catalogue was read again"),
+            Err(error) => {
+                tracing::error!(error = %ErrorChain(&error), "the old catalogue stays in use");
+            }
+        }
+    }
+
+    async fn reload_catalogue(&self) -> Result<usize, AppError> {
+        let sources = self.sources.clone();
+        let loaded = tokio::task::spawn_blocking(move || Catalogue::load(&sources))
+            .await
+            .map_err(|error| AppError::Io {
+                what: "reading the catalogue",
+                source: std::io::Error::other(error),
+            })??;
+        let now = self.registry.clock().now();
+        let since = self.store.catalogue_since(loaded.digest(), now).await?;
+        let types = loaded.types().len();
+        self.provisioner.set_catalogue_since(since);
+        self.headers.store(wiring::headers(&loaded));
+        self.registry.replace_catalogue(Arc::new(loaded));
+        Ok(types)
+    }
+}
