@@ -2,6 +2,8 @@
 //! register with.
 
 mod key_value;
+#[cfg(test)]
+mod tests;
 mod xml;
 
 use std::borrow::Cow;
@@ -156,6 +158,3 @@ fn sip_host(text: &str) -> String {
     let uri = sip_uri(text).unwrap_or(text);
     uri.rsplit_once('@').map_or(uri, |(_, host)| host).to_owned()
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,5 +1,7 @@
 //! A client of the admin API: one command, one connection, one answer.
 
+#[cfg(test)]
+mod tests;
 mod tls;
 mod url;
 
@@ -238,6 +240,3 @@ impl std::fmt::Debug for Client {
         f.debug_struct("Client").field("url", &self.url).finish_non_exhaustive()
     }
 }
-
-#[cfg(test)]
-mod tests;
