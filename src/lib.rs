@@ -100,6 +100,8 @@
 //!   that ends it.
 //! - A catalogue, a certificate or a configuration with a fault is refused whole; what was in force
 //!   stays.
+//! - A panic ends its request or its task. A lock it held is taken as it was left: one fault
+//!   does not become one of every later request.
 //! - Shutdown: stop accepting, finish requests within the grace period, close the store.
 
 pub mod admin;

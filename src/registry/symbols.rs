@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::RwLock;
+use std::sync::{PoisonError, RwLock};
 
 /// Names and their numbers, given in order from 0. Never forgets one: bounded
 /// by the types of all catalogues and the companies there ever were since start.
@@ -28,7 +28,7 @@ impl<T: Clone + Eq + Hash> Symbols<T> {
         if let Some(&number) = self.read().numbers.get(name) {
             return number;
         }
-        let mut table = self.table.write().expect("no holder of this lock panics");
+        let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(&number) = table.numbers.get(name) {
             return number;
         }
@@ -48,6 +48,6 @@ impl<T: Clone + Eq + Hash> Symbols<T> {
     }
 
     fn read(&self) -> std::sync::RwLockReadGuard<'_, Table<T>> {
-        self.table.read().expect("no holder of this lock panics")
+        self.table.read().unwrap_or_else(PoisonError::into_inner)
     }
 }

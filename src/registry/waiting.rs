@@ -11,7 +11,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::network::Network;
 use crate::domain::{Mac, Strength, Timestamp};
@@ -134,7 +134,7 @@ impl WaitingRoom {
     }
 
     fn room(&self) -> MutexGuard<'_, Room> {
-        self.room.lock().expect("no holder of this lock panics")
+        self.room.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

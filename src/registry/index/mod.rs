@@ -9,8 +9,8 @@ mod page;
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::RwLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{PoisonError, RwLock};
 
 use dashmap::DashMap;
 
@@ -174,7 +174,7 @@ impl Index {
         let mut hasher = DefaultHasher::new();
         entry.revision.hash(&mut hasher);
         self.system_version.load(Ordering::Acquire).hash(&mut hasher);
-        let versions = self.company_versions.read().expect("no holder of this lock panics");
+        let versions = self.company_versions.read().unwrap_or_else(PoisonError::into_inner);
         for row in entry.rows.all().iter().filter(|row| row.company != INACTIVE) {
             versions.get(row.company as usize).hash(&mut hasher);
         }
@@ -185,7 +185,7 @@ impl Index {
     /// one must not get the new version.
     pub(super) fn company_changed(&self, company: &CompanyId, revision: Revision) {
         let number = self.companies.number(company) as usize;
-        let mut versions = self.company_versions.write().expect("no holder of this lock panics");
+        let mut versions = self.company_versions.write().unwrap_or_else(PoisonError::into_inner);
         if versions.len() <= number {
             versions.resize(number + 1, Revision::NONE);
         }

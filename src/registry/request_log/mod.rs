@@ -10,7 +10,7 @@ mod logged_target;
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, Hash};
 use std::net::IpAddr;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use foldhash::quality::RandomState;
 use serde::Serialize;
@@ -205,7 +205,7 @@ impl Rings {
 
 // A std lock: nothing awaits under it.
 fn lock(ring: &Mutex<VecDeque<RequestLogEntry>>) -> MutexGuard<'_, VecDeque<RequestLogEntry>> {
-    ring.lock().expect("no holder of this lock panics")
+    ring.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
