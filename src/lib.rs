@@ -33,7 +33,7 @@
 //! phonesim  -> simulator
 //! tools     -> app, config, registry, store, catalogue, net, domain
 //! app       -> config, handset, admin, provision, registry, store, catalogue, net, domain
-//! config    -> handset, admin, registry, store, catalogue, net, domain
+//! config    -> handset, admin, provision, registry, store, catalogue, net, domain
 //! handset   -> provision, net, domain
 //! admin     -> registry, catalogue, net, domain
 //! provision -> registry, catalogue, domain

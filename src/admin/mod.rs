@@ -52,7 +52,7 @@ pub use health::{ListenerState, ListenerStates};
 pub use session::SessionLimits;
 
 use crate::domain::UserId;
-use crate::net::{Handler, Peer, Standing, body};
+use crate::net::{Handler, Limits, Peer, Standing, body};
 use crate::registry::{Random, Registry};
 use answer::{Answer, AnswerBody, Fail, respond};
 use blocking::Blocking;
@@ -73,6 +73,15 @@ pub struct AdminOptions {
 impl Default for AdminOptions {
     fn default() -> AdminOptions {
         AdminOptions { body_bytes: 1 << 20, sessions: SessionLimits::default() }
+    }
+}
+
+impl AdminOptions {
+    /// What listeners of operators take by default. Operators are few; with their tools they come
+    /// from a few addresses.
+    #[must_use]
+    pub fn listener_limits() -> Limits {
+        Limits { connections: 256, connections_per_address: 64, ..Limits::default() }
     }
 }
 

@@ -58,7 +58,7 @@ pub(super) fn admin_limits(config: &Config) -> Limits {
     Limits {
         connections: config.admin.max_connections,
         connections_per_address: config.admin.max_connections_per_address,
-        ..Limits::default()
+        ..AdminOptions::listener_limits()
     }
 }
 

@@ -27,13 +27,14 @@ pub struct AdminSection {
 impl AdminSection {
     pub(super) fn read(mut section: Section<'_>) -> AdminSection {
         let parts = AdminOptions::default();
+        let limits = AdminOptions::listener_limits();
         let admin = AdminSection {
             listen: section.list("listen", &["127.0.0.1:8081"]),
             pairs: pairs(&mut section),
-            max_connections: section.number("max_connections", 256, 8..=65_536),
+            max_connections: section.number("max_connections", limits.connections, 8..=65_536),
             max_connections_per_address: section.number(
                 "max_connections_per_address",
-                64,
+                limits.connections_per_address,
                 1..=65_536,
             ),
             max_body_bytes: section.number("max_body_bytes", parts.body_bytes, 4_096..=67_108_864),

@@ -7,6 +7,8 @@ use super::from_text::{LogFilter, LogFormat};
 use super::reader::Section;
 use crate::catalogue::Sources;
 use crate::domain::{Timestamp, TypeKey};
+use crate::net::Server;
+use crate::provision::Provisioner;
 use crate::registry::Quota;
 use crate::store::url::StoreUrl;
 
@@ -105,7 +107,11 @@ impl CacheSection {
     pub(super) fn read(mut section: Section<'_>) -> CacheSection {
         let most = 1_u64 << 40;
         CacheSection {
-            rendered_bytes: section.number("rendered_bytes", 268_435_456, 1_048_576..=most),
+            rendered_bytes: section.number(
+                "rendered_bytes",
+                Provisioner::RENDERED_BYTES,
+                1_048_576..=most,
+            ),
         }
     }
 }
@@ -122,7 +128,7 @@ impl LogSection {
 impl ShutdownSection {
     pub(super) fn read(mut section: Section<'_>) -> ShutdownSection {
         ShutdownSection {
-            grace_period: section.seconds("grace_period_s", Duration::from_secs(10), 0..=600),
+            grace_period: section.seconds("grace_period_s", Server::GRACE_PERIOD, 0..=600),
         }
     }
 }

@@ -26,6 +26,9 @@ pub struct Drained {
 }
 
 impl Server {
+    /// The default for [`Server::drain`]: longer than an edge takes for its longest answer.
+    pub const GRACE_PERIOD: Duration = Duration::from_secs(10);
+
     /// `seed` spreads the `Retry-After` of turned-away peers, from 10 to 40 s.
     #[must_use]
     pub fn new(limits: Limits, seed: u64) -> Server {

@@ -76,6 +76,9 @@ impl Provision for Provisioner {
 }
 
 impl Provisioner {
+    /// The default memory for finished bodies: some 25,000 files of 10 KB.
+    pub const RENDERED_BYTES: u64 = 256 << 20;
+
     /// `rendered_bytes` bounds the memory that finished bodies take.
     #[must_use]
     pub fn new(registry: Arc<Registry>, rendered_bytes: u64, catalogue_since: Timestamp) -> Self {
