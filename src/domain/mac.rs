@@ -52,6 +52,12 @@ impl Mac {
         self.bits() != 0 && self.octets()[0] & 1 == 0
     }
 
+    /// `AABBCCDDEEFF`, as it stands in certificates and in many paths.
+    #[must_use]
+    pub fn upper(self) -> String {
+        format!("{:012X}", self.bits())
+    }
+
     /// `AA:BB:CC:DD:EE:FF`, as some configuration files want it.
     #[must_use]
     pub fn colon_upper(self) -> String {

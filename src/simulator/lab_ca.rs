@@ -105,7 +105,7 @@ impl LabCa {
         mac: Mac,
     ) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), CaError> {
         let key = KeyPair::generate().map_err(make)?;
-        let mut params = params(&format!("{:012X}", mac.bits()), SystemTime::now());
+        let mut params = params(&mac.upper(), SystemTime::now());
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         let certificate = params.signed_by(&key, &self.issuer).map_err(make)?;
         let key = PrivatePkcs8KeyDer::from(key.serialize_der());

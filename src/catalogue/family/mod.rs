@@ -103,7 +103,7 @@ impl PhoneType {
     /// Tells the MACs that the maker gives to this type.
     pub fn mac_test(&self) -> impl Fn(Mac) -> bool + Send + use<> {
         let macs = self.macs.clone();
-        move |mac| macs.as_ref().is_none_or(|macs| macs.is_match(&format!("{:012X}", mac.bits())))
+        move |mac| macs.as_ref().is_none_or(|macs| macs.is_match(&mac.upper()))
     }
 
     /// One of the type's constants, where it has it and it is text.

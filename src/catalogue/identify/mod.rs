@@ -381,7 +381,7 @@ impl Catalogue {
             found.next().filter(|_| found.next().is_none())
         };
         let by_range = || {
-            let mac = format!("{:012X}", mac?.bits());
+            let mac = mac?.upper();
             self.types_of(family).find(|phone_type| {
                 phone_type.base.is_none()
                     && phone_type.macs.as_ref().is_some_and(|macs| macs.is_match(&mac))

@@ -208,7 +208,7 @@ impl Object for Context {
 fn device(mac: Mac) -> Value {
     Names::value([
         ("mac", Value::from(mac.to_string())),
-        ("MAC", Value::from(format!("{:012X}", mac.bits()))),
+        ("MAC", Value::from(mac.upper())),
         ("mac_colons", Value::from(mac.colon_upper())),
     ])
 }
