@@ -2,9 +2,16 @@
 
 use std::fmt::Write;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
 use super::definition::{HttpVersion, MacCase};
 use crate::catalogue::PhoneType;
 use crate::domain::{Mac, Port};
+
+/// What is escaped in the value of a place in a path: all that RFC 3986 does not call
+/// unreserved, but the parentheses, which a path may have as they are.
+const ENCODED_IN_PATHS: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'(').remove(b')');
 
 /// The boot of one type, all but the MAC filled in.
 #[derive(Debug, Clone)]
@@ -149,12 +156,10 @@ impl Filler<'_> {
     }
 
     fn push(&self, text: &mut String, value: &str) {
-        for byte in value.bytes() {
-            if !self.in_path || byte.is_ascii_alphanumeric() || b"-._~()".contains(&byte) {
-                text.push(char::from(byte));
-            } else {
-                write!(text, "%{byte:02X}").expect("a String takes everything");
-            }
+        if self.in_path {
+            text.extend(utf8_percent_encode(value, ENCODED_IN_PATHS));
+        } else {
+            text.push_str(value);
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use percent_encoding::percent_decode_str;
+
 /// Path and query of a request as path patterns see them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
@@ -72,32 +74,11 @@ impl Target {
 /// Percent-decoding; what is not a valid escape stays as it is, what is not
 /// UTF-8 is replaced. In a query `+` is a space.
 fn decode(text: &str, form: bool) -> Cow<'_, str> {
-    if !text.bytes().any(|b| b == b'%' || (form && b == b'+')) {
-        return Cow::Borrowed(text);
+    if form && text.contains('+') {
+        let spaced = text.replace('+', " ");
+        return percent_decode_str(&spaced).decode_utf8_lossy().into_owned().into();
     }
-    let bytes = text.as_bytes();
-    let mut decoded = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let hex = |offset: usize| {
-            bytes.get(at + offset).and_then(|&b| (b as char).to_digit(16)).map(|digit| digit as u8)
-        };
-        match (bytes[at], hex(1), hex(2)) {
-            (b'%', Some(high), Some(low)) => {
-                decoded.push(high << 4 | low);
-                at += 3;
-            }
-            (b'+', _, _) if form => {
-                decoded.push(b' ');
-                at += 1;
-            }
-            (byte, _, _) => {
-                decoded.push(byte);
-                at += 1;
-            }
-        }
-    }
-    Cow::Owned(String::from_utf8_lossy(&decoded).into_owned())
+    percent_decode_str(text).decode_utf8_lossy()
 }
 
 #[cfg(test)]
