@@ -225,13 +225,6 @@ impl Catalogue {
         self.phone_type(key).map_or(key.as_str(), |phone_type| &phone_type.description)
     }
 
-    /// Whether handsets of which nothing tells the type are given this one.
-    #[must_use]
-    pub fn is_assumed(&self, key: &TypeKey) -> bool {
-        key.as_str() == GENERIC
-            || self.families.iter().any(|family| family.fallback_type.as_ref() == Some(key))
-    }
-
     /// Headers, lower case, that say something about a handset of some family.
     #[must_use]
     pub fn header_names(&self) -> &[String] {
