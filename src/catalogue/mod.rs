@@ -33,6 +33,7 @@ pub use boot::{
 pub use family::definition::{Escape, Scope};
 pub use family::problem::{CatalogueError, Problem};
 pub use family::{Family, FileSpec, PhoneType};
+pub use identify::certificate::mac_of_subject;
 pub use identify::path_pattern::PathFacts;
 pub use identify::target::Target;
 pub use identify::{Evidence, Identity, Request};

@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use super::body_cache::{BodyCache, BodyKey, Version};
 use super::parse_cache::{FileOwner, NamedFile, ParseCache, ParsedRequest};
 use super::{Fetch, Provision, Rendered, Reply};
-use crate::catalogue::{Catalogue, FileSpec, PathFacts, PhoneType, RenderInput, Scope};
+use crate::catalogue::{
+    Catalogue, FileSpec, PathFacts, PhoneType, RenderInput, Scope, mac_of_subject,
+};
 use crate::domain::{Mac, Timestamp};
 use crate::registry::{
     Known, LoggedTarget, NotRecorded, Outcome, Registry, RequestEvidence, RequestLogEntry,
@@ -284,14 +286,6 @@ impl Provisioner {
         };
         self.registry.log_request(requester, entry);
     }
-}
-
-/// The MAC in a certificate's subject: Yealink, Polycom and Snom write it alone, Cisco
-/// among other things (`SPA-525G2, MAC: 708105B37234, Serial: ...`). Most names of lab
-/// certificates have none.
-fn mac_of_subject(subject: &str) -> Option<Mac> {
-    let words = subject.split(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | '='));
-    words.filter_map(|word| word.parse().ok()).next()
 }
 
 /// A file that is for no phone in particular.

@@ -11,6 +11,7 @@
 //!
 //! What contradicts is recorded as evidence, not guessed away.
 
+pub(crate) mod certificate;
 pub(crate) mod facts;
 pub(crate) mod path_pattern;
 pub(crate) mod target;
