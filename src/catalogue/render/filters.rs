@@ -20,6 +20,7 @@ pub(super) fn add(env: &mut Environment<'static>, maps: &Arc<Maps>) {
         context::refuse(&text)?;
         Ok(text.replace(|c| unwanted.contains(c), ""))
     });
+    env.add_filter("bracketed", bracketed);
     env.add_filter("pad", pad);
     for (name, part) in URL_PARTS {
         env.add_filter(name, move |url: &Value| -> Result<Value, Error> {
@@ -43,6 +44,19 @@ fn default(value: &Value, other: Option<Value>, _options: Kwargs) -> Value {
     } else {
         value.clone()
     }
+}
+
+/// A host as it stands before a port (RFC 3986 section 3.2.2, RFC 3261 section 19.1.1).
+fn bracketed(host: &Value) -> Result<Value, Error> {
+    if Unset::is(host) {
+        return Ok(host.clone());
+    }
+    let text = host.to_string();
+    context::refuse(&text)?;
+    Ok(match text.contains(':') && !text.starts_with('[') {
+        true => Value::from(format!("[{text}]")),
+        false => host.clone(),
+    })
 }
 
 fn pad(number: i64, width: usize) -> String {
