@@ -8,6 +8,7 @@ use minijinja::value::Kwargs;
 use minijinja::{Environment, Error, ErrorKind, State, Value};
 
 use super::context::{self, Unset};
+use crate::domain::settings::Url;
 
 /// The `[maps]` of each family.
 pub(super) type Maps = BTreeMap<String, Arc<BTreeMap<String, BTreeMap<String, Value>>>>;
@@ -26,7 +27,7 @@ pub(super) fn add(env: &mut Environment<'static>, maps: &Arc<Maps>) {
         env.add_filter(name, move |url: &Value| -> Result<Value, Error> {
             let text = url.to_string();
             context::refuse(&text)?;
-            part(&text).ok_or_else(|| {
+            Url::parse(&text).map(|url| part(&url)).ok_or_else(|| {
                 Error::new(ErrorKind::InvalidOperation, format!("{text} is not a URL"))
             })
         });
@@ -85,31 +86,11 @@ fn lookup(maps: &Maps, template: &str, value: &Value, table: &str) -> Result<Val
     Ok(found.cloned().unwrap_or_else(|| Unset::named(format!("[maps.{table}] {key}"))))
 }
 
-type UrlPart = fn(&str) -> Option<Value>;
+type UrlPart = fn(&Url<'_>) -> Value;
 
 const URL_PARTS: [(&str, UrlPart); 4] = [
-    ("url_scheme", |url| Some(Value::from(split_url(url)?.0))),
-    ("url_host", |url| Some(Value::from(split_url(url)?.1))),
-    ("url_port", |url| Some(Value::from(split_url(url)?.2))),
-    ("url_path", |url| Some(Value::from(split_url(url)?.3))),
+    ("url_scheme", |url| Value::from(url.scheme)),
+    ("url_host", |url| Value::from(url.host)),
+    ("url_port", |url| Value::from(url.port_or_default())),
+    ("url_path", |url| Value::from(url.path())),
 ];
-
-/// Scheme, host without brackets, port, path from its `/` on.
-fn split_url(url: &str) -> Option<(&str, &str, u16, &str)> {
-    let (scheme, rest) = url.split_once("://")?;
-    let (authority, path) = rest.find('/').map_or((rest, "/"), |at| rest.split_at(at));
-    let authority = authority.rsplit('@').next()?;
-    let (host, port) = match authority.rsplit_once(':') {
-        Some((host, port)) if !port.ends_with(']') => (host, port.parse().ok()?),
-        _ => (
-            authority,
-            match scheme {
-                "https" => 443,
-                "ftp" => 21,
-                "tftp" => 69,
-                _ => 80,
-            },
-        ),
-    };
-    Some((scheme, host.trim_matches(['[', ']']), port, path))
-}

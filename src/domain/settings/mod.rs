@@ -17,6 +17,7 @@ mod rule;
 pub mod schema;
 #[cfg(test)]
 mod tests;
+mod url;
 mod value;
 mod zone;
 
@@ -29,6 +30,7 @@ pub use model::{
 pub use read::{Fields, Read};
 pub use redact::{HIDDEN, HIDDEN_CHANGED};
 pub use resolve::{Stack, UnreadableLayer, resolve};
+pub use url::Url;
 pub use value::{
     Codec, DateFormat, Dtmf, HourFormat, KeyType, Secret, Srtp, SyslogLevel, Transport, VendorValue,
 };

@@ -9,6 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use serde_json::Value;
 
 use super::schema::{Kind, MAX_TEXT, MAX_URL};
+use super::url::Url;
 use super::zone::Zone;
 use crate::domain::hidden_char;
 
@@ -76,7 +77,7 @@ fn is_host(text: &str) -> bool {
 
 /// A host name of RFC 1123 section 2.1, with the `_` some networks use. A last
 /// label of digits is a mistyped address, never a name (RFC 3696 section 2).
-fn is_name_or_ipv4(text: &str) -> bool {
+pub(super) fn is_name_or_ipv4(text: &str) -> bool {
     if text.parse::<Ipv4Addr>().is_ok() {
         return true;
     }
@@ -99,23 +100,7 @@ fn is_url(text: &str, schemes: &[&str]) -> bool {
     if text.len() > MAX_URL || !text.bytes().all(allowed) {
         return false;
     }
-    let Some((scheme, rest)) = text.split_once("://") else { return false };
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    schemes.contains(&scheme) && is_authority(authority)
-}
-
-fn is_authority(text: &str) -> bool {
-    let (host_fits, port) = if let Some(rest) = text.strip_prefix('[') {
-        let Some((host, port)) = rest.split_once(']') else { return false };
-        (host.parse::<Ipv6Addr>().is_ok(), port)
-    } else {
-        let at = text.find(':').unwrap_or(text.len());
-        (is_name_or_ipv4(&text[..at]), &text[at..])
-    };
-    let is_port = |port: &str| {
-        port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port > 0)
-    };
-    host_fits && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port))
+    Url::parse(text).is_some_and(|url| schemes.contains(&url.scheme))
 }
 
 /// RFC 5646: language, script, region, each in the case the RFC recommends.
