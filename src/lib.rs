@@ -60,7 +60,8 @@
 //!    and no secret in it, or the refusal.
 //! 6. An active one gets the cached body, if all it was made of is as it was; else
 //!    [`registry::Registry::composition`] lays the layers over each other and [`catalogue`] renders
-//!    them. Same inputs, same bytes.
+//!    them. Same inputs, same bytes. That it was sent a file of its own is noted once
+//!    ([`registry::Registry::note_served`]): from then on no claim changes what it is.
 //! 7. [`handset`] words the reply: 200 with an entity tag, 304, the one refusal, or 503 with `Retry-After`
 //!    for a fault of ours, on which the phone keeps what it has. Operators can read what became of it
 //!    ([`registry::Registry::requests`]).

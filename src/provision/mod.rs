@@ -1,13 +1,16 @@
 //! A handset's request, without HTTP: a [`Fetch`] in, a [`Reply`] out.
 //!
-//! 1. Read the request: MAC, port, type and file, by the catalogue. What an active phone asked
-//!    before is remembered.
-//! 2. Sight: the registry has an unknown device recorded as inactive, and a known one noted.
-//! 3. Decide: a device without an active port gets a common file, in which there is no phone, or
-//!    the refusal. So does a request without a MAC.
-//! 4. Render, or take the body of the same version from the cache.
+//! 1. Identify: MAC, port and type, by the catalogue. What was answered with a file before is
+//!    remembered.
+//! 2. Admit, when there is a MAC: the registry has an unknown device recorded as inactive, and a
+//!    known one noted. Only a device with an active port is admitted.
+//! 3. Who is not gets the common file the request names, in which there is no phone, or the
+//!    refusal.
+//! 4. An active device gets the file its type has under that name: the body of the same version
+//!    from the cache, or one that is rendered.
+//! 5. That it was sent a file of its own is noted.
 //!
-//! All of it reads from memory and waits for nothing; what 2 records is stored behind the answer.
+//! All of it reads from memory and waits for nothing; what 2 and 5 record is stored behind the answer.
 
 mod body_cache;
 mod parse_cache;

@@ -54,20 +54,18 @@ impl Provision for Provisioner {
         let catalogue = self.registry.catalogue();
         let (parsed, kept) = self.parsed.parse(&catalogue, &fetch);
         let mut requester = Requester::Stranger;
-        let decision = match parsed.identity.mac {
-            // A request without a MAC creates nothing. It may name a common file.
-            None => self.common_or(&catalogue, &parsed, Outcome::NoMac),
-            Some(mac) => match self.sight(&catalogue, &fetch, mac, &parsed) {
-                Ok(known) => {
-                    requester = Requester::ActivePhone(mac);
-                    let decision = self.file(&catalogue, mac, known, &parsed);
-                    if decision.owner == Some(FileOwner::Phone) {
-                        self.registry.note_served(mac, &known);
-                    }
-                    decision
+        let decision = match self.admit(&catalogue, &fetch, &parsed) {
+            Ok((mac, known)) => {
+                requester = Requester::ActivePhone(mac);
+                let decision = self.file(&catalogue, mac, known, &parsed);
+                if decision.owner == Some(FileOwner::Phone) {
+                    self.registry.note_served(mac, &known);
                 }
-                Err(decision) => decision,
-            },
+                decision
+            }
+            // A common file says nothing of any phone: an unknown one gets it too, and
+            // some only then ask for the file that names their MAC.
+            Err(refused) => self.common_or(&catalogue, &parsed, refused),
         };
         if let Some(owner) = decision.owner.filter(|_| !kept) {
             self.parsed.keep(&fetch, parsed.clone(), owner);
@@ -97,18 +95,20 @@ impl Provisioner {
         self.catalogue_since.store(since, Ordering::Relaxed);
     }
 
-    /// Records what the request showed. `Ok` for an active device; else the answer.
-    fn sight(
+    /// Has the registry take in what the request showed. `Ok` for an active device; else why it
+    /// gets no file of its own.
+    fn admit(
         &self,
         catalogue: &Arc<Catalogue>,
         fetch: &Fetch,
-        mac: Mac,
         parsed: &ParsedRequest,
-    ) -> Result<Known, Decision> {
+    ) -> Result<(Mac, Known), Outcome> {
+        // A request without a MAC creates nothing.
+        let mac = parsed.identity.mac.ok_or(Outcome::NoMac)?;
         // SECURITY: a certificate that names a device speaks for that device alone.
         let certified = fetch.certificate.as_deref().and_then(mac_of_subject);
         if certified.is_some_and(|certified| certified != mac) {
-            return Err(Decision::refused(Outcome::CertificateOfAnother));
+            return Err(Outcome::CertificateOfAnother);
         }
         let evidence = RequestEvidence {
             mac,
@@ -118,18 +118,15 @@ impl Provisioner {
             certificate: fetch.certificate.as_deref(),
             is_certified: certified.is_some(),
         };
-        let refused = match self.registry.sight(catalogue, evidence) {
-            SightOutcome::Known(known) if known.active => return Ok(known),
+        Err(match self.registry.sight(catalogue, evidence) {
+            SightOutcome::Known(known) if known.active => return Ok((mac, known)),
             SightOutcome::Known(_) => Outcome::Inactive,
             SightOutcome::Recorded => Outcome::Recorded,
             SightOutcome::NotRecorded(NotRecorded::OverQuota) => Outcome::OverQuota,
             SightOutcome::NotRecorded(NotRecorded::QueueFull) => Outcome::NotRecorded,
             SightOutcome::NotRecorded(NotRecorded::StoreFailed) => Outcome::StoreFailed,
             SightOutcome::NoType => Outcome::NoSuchType,
-        };
-        // A common file says nothing of any phone: an unknown one gets it too, and
-        // some only then ask for the file that names their MAC.
-        Err(self.common_or(catalogue, parsed, refused))
+        })
     }
 
     /// A file of an active device: from the cache, or rendered.
@@ -146,14 +143,14 @@ impl Provisioner {
         match parsed.named_file(known.phone_type) {
             Some(NamedFile::OfPhone(file)) => {
                 let key = BodyKey::new(Some(mac), file);
-                if let Some(rendered) = self.bodies.fresh(key, version) {
-                    return Decision::served(rendered, FileOwner::Phone);
+                if let Some(decision) = self.cached(key, version, FileOwner::Phone) {
+                    return decision;
                 }
             }
             Some(NamedFile::Common(file)) => {
-                let version = self.common_version(catalogue);
-                if let Some(rendered) = self.bodies.fresh(BodyKey::new(None, file), version) {
-                    return Decision::served(rendered, FileOwner::Common);
+                let (key, version) = (BodyKey::new(None, file), self.common_version(catalogue));
+                if let Some(decision) = self.cached(key, version, FileOwner::Common) {
+                    return decision;
                 }
             }
             Some(NamedFile::Nothing) => {
@@ -182,8 +179,8 @@ impl Provisioner {
         let hash = file_hash(phone_type.family, file, &path);
         parsed.names(known.phone_type, NamedFile::OfPhone(hash));
         let key = BodyKey::new(Some(mac), hash);
-        if let Some(rendered) = self.bodies.fresh(key, version) {
-            return Decision::served(rendered, FileOwner::Phone);
+        if let Some(decision) = self.cached(key, version, FileOwner::Phone) {
+            return decision;
         }
         let input = match composition.input(phone_type, file, path) {
             Ok(input) => input,
@@ -218,8 +215,8 @@ impl Provisioner {
     fn common(&self, catalogue: &Arc<Catalogue>, named: CommonFile<'_>) -> Decision {
         let key = BodyKey::new(None, named.hash());
         let version = self.common_version(catalogue);
-        if let Some(rendered) = self.bodies.fresh(key, version) {
-            return Decision::served(rendered, FileOwner::Common);
+        if let Some(decision) = self.cached(key, version, FileOwner::Common) {
+            return decision;
         }
         let CommonFile { family, file, path, of_type } = named;
         let common = match self.registry.common(of_type) {
@@ -235,6 +232,11 @@ impl Provisioner {
 
     fn common_version(&self, catalogue: &Catalogue) -> Version {
         Version { registry: self.registry.common_version(), catalogue: catalogue.version() }
+    }
+
+    /// The body, if it was made before of what `version` stands for.
+    fn cached(&self, key: BodyKey, version: Version, owner: FileOwner) -> Option<Decision> {
+        self.bodies.fresh(key, version).map(|rendered| Decision::served(rendered, owner))
     }
 
     fn keep_body(
