@@ -1,4 +1,12 @@
-//! Which addresses count as one peer.
+//! Which addresses count as one. Two questions, two answers:
+//!
+//! - *Whose peer is it*, where connections and passwords are limited: [`subscriber`], the smallest
+//!   network that one subscriber surely has to itself. A wider one would have customers of one
+//!   provider take each other's places.
+//! - *How much may come from one place*, where strangers are counted that fill what is kept:
+//!   [`Site`], the largest network that one customer may have. A narrower one would let whoever has
+//!   a /48 come from 65,536 networks. Who shares a site with a flood loses little: devices that are
+//!   known are never counted.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -15,6 +23,31 @@ pub fn subscriber(address: IpAddr) -> IpAddr {
     }
 }
 
+/// What one customer of a provider has at most: an IPv4 address, or an IPv6 /48 (RFC 6177).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Site(u64);
+
+/// IPv4 addresses stand where no IPv6 network can: among the multicast groups.
+const IPV4: u64 = 0xffff_ffff << 32;
+const PREFIX: u64 = !0xffff;
+
+impl Site {
+    /// Of what nobody saw yet.
+    pub const UNKNOWN: Site = Site(0);
+
+    /// The site of an address; an IPv4 address in IPv6 form is one of IPv4.
+    #[must_use]
+    pub fn of(address: IpAddr) -> Site {
+        match address.to_canonical() {
+            IpAddr::V4(address) => Site(IPV4 | u64::from(address.to_bits())),
+            IpAddr::V6(address) => {
+                let upper = u64::try_from(address.to_bits() >> 64).expect("64 bits fit");
+                Site(upper & PREFIX)
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -25,5 +58,14 @@ mod tests {
         assert_eq!(of("192.0.2.1"), "192.0.2.1");
         assert_eq!(of("::ffff:192.0.2.1"), "192.0.2.1");
         assert_eq!(of("2001:db8:0:1:ffff::2"), "2001:db8:0:1::");
+    }
+
+    #[test]
+    fn an_ipv4_address_and_an_ipv6_48_are_one_site() {
+        let of = |address: &str| Site::of(address.parse().unwrap());
+        assert_ne!(of("192.0.2.1"), of("192.0.2.2"));
+        assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
+        assert_eq!(of("2001:db8:1::1"), of("2001:db8:1:ffff::2"));
+        assert_ne!(of("2001:db8:1::1"), of("2001:db8:2::1"));
     }
 }

@@ -2,13 +2,20 @@
 //! same error comes twenty times a second.
 
 use std::io;
+use std::time::Instant;
 
 use tokio::net::TcpListener;
 
-use super::log_rate::LogRate;
+use super::LOG_INTERVAL;
+use crate::domain::LogRate;
 
-#[derive(Default)]
 pub(super) struct AcceptErrorLog(LogRate);
+
+impl Default for AcceptErrorLog {
+    fn default() -> AcceptErrorLog {
+        AcceptErrorLog(LogRate::new(LOG_INTERVAL))
+    }
+}
 
 /// The same on Linux, macOS and the BSDs.
 const ENFILE: i32 = 23;
@@ -21,7 +28,7 @@ pub(super) fn is_out_of_descriptors(error: &io::Error) -> bool {
 
 impl AcceptErrorLog {
     pub(super) fn report(&self, listener: &TcpListener, error: &io::Error) {
-        let Some(not_logged) = self.0.due() else { return };
+        let Some(not_logged) = self.0.due_at(Instant::now()) else { return };
         let advice = match error.raw_os_error() {
             Some(EMFILE) => {
                 "; raise the process's limit of open files (LimitNOFILE= of the service, ulimit -n) \

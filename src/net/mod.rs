@@ -15,7 +15,6 @@ mod counters;
 mod date;
 mod limits;
 mod listen;
-mod log_rate;
 mod malformed;
 mod networks;
 mod places;
@@ -34,6 +33,7 @@ mod tests;
 
 use std::error::Error;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -47,6 +47,10 @@ pub use retry_after::RetryAfter;
 pub use server::{Drained, Server};
 pub use standing::Standing;
 pub use tls::{TlsPeer, TlsVersion};
+
+/// Between lines in the log of what may happen at each connection: soon enough for an operator who
+/// tries, and a flood fills no disk.
+const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Who is at the other end of a connection; the same for all its requests.
 #[derive(Debug, Clone)]

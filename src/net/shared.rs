@@ -1,6 +1,7 @@
 //! What all connections of one server share.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use hyper::server::conn::http1;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -8,10 +9,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::counters::Counters;
-use super::log_rate::LogRate;
 use super::places::{Place, Places};
 use super::tuning::HandshakeAdmission;
-use super::{Limits, RetryAfter};
+use super::{LOG_INTERVAL, Limits, RetryAfter};
+use crate::domain::LogRate;
 
 #[derive(Debug)]
 pub(super) struct Shared {
@@ -57,8 +58,8 @@ impl Shared {
             tracker: TaskTracker::new(),
             permits: Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS))),
             places: Places::new(&limits),
-            wrong_protocol_log: LogRate::default(),
-            shortage_log: LogRate::default(),
+            wrong_protocol_log: LogRate::new(LOG_INTERVAL),
+            shortage_log: LogRate::new(LOG_INTERVAL),
             retry_after: RetryAfter::new(10, 30, seed),
             limits,
         }
@@ -77,7 +78,7 @@ impl Shared {
             return;
         }
         self.counters.closed_for_others.add(count);
-        if let Some(not_logged) = self.shortage_log.due() {
+        if let Some(not_logged) = self.shortage_log.due_at(Instant::now()) {
             let counts = self.counters.read();
             tracing::warn!(
                 open = counts.open,

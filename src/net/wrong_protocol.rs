@@ -4,8 +4,9 @@
 use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
+use std::time::Instant;
 
-use super::log_rate::LogRate;
+use crate::domain::LogRate;
 
 /// A fatal alert, `handshake_failure` (RFC 8446 section 6, RFC 5246 section 7.2): what a TLS client
 /// understands. Its record says TLS 1.0, as before there is a version.
@@ -42,7 +43,7 @@ pub(super) fn report(rate: &LogRate, address: SocketAddr, error: &(dyn Error + '
         cause = error.source();
     }
     if let Some(wrong) = cause
-        && let Some(not_logged) = rate.due()
+        && let Some(not_logged) = rate.due_at(Instant::now())
     {
         tracing::info!(%address, not_logged, "{wrong}; is a URL wrong there?");
     }

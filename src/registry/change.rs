@@ -10,8 +10,9 @@ use std::sync::Arc;
 
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
+use super::compose::LeftOut;
 use super::{Actor, Directory, Registry, RegistryError};
-use crate::domain::{Device, Event, Mac, Revision, TransitionError};
+use crate::domain::{Device, Event, Mac, PhoneId, Revision, TransitionError};
 use crate::store::{Guard, Mutation, StoreError};
 
 /// Times a change is decided again because somebody was faster.
@@ -26,8 +27,11 @@ type Lock = OwnedMutexGuard<()>;
 
 /// What is being changed: what else wants to change it waits.
 #[derive(Debug, Clone, Copy)]
-enum Subject {
+enum LockScope {
     Device(Mac),
+    /// As [`LockScope::Device`], for one that is in memory if it is in the store: it is not read
+    /// before the commit found it there.
+    NewDevice(Mac),
     Directory,
 }
 
@@ -41,10 +45,10 @@ impl Locks {
         Locks { devices: (0..STRIPES).map(|_| Arc::default()).collect(), directory: Arc::default() }
     }
 
-    async fn take(&self, subject: Subject) -> Lock {
-        let lock = match subject {
-            Subject::Directory => &self.directory,
-            Subject::Device(mac) => {
+    async fn take(&self, scope: LockScope) -> Lock {
+        let lock = match scope {
+            LockScope::Directory => &self.directory,
+            LockScope::Device(mac) | LockScope::NewDevice(mac) => {
                 // MACs of one delivery are consecutive; a multiplication spreads them.
                 let mixed = mac.bits().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
                 &self.devices[usize::try_from(mixed).expect("32 bits fit") % STRIPES]
@@ -60,16 +64,18 @@ pub(super) struct Plan<T> {
     pub mutations: Vec<Mutation>,
     pub guards: Vec<Guard>,
     pub result: T,
+    /// To be told to whoever reads the log, once it is durable.
+    pub left_out: Vec<LeftOut>,
 }
 
 impl<T> Plan<T> {
     /// To leave everything as it is.
     pub(super) fn nothing(result: T) -> Plan<T> {
-        Plan { mutations: Vec::new(), guards: Vec::new(), result }
+        Plan::commit(Vec::new(), result)
     }
 
     pub(super) fn commit(mutations: Vec<Mutation>, result: T) -> Plan<T> {
-        Plan { mutations, guards: Vec::new(), result }
+        Plan { mutations, guards: Vec::new(), result, left_out: Vec::new() }
     }
 
     pub(super) fn guarded(mut self, guards: impl IntoIterator<Item = Guard>) -> Plan<T> {
@@ -94,9 +100,34 @@ impl<T> Plan<T> {
         self.mutations.push(Mutation::Append(event));
         self
     }
+
+    fn map<U>(self, map: impl FnOnce(T) -> U) -> Plan<U> {
+        let Plan { mutations, guards, result, left_out } = self;
+        Plan { mutations, guards, result: map(result), left_out }
+    }
 }
 
 impl Registry {
+    /// To make `before` into `after`, of which every file can be made, with the companies and
+    /// settings it is made of as they are now. `named` is the phone that errors name.
+    ///
+    /// # Errors
+    /// Those of [`Composition::check_renderable`](super::Composition::check_renderable).
+    pub(super) fn plan_device<T>(
+        &self,
+        actor: &Actor,
+        named: PhoneId,
+        (before, after): (Option<&Device>, Device),
+        directory: &Arc<Directory>,
+        result: T,
+    ) -> Result<Plan<T>, RegistryError> {
+        let composition = self.compose_with(after.clone(), directory);
+        let left_out = composition.check_renderable(actor, named)?;
+        let guards = directory.guards(after.companies());
+        let plan = Plan::device(before, Some(after), result).guarded(guards);
+        Ok(Plan { left_out, ..plan })
+    }
+
     /// One change of one device that is there: `decide` gets it as the store has it, and is
     /// asked again when another process was faster.
     ///
@@ -106,13 +137,24 @@ impl Registry {
         &self,
         actor: &Actor,
         mac: Mac,
-        decide: impl Fn(&Device, &Arc<Directory>) -> Result<Plan<T>, RegistryError>,
+        decide: impl FnMut(&Device, &Arc<Directory>) -> Result<Plan<T>, RegistryError>,
     ) -> Result<T, RegistryError> {
+        let changed = self.change_device_if_any(actor, mac, decide).await?;
+        Ok(changed.ok_or(TransitionError::NotFound)?)
+    }
+
+    /// As [`Registry::change_device`]; `None` when there is none.
+    pub(super) async fn change_device_if_any<T>(
+        &self,
+        actor: &Actor,
+        mac: Mac,
+        mut decide: impl FnMut(&Device, &Arc<Directory>) -> Result<Plan<T>, RegistryError>,
+    ) -> Result<Option<T>, RegistryError> {
         let decide = |device: Option<&Device>, directory: &Arc<Directory>| match device {
-            Some(device) => decide(device, directory),
-            None => Err(TransitionError::NotFound.into()),
+            Some(device) => Ok(decide(device, directory)?.map(Some)),
+            None => Ok(Plan::nothing(None)),
         };
-        self.change(actor, Subject::Device(mac), false, decide).await
+        self.change(actor, LockScope::Device(mac), decide).await
     }
 
     /// As [`Registry::change_device`], also for a device there is not yet.
@@ -120,9 +162,9 @@ impl Registry {
         &self,
         actor: &Actor,
         mac: Mac,
-        decide: impl Fn(Option<&Device>, &Arc<Directory>) -> Result<Plan<T>, RegistryError>,
+        decide: impl FnMut(Option<&Device>, &Arc<Directory>) -> Result<Plan<T>, RegistryError>,
     ) -> Result<T, RegistryError> {
-        self.change(actor, Subject::Device(mac), false, decide).await
+        self.change(actor, LockScope::Device(mac), decide).await
     }
 
     /// As [`Registry::change_or_make_device`], for a device that is in memory if it is in the
@@ -130,10 +172,10 @@ impl Registry {
     pub(super) async fn make_device<T>(
         &self,
         mac: Mac,
-        decide: impl Fn(Option<&Device>) -> Result<Plan<T>, RegistryError>,
+        mut decide: impl FnMut(Option<&Device>) -> Result<Plan<T>, RegistryError>,
     ) -> Result<T, RegistryError> {
         let decide = |device: Option<&Device>, _: &Arc<Directory>| decide(device);
-        self.change(&Actor::Gateway, Subject::Device(mac), true, decide).await
+        self.change(&Actor::Gateway, LockScope::NewDevice(mac), decide).await
     }
 
     /// One change of companies, users or settings: `decide` gets them as they are in memory and,
@@ -144,31 +186,29 @@ impl Registry {
     pub(super) async fn change_directory<T>(
         &self,
         actor: &Actor,
-        decide: impl Fn(&Directory) -> Result<Plan<T>, RegistryError>,
+        mut decide: impl FnMut(&Directory) -> Result<Plan<T>, RegistryError>,
     ) -> Result<T, RegistryError> {
         let decide = |_: Option<&Device>, directory: &Arc<Directory>| decide(directory);
-        self.change(actor, Subject::Directory, false, decide).await
+        self.change(actor, LockScope::Directory, decide).await
     }
 
     async fn change<T>(
         &self,
         actor: &Actor,
-        subject: Subject,
-        assume_absent: bool,
-        decide: impl Fn(Option<&Device>, &Arc<Directory>) -> Result<Plan<T>, RegistryError>,
+        scope: LockScope,
+        mut decide: impl FnMut(Option<&Device>, &Arc<Directory>) -> Result<Plan<T>, RegistryError>,
     ) -> Result<T, RegistryError> {
-        let mut lock = self.locks.take(subject).await;
+        let mut lock = self.locks.take(scope).await;
         let mut contended = String::new();
         for attempt in 0..TRIES {
             if attempt > 0 {
                 // What is decided on besides the device is in memory.
                 self.memory.follow(&self.store).await?;
             }
-            let device = match subject {
-                Subject::Device(mac) if attempt > 0 || !assume_absent => {
-                    self.read_device(mac).await?
-                }
-                _ => None,
+            let device = match scope {
+                LockScope::Device(mac) => self.read_device(mac).await?,
+                LockScope::NewDevice(mac) if attempt > 0 => self.read_device(mac).await?,
+                LockScope::NewDevice(_) | LockScope::Directory => None,
             };
             let directory = self.memory.directory();
             let who = actor.guard(&directory)?;
@@ -179,7 +219,10 @@ impl Registry {
             let committed;
             (committed, lock) = self.commit(plan.mutations, plan.guards, lock).await?;
             match committed {
-                Ok(_) => return Ok(plan.result),
+                Ok(_) => {
+                    plan.left_out.iter().for_each(LeftOut::log);
+                    return Ok(plan.result);
+                }
                 Err(StoreError::Conflict(what)) => contended = what,
                 Err(error) => return Err(error.into()),
             }
@@ -227,7 +270,7 @@ impl Registry {
         &self,
         decide: impl FnOnce(&Directory) -> Result<(Vec<Mutation>, Vec<Guard>), T>,
     ) -> Result<Result<(), StoreError>, T> {
-        let lock = self.locks.take(Subject::Directory).await;
+        let lock = self.locks.take(LockScope::Directory).await;
         let (mutations, guards) = decide(&self.memory.directory())?;
         let committed = self.commit(mutations, guards, lock).await;
         Ok(committed.and_then(|(committed, _)| committed.map(|_| ())))

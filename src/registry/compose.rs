@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::layer_cache::SharedLayers;
-use super::preview::redacted;
-use super::{Directory, Registry, RegistryError};
+use super::phones::may_see;
+use super::{Actor, Directory, Registry, RegistryError};
 use crate::catalogue::{
     Catalogue, FileSpec, PathFacts, PhoneType, PortInput, RenderInput, Scope, Target, Whose, whose,
 };
@@ -41,6 +41,26 @@ impl Registry {
 
     pub(super) fn compose_with(&self, device: Device, directory: &Arc<Directory>) -> Composition {
         Composition::of(device, self.catalogue(), directory.clone())
+    }
+}
+
+/// Settings of a phone that count for the whole device and are left out of its files, see
+/// [`Composition::left_out`].
+#[derive(Debug)]
+pub(super) struct LeftOut {
+    phone: PhoneId,
+    company: Option<CompanyId>,
+    settings: Vec<String>,
+}
+
+impl LeftOut {
+    pub(super) fn log(&self) {
+        tracing::warn!(
+            phoneid = %self.phone,
+            company = self.company.as_ref().map(CompanyId::as_str),
+            settings = self.settings.join(", "),
+            "settings are left out of files for the whole device, whose ports are of several companies"
+        );
     }
 }
 
@@ -106,20 +126,23 @@ impl Composition {
     /// The same with `***` in the place of every secret.
     #[must_use]
     pub(super) fn redacted(self) -> Composition {
-        let agreed = self.is_of_several_companies().then(|| redacted(&self.agreed()));
+        let agreed = self.is_of_several_companies().then(|| self.agreed().with_markers());
         let companies = self.companies().map(|company| {
-            let settings = redacted(&company.settings);
+            let settings = company.settings.with_markers();
             (company.id.clone(), Arc::new(Company { settings, ..Company::clone(company) }))
         });
         let system = &self.directory.system;
         let directory = Directory {
             companies: companies.collect(),
-            system: Arc::new(SystemSettings { settings: redacted(&system.settings), ..**system }),
+            system: Arc::new(SystemSettings {
+                settings: system.settings.with_markers(),
+                ..**system
+            }),
             ..Directory::default()
         };
         let mut device = self.device;
         for phone in device.phones.values_mut() {
-            phone.settings = redacted(&phone.settings);
+            phone.settings = phone.settings.with_markers();
         }
         let catalogue = self.catalogue;
         Composition {
@@ -251,12 +274,41 @@ impl Composition {
     }
 
     /// Renders every file the device's type can ask for, so that what cannot be
-    /// rendered is known before a phone asks.
+    /// rendered is known before a phone asks. Gives what is left out of them.
     ///
     /// # Errors
-    /// [`RegistryError::Render`] for the first that fails; [`RegistryError::NoSuchType`]
-    /// when the type is not in the catalogue.
-    pub fn check_renderable(&self, named: PhoneId) -> Result<(), RegistryError> {
+    /// [`RegistryError::Render`] for the first that fails, or [`RegistryError::RenderOfAnother`]
+    /// when that is for what `actor` does not see; [`RegistryError::NoSuchType`] when the type is
+    /// not in the catalogue.
+    pub(super) fn check_renderable(
+        &self,
+        actor: &Actor,
+        named: PhoneId,
+    ) -> Result<Vec<LeftOut>, RegistryError> {
+        self.render_all(named).map_err(|error| self.as_seen_by(actor, named, error))?;
+        let left_out = self.device.phones.iter().map(|(port, phone)| LeftOut {
+            phone: PhoneId { mac: self.device.mac, port: *port },
+            company: phone.company().cloned(),
+            settings: self.left_out(*port),
+        });
+        Ok(left_out.filter(|left_out| !left_out.settings.is_empty()).collect())
+    }
+
+    /// An error of [`Composition::render_all`] in which nothing of another's phones is named.
+    fn as_seen_by(&self, actor: &Actor, named: PhoneId, error: RegistryError) -> RegistryError {
+        let mut device = self.device.clone();
+        device.phones.retain(|_, phone| may_see(actor, phone));
+        let sees_all = device.phones.len() == self.device.phones.len();
+        if sees_all || !matches!(error, RegistryError::Render { .. }) {
+            return error;
+        }
+        // SECURITY: what a render error says may be of any port. That of the phones the caller
+        // sees is the caller's own.
+        let own = Composition::of(device, self.catalogue.clone(), self.directory.clone());
+        own.render_all(named).err().unwrap_or(RegistryError::RenderOfAnother { phone: named })
+    }
+
+    fn render_all(&self, named: PhoneId) -> Result<(), RegistryError> {
         let phone_type = self
             .phone_type()
             .ok_or_else(|| RegistryError::NoSuchType(self.device.phone_type.to_string()))?;
@@ -267,17 +319,6 @@ impl Composition {
                 self.catalogue.render(family, Some(phone_type), file, input).map_err(|error| {
                     RegistryError::Render { phone: named, file: file.pattern().to_owned(), error }
                 })?;
-            }
-        }
-        for (port, phone) in &self.device.phones {
-            let left_out = self.left_out(*port);
-            if !left_out.is_empty() {
-                tracing::warn!(
-                    phoneid = %PhoneId { mac: self.device.mac, port: *port },
-                    company = phone.company().map(CompanyId::as_str),
-                    settings = left_out.join(", "),
-                    "settings are left out of files for the whole device, whose ports are of several companies"
-                );
             }
         }
         Ok(())

@@ -7,8 +7,9 @@
 //! dropped: the phone comes again. Memory, and so every list, has a device only once it is
 //! stored.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -16,10 +17,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::actor::Actor;
 use super::change::Plan;
-use super::occasionally::Occasionally;
 use super::waiting::Reserved;
 use super::{Directory, Registry, RegistryError};
-use crate::domain::{Action, Claim, Device, Mac, Strength, Subject, Timestamp};
+use crate::domain::{Action, Claim, Device, LogRate, Mac, Strength, Subject, Timestamp};
 use crate::store::Mutation;
 
 /// Contacts that wait, half a kilobyte each: what a storm of unknown phones brings while one
@@ -55,7 +55,7 @@ pub(super) struct Contacts {
     queue: mpsc::Sender<Item>,
     dropped: AtomicU64,
     store_failed: AtomicBool,
-    log: Occasionally,
+    log: LogRate,
 }
 
 /// Records contacts, see [`ContactRecorder::run`].
@@ -69,7 +69,7 @@ pub(super) fn channel() -> (Contacts, ContactRecorder) {
         queue: sender,
         dropped: AtomicU64::new(0),
         store_failed: AtomicBool::new(false),
-        log: Occasionally::default(),
+        log: LogRate::default(),
     };
     (contacts, ContactRecorder { queue })
 }
@@ -95,7 +95,7 @@ impl Contacts {
 
     pub(super) fn note_dropped(&self, why: &dyn std::fmt::Display) {
         self.dropped.fetch_add(1, Ordering::Relaxed);
-        if let Some(more) = self.log.is_due() {
+        if let Some(more) = self.log.due_at(Instant::now()) {
             tracing::warn!(more, "an unknown phone was not recorded: {why}");
         }
     }
@@ -187,26 +187,23 @@ impl Registry {
     ) -> Result<(), RegistryError> {
         let (mac, index) = (device.mac, &self.memory.index);
         let address = device.sighting.as_ref().map(|seen| seen.address);
-        // A std lock: nothing awaits under it.
-        let decided = Mutex::new((in_place_of, false));
+        let (mut in_place_of, mut is_again) = (in_place_of, false);
         let recorded = self
             .make_device(mac, |there| {
                 // An operator made it, or another gateway recorded it.
                 if there.is_some() || index.revision(mac).is_some() {
                     return Ok(Plan::nothing(false));
                 }
-                let mut decided = decided.lock().expect("no holder of this lock panics");
-                let (in_place_of, is_again) = &mut *decided;
-                if std::mem::replace(is_again, true) && in_place_of.is_some() {
+                if std::mem::replace(&mut is_again, true) && in_place_of.is_some() {
                     // Whoever was to go changed meanwhile: somebody else is to.
                     index.waiting().release(mac, in_place_of.take());
                     let Some(address) = address else { return Ok(Plan::nothing(false)) };
                     match index.waiting().reserve(mac, address, device.strength()) {
                         Reserved::Room => {}
-                        Reserved::InPlaceOf(gone) => *in_place_of = Some(gone),
+                        Reserved::InPlaceOf(gone) => in_place_of = Some(gone),
                         Reserved::Already => return Ok(Plan::nothing(false)),
                         Reserved::Full => {
-                            self.arrivals.note_full(index.waiting().limit());
+                            self.new_macs.note_full(index.waiting().limit());
                             return Ok(Plan::nothing(false));
                         }
                     }
@@ -217,10 +214,9 @@ impl Registry {
                 Ok(Plan::commit([put].into_iter().chain(remove).collect(), true))
             })
             .await;
-        let (in_place_of, _) = decided.into_inner().expect("no holder of this lock panics");
         if matches!(recorded, Ok(true)) {
             if in_place_of.is_some() {
-                self.arrivals.note_evicted(index.waiting().limit());
+                self.new_macs.note_evicted(index.waiting().limit());
             }
         } else {
             index.waiting().release(mac, in_place_of);
@@ -236,20 +232,20 @@ impl Registry {
         ports: u16,
     ) -> Result<Strength, RegistryError> {
         let now = self.clock.now();
-        self.change_or_make_device(&Actor::Gateway, mac, |device, directory| {
-            let Some(device) = device else { return Ok(Plan::nothing(Strength::Assumed)) };
-            match device.claimed(claim.clone(), ports, now) {
-                None => Ok(Plan::nothing(device.strength())),
-                Some(claimed) if claimed.has_active_port() => {
-                    Ok(self.reconsider(device, claimed, directory, now))
+        let told =
+            self.change_device_if_any(&Actor::Gateway, mac, |device, directory| {
+                match device.claimed(claim.clone(), ports, now) {
+                    None => Ok(Plan::nothing(device.strength())),
+                    Some(claimed) if claimed.has_active_port() => {
+                        Ok(self.reconsider(device, claimed, directory, now))
+                    }
+                    Some(claimed) => {
+                        let strength = claimed.strength();
+                        Ok(Plan::device(Some(device), Some(claimed), strength))
+                    }
                 }
-                Some(claimed) => {
-                    let strength = claimed.strength();
-                    Ok(Plan::device(Some(device), Some(claimed), strength))
-                }
-            }
-        })
-        .await
+            });
+        Ok(told.await?.unwrap_or(Strength::Assumed))
     }
 
     /// A device that was promoted and never served: it becomes what it is claimed to be,
@@ -257,7 +253,7 @@ impl Registry {
     fn reconsider(
         &self,
         device: &Device,
-        mut claimed: Device,
+        claimed: Device,
         directory: &Arc<Directory>,
         now: Timestamp,
     ) -> Plan<Strength> {
@@ -266,18 +262,21 @@ impl Registry {
             return Plan::device(Some(device), Some(claimed), strength);
         }
         let named = claimed.phone_ids().next().expect("a device has a phone");
-        if let Err(error) = self.compose_with(claimed.clone(), directory).check_renderable(named) {
-            tracing::warn!(%error, phone_type = %claimed.phone_type, "a phone may be of another type than it was promoted as");
-            claimed = Device { claims: claimed.claims, ..device.clone() };
-            return Plan::device(Some(device), Some(claimed), strength);
-        }
+        let change = (Some(device), claimed.clone());
+        let plan = match self.plan_device(&Actor::Gateway, named, change, directory, strength) {
+            Ok(plan) => plan,
+            Err(error) => {
+                tracing::warn!(%error, phone_type = %claimed.phone_type, "a phone may be of another type than it was promoted as");
+                let as_before = Device { claims: claimed.claims, ..device.clone() };
+                return Plan::device(Some(device), Some(as_before), strength);
+            }
+        };
         let name = device.mac.to_string();
         let mut event = Actor::Gateway.event(now, Action::Retyped, Subject::Phone, name);
         event.company = device.companies().next().map(ToString::to_string).unwrap_or_default();
         event.before = summary(device);
         event.after = summary(&claimed);
-        let guards = directory.guards(claimed.companies());
-        Plan::device(Some(device), Some(claimed), strength).recorded(event).guarded(guards)
+        plan.recorded(event)
     }
 }
 

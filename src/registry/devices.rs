@@ -61,13 +61,12 @@ impl Registry {
         self.change_device(actor, id.mac, |device, directory| {
             let (promoted, moved) = device.promote(id.port, company, now)?;
             directory.require_company(actor, company)?;
-            self.compose_with(promoted.clone(), directory).check_renderable(id)?;
             let mut event = actor.event(now, Action::Promote, Subject::Phone, id.to_string());
             event.company = company.to_string();
             event.before = json!({ "state": "inactive" });
             event.after = json!({ "state": "active", "company": company, "ports": moved });
-            let guards = directory.guards(promoted.companies());
-            Ok(Plan::device(Some(device), Some(promoted), moved).recorded(event).guarded(guards))
+            let plan = self.plan_device(actor, id, (Some(device), promoted), directory, moved)?;
+            Ok(plan.recorded(event))
         })
         .await
     }
@@ -112,14 +111,13 @@ impl Registry {
             let assigned = device.assign(port, source, target, now)?;
             let first = *assigned.from.keys().next().expect("assign matches at least one port");
             let id = PhoneId { mac, port: port.unwrap_or(first) };
-            self.compose_with(assigned.device.clone(), directory).check_renderable(id)?;
             let mut event = actor.event(now, Action::Assign, Subject::Phone, id.to_string());
             event.company = target.to_string();
             event.before = json!({ "company": assigned.from });
             event.after = json!({ "company": target });
-            let guards = directory.guards(assigned.device.companies());
-            let plan = Plan::device(Some(device), Some(assigned.device), assigned.from);
-            Ok(plan.recorded(event).guarded(guards))
+            let change = (Some(device), assigned.device);
+            let plan = self.plan_device(actor, id, change, directory, assigned.from)?;
+            Ok(plan.recorded(event))
         })
         .await
     }
@@ -146,8 +144,7 @@ impl Registry {
         before: Timestamp,
         now: Timestamp,
     ) -> Result<bool, RegistryError> {
-        self.change_or_make_device(&Actor::Gateway, mac, |device, _| {
-            let Some(device) = device else { return Ok(Plan::nothing(false)) };
+        let expired = self.change_device_if_any(&Actor::Gateway, mac, |device, _| {
             // Another gateway may have seen it.
             if device.last_sign() >= before || device.has_active_port() {
                 self.memory.index.noted(mac, device.last_sign(), None);
@@ -158,7 +155,7 @@ impl Registry {
             let ports = device.inactive_ports();
             event.before = json!({ "phone_type": device.phone_type, "ports": ports });
             Ok(Plan::device(Some(device), None, true).recorded(event))
-        })
-        .await
+        });
+        Ok(expired.await?.unwrap_or(false))
     }
 }

@@ -28,6 +28,12 @@ pub enum RegistryError {
     /// The phone's files cannot be made of its settings.
     #[error("{phone} cannot be configured: {file}: {error}")]
     Render { phone: PhoneId, file: String, error: RenderError },
+    /// As [`RegistryError::Render`], for a port the caller does not see.
+    #[error(
+        "{phone} cannot be configured: the settings of another port of the device, which are not \
+         yours to see, cannot be made into a file; a System-Admin can see which"
+    )]
+    RenderOfAnother { phone: PhoneId },
     #[error("{0} already exists")]
     AlreadyExists(String),
     /// The object is still needed by another.

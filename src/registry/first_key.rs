@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::change::Plan;
-use super::random::{Random, token};
+use super::random::{Random, new_key};
 use super::users::{changes, shown};
 use super::{Actor, Directory, Registry, RegistryError};
 use crate::domain::{Action, ApiKeyHash, Event, Revision, Role, Subject, Timestamp, User};
@@ -29,11 +29,6 @@ const USED: &str = "used";
 /// How long the first call waits for its record. A store that does not answer keeps no
 /// operator out; the next call tries again.
 const RECORD_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// A new API key: 256 bits, and a prefix by which a leaked one is recognised.
-pub(super) fn new_key(random: &dyn Random) -> String {
-    format!("dt_{}", token::<32>(random))
-}
 
 /// Whether this process must look out for the first use of the key.
 #[derive(Debug, Default)]

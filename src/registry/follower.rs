@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::memory::Memory;
+use crate::domain::LogRate;
 use crate::store::{Store, StoreError};
 
 /// How often a store is asked that does not tell by itself. What an operator did at one gateway
@@ -13,9 +14,6 @@ const POLL: Duration = Duration::from_secs(1);
 /// A store that tells is asked this long after: in a storm of changes some hundred come at once.
 const GATHERING: Duration = Duration::from_millis(20);
 
-/// A store that cannot be read is reported of this often.
-const REPORT_EVERY: Duration = Duration::from_secs(60);
-
 pub(super) struct Follower {
     pub store: Arc<dyn Store>,
     pub memory: Arc<Memory>,
@@ -24,7 +22,7 @@ pub(super) struct Follower {
 impl Follower {
     /// Never ends.
     pub(super) async fn run(self) {
-        let mut reported: Option<Instant> = None;
+        let mut log = LogRate::default();
         loop {
             tokio::select! {
                 () = tokio::time::sleep(POLL) => {}
@@ -33,10 +31,10 @@ impl Follower {
                 }
             }
             match self.memory.follow(&self.store).await {
-                Ok(()) => reported = None,
+                // The next outage is another one.
+                Ok(()) => log = LogRate::default(),
                 Err(error) => {
-                    if reported.is_none_or(|last| last.elapsed() >= REPORT_EVERY) {
-                        reported = Some(Instant::now());
+                    if log.due_at(Instant::now()).is_some() {
                         report(&error);
                     }
                     tokio::time::sleep(POLL).await;

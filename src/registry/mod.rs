@@ -23,8 +23,6 @@ mod follower;
 mod index;
 mod layer_cache;
 mod memory;
-mod network;
-mod occasionally;
 mod passwords;
 mod phones;
 mod preview;
@@ -82,7 +80,7 @@ pub struct Registry {
     quota: Quota,
     memory: Arc<Memory>,
     locks: change::Locks,
-    arrivals: quota::Arrivals,
+    new_macs: quota::NewMacRate,
     passwords: passwords::Passwords,
     contacts: contacts::Contacts,
     sighting_updates: mpsc::Sender<sighting_writer::SightingUpdate>,
@@ -113,7 +111,7 @@ impl Registry {
             quota,
             memory,
             locks: change::Locks::new(),
-            arrivals: quota::Arrivals::default(),
+            new_macs: quota::NewMacRate::default(),
             passwords: passwords::Passwords::default(),
             contacts,
             sighting_updates,
@@ -189,8 +187,8 @@ impl Registry {
         WaitingStatus {
             devices: waiting.len(),
             limit: waiting.limit(),
-            evicted: self.arrivals.evicted(),
-            over_quota: self.arrivals.over_quota(),
+            evicted: self.new_macs.evicted(),
+            over_quota: self.new_macs.over_quota(),
             dropped: self.contacts.dropped(),
         }
     }

@@ -156,9 +156,8 @@ impl Registry {
                 "settings": phone.settings.redacted(),
             });
             let made = with_new(device, phone_type, id, phone, now)?;
-            self.compose_with(made.clone(), directory).check_renderable(id)?;
-            let guards = directory.guards(made.companies());
-            Ok(Plan::device(device, Some(made), ()).recorded(event).guarded(guards))
+            let plan = self.plan_device(actor, id, (device, made), directory, ())?;
+            Ok(plan.recorded(event))
         })
         .await
     }
@@ -197,12 +196,10 @@ impl Registry {
                 require_port(phone_type, id.port)?;
                 changed = changed.with_type(key, phone_type.ports, now)?;
             }
-            self.compose_with(changed.clone(), directory).check_renderable(id)?;
             let mut event = actor.event(now, Action::Update, Subject::Phone, id.to_string());
             event.company = phone.company().map(ToString::to_string).unwrap_or_default();
-            let guards = directory.guards(changed.companies());
-            let plan = Plan::device(Some(device), Some(changed), ());
-            Ok(plan.recorded(changes.of(event)).guarded(guards))
+            let plan = self.plan_device(actor, id, (Some(device), changed), directory, ())?;
+            Ok(plan.recorded(changes.of(event)))
         })
         .await
     }

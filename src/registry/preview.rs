@@ -2,13 +2,10 @@
 //! the place of every secret, because a secret leaves only in the configuration
 //! of the phone it belongs to.
 
-use serde_json::Value;
-
 use super::compose::Composition;
 use super::phones::may_see;
 use super::{Actor, Registry, RegistryError};
 use crate::catalogue::{FileSpec, PathFacts, PhoneType, Scope, Target};
-use crate::domain::settings::Layer;
 use crate::domain::{PhoneId, State, TransitionError};
 
 /// One file.
@@ -103,12 +100,4 @@ impl Composition {
 fn text(body: Vec<u8>) -> String {
     String::from_utf8(body)
         .unwrap_or_else(|error| error.into_bytes().into_iter().map(char::from).collect())
-}
-
-/// The layer with markers for its secrets. Still a layer: a marker is a text like any other.
-pub(super) fn redacted(layer: &Layer) -> Layer {
-    match layer.redacted() {
-        Value::Object(fields) if fields.is_empty() => Layer::default(),
-        document => Layer::from_stored(&document.to_string()),
-    }
 }

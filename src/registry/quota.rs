@@ -2,12 +2,11 @@
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Instant;
 
 use dashmap::DashMap;
 
-use super::network::Network;
-use super::occasionally::Occasionally;
-use crate::domain::Timestamp;
+use crate::domain::{LogRate, Site, Timestamp};
 
 /// What requests of unknown handsets may add to the registry.
 #[derive(Debug, Clone)]
@@ -49,22 +48,22 @@ pub struct WaitingStatus {
 
 /// Counts new MACs by network, in windows of one hour, and what came of them.
 #[derive(Debug, Default)]
-pub(super) struct Arrivals {
+pub(super) struct NewMacRate {
     hour: AtomicI64,
-    counts: DashMap<Network, u32>,
+    counts: DashMap<Site, u32>,
     over_quota: AtomicU64,
     evicted: AtomicU64,
     // Each of its own, so that one flood does not hide another.
-    over_address_limit: Occasionally,
-    full: Occasionally,
-    evictions: Occasionally,
+    over_address_limit: LogRate,
+    full: LogRate,
+    evictions: LogRate,
 }
 
 /// More networks than this in one hour are not counted one by one; the limit on
 /// devices still holds. Refusing them instead would let a botnet lock new sites out.
 const MAX_NETWORKS: usize = 65_536;
 
-impl Arrivals {
+impl NewMacRate {
     /// Whether one more new MAC may come from `address`; counts it if so. Never asked
     /// for a device that is known.
     pub(super) fn admit(&self, address: IpAddr, limit: u32, now: Timestamp) -> bool {
@@ -72,11 +71,11 @@ impl Arrivals {
         if self.hour.swap(hour, Ordering::Relaxed) != hour {
             self.counts.clear();
         }
-        let network = Network::of(address);
-        if self.counts.len() >= MAX_NETWORKS && !self.counts.contains_key(&network) {
+        let site = Site::of(address);
+        if self.counts.len() >= MAX_NETWORKS && !self.counts.contains_key(&site) {
             return limit > 0;
         }
-        let mut count = self.counts.entry(network).or_insert(0);
+        let mut count = self.counts.entry(site).or_insert(0);
         if *count >= limit {
             return false;
         }
@@ -87,7 +86,7 @@ impl Arrivals {
     /// One address brought more new MACs than an hour has room for.
     pub(super) fn note_over_address_limit(&self, address: IpAddr) {
         self.over_quota.fetch_add(1, Ordering::Relaxed);
-        if let Some(more) = self.over_address_limit.is_due() {
+        if let Some(more) = self.over_address_limit.due_at(Instant::now()) {
             tracing::warn!(%address, more, "too many new MACs from one address; unknown phones there are not recorded");
         }
     }
@@ -95,7 +94,7 @@ impl Arrivals {
     /// There was no room for a new device, and none of those that wait may go.
     pub(super) fn note_full(&self, limit: usize) {
         self.over_quota.fetch_add(1, Ordering::Relaxed);
-        if let Some(more) = self.full.is_due() {
+        if let Some(more) = self.full.due_at(Instant::now()) {
             tracing::warn!(
                 limit,
                 more,
@@ -107,7 +106,7 @@ impl Arrivals {
     /// A device had to go for a newer one.
     pub(super) fn note_evicted(&self, limit: usize) {
         self.evicted.fetch_add(1, Ordering::Relaxed);
-        if let Some(more) = self.evictions.is_due() {
+        if let Some(more) = self.evictions.due_at(Instant::now()) {
             tracing::warn!(
                 limit,
                 more,
@@ -131,22 +130,22 @@ mod tests {
 
     #[test]
     fn an_address_is_limited_by_the_hour() {
-        let arrivals = Arrivals::default();
+        let new_macs = NewMacRate::default();
         let address = "192.0.2.1".parse().unwrap();
-        assert!(arrivals.admit(address, 2, 7200));
-        assert!(arrivals.admit(address, 2, 7300));
-        assert!(!arrivals.admit(address, 2, 10_799));
-        assert!(arrivals.admit("192.0.2.2".parse().unwrap(), 2, 10_799));
-        assert!(arrivals.admit(address, 2, 10_800));
+        assert!(new_macs.admit(address, 2, 7200));
+        assert!(new_macs.admit(address, 2, 7300));
+        assert!(!new_macs.admit(address, 2, 10_799));
+        assert!(new_macs.admit("192.0.2.2".parse().unwrap(), 2, 10_799));
+        assert!(new_macs.admit(address, 2, 10_800));
     }
 
     #[test]
     fn one_ipv6_network_is_one_address() {
-        let arrivals = Arrivals::default();
-        assert!(arrivals.admit("2001:db8::1".parse().unwrap(), 1, 0));
-        assert!(!arrivals.admit("2001:db8:0:1::1".parse().unwrap(), 1, 0));
-        assert!(arrivals.admit("2001:db8:1::1".parse().unwrap(), 1, 0));
-        assert!(arrivals.admit("::ffff:192.0.2.1".parse().unwrap(), 1, 0));
-        assert!(!arrivals.admit("192.0.2.1".parse().unwrap(), 1, 0));
+        let new_macs = NewMacRate::default();
+        assert!(new_macs.admit("2001:db8::1".parse().unwrap(), 1, 0));
+        assert!(!new_macs.admit("2001:db8:0:1::1".parse().unwrap(), 1, 0));
+        assert!(new_macs.admit("2001:db8:1::1".parse().unwrap(), 1, 0));
+        assert!(new_macs.admit("::ffff:192.0.2.1".parse().unwrap(), 1, 0));
+        assert!(!new_macs.admit("192.0.2.1".parse().unwrap(), 1, 0));
     }
 }

@@ -26,6 +26,11 @@ pub fn token<const N: usize>(random: &dyn Random) -> String {
     base64url(&bytes)
 }
 
+/// A new API key: 256 bits, and a prefix by which a leaked one is recognised.
+pub(super) fn new_key(random: &dyn Random) -> String {
+    format!("dt_{}", token::<32>(random))
+}
+
 /// RFC 4648 section 5, without padding.
 fn base64url(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";

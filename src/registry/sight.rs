@@ -123,8 +123,8 @@ impl Registry {
             return SightOutcome::Recorded;
         }
         let per_hour = self.quota.new_macs_per_address_per_hour;
-        if !self.arrivals.admit(address, per_hour, now) {
-            self.arrivals.note_over_address_limit(address);
+        if !self.new_macs.admit(address, per_hour, now) {
+            self.new_macs.note_over_address_limit(address);
             return SightOutcome::NotRecorded(NotRecorded::OverQuota);
         }
         let in_place_of = match waiting.reserve(mac, address, claim.strength) {
@@ -132,7 +132,7 @@ impl Registry {
             Reserved::InPlaceOf(gone) => Some(gone),
             Reserved::Already => return SightOutcome::Recorded,
             Reserved::Full => {
-                self.arrivals.note_full(waiting.limit());
+                self.new_macs.note_full(waiting.limit());
                 return SightOutcome::NotRecorded(NotRecorded::OverQuota);
             }
         };
@@ -142,7 +142,7 @@ impl Registry {
         let device = Box::new(Device { claims, ..sighted });
         if self.contacts.send(Contact::First { device, in_place_of }).is_err() {
             waiting.release(mac, in_place_of);
-            self.contacts.note_dropped(&TOO_MANY);
+            self.contacts.note_dropped(&QUEUE_FULL);
             return SightOutcome::NotRecorded(NotRecorded::QueueFull);
         }
         if self.contacts.store_failed() {
@@ -158,7 +158,7 @@ impl Registry {
         let claim = Contact::Claim { mac: evidence.mac, claim: Box::new(claim), ports };
         let sent = self.contacts.send(claim).is_ok();
         if !sent {
-            self.contacts.note_dropped(&TOO_MANY);
+            self.contacts.note_dropped(&QUEUE_FULL);
         }
         sent
     }
@@ -192,7 +192,7 @@ impl Registry {
     }
 }
 
-const TOO_MANY: &str = "too many come at once";
+const QUEUE_FULL: &str = "too many come at once";
 
 /// An operator promoted it, and it takes what it is sent: nothing that requests claim counts.
 fn is_settled(known: &Known) -> bool {

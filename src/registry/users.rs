@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use super::audit::Changes;
 use super::change::Plan;
-use super::first_key::new_key;
 use super::passwords::MAX_PASSWORD;
 use super::random::Random;
+use super::random::new_key;
 use super::text::{check_login, check_name};
 use super::{Actor, Directory, Registry, RegistryError};
 use crate::domain::settings::{HIDDEN, HIDDEN_CHANGED};

@@ -13,12 +13,11 @@ use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::network::Network;
-use crate::domain::{Mac, Strength, Timestamp};
+use crate::domain::{Mac, Site, Strength, Timestamp};
 
 /// Which devices wait, and who would have to go. About 80 bytes a device.
 #[derive(Debug)]
-pub(super) struct WaitingRoom {
+pub(super) struct InactiveQuota {
     limit: usize,
     // A std lock: nothing awaits under it. Taken by first contacts and by changes to devices,
     // never by a request of a device that is known.
@@ -49,9 +48,9 @@ pub(super) struct WaitingDevice {
     pub is_touched: bool,
 }
 
-impl WaitingRoom {
-    pub(super) fn new(limit: usize) -> WaitingRoom {
-        WaitingRoom { limit, room: Mutex::default() }
+impl InactiveQuota {
+    pub(super) fn new(limit: usize) -> InactiveQuota {
+        InactiveQuota { limit, room: Mutex::default() }
     }
 
     pub(super) fn limit(&self) -> usize {
@@ -68,20 +67,21 @@ impl WaitingRoom {
     /// with more weight than before.
     pub(super) fn claims_more(&self, mac: Mac, strength: Strength) -> Option<bool> {
         let mut room = self.room();
-        let place = room.devices.get_mut(&mac.bits()).filter(|place| place.stay == Stay::Coming)?;
+        let place =
+            room.devices.get_mut(&mac.bits()).filter(|place| place.slot == Slot::Reserved)?;
         let is_more = strength > place.strength;
         place.strength = place.strength.max(strength);
         Some(is_more)
     }
 
     /// Finds room for a device that is not known. What comes of it must be said: with
-    /// [`WaitingRoom::put`] when it is stored, with [`WaitingRoom::release`] when it is not.
+    /// [`InactiveQuota::put`] when it is stored, with [`InactiveQuota::release`] when it is not.
     pub(super) fn reserve(&self, mac: Mac, address: IpAddr, strength: Strength) -> Reserved {
         let mut room = self.room();
         if room.devices.contains_key(&mac.bits()) {
             return Reserved::Already;
         }
-        let network = Network::of(address);
+        let network = Site::of(address);
         let leaves = if room.devices.len() - room.leaving < self.limit {
             None
         } else {
@@ -90,14 +90,14 @@ impl WaitingRoom {
                 None => return Reserved::Full,
             }
         };
-        room.insert(mac.bits(), Place { network, created: 0, stay: Stay::Coming, strength });
+        room.insert(mac.bits(), Place { network, created: 0, slot: Slot::Reserved, strength });
         leaves.map_or(Reserved::Room, Reserved::InPlaceOf)
     }
 
     /// The device was not stored, and whoever was to go in its place did not.
     pub(super) fn release(&self, mac: Mac, in_place_of: Option<Mac>) {
         let mut room = self.room();
-        if room.devices.get(&mac.bits()).is_some_and(|place| place.stay == Stay::Coming) {
+        if room.devices.get(&mac.bits()).is_some_and(|place| place.slot == Slot::Reserved) {
             room.remove(mac.bits());
         }
         if let Some(stays) = in_place_of {
@@ -110,25 +110,25 @@ impl WaitingRoom {
     pub(super) fn put(&self, device: WaitingDevice) {
         let mut room = self.room();
         let mac = device.mac.bits();
-        let stay = match device.address {
-            Some(_) if !device.is_touched => Stay::Evictable,
-            _ => Stay::Kept,
+        let slot = match device.address {
+            Some(_) if !device.is_touched => Slot::Evictable,
+            _ => Slot::Pinned,
         };
         let network = match room.remove(mac) {
             // Where it came from first: else who asks in its name would take it with him.
-            Some(before) if before.network != Network::UNKNOWN => before.network,
-            _ => device.address.map_or(Network::UNKNOWN, Network::of),
+            Some(before) if before.network != Site::UNKNOWN => before.network,
+            _ => device.address.map_or(Site::UNKNOWN, Site::of),
         };
         let created = u32::try_from(device.created.max(0)).unwrap_or(u32::MAX);
         let strength = Strength::Assumed;
-        room.insert(mac, Place { network, created, stay, strength });
+        room.insert(mac, Place { network, created, slot, strength });
     }
 
     /// The device is gone, or an operator promoted it. What was reserved for one that comes stays:
     /// whoever reserved it says what comes of it.
     pub(super) fn remove(&self, mac: Mac) {
         let mut room = self.room();
-        if room.devices.get(&mac.bits()).is_some_and(|place| place.stay != Stay::Coming) {
+        if room.devices.get(&mac.bits()).is_some_and(|place| place.slot != Slot::Reserved) {
             room.remove(mac.bits());
         }
     }
@@ -140,24 +140,24 @@ impl WaitingRoom {
 
 #[derive(Debug, Clone, Copy)]
 struct Place {
-    network: Network,
+    network: Site,
     /// Seconds, as the index keeps them.
     created: u32,
-    stay: Stay,
-    /// Of the strongest claim that was made while it was [`Stay::Coming`].
+    slot: Slot,
+    /// Of the strongest claim that was made while it was [`Slot::Reserved`].
     strength: Strength,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stay {
+enum Slot {
     /// Its commit is under way.
-    Coming,
+    Reserved,
     /// It is there, and may have to go.
     Evictable,
     /// An operator touched it.
-    Kept,
+    Pinned,
     /// The commit that removes it is under way.
-    Leaving,
+    Evicting,
 }
 
 /// MACs are chosen by strangers: hashed with a secret.
@@ -167,10 +167,10 @@ type Hasher = foldhash::quality::RandomState;
 struct Room {
     devices: HashMap<u64, Place, Hasher>,
     /// Those that may go, by network and then oldest first.
-    oldest: BTreeSet<(Network, u32, u64)>,
-    networks: HashMap<Network, Count, Hasher>,
+    oldest: BTreeSet<(Site, u32, u64)>,
+    networks: HashMap<Site, Count, Hasher>,
     /// Networks of which one may go, by how much room they take: the last takes most.
-    by_room: BTreeSet<(u32, Network)>,
+    by_room: BTreeSet<(u32, Site)>,
     leaving: usize,
 }
 
@@ -184,33 +184,33 @@ struct Count {
 
 impl Room {
     fn insert(&mut self, mac: u64, place: Place) {
-        match place.stay {
-            Stay::Evictable => {
+        match place.slot {
+            Slot::Evictable => {
                 self.oldest.insert((place.network, place.created, mac));
                 self.count(place.network, 1, 1);
             }
-            Stay::Coming => self.count(place.network, 1, 0),
-            Stay::Leaving => self.leaving += 1,
-            Stay::Kept => {}
+            Slot::Reserved => self.count(place.network, 1, 0),
+            Slot::Evicting => self.leaving += 1,
+            Slot::Pinned => {}
         }
         self.devices.insert(mac, place);
     }
 
     fn remove(&mut self, mac: u64) -> Option<Place> {
         let place = self.devices.remove(&mac)?;
-        match place.stay {
-            Stay::Evictable => {
+        match place.slot {
+            Slot::Evictable => {
                 self.oldest.remove(&(place.network, place.created, mac));
                 self.count(place.network, -1, -1);
             }
-            Stay::Coming => self.count(place.network, -1, 0),
-            Stay::Leaving => self.leaving -= 1,
-            Stay::Kept => {}
+            Slot::Reserved => self.count(place.network, -1, 0),
+            Slot::Evicting => self.leaving -= 1,
+            Slot::Pinned => {}
         }
         Some(place)
     }
 
-    fn count(&mut self, network: Network, room: i32, may_go: i32) {
+    fn count(&mut self, network: Site, room: i32, may_go: i32) {
         let before = self.networks.get(&network).copied().unwrap_or_default();
         let after = Count {
             room: before.room.saturating_add_signed(room),
@@ -227,26 +227,26 @@ impl Room {
         }
     }
 
-    /// Who has to go for one more of `network`, from now on [`Stay::Leaving`]: the oldest of the
+    /// Who has to go for one more of `network`, from now on [`Slot::Evicting`]: the oldest of the
     /// network that takes most room, if it takes more than this one; else its own oldest.
-    fn next_to_leave(&mut self, network: Network) -> Option<Mac> {
+    fn next_to_leave(&mut self, network: Site) -> Option<Mac> {
         let own = self.networks.get(&network).copied().unwrap_or_default();
         let &(most, largest) = self.by_room.last()?;
         let from = if most > own.room { largest } else { network };
         let &(_, _, mac) =
             self.oldest.range((from, 0, 0)..).next().filter(|next| next.0 == from)?;
         let place = self.remove(mac)?;
-        self.insert(mac, Place { stay: Stay::Leaving, ..place });
+        self.insert(mac, Place { slot: Slot::Evicting, ..place });
         Some(Mac::from_bits(mac))
     }
 
     /// It did not have to go after all.
     fn stays(&mut self, mac: Mac) {
-        let is_leaving = |place: &&Place| place.stay == Stay::Leaving;
+        let is_leaving = |place: &&Place| place.slot == Slot::Evicting;
         if self.devices.get(&mac.bits()).filter(is_leaving).is_some()
             && let Some(place) = self.remove(mac.bits())
         {
-            self.insert(mac.bits(), Place { stay: Stay::Evictable, ..place });
+            self.insert(mac.bits(), Place { slot: Slot::Evictable, ..place });
         }
     }
 }
@@ -272,13 +272,13 @@ mod tests {
         WaitingDevice { mac, address, created, is_touched: false }
     }
 
-    fn reserve(room: &WaitingRoom, number: u64, last: u8) -> Reserved {
+    fn reserve(room: &InactiveQuota, number: u64, last: u8) -> Reserved {
         room.reserve(mac(number), address(last), Strength::Path)
     }
 
     #[test]
     fn what_has_no_room_yet_counts() {
-        let room = WaitingRoom::new(2);
+        let room = InactiveQuota::new(2);
         assert_eq!(reserve(&room, 1, 1), Reserved::Room);
         assert_eq!(reserve(&room, 1, 1), Reserved::Already);
         assert_eq!(reserve(&room, 2, 1), Reserved::Room);
@@ -290,7 +290,7 @@ mod tests {
 
     #[test]
     fn the_network_with_most_gives_up_its_oldest() {
-        let room = WaitingRoom::new(4);
+        let room = InactiveQuota::new(4);
         for (number, last, created) in [(1, 1, 50), (2, 9, 30), (3, 9, 20), (4, 9, 40)] {
             room.put(waits(number, last, created));
         }
@@ -307,7 +307,7 @@ mod tests {
 
     #[test]
     fn whom_an_operator_touched_stays() {
-        let room = WaitingRoom::new(2);
+        let room = InactiveQuota::new(2);
         room.put(WaitingDevice { is_touched: true, ..waits(1, 1, 10) });
         room.put(WaitingDevice { address: None, ..waits(2, 1, 10) });
         assert_eq!(reserve(&room, 3, 2), Reserved::Full);
@@ -317,7 +317,7 @@ mod tests {
 
     #[test]
     fn a_promoted_one_leaves_room() {
-        let room = WaitingRoom::new(1);
+        let room = InactiveQuota::new(1);
         room.put(waits(1, 1, 10));
         assert_eq!(reserve(&room, 2, 1), Reserved::InPlaceOf(mac(1)));
         room.remove(mac(1));
@@ -327,7 +327,7 @@ mod tests {
 
     #[test]
     fn a_flood_takes_nothing_from_those_with_less_than_their_share() {
-        let room = WaitingRoom::new(100);
+        let room = InactiveQuota::new(100);
         let mut stored: BTreeMap<u64, u8> = BTreeMap::new();
         let mut come = |number: u64, last: u8| {
             match reserve(&room, number, last) {
@@ -355,7 +355,7 @@ mod tests {
         /// by number agrees with what is kept by device.
         #[test]
         fn the_books_agree(steps in prop::collection::vec((0u8..5, 0u64..12, 1u8..4), 1..200)) {
-            let room = WaitingRoom::new(5);
+            let room = InactiveQuota::new(5);
             let mut leaving: BTreeMap<u64, Option<Mac>> = BTreeMap::new();
             for (at, (step, number, last)) in steps.into_iter().enumerate() {
                 match step {
@@ -377,12 +377,12 @@ mod tests {
                 }
                 let inside = room.room();
                 prop_assert!(inside.devices.len() - inside.leaving <= 5);
-                let with = |stay| inside.devices.values().filter(|place| place.stay == stay).count();
-                prop_assert_eq!(with(Stay::Leaving), inside.leaving);
-                prop_assert_eq!(with(Stay::Evictable), inside.oldest.len());
+                let with = |stay| inside.devices.values().filter(|place| place.slot == stay).count();
+                prop_assert_eq!(with(Slot::Evicting), inside.leaving);
+                prop_assert_eq!(with(Slot::Evictable), inside.oldest.len());
                 let sum = |of: fn(&Count) -> u32| inside.networks.values().map(of).sum::<u32>() as usize;
                 prop_assert_eq!(sum(|count| count.may_go), inside.oldest.len());
-                prop_assert_eq!(sum(|count| count.room), inside.oldest.len() + with(Stay::Coming));
+                prop_assert_eq!(sum(|count| count.room), inside.oldest.len() + with(Slot::Reserved));
                 let may_go = inside.networks.iter().filter(|(_, count)| count.may_go > 0);
                 let by_room: BTreeSet<_> = may_go.map(|(of, count)| (count.room, *of)).collect();
                 prop_assert_eq!(&by_room, &inside.by_room);

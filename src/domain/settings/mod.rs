@@ -110,6 +110,15 @@ impl Layer {
         redact::group(Settings::FIELDS, &self.to_json(), None)
     }
 
+    /// The layer as [`Layer::redacted`] shows it. Still a layer: a marker is a text like any other.
+    #[must_use]
+    pub fn with_markers(&self) -> Layer {
+        match self.redacted() {
+            Value::Object(fields) if fields.is_empty() => Layer::default(),
+            document => Layer::from_stored(&document.to_string()),
+        }
+    }
+
     /// Like [`Layer::redacted`], with [`HIDDEN_CHANGED`] where the secret is
     /// not the one `before` has.
     #[must_use]

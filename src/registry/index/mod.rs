@@ -16,7 +16,7 @@ use dashmap::DashMap;
 
 use super::progress::Progress;
 use super::symbols::Symbols;
-use super::waiting::{WaitingDevice, WaitingRoom};
+use super::waiting::{InactiveQuota, WaitingDevice};
 pub use listing::{Listing, PhoneRow};
 pub(super) use page::Wanted;
 
@@ -93,7 +93,6 @@ impl Rows {
 pub struct Known {
     /// Number of the type, see [`Index::phone_type`]; the same as long as the process runs.
     pub phone_type: u32,
-    pub changed: Timestamp,
     pub last_seen: Timestamp,
     pub(super) seen_hash: u32,
     pub active: bool,
@@ -111,7 +110,7 @@ pub(super) struct Index {
     devices: DashMap<u64, Entry>,
     types: Symbols<TypeKey>,
     companies: Symbols<CompanyId>,
-    waiting: WaitingRoom,
+    waiting: InactiveQuota,
     /// Revision of the system settings.
     system_version: AtomicU64,
     /// Revisions by the company's number; shorter than the companies while some never changed.
@@ -126,7 +125,7 @@ impl Index {
             devices: DashMap::new(),
             types: Symbols::new(),
             companies: Symbols::new(),
-            waiting: WaitingRoom::new(waiting),
+            waiting: InactiveQuota::new(waiting),
             system_version: AtomicU64::new(0),
             company_versions: RwLock::default(),
         }
@@ -148,7 +147,6 @@ impl Index {
         let entry = self.devices.get(&mac.bits())?;
         Some(Known {
             phone_type: entry.phone_type,
-            changed: entry.changed.into(),
             last_seen: entry.last_seen.into(),
             seen_hash: entry.seen_hash,
             active: entry.is_active(),
@@ -316,7 +314,7 @@ impl Index {
     }
 
     /// The room of devices that wait for an operator.
-    pub(super) fn waiting(&self) -> &WaitingRoom {
+    pub(super) fn waiting(&self) -> &InactiveQuota {
         &self.waiting
     }
 

@@ -15,10 +15,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use foldhash::quality::RandomState;
 use serde::Serialize;
 
-use super::network::Network;
 use super::phones::may_see;
 use super::{Actor, Registry, RegistryError};
-use crate::domain::{CompanyId, Mac, Timestamp};
+use crate::domain::{CompanyId, Mac, Site, Timestamp};
 
 pub use logged_target::LoggedTarget;
 
@@ -141,7 +140,7 @@ impl RequestLog {
         match requester {
             Requester::ActivePhone(mac) => self.active.push(self.hash(mac), entry),
             Requester::Stranger => {
-                self.strangers.push(self.hash(Network::of(entry.address)), entry);
+                self.strangers.push(self.hash(Site::of(entry.address)), entry);
             }
         }
     }
@@ -235,10 +234,10 @@ mod tests {
         log.push(Requester::ActivePhone(phone), entry(Some(phone), [192, 0, 2, 1], 1));
         log.push(Requester::Stranger, entry(Some(waiting), [192, 0, 2, 1], 2));
         // From a network whose requests are not in the same ring, as one in 256 is.
-        let own = log.hash(Network::of([192, 0, 2, 1].into())) >> 56;
+        let own = log.hash(Site::of([192, 0, 2, 1].into())) >> 56;
         let other = (2..).map(|last| [192, 0, 2, last]);
         let other =
-            { other }.find(|&address| log.hash(Network::of(address.into())) >> 56 != own).unwrap();
+            { other }.find(|&address| log.hash(Site::of(address.into())) >> 56 != own).unwrap();
         for number in 0..40_000 {
             let mac = Mac::from_bits(0x0a00_0000_0000 + number);
             log.push(Requester::Stranger, entry(Some(mac), other, 3));

@@ -282,6 +282,28 @@ fn an_update_that_no_file_can_be_made_of_changes_nothing() {
 }
 
 #[test]
+fn an_update_is_refused_without_naming_what_another_companys_port_lacks() {
+    let gateway = Gateway::base();
+    let line = |user: &str| json!({ "lines": { "1": { "user": user, "password": "s3cret" } } });
+    // Its port of the device cannot be configured any more.
+    let values = json!({ "settings": line("b-100") });
+    gateway.done("update/company", json!({ "scope": { "company": "bcompany" }, "values": values }));
+    let update = |role: &str, values: Value| {
+        let scope = json!({ "phoneid": "00049f3333330" });
+        let answer = gateway.ask(role, "update/phone", json!({ "scope": scope, "values": values }));
+        answer["message"].as_str().unwrap().to_owned()
+    };
+    let message = update("ca_a", json!({ "name": "Reception" }));
+    assert!(message.starts_with("00049f3333330 cannot be configured: "), "{message}");
+    assert!(!message.contains("registrar") && !message.contains("lines"), "{message}");
+    // Who sees the port is told what it lacks, and anyone what is wrong with one's own.
+    let message = update("sysadmin", json!({ "name": "Reception" }));
+    assert!(message.contains("lines.1.registrar"), "{message}");
+    let message = update("ca_a", json!({ "settings": line("a-100") }));
+    assert!(message.contains("lines.1.registrar"), "{message}");
+}
+
+#[test]
 fn a_phone_of_another_company_is_not_found() {
     let gateway = Gateway::base();
     for (role, id) in [
