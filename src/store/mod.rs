@@ -35,7 +35,8 @@ use crate::domain::{
 #[derive(Debug, Clone)]
 pub enum Mutation {
     /// Stores the device, which has a phone; what it says of being served counts only when
-    /// nothing was said before. Conflicts also when a company of one of its phones does not exist.
+    /// nothing was said before, and its sighting only when it is later than the one that is
+    /// there. Conflicts also when a company of one of its phones does not exist.
     PutDevice {
         device: Device,
         expect: Option<Revision>,

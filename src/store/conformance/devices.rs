@@ -187,3 +187,24 @@ pub(crate) async fn devices_are_read_by_name(store: &impl Store, _: &impl Store)
     assert_eq!(store.devices(&macs).await.unwrap(), expected);
     assert_eq!(store.devices(&[]).await.unwrap(), []);
 }
+
+pub(crate) async fn a_put_keeps_a_sighting_noted_since_the_read(
+    store: &impl Store,
+    _: &impl Store,
+) {
+    for (number, sighting_read) in [(1, Some(sighting(60))), (2, None)] {
+        let made = Device { sighting: sighting_read, ..device(number, 1) };
+        let revision = done(store, [put(&made, None)]).await;
+        let later = Sighting { last: NOW + 1000, firmware: Some("3".to_owned()), ..sighting(60) };
+        done(store, [Mutation::NoteSighting { mac: mac(number), sighting: later }]).await;
+        let noted = read(store, mac(number)).await.unwrap().sighting;
+        let revision = done(store, [put(&made, Some(revision))]).await;
+        let there = read(store, mac(number)).await.unwrap();
+        assert_eq!(there.sighting, noted);
+        // One that is later than what is there is put.
+        let latest = Some(Sighting { last: NOW + 2000, ..sighting(90) });
+        let put_later = Device { sighting: latest.clone(), ..made };
+        done(store, [put(&put_later, Some(revision))]).await;
+        assert_eq!(read(store, mac(number)).await.unwrap().sighting, latest);
+    }
+}

@@ -47,6 +47,7 @@ macro_rules! suite {
             a_noted_sighting_changes_nothing_else
             a_noted_sighting_keeps_what_it_does_not_tell
             the_first_time_a_device_was_served_stays
+            a_put_keeps_a_sighting_noted_since_the_read
             a_phone_needs_its_company
             a_company_changes_by_its_revision_only
             a_named_company_stays

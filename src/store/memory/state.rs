@@ -150,8 +150,17 @@ impl State {
                 for company in device.phones.values().filter_map(|phone| phone.company()) {
                     self.require_company(company)?;
                 }
-                let served = self.devices.get(&mac).and_then(|before| before.served);
-                let device = Device { revision, served: served.or(device.served), ..device };
+                // What was noted since the device was read stays.
+                let there = self.devices.get(&mac);
+                let served = there.and_then(|before| before.served).or(device.served);
+                let noted = there.and_then(|before| before.sighting.clone());
+                let sighting = match (noted, device.sighting) {
+                    (Some(noted), put) if put.as_ref().is_none_or(|put| noted.last >= put.last) => {
+                        Some(noted)
+                    }
+                    (_, put) => put,
+                };
+                let device = Device { revision, served, sighting, ..device };
                 Ok(Some(Undo::Device(mac, self.devices.insert(mac, device))))
             }
             Mutation::RemoveDevice { mac, expect } => {

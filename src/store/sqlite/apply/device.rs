@@ -21,9 +21,15 @@ pub(super) fn put(
              ON CONFLICT (mac) DO NOTHING"
         }
         Some(_) => {
-            "UPDATE device SET type = ?2, waiting = ?3, created = ?4, first_seen = ?5, \
-             last_seen = ?6, address = ?7, user_agent = ?8, type_guess = ?9, firmware = ?10, \
-             certificate = ?11, changed = ?12, revision = ?13, claims = ?14, \
+            // What was noted since the device was read stays.
+            "UPDATE device SET type = ?2, waiting = ?3, created = ?4, \
+             first_seen = iif(last_seen >= coalesce(?6, last_seen), first_seen, ?5), \
+             address = iif(last_seen >= coalesce(?6, last_seen), address, ?7), \
+             user_agent = iif(last_seen >= coalesce(?6, last_seen), user_agent, ?8), \
+             type_guess = iif(last_seen >= coalesce(?6, last_seen), type_guess, ?9), \
+             firmware = iif(last_seen >= coalesce(?6, last_seen), firmware, ?10), \
+             certificate = iif(last_seen >= coalesce(?6, last_seen), certificate, ?11), \
+             last_seen = iif(last_seen >= coalesce(?6, last_seen), last_seen, ?6), changed = ?12, revision = ?13, claims = ?14, \
              served = coalesce(served, ?15) WHERE mac = ?1 AND revision = ?16"
         }
     };
