@@ -1,6 +1,6 @@
 //! The registry of a store that no gateway has open, for the tools that work on it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::catalogue::{Catalogue, CatalogueError};
@@ -32,6 +32,11 @@ pub(super) struct Local {
     made: Option<PathBuf>,
 }
 
+/// Whether no store is there: an empty file would be made one.
+fn is_missing(path: &Path) -> bool {
+    path.metadata().map_or(true, |metadata| metadata.is_file() && metadata.len() == 0)
+}
+
 /// What becomes of a store that is not there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum IfMissing {
@@ -51,7 +56,7 @@ impl Local {
     ) -> Result<Local, LocalError> {
         match &config.store.url {
             StoreUrl::Memory => return Err(LocalError::InMemory),
-            StoreUrl::Sqlite(path) if if_missing == IfMissing::Refuse && !path.exists() => {
+            StoreUrl::Sqlite(path) if if_missing == IfMissing::Refuse && is_missing(path) => {
                 return Err(LocalError::Missing(path.display().to_string()));
             }
             StoreUrl::Sqlite(_) => {}

@@ -43,6 +43,8 @@ pub(super) fn hold(path: &Path) -> Result<Held, StoreError> {
     make_directory(parent).map_err(|e| said(parent, "cannot make the directory", &e))?;
     let parent = parent.canonicalize().map_err(|e| said(parent, "cannot be reached", &e))?;
     let path = parent.join(name);
+    refuse_special(&path)?;
+    refuse_special(&beside(&path, ".lock"))?;
     if path.symlink_metadata().is_err_and(|e| e.kind() == ErrorKind::NotFound)
         && is_marked(&fs::read_to_string(beside(&path, ".lock")).unwrap_or_default())
     {
@@ -56,11 +58,16 @@ pub(super) fn hold(path: &Path) -> Result<Held, StoreError> {
     }
     // Followed to the end, so that a link and its file have one lock.
     let path = path.canonicalize().map_err(|e| said(&path, "cannot be reached", &e))?;
-    if path.is_dir() {
-        return Err(unusable(&path.display().to_string(), "a directory, not a file"));
+    let lock_path = beside(&path, ".lock");
+    refuse_special(&lock_path)?;
+    let open = || private().open(&path).map_err(|e| said(&path, "cannot be opened", &e));
+    if !lock_path.exists() {
+        // Nothing is left beside another's file. Where a lock is, another store of this process
+        // may have the file, whose locks would go when this closes.
+        refuse_foreign(&path, &mut open()?)?;
     }
     let (lock, marked) = take_lock(&path)?;
-    let mut file = private().open(&path).map_err(|e| said(&path, "cannot be opened", &e))?;
+    let mut file = open()?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
@@ -74,6 +81,7 @@ pub(super) fn hold(path: &Path) -> Result<Held, StoreError> {
         return Err(lost(&path));
     }
     refuse_foreign(&path, &mut file)?;
+    note(&lock, marked).map_err(|e| said(&lock_path, "cannot be written", &e))?;
     for suffix in ["", ".lock", "-wal", "-shm"] {
         keep_private(&beside(&path, suffix))?;
     }
@@ -135,7 +143,25 @@ fn is_marked(lock: &str) -> bool {
     lock.lines().nth(1) == Some(MADE)
 }
 
-/// The lock, and whether there was a store already.
+fn pid_in(lock: &str) -> Option<u32> {
+    lock.lines().next().and_then(|line| line.trim().parse().ok())
+}
+
+/// Refuses what is there and no regular file, without opening it: a pipe would keep us for ever,
+/// and the rights of a device are not ours to change.
+fn refuse_special(path: &Path) -> Result<(), StoreError> {
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.is_dir() => {
+            Err(unusable(&path.display().to_string(), "a directory, not a file"))
+        }
+        Ok(metadata) if !metadata.is_file() => {
+            Err(unusable(&path.display().to_string(), "a device or a pipe, not a file"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The lock, and whether there was a store already. Nothing is written to it yet.
 fn take_lock(path: &Path) -> Result<(File, bool), StoreError> {
     let lock_path = beside(path, ".lock");
     let cannot = |e: &std::io::Error| said(&lock_path, "cannot be locked", e);
@@ -148,15 +174,17 @@ fn take_lock(path: &Path) -> Result<(File, bool), StoreError> {
         Err(TryLockError::WouldBlock) => {
             // Only for the message: without the number it is still right.
             let _ = (&lock).take(64).read_to_string(&mut before);
-            let pid = before.lines().next().and_then(|line| line.trim().parse::<u32>().ok());
-            let by = pid.map_or(String::new(), |pid| format!(" (pid {pid})"));
+            let by = pid_in(&before).map_or(String::new(), |pid| format!(" (pid {pid})"));
             return Err(StoreError::InUse { what: path.display().to_string(), by });
         }
         Err(TryLockError::Error(e)) => return Err(cannot(&e)),
     }
-    let marked = is_marked(&before);
-    note(&lock, marked).map_err(|e| cannot(&e))?;
-    Ok((lock, marked))
+    if !before.is_empty() && pid_in(&before).is_none() {
+        let why = "the file of another program, where the store's lock file must be: \
+                   name another store, or move it";
+        return Err(unusable(&lock_path.display().to_string(), why));
+    }
+    Ok((lock, is_marked(&before)))
 }
 
 /// Whose lock it is, and whether the store is made.

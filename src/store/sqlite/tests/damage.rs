@@ -108,3 +108,47 @@ async fn damaged_pages_are_named_as_damage() {
     };
     assert!(damaged.to_string().contains("restore a backup"), "{damaged}");
 }
+
+#[test]
+fn what_is_no_regular_file_is_refused_and_not_opened() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = tempfile::tempdir().unwrap();
+    let pipe = directory.path().join("pipe");
+    let made = std::process::Command::new("mkfifo").args(["-m", "644"]).arg(&pipe).status();
+    assert!(made.unwrap().success());
+    let link = directory.path().join("null.db");
+    std::os::unix::fs::symlink("/dev/null", &link).unwrap();
+    let null_mode = Path::new("/dev/null").metadata().unwrap().permissions().mode();
+    for path in [&pipe, &link] {
+        let refused = SqliteStore::open(path, NOW).err().unwrap();
+        assert!(refused.to_string().ends_with("a device or a pipe, not a file"), "{refused}");
+    }
+    assert_eq!(pipe.metadata().unwrap().permissions().mode() & 0o777, 0o644);
+    assert_eq!(Path::new("/dev/null").metadata().unwrap().permissions().mode(), null_mode);
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 2, "nothing beside them");
+    // The same where the lock would be.
+    std::fs::rename(&pipe, directory.path().join("dialtone.db.lock")).unwrap();
+    let path = directory.path().join(FILE);
+    let refused = SqliteStore::open(&path, NOW).err().unwrap();
+    assert!(refused.to_string().ends_with("a device or a pipe, not a file"), "{refused}");
+    assert!(!path.exists());
+}
+
+#[test]
+fn nothing_is_left_beside_a_foreign_file() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = tempfile::tempdir().unwrap();
+    let (path, lock) = (directory.path().join(FILE), directory.path().join("dialtone.db.lock"));
+    std::fs::write(&path, "root:x:0:0\n").unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+    is_refused_untouched(&path, "not a dialtone store");
+    assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o644);
+    assert!(!lock.exists());
+    for of_another in ["", "held by another program\n", "17\n"] {
+        std::fs::write(&lock, of_another).unwrap();
+        std::fs::set_permissions(&lock, std::fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(SqliteStore::open(&path, NOW).is_err());
+        assert_eq!(std::fs::read_to_string(&lock).unwrap(), of_another);
+        assert_eq!(lock.metadata().unwrap().permissions().mode() & 0o777, 0o644);
+    }
+}
