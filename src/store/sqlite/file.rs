@@ -3,7 +3,9 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Seek, Write};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use super::error::{NOT_A_DATABASE, unusable};
 use super::schema::APPLICATION_ID;
@@ -19,6 +21,8 @@ pub(super) struct Held {
     /// Locked too, since it can have other names. To be closed after all connections: that
     /// drops the locks SQLite has on it.
     file: File,
+    /// The write-ahead log, once there is one: it stays the same while a connection is open.
+    log: OnceLock<fs::Metadata>,
 }
 
 /// The second line of the lock file, once the store is made: then its file is never made anew.
@@ -85,7 +89,7 @@ pub(super) fn hold(path: &Path) -> Result<Held, StoreError> {
     for suffix in ["", ".lock", "-wal", "-shm"] {
         keep_private(&beside(&path, suffix))?;
     }
-    Ok(Held { path, lock, file })
+    Ok(Held { path, lock, file, log: OnceLock::new() })
 }
 
 impl Held {
@@ -98,23 +102,67 @@ impl Held {
         noted.map_err(|e| said(&beside(&self.path, ".lock"), "cannot be written", &e))
     }
 
-    /// Whether the file is the one that was opened, and not cut off. What is written to one that
-    /// is gone would be lost without a word.
+    /// Notes which file the log is, which there is by now.
+    ///
+    /// # Errors
+    /// What the system said.
+    pub(super) fn watch_log(&self) -> Result<(), StoreError> {
+        let path = beside(&self.path, "-wal");
+        let log = fs::metadata(&path).map_err(|e| said(&path, "cannot be read", &e))?;
+        self.log.get_or_init(|| log);
+        Ok(())
+    }
+
+    /// Whether the file and its log are those that were opened, and the file not cut off. What is
+    /// written to one that is gone would be lost without a word.
     ///
     /// # Errors
     /// [`StoreError::Unusable`].
     pub(super) fn check(&self) -> Result<(), StoreError> {
-        let here = self.file.metadata();
-        let named = fs::metadata(&self.path);
-        if let (Ok(here), Ok(named)) = (here, named)
-            && is_same(&here, &named)
-            && here.len() > 0
-        {
-            return Ok(());
+        let is_there = |here: &fs::Metadata, path: &Path| {
+            fs::metadata(path).is_ok_and(|named| is_same(here, &named))
+        };
+        if !self.file.metadata().is_ok_and(|here| here.len() > 0 && is_there(&here, &self.path)) {
+            return Err(self.gone("the file"));
         }
-        let why = "the file was removed, replaced or cut off while the gateway runs, and nothing is \
-                   written any more: stop it, put a backup in the file's place, and start again";
-        Err(unusable(&self.path.display().to_string(), why))
+        match self.log.get() {
+            Some(log) if !is_there(log, &beside(&self.path, "-wal")) => {
+                Err(self.gone("the file's log (-wal)"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// As [`Held::check`], and whether the file has all pages that its header counts. To be
+    /// believed only while nothing is folded into the file, which begins with its header.
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`].
+    pub(super) fn check_pages(&self) -> Result<(), StoreError> {
+        self.check()?;
+        // https://www.sqlite.org/fileformat.html, section 1.3: the page size at 16, where 1 is
+        // 65536, and the number of pages at 28.
+        let mut header = [0; 32];
+        let counted = self.file.read_exact_at(&mut header, 0).is_ok().then(|| {
+            let size = match u16::from_be_bytes([header[16], header[17]]) {
+                1 => 65_536,
+                size => u64::from(size),
+            };
+            let pages = u32::from_be_bytes([header[28], header[29], header[30], header[31]]);
+            size * u64::from(pages)
+        });
+        match (counted, self.file.metadata()) {
+            (Some(counted), Ok(here)) if here.len() >= counted => Ok(()),
+            _ => Err(self.gone("the file")),
+        }
+    }
+
+    fn gone(&self, what: &str) -> StoreError {
+        let why = format!(
+            "{what} was removed, replaced or cut off while the gateway runs, and nothing is \
+             written any more: stop it, put a backup in the file's place, and start again"
+        );
+        unusable(&self.path.display().to_string(), &why)
     }
 }
 

@@ -134,6 +134,9 @@ impl SqliteStore {
             let why = "its file system cannot hold a write-ahead log; use a local disk";
             return Err(error::unusable(&what, why));
         }
+        // The first read makes the log.
+        Ledger::read(&connection).and_then(|_| fold(&connection)).map_err(|e| map(&what, &e))?;
+        held.watch_log()?;
         held.mark_made()?;
         let readers = Readers::open(&held.path, options.readers)?;
         let health = Arc::new(Health::default());
@@ -277,8 +280,16 @@ impl Store for SqliteStore {
             }
         }
         if let Some(held) = self.held.upgrade() {
-            let checking = tokio::task::spawn_blocking(move || held.check());
-            checking.await.unwrap_or_else(|_| Err(self.stopped()))?;
+            let checking = tokio::task::spawn_blocking(move || {
+                held.check()?;
+                Ok(held.check_pages().is_ok())
+            });
+            let is_whole = checking.await.unwrap_or_else(|_| Err(self.stopped()))?;
+            if !is_whole {
+                // The writer knows: it does not fold its log in meanwhile.
+                let probe = tokio::time::timeout(PROBE_TIMEOUT, self.ask(Work::Probe)).await;
+                probe.unwrap_or_else(|_| Err(self.unavailable("its writer does not answer")))?;
+            }
         }
         match self.health.verdict(self.options.probe_every, Instant::now()) {
             Verdict::Fine => Ok(()),
@@ -332,4 +343,10 @@ fn write_ahead(connection: &Connection) -> rusqlite::Result<String> {
     connection.pragma_update_and_check(None, "wal_autocheckpoint", 16_384, |_| Ok(()))?;
     connection.pragma_update_and_check(None, "journal_size_limit", 64 << 20, |_| Ok(()))?;
     Ok(mode)
+}
+
+/// Copies the log into the file as far as can be done without waiting for readers, so that what
+/// was written so far outlives the log.
+fn fold(connection: &Connection) -> rusqlite::Result<()> {
+    connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
 }

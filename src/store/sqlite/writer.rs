@@ -87,7 +87,7 @@ impl Writer {
                 std::thread::sleep(self.gathering);
             }
         }
-        if self.held.check().is_err() {
+        if self.held.check_pages().is_err() {
             // Nothing of a log belongs into what is there now; and the log may be all that is left.
             let keep_log = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
             let _ = self.connection.set_db_config(keep_log, true);
@@ -115,7 +115,7 @@ impl Writer {
     }
 
     fn answer(&self, group: Vec<Request>) {
-        if let Err(lost) = self.held.check() {
+        if let Err(lost) = self.held.check_pages() {
             return self.fail(group, &lost);
         }
         let before = self.connection.total_changes();
@@ -124,6 +124,12 @@ impl Writer {
                 // A group of refusals alone says nothing about the medium.
                 if self.connection.total_changes() != before {
                     self.health.wrote();
+                }
+                if group.iter().any(makes_user)
+                    && let Err(error) = super::fold(&self.connection)
+                {
+                    // It is durable in the log all the same.
+                    tracing::warn!(file = %self.what, %error, "a new user is in the store's log only");
                 }
                 for (request, answer) in group.into_iter().zip(answers) {
                     let _ = request.reply.send(answer);
@@ -167,6 +173,13 @@ impl Writer {
 fn is_first_contact(request: &Request) -> bool {
     matches!(&request.work, Work::Commit(mutations, _)
         if matches!(mutations[..], [Mutation::PutDevice { expect: None, .. }]))
+}
+
+/// Users are few. One that were lost with the log would leave a store without any, for which the
+/// next start makes a first key.
+fn makes_user(request: &Request) -> bool {
+    let is_new = |mutation: &Mutation| matches!(mutation, Mutation::PutUser { expect: None, .. });
+    matches!(&request.work, Work::Commit(mutations, _) if mutations.iter().any(is_new))
 }
 
 fn perform(conn: &Connection, ledger: &mut Ledger, work: &Work) -> rusqlite::Result<Answer> {

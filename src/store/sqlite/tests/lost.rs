@@ -76,6 +76,40 @@ async fn a_file_cut_off_under_it_is_told_and_not_made_anew() {
 }
 
 #[tokio::test]
+async fn a_file_that_lost_its_end_is_told() {
+    let (store, _directory, path) = one_device().await;
+    let file = std::fs::File::options().write(true).open(&path).unwrap();
+    file.set_len(file.metadata().unwrap().len() / 2).unwrap();
+    is_refused(&store).await;
+}
+
+#[tokio::test]
+async fn a_log_removed_or_replaced_under_it_is_told() {
+    let (store, directory, _) = one_device().await;
+    let log = directory.path().join("dialtone.db-wal");
+    assert_eq!(store.ready().await, Ok(()));
+    std::fs::remove_file(&log).unwrap();
+    is_refused(&store).await;
+    std::fs::write(&log, "").unwrap();
+    is_refused(&store).await;
+}
+
+#[tokio::test]
+async fn a_user_outlives_the_log() {
+    let (store, directory, _) = one_device().await;
+    let ann = conformance::user(1, "ann");
+    commit(&store, [conformance::put_user(&ann, None)]).await.unwrap();
+    // What a killed process leaves, but for the log.
+    let killed = tempfile::tempdir().unwrap();
+    for name in [FILE, "dialtone.db.lock"] {
+        std::fs::copy(directory.path().join(name), killed.path().join(name)).unwrap();
+    }
+    let again = SqliteStore::open(&killed.path().join(FILE), NOW).unwrap();
+    let users = again.tenancy().await.unwrap().users;
+    assert_eq!(users.iter().map(|user| &user.login).collect::<Vec<_>>(), ["ann"]);
+}
+
+#[tokio::test]
 async fn another_name_of_the_file_is_the_same_store() {
     let (store, directory, path) = one_device().await;
     let other = directory.path().join("other.db");
