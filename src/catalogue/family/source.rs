@@ -76,7 +76,12 @@ fn read_files(
         if *count > MAX_FILES {
             return Err(named(io::Error::other(format!("more than {MAX_FILES} files"))));
         }
-        if std::fs::metadata(&path).map_err(named)?.len() > MAX_FILE_BYTES {
+        let metadata = std::fs::metadata(&path).map_err(named)?;
+        if !metadata.is_file() {
+            // Opening a pipe would wait for its writer.
+            return Err(named(io::Error::other("a device or a pipe, not a file")));
+        }
+        if metadata.len() > MAX_FILE_BYTES {
             return Err(named(io::Error::other(format!("larger than {MAX_FILE_BYTES} bytes"))));
         }
         let bytes = std::fs::read(&path).map_err(named)?;
@@ -105,4 +110,21 @@ fn read_dir(dir: &Path) -> Result<Vec<PathBuf>, (PathBuf, io::Error)> {
 
 fn name_of(path: &Path) -> String {
     path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pipe_in_a_folder_is_refused_and_not_waited_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let family = directory.path().join("acme");
+        std::fs::create_dir(&family).unwrap();
+        std::fs::write(family.join("family.toml"), "").unwrap();
+        let pipe = family.join("device.cfg.j2");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let (path, error) = folder(directory.path()).unwrap_err();
+        assert_eq!((path, error.to_string().as_str()), (pipe, "a device or a pipe, not a file"));
+    }
 }
