@@ -208,7 +208,14 @@ impl Registry {
                         }
                     }
                 }
-                let gone = in_place_of.and_then(|gone| Some((gone, index.revision(gone)?)));
+                // An operator may have promoted it, or touched it, since it was chosen: what was
+                // acknowledged stays, and this one comes again.
+                let gone =
+                    in_place_of.and_then(|gone| Some((gone, index.untouched_revision(gone)?)));
+                if gone.is_none() && in_place_of.is_some_and(|gone| index.revision(gone).is_some())
+                {
+                    return Ok(Plan::nothing(false));
+                }
                 let put = Mutation::PutDevice { device: device.clone(), expect: None };
                 let remove = gone.map(|(mac, expect)| Mutation::RemoveDevice { mac, expect });
                 Ok(Plan::commit([put].into_iter().chain(remove).collect(), true))

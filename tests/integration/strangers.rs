@@ -172,3 +172,47 @@ fn a_flood_leaves_the_requests_of_phones_on_the_list_and_no_password() {
     assert_eq!(newest["target"], "/0015654aa937.cfg?user=***&password=***&mac=0015654aa937");
     assert_eq!((&newest["outcome"], &newest["phone_type"]), (&json!("served"), &json!("t46g")));
 }
+
+/// Strangers that come faster than there is room push out each other, and nothing that an
+/// operator was told is active.
+#[test]
+fn what_was_promoted_stays_whoever_comes_meanwhile() {
+    let gateway = with_room(20);
+    let is_over = AtomicU32::new(0);
+    let promoted = std::thread::scope(|scope| {
+        for stranger in 0..8u32 {
+            let (gateway, is_over) = (&gateway, &is_over);
+            scope.spawn(move || {
+                for number in 0..3000u32 {
+                    if is_over.load(Ordering::Relaxed) == 1 {
+                        return;
+                    }
+                    let address = format!("192.0.{stranger}.{}", number % 90);
+                    let target = format!("/0015654{stranger}{number:04x}.cfg");
+                    get_from(gateway, &address, &target);
+                }
+            });
+        }
+        let mut promoted = BTreeSet::new();
+        for _ in 0..60 {
+            for (id, _) in gateway.inactive().into_iter().take(5) {
+                let body = json!({ "type": "phone", "scope": { "phoneid": id } });
+                if gateway.ask("promote", body)["result"] == "success" {
+                    promoted.insert(id);
+                }
+            }
+        }
+        is_over.store(1, Ordering::Relaxed);
+        promoted
+    });
+    assert!(!promoted.is_empty());
+    let answer = gateway.done("active", json!({ "type": "phone" }));
+    let active: BTreeSet<String> = answer["values"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["phoneid"].as_str().unwrap().to_owned())
+        .collect();
+    let lost: Vec<&String> = promoted.difference(&active).collect();
+    assert!(lost.is_empty(), "{} of {} promoted are lost: {lost:?}", lost.len(), promoted.len());
+}

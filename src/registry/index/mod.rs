@@ -161,6 +161,13 @@ impl Index {
         self.devices.get(&mac.bits()).map(|entry| entry.revision)
     }
 
+    /// The revision of a device that only waits and that no operator touched; `None` of any other.
+    pub(super) fn untouched_revision(&self, mac: Mac) -> Option<Revision> {
+        let entry = self.devices.get(&mac.bits())?;
+        let is_untouched = entry.rows.all().is_empty() && entry.strength != Strength::Operator;
+        is_untouched.then_some(entry.revision)
+    }
+
     /// Every MAC, in order.
     pub(super) fn macs(&self) -> Vec<Mac> {
         let mut macs: Vec<u64> = self.devices.iter().map(|entry| *entry.key()).collect();
