@@ -87,7 +87,8 @@
 //!   but as a bound value.
 //! - No phone's configuration leaves before an operator made the phone active.
 //! - Unknown, inactive, over quota, forbidden network, strange method, missing file: one refusal,
-//!   the same bytes after the same time. It promises nothing, and so waits for no disk.
+//!   the same bytes. It promises nothing, and so waits for no disk; where a MAC is looked up, all
+//!   take the same way, so that the time tells little.
 //! - Nothing is acknowledged before it is durable. Of two changes of one object from one state, one
 //!   succeeds, at whichever gateway, and none fits an object that was removed and made anew.
 //! - Memory has one writer, which takes what is newer only. Gateways share nothing but the store.
