@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::actor::Actor;
 use super::change::Plan;
+use super::index::Untouched;
 use super::waiting::Reserved;
 use super::{Directory, Registry, RegistryError};
 use crate::domain::{Action, Claim, Device, LogRate, Mac, Strength, Subject, Timestamp};
@@ -27,6 +28,7 @@ use crate::store::Mutation;
 const QUEUE: usize = 8192;
 /// Devices recorded at once. The store writes those that come together as one group.
 const GROUP: usize = 256;
+
 /// What a request told that is to be recorded.
 pub(super) enum Contact {
     /// A device that is not known; there is room for it, once another is gone.
@@ -187,15 +189,24 @@ impl Registry {
     ) -> Result<(), RegistryError> {
         let (mac, index) = (device.mac, &self.memory.index);
         let address = device.sighting.as_ref().map(|seen| seen.address);
-        let (mut in_place_of, mut is_again) = (in_place_of, false);
+        let mut in_place_of = in_place_of;
         let recorded = self
             .make_device(mac, |there| {
                 // An operator made it, or another gateway recorded it.
                 if there.is_some() || index.revision(mac).is_some() {
                     return Ok(Plan::nothing(false));
                 }
-                if std::mem::replace(&mut is_again, true) && in_place_of.is_some() {
-                    // Whoever was to go changed meanwhile: somebody else is to.
+                let remove = loop {
+                    let Some(gone) = in_place_of else { break None };
+                    match index.untouched(gone) {
+                        Untouched::At(expect) => {
+                            break Some(Mutation::RemoveDevice { mac: gone, expect });
+                        }
+                        Untouched::Absent => break None,
+                        Untouched::No => {}
+                    }
+                    // An operator promoted or touched it since it was chosen, and what was
+                    // acknowledged stays: somebody else is to go.
                     index.waiting().release(mac, in_place_of.take());
                     let Some(address) = address else { return Ok(Plan::nothing(false)) };
                     match index.waiting().reserve(mac, address, device.strength()) {
@@ -207,17 +218,8 @@ impl Registry {
                             return Ok(Plan::nothing(false));
                         }
                     }
-                }
-                // An operator may have promoted it, or touched it, since it was chosen: what was
-                // acknowledged stays, and this one comes again.
-                let gone =
-                    in_place_of.and_then(|gone| Some((gone, index.untouched_revision(gone)?)));
-                if gone.is_none() && in_place_of.is_some_and(|gone| index.revision(gone).is_some())
-                {
-                    return Ok(Plan::nothing(false));
-                }
+                };
                 let put = Mutation::PutDevice { device: device.clone(), expect: None };
-                let remove = gone.map(|(mac, expect)| Mutation::RemoveDevice { mac, expect });
                 Ok(Plan::commit([put].into_iter().chain(remove).collect(), true))
             })
             .await;

@@ -114,7 +114,14 @@ impl InactiveQuota {
             Some(_) if !device.is_touched => Slot::Evictable,
             _ => Slot::Pinned,
         };
-        let network = match room.remove(mac) {
+        let before = room.remove(mac);
+        // One that is to go goes, whatever was claimed of it meanwhile: chosen again, it would
+        // make room for two.
+        let slot = match before {
+            Some(Place { slot: Slot::Evicting, .. }) if slot == Slot::Evictable => Slot::Evicting,
+            _ => slot,
+        };
+        let network = match before {
             // Where it came from first: else who asks in its name would take it with him.
             Some(before) if before.network != Site::UNKNOWN => before.network,
             _ => device.address.map_or(Site::UNKNOWN, Site::of),
@@ -313,6 +320,19 @@ mod tests {
         assert_eq!(reserve(&room, 3, 2), Reserved::Full);
         room.put(waits(1, 1, 10));
         assert_eq!(reserve(&room, 3, 2), Reserved::InPlaceOf(mac(1)));
+    }
+
+    #[test]
+    fn one_that_is_to_go_is_not_chosen_again_when_more_is_claimed_of_it() {
+        let room = InactiveQuota::new(1);
+        room.put(waits(1, 1, 10));
+        assert_eq!(reserve(&room, 2, 1), Reserved::InPlaceOf(mac(1)));
+        room.put(waits(1, 1, 10));
+        assert_eq!(reserve(&room, 3, 1), Reserved::Full);
+        assert_eq!(room.len(), 1);
+        room.put(WaitingDevice { is_touched: true, ..waits(1, 1, 10) });
+        room.release(mac(2), Some(mac(1)));
+        assert_eq!(reserve(&room, 2, 1), Reserved::Full, "an operator touched it");
     }
 
     #[test]

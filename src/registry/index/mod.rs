@@ -104,6 +104,15 @@ pub struct Known {
     pub version: u64,
 }
 
+/// Whether a device only waits, and no operator decided anything about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Untouched {
+    At(Revision),
+    No,
+    /// There is no such device.
+    Absent,
+}
+
 /// The table of all devices.
 #[derive(Debug)]
 pub(super) struct Index {
@@ -161,11 +170,14 @@ impl Index {
         self.devices.get(&mac.bits()).map(|entry| entry.revision)
     }
 
-    /// The revision of a device that only waits and that no operator touched; `None` of any other.
-    pub(super) fn untouched_revision(&self, mac: Mac) -> Option<Revision> {
-        let entry = self.devices.get(&mac.bits())?;
-        let is_untouched = entry.rows.all().is_empty() && entry.strength != Strength::Operator;
-        is_untouched.then_some(entry.revision)
+    /// Whether the device may go for another one.
+    pub(super) fn untouched(&self, mac: Mac) -> Untouched {
+        let Some(entry) = self.devices.get(&mac.bits()) else { return Untouched::Absent };
+        if entry.rows.all().is_empty() && entry.strength != Strength::Operator {
+            Untouched::At(entry.revision)
+        } else {
+            Untouched::No
+        }
     }
 
     /// Every MAC, in order.
