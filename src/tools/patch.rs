@@ -143,7 +143,7 @@ fn setting(path: &str) -> Result<Found, PatchError> {
                 });
             }
             _ if parts.next().is_some() => return Err(unknown()),
-            Kind::Secret => return Ok(Found::Secret),
+            kind if kind.is_secret() => return Ok(Found::Secret),
             kind => return Ok(Found::Value(kind)),
         }
     }

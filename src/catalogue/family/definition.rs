@@ -132,6 +132,7 @@ pub(crate) struct Type {
     pub ports: Option<u16>,
     pub modules: Option<u16>,
     pub module_keys: Option<u16>,
+    pub soft_keys: Option<u16>,
     pub code: Option<String>,
     pub macs: Option<Spanned<String>>,
     pub data: Option<toml::Table>,

@@ -29,6 +29,7 @@ const MAX_LINES: u16 = 64;
 const MAX_KEYS: u16 = 255;
 const MAX_MODULES: u16 = 6;
 const MAX_MODULE_KEYS: u16 = 120;
+const MAX_SOFT_KEYS: u16 = 10;
 
 /// Compiles one folder. `index` is the place the family will have.
 pub(crate) fn family(id: &str, index: usize, files: &Files) -> Result<Loaded, Vec<Problem>> {
@@ -283,6 +284,7 @@ impl Loader<'_> {
                 ports: number(written.ports, |base| base.ports, 1),
                 modules: number(written.modules, |base| base.modules, 0),
                 module_keys: number(written.module_keys, |base| base.module_keys, 0),
+                soft_keys: number(written.soft_keys, |base| base.soft_keys, 0),
                 code: written.code.or(from.and_then(|base| base.code.clone())),
                 base: from.map(|base| base.key.clone()),
                 defaults,
@@ -311,6 +313,7 @@ impl Loader<'_> {
             ("ports", phone_type.ports, 1, Port::MAX + 1),
             ("modules", phone_type.modules, 0, MAX_MODULES),
             ("module_keys", phone_type.module_keys, 0, MAX_MODULE_KEYS),
+            ("soft_keys", phone_type.soft_keys, 0, MAX_SOFT_KEYS),
         ] {
             if !(least..=most).contains(&value) {
                 let message = format!("{what} of `{}` must be {least} to {most}", phone_type.key);
@@ -332,6 +335,7 @@ fn view(phone_type: &PhoneType, vendor: &str, data: &toml::Table) -> Value {
         ("keys", Value::from(phone_type.keys)),
         ("modules", Value::from(phone_type.modules)),
         ("module_keys", Value::from(phone_type.module_keys)),
+        ("soft_keys", Value::from(phone_type.soft_keys)),
         ("ports", Value::from(phone_type.ports)),
         ("data", Names::value(data)),
     ])

@@ -74,6 +74,8 @@ pub struct PhoneType {
     /// Expansion modules attached, and the keys of each.
     pub modules: u16,
     pub module_keys: u16,
+    /// Keys below the display that can be given something to do.
+    pub soft_keys: u16,
     pub code: Option<String>,
     /// The key of the type this is a variant of.
     pub base: Option<TypeKey>,

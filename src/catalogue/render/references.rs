@@ -151,7 +151,7 @@ fn not_in_schema(name: &str, root: &str, rest: &[&str]) -> Option<String> {
 }
 
 /// What the names have that are the same for every phone.
-const FIXED: [(&str, &str); 16] = [
+const FIXED: [(&str, &str); 17] = [
     ("device", "mac"),
     ("device", "MAC"),
     ("device", "mac_colons"),
@@ -166,6 +166,7 @@ const FIXED: [(&str, &str); 16] = [
     ("type", "keys"),
     ("type", "modules"),
     ("type", "module_keys"),
+    ("type", "soft_keys"),
     ("type", "ports"),
     ("type", "data"),
 ];

@@ -37,8 +37,9 @@ impl Extent {
     }
 }
 
-/// Stands for every secret; a fragment that is given it is refused.
+/// Stand for every secret; a fragment that is given one is refused.
 const SECRET: &str = "trial-secret";
+const PIN: &str = "730915284617";
 
 /// A family whose templates are wrong throughout is told apart by then.
 const MAX_PROBLEMS: usize = 20;
@@ -204,11 +205,17 @@ impl Maker<'_> {
             Kind::Integer { min, max, .. } => json!(min + turn as u64 % (max - min + 1)),
             Kind::Text { .. } => json!(format!("Text {turn}")),
             Kind::Secret => json!(SECRET),
+            Kind::Pin => json!(PIN),
             Kind::Choice(names) => json!(names[turn % names.len()]),
             Kind::Host => json!(format!("host{turn}.example.com")),
             Kind::Ip => json!(format!("192.0.2.{}", turn % 256)),
             Kind::SipUser | Kind::AuthUser => json!(format!("{turn}")),
             Kind::Dial => json!(format!("*{turn}")),
+            Kind::DialPattern => {
+                json!(format!("{turn}{}", DIAL_PATTERNS[turn % DIAL_PATTERNS.len()]))
+            }
+            Kind::MulticastAddress => json!(format!("224.0.1.{}", turn % 256)),
+            Kind::LdapAttribute => json!(format!("attribute{turn}")),
             Kind::Url(schemes) => {
                 json!(format!("{}://host.example.com:8080/a/b.xml", schemes[turn % schemes.len()]))
             }
@@ -228,7 +235,9 @@ impl Maker<'_> {
                     "lines" => self.phone_type.lines,
                     "keys" => self.phone_type.keys,
                     "expansion" => self.phone_type.modules,
-                    _ => self.phone_type.module_keys,
+                    "soft_keys" => self.phone_type.soft_keys,
+                    "expansion.keys" => self.phone_type.module_keys,
+                    _ => *max,
                 };
                 let one = |at: u16| {
                     let round = self.round + usize::from(at);
@@ -246,6 +255,7 @@ impl Maker<'_> {
 const ZONES: [&str; 5] =
     ["Europe/Berlin", "Asia/Kolkata", "America/St_Johns", "Australia/Lord_Howe", "UTC"];
 const LANGUAGES: [&str; 5] = ["de", "en", "fr-CA", "pt-BR", "zh-Hant-TW"];
+const DIAL_PATTERNS: [&str; 4] = ["xx.T", "[2-57]xxx", "#", "x."];
 const COUNTRIES: [&str; 4] = ["DE", "US", "GB", "ZA"];
 
 #[cfg(test)]

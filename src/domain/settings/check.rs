@@ -118,7 +118,7 @@ impl Check {
                 self.list(kind, of, *max, patch);
                 Some(patch.clone())
             }
-            Kind::Secret if is_marker(patch) => {
+            Kind::Secret | Kind::Pin if is_marker(patch) => {
                 self.fail("is how a hidden value is shown; leave the field out to keep it");
                 None
             }
@@ -135,7 +135,7 @@ impl Check {
         let spelled = value.as_str().and_then(Zone::spelled);
         match (kind, spelled) {
             // A URL may be refused because it holds a password.
-            (Kind::Secret | Kind::Url(_), _) => {
+            (Kind::Secret | Kind::Pin | Kind::Url(_), _) => {
                 self.fail(format!("must be {}", kind.expectation()));
             }
             (Kind::Zone, Some(name)) => self.fail(format!("must be spelled {name}")),

@@ -24,15 +24,18 @@ mod zone;
 pub use check::{MAX_ERRORS, SettingError};
 pub use explain::{Explained, explain};
 pub use model::{
-    Access, Backup, Directory, Expansion, FeatureCodes, Firmware, Key, Line, Network,
-    OutboundProxy, Provisioning, Qos, Settings, Syslog, Time, Vlan,
+    Access, AlertTone, Backup, Calls, DialPlan, Directory, Display, Expansion, FeatureCodes,
+    Firmware, Intercom, Key, Ldap, Line, Lock, MulticastGroup, Nat, Network, OutboundProxy,
+    PhoneBook, Provisioning, Qos, Ring, Rtp, Settings, Sip, Stun, Syslog, Time, Trust, Vlan, Vpn,
+    Wifi,
 };
 pub use read::{Fields, Read};
 pub use redact::{HIDDEN, HIDDEN_CHANGED};
 pub use resolve::{Stack, UnreadableLayer, resolve};
 pub use url::Url;
 pub use value::{
-    Codec, DateFormat, Dtmf, HourFormat, KeyType, Secret, Srtp, SyslogLevel, Transport, VendorValue,
+    CallerIdSource, Codec, DateFormat, Dtmf, HourFormat, KeyType, LdapSecurity, Secret, SharedLine,
+    Srtp, SyslogLevel, Transport, VendorValue, WifiSecurity,
 };
 pub use zone::{Change, Daylight, Zone};
 

@@ -3,16 +3,23 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::LazyLock;
 
 use super::overlay::layered;
+use super::read::Fields;
 use super::schema::{Kind, MAX_TEXT, MAX_URL};
 use super::value::{
-    Codec, DateFormat, Dtmf, HourFormat, KeyType, Secret, Srtp, SyslogLevel, Transport, VendorValue,
+    CallerIdSource, Codec, DateFormat, Dtmf, HourFormat, KeyType, LdapSecurity, Secret, SharedLine,
+    Srtp, SyslogLevel, Transport, VendorValue, WifiSecurity,
 };
 
 const TEXT: Kind = Kind::Text { max: MAX_TEXT };
 const PORT: Kind = Kind::Integer { min: 1, max: 65535, unit: "" };
 const DSCP: Kind = Kind::Integer { min: 0, max: 63, unit: "" };
+/// Phones number their ring tones; none is known with more than twenty.
+const RING_TONE: Kind = Kind::Integer { min: 1, max: 20, unit: "" };
+const WEB: Kind = Kind::Url(&["http", "https"]);
+const ATTRIBUTES: Kind = Kind::List { of: &Kind::LdapAttribute, max: 8 };
 
 layered! {
     /// What the layers of a phone come to. A value nobody set is `None`, a
@@ -26,16 +33,50 @@ layered! {
         pub keys: BTreeMap<u16, Key> = Kind::Numbered { max: 255, of: Key::FIELDS },
         /// Expansion modules by number.
         pub expansion: BTreeMap<u16, Expansion> = Kind::Numbered { max: 6, of: Expansion::FIELDS },
+        /// The keys below the display while nobody calls, by number from the left.
+        pub soft_keys: BTreeMap<u16, Key> = Kind::Numbered { max: 10, of: Key::FIELDS },
         /// Clock and calendar.
         pub time: Time = Kind::Group(Time::FIELDS),
         /// Language of the display, BCP 47.
         pub language: Option<String> = Kind::Language,
         /// Country whose call progress tones the phone plays.
         pub tones: Option<String> = Kind::Country,
+        /// What the phone rings with.
+        pub ring: Ring = Kind::Group(Ring::FIELDS),
+        /// Ring tones for calls whose Alert-Info header has a text in it, by number.
+        pub alert_tones: BTreeMap<u16, AlertTone> = Kind::Numbered { max: 10, of: AlertTone::FIELDS },
+        /// The display's light and picture.
+        pub display: Display = Kind::Group(Display::FIELDS),
+        /// When the phone locks itself, and what opens it.
+        pub lock: Lock = Kind::Group(Lock::FIELDS),
         /// Audio codecs, the preferred first.
         pub codecs: Vec<Codec> = Kind::List { of: &Kind::Choice(Codec::NAMES), max: Codec::NAMES.len() },
+        /// What is done with calls.
+        pub calls: Calls = Kind::Group(Calls::FIELDS),
+        /// Calls that the phone answers by itself because the caller asks for it.
+        pub intercom: Intercom = Kind::Group(Intercom::FIELDS),
+        /// Numbers that can be called whatever is locked or forbidden.
+        pub emergency_numbers: Vec<String> = Kind::List { of: &Kind::Dial, max: 16 },
+        /// Which digits are a number, so that the phone calls it without waiting for more.
+        pub dial_plan: DialPlan = Kind::Group(DialPlan::FIELDS),
+        /// Multicast groups whose pages the phone plays, the most important first.
+        pub multicast: BTreeMap<u16, MulticastGroup> = Kind::Numbered { max: 10, of: MulticastGroup::FIELDS },
+        /// SIP of the whole phone.
+        pub sip: Sip = Kind::Group(Sip::FIELDS),
+        /// Media of the whole phone.
+        pub rtp: Rtp = Kind::Group(Rtp::FIELDS),
+        /// How the phone gets through address translation.
+        pub nat: Nat = Kind::Group(Nat::FIELDS),
         /// How the phone sits in its network.
         pub network: Network = Kind::Group(Network::FIELDS),
+        /// Wireless LAN.
+        pub wifi: Wifi = Kind::Group(Wifi::FIELDS),
+        /// Virtual private network.
+        pub vpn: Vpn = Kind::Group(Vpn::FIELDS),
+        /// Whether Bluetooth is on.
+        pub bluetooth: Option<bool> = Kind::Bool,
+        /// Which servers the phone trusts over TLS.
+        pub trust: Trust = Kind::Group(Trust::FIELDS),
         /// Who may use the phone's own pages and menus.
         pub access: Access = Kind::Group(Access::FIELDS),
         /// Where and when the phone fetches its configuration.
@@ -44,6 +85,8 @@ layered! {
         pub firmware: Firmware = Kind::Group(Firmware::FIELDS),
         /// The phone book offered on the display.
         pub directory: Directory = Kind::Group(Directory::FIELDS),
+        /// More phone books beside `directory`, by number.
+        pub phone_books: BTreeMap<u16, PhoneBook> = Kind::Numbered { max: 5, of: PhoneBook::FIELDS },
         /// What the phone dials to use a feature of the PBX.
         pub feature_codes: FeatureCodes = Kind::Group(FeatureCodes::FIELDS),
         /// Raw parameters by family and parameter name, for what the schema does not have.
@@ -86,6 +129,12 @@ layered! {
         pub expiry_s: Option<u32> = Kind::Integer { min: 60, max: 86_400, unit: "seconds" },
         /// What the line dials to reach its voicemail.
         pub voicemail: Option<String> = Kind::Dial,
+        /// Whether the line shares its calls with the same line of other phones, and how it is told of them.
+        pub shared: Option<SharedLine> = Kind::Choice(SharedLine::NAMES),
+        /// Whether the line answers every call by itself.
+        pub auto_answer: Option<bool> = Kind::Bool,
+        /// User part of the address of the list (RFC 4662) whose members the keys of type `blf_list` show.
+        pub blf_list: Option<String> = Kind::SipUser,
     }
 }
 
@@ -98,8 +147,37 @@ impl Settings {
         self.lines.clear();
         self.access.admin_password = None;
         self.access.user_password = None;
+        self.provisioning.password = None;
+        self.directory.ldap.password = None;
+        self.wifi.password = None;
+        self.lock.pin = None;
         self.vendor.clear();
         self
+    }
+}
+
+impl Settings {
+    /// Of a numbered group that is no line and no key: what is set there, or what a number that
+    /// nobody set has. `None` for any other name.
+    #[must_use]
+    pub fn entry(&self, of: &str, index: u16) -> Option<&dyn Fields> {
+        static NO_TONE: LazyLock<AlertTone> = LazyLock::new(AlertTone::default);
+        static NO_GROUP: LazyLock<MulticastGroup> = LazyLock::new(MulticastGroup::default);
+        static NO_BOOK: LazyLock<PhoneBook> = LazyLock::new(PhoneBook::default);
+        Some(match of {
+            "alert_tones" => self.alert_tones.get(&index).unwrap_or(&NO_TONE),
+            "multicast" => self.multicast.get(&index).unwrap_or(&NO_GROUP),
+            "phone_books" => self.phone_books.get(&index).unwrap_or(&NO_BOOK),
+            _ => return None,
+        })
+    }
+
+    /// How many such a group has.
+    #[must_use]
+    pub fn entries(of: &str) -> Option<u16> {
+        let field = Settings::FIELDS.iter().find(|field| field.name == of)?;
+        let Kind::Numbered { max, .. } = field.kind else { return None };
+        Settings::default().entry(of, 1).is_some().then_some(max)
     }
 }
 
@@ -178,6 +256,178 @@ layered! {
 }
 
 layered! {
+    /// What the phone rings with.
+    pub struct Ring {
+        /// Number of the built-in ring tone, from 1 as the phone lists them.
+        pub tone: Option<u8> = RING_TONE,
+    }
+}
+
+layered! {
+    /// A ring tone for calls that ask for one.
+    pub struct AlertTone {
+        /// Text in the Alert-Info header (RFC 3261 section 20.4) that asks for it.
+        pub info: Option<String> = TEXT,
+        /// Number of the built-in ring tone.
+        pub tone: Option<u8> = RING_TONE,
+    }
+}
+
+layered! {
+    /// The display's light and picture.
+    pub struct Display {
+        /// How long the light stays on after the last key; 0: always.
+        pub backlight_s: Option<u32> = Kind::Integer { min: 0, max: 7200, unit: "seconds" },
+        /// How bright it is while the phone is used.
+        pub brightness: Option<u8> = Kind::Integer { min: 1, max: 100, unit: "percent" },
+        /// How long nothing happens before the screen saver comes; 0: never.
+        pub screensaver_s: Option<u32> = Kind::Integer { min: 0, max: 86_400, unit: "seconds" },
+        /// Picture behind everything.
+        pub wallpaper: Option<String> = WEB,
+        /// Whether the phone saves power outside office hours.
+        pub power_saving: Option<bool> = Kind::Bool,
+    }
+}
+
+layered! {
+    /// When the phone locks itself, and what opens it.
+    pub struct Lock {
+        /// How long nothing happens before the phone locks; 0: never.
+        pub after_s: Option<u32> = Kind::Integer { min: 0, max: 86_400, unit: "seconds" },
+        /// What opens it.
+        pub pin: Option<Secret> = Kind::Pin,
+    }
+}
+
+layered! {
+    /// What is done with calls.
+    pub struct Calls {
+        /// Whether a second call is let through while one is on.
+        pub waiting: Option<bool> = Kind::Bool,
+        /// Where name and number of a caller come from, the preferred first.
+        pub caller_id: Vec<CallerIdSource> = Kind::List { of: &Kind::Choice(CallerIdSource::NAMES), max: CallerIdSource::NAMES.len() },
+        /// Whether hanging up completes a transfer that was announced.
+        pub transfer_on_hangup: Option<bool> = Kind::Bool,
+        /// How long a call is held before the phone reminds of it, and again each time; 0: never.
+        pub hold_reminder_s: Option<u16> = Kind::Integer { min: 0, max: 3600, unit: "seconds" },
+        /// Whether do not disturb and forwarding are kept in step with the PBX (as-feature-event).
+        pub feature_sync: Option<bool> = Kind::Bool,
+    }
+}
+
+layered! {
+    /// Calls that the phone answers by itself because the caller asks for it.
+    pub struct Intercom {
+        /// Whether it does.
+        pub allowed: Option<bool> = Kind::Bool,
+        /// Whether its microphone is off then.
+        pub muted: Option<bool> = Kind::Bool,
+        /// Whether a tone warns before it.
+        pub tone: Option<bool> = Kind::Bool,
+    }
+}
+
+layered! {
+    /// Which digits are a number.
+    pub struct DialPlan {
+        /// What is called as soon as it was dialled, by the rules of a digit map (RFC 3435 section 2.1.5).
+        pub patterns: Vec<String> = Kind::List { of: &Kind::DialPattern, max: 32 },
+        /// How long the phone waits for another digit before it calls what was dialled.
+        pub timeout_s: Option<u8> = Kind::Integer { min: 1, max: 60, unit: "seconds" },
+    }
+}
+
+layered! {
+    /// A multicast group whose pages the phone plays.
+    pub struct MulticastGroup {
+        /// Its address.
+        pub address: Option<String> = Kind::MulticastAddress,
+        /// Its port.
+        pub port: Option<u16> = PORT,
+        /// What the display calls it.
+        pub name: Option<String> = TEXT,
+    }
+}
+
+layered! {
+    /// SIP of the whole phone.
+    pub struct Sip {
+        /// Port that the phone listens at; of several lines the first has it.
+        pub local_port: Option<u16> = Kind::Integer { min: 1024, max: 65_000, unit: "" },
+        /// Whether calls are refreshed, so that a lost one ends (RFC 4028).
+        pub session_timer: Option<bool> = Kind::Bool,
+        /// How often at the latest.
+        pub session_expires_s: Option<u32> = Kind::Integer { min: 90, max: 86_400, unit: "seconds" },
+    }
+}
+
+layered! {
+    /// Media of the whole phone.
+    pub struct Rtp {
+        /// The first port that the phone uses, an even one.
+        pub first_port: Option<u16> = Kind::Integer { min: 1024, max: 65_000, unit: "" },
+        /// The last one.
+        pub last_port: Option<u16> = Kind::Integer { min: 1024, max: 65_535, unit: "" },
+    }
+}
+
+layered! {
+    /// How the phone gets through address translation.
+    pub struct Nat {
+        /// How often it sends something so that the way back stays open; 0: never.
+        pub keep_alive_s: Option<u16> = Kind::Integer { min: 0, max: 3600, unit: "seconds" },
+        /// Whether it asks for answers to the port it sends from (RFC 3581).
+        pub rport: Option<bool> = Kind::Bool,
+        /// Server that tells the phone its public address (RFC 8489).
+        pub stun: Stun = Kind::Group(Stun::FIELDS),
+    }
+}
+
+layered! {
+    /// A STUN server.
+    pub struct Stun {
+        /// Its host.
+        pub server: Option<String> = Kind::Host,
+        /// Its port.
+        pub port: Option<u16> = PORT,
+    }
+}
+
+layered! {
+    /// Wireless LAN.
+    pub struct Wifi {
+        /// Whether it is on.
+        pub enabled: Option<bool> = Kind::Bool,
+        /// Name of the network.
+        pub ssid: Option<String> = Kind::Text { max: 32 },
+        /// How it is secured.
+        pub security: Option<WifiSecurity> = Kind::Choice(WifiSecurity::NAMES),
+        /// Its pass phrase.
+        pub password: Option<Secret> = Kind::Secret,
+    }
+}
+
+layered! {
+    /// Virtual private network.
+    pub struct Vpn {
+        /// Whether it is on.
+        pub enabled: Option<bool> = Kind::Bool,
+        /// Archive with the OpenVPN configuration and its keys.
+        pub url: Option<String> = WEB,
+    }
+}
+
+layered! {
+    /// Which servers the phone trusts over TLS.
+    pub struct Trust {
+        /// Whether a server must have a certificate that the phone trusts.
+        pub verify_server: Option<bool> = Kind::Bool,
+        /// Certificate of an authority the phone is to trust, PEM.
+        pub ca_url: Option<String> = WEB,
+    }
+}
+
+layered! {
     /// How the phone sits in its network.
     pub struct Network {
         /// VLAN of the phone itself.
@@ -245,7 +495,11 @@ layered! {
     /// Where and when the phone fetches its configuration.
     pub struct Provisioning {
         /// Where the phone fetches from, up to the path before its file's name.
-        pub base_url: Option<String> = Kind::Url(&["http", "https"]),
+        pub base_url: Option<String> = WEB,
+        /// User name for HTTP authentication there.
+        pub user: Option<String> = Kind::AuthUser,
+        /// Password for HTTP authentication there.
+        pub password: Option<Secret> = Kind::Secret,
         /// How often the phone asks again.
         pub resync_interval_s: Option<u32> = Kind::Integer { min: 60, max: 2_592_000, unit: "seconds" },
         /// When in the day the phone asks again, in its own time zone.
@@ -267,7 +521,45 @@ layered! {
     /// The phone book offered on the display.
     pub struct Directory {
         /// Where the phone gets it.
-        pub url: Option<String> = Kind::Url(&["http", "https"]),
+        pub url: Option<String> = WEB,
+        /// What the display calls it.
+        pub name: Option<String> = TEXT,
+        /// A directory that the phone searches.
+        pub ldap: Ldap = Kind::Group(Ldap::FIELDS),
+    }
+}
+
+layered! {
+    /// An LDAP directory, RFC 4510.
+    pub struct Ldap {
+        /// Its host.
+        pub server: Option<String> = Kind::Host,
+        /// Its port.
+        pub port: Option<u16> = PORT,
+        /// How the connection is secured.
+        pub security: Option<LdapSecurity> = Kind::Choice(LdapSecurity::NAMES),
+        /// Distinguished name below which is searched.
+        pub base: Option<String> = Kind::Text { max: 256 },
+        /// Distinguished name the phone binds as.
+        pub user: Option<String> = Kind::Text { max: 256 },
+        /// Password it binds with.
+        pub password: Option<Secret> = Kind::Secret,
+        /// Filter (RFC 4515) that finds a name; `%` stands for what was typed.
+        pub name_filter: Option<String> = Kind::Text { max: 256 },
+        /// Filter (RFC 4515) that finds a number; `%` stands for what was typed.
+        pub number_filter: Option<String> = Kind::Text { max: 256 },
+        /// Attributes that hold the name, the first is shown.
+        pub name_attributes: Vec<String> = ATTRIBUTES,
+        /// Attributes that hold numbers.
+        pub number_attributes: Vec<String> = ATTRIBUTES,
+    }
+}
+
+layered! {
+    /// One more phone book.
+    pub struct PhoneBook {
+        /// Where the phone gets it.
+        pub url: Option<String> = WEB,
         /// What the display calls it.
         pub name: Option<String> = TEXT,
     }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::value::{
-    Codec, DateFormat, Dtmf, HourFormat, KeyType, Secret, Srtp, SyslogLevel, Transport,
+    CallerIdSource, Codec, DateFormat, Dtmf, HourFormat, KeyType, LdapSecurity, Secret, SharedLine,
+    Srtp, SyslogLevel, Transport, WifiSecurity,
 };
 use super::{Change, Daylight, Zone};
 
@@ -93,7 +94,9 @@ macro_rules! words { ($($type:ty)+) => { $(
         }
     }
 )+ } }
-words! { Transport Srtp Dtmf KeyType HourFormat DateFormat SyslogLevel }
+words! {
+    Transport Srtp Dtmf KeyType HourFormat DateFormat SyslogLevel SharedLine LdapSecurity WifiSecurity
+}
 
 impl AsRead for Vec<String> {
     fn as_read(&self) -> Read<'_> {
@@ -104,6 +107,12 @@ impl AsRead for Vec<String> {
 impl AsRead for Vec<Codec> {
     fn as_read(&self) -> Read<'_> {
         Read::Texts(self.iter().map(|codec| Cow::Borrowed(codec.as_str())).collect())
+    }
+}
+
+impl AsRead for Vec<CallerIdSource> {
+    fn as_read(&self) -> Read<'_> {
+        Read::Texts(self.iter().map(|source| Cow::Borrowed(source.as_str())).collect())
     }
 }
 

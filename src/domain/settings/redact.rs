@@ -31,7 +31,7 @@ pub(super) fn group(fields: &[Field], document: &Value, before: Option<&Value>) 
 /// `value` without secrets.
 pub(super) fn redacted(kind: &Kind, value: &Value, before: Option<&Value>) -> Value {
     match kind {
-        Kind::Secret => hidden(value, before),
+        Kind::Secret | Kind::Pin => hidden(value, before),
         Kind::Group(fields) => group(fields, value, before),
         Kind::Numbered { of, .. } => {
             each(value, before, |_, entry, before| group(of, entry, before))

@@ -41,7 +41,13 @@ impl Kind {
             Kind::Ip => value.as_str().is_some_and(|text| text.parse::<IpAddr>().is_ok()),
             Kind::SipUser => value.as_str().is_some_and(|text| is_of(text, 64, "-_.!~*+")),
             Kind::AuthUser => value.as_str().is_some_and(|text| is_of(text, 128, "-_.!~*+@")),
+            Kind::Pin => value.as_str().is_some_and(is_pin),
             Kind::Dial => value.as_str().is_some_and(is_dial),
+            Kind::DialPattern => value.as_str().is_some_and(is_dial_pattern),
+            Kind::MulticastAddress => value
+                .as_str()
+                .is_some_and(|text| text.parse().is_ok_and(|ip: Ipv4Addr| ip.is_multicast())),
+            Kind::LdapAttribute => value.as_str().is_some_and(is_ldap_attribute),
             Kind::Url(schemes) => value.as_str().is_some_and(|text| is_url(text, schemes)),
             Kind::Zone => value.as_str().is_some_and(|text| Zone::named(text).is_some()),
             Kind::Language => value.as_str().is_some_and(is_language),
@@ -69,6 +75,59 @@ fn is_of(text: &str, max: usize, marks: &str) -> bool {
 fn is_dial(text: &str) -> bool {
     (1..=32).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_digit() || b"*#ABCD+,pw".contains(&b))
+}
+
+/// Digits that every phone can be unlocked with.
+fn is_pin(text: &str) -> bool {
+    (4..=15).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// One alternative of a digit map, RFC 3435 section 2.1.5, with the `+` that phones dial today.
+/// No letter for the dial pad's fourth column: makers disagree about it.
+fn is_dial_pattern(text: &str) -> bool {
+    let body = text.strip_suffix('T').unwrap_or(text);
+    let mut rest = body.chars();
+    let mut may_repeat = false;
+    while let Some(c) = rest.next() {
+        may_repeat = match c {
+            '0'..='9' | 'x' | '*' | '#' | '+' => true,
+            '.' if may_repeat => false,
+            '[' => {
+                let Some((class, after)) = rest.as_str().split_once(']') else { return false };
+                rest = after.chars();
+                if !is_digit_class(class) {
+                    return false;
+                }
+                true
+            }
+            _ => return false,
+        };
+    }
+    (1..=64).contains(&text.len()) && !body.is_empty()
+}
+
+/// Digits and ranges of them, upwards: `2-57`.
+fn is_digit_class(class: &str) -> bool {
+    let mut bytes = class.bytes().peekable();
+    while let Some(first) = bytes.next() {
+        if !(first.is_ascii_digit() || first == b'*' || first == b'#') {
+            return false;
+        }
+        if bytes.next_if_eq(&b'-').is_some() {
+            let last = bytes.next().filter(u8::is_ascii_digit);
+            if !first.is_ascii_digit() || last.is_none_or(|last| last <= first) {
+                return false;
+            }
+        }
+    }
+    !class.is_empty()
+}
+
+/// `descr` of RFC 4512 section 1.4, without object identifiers in digits.
+fn is_ldap_attribute(text: &str) -> bool {
+    (1..=64).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+        && text.starts_with(|c: char| c.is_ascii_alphabetic())
 }
 
 fn is_host(text: &str) -> bool {

@@ -58,8 +58,16 @@ pub enum Kind {
     SipUser,
     /// User name for digest authentication.
     AuthUser,
+    /// Digits that open a phone; shown nowhere, like [`Kind::Secret`].
+    Pin,
     /// What a phone dials.
     Dial,
+    /// One alternative of a digit map, RFC 3435 section 2.1.5.
+    DialPattern,
+    /// IPv4 multicast address.
+    MulticastAddress,
+    /// Name of an attribute, RFC 4512 section 1.4.
+    LdapAttribute,
     /// URL of one of the schemes, without user name or password.
     Url(&'static [&'static str]),
     Zone,
@@ -101,7 +109,17 @@ impl Kind {
             Kind::Ip => "an IPv4 or IPv6 address".into(),
             Kind::SipUser => "1 to 64 letters, digits and -_.!~*+".into(),
             Kind::AuthUser => "1 to 128 letters, digits and -_.!~*+@".into(),
+            Kind::Pin => "4 to 15 digits".into(),
             Kind::Dial => "1 to 32 of the digits 0-9, * # A-D + , p w".into(),
+            Kind::DialPattern => {
+                "1 to 64 of 0-9 * # +, x for any digit, [2-5] for one of some, and \
+                 after one of these a . for any number of it; a T at the end waits"
+                    .into()
+            }
+            Kind::MulticastAddress => "an IPv4 multicast address like 224.0.1.75".into(),
+            Kind::LdapAttribute => {
+                "an attribute's name of at most 64 letters, digits and -, first a letter".into()
+            }
             Kind::Url(schemes) => format!(
                 "a URL ({}) of at most {MAX_URL} characters without user name and password",
                 schemes.join(", ")
@@ -124,7 +142,7 @@ impl Kind {
     /// Whether its value is shown to nobody.
     #[must_use]
     pub fn is_secret(&self) -> bool {
-        matches!(self, Kind::Secret)
+        matches!(self, Kind::Secret | Kind::Pin)
     }
 }
 

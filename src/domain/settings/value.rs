@@ -64,7 +64,44 @@ choices! {
         Voicemail = "voicemail",
         Transfer = "transfer",
         Record = "record",
+        Conference = "conference",
+        Hold = "hold",
+        /// Shows a member of the line's `blf_list`.
+        BlfList = "blf_list",
+        /// Begins a number with its value.
+        Prefix = "prefix",
+        /// Opens the XML page at its value.
+        Xml = "xml",
+        Redial = "redial",
+        /// Pages the multicast group at its value, `224.0.1.75:5001`.
+        Multicast = "multicast",
+        /// Loudspeaker beside the handset.
+        GroupListening = "group_listening",
     }
+
+    /// How phones that share a line are told of its calls.
+    pub enum SharedLine {
+        Off = "off",
+        /// Shared call appearance: `call-info` events.
+        CallAppearance = "call_appearance",
+        /// Bridged line appearance: `dialog` events (RFC 7463).
+        BridgedLine = "bridged_line",
+    }
+
+    /// A SIP header that names the caller.
+    pub enum CallerIdSource {
+        /// P-Asserted-Identity, RFC 3325.
+        AssertedIdentity = "pai",
+        /// Remote-Party-ID.
+        RemoteParty = "rpid",
+        From = "from",
+    }
+
+    /// How a connection to an LDAP server is secured.
+    pub enum LdapSecurity { None = "none", StartTls = "starttls", Ldaps = "ldaps", }
+
+    /// How a wireless network is secured.
+    pub enum WifiSecurity { Open = "open", Wpa = "wpa", Wpa2 = "wpa2", Wpa3 = "wpa3", }
 
     /// Clock with 12 or 24 hours.
     pub enum HourFormat { H12 = "12", H24 = "24", }

@@ -9,6 +9,7 @@ use minijinja::Value;
 use minijinja::value::{Enumerator, Object};
 
 use super::setting_path::{Root, SettingPath};
+use super::slots::Slots;
 use super::unset::Unset;
 use crate::domain::settings::{Fields, Key, Line, Read, Settings, Zone};
 
@@ -63,14 +64,23 @@ impl Group {
             (Tree::Zone(zone), _) => &**zone,
             (Tree::Settings(settings), Root::Settings | Root::Zone) => &**settings,
             (_, Root::Line(_)) => self.line().unwrap_or(&NO_LINE),
-            (_, Root::Key(_) | Root::ModuleKey { .. }) => self.key().unwrap_or(&NO_KEY),
+            (_, Root::Key(_) | Root::ModuleKey { .. } | Root::SoftKey(_)) => {
+                self.key().unwrap_or(&NO_KEY)
+            }
+            (Tree::Settings(settings), Root::Entry { of, index }) => settings
+                .entry(of, index)
+                .unwrap_or_else(|| unreachable!("`{of}` was a numbered group of the settings")),
         }
     }
 
     /// Of a line or a key itself: its number.
     pub(crate) fn index(&self) -> Option<u16> {
         match self.at.root() {
-            Root::Line(index) | Root::Key(index) | Root::ModuleKey { key: index, .. }
+            Root::Line(index)
+            | Root::Key(index)
+            | Root::SoftKey(index)
+            | Root::ModuleKey { key: index, .. }
+            | Root::Entry { index, .. }
                 if self.at.names().is_empty() =>
             {
                 Some(index)
@@ -96,6 +106,7 @@ impl Group {
         let Tree::Settings(settings) = &self.tree else { return None };
         match self.at.root() {
             Root::Key(key) => settings.keys.get(&key),
+            Root::SoftKey(key) => settings.soft_keys.get(&key),
             Root::ModuleKey { module, key } => settings.expansion.get(&module)?.keys.get(&key),
             _ => None,
         }
@@ -112,7 +123,7 @@ impl Group {
     }
 
     fn is_key(&self) -> bool {
-        matches!(self.at.root(), Root::Key(_) | Root::ModuleKey { .. })
+        matches!(self.at.root(), Root::Key(_) | Root::SoftKey(_) | Root::ModuleKey { .. })
     }
 }
 
@@ -137,7 +148,10 @@ impl Object for Group {
                 Value::from_object(Group { tree: self.tree.clone(), at: self.at.join(name) })
             }
             // Lines and keys are read through their own lists.
-            Read::Map => return None,
+            Read::Map => match &self.tree {
+                Tree::Settings(settings) => return Slots::entries(settings, name),
+                Tree::Zone(_) => return None,
+            },
         })
     }
 

@@ -36,6 +36,7 @@ pub(crate) const ROOT_NAMES: &[&str] = &[
     "lines",
     "keys",
     "expansion",
+    "soft_keys",
     "settings",
     "zone",
     "vendor",
@@ -121,6 +122,7 @@ struct Counts {
     keys: u16,
     modules: u16,
     module_keys: u16,
+    soft_keys: u16,
 }
 
 impl Context {
@@ -140,6 +142,7 @@ impl Context {
                 keys: phone_type.keys,
                 modules: phone_type.modules,
                 module_keys: phone_type.module_keys,
+                soft_keys: phone_type.soft_keys,
             }),
             family: family.id.clone(),
             fragments,
@@ -175,6 +178,7 @@ impl Context {
             "lines" => Slots::lines(self.leading(), self.counts.lines),
             "keys" => Slots::keys(self.leading(), self.counts.keys),
             "expansion" => Slots::modules(self.leading(), self.counts),
+            "soft_keys" => Slots::soft_keys(self.leading(), self.counts.soft_keys),
             "settings" => Group::settings(self.whole()),
             "zone" => zone(self.whole()),
             "vendor" => vendor(self.whole(), &self.family),
@@ -245,6 +249,7 @@ fn ports(context: &Context) -> Value {
             ),
             ("keys", Slots::keys(&input.settings, counts.keys)),
             ("expansion", Slots::modules(&input.settings, counts)),
+            ("soft_keys", Slots::soft_keys(&input.settings, counts.soft_keys)),
             ("settings", Group::settings(&input.settings)),
             (
                 "vendor",

@@ -22,6 +22,12 @@ pub(crate) enum Root {
         module: u16,
         key: u16,
     },
+    SoftKey(u16),
+    /// Of a numbered group of the settings, called by its name.
+    Entry {
+        of: &'static str,
+        index: u16,
+    },
     Zone,
 }
 
@@ -57,6 +63,8 @@ impl fmt::Display for SettingPath {
             Root::Line(line) => write!(f, "lines.{line}.")?,
             Root::Key(key) => write!(f, "keys.{key}.")?,
             Root::ModuleKey { module, key } => write!(f, "expansion.{module}.keys.{key}.")?,
+            Root::SoftKey(key) => write!(f, "soft_keys.{key}.")?,
+            Root::Entry { of, index } => write!(f, "{of}.{index}.")?,
             Root::Zone => f.write_str("zone.")?,
         }
         for (at, name) in self.names().iter().enumerate() {
@@ -83,6 +91,9 @@ mod tests {
         assert_eq!(written(Root::Key(1), &["value"]), "keys.1.value");
         let key = Root::ModuleKey { module: 1, key: 40 };
         assert_eq!(written(key, &["label"]), "expansion.1.keys.40.label");
+        assert_eq!(written(Root::SoftKey(2), &["label"]), "soft_keys.2.label");
+        let book = Root::Entry { of: "phone_books", index: 3 };
+        assert_eq!(written(book, &["url"]), "phone_books.3.url");
         assert_eq!(written(Root::Zone, &["dst"]), "zone.dst");
     }
 }

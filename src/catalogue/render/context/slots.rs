@@ -25,6 +25,8 @@ enum What {
     Keys,
     Modules { keys: u16 },
     ModuleKeys { module: u16 },
+    SoftKeys,
+    Entries { of: &'static str },
 }
 
 impl Slots {
@@ -40,6 +42,17 @@ impl Slots {
         Slots::value(settings, count, What::Keys)
     }
 
+    pub(super) fn soft_keys(settings: &Arc<Settings>, count: u16) -> Value {
+        Slots::value(settings, count, What::SoftKeys)
+    }
+
+    /// Of a numbered group that every phone may have as many of as the schema says; `None`
+    /// for any other name.
+    pub(super) fn entries(settings: &Arc<Settings>, of: &'static str) -> Option<Value> {
+        let count = Settings::entries(of)?;
+        Some(Slots::value(settings, count, What::Entries { of }))
+    }
+
     pub(super) fn modules(settings: &Arc<Settings>, counts: Counts) -> Value {
         let what = What::Modules { keys: counts.module_keys };
         Slots::value(settings, counts.modules, what)
@@ -53,6 +66,8 @@ impl Slots {
                 let keys = Slots::value(&self.settings, keys, What::ModuleKeys { module: index });
                 Names::value([("index", Value::from(index)), ("keys", keys)])
             }
+            What::SoftKeys => Group::slot(&self.settings, Root::SoftKey(index)),
+            What::Entries { of } => Group::slot(&self.settings, Root::Entry { of, index }),
             What::ModuleKeys { module } => {
                 Group::slot(&self.settings, Root::ModuleKey { module, key: index })
             }

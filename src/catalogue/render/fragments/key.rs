@@ -44,6 +44,8 @@ enum Tag {
     Settings,
     Key,
     ModuleKey,
+    SoftKey,
+    Entry,
     Zone,
     Group,
 }
@@ -161,6 +163,15 @@ impl FragmentKey {
             Root::Key(key) => {
                 self.tag(Tag::Key);
                 self.0.extend_from_slice(&key.to_be_bytes());
+            }
+            Root::SoftKey(key) => {
+                self.tag(Tag::SoftKey);
+                self.0.extend_from_slice(&key.to_be_bytes());
+            }
+            Root::Entry { of, index } => {
+                self.tag(Tag::Entry);
+                self.text(of);
+                self.0.extend_from_slice(&index.to_be_bytes());
             }
             Root::ModuleKey { module, key } => {
                 self.tag(Tag::ModuleKey);

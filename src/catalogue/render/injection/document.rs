@@ -3,7 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use crate::catalogue::PhoneType;
-use crate::domain::settings::{KeyType, Settings, schema};
+use crate::domain::settings::schema::{self, Kind};
+use crate::domain::settings::{KeyType, Settings};
 
 /// What ends or begins something in one format or another.
 pub(super) const HOSTILE: &[&str] = &[
@@ -109,6 +110,7 @@ pub(super) fn document(
     let mut document = json!({
         "lines": Value::Object(lines),
         "keys": keys(phone_type.keys, round, text),
+        "soft_keys": keys(phone_type.soft_keys, round, text),
         "expansion": modules,
         "time": { "zone": "Europe/Berlin", "ntp": [text(Place::Host), format!("2{}", text(Place::Host))], "hour_format": "24", "date_format": "dmy" },
         "language": "de",
@@ -129,16 +131,59 @@ pub(super) fn document(
         "directory": { "url": url(text), "name": text(Place::Free) },
         "vendor": vendor(text),
     });
+    for field in Settings::FIELDS.iter().filter(|field| field.name != "line_defaults") {
+        add(&mut document[field.name], &field.kind, round, text);
+    }
     let codes =
         schema::fields().iter().filter_map(|field| field.path.strip_prefix("feature_codes."));
     document["feature_codes"] =
         codes.map(|name| (name.to_owned(), json!(text(Place::Dial)))).collect::<Map<_, _>>().into();
-    assert!(
-        Settings::FIELDS
-            .iter()
-            .all(|field| field.name == "line_defaults" || document.get(field.name).is_some())
-    );
     document.to_string()
+}
+
+/// What the document does not have yet, made of the schema: a text wherever one may stand.
+fn add(place: &mut Value, kind: &Kind, round: usize, text: &mut dyn FnMut(Place) -> String) {
+    match kind {
+        Kind::Group(fields) => {
+            for field in *fields {
+                add(&mut place[field.name], &field.kind, round, text);
+            }
+        }
+        Kind::Numbered { max, of } if place.is_null() => {
+            for at in 1..=*max {
+                add(&mut place[at.to_string()], &Kind::Group(of), round + usize::from(at), text);
+            }
+        }
+        _ if !place.is_null() => {}
+        Kind::List { of, .. } => {
+            let mut item = Value::Null;
+            add(&mut item, of, round, text);
+            *place = json!([item]);
+        }
+        Kind::Bool => *place = json!(round.is_multiple_of(2)),
+        Kind::Integer { min, .. } => *place = json!(min),
+        Kind::Choice(names) => *place = json!(names[round % names.len()]),
+        Kind::Text { max } => {
+            *place = json!(text(Place::Free).chars().take(*max).collect::<String>());
+        }
+        Kind::Secret => *place = json!(text(Place::Free)),
+        Kind::Host => *place = json!(text(Place::Host)),
+        Kind::SipUser | Kind::AuthUser => *place = json!(text(Place::User)),
+        Kind::Dial => *place = json!(text(Place::Dial)),
+        Kind::TimeOfDay => *place = json!(text(Place::Time)),
+        Kind::Url(_) => *place = json!(url(text)),
+        // Nothing of these is free.
+        Kind::DialPattern => *place = json!("[2-5]xx.T"),
+        Kind::Pin => *place = json!("4711"),
+        Kind::MulticastAddress => *place = json!("224.0.1.75"),
+        Kind::LdapAttribute => *place = json!("telephoneNumber"),
+        Kind::Ip
+        | Kind::Zone
+        | Kind::Language
+        | Kind::Country
+        | Kind::Vendor
+        | Kind::Numbered { .. } => {}
+    }
 }
 
 fn url(text: &mut dyn FnMut(Place) -> String) -> String {
@@ -163,6 +208,9 @@ fn line(at: u16, text: &mut dyn FnMut(Place) -> String) -> Value {
     line["outbound_proxy"] = json!({ "host": text(Place::Host), "port": 5064 });
     line["transport"] = ["tls", "udp", "tcp"][usize::from(at - 1)].into();
     line["srtp"] = ["required", "optional", "off"][usize::from(at - 1)].into();
+    line["blf_list"] = text(Place::User).into();
+    line["auto_answer"] = true.into();
+    line["shared"] = ["call_appearance", "bridged_line", "off"][usize::from(at - 1)].into();
     line["dtmf"] = ["info", "rfc2833", "inband"][usize::from(at - 1)].into();
     line
 }

@@ -35,6 +35,34 @@ fn samples(kind: &Kind) -> (Vec<Value>, Vec<Value>) {
             vec![json!("x"), json!(long(128)), json!("pä ss\"<&'")],
             vec![json!(""), json!(long(129)), json!(1234), json!("***")],
         ),
+        Kind::Pin => (
+            vec![json!("0000"), json!("1".repeat(15))],
+            vec![json!("123"), json!("1".repeat(16)), json!("12a4"), json!(1234), json!("***")],
+        ),
+        Kind::DialPattern => (
+            ["911", "*xx", "+x.", "[2-57]xxxT", "0[1*#]x.T", "x.", "#", &"x".repeat(64)]
+                .map(Value::from)
+                .into(),
+            ["", ".", "T", "x..", "1T2", "[", "[]", "[5-2]", "[a]", "[2-]", "a", "1|2", "(1)", "X"]
+                .map(Value::from)
+                .into_iter()
+                .chain([json!("x".repeat(65)), json!(911)])
+                .collect(),
+        ),
+        Kind::MulticastAddress => (
+            vec![json!("224.0.0.1"), json!("239.255.255.255")],
+            ["", "192.0.2.1", "240.0.0.1", "ff02::1", "224.0.1.75:5001", "mcast.example"]
+                .map(Value::from)
+                .into(),
+        ),
+        Kind::LdapAttribute => (
+            vec![json!("cn"), json!("telephoneNumber"), json!("x-y1"), json!(long(64))],
+            ["", "1cn", "c n", "c=n", "c*", "(cn)", "cn,sn", "ü"]
+                .map(Value::from)
+                .into_iter()
+                .chain([json!(long(65))])
+                .collect(),
+        ),
         Kind::Choice(names) => (
             names.iter().map(|name| json!(name)).collect(),
             vec![json!(""), json!(names[0].to_uppercase() + " "), json!(0)],
@@ -157,10 +185,18 @@ fn samples(kind: &Kind) -> (Vec<Value>, Vec<Value>) {
             let good = samples(of).0;
             let longest: Vec<Value> = match of {
                 Kind::Choice(_) => good.clone(),
+                Kind::Dial | Kind::DialPattern => {
+                    (0..*max).map(|n| json!(format!("{n}"))).collect()
+                }
+                Kind::LdapAttribute => (0..*max).map(|n| json!(format!("a{n}"))).collect(),
                 _ => (0..*max).map(|n| json!(format!("192.0.2.{n}"))).collect(),
             };
             let mut longer = longest.clone();
-            longer.push(json!("192.0.2.99"));
+            longer.push(json!(match of {
+                Kind::Dial | Kind::DialPattern => "99",
+                Kind::LdapAttribute => "a99",
+                _ => "192.0.2.99",
+            }));
             let mut bad =
                 vec![json!([]), json!(longer), json!([good[0], good[0]]), good[0].clone()];
             bad.extend(samples(of).1.iter().map(|bad| json!([bad])));
@@ -263,6 +299,26 @@ fn the_bounds_of_the_numbers_are_these() {
         ("network.qos.sip_dscp", "0 to 63"),
         ("network.qos.rtp_dscp", "0 to 63"),
         ("provisioning.resync_interval_s", "60 to 2592000 seconds"),
+        ("soft_keys", "an object with keys from \"1\" to \"10\""),
+        ("ring.tone", "1 to 20"),
+        ("alert_tones", "an object with keys from \"1\" to \"10\""),
+        ("alert_tones.N.tone", "1 to 20"),
+        ("display.backlight_s", "0 to 7200 seconds"),
+        ("display.brightness", "1 to 100 percent"),
+        ("display.screensaver_s", "0 to 86400 seconds"),
+        ("lock.after_s", "0 to 86400 seconds"),
+        ("calls.hold_reminder_s", "0 to 3600 seconds"),
+        ("dial_plan.timeout_s", "1 to 60 seconds"),
+        ("multicast", "an object with keys from \"1\" to \"10\""),
+        ("multicast.N.port", "1 to 65535"),
+        ("sip.local_port", "1024 to 65000"),
+        ("sip.session_expires_s", "90 to 86400 seconds"),
+        ("rtp.first_port", "1024 to 65000"),
+        ("rtp.last_port", "1024 to 65535"),
+        ("nat.keep_alive_s", "0 to 3600 seconds"),
+        ("nat.stun.port", "1 to 65535"),
+        ("directory.ldap.port", "1 to 65535"),
+        ("phone_books", "an object with keys from \"1\" to \"5\""),
     ] {
         let field = fields().iter().find(|field| field.path == path).expect(path);
         assert_eq!(field.bounds, bounds, "{path}");
@@ -277,26 +333,43 @@ fn the_kinds_of_the_texts_are_these() {
         let fields = fields().iter().filter(|field| field.bounds == bounds);
         fields.map(|field| &*field.path).filter(|path| !path.starts_with("line_defaults")).collect()
     };
-    assert_eq!(of_kind(&Kind::SipUser), ["lines.N.user"]);
-    assert_eq!(of_kind(&Kind::AuthUser), ["lines.N.auth_user"]);
+    assert_eq!(of_kind(&Kind::SipUser), ["lines.N.user", "lines.N.blf_list"]);
+    assert_eq!(of_kind(&Kind::AuthUser), ["lines.N.auth_user", "provisioning.user"]);
     assert_eq!(
         of_kind(&Kind::Host),
         [
             "lines.N.registrar",
             "lines.N.backup.registrar",
             "lines.N.outbound_proxy.host",
-            "network.syslog.server"
+            "nat.stun.server",
+            "network.syslog.server",
+            "directory.ldap.server"
         ]
     );
     let dial = of_kind(&Kind::Dial);
     assert_eq!(dial[0], "lines.N.voicemail");
     assert!(dial[1..].iter().all(|path| path.starts_with("feature_codes.")) && dial.len() == 16);
-    assert_eq!(of_kind(&Kind::Url(&["http", "https"])), ["provisioning.base_url", "directory.url"]);
+    assert_eq!(
+        of_kind(&Kind::Url(&["http", "https"])),
+        [
+            "display.wallpaper",
+            "vpn.url",
+            "trust.ca_url",
+            "provisioning.base_url",
+            "directory.url",
+            "phone_books.N.url"
+        ]
+    );
+    assert_eq!(of_kind(&Kind::Pin), ["lock.pin"]);
+    assert_eq!(of_kind(&Kind::MulticastAddress), ["multicast.N.address"]);
     assert_eq!(of_kind(&Kind::Url(&["http", "https", "ftp", "tftp"])), ["firmware.url"]);
-    assert_eq!(of_kind(&Kind::Text { max: 512 }), ["keys.N.value", "expansion.N.keys.N.value"]);
+    assert_eq!(
+        of_kind(&Kind::Text { max: 512 }),
+        ["keys.N.value", "expansion.N.keys.N.value", "soft_keys.N.value"]
+    );
     assert_eq!(of_kind(&Kind::List { of: &Kind::Host, max: 4 }), ["time.ntp"]);
     assert_eq!(of_kind(&Kind::List { of: &Kind::Ip, max: 4 }), ["network.dns"]);
-    assert_eq!(of_kind(&Kind::Text { max: 128 }).len(), 9);
+    assert_eq!(of_kind(&Kind::Text { max: 128 }).len(), 14);
 }
 
 #[test]

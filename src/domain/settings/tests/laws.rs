@@ -28,6 +28,10 @@ fn value(kind: &'static Kind) -> BoxedStrategy<Value> {
         Kind::Integer { min, max, .. } => (*min..=*max).prop_map(Value::from).boxed(),
         Kind::Text { .. } => "[^\\p{C}\\u2028\\u2029]{0,12}".prop_map(Value::from).boxed(),
         Kind::Secret => "hunter[0-9a-z]{1,4}".prop_map(Value::from).boxed(),
+        Kind::Pin => "[0-9]{4,8}".prop_map(Value::from).boxed(),
+        Kind::DialPattern => one_of(vec!["911", "[2-5]xxx", "x.T"]),
+        Kind::MulticastAddress => one_of(vec!["224.0.1.75", "239.1.2.3"]),
+        Kind::LdapAttribute => one_of(vec!["cn", "sn", "telephoneNumber"]),
         Kind::Choice(names) => one_of(names.to_vec()),
         Kind::Host => one_of(vec!["a.example", "192.0.2.1", "2001:db8::1"]),
         Kind::Ip => one_of(vec!["192.0.2.1", "192.0.2.2", "2001:db8::1"]),
@@ -205,6 +209,10 @@ proptest! {
         // An entry without any value exists, and there is nothing to explain of it.
         expected.lines.retain(|_, line| *line != Line::default());
         expected.keys.retain(|_, key| *key != Key::default());
+        expected.soft_keys.retain(|_, key| *key != Key::default());
+        expected.alert_tones.retain(|_, tone| *tone != AlertTone::default());
+        expected.multicast.retain(|_, group| *group != MulticastGroup::default());
+        expected.phone_books.retain(|_, book| *book != PhoneBook::default());
         for module in expected.expansion.values_mut() {
             module.keys.retain(|_, key| *key != Key::default());
         }

@@ -313,8 +313,37 @@ fn every_setting_is_documented() {
     let expected = [
         "line_defaults.password",
         "lines.N.password",
+        "lock.pin",
+        "wifi.password",
         "access.admin_password",
         "access.user_password",
+        "provisioning.password",
+        "directory.ldap.password",
     ];
     assert_eq!(secrets, expected);
+}
+
+#[test]
+fn what_anyone_may_see_has_no_secret() {
+    fn secrets(fields: &dyn Fields, found: &mut usize) {
+        fields.read(&mut |_, read| match read {
+            Read::Secret(_) => *found += 1,
+            Read::Group(below) => secrets(below, found),
+            _ => {}
+        });
+    }
+    let all = layer(json!({
+        "line_defaults": {"password": "x"}, "lines": {"1": {}}, "lock": {"pin": "1234"},
+        "wifi": {"password": "x"}, "access": {"admin_password": "x", "user_password": "x"},
+        "provisioning": {"password": "x"}, "directory": {"ldap": {"password": "x"}},
+        "vendor": {"snom": {"a": "x"}},
+    }));
+    let settings = resolve(&[&all]).unwrap();
+    let (mut before, mut after) = (0, 0);
+    secrets(&settings, &mut before);
+    assert_eq!(before, fields().iter().filter(|field| field.secret).count() - 2, "but of lines");
+    let shown = settings.without_secrets();
+    secrets(&shown, &mut after);
+    assert_eq!(after, 0);
+    assert!(shown.lines.is_empty() && shown.vendor.is_empty());
 }
