@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const NOW: Timestamp = 1_700_000_000;
+const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
 
 /// Each measurement of inserts goes on for this long.
 const SPAN: Duration = Duration::from_secs(3);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use dialtone::domain::settings::Layer;
-use dialtone::domain::{Claims, CompanyId, Device, Mac, Phone, Port, Revision, State};
+use dialtone::domain::{Claims, CompanyId, Device, Mac, Phone, Port, Revision, State, Timestamp};
 use dialtone::simulator::lab_ca::{self, LabCa};
 use dialtone::store::{Mutation, SqliteStore, Store};
 use rcgen::{CertificateParams, KeyPair, RsaKeySize};
@@ -19,7 +19,7 @@ use crate::process::Gateway;
 use crate::process::Setup;
 
 /// 2023-11-14: any time that has been.
-pub(crate) const NOW: i64 = 1_700_000_000;
+pub(crate) const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
 
 /// One of Yealink's phones with a line-based file of about 8 KB, as a company has it.
 const DESK: &str = include_str!("../../templates/yealink/examples/memory_keys.toml");

@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 
 use super::shares::Share;
 use crate::catalogue::Catalogue;
-use crate::domain::{CompanyId, PhoneId, TypeKey, UserId};
+use crate::domain::{CompanyId, PhoneId, Timestamp, TypeKey, UserId};
 use crate::registry::{Listing, PhoneRow};
 use bytes::Bytes;
 use hyper::body::{Body, Frame};
@@ -45,7 +45,7 @@ struct Row<'a> {
     phone_type: &'a TypeKey,
     #[serde(rename = "type")]
     description: &'a str,
-    created: i64,
+    created: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
     company: Option<&'a CompanyId>,
 }
@@ -142,7 +142,7 @@ mod tests {
     /// A list of `devices` devices of 50 phones each, in the only place there is.
     async fn list(devices: usize) -> (PhoneList, Shares<UserId>) {
         let catalogue = Arc::new(Catalogue::load(&Sources::default()).unwrap());
-        let store = Arc::new(MemoryStore::new(0));
+        let store = Arc::new(MemoryStore::new(Timestamp::from_seconds(0)));
         let opened =
             Registry::open(store, catalogue.clone(), Arc::new(SystemClock), Quota::default()).await;
         let (registry, _background) = opened.unwrap();
@@ -152,7 +152,10 @@ mod tests {
         let devices: Vec<Value> = (1..=devices).map(device).collect();
         let document = json!({ "version": 1, "devices": devices }).to_string();
         let document = Document::read(document.as_bytes()).unwrap();
-        registry.import(document.check(0).unwrap(), &SystemRandom).await.unwrap();
+        registry
+            .import(document.check(Timestamp::from_seconds(0)).unwrap(), &SystemRandom)
+            .await
+            .unwrap();
         let places = Shares::new(1, 1);
         let place = places.take(1, Duration::ZERO).await.unwrap();
         let listing = registry.inactive(&Actor::Gateway).unwrap();

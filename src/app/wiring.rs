@@ -9,7 +9,6 @@ use http::HeaderName;
 use crate::admin::{AdminOptions, SessionLimits};
 use crate::catalogue::Catalogue;
 use crate::config::Config;
-use crate::domain::Timestamp;
 use crate::handset::{Access, EdgeOptions};
 use crate::net::Limits;
 use crate::registry::Quota;
@@ -83,6 +82,6 @@ pub(super) fn admin_options(config: &Config) -> AdminOptions {
     }
 }
 
-fn seconds(time: Duration) -> Timestamp {
-    Timestamp::try_from(time.as_secs()).unwrap_or(Timestamp::MAX)
+fn seconds(time: Duration) -> i64 {
+    i64::try_from(time.as_secs()).unwrap_or(i64::MAX)
 }

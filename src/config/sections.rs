@@ -6,13 +6,13 @@ use std::time::Duration;
 use super::from_text::{LogFilter, LogFormat};
 use super::reader::Section;
 use crate::catalogue::Sources;
-use crate::domain::{Timestamp, TypeKey};
+use crate::domain::TypeKey;
 use crate::net::Server;
 use crate::provision::Provisioner;
 use crate::registry::Quota;
 use crate::store::url::StoreUrl;
 
-const DAY_S: Timestamp = 24 * 3_600;
+const DAY_S: i64 = 24 * 3_600;
 
 /// `[store]`
 #[derive(Debug, Clone, PartialEq)]

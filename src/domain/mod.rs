@@ -14,6 +14,7 @@ mod phone_id;
 mod revision;
 pub mod settings;
 mod subscriber;
+mod timestamp;
 mod type_key;
 mod user;
 
@@ -29,8 +30,6 @@ pub use mac::{InvalidMac, Mac};
 pub use phone_id::{InvalidPhoneId, PhoneId, Port};
 pub use revision::Revision;
 pub use subscriber::{Site, subscriber};
+pub use timestamp::Timestamp;
 pub use type_key::{InvalidKey, TypeKey};
 pub use user::{ApiKeyHash, Role, User, UserId};
-
-/// Seconds since 1970-01-01T00:00:00Z. The admin API's `created` is in this unit.
-pub type Timestamp = i64;

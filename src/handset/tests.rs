@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::*;
+use crate::domain::Timestamp;
 use crate::net::{Limits, Server, bind};
 use crate::provision::{Fetch, FileOwner, Rendered};
 
@@ -27,7 +28,7 @@ impl Provision for OneFile {
         self.asked.lock().unwrap().push(fetch);
         match target.as_str() {
             "/001565123456.cfg" => {
-                let changed = 1_000_000_000;
+                let changed = Timestamp::from_seconds(1_000_000_000);
                 let file = Rendered::new(BODY.into(), "text/plain".into(), changed);
                 Reply::File(Arc::new(file), FileOwner::Phone)
             }

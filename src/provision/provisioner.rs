@@ -86,13 +86,13 @@ impl Provisioner {
             registry,
             parsed: ParseCache::new(),
             bodies: BodyCache::new(rendered_bytes),
-            catalogue_since: catalogue_since.into(),
+            catalogue_since: catalogue_since.seconds().into(),
         }
     }
 
     /// After a reload: files made with the new catalogue are not older than `since`.
     pub fn set_catalogue_since(&self, since: Timestamp) {
-        self.catalogue_since.store(since, Ordering::Relaxed);
+        self.catalogue_since.store(since.seconds(), Ordering::Relaxed);
     }
 
     /// Has the registry take in what the request showed. `Ok` for an active device; else why it
@@ -268,7 +268,7 @@ impl Provisioner {
         let rendered = catalogue
             .render(family, phone_type, file, input)
             .map_err(|error| Decision::fault(Outcome::RenderFailed, error.to_string()))?;
-        let since = self.catalogue_since.load(Ordering::Relaxed);
+        let since = Timestamp::from_seconds(self.catalogue_since.load(Ordering::Relaxed));
         Ok(Arc::new(Rendered::new(rendered.body, rendered.content_type, changed.max(since))))
     }
 

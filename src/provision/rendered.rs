@@ -81,25 +81,34 @@ mod tests {
 
     #[test]
     fn the_tag_is_made_of_the_bytes() {
-        let rendered = Rendered::new(b"one".to_vec(), "text/plain".into(), 0);
+        let rendered =
+            Rendered::new(b"one".to_vec(), "text/plain".into(), Timestamp::from_seconds(0));
         // `printf one | sha256sum`
         assert_eq!(rendered.entity_tag.to_string(), "7692c3ad3540bb803c020b3aee66cd88");
-        let other = Rendered::new(b"two".to_vec(), "text/plain".into(), 0);
+        let other = Rendered::new(b"two".to_vec(), "text/plain".into(), Timestamp::from_seconds(0));
         assert_ne!(rendered.entity_tag, other.entity_tag);
     }
 
     #[test]
     fn words_are_kept_for_one_edge_and_right_for_another() {
-        let rendered = Rendered::new(b"one".to_vec(), "text/plain".into(), 7);
-        assert_eq!(rendered.worded(|file| file.changed), 7);
-        assert_eq!(rendered.worded(|_| -> Timestamp { panic!("it was worded before") }), 7);
+        let rendered =
+            Rendered::new(b"one".to_vec(), "text/plain".into(), Timestamp::from_seconds(7));
+        assert_eq!(rendered.worded(|file| file.changed), Timestamp::from_seconds(7));
+        assert_eq!(
+            rendered.worded(|_| -> Timestamp { panic!("it was worded before") }),
+            Timestamp::from_seconds(7)
+        );
         assert_eq!(&*rendered.worded(|file| file.media_type.clone()), "text/plain");
-        assert_eq!(rendered.worded(|file| file.changed), 7);
+        assert_eq!(rendered.worded(|file| file.changed), Timestamp::from_seconds(7));
     }
 
     #[test]
     fn a_debug_print_does_not_show_the_body() {
-        let rendered = Rendered::new(b"password=secret".to_vec(), "text/plain".into(), 0);
+        let rendered = Rendered::new(
+            b"password=secret".to_vec(),
+            "text/plain".into(),
+            Timestamp::from_seconds(0),
+        );
         assert!(!format!("{rendered:?}").contains("secret"));
     }
 }

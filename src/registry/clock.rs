@@ -25,6 +25,6 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Timestamp::try_from(since.as_secs()).unwrap_or(Timestamp::MAX)
+        Timestamp::from_seconds(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
     }
 }

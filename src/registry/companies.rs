@@ -13,7 +13,7 @@ use super::audit::Changes;
 use super::change::Plan;
 use super::text::{check_name, patched};
 use super::{Actor, Registry, RegistryError};
-use crate::domain::{Action, Company, CompanyId, Event, Subject};
+use crate::domain::{Action, Company, CompanyId, Event, Subject, Timestamp};
 use crate::store::Mutation;
 
 /// A company to be made.
@@ -146,7 +146,7 @@ impl Registry {
     }
 }
 
-fn event(actor: &Actor, now: i64, action: Action, id: &CompanyId) -> Event {
+fn event(actor: &Actor, now: Timestamp, action: Action, id: &CompanyId) -> Event {
     let event = actor.event(now, action, Subject::Company, id.to_string());
     Event { company: id.to_string(), ..event }
 }

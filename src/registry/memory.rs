@@ -248,7 +248,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::{Company, CompanyId, Port, Sighting};
+    use crate::domain::{Company, CompanyId, Port, Sighting, Timestamp};
     use crate::store::MemoryStore;
 
     const DEVICES: u64 = 3;
@@ -292,8 +292,8 @@ mod tests {
 
     fn made(number: u64, ports: u16) -> Device {
         let sighting = Sighting {
-            first: 5,
-            last: 5,
+            first: Timestamp::from_seconds(5),
+            last: Timestamp::from_seconds(5),
             address: [192, 0, 2, 1].into(),
             user_agent: String::new(),
             type_guess: None,
@@ -311,7 +311,7 @@ mod tests {
             }
             Some(there) => {
                 let default = CompanyId::default_company();
-                let promoted = there.promote(Port::FIRST, &default, 9);
+                let promoted = there.promote(Port::FIRST, &default, Timestamp::from_seconds(9));
                 let device = promoted.map_or_else(|_| made(number, 3), |(device, _)| device);
                 Mutation::PutDevice { device, expect: Some(there.revision) }
             }
@@ -323,7 +323,7 @@ mod tests {
         let there = companies.into_iter().find(|company| company.id == acme());
         match there {
             None => {
-                let company = Company::new(acme(), String::new(), 5);
+                let company = Company::new(acme(), String::new(), Timestamp::from_seconds(5));
                 Mutation::PutCompany { company, expect: None }
             }
             Some(there) if remove => {
@@ -356,7 +356,7 @@ mod tests {
         ) {
             let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
             runtime.block_on(async {
-                let store: Arc<dyn Store> = Arc::new(MemoryStore::new(0));
+                let store: Arc<dyn Store> = Arc::new(MemoryStore::new(Timestamp::from_seconds(0)));
                 let memory = Memory::fill(&store, 100).await.unwrap();
                 let mut pending: Vec<(Mutation, Revision)> = Vec::new();
                 for step in steps {
@@ -397,10 +397,10 @@ mod tests {
 
     #[tokio::test]
     async fn who_is_too_far_behind_reads_all_anew() {
-        let store: Arc<dyn Store> = Arc::new(MemoryStore::new(0));
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::new(Timestamp::from_seconds(0)));
         let put = |number| Mutation::PutDevice { device: made(number, 1), expect: None };
         let revision = store.commit((0..3).map(put).collect(), Vec::new()).await.unwrap();
-        let company = Company::new(acme(), String::new(), 5);
+        let company = Company::new(acme(), String::new(), Timestamp::from_seconds(5));
         let put_company = Mutation::PutCompany { company, expect: None };
         let of_company = store.commit(vec![put_company], Vec::new()).await.unwrap();
         let memory = Memory::fill(&store, 100).await.unwrap();

@@ -13,7 +13,7 @@ use crate::catalogue::PhoneType;
 use crate::domain::settings::Layer;
 use crate::domain::{
     Action, Claims, CompanyId, Device, Mac, Phone, PhoneId, Port, Revision, State, Subject,
-    TransitionError, TypeKey,
+    Timestamp, TransitionError, TypeKey,
 };
 
 /// A phone to be made, active from the start.
@@ -241,7 +241,7 @@ fn with_new(
     phone_type: &PhoneType,
     id: PhoneId,
     phone: Phone,
-    now: i64,
+    now: Timestamp,
 ) -> Result<Device, TransitionError> {
     let Some(known) = device else {
         return Ok(Device {

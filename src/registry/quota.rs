@@ -67,7 +67,7 @@ impl NewMacRate {
     /// Whether one more new MAC may come from `address`; counts it if so. Never asked
     /// for a device that is known.
     pub(super) fn admit(&self, address: IpAddr, limit: u32, now: Timestamp) -> bool {
-        let hour = now.div_euclid(3600);
+        let hour = now.seconds().div_euclid(3600);
         if self.hour.swap(hour, Ordering::Relaxed) != hour {
             self.counts.clear();
         }
@@ -132,20 +132,20 @@ mod tests {
     fn an_address_is_limited_by_the_hour() {
         let new_macs = NewMacRate::default();
         let address = "192.0.2.1".parse().unwrap();
-        assert!(new_macs.admit(address, 2, 7200));
-        assert!(new_macs.admit(address, 2, 7300));
-        assert!(!new_macs.admit(address, 2, 10_799));
-        assert!(new_macs.admit("192.0.2.2".parse().unwrap(), 2, 10_799));
-        assert!(new_macs.admit(address, 2, 10_800));
+        assert!(new_macs.admit(address, 2, Timestamp::from_seconds(7200)));
+        assert!(new_macs.admit(address, 2, Timestamp::from_seconds(7300)));
+        assert!(!new_macs.admit(address, 2, Timestamp::from_seconds(10_799)));
+        assert!(new_macs.admit("192.0.2.2".parse().unwrap(), 2, Timestamp::from_seconds(10_799)));
+        assert!(new_macs.admit(address, 2, Timestamp::from_seconds(10_800)));
     }
 
     #[test]
     fn one_ipv6_network_is_one_address() {
         let new_macs = NewMacRate::default();
-        assert!(new_macs.admit("2001:db8::1".parse().unwrap(), 1, 0));
-        assert!(!new_macs.admit("2001:db8:0:1::1".parse().unwrap(), 1, 0));
-        assert!(new_macs.admit("2001:db8:1::1".parse().unwrap(), 1, 0));
-        assert!(new_macs.admit("::ffff:192.0.2.1".parse().unwrap(), 1, 0));
-        assert!(!new_macs.admit("192.0.2.1".parse().unwrap(), 1, 0));
+        assert!(new_macs.admit("2001:db8::1".parse().unwrap(), 1, Timestamp::from_seconds(0)));
+        assert!(!new_macs.admit("2001:db8:0:1::1".parse().unwrap(), 1, Timestamp::from_seconds(0)));
+        assert!(new_macs.admit("2001:db8:1::1".parse().unwrap(), 1, Timestamp::from_seconds(0)));
+        assert!(new_macs.admit("::ffff:192.0.2.1".parse().unwrap(), 1, Timestamp::from_seconds(0)));
+        assert!(!new_macs.admit("192.0.2.1".parse().unwrap(), 1, Timestamp::from_seconds(0)));
     }
 }

@@ -205,7 +205,7 @@ fn listed_ports(catalogue: &Catalogue, claim: &Claim) -> u16 {
     if ports > PORTS_ON_A_PATH && claim.strength < Strength::UserAgent { 1 } else { ports }
 }
 
-fn sighting(evidence: RequestEvidence<'_>, now: i64) -> Sighting {
+fn sighting(evidence: RequestEvidence<'_>, now: Timestamp) -> Sighting {
     let shown = SightingFingerprint::of(evidence);
     Sighting {
         first: now,

@@ -13,7 +13,7 @@ use super::text::{check_login, check_name};
 use super::{Actor, Directory, Registry, RegistryError};
 use crate::domain::settings::{HIDDEN, HIDDEN_CHANGED};
 use crate::domain::{
-    Action, ApiKeyHash, CompanyId, Event, Revision, Role, Subject, User, UserId, to_hex,
+    Action, ApiKeyHash, CompanyId, Event, Revision, Role, Subject, Timestamp, User, UserId, to_hex,
 };
 use crate::store::{Guard, Mutation};
 
@@ -315,7 +315,7 @@ fn distinct(mut companies: Vec<CompanyId>) -> Vec<CompanyId> {
     companies
 }
 
-fn event(actor: &Actor, now: i64, action: Action, user: &User) -> Event {
+fn event(actor: &Actor, now: Timestamp, action: Action, user: &User) -> Event {
     let event = actor.event(now, action, Subject::User, user.login.clone());
     Event { company: user.company.as_ref().map(ToString::to_string).unwrap_or_default(), ..event }
 }

@@ -126,7 +126,7 @@ impl InactiveQuota {
             Some(before) if before.network != Site::UNKNOWN => before.network,
             _ => device.address.map_or(Site::UNKNOWN, Site::of),
         };
-        let created = u32::try_from(device.created.max(0)).unwrap_or(u32::MAX);
+        let created = u32::try_from(device.created.seconds().max(0)).unwrap_or(u32::MAX);
         let strength = Strength::Assumed;
         room.insert(mac, Place { network, created, slot, strength });
     }
@@ -299,7 +299,7 @@ mod tests {
     fn the_network_with_most_gives_up_its_oldest() {
         let room = InactiveQuota::new(4);
         for (number, last, created) in [(1, 1, 50), (2, 9, 30), (3, 9, 20), (4, 9, 40)] {
-            room.put(waits(number, last, created));
+            room.put(waits(number, last, Timestamp::from_seconds(created)));
         }
         assert_eq!(reserve(&room, 5, 2), Reserved::InPlaceOf(mac(3)));
         assert_eq!(reserve(&room, 6, 2), Reserved::InPlaceOf(mac(2)), "the first is leaving");
@@ -308,29 +308,29 @@ mod tests {
         room.release(mac(5), Some(mac(3)));
         assert_eq!(reserve(&room, 7, 2), Reserved::InPlaceOf(mac(3)));
         room.remove(mac(3));
-        room.put(waits(7, 2, 60));
+        room.put(waits(7, 2, Timestamp::from_seconds(60)));
         assert_eq!(room.len(), 4);
     }
 
     #[test]
     fn whom_an_operator_touched_stays() {
         let room = InactiveQuota::new(2);
-        room.put(WaitingDevice { is_touched: true, ..waits(1, 1, 10) });
-        room.put(WaitingDevice { address: None, ..waits(2, 1, 10) });
+        room.put(WaitingDevice { is_touched: true, ..waits(1, 1, Timestamp::from_seconds(10)) });
+        room.put(WaitingDevice { address: None, ..waits(2, 1, Timestamp::from_seconds(10)) });
         assert_eq!(reserve(&room, 3, 2), Reserved::Full);
-        room.put(waits(1, 1, 10));
+        room.put(waits(1, 1, Timestamp::from_seconds(10)));
         assert_eq!(reserve(&room, 3, 2), Reserved::InPlaceOf(mac(1)));
     }
 
     #[test]
     fn one_that_is_to_go_is_not_chosen_again_when_more_is_claimed_of_it() {
         let room = InactiveQuota::new(1);
-        room.put(waits(1, 1, 10));
+        room.put(waits(1, 1, Timestamp::from_seconds(10)));
         assert_eq!(reserve(&room, 2, 1), Reserved::InPlaceOf(mac(1)));
-        room.put(waits(1, 1, 10));
+        room.put(waits(1, 1, Timestamp::from_seconds(10)));
         assert_eq!(reserve(&room, 3, 1), Reserved::Full);
         assert_eq!(room.len(), 1);
-        room.put(WaitingDevice { is_touched: true, ..waits(1, 1, 10) });
+        room.put(WaitingDevice { is_touched: true, ..waits(1, 1, Timestamp::from_seconds(10)) });
         room.release(mac(2), Some(mac(1)));
         assert_eq!(reserve(&room, 2, 1), Reserved::Full, "an operator touched it");
     }
@@ -338,7 +338,7 @@ mod tests {
     #[test]
     fn a_promoted_one_leaves_room() {
         let room = InactiveQuota::new(1);
-        room.put(waits(1, 1, 10));
+        room.put(waits(1, 1, Timestamp::from_seconds(10)));
         assert_eq!(reserve(&room, 2, 1), Reserved::InPlaceOf(mac(1)));
         room.remove(mac(1));
         room.release(mac(2), Some(mac(1)));
@@ -358,7 +358,7 @@ mod tests {
                 }
                 other => panic!("{other:?}"),
             }
-            room.put(waits(number, last, i64::try_from(number).unwrap()));
+            room.put(waits(number, last, Timestamp::from_seconds(i64::try_from(number).unwrap())));
             stored.insert(number, last);
             assert!(stored.len() <= 100);
         };
@@ -386,7 +386,7 @@ mod tests {
                     },
                     2 => if let Some(gone) = leaving.remove(&number) {
                         gone.into_iter().for_each(|gone| room.remove(gone));
-                        room.put(waits(number, last, at as i64));
+                        room.put(waits(number, last, Timestamp::from_seconds(at as i64)));
                     },
                     3 => if let Some(gone) = leaving.remove(&number) {
                         room.release(mac(number), gone);

@@ -152,8 +152,11 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let file = StoreUrl::Sqlite(directory.path().join("dialtone.db"));
         for url in [StoreUrl::Memory, file] {
-            let store = open(&url, 7).await.unwrap();
-            assert_eq!(store.tenancy().await.unwrap().companies[0].created, 7);
+            let store = open(&url, Timestamp::from_seconds(7)).await.unwrap();
+            assert_eq!(
+                store.tenancy().await.unwrap().companies[0].created,
+                Timestamp::from_seconds(7)
+            );
             store.close().await;
         }
     }

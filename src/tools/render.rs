@@ -162,8 +162,12 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_seconds(seconds)
+    }
     use crate::domain::settings::Layer;
-    use crate::domain::{CompanyId, Device, Mac, Port, Sighting};
+    use crate::domain::{CompanyId, Device, Mac, Port, Sighting, Timestamp};
     use crate::store::{Mutation, SqliteStore, Store};
 
     const MAC: &str = "02005e100001";
@@ -173,8 +177,8 @@ mod tests {
         let path = directory.join("store.db");
         let mac: Mac = MAC.parse().unwrap();
         let sighting = Sighting {
-            first: 1,
-            last: 1,
+            first: at(1),
+            last: at(1),
             address: "192.0.2.1".parse().unwrap(),
             user_agent: String::new(),
             type_guess: None,
@@ -183,14 +187,14 @@ mod tests {
         };
         let mut device = Device::sighted(mac, "linphone".parse().unwrap(), 1, sighting);
         if active {
-            device = device.promote(Port::FIRST, &CompanyId::default_company(), 2).unwrap().0;
+            device = device.promote(Port::FIRST, &CompanyId::default_company(), at(2)).unwrap().0;
         }
         let settings = json!({
             "lines": { "1": { "user": "100", "password": "hunter2", "registrar": "sip.example" } },
         });
         let settings = Layer::parse(&settings).unwrap();
-        let device = device.with_values(Port::FIRST, String::new(), settings, 2).unwrap();
-        let store = SqliteStore::open(&path, 1).unwrap();
+        let device = device.with_values(Port::FIRST, String::new(), settings, at(2)).unwrap();
+        let store = SqliteStore::open(&path, at(1)).unwrap();
         store.commit(vec![Mutation::PutDevice { device, expect: None }], Vec::new()).await.unwrap();
         store.close().await;
         RenderArguments {
@@ -254,7 +258,7 @@ mod tests {
     async fn a_store_in_use_is_said_with_what_to_do_instead() {
         let directory = tempfile::tempdir().unwrap();
         let arguments = store(directory.path(), true).await;
-        let gateway = SqliteStore::open(&directory.path().join("store.db"), 1).unwrap();
+        let gateway = SqliteStore::open(&directory.path().join("store.db"), at(1)).unwrap();
         let error = rendered(&arguments).await.unwrap_err().to_string();
         assert!(error.contains("is in use") && error.contains("dialtone phone preview"), "{error}");
         gateway.close().await;

@@ -10,13 +10,13 @@ use serde_json::Value;
 use super::Call;
 use crate::admin::CommandResult;
 use crate::admin::answer::Rows;
-use crate::domain::CompanyId;
+use crate::domain::{CompanyId, Timestamp};
 
 #[derive(Serialize)]
 struct Row<'a> {
     company: &'a CompanyId,
     name: &'a str,
-    created: i64,
+    created: Timestamp,
     settings: Value,
 }
 

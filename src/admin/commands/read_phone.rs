@@ -24,7 +24,7 @@ use super::Call;
 use crate::admin::CommandResult;
 use crate::admin::answer::{Fail, Rows};
 use crate::admin::fields::Fields;
-use crate::domain::{Claims, CompanyId, PhoneId, TypeKey};
+use crate::domain::{Claims, CompanyId, PhoneId, Timestamp, TypeKey};
 use crate::registry::{PhoneFilter, PhonePage};
 
 /// Rows of a page nobody asked the size of.
@@ -117,19 +117,19 @@ struct Row<'a> {
     #[serde(rename = "type")]
     description: &'a str,
     state: &'static str,
-    created: i64,
+    created: Timestamp,
     company: Option<&'a CompanyId>,
     name: &'a str,
     settings: Value,
     sighting: Option<Sighting<'a>>,
-    served: Option<i64>,
+    served: Option<Timestamp>,
     claims: &'a Claims,
 }
 
 #[derive(Serialize)]
 struct Sighting<'a> {
-    first: i64,
-    last: i64,
+    first: Timestamp,
+    last: Timestamp,
     address: IpAddr,
     user_agent: &'a str,
     type_guess: Option<&'a TypeKey>,

@@ -11,7 +11,7 @@ use super::Call;
 use super::create_user::role;
 use crate::admin::CommandResult;
 use crate::admin::answer::Rows;
-use crate::domain::{CompanyId, Role, User};
+use crate::domain::{CompanyId, Role, Timestamp, User};
 use crate::registry::fingerprint;
 
 #[derive(Serialize)]
@@ -24,7 +24,7 @@ struct Row<'a> {
     companies: &'a [CompanyId],
     password: bool,
     keys: Vec<String>,
-    created: i64,
+    created: Timestamp,
 }
 
 pub(super) async fn run(call: Call) -> CommandResult {

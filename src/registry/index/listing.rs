@@ -162,15 +162,15 @@ mod tests {
         Device {
             mac: Mac::from_bits(number),
             phone_type: "kws6000".parse().unwrap(),
-            waiting: Some(Waiting { ports, created: 5 }),
+            waiting: Some(Waiting { ports, created: Timestamp::from_seconds(5) }),
             phones: active
                 .iter()
-                .map(|&number| (port(number), phone(5)))
+                .map(|&number| (port(number), phone(Timestamp::from_seconds(5))))
                 .collect::<BTreeMap<_, _>>(),
             sighting: None,
             claims: Claims::default(),
             served: None,
-            changed: 5,
+            changed: Timestamp::from_seconds(5),
             revision: Revision(1),
         }
     }

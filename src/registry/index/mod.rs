@@ -390,5 +390,5 @@ fn waiting(device: &Device) -> Option<WaitingDevice> {
 
 /// Timestamps of the index end in 2106; what is outside is pinned.
 fn seconds(time: Timestamp) -> u32 {
-    u32::try_from(time.max(0)).unwrap_or(u32::MAX)
+    u32::try_from(time.seconds().max(0)).unwrap_or(u32::MAX)
 }

@@ -211,9 +211,9 @@ fn lock(ring: &Mutex<VecDeque<RequestLogEntry>>) -> MutexGuard<'_, VecDeque<Requ
 mod tests {
     use super::*;
 
-    fn entry(mac: Option<Mac>, address: [u8; 4], at: Timestamp) -> RequestLogEntry {
+    fn entry(mac: Option<Mac>, address: [u8; 4], at: i64) -> RequestLogEntry {
         RequestLogEntry {
-            at,
+            at: Timestamp::from_seconds(at),
             mac,
             address: address.into(),
             target: LoggedTarget::new("/a.cfg".to_owned()),
@@ -223,8 +223,8 @@ mod tests {
         }
     }
 
-    fn times(log: &RequestLog, mac: Option<Mac>) -> Vec<Timestamp> {
-        log.of(mac).iter().map(|entry| entry.at).collect()
+    fn times(log: &RequestLog, mac: Option<Mac>) -> Vec<i64> {
+        log.of(mac).iter().map(|entry| entry.at.seconds()).collect()
     }
 
     #[test]

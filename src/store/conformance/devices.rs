@@ -15,7 +15,7 @@ pub(crate) async fn a_device_comes_back_as_it_was_put(store: &impl Store, _: &im
     });
     let phone = Phone {
         state: State::Active(CompanyId::default_company()),
-        created: -3,
+        created: Timestamp::from_seconds(-3),
         name: "Reception 'ground' floor".to_owned(),
         settings: Layer::from_stored(r#"{"lines":[{"password":"p\"w"}]}"#),
     };

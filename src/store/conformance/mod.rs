@@ -27,7 +27,7 @@ pub(super) use self::{
     devices::*, following::*, guards::*, record::*, samples::*, tenants::*, whole::*,
 };
 /// When the stores under test are made.
-pub(super) const NOW: Timestamp = 1_700_000_000;
+pub(super) const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
 
 /// One test for each case. `$fresh` gives two handles on one new store, and what must live
 /// as long.

@@ -71,10 +71,10 @@ pub(crate) fn id(text: &str) -> CompanyId {
     text.parse().unwrap()
 }
 
-pub(crate) fn sighting(last: Timestamp) -> Sighting {
+pub(crate) fn sighting(later_s: i64) -> Sighting {
     Sighting {
         first: NOW,
-        last: NOW + last,
+        last: NOW + later_s,
         address: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
         user_agent: String::new(),
         type_guess: None,

@@ -81,6 +81,6 @@ pub(crate) async fn a_closed_store_says_so(store: &impl Store, _: &impl Store) {
     closed(store.head().await);
     closed(store.tenancy().await);
     closed(store.events(newest(1)).await);
-    closed(store.catalogue_since("one", 1).await);
+    closed(store.catalogue_since("one", Timestamp::from_seconds(1)).await);
     closed(store.ready().await);
 }

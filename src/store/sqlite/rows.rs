@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
-use rusqlite::types::ValueRef;
+use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Result, Row};
 use serde::de::IntoDeserializer;
 use serde::de::value::{Error as NameError, StrDeserializer};
@@ -13,7 +13,7 @@ use super::error::bad_row;
 use crate::domain::settings::Layer;
 use crate::domain::{
     Claims, Company, CompanyId, Device, Event, Mac, Phone, Port, Revision, Sighting, State,
-    TypeKey, Waiting,
+    Timestamp, TypeKey, Waiting,
 };
 use crate::store::SystemSettings;
 
@@ -33,11 +33,24 @@ pub(super) fn mac_bits(mac: Mac) -> i64 {
     bits(mac.bits())
 }
 
+/// A moment as SQLite keeps it: its seconds.
+impl ToSql for Timestamp {
+    fn to_sql(&self) -> Result<ToSqlOutput<'_>> {
+        Ok(self.seconds().into())
+    }
+}
+
+impl FromSql for Timestamp {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Timestamp> {
+        i64::column_result(value).map(Timestamp::from_seconds)
+    }
+}
+
 /// The columns of a sighting; all NULL when there is none.
 #[derive(Default)]
 pub(super) struct SightingColumns<'a> {
-    pub first: Option<i64>,
-    pub last: Option<i64>,
+    pub first: Option<Timestamp>,
+    pub last: Option<Timestamp>,
     pub address: Option<String>,
     pub user_agent: Option<&'a str>,
     pub type_guess: Option<&'a str>,

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
+use dialtone::domain::Timestamp;
 use dialtone::registry::{Document, Quota, Registry, SystemClock, SystemRandom};
 use dialtone::store::{SqliteStore, Store};
 use serde_json::{Value, json};
@@ -23,13 +24,17 @@ fn file(fixture: &str) -> Vec<u8> {
     let path = dir.path().join(FILE);
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&path, 0).unwrap());
+        let store: Arc<dyn Store> =
+            Arc::new(SqliteStore::open(&path, Timestamp::from_seconds(0)).unwrap());
         let catalogue = CATALOGUE.clone();
         let clock = Arc::new(SystemClock);
         let (registry, _) =
             Registry::open(store.clone(), catalogue, clock, Quota::default()).await.unwrap();
         let document = Document::read(document(fixture).to_string().as_bytes()).unwrap();
-        registry.import(document.check(0).unwrap(), &SystemRandom).await.unwrap();
+        registry
+            .import(document.check(Timestamp::from_seconds(0)).unwrap(), &SystemRandom)
+            .await
+            .unwrap();
         store.close().await;
     });
     std::fs::read(path).unwrap()

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use dialtone::admin::{Admin, AdminOptions, ListenerState};
 use dialtone::catalogue::{Catalogue, Sources};
+use dialtone::domain::Timestamp;
 use dialtone::net::{Limits, Server, bind};
 use dialtone::registry::{Clock, Document, Quota, Registry, SystemRandom};
 use dialtone::store::MemoryStore;
@@ -18,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::support::http::{Answer, request};
 
 /// When the tests' day begins.
-pub(super) const NOW: i64 = 1_600_000_000;
+pub(super) const NOW: Timestamp = Timestamp::from_seconds(1_600_000_000);
 
 pub(super) static CASES: LazyLock<Value> =
     LazyLock::new(|| serde_json::from_str(include_str!("cases.json")).unwrap());
@@ -45,8 +46,8 @@ pub(super) struct Clockwork {
 }
 
 impl Clock for Clockwork {
-    fn now(&self) -> i64 {
-        self.now.load(Ordering::SeqCst)
+    fn now(&self) -> Timestamp {
+        Timestamp::from_seconds(self.now.load(Ordering::SeqCst))
     }
 
     fn uptime(&self) -> Duration {
@@ -92,7 +93,7 @@ impl Gateway {
             .enable_all()
             .build()
             .unwrap();
-        let clock = Clockwork { now: AtomicI64::new(NOW), uptime_s: AtomicU64::new(0) };
+        let clock = Clockwork { now: AtomicI64::new(NOW.seconds()), uptime_s: AtomicU64::new(0) };
         let clock = Arc::new(clock);
         let listener_up = Arc::new(AtomicBool::new(true));
         let _inside = runtime.enter();

@@ -22,6 +22,6 @@ impl ManualClock {
 
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
-        self.0.load(Ordering::Relaxed)
+        Timestamp::from_seconds(self.0.load(Ordering::Relaxed))
     }
 }

@@ -4,7 +4,7 @@ use rusqlite::types::Value;
 
 use super::*;
 use crate::domain::settings::Layer;
-use crate::domain::{ApiKeyHash, CompanyId, Subject, User};
+use crate::domain::{ApiKeyHash, CompanyId, Subject, Timestamp, User};
 use crate::store::conformance::{
     activate, commit, company, device, dump, event, id, put, put_company, put_user,
 };
@@ -43,12 +43,18 @@ fn user() -> User {
 async fn a_reopened_store_is_the_same() {
     let (store, directory) = fresh().await;
     furnish(&store).await;
-    assert_eq!(store.catalogue_since("digest", 5).await, Ok(5));
+    assert_eq!(
+        store.catalogue_since("digest", Timestamp::from_seconds(5)).await,
+        Ok(Timestamp::from_seconds(5))
+    );
     let before = dump(&store).await;
     store.close().await;
     let again = SqliteStore::open(&directory.path().join(FILE), NOW + 1000).unwrap();
     assert_eq!(dump(&again).await, before);
-    assert_eq!(again.catalogue_since("digest", 9).await, Ok(5));
+    assert_eq!(
+        again.catalogue_since("digest", Timestamp::from_seconds(9)).await,
+        Ok(Timestamp::from_seconds(5))
+    );
     commit(&again, [Mutation::Append(event(Subject::Phone, "0004130000010", "acme"))])
         .await
         .unwrap();

@@ -45,7 +45,7 @@ async fn a_read_only_disk_is_an_error_until_it_can_be_written() {
     let (one, other, since) = tokio::join!(
         commit(&store, [put(&device(2, 1), None)]),
         commit(&store, [put(&device(3, 1), None)]),
-        store.catalogue_since("digest", 1),
+        store.catalogue_since("digest", Timestamp::from_seconds(1)),
     );
     let refused = one.unwrap_err();
     assert!(matches!(&refused, StoreError::ReadOnly { what } if what.ends_with(FILE)), "{refused}");
@@ -55,7 +55,10 @@ async fn a_read_only_disk_is_an_error_until_it_can_be_written() {
     store.on_writer(|conn| conn.pragma_update(None, "query_only", false).unwrap()).await;
     assert_eq!(store.ready().await, Ok(()));
     commit(&store, [put(&device(2, 1), None)]).await.unwrap();
-    assert_eq!(store.catalogue_since("digest", 2).await, Ok(2));
+    assert_eq!(
+        store.catalogue_since("digest", Timestamp::from_seconds(2)).await,
+        Ok(Timestamp::from_seconds(2))
+    );
 }
 
 #[tokio::test]

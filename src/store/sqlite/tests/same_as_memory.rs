@@ -5,7 +5,7 @@ use proptest::option;
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::{ApiKeyHash, Sighting, Subject, User};
+use crate::domain::{ApiKeyHash, Sighting, Subject, Timestamp, User};
 use crate::store::conformance::{
     activate, company, device, dump, event, id, key, mac, sighting, user,
 };
@@ -80,7 +80,7 @@ fn write() -> impl Strategy<Value = Mutation> {
         4 => (0..DEVICES, a_sighting())
             .prop_map(|(number, sighting)| Mutation::NoteSighting { mac: mac(number), sighting }),
         1 => (0..DEVICES, 1..9i64)
-            .prop_map(|(number, at)| Mutation::NoteServed { mac: mac(number), at }),
+            .prop_map(|(number, at)| Mutation::NoteServed { mac: mac(number), at: Timestamp::from_seconds(at) }),
         3 => (a_company(), expected()).prop_map(|(name, expect)| {
             Mutation::PutCompany { company: company(name), expect }
         }),

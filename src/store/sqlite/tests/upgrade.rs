@@ -83,7 +83,7 @@ fn phones(conn: &Connection) -> Vec<Vec<rusqlite::types::Value>> {
     statement.query_map([], row).unwrap().map(Result::unwrap).collect()
 }
 
-fn bare(numbers: &[(u16, i64)]) -> Device {
+fn bare(numbers: &[(u16, Timestamp)]) -> Device {
     let phones = numbers.iter().map(|&(number, created)| (port(number), Phone::inactive(created)));
     Device { waiting: None, phones: phones.collect(), ..device(1, 1) }
 }
@@ -133,14 +133,18 @@ fn furnish(old: &Version1) {
     devices().iter().for_each(|device| old.add(device));
 }
 
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_seconds(seconds)
+}
+
 async fn is_all_there(store: &SqliteStore) {
     let revision = Revision(1);
     let company = |id: &str, name: &str, settings, created, changed| Company {
         id: id.parse().unwrap(),
         name: name.to_owned(),
         settings: Layer::from_stored(settings),
-        created,
-        changed,
+        created: at(created),
+        changed: at(changed),
         revision,
     };
     let ann = User {
@@ -152,7 +156,7 @@ async fn is_all_there(store: &SqliteStore) {
         admin_companies: vec![id("acme"), id("default")],
         password_hash: Some("$argon2id$".to_owned()),
         key_hashes: vec![ApiKeyHash::of("one")],
-        created: 5,
+        created: at(5),
         revision,
     };
     let expected = Tenancy {
@@ -163,7 +167,7 @@ async fn is_all_there(store: &SqliteStore) {
         users: vec![ann],
         system: crate::store::SystemSettings {
             settings: Layer::from_stored(r#"{"tones":"DE"}"#),
-            changed: 6,
+            changed: at(6),
             revision,
         },
         head: revision,
@@ -173,8 +177,8 @@ async fn is_all_there(store: &SqliteStore) {
     let expected: Vec<Device> =
         devices().into_iter().map(|device| Device { revision, ..device }).collect();
     assert_eq!(stored, expected);
-    assert_eq!((events.len(), events[0].id, events[0].at), (1, 41, 9));
-    assert_eq!(store.catalogue_since("digest", 99).await, Ok(77));
+    assert_eq!((events.len(), events[0].id, events[0].at), (1, 41, at(9)));
+    assert_eq!(store.catalogue_since("digest", at(99)).await, Ok(at(77)));
 }
 
 #[tokio::test]
