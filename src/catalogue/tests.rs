@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::family::source::{Files, Folders};
 use super::*;
-use crate::domain::settings::{Layer, resolve};
+use crate::domain::settings::{Layer, Written, resolve};
 use crate::domain::{CompanyId, Mac, Port, Strength};
 
 pub(crate) const FAMILY: &str = r#"
@@ -91,6 +91,7 @@ pub(crate) fn render_file(
         named_port: None,
         path,
         device_wide: settings.clone(),
+        written: Written::default(),
     };
     let rendered =
         catalogue.render(catalogue.family_of(phone_type), Some(phone_type), file, input)?;

@@ -10,6 +10,7 @@ use super::{Fetch, Provision, Rendered, Reply};
 use crate::catalogue::{
     Catalogue, FileSpec, PathFacts, PhoneType, RenderInput, Scope, mac_of_subject,
 };
+use crate::domain::settings::Written;
 use crate::domain::{Mac, Timestamp};
 use crate::registry::{
     Known, LoggedTarget, NotRecorded, Outcome, Registry, RequestEvidence, RequestLogEntry,
@@ -224,8 +225,14 @@ impl Provisioner {
             Err(error) => return Decision::fault(Outcome::RenderFailed, error.to_string()),
         };
         let (ports, named_port) = (Vec::new(), None);
-        let input =
-            RenderInput { mac: None, ports, named_port, path, device_wide: common.settings };
+        let input = RenderInput {
+            mac: None,
+            ports,
+            named_port,
+            path,
+            device_wide: common.settings,
+            written: Written::default(),
+        };
         let made = self.render(catalogue, of_type, family, file, input, common.changed);
         self.keep_body(key, version, made, FileOwner::Common)
     }

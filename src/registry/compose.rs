@@ -8,7 +8,7 @@ use super::{Actor, Directory, Registry, RegistryError};
 use crate::catalogue::{
     Catalogue, FileSpec, PathFacts, PhoneType, PortInput, RenderInput, Scope, Target, Whose, whose,
 };
-use crate::domain::settings::{Layer, Settings, Stack, UnreadableLayer};
+use crate::domain::settings::{Layer, Settings, Stack, UnreadableLayer, Written};
 use crate::domain::{Company, CompanyId, Device, Mac, Phone, PhoneId, Port, Timestamp};
 use crate::store::{StoreError, SystemSettings};
 
@@ -182,7 +182,8 @@ impl Composition {
         if file.scope == Scope::Common {
             let device_wide = common_settings(&phone_type.defaults, &self.directory.system)?;
             let (ports, named_port) = (Vec::new(), None);
-            return Ok(RenderInput { mac: None, ports, named_port, path, device_wide });
+            let written = Written::default();
+            return Ok(RenderInput { mac: None, ports, named_port, path, device_wide, written });
         }
         let common = self.shared_layers(phone_type, None)?.settings.clone();
         let mut ports = Vec::with_capacity(usize::from(phone_type.ports));
@@ -217,7 +218,8 @@ impl Composition {
         for port in ports.iter_mut().filter(|port| self.hidden.contains(&port.port)) {
             *port = PortInput { settings: common.clone(), ..PortInput::inactive(port.port) };
         }
-        Ok(RenderInput { mac: Some(self.device.mac), ports, named_port, path, device_wide })
+        let (mac, written) = (Some(self.device.mac), Written::default());
+        Ok(RenderInput { mac, ports, named_port, path, device_wide, written })
     }
 
     fn is_of_several_companies(&self) -> bool {

@@ -30,8 +30,23 @@ pub(crate) struct FamilyFile {
     #[serde(default)]
     pub maps: BTreeMap<String, BTreeMap<String, toml::Value>>,
     pub defaults: Option<Spanned<toml::Table>>,
+    /// Settings the family's phones have nothing for, and why.
+    #[serde(default)]
+    pub cannot: BTreeMap<Spanned<String>, String>,
+    /// Texts that the family's phones take less of than the schema.
+    #[serde(default)]
+    pub limits: BTreeMap<Spanned<String>, Limit>,
     #[serde(default, rename = "type")]
     pub types: Vec<Type>,
+}
+
+/// The most characters a phone takes.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Limit {
+    pub max: usize,
+    #[serde(rename = "source")]
+    pub _source: String,
 }
 
 #[derive(Debug, Deserialize)]

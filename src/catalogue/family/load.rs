@@ -15,7 +15,7 @@ use super::{Family, FileSpec, PhoneType};
 use crate::catalogue::identify::facts::UserAgentFacts;
 use crate::catalogue::identify::path_pattern::PathPattern;
 use crate::catalogue::render::context::{Names, constant};
-use crate::domain::settings::Layer;
+use crate::domain::settings::{Layer, schema};
 use crate::domain::{Port, TypeKey};
 
 /// One loaded folder.
@@ -82,6 +82,12 @@ impl Loader<'_> {
             vendor: definition.vendor,
             group: definition.group,
             files,
+            cannot: self.of_schema(definition.cannot),
+            limits: self
+                .of_schema(definition.limits)
+                .into_iter()
+                .map(|(path, limit)| (path, limit.max))
+                .collect(),
             fallback_type,
             ouis: definition.ouis.into_iter().filter_map(|oui| self.oui(&oui)).collect(),
             user_agents: self.user_agents(definition.user_agent, &types),
@@ -107,6 +113,16 @@ impl Loader<'_> {
                 None
             }
         }
+    }
+
+    /// What is said of settings, by their paths.
+    fn of_schema<T>(&mut self, said: BTreeMap<Spanned<String>, T>) -> BTreeMap<String, T> {
+        for path in said.keys() {
+            if !schema::fields().iter().any(|field| field.path == *path.get_ref()) {
+                self.problem(path.span(), format!("`{}` is not a setting", path.get_ref()));
+            }
+        }
+        said.into_iter().map(|(path, said)| (path.into_inner(), said)).collect()
     }
 
     fn oui(&mut self, oui: &Spanned<String>) -> Option<u32> {

@@ -26,6 +26,11 @@ pub struct Family {
     /// `pgroup` of readtypes.
     pub group: String,
     pub files: Vec<FileSpec>,
+    /// Settings that its phones have nothing for, by their paths (`lines.N.srtp`; a group stands
+    /// for all that is below it), and why.
+    pub cannot: BTreeMap<String, String>,
+    /// Settings of which its phones take so many characters.
+    pub limits: BTreeMap<String, usize>,
     pub(crate) fallback_type: Option<TypeKey>,
     pub(crate) ouis: Vec<u32>,
     pub(crate) user_agents: Vec<Regex>,

@@ -11,7 +11,7 @@ use super::fragments::Fragments;
 use crate::catalogue::family::problem::Problem;
 use crate::catalogue::family::source::{self, Files, Folders};
 use crate::catalogue::{Catalogue, PortInput, RenderError, RenderInput, Scope, Sources, Target};
-use crate::domain::settings::{Layer, resolve};
+use crate::domain::settings::{Layer, Written, resolve};
 use crate::domain::{CompanyId, Port};
 
 #[derive(Debug, Deserialize)]
@@ -25,6 +25,11 @@ struct Example {
     settings: Option<toml::Table>,
     #[serde(default)]
     port: BTreeMap<String, PortExample>,
+    /// Groups that earlier files set, and raw parameters.
+    #[serde(default)]
+    written: Vec<String>,
+    #[serde(default)]
+    removed: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -210,7 +215,9 @@ fn render(catalogue: &Catalogue, text: &str) -> Result<Option<Body>, String> {
             resolved(&[&Layer::agreed(&phones)])?
         }
     };
-    let input = RenderInput { mac, ports, named_port: path.port, path, device_wide };
+    let written = Written::named(&example.written, &example.removed)
+        .ok_or("written names a group that there is not")?;
+    let input = RenderInput { mac, ports, named_port: path.port, path, device_wide, written };
     let family = catalogue.family_of(phone_type);
     let said = |error: RenderError| match &error.setting {
         Some(setting) => format!("{error} (setting {setting})"),

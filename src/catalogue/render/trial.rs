@@ -13,7 +13,7 @@ use super::fragments::Fragments;
 use crate::catalogue::family::problem::Problem;
 use crate::catalogue::{Catalogue, FileSpec, PathFacts, PhoneType, RenderedFile, Scope};
 use crate::domain::settings::schema::{Field, Kind};
-use crate::domain::settings::{Layer, Settings, resolve};
+use crate::domain::settings::{Layer, Settings, Written, resolve};
 use crate::domain::{CompanyId, Mac, Port};
 
 /// How much is set.
@@ -135,6 +135,8 @@ fn input(
         named_port: path.port,
         path,
         device_wide: settings.clone(),
+        // All was set once: every way back is tried.
+        written: Written::everything(),
     }
 }
 

@@ -19,6 +19,7 @@ pub mod schema;
 mod tests;
 mod url;
 mod value;
+mod written;
 mod zone;
 
 pub use check::{MAX_ERRORS, SettingError};
@@ -37,6 +38,7 @@ pub use value::{
     CallerIdSource, Codec, DateFormat, Dtmf, HourFormat, KeyType, LdapSecurity, Secret, SharedLine,
     Srtp, SyslogLevel, Transport, VendorValue, WifiSecurity,
 };
+pub use written::{KEPT, Written};
 pub use zone::{Change, Daylight, Zone};
 
 use serde_json::Value;

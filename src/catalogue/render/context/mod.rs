@@ -9,6 +9,7 @@ mod setting_path;
 mod slots;
 mod unset;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use minijinja::Value;
@@ -18,7 +19,7 @@ use super::fragments::{FragmentFunction, Fragments};
 use crate::catalogue::family::definition::Escape;
 use crate::catalogue::family::{Family, PhoneType};
 use crate::catalogue::identify::path_pattern::PathFacts;
-use crate::domain::settings::{Settings, Zone};
+use crate::domain::settings::{KEPT, Settings, Written, Zone};
 use crate::domain::{CompanyId, Mac, Port};
 
 pub(crate) use group::Group;
@@ -40,6 +41,7 @@ pub(crate) const ROOT_NAMES: &[&str] = &[
     "settings",
     "zone",
     "vendor",
+    "written",
     "fragment",
 ];
 
@@ -78,6 +80,8 @@ pub struct RenderInput {
     /// SECURITY: with ports of several companies it must not be one company's: raw parameters
     /// and passwords of the device would stand beside the other's accounts.
     pub device_wide: Arc<Settings>,
+    /// What earlier files of the device set, and this one takes back where nothing sets it.
+    pub written: Written,
 }
 
 /// Whose a device is, by its active ports.
@@ -181,7 +185,8 @@ impl Context {
             "soft_keys" => Slots::soft_keys(self.leading(), self.counts.soft_keys),
             "settings" => Group::settings(self.whole()),
             "zone" => zone(self.whole()),
-            "vendor" => vendor(self.whole(), &self.family),
+            "vendor" => vendor(self.whole(), &self.family, &self.input.written),
+            "written" => written(&self.input.written),
             "fragment" => Value::from_object(FragmentFunction {
                 fragments: self.fragments.clone(),
                 escape: self.escape,
@@ -264,17 +269,22 @@ fn ports(context: &Context) -> Value {
     context.input.ports.iter().map(port).collect()
 }
 
-fn vendor(settings: &Settings, family: &str) -> Value {
-    let Some(parameters) = settings.vendor.get(family) else {
-        return Value::from(Vec::<Value>::new());
-    };
-    let entry = |(name, value): (&String, &crate::domain::settings::VendorValue)| {
-        Names::value([
-            ("name", Value::from(name.as_str())),
-            ("value", Value::from(value.to_string())),
-        ])
-    };
-    parameters.iter().map(entry).collect()
+/// The raw parameters that are set, and those that were once: of these the value is unset.
+fn vendor(settings: &Settings, family: &str, written: &Written) -> Value {
+    let entry =
+        |name: &str, value: Value| Names::value([("name", Value::from(name)), ("value", value)]);
+    let none = BTreeMap::new();
+    let set = settings.vendor.get(family).unwrap_or(&none);
+    let gone = written.parameters().filter(|name| !set.contains_key(*name));
+    let set = set.iter().map(|(name, value)| entry(name, Value::from(value.to_string())));
+    set.chain(gone.map(|name| entry(name, Unset::named(format!("vendor.{family}.{name}")))))
+        .collect()
+}
+
+/// Each group that is left alone until a file has set it, and whether one has.
+fn written(written: &Written) -> Value {
+    let is_in = |name: &str| written.groups().any(|group| group == name);
+    Names::value(KEPT.iter().map(|&(name, _)| (name, Value::from(is_in(name)))))
 }
 
 /// The raw parameters of a port, each for who names it.

@@ -17,7 +17,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
 use crate::catalogue::*;
-use crate::domain::settings::{Layer, resolve};
+use crate::domain::settings::{Layer, Written, resolve};
 use crate::domain::{CompanyId, Mac, Port};
 use document::{Place, document};
 use keys::Pair;
@@ -68,6 +68,7 @@ fn rendered(
                 named_port: path.port,
                 path,
                 device_wide: settings.clone(),
+                written: Written::default(),
             };
             let rendered = CATALOGUE.render(family, Some(phone_type), file, input);
             let text = rendered.map(|rendered| keys::decoded(file, rendered.body));
