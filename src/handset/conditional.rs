@@ -7,16 +7,15 @@ use super::wording::FileHeaders;
 /// True when the answer is 304.
 ///
 /// `If-None-Match` decides alone when it is there. `If-Modified-Since` counts
-/// only as the very text we sent as `Last-Modified`: that has whole seconds, so
-/// a file that changed twice in one is not told apart by order, and handsets
-/// put the time of their own clock there, which at boot may be any.
+/// only as the very text of `Last-Modified`, and only when the file has that already:
+/// handsets put the time of their own clock there, which at boot may be any.
 pub(super) fn is_unchanged(headers: &HeaderMap, file: &FileHeaders) -> bool {
     let mut tags = headers.get_all(header::IF_NONE_MATCH).iter().peekable();
     if tags.peek().is_some() {
         return tags.any(|list| lists(list.as_bytes(), file.etag.as_bytes()));
     }
     match headers.get(header::IF_MODIFIED_SINCE) {
-        Some(since) => since == file.last_modified,
+        Some(since) => file.last_modified.as_ref() == Some(since),
         None => false,
     }
 }

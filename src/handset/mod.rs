@@ -34,7 +34,7 @@ pub use forwarded::ForwardedHeader;
 use wording::FileHeaders;
 
 use crate::net::{Handler, Peer, RetryAfter, body};
-use crate::provision::{FileOwner, Provision, Reply};
+use crate::provision::{FileOwner, Provision, Reply, Sent};
 
 /// What the edge allows and passes on.
 #[derive(Debug)]
@@ -95,11 +95,11 @@ impl<P: Provision> Edge<P> {
         };
         let reply = self.provisioner.fetch(fetch);
         match tokio::time::timeout(options.answer_timeout, reply).await {
-            Ok(Reply::File(file, owner)) => {
+            Ok(Reply::File(Sent { file, owner, at })) => {
                 if owner == FileOwner::Phone {
                     peer.standing.of_use();
                 }
-                let headers = FileHeaders::of(&file);
+                let headers = FileHeaders::of(&file, at);
                 if conditional::is_unchanged(request.headers(), &headers) {
                     response::not_modified(headers)
                 } else {

@@ -55,13 +55,15 @@ fn with_validators(
     status: StatusCode,
     body: Bytes,
     etag: HeaderValue,
-    last_modified: HeaderValue,
+    last_modified: Option<HeaderValue>,
 ) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(body));
     *response.status_mut() = status;
     let mut headers = HeaderMap::with_capacity(6);
     headers.insert(header::ETAG, etag);
-    headers.insert(header::LAST_MODIFIED, last_modified);
+    if let Some(last_modified) = last_modified {
+        headers.insert(header::LAST_MODIFIED, last_modified);
+    }
     headers.insert(header::CACHE_CONTROL, FILE_CACHE);
     *response.headers_mut() = headers;
     response

@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use super::*;
 use crate::domain::Timestamp;
 use crate::net::{Limits, Server, bind};
-use crate::provision::{Fetch, FileOwner, Rendered};
+use crate::provision::{Fetch, FileOwner, Rendered, Sent};
 
 /// Serves one file, and remembers what it was asked.
 #[derive(Default)]
@@ -28,9 +28,13 @@ impl Provision for OneFile {
         self.asked.lock().unwrap().push(fetch);
         match target.as_str() {
             "/001565123456.cfg" => {
-                let changed = Timestamp::from_seconds(1_000_000_000);
+                let changed = Timestamp::from_seconds(999_999_998);
                 let file = Rendered::new(BODY.into(), "text/plain".into(), changed);
-                Reply::File(Arc::new(file), FileOwner::Phone)
+                Reply::File(Sent {
+                    file: Arc::new(file),
+                    owner: FileOwner::Phone,
+                    at: Timestamp::from_seconds(2_000_000_000),
+                })
             }
             "/busy" => Reply::Unavailable,
             "/panic" => panic!("asked to"),

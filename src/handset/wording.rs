@@ -14,20 +14,24 @@ pub(super) struct FileHeaders {
     pub content_type: HeaderValue,
     /// A strong one, with its quotes.
     pub etag: HeaderValue,
-    /// In whole seconds.
-    pub last_modified: HeaderValue,
+    /// In whole seconds; `None` as long as it would not tell the file from the one before.
+    pub last_modified: Option<HeaderValue>,
 }
 
 impl FileHeaders {
-    /// Those of `file`, worded once for all answers that send it.
-    pub(super) fn of(file: &Rendered) -> FileHeaders {
-        file.worded(|file| FileHeaders {
+    /// Those of `file` in an answer at that time, worded once for all answers that send it.
+    pub(super) fn of(file: &Rendered, at: Timestamp) -> FileHeaders {
+        let mut headers = file.worded(|file| FileHeaders {
             // A definition in the catalogue may name nonsense; the file itself is still good.
             content_type: HeaderValue::from_str(&file.media_type)
                 .unwrap_or(HeaderValue::from_static("application/octet-stream")),
             etag: etag(file.entity_tag),
-            last_modified: date(file.changed),
-        })
+            last_modified: Some(date(file.dated())),
+        });
+        if at < file.dated() {
+            headers.last_modified = None;
+        }
+        headers
     }
 }
 
@@ -47,21 +51,31 @@ fn date(time: Timestamp) -> HeaderValue {
 mod tests {
     use super::*;
 
+    const LAST: Timestamp = Timestamp::from_seconds(i64::MAX);
+
     #[test]
     fn a_file_is_worded_as_http_can_say_it() {
         let worded = |media_type: &str, changed| {
-            FileHeaders::of(&Rendered::new(b"one".to_vec(), media_type.into(), changed))
+            let file = Rendered::new(b"one".to_vec(), media_type.into(), changed);
+            FileHeaders::of(&file, LAST)
         };
         let plain = worded("text/plain", Timestamp::from_seconds(1_000_000_000));
         assert_eq!(plain.content_type, "text/plain");
-        assert_eq!(plain.last_modified, "Sun, 09 Sep 2001 01:46:40 GMT");
+        let date = |headers: FileHeaders| headers.last_modified.expect("it is dated");
+        assert_eq!(date(plain.clone()), "Sun, 09 Sep 2001 01:46:42 GMT");
         assert_eq!(plain.etag, "\"7692c3ad3540bb803c020b3aee66cd88\"");
         let odd = worded("text/\n", Timestamp::from_seconds(i64::MIN));
         assert_eq!(odd.content_type, "application/octet-stream");
-        assert_eq!(odd.last_modified, "Thu, 01 Jan 1970 00:00:00 GMT");
-        assert_eq!(
-            worded("a/b", Timestamp::from_seconds(i64::MAX)).last_modified,
-            "Fri, 31 Dec 9999 23:59:59 GMT"
-        );
+        assert_eq!(date(odd), "Thu, 01 Jan 1970 00:00:00 GMT");
+        assert_eq!(date(worded("a/b", LAST)), "Fri, 31 Dec 9999 23:59:59 GMT");
+    }
+    #[test]
+    fn a_file_has_no_date_until_the_date_is_its_own() {
+        let changed = Timestamp::from_seconds(1_000_000_000);
+        let file = Rendered::new(b"one".to_vec(), "a/b".into(), changed);
+        for (after, is_dated) in [(0, false), (1, false), (2, true), (1_000, true)] {
+            let headers = FileHeaders::of(&file, changed + after);
+            assert_eq!(headers.last_modified.is_some(), is_dated, "{after} s after the change");
+        }
     }
 }

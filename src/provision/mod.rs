@@ -21,6 +21,8 @@ use std::future::Future;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use crate::domain::Timestamp;
+
 pub use parse_cache::FileOwner;
 pub use provisioner::Provisioner;
 pub use rendered::{EntityTag, Rendered};
@@ -42,12 +44,21 @@ pub struct Fetch {
 /// What the handset gets.
 #[derive(Debug, Clone)]
 pub enum Reply {
-    /// And whose file it is, for an edge that knows a phone's network by it.
-    File(Arc<Rendered>, FileOwner),
+    File(Sent),
     /// Unknown, inactive, over quota, no such file: all one.
     Refused,
     /// A fault of ours; the handset keeps what it has and comes again, when the edge says.
     Unavailable,
+}
+
+/// A file that is sent.
+#[derive(Debug, Clone)]
+pub struct Sent {
+    pub file: Arc<Rendered>,
+    /// For an edge that knows a phone's network by it.
+    pub owner: FileOwner,
+    /// A time at which it was not yet taken: what it was made of is of then or later.
+    pub at: Timestamp,
 }
 
 /// Answers handsets. The handset edge knows no more than this.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use super::body_cache::{BodyCache, BodyKey, Version};
 use super::parse_cache::{FileOwner, NamedFile, ParseCache, ParsedRequest};
-use super::{Fetch, Provision, Rendered, Reply};
+use super::{Fetch, Provision, Rendered, Reply, Sent};
 use crate::catalogue::{
     Catalogue, FileSpec, PathFacts, PhoneType, RenderInput, Scope, mac_of_subject,
 };
@@ -28,30 +28,42 @@ pub struct Provisioner {
 
 /// What was decided, for the handset and for the log.
 struct Decision {
-    reply: Reply,
+    /// What is sent, and whose it is.
+    file: Option<(Arc<Rendered>, FileOwner)>,
     outcome: Outcome,
     detail: String,
-    /// Whose file is sent, when one is.
-    owner: Option<FileOwner>,
 }
 
 impl Decision {
     fn refused(outcome: Outcome) -> Decision {
-        Decision { reply: Reply::Refused, outcome, detail: String::new(), owner: None }
+        Decision { file: None, outcome, detail: String::new() }
     }
 
     fn served(rendered: Arc<Rendered>, owner: FileOwner) -> Decision {
-        let (outcome, detail) = (Outcome::Served, String::new());
-        Decision { reply: Reply::File(rendered, owner), outcome, detail, owner: Some(owner) }
+        let file = Some((rendered, owner));
+        Decision { file, outcome: Outcome::Served, detail: String::new() }
     }
 
-    fn fault(outcome: Outcome, detail: String) -> Decision {
-        Decision { reply: Reply::Unavailable, outcome, detail, owner: None }
+    fn fault(detail: String) -> Decision {
+        Decision { file: None, outcome: Outcome::RenderFailed, detail }
+    }
+
+    fn owner(&self) -> Option<FileOwner> {
+        self.file.as_ref().map(|&(_, owner)| owner)
+    }
+
+    fn reply(self, at: Timestamp) -> Reply {
+        match (self.file, self.outcome) {
+            (Some((file, owner)), _) => Reply::File(Sent { file, owner, at }),
+            (None, Outcome::RenderFailed) => Reply::Unavailable,
+            (None, _) => Reply::Refused,
+        }
     }
 }
 
 impl Provision for Provisioner {
     async fn fetch(&self, fetch: Fetch) -> Reply {
+        let at = self.registry.clock().now();
         let catalogue = self.registry.catalogue();
         let (parsed, kept) = self.parsed.parse(&catalogue, &fetch);
         let mut requester = Requester::Stranger;
@@ -59,7 +71,7 @@ impl Provision for Provisioner {
             Ok((mac, known)) => {
                 requester = Requester::ActivePhone(mac);
                 let decision = self.file(&catalogue, mac, known, &parsed);
-                if decision.owner == Some(FileOwner::Phone) {
+                if decision.owner() == Some(FileOwner::Phone) {
                     self.registry.note_served(mac, &known);
                 }
                 decision
@@ -68,11 +80,11 @@ impl Provision for Provisioner {
             // some only then ask for the file that names their MAC.
             Err(refused) => self.common_or(&catalogue, &parsed, refused),
         };
-        if let Some(owner) = decision.owner.filter(|_| !kept) {
+        if let Some(owner) = decision.owner().filter(|_| !kept) {
             self.parsed.keep(&fetch, parsed.clone(), owner);
         }
-        self.remember(requester, fetch, parsed.identity.mac, &decision);
-        decision.reply
+        self.remember(requester, fetch, at, parsed.identity.mac, &decision);
+        decision.reply(at)
     }
 }
 
@@ -185,7 +197,7 @@ impl Provisioner {
         }
         let input = match composition.input(phone_type, file, path) {
             Ok(input) => input,
-            Err(error) => return Decision::fault(Outcome::RenderFailed, error.to_string()),
+            Err(error) => return Decision::fault(error.to_string()),
         };
         let changed = composition.changed();
         let made =
@@ -222,7 +234,7 @@ impl Provisioner {
         let CommonFile { family, file, path, of_type } = named;
         let common = match self.registry.common(of_type) {
             Ok(common) => common,
-            Err(error) => return Decision::fault(Outcome::RenderFailed, error.to_string()),
+            Err(error) => return Decision::fault(error.to_string()),
         };
         let (ports, named_port) = (Vec::new(), None);
         let input = RenderInput {
@@ -274,18 +286,25 @@ impl Provisioner {
         let family = &catalogue.families()[family];
         let rendered = catalogue
             .render(family, phone_type, file, input)
-            .map_err(|error| Decision::fault(Outcome::RenderFailed, error.to_string()))?;
+            .map_err(|error| Decision::fault(error.to_string()))?;
         let since = Timestamp::from_seconds(self.catalogue_since.load(Ordering::Relaxed));
         Ok(Arc::new(Rendered::new(rendered.body, rendered.content_type, changed.max(since))))
     }
 
-    fn remember(&self, requester: Requester, fetch: Fetch, mac: Option<Mac>, decision: &Decision) {
+    fn remember(
+        &self,
+        requester: Requester,
+        fetch: Fetch,
+        at: Timestamp,
+        mac: Option<Mac>,
+        decision: &Decision,
+    ) {
         if decision.outcome == Outcome::RenderFailed {
             let mac = mac.map(|mac| mac.to_string()).unwrap_or_default();
             tracing::error!(mac, outcome = ?decision.outcome, error = decision.detail, "a phone could not be served");
         }
         let entry = RequestLogEntry {
-            at: self.registry.clock().now(),
+            at,
             mac,
             address: fetch.address,
             target: LoggedTarget::new(fetch.target),

@@ -16,8 +16,8 @@ pub struct Rendered {
     /// As the family's definition writes it, `text/plain; charset=utf-8`; unchecked.
     pub media_type: Arc<str>,
     pub entity_tag: EntityTag,
-    /// When what it was made of changed last.
-    pub changed: Timestamp,
+    /// When what it was made of changed last, as far as its second is known.
+    changed: Timestamp,
     words: OnceLock<Box<dyn Any + Send + Sync>>,
 }
 
@@ -32,6 +32,18 @@ impl Rendered {
             changed,
             words: OnceLock::new(),
         }
+    }
+
+    /// The date by which the file can be told from every other one that was there under its
+    /// name: from then on, and not before, whoever has a file of this date has this file.
+    ///
+    /// Times are in whole seconds, and in one second a file can change several times; so the
+    /// second in which it changed dates none of its versions (RFC 9110 section 8.8.2.2). Nor does
+    /// the next one, in which a gateway may still have what a change of the second before it
+    /// has replaced: that change is being stored, or was made at another gateway.
+    #[must_use]
+    pub fn dated(&self) -> Timestamp {
+        self.changed + 2
     }
 
     /// What an edge says of the file, made by `word` at the first answer and kept for the
@@ -91,15 +103,12 @@ mod tests {
 
     #[test]
     fn words_are_kept_for_one_edge_and_right_for_another() {
-        let rendered =
-            Rendered::new(b"one".to_vec(), "text/plain".into(), Timestamp::from_seconds(7));
-        assert_eq!(rendered.worded(|file| file.changed), Timestamp::from_seconds(7));
-        assert_eq!(
-            rendered.worded(|_| -> Timestamp { panic!("it was worded before") }),
-            Timestamp::from_seconds(7)
-        );
+        let (changed, dated) = (Timestamp::from_seconds(7), Timestamp::from_seconds(9));
+        let rendered = Rendered::new(b"one".to_vec(), "text/plain".into(), changed);
+        assert_eq!(rendered.worded(Rendered::dated), dated);
+        assert_eq!(rendered.worded(|_| -> Timestamp { panic!("it was worded before") }), dated);
         assert_eq!(&*rendered.worded(|file| file.media_type.clone()), "text/plain");
-        assert_eq!(rendered.worded(|file| file.changed), Timestamp::from_seconds(7));
+        assert_eq!(rendered.worded(Rendered::dated), dated);
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use crate::support::Gateway;
 use crate::support::http::{self, Answer};
+use crate::support::{Gateway, ManualClock};
 
 const SOUNDPOINT: &str = "FileTransport PolycomSoundPointIP-SPIP_450-UA/3.2.1.0078";
 const PAP2T: &str = "Linksys/PAP2T-5.1.6(LS)";
@@ -118,9 +118,11 @@ fn contradicting_user_agents_do_not_write_a_record_each() {
 
 #[test]
 fn conditional_requests_are_answered_without_a_body() {
-    let gateway = Gateway::start();
+    let clock = ManualClock::new();
+    let gateway = Gateway::start_at(clock.clone(), |_, _| {});
     gateway.get("/0015654aa937.cfg", Some(T46G));
     gateway.promote("0015654aa9370");
+    clock.advance(2);
     let full = gateway.get("/0015654aa937.cfg", Some(T46G));
     let tag = full.header("etag").expect("a file has a tag");
     let modified = full.header("last-modified").expect("a file has a date");
@@ -141,6 +143,42 @@ fn conditional_requests_are_answered_without_a_body() {
             .unwrap();
     assert_eq!(changed.status, 200);
     assert_ne!(changed.header("etag"), Some(tag));
+}
+
+/// A phone that asks by date alone, with whatever date the answer gave it: that of the file, or
+/// else that of the answer, as RFC 9110 section 13.1.3 has it.
+#[test]
+fn no_change_is_missed_by_a_phone_that_asks_by_date() {
+    let clock = ManualClock::new();
+    let gateway = Gateway::start_at(clock.clone(), |_, _| {});
+    gateway.get("/0015654aa937.cfg", Some(T46G));
+    gateway.promote("0015654aa9370");
+    let ask = |since: &str| {
+        let since = [("If-Modified-Since", since)];
+        http::request(gateway.http(), "GET", "/0015654aa937.cfg", &since, b"").unwrap()
+    };
+    for pause in [0, 1, 2, 3] {
+        gateway.set("0015654aa9370", line("1001"));
+        clock.advance(pause);
+        let first = gateway.get("/0015654aa937.cfg", Some(T46G));
+        let now = dialtone::registry::Clock::now(&*clock);
+        let of_answer = std::time::UNIX_EPOCH
+            + std::time::Duration::from_secs(u64::try_from(now.seconds()).unwrap());
+        let of_answer = httpdate::fmt_http_date(of_answer);
+        let date = first.header("last-modified").unwrap_or(&of_answer).to_owned();
+        gateway.set("0015654aa9370", line("1002"));
+        for later in [0, 1, 1, 60] {
+            clock.advance(later);
+            let second = ask(&date);
+            let text = String::from_utf8_lossy(&second.body).into_owned();
+            assert!(
+                second.status == 200 && text.contains("1002"),
+                "{pause} {later} {date}: {text}"
+            );
+        }
+        let date = ask("").header("last-modified").expect("by now it has a date").to_owned();
+        assert_eq!(ask(&date).status, 304, "what did not change is not sent again");
+    }
 }
 
 #[test]

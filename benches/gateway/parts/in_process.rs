@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use dialtone::catalogue::{Catalogue, Request, Sources, Target};
 use dialtone::domain::Mac;
-use dialtone::provision::{Fetch, Provision, Provisioner, Reply};
+use dialtone::provision::{Fetch, Provision, Provisioner, Reply, Sent};
 use dialtone::registry::{Quota, Registry, SystemClock};
 use dialtone::store::{MemoryStore, Mutation, Store};
 use rustix::time::{ClockId, clock_gettime};
@@ -93,7 +93,7 @@ fn answered(provisioner: &Provisioner) -> Result<(), String> {
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     // A known phone's request waits for nothing.
     match answering.as_mut().poll(&mut context) {
-        std::task::Poll::Ready(Reply::File(file, _)) => {
+        std::task::Poll::Ready(Reply::File(Sent { file, .. })) => {
             black_box(file);
             Ok(())
         }
