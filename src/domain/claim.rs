@@ -27,10 +27,10 @@ pub enum Strength {
     MacRange,
     /// A path that names the model, or its code.
     Path,
-    /// A User-Agent that names the model.
+    /// A User-Agent that names the model. Whether it names the MAC as well is no matter: whoever
+    /// asks in a phone's name knows that. Stores of before have a name of its own for that.
+    #[serde(alias = "user_agent_with_mac")]
     UserAgent,
-    /// A User-Agent that names the model and the MAC.
-    UserAgentWithMac,
     /// One that told the model, over TLS, from the holder of the maker's certificate for
     /// this MAC.
     Certificate,
@@ -206,7 +206,7 @@ mod tests {
         claims.add(claim("snom320", Strength::UserAgent, 1));
         claims.add(claim("pap2t", Strength::Path, 2));
         assert_eq!(types(&claims), ["snom320", "pap2t"], "a stranger's path is shown beside it");
-        claims.add(claim("ip450", Strength::UserAgentWithMac, 3));
+        claims.add(claim("ip450", Strength::Certificate, 3));
         assert_eq!(types(&claims), ["ip450", "snom320", "pap2t"]);
     }
 
@@ -263,16 +263,16 @@ mod tests {
 
     #[test]
     fn it_is_stored_as_a_list() {
-        let claims: Claims =
-            [claim("snom320", Strength::UserAgentWithMac, 1)].into_iter().collect();
+        let claims: Claims = [claim("snom320", Strength::UserAgent, 1)].into_iter().collect();
         let stored = serde_json::to_string(&claims).unwrap();
         assert_eq!(
             stored,
-            r#"[{"phone_type":"snom320","strength":"user_agent_with_mac","first":1,"last":1,"#
-                .to_owned()
+            r#"[{"phone_type":"snom320","strength":"user_agent","first":1,"last":1,"#.to_owned()
                 + r#""address":"192.0.2.1","user_agent":"snom320 at 1"}]"#
         );
         assert_eq!(serde_json::from_str::<Claims>(&stored).unwrap(), claims);
+        let of_before = stored.replace(r#":"user_agent""#, r#":"user_agent_with_mac""#);
+        assert_eq!(serde_json::from_str::<Claims>(&of_before).unwrap(), claims);
     }
 
     const STRENGTHS: [Strength; 5] = [

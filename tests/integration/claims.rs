@@ -39,10 +39,10 @@ fn a_stranger_does_not_retype_a_waiting_phone_and_is_seen() {
     let gateway = Gateway::start_at(clock.clone(), |_, _| {});
     gateway.get(OWN, Some(T46G));
     gateway.get(SNOMS, None);
-    assert_eq!(claims(&gateway), said(&[("t46g", "user_agent_with_mac")]));
+    assert_eq!(claims(&gateway), said(&[("t46g", "user_agent")]));
     clock.advance(60);
     gateway.get(SNOMS, None);
-    let both = said(&[("t46g", "user_agent_with_mac"), ("snom320", "path")]);
+    let both = said(&[("t46g", "user_agent"), ("snom320", "path")]);
     assert_eq!(claims(&gateway), both);
     assert_eq!(gateway.inactive(), [(ID.to_owned(), "t46g".to_owned())]);
     let claim = &gateway.phone(ID)["claims"][1];
@@ -57,7 +57,7 @@ fn whoever_came_first_with_less_gives_way_to_more() {
     assert_eq!(gateway.inactive(), [(ID.to_owned(), "snom320".to_owned())]);
     gateway.get(OWN, Some(T46G));
     assert_eq!(gateway.inactive(), [(ID.to_owned(), "t46g".to_owned())]);
-    let both = said(&[("t46g", "user_agent_with_mac"), ("snom320", "path")]);
+    let both = said(&[("t46g", "user_agent"), ("snom320", "path")]);
     assert_eq!(claims(&gateway), both);
     assert!(events(&gateway, "retyped").is_empty(), "anybody could fill the record with those");
 }
@@ -70,7 +70,7 @@ fn of_equal_claims_the_first_counts_and_the_other_is_shown() {
     clock.advance(60);
     gateway.get(OWN, Some(T48G));
     assert_eq!(phone_type(&gateway), "t46g");
-    let both = said(&[("t46g", "user_agent_with_mac"), ("t48g", "user_agent_with_mac")]);
+    let both = said(&[("t46g", "user_agent"), ("t48g", "user_agent")]);
     assert_eq!(claims(&gateway), both);
     // An operator has the last word.
     let values = json!({ "phone_type": "t48g" });
@@ -99,6 +99,26 @@ fn a_promoted_phone_follows_stronger_evidence_until_it_was_served() {
     crate::support::eventually("it is noted", || !gateway.phone(ID)["served"].is_null());
 }
 
+/// A Polycom's User-Agent names no MAC; whoever sends one that does is not believed more.
+#[test]
+fn a_user_agent_with_the_mac_does_not_outrank_one_without() {
+    let clock = ManualClock::new();
+    let gateway = Gateway::start_at(clock.clone(), |_, _| {});
+    let (own, id) = ("/0004f2aa0450.cfg", "0004f2aa04500");
+    let soundpoint = "FileTransport PolycomSoundPointIP-SPIP_450-UA/3.2.1.0078";
+    let stranger = "Yealink SIP-T46G 28.83.0.120 00:04:f2:aa:04:50";
+    gateway.get(own, Some(soundpoint));
+    for is_promoted in [false, true] {
+        clock.advance(60);
+        gateway.get(own, Some(stranger));
+        assert_eq!(gateway.phone(id)["phone_type"], "ip450", "promoted: {is_promoted}");
+        if !is_promoted {
+            gateway.promote(id);
+        }
+    }
+    assert!(gateway.get(own, Some(soundpoint)).text().contains("0004f2aa0450-dialtone.cfg"));
+}
+
 #[test]
 fn a_phone_that_was_served_stays_what_it_is() {
     let clock = ManualClock::new();
@@ -111,7 +131,7 @@ fn a_phone_that_was_served_stays_what_it_is() {
     assert_eq!(gateway.get(OWN, Some(T46G)).status, 404);
     assert_eq!(phone_type(&gateway), "snom320");
     assert_eq!(claims(&gateway), said(&[("snom320", "path")]), "requests change nothing any more");
-    assert_eq!(gateway.get(SNOMS, None), file);
+    assert_eq!(gateway.get(SNOMS, None).body, file.body);
     // Also after a restart.
     crate::support::eventually("it is noted", || !gateway.phone(ID)["served"].is_null());
     let dir = gateway.stop();

@@ -164,9 +164,6 @@ impl Catalogue {
         });
         let modules = agent_facts.modules.or(headers.modules);
         let strength = match told {
-            Some((_, Strength::UserAgent)) if names_mac(&agent_facts, &headers, mac) => {
-                Strength::UserAgentWithMac
-            }
             Some((_, strength)) => strength,
             None if found.is_none_or(|(_, family)| family.id == GENERIC) => Strength::Assumed,
             None if path.is_some() || agent.is_some() => Strength::Family,
@@ -399,11 +396,6 @@ impl Catalogue {
             .find(|other| other.base.as_ref() == Some(&phone_type.key) && other.modules == modules)
             .unwrap_or(phone_type)
     }
-}
-
-/// Whether User-Agent or headers name the MAC that counts.
-fn names_mac(agent: &UserAgentFacts<'_>, headers: &UserAgentFacts<'_>, mac: Option<Mac>) -> bool {
-    mac.is_some() && (agent.mac == mac || headers.mac == mac)
 }
 
 fn choose_mac(
