@@ -54,7 +54,7 @@ enum Command {
     /// Check the configuration, what it asks of this machine, the catalogue and its examples.
     Check {
         #[command(flatten)]
-        config: ConfigArguments,
+        config: ServeArguments,
         /// Write the .out files of this folder's examples anew instead.
         #[arg(long, value_name = "DIR")]
         update_examples: Option<PathBuf>,
@@ -105,7 +105,9 @@ fn run(command: Command) -> Outcome {
             identify_requests(path, user_agent, templates)
         }
         Command::Check { config, update_examples: None } => check_all(&config),
-        Command::Check { config, update_examples: Some(dir) } => write_examples(&config, dir),
+        Command::Check { config, update_examples: Some(dir) } => {
+            write_examples(&config.common, dir)
+        }
         Command::Render(arguments) => {
             let out = io::stdout().lock();
             Ok(runtime()?.block_on(render::run(&arguments, out))?)
@@ -157,10 +159,13 @@ fn identify_requests(
 }
 
 /// Goes on after a problem, so that one run shows those of all parts.
-fn check_all(arguments: &ConfigArguments) -> Outcome {
+fn check_all(arguments: &ServeArguments) -> Outcome {
     let (config, warnings) = arguments.load()?;
     for warning in warnings {
         eprintln!("dialtone: warning: {warning}");
+    }
+    for note in check::notes(&config) {
+        eprintln!("dialtone: note: {note}");
     }
     let mut failures = check::problems(&config);
     match check::catalogue(&config.catalogue.sources()) {

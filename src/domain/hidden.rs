@@ -7,9 +7,13 @@ use regex::Regex;
 /// Controls (C0, DEL, C1); format characters, among which are those that turn the direction of
 /// writing, join and separate without a width, or tag; the Unicode ends of lines and paragraphs
 /// (Unicode 16, general categories Cc, Cf, Zl, Zp); and the two that XML 1.0 section 2.2 does not
-/// have. Not the two joiners, without which Persian and the languages of India are misspelt.
+/// have; the Hangul fillers, which are letters without ink; and more than eight combining marks on
+/// one character, which no script stacks and which cover the lines around. Not the two joiners, without which Persian and the languages of India are misspelt.
 static HIDDEN: LazyLock<Regex> = LazyLock::new(|| {
-    let class = r"[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\u{FFFE}\u{FFFF}--[\u{200C}\u{200D}]]";
+    let class = concat!(
+        r"[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\u{115F}\u{1160}\u{3164}\u{FFA0}\u{FFFE}\u{FFFF}",
+        r"--[\u{200C}\u{200D}]]|\p{M}[\p{M}\u{200C}\u{200D}]{8}"
+    );
     Regex::new(class).expect("the class is well formed")
 });
 
@@ -49,9 +53,16 @@ mod tests {
             '\u{fffe}',
             '\u{ffff}',
             '\u{e0041}',
+            '\u{115f}',
+            '\u{1160}',
+            '\u{3164}',
+            '\u{ffa0}',
         ] {
             assert_eq!(hidden_char(&format!("a{c}b")), Some(c), "{c:?}");
         }
+        let marked = |count| format!("a{}", "\u{301}".repeat(count));
+        assert_eq!(hidden_char(&marked(20)), Some('\u{301}'));
+        assert_eq!(hidden_char(&marked(8)), None);
         for text in ["Büro 2.", "מזכירה", "می‌خواهم", "क्‍ष", "電話", "café", "a\u{a0}b", "☎ 5", ""]
         {
             assert_eq!(hidden_char(text), None, "{text}");

@@ -68,7 +68,10 @@ pub struct PhoneId {
 
 /// The text is not a MAC followed by a port without leading zeros.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not a phoneid: a MAC of 12 hex digits followed by the port (0 to 999, no leading zeros)")]
+#[error(
+    "not a phoneid: a MAC of 12 hex digits followed by the port (0 to 999, no leading zeros); \
+     0004f20102030 is port 0 of 0004f2010203"
+)]
 pub struct InvalidPhoneId;
 
 impl FromStr for PhoneId {

@@ -20,7 +20,7 @@ pub mod url;
 use async_trait::async_trait;
 
 pub use memory::MemoryStore;
-pub use sqlite::SqliteStore;
+pub use sqlite::{Found, SqliteStore};
 pub use url::{StoreUrl, open};
 
 use crate::domain::settings::Layer;

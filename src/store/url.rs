@@ -1,7 +1,7 @@
 //! Chooses a store by URL: `sqlite:PATH` or `memory:`.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -26,6 +26,8 @@ pub enum StoreUrl {
 pub enum InvalidStoreUrl {
     #[error("no store has {0}: write `sqlite:PATH` (one file) or `memory:` (kept nowhere)")]
     UnknownForm(String),
+    #[error("write `sqlite:{0}`, if a file is meant: a path alone is no store URL")]
+    PathAlone(String),
     #[error("`sqlite:` needs the path of the file: `sqlite:dialtone.db`")]
     NoPath,
     #[error(
@@ -42,10 +44,29 @@ pub enum InvalidStoreUrl {
 /// # Errors
 /// What [`SqliteStore::open`] says.
 pub async fn open(url: &StoreUrl, now: Timestamp) -> Result<Arc<dyn Store>, StoreError> {
+    open_with(url, now, SqliteStore::open).await
+}
+
+/// As [`open`], but leaves a store of an older version as it is.
+///
+/// # Errors
+/// What [`SqliteStore::open_without_upgrade`] says.
+pub async fn open_without_upgrade(
+    url: &StoreUrl,
+    now: Timestamp,
+) -> Result<Arc<dyn Store>, StoreError> {
+    open_with(url, now, SqliteStore::open_without_upgrade).await
+}
+
+async fn open_with(
+    url: &StoreUrl,
+    now: Timestamp,
+    open: fn(&Path, Timestamp) -> Result<SqliteStore, StoreError>,
+) -> Result<Arc<dyn Store>, StoreError> {
     match url.clone() {
         StoreUrl::Memory => Ok(Arc::new(MemoryStore::new(now))),
         StoreUrl::Sqlite(path) => {
-            let opening = tokio::task::spawn_blocking(move || SqliteStore::open(&path, now));
+            let opening = tokio::task::spawn_blocking(move || open(&path, now));
             let opened = opening.await.unwrap_or_else(|stopped| {
                 let why = format!("opening did not finish: {stopped}");
                 Err(StoreError::Unavailable { what: url.to_string(), why })
@@ -72,6 +93,7 @@ impl FromStr for StoreUrl {
             Some((scheme, _)) if is_scheme(scheme) => {
                 Err(InvalidStoreUrl::UnknownForm(format!("the form `{scheme}:...`")))
             }
+            None if is_path(text) => Err(InvalidStoreUrl::PathAlone(text.to_owned())),
             _ => Err(InvalidStoreUrl::UnknownForm("a URL without a known form".to_owned())),
         }
     }
@@ -81,6 +103,13 @@ impl FromStr for StoreUrl {
 fn is_scheme(text: &str) -> bool {
     let fits = (1..=16).contains(&text.len());
     fits && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'))
+}
+
+/// The path of a database file, and of nothing that holds a password.
+fn is_path(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
+    let ends = [".db", ".sqlite", ".sqlite3"];
+    text.len() <= 200 && text.chars().all(plain) && ends.iter().any(|end| text.ends_with(end))
 }
 
 impl TryFrom<String> for StoreUrl {
@@ -113,8 +142,7 @@ mod tests {
 
     #[test]
     fn another_form_is_refused_by_naming_those_there_are() {
-        for text in ["dialtone.db", "sqlite", "mysql://localhost/x", "", "memory", "memory:x", ":"]
-        {
+        for text in ["sqlite", "mysql://localhost/x", "", "memory", "memory:x", ":"] {
             let message = text.parse::<StoreUrl>().unwrap_err().to_string();
             assert!(
                 message.contains("`sqlite:PATH`") && message.contains("`memory:`"),
@@ -126,6 +154,7 @@ mod tests {
     #[test]
     fn near_misses_say_what_to_write() {
         for (text, error) in [
+            ("x.db", InvalidStoreUrl::PathAlone("x.db".to_owned())),
             ("sqlite:", InvalidStoreUrl::NoPath),
             ("sqlite://dialtone.db", InvalidStoreUrl::Host),
             ("sqlite::memory:", InvalidStoreUrl::SqliteInMemory),

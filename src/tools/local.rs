@@ -67,7 +67,12 @@ impl Local {
         };
         let catalogue = Catalogue::load(&config.catalogue.sources())?;
         let catalogue = Arc::new(catalogue);
-        let opened = url::open(&config.store.url, SystemClock.now()).await;
+        let now = SystemClock.now();
+        let opened = match if_missing {
+            IfMissing::Make => url::open(&config.store.url, now).await,
+            // What only reads leaves the store as it is.
+            IfMissing::Refuse => url::open_without_upgrade(&config.store.url, now).await,
+        };
         let store = opened.map_err(|error| match error {
             error @ StoreError::InUse { .. } => LocalError::InUse { error, instead },
             error => LocalError::Store(error),

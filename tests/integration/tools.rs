@@ -251,6 +251,51 @@ fn check_says_what_this_machine_does_not_have() {
 }
 
 #[test]
+fn check_looks_at_the_store_and_the_templates_as_serve_does() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name);
+    let made = rusqlite::Connection::open(path("other.db")).unwrap();
+    made.execute_batch("CREATE TABLE t (x)").unwrap();
+    std::fs::write(path("text.db"), "no database").unwrap();
+    std::fs::create_dir_all(path("above/families/acme")).unwrap();
+    std::fs::write(path("above/families/acme/family.toml"), "").unwrap();
+    for (arguments, said) in [
+        ("--store sqlite:other.db", "a database of another program; name another file"),
+        ("--store sqlite:text.db", "not a dialtone store; name another file"),
+        ("--store sqlite:above", "a directory, not a file"),
+        ("--store other.db", "write `sqlite:other.db`"),
+        ("--templates above", "has no family.toml"),
+        ("--templates above/families/acme", "name the folder above it"),
+        ("--http 192.0.2.1:8080", "failed to bind to 192.0.2.1:8080"),
+    ] {
+        let output = dialtone(dir.path(), &format!("check {arguments}")).output().unwrap();
+        let message = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{arguments}: {message}");
+        assert!(message.contains(said), "{arguments}: {message}");
+    }
+    assert!(!path("text.db.lock").exists(), "a check makes nothing");
+}
+
+#[test]
+fn a_store_of_an_older_version_is_told_and_left_as_it_is_by_what_only_reads() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = rusqlite::Connection::open(dir.path().join("dialtone.db")).unwrap();
+    store.execute_batch(include_str!("../../src/store/sqlite/v1.sql")).unwrap();
+    store.pragma_update(None, "user_version", 1).unwrap();
+    store.pragma_update(None, "application_id", 0x6469_616c).unwrap();
+    let output = dialtone(dir.path(), "check").output().unwrap();
+    shown(&output);
+    let note = String::from_utf8(output.stderr).unwrap();
+    assert!(note.contains("will be upgraded from schema 1 to 2"), "{note}");
+    for line in ["export", "render 02005e1000010"] {
+        let said = failed(dialtone(dir.path(), line), 1);
+        assert!(said.contains("start the gateway once"), "{said}");
+    }
+    let version = store.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0));
+    assert_eq!(version, Ok(1));
+}
+
+#[test]
 fn a_configuration_that_lies_about_is_not_read_in_silence() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("dialtone.toml"), "[log]\nformat = \"json\"\n").unwrap();

@@ -43,19 +43,27 @@ fn collect(dir: &Dir<'_>, root: &Path, files: &mut Files) {
     }
 }
 
-/// The families of a folder: each directory in it that has a `family.toml`.
+/// The families of a folder: each directory in it, which has a `family.toml`.
 ///
 /// # Errors
-/// What could not be read, with its path.
+/// What could not be read or is no family, with its path: a folder that is named one level too
+/// high or too deep would otherwise count for nothing.
 pub(crate) fn folder(root: &Path) -> Result<Folders, (PathBuf, io::Error)> {
     let mut folders = Folders::new();
     let mut count = 0;
-    for entry in read_dir(root)? {
-        if entry.join("family.toml").is_file() {
-            let mut files = Files::new();
-            read_files(&entry, &entry, &mut files, &mut count)?;
-            folders.insert(name_of(&entry), files);
+    if root.join("family.toml").is_file() {
+        let why = "a family itself (it has a family.toml): name the folder above it";
+        return Err((root.to_owned(), io::Error::other(why)));
+    }
+    for entry in read_dir(root)?.into_iter().filter(|entry| entry.is_dir()) {
+        if !entry.join("family.toml").is_file() {
+            let why = "has no family.toml, so it is no family: name the folder that the families \
+                       are in, or move this one elsewhere";
+            return Err((entry, io::Error::other(why)));
         }
+        let mut files = Files::new();
+        read_files(&entry, &entry, &mut files, &mut count)?;
+        folders.insert(name_of(&entry), files);
     }
     Ok(folders)
 }
@@ -115,6 +123,18 @@ fn name_of(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_one_level_off_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let family = directory.path().join("templates/acme");
+        std::fs::create_dir_all(&family).unwrap();
+        std::fs::write(family.join("family.toml"), "").unwrap();
+        let said = |root: &Path| folder(root).unwrap_err().1.to_string();
+        assert!(said(&family).contains("name the folder above it"));
+        assert!(said(directory.path()).contains("name the folder that the families are in"));
+        assert_eq!(folder(&directory.path().join("templates")).unwrap().len(), 1);
+    }
 
     #[test]
     fn a_pipe_in_a_folder_is_refused_and_not_waited_for() {

@@ -8,7 +8,8 @@ use crate::domain::Mac;
 use crate::domain::settings::HIDDEN;
 
 /// Path and query as received. Shown, printed and written out, every value of the query but
-/// a MAC is hidden: phones and their makers' portals put logins and tokens there.
+/// a MAC under a name that says so is hidden: phones and their makers' portals put logins and
+/// tokens there, and twelve hex digits may be one.
 #[derive(Clone, PartialEq, Eq)]
 pub struct LoggedTarget(String);
 
@@ -43,7 +44,8 @@ impl fmt::Display for LoggedTarget {
                 None => (part, ""),
             };
             let (name, value) = pair.split_at(pair.find('=').map_or(0, |at| at + 1));
-            let is_public = value.is_empty() || value.parse::<Mac>().is_ok();
+            let says_mac = name.to_ascii_lowercase().contains("mac");
+            let is_public = value.is_empty() || (says_mac && value.parse::<Mac>().is_ok());
             write!(f, "{name}{}{separator}", if is_public { value } else { HIDDEN })?;
         }
         Ok(())
@@ -75,7 +77,8 @@ mod tests {
             ("/a?user=a;token=b?c=d&", "/a?user=***;token=***&"),
             ("/a?mac=secret&&x=", "/a?mac=***&&x="),
             ("/a?secret", "/a?***"),
-            ("/a?001565123456", "/a?001565123456"),
+            ("/a?001565123456", "/a?***"),
+            ("/a?token=001565123456&deviceMac=001565123456", "/a?token=***&deviceMac=001565123456"),
             ("/a?=secret", "/a?=***"),
             ("/a?", "/a?"),
         ] {

@@ -21,7 +21,7 @@ use fleet::FleetArguments;
 /// Exits with 0 when every phone got what was expected, 1 when one did not, 2 when the run
 /// could not begin or a file not be written.
 #[derive(Parser)]
-#[command(version)]
+#[command(name = "phonesim", version)]
 pub struct Arguments {
     #[command(subcommand)]
     command: Command,

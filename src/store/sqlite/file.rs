@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use super::error::{NOT_A_DATABASE, unusable};
-use super::schema::APPLICATION_ID;
+use super::schema::{self, APPLICATION_ID};
 use crate::store::StoreError;
 
 /// A store's file, held against every other open for as long as this lives.
@@ -23,6 +23,35 @@ pub(super) struct Held {
     file: File,
     /// The write-ahead log, once there is one: it stays the same while a connection is open.
     log: OnceLock<fs::Metadata>,
+}
+
+/// What a look at the place of a store found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// Nothing or an empty file: a new store is made there.
+    Nothing,
+    /// A store that is opened as it is.
+    Current,
+    /// A store that is upgraded when it is opened, from this schema to that.
+    Older(i64, usize),
+}
+
+/// See [`SqliteStore::look`](super::SqliteStore::look).
+pub(super) fn look(path: &Path) -> Result<Found, StoreError> {
+    refuse_special(path)?;
+    let is_empty = path.metadata().map_or(true, |metadata| metadata.len() == 0);
+    if is_empty {
+        let lock = fs::read_to_string(beside(path, ".lock")).unwrap_or_default();
+        return if is_marked(&lock) { Err(lost(path)) } else { Ok(Found::Nothing) };
+    }
+    let mut file = File::open(path).map_err(|e| said(path, "cannot be opened", &e))?;
+    refuse_foreign(path, &mut file)?;
+    // https://www.sqlite.org/fileformat.html, section 1.3: `user_version` at 60.
+    let mut version = [0; 4];
+    file.read_exact_at(&mut version, 60).map_err(|e| said(path, "cannot be read", &e))?;
+    let version = i64::from(u32::from_be_bytes(version));
+    let missing = schema::missing(version, &path.display().to_string())?;
+    Ok(if missing.is_empty() { Found::Current } else { Found::Older(version, schema::newest()) })
 }
 
 /// The second line of the lock file, once the store is made: then its file is never made anew.
@@ -44,6 +73,9 @@ pub(super) fn hold(path: &Path) -> Result<Held, StoreError> {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),
     };
+    if !parent.exists() {
+        tracing::warn!(folder = %parent.display(), "the folder of the store is missing and made");
+    }
     make_directory(parent).map_err(|e| said(parent, "cannot make the directory", &e))?;
     let parent = parent.canonicalize().map_err(|e| said(parent, "cannot be reached", &e))?;
     let path = parent.join(name);

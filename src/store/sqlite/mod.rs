@@ -28,10 +28,12 @@ use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{mpsc, oneshot};
 
 use self::error::map;
+pub use self::file::Found;
 use self::file::Held;
 use self::health::{Health, Verdict};
 use self::ledger::Ledger;
 use self::reader::Readers;
+use self::schema::IfOlder;
 use self::writer::{Answer, Done, Request, Work, Writer};
 use super::{
     Changes, EventFilter, Guard, MAX_REMEMBERED_COMMIT, Mutation, Store, StoreError, Tenancy,
@@ -106,6 +108,24 @@ impl SqliteStore {
         SqliteStore::open_with(path, now, SqliteOptions::default())
     }
 
+    /// As [`SqliteStore::open`], but leaves a store of an older version as it is.
+    ///
+    /// # Errors
+    /// Those of [`SqliteStore::open`], and [`StoreError::Unusable`] for an older version.
+    pub fn open_without_upgrade(path: &Path, now: Timestamp) -> Result<SqliteStore, StoreError> {
+        let held = Arc::new(file::hold(path)?);
+        SqliteStore::open_held(held, now, SqliteOptions::default(), IfOlder::Refuse)
+    }
+
+    /// Looks at the file at `path` without opening it as a store: nothing is changed, and a
+    /// gateway that has it is not disturbed. Not for the process that has it open.
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`] when [`SqliteStore::open`] would refuse it for what it is.
+    pub fn look(path: &Path) -> Result<Found, StoreError> {
+        file::look(path)
+    }
+
     /// How many transactions were written: with the number of commits it tells
     /// how many share one wait for the disk.
     #[must_use]
@@ -118,17 +138,18 @@ impl SqliteStore {
         now: Timestamp,
         options: SqliteOptions,
     ) -> Result<SqliteStore, StoreError> {
-        SqliteStore::open_held(Arc::new(file::hold(path)?), now, options)
+        SqliteStore::open_held(Arc::new(file::hold(path)?), now, options, IfOlder::Upgrade)
     }
 
     fn open_held(
         held: Arc<Held>,
         now: Timestamp,
         options: SqliteOptions,
+        if_older: IfOlder,
     ) -> Result<SqliteStore, StoreError> {
         let what = held.path.display().to_string();
         let mut connection = connect(&held.path).map_err(|e| map(&what, &e))?;
-        schema::migrate(&mut connection, &what, now)?;
+        schema::migrate(&mut connection, &what, now, if_older)?;
         let mode = write_ahead(&connection).map_err(|e| map(&what, &e))?;
         if mode != "wal" {
             let why = "its file system cannot hold a write-ahead log; use a local disk";
@@ -303,6 +324,9 @@ impl Store for SqliteStore {
 
     async fn close(&self) {
         let mut thread = self.thread.lock().await;
+        if let Some(Err(error)) = self.held.upgrade().map(|held| held.check()) {
+            tracing::error!(%error, "what was written last may be lost");
+        }
         self.closed.store(true, Ordering::Release);
         // The writer ends when the queue is empty. The readers go first: the
         // last connection to close folds the log into the file.

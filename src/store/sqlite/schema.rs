@@ -3,9 +3,9 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::apply;
 use super::error::{map, unusable};
 use super::ledger::Ledger;
+use super::{MAX_PAGE, apply, queries, rows};
 use crate::domain::{Company, CompanyId, Timestamp};
 use crate::store::{Mutation, StoreError};
 
@@ -15,12 +15,46 @@ pub(super) const APPLICATION_ID: u32 = 0x6469_616c;
 /// Each brings the tables from the version before; `user_version` counts them.
 const MIGRATIONS: &[&str] = &[include_str!("v1.sql"), include_str!("v2.sql")];
 
-/// Brings the tables of `what` to the newest version; a new store gets the
-/// company `default`, created at `now`. All of it happens or none.
+/// What becomes of a store of an older version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum IfOlder {
+    Upgrade,
+    Refuse,
+}
+
+/// The version this program makes.
+pub(super) const fn newest() -> usize {
+    MIGRATIONS.len()
+}
+
+/// What brings tables of `version` to the newest one; none where they are of it.
 ///
 /// # Errors
-/// [`StoreError::Unusable`] for another program's database and for a newer version.
-pub(super) fn migrate(conn: &mut Connection, what: &str, now: Timestamp) -> Result<(), StoreError> {
+/// [`StoreError::Unusable`] for a newer version.
+pub(super) fn missing(version: i64, what: &str) -> Result<&'static [&'static str], StoreError> {
+    usize::try_from(version).ok().and_then(|v| MIGRATIONS.get(v..)).ok_or_else(|| {
+        let known = newest();
+        let why = format!(
+            "made by a newer dialtone (schema {version}, this one knows {known}): run that \
+             version, or restore the backup made before the upgrade"
+        );
+        unusable(what, &why)
+    })
+}
+
+/// Brings the tables of `what` to the newest version; a new store gets the
+/// company `default`, created at `now`. All of it happens or none: an upgrade stays only when
+/// every row could be read as this version reads it.
+///
+/// # Errors
+/// [`StoreError::Unusable`] for another program's database, for a newer version, for an older
+/// one that is to stay as it is, and for a row that cannot be read, with its column.
+pub(super) fn migrate(
+    conn: &mut Connection,
+    what: &str,
+    now: Timestamp,
+    if_older: IfOlder,
+) -> Result<(), StoreError> {
     let failed = |e| map(what, &e);
     let number = |name| conn.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let version = number("user_version").map_err(failed)?;
@@ -32,16 +66,17 @@ pub(super) fn migrate(conn: &mut Connection, what: &str, now: Timestamp) -> Resu
     if !new && application != i64::from(APPLICATION_ID) {
         return Err(unusable(what, "a database of another program; name another file"));
     }
-    let known = MIGRATIONS.len();
-    let Some(missing) = usize::try_from(version).ok().and_then(|v| MIGRATIONS.get(v..)) else {
-        let why = format!(
-            "made by a newer dialtone (schema {version}, this one knows {known}): run that \
-             version, or restore the backup made before the upgrade"
-        );
-        return Err(unusable(what, &why));
-    };
+    let known = newest();
+    let missing = missing(version, what)?;
     if missing.is_empty() {
         return Ok(());
+    }
+    if !new && if_older == IfOlder::Refuse {
+        let why = format!(
+            "made by an older dialtone (schema {version}, this one reads {known}), and only \
+             `serve` and `import` upgrade it: start the gateway once, or use the older version"
+        );
+        return Err(unusable(what, &why));
     }
     let transaction =
         conn.transaction_with_behavior(TransactionBehavior::Exclusive).map_err(failed)?;
@@ -67,6 +102,29 @@ pub(super) fn migrate(conn: &mut Connection, what: &str, now: Timestamp) -> Resu
             Ok(made)
         };
         make().map_err(failed)??;
+    } else {
+        read_all(&transaction).map_err(failed)?;
     }
-    transaction.commit().map_err(failed)
+    transaction.commit().map_err(failed)?;
+    if !new {
+        tracing::info!(store = what, "store upgraded from schema {version} to {known}");
+    }
+    Ok(())
+}
+
+/// Reads every row as the program will, a page at a time.
+fn read_all(conn: &Connection) -> rusqlite::Result<()> {
+    queries::tenancy(conn)?;
+    let mut after = None;
+    loop {
+        let page = queries::devices_after(conn, after, MAX_PAGE)?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.mac);
+    }
+    let columns = "id, at, who, address, action, subject, name, company, before, after";
+    let mut events = conn.prepare(&format!("SELECT {columns} FROM event"))?;
+    for event in events.query_and_then([], rows::event)? {
+        event?;
+    }
+    Ok(())
 }

@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::domain::ErrorChain;
 use crate::net::tls::{ClientCertificates, PairFiles, Tls, TlsError, TlsOptions};
 use crate::store::url::StoreUrl;
+use crate::store::{Found, SqliteStore};
 
 /// Everything that would keep the gateway from serving here, each with what to do. Nothing is
 /// changed, and a gateway that runs meanwhile is not disturbed.
@@ -18,13 +19,39 @@ pub fn problems(config: &Config) -> Vec<String> {
     let mut problems = certificates(config);
     problems.extend(listener_problems(config).iter().map(|error| ErrorChain(error).to_string()));
     if let StoreUrl::Sqlite(path) = &config.store.url {
-        problems.extend(unwritable("[store] url", path));
+        let unwritable = unwritable("[store] url", path);
+        problems
+            .extend(unwritable.or_else(|| SqliteStore::look(path).err().map(|e| e.to_string())));
     }
     let makes_certificate = !config.handset.https.is_empty() && config.tls.pairs.is_empty();
     if makes_certificate {
         problems.extend(unwritable("[tls] certs_dir", &config.tls.certs_dir));
     }
     problems
+}
+
+/// What starting would do here that an operator wants to know before.
+#[must_use]
+pub fn notes(config: &Config) -> Vec<String> {
+    let mut notes = Vec::new();
+    if let StoreUrl::Sqlite(path) = &config.store.url
+        && let Ok(Found::Older(from, to)) = SqliteStore::look(path)
+    {
+        notes.push(format!(
+            "the store {} will be upgraded from schema {from} to {to} at the next start: make a \
+             backup first, an older version does not read it any more",
+            path.display()
+        ));
+    }
+    if let Some(folder) = &config.catalogue.templates_dir
+        && folder.read_dir().is_ok_and(|mut entries| entries.next().is_none())
+    {
+        notes.push(format!(
+            "[catalogue] templates_dir: {} is empty, so that only the built-in families count",
+            folder.display()
+        ));
+    }
+    notes
 }
 
 fn certificates(config: &Config) -> Vec<String> {

@@ -7,7 +7,7 @@ use crate::catalogue::{
     Boots, Catalogue, CatalogueError, Escape, Problem, Sources, check_examples,
 };
 
-pub use machine::problems;
+pub use machine::{notes, problems};
 
 /// What was found in order.
 #[derive(Debug)]

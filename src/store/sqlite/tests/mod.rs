@@ -37,7 +37,8 @@ impl SqliteStore {
 async fn two() -> (SqliteStore, SqliteStore, TempDir) {
     let (store, directory) = fresh().await;
     let held = store.held.upgrade().expect("the store is open");
-    let other = SqliteStore::open_held(held, NOW, SqliteOptions::default()).unwrap();
+    let other =
+        SqliteStore::open_held(held, NOW, SqliteOptions::default(), IfOlder::Upgrade).unwrap();
     (store, other, directory)
 }
 

@@ -239,6 +239,32 @@ async fn an_upgrade_that_was_killed_half_way_is_made_again() {
 }
 
 #[tokio::test]
+async fn a_row_that_cannot_be_read_is_named_and_nothing_is_upgraded() {
+    let old = Version1::new();
+    furnish(&old);
+    let spoil = "UPDATE phone SET address = 'nowhere' WHERE user_agent = 'snom320-SIP 8.7.5'";
+    assert_eq!(old.conn.execute(spoil, []), Ok(1));
+    let before = old.phones();
+    let refused = SqliteStore::open(&old.path(), NOW).err().unwrap().to_string();
+    assert!(refused.contains(&format!("device {}, address", mac(6))), "{refused}");
+    assert_eq!(old.phones(), before);
+    assert!(matches!(SqliteStore::look(&old.path()), Ok(Found::Older(1, 2))));
+}
+
+#[tokio::test]
+async fn what_only_reads_leaves_an_older_store_as_it_is() {
+    let old = Version1::new();
+    furnish(&old);
+    let path = old.path();
+    let refused = SqliteStore::open_without_upgrade(&path, NOW).err().unwrap().to_string();
+    assert!(refused.contains("start the gateway once"), "{refused}");
+    assert_eq!(SqliteStore::look(&path), Ok(Found::Older(1, 2)));
+    SqliteStore::open(&path, NOW).unwrap().close().await;
+    assert_eq!(SqliteStore::look(&path), Ok(Found::Current));
+    SqliteStore::open_without_upgrade(&path, NOW).unwrap().close().await;
+}
+
+#[tokio::test]
 async fn what_cannot_be_carried_over_stays_as_it_is() {
     let old = Version1::new();
     furnish(&old);
