@@ -269,7 +269,9 @@ impl Catalogue {
         }
         let name = facts.model.as_deref();
         let phone_type = name.and_then(|name| {
-            self.types_of(family).find(|phone_type| phone_type.spelling(name).is_some())
+            let of_model =
+                self.types_of(family).find(|phone_type| phone_type.spelling(name).is_some());
+            of_model.or_else(|| self.phone_type(self.families[family].closest(name, None)?))
         });
         Some((file, facts, phone_type))
     }

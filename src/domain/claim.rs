@@ -25,6 +25,11 @@ pub enum Strength {
     Family,
     /// The range of addresses that the maker gave to one model.
     MacRange,
+    /// A User-Agent that no family reads, or that names a model no type has: what path and
+    /// address let guess is not assumed.
+    Contradicted,
+    /// A User-Agent or path that names a model no type has, and the type that is like it.
+    Closest,
     /// A path that names the model, or its code.
     Path,
     /// A User-Agent that names the model. Whether it names the MAC as well is no matter: whoever
@@ -42,7 +47,14 @@ impl Strength {
     /// Whether a model was told, and not a type assumed for want of one.
     #[must_use]
     pub fn is_told(self) -> bool {
-        self >= Strength::MacRange
+        self >= Strength::MacRange && self != Strength::Contradicted
+    }
+
+    /// This strength when the request comes from the holder of the maker's certificate for its
+    /// MAC. A model that no type has is not told better by that.
+    #[must_use]
+    pub fn certified(self) -> Strength {
+        if self.is_told() && self != Strength::Closest { Strength::Certificate } else { self }
     }
 }
 

@@ -46,10 +46,12 @@ impl Mac {
 
     /// Whether one handset can own this address. All zeros, all ones and any
     /// address with the multicast bit belong to nobody: phones send them as
-    /// placeholders (`/000000000000.cfg`), and they must create nothing.
+    /// placeholders (`/000000000000.cfg`), and they must create nothing. Nor does
+    /// one that begins with three octets of zeros, a block of which no phone was ever
+    /// made: such digits are a product code (`/y000000000028.cfg`).
     #[must_use]
     pub fn is_usable(self) -> bool {
-        self.bits() != 0 && self.octets()[0] & 1 == 0
+        self.oui() != 0 && self.octets()[0] & 1 == 0
     }
 
     /// `AABBCCDDEEFF`, as it stands in certificates and in many paths.
@@ -162,7 +164,7 @@ mod tests {
 
     #[test]
     fn placeholders_and_multicast_are_nobodys() {
-        for text in ["000000000000", "ffffffffffff", "01005e000001"] {
+        for text in ["000000000000", "000000000028", "ffffffffffff", "01005e000001"] {
             assert!(!text.parse::<Mac>().unwrap().is_usable(), "{text}");
         }
         assert!("0004f2aa0335".parse::<Mac>().unwrap().is_usable());

@@ -30,10 +30,8 @@ pub struct RequestEvidence<'a> {
 impl RequestEvidence<'_> {
     /// How well it tells the type.
     fn strength(&self) -> Strength {
-        match self.identity.strength {
-            told if told.is_told() && self.is_certified => Strength::Certificate,
-            strength => strength,
-        }
+        let strength = self.identity.strength;
+        if self.is_certified { strength.certified() } else { strength }
     }
 
     /// What it claims the device to be; `None` when not even a generic type fits.

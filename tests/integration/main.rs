@@ -10,6 +10,7 @@ mod claims;
 mod crash;
 mod first_key;
 mod http_edge;
+mod identification;
 mod limits;
 mod papers;
 mod phonesim;

@@ -11,7 +11,7 @@
 //! `address`, `user_agent`, `type_guess`, `firmware`, `certificate`; `served` (`null`: it
 //! was never sent a file of its own); `claims`, strongest first: what its requests and
 //! operators claimed the device to be, each with `phone_type`, `strength` (`assumed`, `oui`,
-//! `family`, `mac_range`, `path`, `user_agent`, `certificate`,
+//! `family`, `mac_range`, `contradicted`, `closest`, `path`, `user_agent`, `certificate`,
 //! `operator`), `first`, `last`, `address` (none: an operator's) and `user_agent`. Besides
 //! them `next` when there are more.
 

@@ -14,6 +14,9 @@ pub(crate) struct FamilyFile {
     #[serde(default, rename = "sources")]
     pub _sources: Vec<String>,
     pub fallback_type: Option<Spanned<String>>,
+    pub foreign_macs: Option<Spanned<String>>,
+    #[serde(default)]
+    pub closest: Vec<Closest>,
     #[serde(default)]
     pub ouis: Vec<Spanned<String>>,
     #[serde(default)]
@@ -47,6 +50,15 @@ pub(crate) struct Limit {
     pub max: usize,
     #[serde(rename = "source")]
     pub _source: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Closest {
+    pub models: Spanned<String>,
+    pub firmware: Option<Spanned<String>>,
+    #[serde(rename = "type")]
+    pub phone_type: Spanned<String>,
 }
 
 #[derive(Debug, Deserialize)]

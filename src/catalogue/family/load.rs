@@ -8,10 +8,10 @@ use minijinja::Value;
 use regex::Regex;
 use toml::Spanned;
 
-use super::definition::{Escape, FamilyFile, File, Scope, Type, UserAgent};
+use super::definition::{self, Escape, FamilyFile, File, Scope, Type, UserAgent};
 use super::problem::{Problem, line_at};
 use super::source::Files;
-use super::{Family, FileSpec, PhoneType};
+use super::{Closest, Family, FileSpec, PhoneType};
 use crate::catalogue::identify::facts::UserAgentFacts;
 use crate::catalogue::identify::path_pattern::PathPattern;
 use crate::catalogue::render::context::{Names, constant};
@@ -89,6 +89,8 @@ impl Loader<'_> {
                 .map(|(path, limit)| (path, limit.max))
                 .collect(),
             fallback_type,
+            foreign_macs: definition.foreign_macs.and_then(|macs| self.regex(&macs)),
+            closest: self.closest(definition.closest, &types),
             ouis: definition.ouis.into_iter().filter_map(|oui| self.oui(&oui)).collect(),
             user_agents: self.user_agents(definition.user_agent, &types),
             headers: definition
@@ -103,6 +105,28 @@ impl Loader<'_> {
             maps,
         };
         Loaded { family, types }
+    }
+
+    fn closest(&mut self, rules: Vec<definition::Closest>, types: &[PhoneType]) -> Vec<Closest> {
+        let mut closest = Vec::new();
+        for rule in rules {
+            let models = self.regex(&rule.models);
+            let firmware = rule.firmware.map(|firmware| self.regex(&firmware));
+            let named = rule.phone_type.get_ref().as_str();
+            let found = types.iter().find(|phone_type| phone_type.key.as_str() == named);
+            if found.is_none() {
+                let message = format!("`{named}` is no type of this family");
+                self.problem(rule.phone_type.span(), message);
+            }
+            let text = rule.models.get_ref();
+            if !(text.starts_with('^') && text.ends_with('$')) {
+                self.problem(rule.models.span(), "`models` is of whole names: `^` to `$`");
+            }
+            let (Some(models), Some(found)) = (models, found) else { continue };
+            let phone_type = found.key.clone();
+            closest.push(Closest { models, firmware: firmware.flatten(), phone_type });
+        }
+        closest
     }
 
     fn regex(&mut self, pattern: &Spanned<String>) -> Option<Regex> {

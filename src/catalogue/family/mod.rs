@@ -33,11 +33,24 @@ pub struct Family {
     pub limits: BTreeMap<String, usize>,
     pub(crate) fallback_type: Option<TypeKey>,
     pub(crate) ouis: Vec<u32>,
+    /// Tells the MACs in its blocks that other makers' phones have.
+    pub(crate) foreign_macs: Option<Regex>,
+    pub(crate) closest: Vec<Closest>,
     pub(crate) user_agents: Vec<Regex>,
     pub(crate) headers: Vec<(String, Regex)>,
     /// Its `family.toml`, for what only [`super::boot`] reads in it.
     pub(crate) text: String,
     pub(crate) maps: Arc<BTreeMap<String, BTreeMap<String, Value>>>,
+}
+
+/// What models that no type has are taken for.
+#[derive(Debug)]
+pub(crate) struct Closest {
+    /// Of whole names, plain: see [`plain_model`].
+    pub models: Regex,
+    /// Of the firmware, where it matters; then only one that is told fits.
+    pub firmware: Option<Regex>,
+    pub phone_type: TypeKey,
 }
 
 /// One file its phones ask for.
@@ -97,6 +110,31 @@ impl Family {
     pub fn ouis(&self) -> &[u32] {
         &self.ouis
     }
+}
+
+impl Family {
+    /// The type a model that no type has is taken for; `None`: it is like none.
+    pub(crate) fn closest(&self, model: &str, firmware: Option<&str>) -> Option<&TypeKey> {
+        let model = plain_model(model);
+        let fits = |closest: &&Closest| {
+            let of_firmware = closest.firmware.as_ref();
+            closest.models.is_match(&model)
+                && of_firmware.is_none_or(|regex| firmware.is_some_and(|text| regex.is_match(text)))
+        };
+        self.closest.iter().find(fits).map(|closest| &closest.phone_type)
+    }
+
+    /// Whether the name is spelled as one of the family's, also of a model to come.
+    pub(crate) fn has_closest(&self, model: &str) -> bool {
+        let model = plain_model(model);
+        self.closest.iter().any(|closest| closest.models.is_match(&model))
+    }
+}
+
+/// A model's name in upper case, without what firmwares disagree on.
+fn plain_model(name: &str) -> String {
+    let kept = name.chars().filter(|c| !matches!(c, '_' | '-' | ' '));
+    kept.map(|c| c.to_ascii_uppercase()).collect()
 }
 
 impl PhoneType {

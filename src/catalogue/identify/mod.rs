@@ -6,23 +6,26 @@
 //! 4. The MAC: path first, then query, then User-Agent, then headers.
 //! 5. The family: the User-Agent's; else the one whose path it is, before all
 //!    when the path names a model; else the one among those that the OUI points to.
-//! 6. The type: by model, then by product code, then by MAC range, then the
-//!    family's fallback, then `generic`.
+//! 6. The type: by model, or by the one the family calls closest to it; then by product
+//!    code, by MAC range, the family's fallback, as long as the phone does not name itself
+//!    as something else; then `generic`.
 //!
 //! What contradicts is recorded as evidence, not guessed away.
 
 pub(crate) mod certificate;
+mod evidence;
 pub(crate) mod facts;
 pub(crate) mod path_pattern;
+mod phone_type;
 pub(crate) mod target;
-
-use std::fmt;
 
 use super::family::PhoneType;
 use super::{Catalogue, GENERIC, PathOwner};
 use crate::domain::{Mac, Port, Strength, TypeKey};
+pub use evidence::Evidence;
 use facts::UserAgentFacts;
 use path_pattern::PathFacts;
+use phone_type::{Clues, Weighed};
 use target::Target;
 
 /// One request as far as it tells who sent it.
@@ -42,7 +45,7 @@ pub struct Identity {
     /// With a MAC: the port the path names, else the first.
     pub port: Option<Port>,
     pub phone_type: Option<TypeKey>,
-    /// How well the request tells the type; below [`Strength::MacRange`] it is a fallback.
+    /// How well the request tells the type; where it [is not told](Strength::is_told) it is a fallback.
     pub strength: Strength,
     pub vendor: Option<String>,
     pub model: Option<String>,
@@ -52,75 +55,6 @@ pub struct Identity {
     /// The family's pattern the path fits.
     pub file: Option<String>,
     pub evidence: Vec<Evidence>,
-}
-
-/// One thing that was found, and what it was taken to mean.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Evidence {
-    Path {
-        family: String,
-        pattern: String,
-    },
-    UserAgent {
-        family: String,
-    },
-    UnknownUserAgent,
-    Header {
-        name: String,
-    },
-    Oui {
-        families: Vec<String>,
-    },
-    /// The address stands for nobody: zeros, ones or a group.
-    PlaceholderMac(Mac),
-    /// Two parts of the request name different addresses; the first counts.
-    MacsDiffer {
-        used: Mac,
-        ignored: Mac,
-        ignored_from: &'static str,
-    },
-    ModelsDiffer {
-        used: String,
-        ignored: String,
-    },
-    /// The path is of another family than the User-Agent.
-    PathOfAnotherFamily {
-        family: String,
-    },
-    /// The manufacturer block belongs to other families than the one found.
-    OuiOfAnotherFamily {
-        families: Vec<String>,
-    },
-    /// A model the family does not know.
-    UnknownModel(String),
-    Fallback(TypeKey),
-}
-
-impl fmt::Display for Evidence {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Evidence::Path { family, pattern } => write!(f, "path: {pattern} of {family}"),
-            Evidence::UserAgent { family } => write!(f, "user-agent: {family}"),
-            Evidence::UnknownUserAgent => f.write_str("user-agent: of no family"),
-            Evidence::Header { name } => write!(f, "header: {name}"),
-            Evidence::Oui { families } => write!(f, "oui: {}", families.join(", ")),
-            Evidence::PlaceholderMac(mac) => write!(f, "mac: {mac} belongs to nobody"),
-            Evidence::MacsDiffer { used, ignored, ignored_from } => {
-                write!(f, "contradiction: {ignored_from} says mac {ignored}, {used} counts")
-            }
-            Evidence::ModelsDiffer { used, ignored } => {
-                write!(f, "contradiction: path says model {ignored}, {used} counts")
-            }
-            Evidence::PathOfAnotherFamily { family } => {
-                write!(f, "contradiction: the path is one of {family}")
-            }
-            Evidence::OuiOfAnotherFamily { families } => {
-                write!(f, "contradiction: the oui is one of {}", families.join(", "))
-            }
-            Evidence::UnknownModel(model) => write!(f, "model: {model:?} is not in the catalogue"),
-            Evidence::Fallback(key) => write!(f, "type: nothing tells it, {key} assumed"),
-        }
-    }
 }
 
 /// A path pattern that fits: its family, its file, what it took out.
@@ -156,40 +90,35 @@ impl Catalogue {
             evidence.push(Evidence::Path { family, pattern: path.pattern.to_owned() });
         }
         let facts = path.map(|path| path.facts.clone()).unwrap_or_default();
-        let found = family.map(|family| (family, &self.families[family]));
+        let found = family.map(|family| &self.families[family]);
 
-        let said = agent_facts.model.or(headers.model).map(str::to_owned);
-        let told = found.and_then(|(index, _)| {
-            self.tell_type(index, said.as_deref(), &facts, mac, &mut evidence)
-        });
-        let modules = agent_facts.modules.or(headers.modules);
-        let strength = match told {
-            Some((_, strength)) => strength,
-            None if found.is_none_or(|(_, family)| family.id == GENERIC) => Strength::Assumed,
-            None if path.is_some() || agent.is_some() => Strength::Family,
-            None => Strength::Oui,
+        let said = agent_facts.model.or(headers.model);
+        let is_agent_read = agent.map(|_| true).or_else(|| has_agent(&request).then_some(false));
+        let clues = Clues {
+            model: said,
+            firmware: agent_facts.firmware,
+            path: path.map(|path| &path.facts),
+            mac,
+            is_agent_read,
         };
-        let told = told.map(|(phone_type, _)| self.variant(phone_type, modules));
-        let fallback = || {
-            let key = found.and_then(|(_, family)| family.fallback_type.clone());
-            let phone_type = self.phone_type(&key.or_else(|| GENERIC.parse().ok())?)?;
-            Some(phone_type)
-        };
-        let phone_type = told.or_else(|| mac.and_then(|_| fallback()));
+        let Weighed { phone_type, strength } = self.weigh_type(family, clues, &mut evidence);
+        let told = phone_type
+            .filter(|_| strength.is_told())
+            .map(|phone_type| self.variant(phone_type, agent_facts.modules.or(headers.modules)));
+        let phone_type = told.or(phone_type.filter(|_| mac.is_some()));
         if let (None, Some(assumed)) = (told, phone_type) {
             evidence.push(Evidence::Fallback(assumed.key.clone()));
         }
 
-        let spelled =
-            |name: &str| told.and_then(|phone_type| phone_type.spelling(name)).map(str::to_owned);
-        let model = match (&said, told) {
-            (Some(said), _) => spelled(said).or_else(|| Some(said.clone())),
-            (None, Some(phone_type)) => {
-                facts.model.as_deref().and_then(spelled).or_else(|| Some(phone_type.model.clone()))
-            }
-            (None, None) => None,
+        let spelled = |name: &str| {
+            let own = told.and_then(|phone_type| phone_type.spelling(name));
+            Some(own.unwrap_or(name).to_owned())
         };
-        let named = found.map(|(_, family)| family).filter(|family| family.id != GENERIC);
+        let model = said.or(facts.model.as_deref().filter(|_| told.is_some()));
+        let model = model.map_or_else(|| told.map(|told| told.model.clone()), spelled);
+        // What only path and address say of the maker, the phone itself may deny.
+        let is_denied = is_agent_read == Some(false) && strength == Strength::Contradicted;
+        let named = found.filter(|family| family.id != GENERIC && !is_denied);
         Identity {
             mac,
             port: mac.map(|_| facts.port.unwrap_or(Port::FIRST)),
@@ -233,14 +162,18 @@ impl Catalogue {
         matches
     }
 
-    /// A `{model}` or `{code}` stands for one the family has, not for any word.
+    /// A `{model}` stands for one the family has or says what is closest to, a `{code}` for one
+    /// it has, and neither for any word.
     pub(crate) fn model_fits(&self, family: usize, facts: &PathFacts) -> bool {
         let mut types = self.types_of(family);
         let model = facts.model.as_deref();
         let code = facts.code.as_deref();
         match (model, code) {
             (None, None) => true,
-            (Some(model), _) => types.any(|phone_type| phone_type.spelling(model).is_some()),
+            (Some(model), _) => {
+                types.any(|phone_type| phone_type.spelling(model).is_some())
+                    || self.families[family].has_closest(model)
+            }
             (None, Some(code)) => types.any(|phone_type| phone_type.code.as_deref() == Some(code)),
         }
     }
@@ -343,52 +276,6 @@ impl Catalogue {
         chosen
     }
 
-    fn tell_type(
-        &self,
-        family: usize,
-        said: Option<&str>,
-        facts: &PathFacts,
-        mac: Option<Mac>,
-        evidence: &mut Vec<Evidence>,
-    ) -> Option<(&PhoneType, Strength)> {
-        let by_model = |name: &str| {
-            self.types_of(family)
-                .find(|phone_type| phone_type.base.is_none() && phone_type.spelling(name).is_some())
-        };
-        let of_path = facts.model.as_deref().and_then(by_model);
-        if let Some(said) = said {
-            let found = by_model(said);
-            match (found, of_path) {
-                (Some(used), Some(other)) if used.key != other.key => {
-                    evidence.push(Evidence::ModelsDiffer {
-                        used: used.model.clone(),
-                        ignored: other.model.clone(),
-                    });
-                }
-                (None, _) => evidence.push(Evidence::UnknownModel(said.to_owned())),
-                _ => {}
-            }
-            return found.map(|found| (found, Strength::UserAgent));
-        }
-        let by_code = || {
-            let code = facts.code.as_deref()?;
-            let mut found = self.types_of(family).filter(|phone_type| {
-                phone_type.base.is_none() && phone_type.code.as_deref() == Some(code)
-            });
-            // Makers reuse codes; one that several models have tells none of them.
-            found.next().filter(|_| found.next().is_none())
-        };
-        let by_range = || {
-            let mac = mac?.upper();
-            self.types_of(family).find(|phone_type| {
-                phone_type.base.is_none()
-                    && phone_type.macs.as_ref().is_some_and(|macs| macs.is_match(&mac))
-            })
-        };
-        let by_path = of_path.or_else(by_code).map(|found| (found, Strength::Path));
-        by_path.or_else(|| Some((by_range()?, Strength::MacRange)))
-    }
-
     /// The variant with that many modules, if there is one.
     fn variant<'c>(&'c self, phone_type: &'c PhoneType, modules: Option<u16>) -> &'c PhoneType {
         let Some(modules) = modules.filter(|&count| count > 0) else { return phone_type };
@@ -396,6 +283,10 @@ impl Catalogue {
             .find(|other| other.base.as_ref() == Some(&phone_type.key) && other.modules == modules)
             .unwrap_or(phone_type)
     }
+}
+
+fn has_agent(request: &Request<'_>) -> bool {
+    request.user_agent.is_some_and(|text| !text.is_empty())
 }
 
 fn choose_mac(

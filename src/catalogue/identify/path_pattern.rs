@@ -35,7 +35,7 @@ pub(crate) struct PathPattern {
     pub text: String,
     /// Fits a path that ends as the pattern says, whatever it begins with.
     pub expression: String,
-    /// Slashes from the end of a path to where the pattern begins; 0: from its beginning.
+    /// Slashes from the end of a path to where the pattern begins; at least 1.
     slashes: usize,
     /// Of that part of the path.
     part: Expression,
@@ -64,15 +64,16 @@ impl PathPattern {
         let mut arguments = Vec::new();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').ok_or("an argument needs `name=value`")?;
-            let expression = format!("^{}$", translate(value)?);
+            let expression = format!("(?s)^{}$", translate(value, ".")?);
             arguments.push((name.to_owned(), Expression::build(&expression)?));
         }
         // No placeholder stands for a slash, so their number says where a pattern begins.
         let (expression, slashes) = match path.trim_start_matches('/') {
-            "" => ("^/".to_owned(), 0),
-            path => (format!("/{}$", translate(path)?), 1 + path.matches('/').count()),
+            // What has no suffix is a folder or a program, and no picture, tone or firmware.
+            "" => ("/[^./]*$".to_owned(), 1),
+            path => (format!("/{}$", translate(path, "[^/]")?), 1 + path.matches('/').count()),
         };
-        let part = Expression::build(&format!("^{}", expression.trim_start_matches('^')))?;
+        let part = Expression::build(&format!("^{expression}"))?;
         Ok(PathPattern { text: text.to_owned(), expression, slashes, part, arguments })
     }
 
@@ -84,10 +85,7 @@ impl PathPattern {
     /// What the path alone tells; the same for all patterns of the same expression.
     pub(crate) fn facts_of_path(&self, target: &Target) -> Option<PathFacts> {
         let path = target.path.as_str();
-        let from = match self.slashes.checked_sub(1) {
-            None => 0,
-            Some(before) => path.rmatch_indices('/').nth(before)?.0,
-        };
+        let from = path.rmatch_indices('/').nth(self.slashes - 1)?.0;
         let mut facts = PathFacts::default();
         facts.take(&self.part, &path[from..])?;
         Some(facts)
@@ -143,13 +141,15 @@ impl PathFacts {
     }
 }
 
-fn translate(pattern: &str) -> Result<String, String> {
+/// The expression of a pattern in which `*` stands for any number of `any`.
+fn translate(pattern: &str, any: &str) -> Result<String, String> {
     let mut expression = String::new();
     let mut rest = pattern;
     while let Some(next) = rest.chars().next() {
         if let Some(after) = rest.strip_prefix("*{mac}*") {
             // A MAC inside other text must not be cut out of a longer run of digits.
-            write!(expression, "(?:[^/]*[^0-9a-f/])?(?P<mac>{MAC})(?:[^0-9a-f/][^/]*)?")
+            let edge = if any == "." { "[^0-9a-f]" } else { "[^0-9a-f/]" };
+            write!(expression, "(?:{any}*{edge})?(?P<mac>{MAC})(?:{edge}{any}*)?")
                 .expect("a String takes everything");
             rest = after;
         } else if let Some(after) = rest.strip_prefix('{') {
@@ -160,11 +160,16 @@ fn translate(pattern: &str) -> Result<String, String> {
                 "code" => "(?P<code>[a-z0-9]{3,12}?)".to_owned(),
                 "port" => "(?P<port>0|[1-9][0-9]{0,2})".to_owned(),
                 "part" => "(?P<part>[a-z0-9_-]+)".to_owned(),
+                words if words.contains('|') => {
+                    let words: Vec<String> = words.split('|').map(regex::escape).collect();
+                    format!("(?:{})", words.join("|"))
+                }
                 other => return Err(format!("there is no placeholder `{{{other}}}`")),
             });
             rest = after;
         } else if let Some(after) = rest.strip_prefix('*') {
-            expression.push_str("[^/]*");
+            expression.push_str(any);
+            expression.push('*');
             rest = after;
         } else {
             expression.push_str(&regex::escape(next.encode_utf8(&mut [0; 4])));
@@ -224,6 +229,13 @@ mod tests {
             mac("?mac={mac}", "/anything?mac=000413301234").as_deref(),
             Some("000413301234")
         );
+        for target in ["/logo.png", "/fw/snom.bin", "/.htaccess"] {
+            assert_eq!(mac("?mac={mac}", &format!("{target}?mac=000413301234")), None, "{target}");
+        }
+        assert_eq!(
+            mac("*?mac=*{mac}*", "/a.png?mac=000413301234/cfg.xml").as_deref(),
+            Some("000413301234")
+        );
         assert_eq!(mac("?mac={mac}", "/?mac=000413301234").as_deref(), Some("000413301234"));
     }
 
@@ -237,6 +249,20 @@ mod tests {
         assert_eq!(found.port, Port::new(12));
         let found = facts("{part}.sip.ld", "/2345-12375-001.sip.ld").unwrap();
         assert_eq!(found.part.as_deref(), Some("2345-12375-001"));
+    }
+
+    #[test]
+    fn one_of_several_words_may_stand_there() {
+        let pattern = "{settings|prov}.{php|xml}?mac={mac}";
+        for (target, fits) in [
+            ("/a/settings.php", true),
+            ("/PROV.xml", true),
+            ("/prov.png", false),
+            ("/resettings.php", false),
+        ] {
+            let found = mac(pattern, &format!("{target}?mac=000413301234"));
+            assert_eq!(found.is_some(), fits, "{target}");
+        }
     }
 
     #[test]

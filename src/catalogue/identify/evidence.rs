@@ -1,0 +1,97 @@
+//! What was found in a request, in words for an operator.
+
+use std::fmt;
+
+use crate::domain::{Mac, TypeKey};
+
+/// One thing that was found, and what it was taken to mean.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Evidence {
+    Path {
+        family: String,
+        pattern: String,
+    },
+    UserAgent {
+        family: String,
+    },
+    UnknownUserAgent,
+    Header {
+        name: String,
+    },
+    Oui {
+        families: Vec<String>,
+    },
+    /// The address stands for nobody: zeros, ones or a group.
+    PlaceholderMac(Mac),
+    /// Two parts of the request name different addresses; the first counts.
+    MacsDiffer {
+        used: Mac,
+        ignored: Mac,
+        ignored_from: &'static str,
+    },
+    ModelsDiffer {
+        used: String,
+        ignored: String,
+    },
+    /// The path is of another family than the User-Agent.
+    PathOfAnotherFamily {
+        family: String,
+    },
+    /// The manufacturer block belongs to other families than the one found.
+    OuiOfAnotherFamily {
+        families: Vec<String>,
+    },
+    /// A model that no type has and that is like none.
+    UnknownModel(String),
+    /// A model that no type has, and the type that is like it.
+    ClosestModel {
+        said: String,
+        served_as: String,
+    },
+    /// Path or address would have told the type, and the phone names itself as no such one.
+    NotAssumed(TypeKey),
+    /// The address is in a part of the manufacturer's block that another maker's phones have.
+    OuiOfAnotherMaker {
+        family: String,
+    },
+    Fallback(TypeKey),
+}
+
+impl fmt::Display for Evidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Evidence::Path { family, pattern } => write!(f, "path: {pattern} of {family}"),
+            Evidence::UserAgent { family } => write!(f, "user-agent: {family}"),
+            Evidence::UnknownUserAgent => f.write_str("user-agent: of no family"),
+            Evidence::Header { name } => write!(f, "header: {name}"),
+            Evidence::Oui { families } => write!(f, "oui: {}", families.join(", ")),
+            Evidence::PlaceholderMac(mac) => write!(f, "mac: {mac} belongs to nobody"),
+            Evidence::MacsDiffer { used, ignored, ignored_from } => {
+                write!(f, "contradiction: {ignored_from} says mac {ignored}, {used} counts")
+            }
+            Evidence::ModelsDiffer { used, ignored } => {
+                write!(f, "contradiction: path says model {ignored}, {used} counts")
+            }
+            Evidence::PathOfAnotherFamily { family } => {
+                write!(f, "contradiction: the path is one of {family}")
+            }
+            Evidence::OuiOfAnotherFamily { families } => {
+                write!(f, "contradiction: the oui is one of {}", families.join(", "))
+            }
+            Evidence::UnknownModel(model) => write!(f, "model: {model:?} is not in the catalogue"),
+            Evidence::ClosestModel { said, served_as } => {
+                write!(f, "model: {said:?} is not known yet, served as {served_as}")
+            }
+            Evidence::NotAssumed(key) => {
+                write!(
+                    f,
+                    "type: not {key}, which path and address would tell: it names itself otherwise"
+                )
+            }
+            Evidence::OuiOfAnotherMaker { family } => {
+                write!(f, "oui: another maker's part of a block of {family}")
+            }
+            Evidence::Fallback(key) => write!(f, "type: nothing tells it, {key} assumed"),
+        }
+    }
+}

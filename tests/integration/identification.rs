@@ -1,0 +1,325 @@
+//! What is made of single requests of real handsets, of known makers and of others: address and
+//! model are read right or not at all.
+
+use dialtone::catalogue::{Catalogue, Identity, Request, Sources, Target};
+use dialtone::domain::{Strength, TypeKey};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::support::{Gateway, ManualClock};
+
+/// A recorded request, and what a reader of it alone can say. Where User-Agent and path name
+/// different addresses, `mac` is that of the path.
+#[derive(Debug, Deserialize)]
+struct Recorded {
+    user_agent: Option<String>,
+    path: String,
+    mac: Option<String>,
+    model: Option<String>,
+    firmware: Option<String>,
+}
+
+fn recorded() -> Vec<Recorded> {
+    let text = include_str!("../fixtures/identification.json");
+    serde_json::from_str(text).expect("the recorded requests are JSON")
+}
+
+fn catalogue() -> Catalogue {
+    Catalogue::load(&Sources::default()).unwrap()
+}
+
+fn identify(catalogue: &Catalogue, target: &str, user_agent: Option<&str>) -> Identity {
+    let target = Target::parse(target);
+    catalogue.identify(Request { target: &target, user_agent, headers: &[] })
+}
+
+/// Without what firmwares disagree on.
+fn plain(model: &str) -> String {
+    let kept = model.chars().filter(|c| !matches!(c, '_' | '-' | ' '));
+    kept.map(|c| c.to_ascii_lowercase()).collect()
+}
+
+#[test]
+fn of_recorded_requests_nothing_is_read_wrong() {
+    let catalogue = catalogue();
+    let (mut wrong, mut macs, mut types) = (Vec::new(), 0, 0);
+    let all = recorded();
+    for request in &all {
+        let read = identify(&catalogue, &request.path, request.user_agent.as_deref());
+        let mac = read.mac.map(|mac| mac.to_string());
+        let model = request.model.as_deref().map(plain);
+        let key = read.phone_type.as_ref().filter(|key| key.as_str() != "generic");
+        let phone_type = key.map(|key| catalogue.phone_type(key).unwrap());
+        let names = |name: &String| Some(plain(name)) == model;
+        macs += usize::from(mac == request.mac);
+        let is_its_type =
+            phone_type.is_some_and(|found| names(&found.model) || found.aliases.iter().any(names));
+        types += usize::from(is_its_type);
+        // What says nothing may be assumed; what says anything may not be another one.
+        let is_assumed = request.user_agent.is_none() && !read.strength.is_told();
+        let is_wrong = (mac.is_some() && mac != request.mac)
+            || read.model.as_deref().is_some_and(|read| Some(plain(read)) != model)
+            || (phone_type.is_some() && !is_its_type && !is_assumed)
+            || (request.firmware.is_some()
+                && read.firmware.is_some()
+                && read.firmware != request.firmware);
+        if is_wrong {
+            wrong.push(format!("{request:?}: {read:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    // Of all; the others are of makers that are not in the catalogue, or say less.
+    assert!(macs >= 420 && types >= 240, "{macs} addresses and {types} types of {}", all.len());
+}
+
+/// Target, User-Agent, and what they are: type, strength, and whether a maker is named.
+type Case = (&'static str, Option<&'static str>, Option<&'static str>, Strength);
+
+fn check(cases: &[Case]) {
+    let catalogue = catalogue();
+    for &(target, user_agent, phone_type, strength) in cases {
+        let read = identify(&catalogue, target, user_agent);
+        let found = (read.phone_type.as_ref().map(TypeKey::as_str), read.strength);
+        assert_eq!(found, (phone_type, strength), "{target} {user_agent:?}: {:?}", read.evidence);
+    }
+}
+
+#[test]
+fn a_phone_that_names_itself_otherwise_is_not_what_its_address_lets_guess() {
+    use Strength::{Contradicted, Family, MacRange, Path};
+    let generic = Some("generic");
+    let yealink = "/805ec0aabbcc.cfg";
+    check(&[
+        (yealink, None, Some("t46g"), Family),
+        (yealink, Some(""), Some("t46g"), Family),
+        (yealink, Some("Yealink SIP-VP59 91.86.0.20 80:5e:c0:aa:bb:cc"), generic, Contradicted),
+        (yealink, Some("Yealink W60B 77.83.0.85 80:5e:c0:aa:bb:cc"), generic, Contradicted),
+        (yealink, Some("Yealink VC800 63.345.0.40"), generic, Contradicted),
+        (yealink, Some("Yealink MP54 122.15.0.33 80:5e:c0:aa:bb:cc"), generic, Contradicted),
+        (yealink, Some("Zultys ZIP37G 47.85.0.10 80:5e:c0:aa:bb:cc"), generic, Contradicted),
+        (yealink, Some("Fanvil X4 2.10.2.6887 805ec0aabbcc"), generic, Contradicted),
+        (yealink, Some("curl/8.0"), generic, Contradicted),
+        (yealink, Some("AVAYA/SIP12x0\u{17}/04.00.04.00"), generic, Contradicted),
+        (
+            "/503de5aabbcc.xml",
+            Some("Cisco/SPA504G-7.4.9c (503DE5AABBCC)(CCQ1)"),
+            generic,
+            Contradicted,
+        ),
+        ("/000413241122.xml", None, Some("snom320"), MacRange),
+        ("/000413241122.xml", Some("curl/8.0"), generic, Contradicted),
+        // A path that names the model is no guess.
+        ("/snom320-000413AABBCC.htm", Some("curl/8.0"), Some("snom320"), Path),
+        // Nobody knows how these name themselves.
+        ("/009033aabbcc-config.xml", Some("curl/8.0"), Some("kws300"), Family),
+        ("/y000000000000.cfg", None, Some("t28p"), Path),
+    ]);
+    let catalogue = catalogue();
+    let flyingvoice = Some("Flyingvoice FIP13G V0.6.24 00:21:F2:22:AE:F1");
+    let read = identify(&catalogue, "/y000000000000.cfg", flyingvoice);
+    assert_eq!((read.phone_type, read.vendor, read.model, read.mac), (None, None, None, None));
+    let read = identify(&catalogue, yealink, Some("Yealink W60B 77.83.0.85"));
+    assert_eq!((read.vendor, read.model), (None, None));
+    let said: Vec<String> = read.evidence.iter().map(ToString::to_string).collect();
+    assert!(said.iter().any(|text| text.contains("not t46g")), "{said:?}");
+}
+
+const D895: &str = "Mozilla/4.0 (compatible; snomD895-SIP 10.1.226.16 2010.12-00001-gd311851f1 \
+                    (Feb 25 2026 - 14:19:43) 000413AABBCC SXM:0 UXM:0 UXMC:0)";
+
+#[test]
+fn a_model_to_come_is_taken_for_the_one_closest_to_it() {
+    use Strength::{Closest, Contradicted, UserAgent};
+    check(&[
+        ("/snomD895-000413AABBCC.htm", Some(D895), Some("snomD865"), Closest),
+        ("/snomD895-000413AABBCC.htm", None, Some("snomD865"), Closest),
+        ("/000413AABBCC.xml", Some(D895), Some("snomD865"), Closest),
+        (
+            "/805ec0aabbcc.cfg",
+            Some("Yealink SIP-T99W 200.88.0.10 80:5e:c0:aa:bb:cc"),
+            Some("t88w"),
+            Closest,
+        ),
+        (
+            "/805ec0aabbcc.cfg",
+            Some("Yealink SIP-T45P 20.72.0.10 80:5e:c0:aa:bb:cc"),
+            Some("t46g"),
+            Closest,
+        ),
+        (
+            "/0004f2aabbcc.cfg",
+            Some("FileTransport PolycomSoundPointIP-SPIP_460-UA/4.0.15.1047"),
+            Some("ip450"),
+            Closest,
+        ),
+        ("/000e08aabbcc.xml", Some("Linksys/SPA2102-5.2.12"), Some("pap2t"), Closest),
+        ("/000e08aabbcc.xml", Some("Linksys/SPA3102-5.1.10(GW)"), Some("spa1001"), Closest),
+        ("/000e08aabbcc.xml", Some("Linksys/SPA9000-6.1.5"), Some("generic"), Contradicted),
+        ("/000e08aabbcc.xml", Some("Linksys/SPA942-6.1.5(a)"), Some("spa942"), UserAgent),
+    ]);
+    let catalogue = catalogue();
+    let read = identify(&catalogue, "/snomD895-000413AABBCC.htm", Some(D895));
+    assert_eq!(read.model.as_deref(), Some("D895"), "its own name, not the other's");
+    let said: Vec<String> = read.evidence.iter().map(ToString::to_string).collect();
+    let expected = "model: \"D895\" is not known yet, served as D865";
+    assert!(said.iter().any(|text| text == expected), "{said:?}");
+    let read = identify(&catalogue, "/snomD895.htm", None);
+    assert_eq!((read.model.as_deref(), read.mac), (Some("D895"), None));
+    for path in ["/snomXYZ-000413AABBCC.htm", "/snom-x-000413AABBCC.htm"] {
+        let read = identify(&catalogue, path, None);
+        assert_eq!(read.phone_type.unwrap().as_str(), "generic", "{path}: no model of Snom's");
+    }
+}
+
+fn line() -> serde_json::Value {
+    json!({ "lines": { "1": {
+        "user": "lineuser", "password": "s3cret", "registrar": "sip.example.com",
+    } } })
+}
+
+#[test]
+fn a_phone_newer_than_the_catalogue_is_recorded_promoted_and_served() {
+    let clock = ManualClock::new();
+    let gateway = Gateway::start_at(clock.clone(), |_, _| {});
+    let own = "/snomD895-000413AABBCC.htm";
+    gateway.get(own, Some(D895));
+    let id = "000413aabbcc0";
+    assert_eq!(gateway.inactive(), [(id.to_owned(), "snomD865".to_owned())]);
+    assert_eq!(gateway.phone(id)["claims"][0]["strength"], "closest");
+    assert_eq!(gateway.get("/snomD895.htm", Some(D895)).status, 200, "the common file");
+    gateway.promote(id);
+    gateway.set(id, line());
+    for target in [own, "/000413aabbcc.xml", "/prov//snomD895-000413AABBCC.htm"] {
+        let answer = gateway.get(target, Some(D895));
+        assert!(answer.status == 200 && answer.text().contains("lineuser"), "{target}");
+    }
+    // As a D865 asks, and answered alike.
+    let known = gateway.get("/snomD865-000413AABBCC.htm", None);
+    assert_eq!(known.body, gateway.get(own, Some(D895)).body);
+}
+
+#[test]
+fn only_where_a_phone_looks_for_it_is_its_configuration() {
+    let snom = "Mozilla/4.0 (compatible; snom320-SIP 8.4.18 1.1.3-s)";
+    let spa = "Linksys/SPA-942-6.1.5(a) (88019FA42805)";
+    let gateway = Gateway::start();
+    for (mac, first, user_agent) in [
+        ("000413241122", "/000413241122.xml", Some(snom)),
+        ("000e08aabbcc", "/000e08aabbcc.xml", Some(spa)),
+        ("0a0000000001", "/0a0000000001.cfg", None),
+    ] {
+        gateway.get(first, user_agent);
+        let id = format!("{mac}0");
+        gateway.promote(&id);
+        gateway.set(&id, line());
+        for target in
+            ["/", "/prov", "/app/provision/", "/settings.php", "/a/config.xml", "/cfg.php"]
+        {
+            let answer = gateway.get(&format!("{target}?mac={mac}"), user_agent);
+            assert!(answer.status == 200 && answer.text().contains("s3cret"), "{target} {mac}");
+        }
+        let refusal = gateway.get("/favicon.ico", None);
+        for target in [
+            "/fw/snomD862-10.1.184.15-SIP-r.swu",
+            "/logo.png",
+            "/spa942-6-1-5.bin",
+            "/ring.wav",
+            "/phonebook.xml",
+            "/snom320-firmware.xml",
+            "/ca.pem",
+            "/settings.png",
+            "/.htaccess",
+        ] {
+            for mac in [mac.to_owned(), mac.to_uppercase(), format!("{mac}/x")] {
+                let target = format!("{target}?mac={mac}");
+                assert_eq!(gateway.get(&target, user_agent), refusal, "{target} {user_agent:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_form_of_a_makers_user_agent_is_read() {
+    let catalogue = catalogue();
+    for (user_agent, phone_type, firmware, mac) in [
+        ("LinphoneIphone/2.1 (eXosip2/3.3.0)", "linphone", "2.1", None),
+        ("LinphoneIPhone/3.15.0", "linphone", "3.15.0", None),
+        (
+            "Microbrowser/1.1 PolycomSoundPointIP-SPIP_550-UA/4.0.15.1047 Type/Application",
+            "ip550",
+            "4.0.15.1047",
+            None,
+        ),
+        ("PolycomSoundStationIP-SSIP_6000-UA/4.0.4.2906", "ip6000", "4.0.4.2906", None),
+        (
+            "Yealink SIP-T28P 1.0.0.28.0.0.0 2.72.0.30 00:15:65:13:ae:0b custom",
+            "t28p",
+            "2.72.0.30",
+            Some("00156513ae0b"),
+        ),
+        ("snomD785/10.1.198.12 000413922D24", "snomD785", "10.1.198.12", Some("000413922d24")),
+    ] {
+        let read = identify(&catalogue, "/", Some(user_agent));
+        let told = catalogue.phone_type(&phone_type.parse().unwrap()).unwrap();
+        assert_eq!(read.model.as_deref(), Some(told.model.as_str()), "{user_agent}");
+        assert_eq!(read.firmware.as_deref(), Some(firmware), "{user_agent}");
+        assert_eq!(read.mac.map(|mac| mac.to_string()).as_deref(), mac, "{user_agent}");
+    }
+}
+
+#[test]
+fn whoever_names_an_address_is_listed() {
+    let clock = ManualClock::new();
+    let gateway = Gateway::start_at(clock.clone(), |config, _| {
+        config.quota.new_macs_per_address_per_hour = 1000;
+    });
+    let mut listed = 0;
+    for (target, mac, phone_type) in [
+        ("/algom0022ee012345.conf", "0022ee012345", "generic"),
+        ("/Config0080F0000001.cfg", "0080f0000001", "generic"),
+        ("/app/provision/?mac=0c383e000001/cfg0c383e000001.xml", "0c383e000001", "generic"),
+        ("/CTLSEP00562B043615.tlv", "00562b043615", "generic"),
+        // A name that only a phone of Snom's own asks, in a block that Snom shares.
+        ("/000413E21234.xml", "000413e21234", "generic"),
+        ("/000413e7abcd.htm", "000413e7abcd", "generic"),
+        ("/spa000e08aabbcd.cfg", "000e08aabbcd", "spa942"),
+        ("//prov//00-15-65-4A-A9-37.cfg", "0015654aa937", "t46g"),
+        ("/x/y/z/00%3A15%3A65%3A4A%3AA9%3A38.CFG", "0015654aa938", "t46g"),
+        ("/0015.654a.a939.cfg", "0015654aa939", "t46g"),
+    ] {
+        gateway.get(target, None);
+        listed += 1;
+        let rows = gateway.inactive();
+        assert_eq!(rows.len(), listed, "{target}: {rows:?}");
+        assert!(rows.contains(&(format!("{mac}0"), phone_type.to_owned())), "{target}: {rows:?}");
+    }
+    for target in [
+        "/y000000000028.cfg",
+        "/000000000000.cfg",
+        "/algom01005e012345.conf",
+        "/x0022ee0123456.conf",
+        "/firmware-20261130.bin",
+        "/002e3a6fe532d90943e6fcaf08e1a408/y000000000028.cfg",
+    ] {
+        gateway.get(target, None);
+        assert_eq!(gateway.inactive().len(), listed, "{target} names nobody");
+    }
+}
+
+/// A stranger's request without a User-Agent makes another type of no phone that named itself,
+/// and the phone's own takes away what was guessed of it.
+#[test]
+fn what_a_phone_says_takes_a_guess_away_whenever_it_comes() {
+    let clock = ManualClock::new();
+    let gateway = Gateway::start_at(clock.clone(), |_, _| {});
+    let w60b = Some("Yealink W60B 77.83.0.85 80:5e:c0:aa:bb:cc");
+    for (mac, order) in [("805ec0aabbcc", [None, w60b]), ("805ec0aabbcd", [w60b, None])] {
+        for user_agent in order {
+            gateway.get(&format!("/{mac}.cfg"), user_agent);
+            clock.advance(60);
+        }
+        let phone = gateway.phone(&format!("{mac}0"));
+        assert_eq!(phone["phone_type"], "generic", "{phone}");
+        assert_eq!(phone["claims"][0]["strength"], "contradicted", "{phone}");
+    }
+}
