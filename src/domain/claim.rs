@@ -50,6 +50,23 @@ impl Strength {
         self >= Strength::MacRange && self != Strength::Contradicted
     }
 
+    /// What tells the type, in words for an operator.
+    #[must_use]
+    pub fn told_by(self) -> &'static str {
+        match self {
+            Strength::Assumed => "nothing",
+            Strength::Oui => "only the maker's block of addresses",
+            Strength::Family => "only a path or User-Agent of the maker's, without a model",
+            Strength::MacRange => "only the range of addresses of one model",
+            Strength::Contradicted => "nothing: it names itself as nothing known",
+            Strength::Closest => "a model that is not known yet, and is like this one",
+            Strength::Path => "the path it asks for",
+            Strength::UserAgent => "the phone itself",
+            Strength::Certificate => "the phone itself, with the maker's certificate",
+            Strength::Operator => "an operator",
+        }
+    }
+
     /// This strength when the request comes from the holder of the maker's certificate for its
     /// MAC. A model that no type has is not told better by that.
     #[must_use]

@@ -6,7 +6,7 @@ use std::io::{self, BufRead, Write};
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::{Catalogue, Request, Target};
-use crate::domain::Port;
+use crate::domain::{Port, Strength};
 
 /// One request, as a line of JSON. `method` and other fields are ignored, so
 /// that captures can be piped in as they are.
@@ -24,6 +24,9 @@ pub struct Output {
     pub mac: Option<String>,
     pub port: Option<u16>,
     pub phone_type: Option<String>,
+    /// How sure the type is, and the same in words.
+    pub strength: Option<Strength>,
+    pub told_by: Option<&'static str>,
     pub vendor: Option<String>,
     pub model: Option<String>,
     pub firmware: Option<String>,
@@ -43,7 +46,10 @@ pub fn identify(catalogue: &Catalogue, input: &Input) -> Output {
     let user_agent = input.user_agent.as_deref().or(of_headers.map(|(_, value)| value.as_str()));
     let target = Target::parse(&input.path);
     let identity = catalogue.identify(Request { target: &target, user_agent, headers: &headers });
+    let strength = identity.phone_type.as_ref().map(|_| identity.strength);
     Output {
+        strength,
+        told_by: strength.map(Strength::told_by),
         mac: identity.mac.map(|mac| mac.to_string()),
         port: identity.port.map(Port::number),
         phone_type: identity.phone_type.map(|key| key.to_string()),

@@ -306,6 +306,35 @@ fn whoever_names_an_address_is_listed() {
     }
 }
 
+#[test]
+fn how_sure_the_type_is_stands_beside_it() {
+    let gateway = Gateway::start();
+    gateway.get("/snomD895-000413AABBCC.htm", Some(D895));
+    gateway.get("/805ec0aabbcc.cfg", None);
+    gateway.get("/805ec0aabbcd.cfg", Some("curl/8.0"));
+    gateway.get("/snom320-000413AABBCD.htm", None);
+    gateway.get("/0015654aa937.cfg", Some("Yealink SIP-T46G 28.83.0.120 00:15:65:4a:a9:37"));
+    gateway.inactive();
+    let rows = gateway.done("inactive", json!({ "type": "phone" }))["values"].clone();
+    for (id, strength, told_by) in [
+        ("000413aabbcc0", "closest", "a model that is not known yet, and is like this one"),
+        ("805ec0aabbcc0", "family", "only a path or User-Agent of the maker's, without a model"),
+        ("805ec0aabbcd0", "contradicted", "nothing: it names itself as nothing known"),
+        ("000413aabbcd0", "path", "the path it asks for"),
+        ("0015654aa9370", "user_agent", "the phone itself"),
+    ] {
+        let row = rows.as_array().unwrap().iter().find(|row| row["phoneid"] == id);
+        let row = row.unwrap_or_else(|| panic!("no {id}: {rows}"));
+        assert_eq!((&row["strength"], &row["told_by"]), (&json!(strength), &json!(told_by)));
+        let scope = json!({ "phoneid": id });
+        let asked = gateway.done("requests", json!({ "type": "phone", "scope": scope }));
+        assert_eq!(asked["values"][0]["told_by"], told_by, "{asked}");
+    }
+    gateway.promote("0015654aa9370");
+    let active = gateway.done("active", json!({ "type": "phone" }));
+    assert!(active["values"][0].get("strength").is_none(), "{active}");
+}
+
 /// A stranger's request without a User-Agent makes another type of no phone that named itself,
 /// and the phone's own takes away what was guessed of it.
 #[test]

@@ -1,7 +1,8 @@
 //! `inactive phone`: every phone seen and not promoted. Takes nothing: "No
 //! filtering is possible".
 //!
-//! Rows: `phoneid`, `phone_type`, `type` (description), `created` (seconds).
+//! Rows: `phoneid`, `phone_type`, `type` (description), `created` (seconds), and how sure the
+//! type is: `strength`, as in the `claims` of `read phone`, and `told_by`, the same in words.
 //! In order of created, MAC, port. More than 1000 come in parts, without a
 //! `Content-Length`; `numrows` at the end says that it was all.
 

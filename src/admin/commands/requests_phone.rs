@@ -12,7 +12,8 @@
 //! (`served`, `no_mac`, `recorded`, `inactive`, `no_such_file`, `no_such_type`,
 //! `over_quota`, `not_recorded`, `certificate_of_another`, `render_failed`, `store_failed`),
 //! `detail`,
-//! and what the gateway makes of the request now: `phone_type`, `model`, `evidence`.
+//! and what the gateway makes of the request now: `phone_type`, `strength` and `told_by` (how sure
+//! that is, `null` without a type), `model`, `evidence`.
 
 use serde::Serialize;
 
@@ -20,7 +21,7 @@ use super::Call;
 use crate::admin::CommandResult;
 use crate::admin::answer::{Fail, Rows};
 use crate::catalogue::{Request, Target};
-use crate::domain::{Mac, PhoneId, TypeKey};
+use crate::domain::{Mac, PhoneId, Strength, TypeKey};
 use crate::registry::RequestLogEntry;
 
 pub(super) async fn run(call: Call) -> CommandResult {
@@ -43,8 +44,11 @@ pub(super) async fn run(call: Call) -> CommandResult {
             user_agent: Some(&entry.user_agent),
             headers: &[],
         });
+        let strength = identity.phone_type.as_ref().map(|_| identity.strength);
         rows.push(&Row {
             phone_type: identity.phone_type,
+            strength,
+            told_by: strength.map(Strength::told_by),
             model: identity.model,
             evidence: identity.evidence.iter().map(ToString::to_string).collect(),
             entry,
@@ -58,6 +62,8 @@ struct Row {
     #[serde(flatten)]
     entry: RequestLogEntry,
     phone_type: Option<TypeKey>,
+    strength: Option<Strength>,
+    told_by: Option<&'static str>,
     model: Option<String>,
     evidence: Vec<String>,
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::{Entry, INACTIVE, Index};
-use crate::domain::{CompanyId, Mac, PhoneId, Port, Timestamp, TypeKey};
+use crate::domain::{CompanyId, Mac, PhoneId, Port, Strength, Timestamp, TypeKey};
 
 /// One phone of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub struct PhoneRow {
     pub created: Timestamp,
     /// `None`: inactive.
     pub company: Option<CompanyId>,
+    /// How well the type is told.
+    pub strength: Strength,
 }
 
 /// A list of phones in order of created, MAC, port: those there were when it was made.
@@ -40,6 +42,7 @@ struct CompactRow {
     phone_type: u32,
     company: u32,
     ports: u16,
+    strength: Strength,
 }
 
 /// Ports side by side that are alike.
@@ -95,6 +98,7 @@ impl Index {
                 phone_type: entry.phone_type,
                 company: run.company,
                 ports: run.ports.end - run.ports.start,
+                strength: entry.strength,
             }));
         }
         rows.sort_unstable();
@@ -139,6 +143,7 @@ impl Listing {
             phone_type: self.index.types.name(row.phone_type),
             created: row.created.into(),
             company: (row.company != INACTIVE).then(|| self.index.companies.name(row.company)),
+            strength: row.strength,
         })
     }
 }

@@ -120,6 +120,7 @@ const LISTED: &[(&str, &str)] = &[
     ("TYPE", "phone_type"),
     ("DESCRIPTION", "type"),
     ("CREATED", "created"),
+    ("TYPE TOLD BY", "told_by"),
 ];
 const ACTIVE: &[(&str, &str)] = &[
     ("PHONEID", "phoneid"),

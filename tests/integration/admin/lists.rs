@@ -19,7 +19,7 @@ fn rows_have_exactly_the_documented_keys() {
         inactive["values"][0],
         json!({
             "phoneid": "0123456789ab0", "phone_type": "snom320", "type": "Snom 320",
-            "created": 1_500_000_000,
+            "created": 1_500_000_000, "strength": "assumed", "told_by": "nothing",
         })
     );
     assert_eq!(
