@@ -20,7 +20,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -59,7 +58,6 @@ pub enum AppError {
 pub struct App {
     registry: Arc<Registry>,
     provisioner: Arc<Provisioner>,
-    headers: wiring::Headers,
     sources: Sources,
     store: Arc<dyn Store>,
     handset_server: Server,
@@ -102,12 +100,11 @@ impl App {
         let loaded = Catalogue::load(&sources)?;
         let store = store::url::open(&config.store.url, clock.now()).await?;
         let since = store.catalogue_since(loaded.digest(), clock.now()).await?;
-        let headers = wiring::Headers::new(ArcSwap::new(wiring::headers(&loaded)));
+        let loaded = Arc::new(loaded.with_served_since(since));
         let (registry, background) =
-            Registry::open(store.clone(), Arc::new(loaded), clock, wiring::quota(config)).await?;
+            Registry::open(store.clone(), loaded, clock, wiring::quota(config)).await?;
         let registry = Arc::new(registry);
-        let provisioner =
-            Arc::new(Provisioner::new(registry.clone(), config.cache.rendered_bytes, since));
+        let provisioner = Arc::new(Provisioner::new(registry.clone(), config.cache.rendered_bytes));
 
         let listeners = BoundListeners::bind(config)?;
         let addresses = listeners.addresses(!config.admin.pairs.is_empty());
@@ -118,7 +115,7 @@ impl App {
         let admin_server = Server::new(wiring::admin_limits(config), rand::random());
         let edge = Arc::new(handset::Edge::new(
             provisioner.clone(),
-            wiring::edge_options(config, headers.clone(), rand::random()),
+            wiring::edge_options(config, rand::random()),
         ));
         let admin = Arc::new(Admin::new(
             registry.clone(),
@@ -129,7 +126,6 @@ impl App {
         let mut app = App {
             registry,
             provisioner,
-            headers,
             sources,
             store,
             handset_server,

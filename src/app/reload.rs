@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::{App, AppError, wiring};
+use super::{App, AppError};
 use crate::catalogue::Catalogue;
 use crate::domain::ErrorChain;
 
@@ -40,9 +40,7 @@ impl App {
         let now = self.registry.clock().now();
         let since = self.store.catalogue_since(loaded.digest(), now).await?;
         let types = loaded.types().len();
-        self.provisioner.set_catalogue_since(since);
-        self.headers.store(wiring::headers(&loaded));
-        self.registry.replace_catalogue(Arc::new(loaded));
+        self.registry.replace_catalogue(Arc::new(loaded.with_served_since(since)));
         Ok(types)
     }
 }

@@ -1,13 +1,8 @@
 //! From configuration to what each part takes.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
-use http::HeaderName;
-
 use crate::admin::{AdminOptions, SessionLimits};
-use crate::catalogue::Catalogue;
 use crate::config::Config;
 use crate::handset::{Access, EdgeOptions};
 use crate::net::Limits;
@@ -30,23 +25,13 @@ pub(super) fn handset_limits(config: &Config) -> Limits {
     }
 }
 
-/// The headers handsets' requests are looked at for.
-pub(super) type Headers = Arc<ArcSwap<Vec<HeaderName>>>;
-
-/// Those that `catalogue` asks for.
-pub(super) fn headers(catalogue: &Catalogue) -> Arc<Vec<HeaderName>> {
-    let names = catalogue.header_names().iter();
-    Arc::new(names.filter_map(|name| HeaderName::from_bytes(name.as_bytes()).ok()).collect())
-}
-
-pub(super) fn edge_options(config: &Config, headers: Headers, seed: u64) -> EdgeOptions {
+pub(super) fn edge_options(config: &Config, seed: u64) -> EdgeOptions {
     EdgeOptions {
         access: Access {
             allowed: config.handset.allowed_networks.clone(),
             trusted_proxies: config.handset.trusted_proxies.clone(),
             header: config.handset.forwarded_header,
         },
-        headers,
         answer_timeout: config.handset.answer_timeout,
         ..EdgeOptions::new(seed)
     }

@@ -20,8 +20,10 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use http::HeaderName;
 use regex::{RegexSet, RegexSetBuilder};
 use sha2::{Digest, Sha256};
 
@@ -41,7 +43,7 @@ pub use render::context::{PortInput, RenderInput, Whose, whose};
 pub use render::examples::{ExampleOutcome, check_examples, update_examples};
 pub use render::{RenderError, RenderedFile};
 
-use crate::domain::{TypeKey, to_hex};
+use crate::domain::{Timestamp, TypeKey, to_hex};
 use family::load;
 use family::source::{self, Files, Folders};
 use render::examples;
@@ -81,12 +83,13 @@ pub struct Catalogue {
     /// For each expression of the set: family and place in its `user_agents`.
     user_agent_owners: Vec<(usize, usize)>,
     ouis: HashMap<u32, Vec<usize>>,
-    header_names: Vec<String>,
+    header_names: Arc<[HeaderName]>,
     templates: render::Templates,
     digest: String,
     /// Whether no type was left out.
     has_all_types: bool,
     version: u64,
+    served_since: Timestamp,
 }
 
 impl Catalogue {
@@ -171,9 +174,13 @@ impl Catalogue {
                 ouis.entry(oui).or_default().push(at);
             }
         }
-        let header_names: BTreeSet<String> = families
+        let header_names: BTreeSet<&str> = families
             .iter()
-            .flat_map(|family| family.headers.iter().map(|(name, _)| name.clone()))
+            .flat_map(|family| family.headers.iter().map(|(name, _)| name.as_str()))
+            .collect();
+        let header_names = header_names
+            .into_iter()
+            .map(|name| name.parse().expect("it was checked when its family was read"))
             .collect();
         Ok(Catalogue {
             generic: families.iter().position(|family| family.id == GENERIC),
@@ -186,11 +193,12 @@ impl Catalogue {
             user_agent_set,
             user_agent_owners,
             ouis,
-            header_names: header_names.into_iter().collect(),
+            header_names,
             templates,
             digest: digest(folders, only_types),
             has_all_types: only_types.is_empty(),
             version: LOADED.fetch_add(1, Ordering::Relaxed),
+            served_since: Timestamp::default(),
         })
     }
 
@@ -228,8 +236,20 @@ impl Catalogue {
 
     /// Headers, lower case, that say something about a handset of some family.
     #[must_use]
-    pub fn header_names(&self) -> &[String] {
+    pub fn header_names(&self) -> &Arc<[HeaderName]> {
         &self.header_names
+    }
+
+    /// This catalogue, first served at that time: no file made with it is older.
+    #[must_use]
+    pub fn with_served_since(self, served_since: Timestamp) -> Catalogue {
+        Catalogue { served_since, ..self }
+    }
+
+    /// When it was first served; the epoch, if nobody said.
+    #[must_use]
+    pub fn served_since(&self) -> Timestamp {
+        self.served_since
     }
 
     /// A number of this catalogue alone among those of one process.

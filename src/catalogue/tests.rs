@@ -176,6 +176,13 @@ fn every_problem_is_found_with_its_line() {
 }
 
 #[test]
+fn a_header_that_none_can_have_is_refused() {
+    let broken = format!("{FAMILY}\n[[header]]\nname = \"x mod\"\npattern = \"a\"\n");
+    let message = load(&broken, "").unwrap_err();
+    assert!(message.contains("no header can be called `x mod`"), "{message}");
+}
+
+#[test]
 fn a_family_with_an_unknown_key_is_refused() {
     let message = load(&FAMILY.replace("group =", "gruop ="), "").unwrap_err();
     assert!(message.contains("acme/family.toml:3: "), "{message}");

@@ -22,9 +22,8 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use bytes::Bytes;
-use http::{HeaderName, Request, Response};
+use http::{Request, Response};
 use http_body_util::Full;
 use hyper::body::{Body, Incoming};
 
@@ -40,10 +39,6 @@ use crate::provision::{FileOwner, Provision, Reply, Sent};
 #[derive(Debug)]
 pub struct EdgeOptions {
     pub access: Access,
-    /// Headers copied into each fetch, because a definition in the catalogue
-    /// asks for them (`x-aastra-expmod1`). Few: each is copied per request. Shared,
-    /// because another catalogue may ask for others.
-    pub headers: Arc<ArcSwap<Vec<HeaderName>>>,
     /// How long provisioning may take; then the phone is told to come again.
     /// Meant to be below what phones wait themselves, so that they hear it; no
     /// vendor documents how long that is.
@@ -61,7 +56,6 @@ impl EdgeOptions {
     pub fn new(seed: u64) -> EdgeOptions {
         EdgeOptions {
             access: Access::default(),
-            headers: Arc::default(),
             answer_timeout: EdgeOptions::ANSWER_TIMEOUT,
             retry_after: RetryAfter::new(30, 30, seed),
         }
@@ -89,7 +83,8 @@ impl<P: Provision> Edge<P> {
             return refuse(request).await;
         };
         let certificate = peer.tls.as_ref().and_then(|tls| tls.client_cn.clone());
-        let Some(fetch) = request::fetch(&request, address, certificate, &options.headers.load())
+        let Some(fetch) =
+            request::fetch(&request, address, certificate, &self.provisioner.wanted_headers())
         else {
             return refuse(request).await;
         };

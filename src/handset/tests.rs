@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use http::HeaderName;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -23,6 +24,10 @@ const BODY: &str = "#!version:1.0.0.1\n";
 const MODIFIED: &str = "Sun, 09 Sep 2001 01:46:40 GMT";
 
 impl Provision for OneFile {
+    fn wanted_headers(&self) -> Arc<[HeaderName]> {
+        Arc::new([HeaderName::from_static("x-aastra-expmod1")])
+    }
+
     async fn fetch(&self, fetch: Fetch) -> Reply {
         let target = fetch.target.clone();
         self.asked.lock().unwrap().push(fetch);
@@ -199,7 +204,6 @@ async fn a_fault_of_ours_is_503_with_a_time_to_come_again() {
 #[tokio::test]
 async fn the_fetch_says_who_asked() {
     let mut options = EdgeOptions::new(1);
-    options.headers.store(Arc::new(vec![HeaderName::from_static("x-aastra-expmod1")]));
     options.access.trusted_proxies = ["127.0.0.0/8".parse().unwrap()].into_iter().collect();
     let running = start(options);
     let headers = b"User-Agent: AVAYA/SIP12x0\x17/04.00.04.00\r\nX-Aastra-ExpMod1: m675i\r\n\

@@ -21,6 +21,8 @@ use std::future::Future;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use http::HeaderName;
+
 use crate::domain::Timestamp;
 
 pub use parse_cache::FileOwner;
@@ -63,6 +65,10 @@ pub struct Sent {
 
 /// Answers handsets. The handset edge knows no more than this.
 pub trait Provision: Send + Sync + 'static {
+    /// The headers that [`Fetch::headers`] is to have, of those a request has: a definition in
+    /// the catalogue asks for them (`x-aastra-expmod1`). Few: each is copied per request.
+    fn wanted_headers(&self) -> Arc<[HeaderName]>;
+
     /// What the handset gets. A request of an unknown one may wait for the store.
     fn fetch(&self, fetch: Fetch) -> impl Future<Output = Reply> + Send;
 }

@@ -2,7 +2,8 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+
+use http::HeaderName;
 
 use super::body_cache::{BodyCache, BodyKey, Version};
 use super::parse_cache::{FileOwner, NamedFile, ParseCache, ParsedRequest};
@@ -22,8 +23,6 @@ pub struct Provisioner {
     registry: Arc<Registry>,
     parsed: ParseCache,
     bodies: BodyCache,
-    /// When the catalogue in force was first served from this store.
-    catalogue_since: AtomicI64,
 }
 
 /// What was decided, for the handset and for the log.
@@ -62,6 +61,10 @@ impl Decision {
 }
 
 impl Provision for Provisioner {
+    fn wanted_headers(&self) -> Arc<[HeaderName]> {
+        self.registry.catalogue().header_names().clone()
+    }
+
     async fn fetch(&self, fetch: Fetch) -> Reply {
         let at = self.registry.clock().now();
         let catalogue = self.registry.catalogue();
@@ -94,18 +97,8 @@ impl Provisioner {
 
     /// `rendered_bytes` bounds the memory that finished bodies take.
     #[must_use]
-    pub fn new(registry: Arc<Registry>, rendered_bytes: u64, catalogue_since: Timestamp) -> Self {
-        Provisioner {
-            registry,
-            parsed: ParseCache::new(),
-            bodies: BodyCache::new(rendered_bytes),
-            catalogue_since: catalogue_since.seconds().into(),
-        }
-    }
-
-    /// After a reload: files made with the new catalogue are not older than `since`.
-    pub fn set_catalogue_since(&self, since: Timestamp) {
-        self.catalogue_since.store(since.seconds(), Ordering::Relaxed);
+    pub fn new(registry: Arc<Registry>, rendered_bytes: u64) -> Self {
+        Provisioner { registry, parsed: ParseCache::new(), bodies: BodyCache::new(rendered_bytes) }
     }
 
     /// Has the registry take in what the request showed. `Ok` for an active device; else why it
@@ -287,8 +280,8 @@ impl Provisioner {
         let rendered = catalogue
             .render(family, phone_type, file, input)
             .map_err(|error| Decision::fault(error.to_string()))?;
-        let since = Timestamp::from_seconds(self.catalogue_since.load(Ordering::Relaxed));
-        Ok(Arc::new(Rendered::new(rendered.body, rendered.content_type, changed.max(since))))
+        let changed = changed.max(catalogue.served_since());
+        Ok(Arc::new(Rendered::new(rendered.body, rendered.content_type, changed)))
     }
 
     fn remember(

@@ -73,7 +73,7 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<Figure>, String> {
     for (what, bytes) in
         [("whole request, rendered anew", 0), ("whole request, from the cache", 1 << 20)]
     {
-        let provisioner = Provisioner::new(registry.clone(), bytes, NOW);
+        let provisioner = Provisioner::new(registry.clone(), bytes);
         answered(&provisioner)?;
         let cost = cost(span, || answered(&provisioner)) / 1e3;
         figures.push(Figure::new(PART, what, "us", Better::Lower).of(cost));

@@ -98,6 +98,11 @@ impl Loader<'_> {
                 .into_iter()
                 .filter_map(|header| {
                     let regex = self.regex(&header.pattern)?;
+                    if header.name.get_ref().parse::<http::HeaderName>().is_err() {
+                        let message =
+                            format!("no header can be called `{}`", header.name.get_ref());
+                        self.problem(header.name.span(), message);
+                    }
                     Some((header.name.get_ref().to_ascii_lowercase(), regex))
                 })
                 .collect(),

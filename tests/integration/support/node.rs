@@ -10,7 +10,7 @@ use dialtone::catalogue::{Catalogue, Sources};
 use dialtone::handset::{Edge, EdgeOptions};
 use dialtone::net::{Limits, Server, bind};
 use dialtone::provision::Provisioner;
-use dialtone::registry::{Clock, Quota, Registry, SystemRandom};
+use dialtone::registry::{Quota, Registry, SystemRandom};
 use dialtone::store::Store;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
@@ -47,7 +47,7 @@ impl Node {
         runtime.spawn(background.run(registry.clone(), CancellationToken::new()));
         let first_key = runtime.block_on(registry.first_key(&SystemRandom)).unwrap();
 
-        let provisioner = Provisioner::new(registry.clone(), 1 << 20, clock.now());
+        let provisioner = Provisioner::new(registry.clone(), 1 << 20);
         let options = EdgeOptions { answer_timeout, ..EdgeOptions::new(1) };
         let edge = Edge::new(Arc::new(provisioner), options);
         let admin = Admin::new(
