@@ -198,6 +198,7 @@ pub(crate) fn device(mac: Mac, example: &Example) -> Device {
         sighting: None,
         claims: Claims::default(),
         served: None,
+        written: dialtone::domain::settings::Written::default(),
         changed: NOW,
         revision: Revision::NONE,
     }

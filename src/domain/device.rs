@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::settings::Layer;
+use super::settings::{Layer, Written};
 use super::{Claim, Claims, CompanyId, Mac, PhoneId, Port, Revision, Strength, Timestamp, TypeKey};
 
 /// The two states of a phone.
@@ -115,9 +115,12 @@ pub struct Device {
     pub claims: Claims,
     /// When it was first sent a file of its own.
     pub served: Option<Timestamp>,
+    /// What files that it was sent have set, and what must be taken back therefore where nothing
+    /// sets it any more. Only grows, for as long as there is the device.
+    pub written: Written,
     /// When anything that its configuration is made of last changed.
     pub changed: Timestamp,
-    /// Of its last change; given by the store. A noted sighting is none.
+    /// Of its last change; given by the store. What is noted of its requests is none.
     pub revision: Revision,
 }
 
@@ -161,6 +164,7 @@ impl Device {
             sighting: Some(sighting),
             claims: Claims::default(),
             served: None,
+            written: Written::default(),
             changed: now,
             revision: Revision::NONE,
         }

@@ -45,6 +45,7 @@ pub(super) fn fetch<B>(
         user_agent: user_agent.map(|value| text(value.as_bytes(), Sighting::MAX_USER_AGENT)),
         headers: passed_on,
         address,
+        is_head: *request.method() == Method::HEAD,
         certificate,
     })
 }

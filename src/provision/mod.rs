@@ -39,6 +39,8 @@ pub struct Fetch {
     /// The other headers that say something about the handset, lower-case names.
     pub headers: Vec<(String, String)>,
     pub address: IpAddr,
+    /// It asks about the file and is not sent it.
+    pub is_head: bool,
     /// Subject CN of the verified client certificate, when there was one.
     pub certificate: Option<String>,
 }

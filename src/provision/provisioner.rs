@@ -73,8 +73,9 @@ impl Provision for Provisioner {
         let decision = match self.admit(&catalogue, &fetch, &parsed) {
             Ok((mac, known)) => {
                 requester = Requester::ActivePhone(mac);
-                let decision = self.file(&catalogue, mac, known, &parsed);
-                if decision.owner() == Some(FileOwner::Phone) {
+                let is_sent = !fetch.is_head;
+                let decision = self.file(&catalogue, mac, known, &parsed, is_sent);
+                if is_sent && decision.owner() == Some(FileOwner::Phone) {
                     self.registry.note_served(mac, &known);
                 }
                 decision
@@ -135,13 +136,14 @@ impl Provisioner {
         })
     }
 
-    /// A file of an active device: from the cache, or rendered.
+    /// A file of an active device: from the cache, or rendered. `is_sent`: not only asked about.
     fn file(
         &self,
         catalogue: &Arc<Catalogue>,
         mac: Mac,
         known: Known,
         parsed: &ParsedRequest,
+        is_sent: bool,
     ) -> Decision {
         // Read before what the body is made of: a change in between leaves a body that is
         // newer than its version, never one that is older.
@@ -193,9 +195,21 @@ impl Provisioner {
             Err(error) => return Decision::fault(error.to_string()),
         };
         let changed = composition.changed();
+        let sets = input.sets(catalogue.family_of(phone_type));
         let made =
             self.render(catalogue, Some(phone_type), phone_type.family, file, input, changed);
-        self.keep_body(key, version, made, FileOwner::Phone)
+        let written = &composition.device.written;
+        // What is not kept is rendered and noted again when it is asked for again.
+        let may_be_kept = made.is_ok()
+            && if is_sent {
+                self.registry.note_written(mac, written, sets)
+            } else {
+                written.covers(&sets)
+            };
+        match made {
+            Ok(rendered) if !may_be_kept => Decision::served(rendered, FileOwner::Phone),
+            made => self.keep_body(key, version, made, FileOwner::Phone),
+        }
     }
 
     /// A file that is for no phone in particular, if the target names one; else the refusal.

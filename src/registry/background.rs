@@ -25,7 +25,7 @@ impl Background {
         memory: Arc<Memory>,
         recorder: ContactRecorder,
     ) -> (mpsc::Sender<SightingUpdate>, Background) {
-        let (sender, writer) = sighting_writer::channel(store.clone());
+        let (sender, writer) = sighting_writer::channel(store.clone(), memory.clone());
         (sender, Background { follower: Follower { store, memory }, writer, recorder })
     }
 

@@ -218,7 +218,7 @@ impl Composition {
         for port in ports.iter_mut().filter(|port| self.hidden.contains(&port.port)) {
             *port = PortInput { settings: common.clone(), ..PortInput::inactive(port.port) };
         }
-        let (mac, written) = (Some(self.device.mac), Written::default());
+        let (mac, written) = (Some(self.device.mac), self.device.written.clone());
         Ok(RenderInput { mac, ports, named_port, path, device_wide, written })
     }
 

@@ -92,6 +92,11 @@ impl Memory {
         }
     }
 
+    /// What a commit of one's own noted is here already, and is not to be read back.
+    pub(super) fn has_noted(&self, revision: Revision) {
+        self.progress.applied(revision);
+    }
+
     /// Takes over companies, users and settings as they were at one moment; what is not
     /// there is gone.
     fn take_over(&self, tenancy: Tenancy) {
@@ -212,9 +217,11 @@ fn as_committed(mutation: Mutation, revision: Revision) -> Option<Change> {
             system.revision = revision;
             Changed::SystemSettings(system)
         }
-        Mutation::NoteSighting { .. } | Mutation::NoteServed { .. } | Mutation::Append(_) => {
-            return None;
-        }
+        // What was noted is in memory before it is stored.
+        Mutation::NoteSighting { .. }
+        | Mutation::NoteServed { .. }
+        | Mutation::NoteWritten { .. }
+        | Mutation::Append(_) => return None,
     };
     Some(Change { revision, object })
 }

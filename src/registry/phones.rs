@@ -10,7 +10,7 @@ use super::index::Wanted;
 use super::text::{check_name, is_assignable_mac, patched};
 use super::{Actor, Registry, RegistryError};
 use crate::catalogue::PhoneType;
-use crate::domain::settings::Layer;
+use crate::domain::settings::{Layer, Written};
 use crate::domain::{
     Action, Claims, CompanyId, Device, Mac, Phone, PhoneId, Port, Revision, State, Subject,
     Timestamp, TransitionError, TypeKey,
@@ -252,6 +252,7 @@ fn with_new(
             sighting: None,
             claims: Claims::decided(phone_type.key.clone(), now),
             served: None,
+            written: Written::default(),
             changed: now,
             revision: Revision::NONE,
         });

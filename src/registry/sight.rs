@@ -12,6 +12,7 @@ use super::index::Known;
 use super::sighting_writer::SightingUpdate;
 use super::waiting::Reserved;
 use crate::catalogue::{Catalogue, Identity};
+use crate::domain::settings::Written;
 use crate::domain::{Claim, Claims, Device, Mac, Sighting, Strength, Timestamp, TypeKey};
 
 /// One request's evidence, as far as the registry keeps it.
@@ -107,6 +108,22 @@ impl Registry {
         if self.sighting_updates.try_send(served).is_ok() {
             self.memory.index.served(mac);
         }
+    }
+
+    /// A file is sent to the device that sets `now`, whose files are known to have set `before`.
+    /// Whether that is known from now on, or will be stored behind the answer: `false` when there
+    /// is no room to keep it in, and the next file must tell it again.
+    #[must_use]
+    pub fn note_written(&self, mac: Mac, before: &Written, now: Written) -> bool {
+        if before.covers(&now) {
+            return true;
+        }
+        let update = SightingUpdate::Written(mac, now.clone());
+        let is_noted = self.sighting_updates.try_send(update).is_ok();
+        if is_noted {
+            self.memory.index.written(mac, &now);
+        }
+        is_noted
     }
 
     fn first_contact(&self, catalogue: &Catalogue, evidence: RequestEvidence<'_>) -> SightOutcome {

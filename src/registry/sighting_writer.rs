@@ -1,22 +1,28 @@
-//! Noting that a known phone was seen again, off the request's way.
+//! Noting what requests of known phones showed and what they were sent, off the request's way.
 //!
 //! A sighting of a known phone is information, not a promise: it is written in
 //! groups, after the answer, and dropped when the store cannot keep up or is
-//! away. Phones go on booting meanwhile.
+//! away. Phones go on booting meanwhile. What files have set is tried again until it is stored:
+//! nothing else tells what must be taken back one day.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+use super::memory::Memory;
+use crate::domain::settings::Written;
 use crate::domain::{Mac, Sighting, Timestamp};
 use crate::store::{Mutation, Store};
 
 /// What is to be noted of a device.
+#[derive(Clone)]
 pub(super) enum SightingUpdate {
     Seen(Mac, Sighting),
     /// For the first time, a file of its own was sent to it.
     Served(Mac, Timestamp),
+    /// What a file set that it was sent.
+    Written(Mac, Written),
 }
 
 /// Waiting sightings: a site's worth. More are dropped; the phone comes again.
@@ -33,33 +39,70 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Writes sightings until every sender is gone.
 pub(super) struct SightingWriter {
     store: Arc<dyn Store>,
+    memory: Arc<Memory>,
     queue: mpsc::Receiver<SightingUpdate>,
 }
 
-pub(super) fn channel(store: Arc<dyn Store>) -> (mpsc::Sender<SightingUpdate>, SightingWriter) {
+pub(super) fn channel(
+    store: Arc<dyn Store>,
+    memory: Arc<Memory>,
+) -> (mpsc::Sender<SightingUpdate>, SightingWriter) {
     let (sender, queue) = mpsc::channel(QUEUE);
-    (sender, SightingWriter { store, queue })
+    (sender, SightingWriter { store, memory, queue })
 }
 
 impl SightingWriter {
     /// Ends when the registry is dropped, after the last group.
     pub(super) async fn run(mut self) {
         let mut waiting = Vec::with_capacity(GROUP);
-        while self.queue.recv_many(&mut waiting, GROUP).await > 0 {
+        while self.receive(&mut waiting).await {
             let is_full = waiting.len() == GROUP;
-            let mutations = waiting
-                .drain(..)
-                .map(|update| match update {
-                    SightingUpdate::Seen(mac, sighting) => Mutation::NoteSighting { mac, sighting },
-                    SightingUpdate::Served(mac, at) => Mutation::NoteServed { mac, at },
-                })
-                .collect();
-            if let Err(error) = self.store.commit(mutations, Vec::new()).await {
-                tracing::warn!(%error, "sightings of known phones could not be noted");
-                tokio::time::sleep(PAUSE).await;
-            } else if !is_full {
-                tokio::time::sleep(GATHERING).await;
+            let mutations = waiting.iter().cloned().map(SightingUpdate::mutation).collect();
+            match self.store.commit(mutations, Vec::new()).await {
+                Ok(revision) => {
+                    if waiting.iter().any(SightingUpdate::must_be_kept) {
+                        self.memory.has_noted(revision);
+                    }
+                    waiting.clear();
+                    if !is_full {
+                        tokio::time::sleep(GATHERING).await;
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "what known phones showed could not be noted");
+                    waiting.retain(SightingUpdate::must_be_kept);
+                    tokio::time::sleep(PAUSE).await;
+                }
             }
+        }
+    }
+
+    /// Fills the group from the queue; waits only when it is empty. `false`: nothing is left and
+    /// nothing more comes.
+    async fn receive(&mut self, group: &mut Vec<SightingUpdate>) -> bool {
+        let room = GROUP - group.len();
+        if group.is_empty() {
+            return self.queue.recv_many(group, room).await > 0;
+        }
+        while group.len() < GROUP
+            && let Ok(update) = self.queue.try_recv()
+        {
+            group.push(update);
+        }
+        !self.queue.is_closed()
+    }
+}
+
+impl SightingUpdate {
+    fn must_be_kept(&self) -> bool {
+        matches!(self, SightingUpdate::Written(..))
+    }
+
+    fn mutation(self) -> Mutation {
+        match self {
+            SightingUpdate::Seen(mac, sighting) => Mutation::NoteSighting { mac, sighting },
+            SightingUpdate::Served(mac, at) => Mutation::NoteServed { mac, at },
+            SightingUpdate::Written(mac, written) => Mutation::NoteWritten { mac, written },
         }
     }
 }

@@ -23,7 +23,7 @@ pub use memory::MemoryStore;
 pub use sqlite::{Found, SqliteStore};
 pub use url::{StoreUrl, open};
 
-use crate::domain::settings::Layer;
+use crate::domain::settings::{Layer, Written};
 use crate::domain::{
     Company, CompanyId, Device, Event, Mac, Revision, Sighting, Subject, Timestamp, User, UserId,
 };
@@ -35,8 +35,8 @@ use crate::domain::{
 #[derive(Debug, Clone)]
 pub enum Mutation {
     /// Stores the device, which has a phone; what it says of being served counts only when
-    /// nothing was said before, and its sighting only when it is later than the one that is
-    /// there. Conflicts also when a company of one of its phones does not exist.
+    /// nothing was said before, its sighting only when it is later than the one that is
+    /// there, and what was [`written`](Device::written) is added to. Conflicts also when a company of one of its phones does not exist.
     PutDevice {
         device: Device,
         expect: Option<Revision>,
@@ -56,6 +56,13 @@ pub enum Mutation {
     NoteServed {
         mac: Mac,
         at: Timestamp,
+    },
+    /// Adds to what the files of the device have set; all else stays, also the revision. Told
+    /// to who follows the store: another gateway may make the next file. No conflict when the
+    /// device is gone.
+    NoteWritten {
+        mac: Mac,
+        written: Written,
     },
     PutCompany {
         company: Company,
@@ -148,12 +155,14 @@ pub enum Object {
 }
 
 impl Mutation {
-    /// What it changes; sightings and events are no changes.
+    /// What it changes, for who follows; sightings and events are no changes.
     #[must_use]
     pub fn object(&self) -> Option<Object> {
         match self {
             Mutation::PutDevice { device, .. } => Some(Object::Device(device.mac)),
-            Mutation::RemoveDevice { mac, .. } => Some(Object::Device(*mac)),
+            Mutation::RemoveDevice { mac, .. } | Mutation::NoteWritten { mac, .. } => {
+                Some(Object::Device(*mac))
+            }
             Mutation::PutCompany { company, .. } => Some(Object::Company(company.id.clone())),
             Mutation::RemoveCompany { id, .. } => Some(Object::Company(id.clone())),
             Mutation::PutUser { user, .. } => Some(Object::User(user.id)),
@@ -276,8 +285,9 @@ pub const MAX_REMEMBERED_COMMIT: usize = 1_000;
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
     /// Does all `mutations` in their order if all `guards` hold, or none. Durable when it
-    /// returns. Gives the revision all objects of the commit have now; a commit that changed
-    /// no object, but noted sightings or events, has none of its own and gives the newest.
+    /// returns. Gives the revision all objects of the commit have now, but those of which it only
+    /// noted something; a commit that changed no object, but noted sightings or events, has none
+    /// of its own and gives the newest.
     /// A caller that stops waiting does not take its commit back.
     ///
     /// # Errors

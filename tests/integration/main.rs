@@ -20,6 +20,7 @@ mod several_gateways;
 mod softphone;
 mod strangers;
 mod support;
+mod taken_back;
 mod time;
 mod tools;
 mod traces;

@@ -87,6 +87,7 @@ fn answered(provisioner: &Provisioner) -> Result<(), String> {
         user_agent: Some(DESK_AGENT.to_owned()),
         headers: Vec::new(),
         address: [10, 0, 0, 1].into(),
+        is_head: false,
         certificate: None,
     };
     let mut answering = std::pin::pin!(provisioner.fetch(fetch));

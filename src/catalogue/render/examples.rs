@@ -215,10 +215,10 @@ fn render(catalogue: &Catalogue, text: &str) -> Result<Option<Body>, String> {
             resolved(&[&Layer::agreed(&phones)])?
         }
     };
-    let written = Written::named(&example.written, &example.removed)
+    let family = catalogue.family_of(phone_type);
+    let written = Written::named(&example.written, &family.id, &example.removed)
         .ok_or("written names a group that there is not")?;
     let input = RenderInput { mac, ports, named_port: path.port, path, device_wide, written };
-    let family = catalogue.family_of(phone_type);
     let said = |error: RenderError| match &error.setting {
         Some(setting) => format!("{error} (setting {setting})"),
         None => error.to_string(),

@@ -109,7 +109,12 @@ pub(crate) fn files<'c>(
         catalogue.family_of(phone_type).files.iter().filter(|file| file.template.is_some());
     with_template.flat_map(move |file| {
         let paths = file.example_facts(phone_type, mac).into_iter();
-        paths.map(move |path| (file, input(phone_type, file, path, settings, extent)))
+        paths.map(move |path| {
+            // All was set once: every way back is tried.
+            let written = Written::everything(&catalogue.family_of(phone_type).id);
+            let input = input(phone_type, file, path, settings, extent);
+            (file, RenderInput { written, ..input })
+        })
     })
 }
 
@@ -135,8 +140,7 @@ fn input(
         named_port: path.port,
         path,
         device_wide: settings.clone(),
-        // All was set once: every way back is tried.
-        written: Written::everything(),
+        written: Written::default(),
     }
 }
 

@@ -4,7 +4,9 @@
 //! Most settings are written in every file, set or not. Those of [`KEPT`] are the site's or the
 //! user's own, as long as no file ever set them: a VLAN set by hand must not be lost.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::read::{Fields, Read};
 use super::schema::MAX_VENDOR_PARAMETERS;
@@ -30,13 +32,15 @@ pub const KEPT: &[(&str, &[&str])] = &[
     ("bluetooth", &["bluetooth"]),
 ];
 
-/// What was set once: groups of [`KEPT`], and raw parameters of the device's family.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+/// What was set once: groups of [`KEPT`], and raw parameters. It only grows: what two gateways
+/// noted comes together with [`Written::and`] in whatever order they did.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Written {
     /// A bit each, in the order of [`KEPT`].
     groups: u32,
-    /// At most [`Written::MAX_PARAMETERS`] names.
-    parameters: BTreeSet<String>,
+    /// By family, because a device may turn out to be of another one, which has no use for the
+    /// names; at most [`Written::MAX_PARAMETERS`] names, and no family without one.
+    parameters: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Written {
@@ -53,26 +57,41 @@ impl Written {
             }
         }
         if let Some(parameters) = settings.vendor.get(family) {
-            written.parameters = parameters.keys().cloned().collect();
+            parameters.keys().for_each(|name| written.add(family, name));
         }
         written
     }
 
-    /// Groups by their names in [`KEPT`] and raw parameters; `None` for a name that is not there.
+    /// This without its raw parameters.
     #[must_use]
-    pub fn named(groups: &[String], parameters: &[String]) -> Option<Written> {
+    pub fn without_parameters(self) -> Written {
+        Written { parameters: BTreeMap::new(), ..self }
+    }
+
+    /// Groups by their names in [`KEPT`] and raw parameters of a family; `None` for a name that is
+    /// not there.
+    #[must_use]
+    pub fn named(groups: &[String], family: &str, parameters: &[String]) -> Option<Written> {
         let mut written = Written::default();
         for name in groups {
-            written.groups |= 1 << KEPT.iter().position(|(group, _)| group == name)?;
+            written.groups |= bit(name)?;
         }
-        written.parameters = parameters.iter().cloned().collect();
+        parameters.iter().for_each(|name| written.add(family, name));
         Some(written)
     }
 
-    /// Every group, and one raw parameter.
+    /// Every group, and one raw parameter of the family.
     #[must_use]
-    pub fn everything() -> Written {
-        Written { groups: (1 << KEPT.len()) - 1, parameters: ["removed".to_owned()].into() }
+    pub fn everything(family: &str) -> Written {
+        let mut written = Written { groups: (1 << KEPT.len()) - 1, ..Written::default() };
+        written.add(family, "removed");
+        written
+    }
+
+    /// Whether nothing was ever set.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.groups == 0 && self.parameters.is_empty()
     }
 
     /// The names of the groups.
@@ -81,28 +100,81 @@ impl Written {
         KEPT.iter().enumerate().filter(move |(at, _)| is_in(*at)).map(|(_, (name, _))| *name)
     }
 
-    /// The names of the raw parameters.
-    pub fn parameters(&self) -> impl Iterator<Item = &str> {
-        self.parameters.iter().map(String::as_str)
+    /// The names of the raw parameters of a family.
+    pub fn parameters(&self, family: &str) -> impl Iterator<Item = &str> {
+        self.parameters.get(family).into_iter().flatten().map(String::as_str)
     }
 
     /// Whether all of `other` is in this.
     #[must_use]
     pub fn covers(&self, other: &Written) -> bool {
-        self.groups & other.groups == other.groups && self.parameters.is_superset(&other.parameters)
+        let has = |family: &str, name: &String| {
+            self.parameters.get(family).is_some_and(|names| names.contains(name))
+        };
+        // When there is no room for more, all is covered that ever can be.
+        self.groups & other.groups == other.groups
+            && (self.is_full() || other.names().all(|(family, name)| has(family, name)))
     }
 
-    /// This and `other`. Raw parameters above [`Written::MAX_PARAMETERS`] are not remembered, the
-    /// last in their alphabet first.
+    /// This and `other`. Raw parameters above [`Written::MAX_PARAMETERS`] are not remembered.
     #[must_use]
     pub fn and(mut self, other: &Written) -> Written {
         self.groups |= other.groups;
-        for name in &other.parameters {
-            if self.parameters.len() < Written::MAX_PARAMETERS {
-                self.parameters.insert(name.clone());
-            }
+        for (family, name) in other.names() {
+            self.add(family, name);
         }
         self
+    }
+
+    fn names(&self) -> impl Iterator<Item = (&str, &String)> {
+        self.parameters
+            .iter()
+            .flat_map(|(family, names)| names.iter().map(move |name| (family.as_str(), name)))
+    }
+
+    fn is_full(&self) -> bool {
+        self.parameters.values().map(BTreeSet::len).sum::<usize>() >= Written::MAX_PARAMETERS
+    }
+
+    fn add(&mut self, family: &str, name: &str) {
+        if !self.is_full() {
+            self.parameters.entry(family.to_owned()).or_default().insert(name.to_owned());
+        }
+    }
+}
+
+fn bit(name: &str) -> Option<u32> {
+    Some(1 << KEPT.iter().position(|(group, _)| *group == name)?)
+}
+
+/// As it is stored and exported: `{"groups":["vlan"],"parameters":{"snom":["dhcp"]}}`.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stored {
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    groups: Vec<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    parameters: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Serialize for Written {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let groups = self.groups().map(str::to_owned).collect();
+        Stored { groups, parameters: self.parameters.clone() }.serialize(serializer)
+    }
+}
+
+/// A group that there is not any more is passed over, as are names that there is no room for.
+impl<'de> Deserialize<'de> for Written {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Written, D::Error> {
+        let stored = Stored::deserialize(deserializer)?;
+        let groups = stored.groups.iter().filter_map(|name| bit(name));
+        let groups = groups.fold(0, |all, bit| all | bit);
+        let mut written = Written { groups, ..Written::default() };
+        for (family, names) in &stored.parameters {
+            names.iter().for_each(|name| written.add(family, name));
+        }
+        Ok(written)
     }
 }
 
@@ -180,12 +252,35 @@ mod tests {
     fn raw_parameters_are_remembered_within_bounds() {
         let names =
             |from: usize| (from..from + 600).map(|at| format!("p{at:04}")).collect::<Vec<_>>();
-        let one = Written::named(&[], &names(0)).unwrap();
-        let other = Written::named(&["vlan".to_owned()], &names(600)).unwrap();
+        let one = Written::named(&[], "snom", &names(0)).unwrap();
+        let vlan = ["vlan".to_owned()];
+        let other = Written::named(&vlan, "snom", &names(600)).unwrap();
         assert!(one.covers(&Written::default()) && !one.covers(&other));
         let both = one.and(&other);
-        assert_eq!(both.parameters().count(), Written::MAX_PARAMETERS);
+        assert_eq!(both.parameters("snom").count(), Written::MAX_PARAMETERS);
         assert_eq!(both.groups().collect::<Vec<_>>(), ["vlan"]);
-        assert_eq!(Written::named(&["vlans".to_owned()], &[]), None);
+        assert!(both.covers(&Written::named(&vlan, "snom", &names(1200)).unwrap()), "it is full");
+        assert!(!both.covers(&Written::everything("snom")));
+        assert_eq!(Written::named(&["vlans".to_owned()], "snom", &[]), None);
+    }
+
+    #[test]
+    fn raw_parameters_are_of_one_family() {
+        let of = |family| Written::named(&[], family, &["name".to_owned()]).unwrap();
+        let both = of("snom").and(&of("yealink"));
+        assert!(both.covers(&of("yealink")) && !of("snom").covers(&of("yealink")));
+        assert_eq!(both.parameters("yealink").collect::<Vec<_>>(), ["name"]);
+        assert_eq!(both.parameters("polycom").count(), 0);
+    }
+
+    #[test]
+    fn what_is_stored_comes_back() {
+        let written = Written::everything("snom");
+        let text = serde_json::to_string(&written).unwrap();
+        assert_eq!(serde_json::from_str::<Written>(&text).unwrap(), written);
+        assert_eq!(serde_json::to_string(&Written::default()).unwrap(), "{}");
+        let older = r#"{"groups":["vlan","gone"]}"#;
+        let read: Written = serde_json::from_str(older).unwrap();
+        assert_eq!(read.groups().collect::<Vec<_>>(), ["vlan"]);
     }
 }

@@ -61,7 +61,7 @@ impl Entry {
         let rows = self.rows.all();
         let of_row = rows.iter().map(|row| Run {
             ports: row.port..row.port + 1,
-            company: row.company,
+            company: row.company.unwrap_or(INACTIVE),
             created: row.created,
         });
         let ends = rows.iter().map(|row| row.port).chain([u16::MAX]);
@@ -153,6 +153,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::domain::settings::Written;
     use crate::domain::{Claims, Device, Phone, Revision, State, Waiting};
     use crate::registry::progress::Progress;
 
@@ -175,6 +176,7 @@ mod tests {
             sighting: None,
             claims: Claims::default(),
             served: None,
+            written: Written::default(),
             changed: Timestamp::from_seconds(5),
             revision: Revision(1),
         }

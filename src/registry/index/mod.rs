@@ -20,7 +20,7 @@ use super::waiting::{InactiveQuota, WaitingDevice};
 pub use listing::{Listing, PhoneRow};
 pub(super) use page::Wanted;
 
-use crate::domain::settings::Layer;
+use crate::domain::settings::{Layer, Written};
 use crate::domain::{
     Claims, CompanyId, Device, Mac, Phone, Port, Revision, State, Strength, Timestamp, TypeKey,
     Waiting,
@@ -43,6 +43,8 @@ struct Entry {
     strength: Strength,
     /// Whether it was ever sent a file of its own.
     served: bool,
+    /// What its files have set: a number, since most phones of a company have the same.
+    written: u32,
     waiting_since: u32,
     rows: Rows,
 }
@@ -58,14 +60,18 @@ enum Rows {
 #[derive(Debug, Clone)]
 struct Row {
     port: u16,
-    /// [`INACTIVE`] or the company's number.
-    company: u32,
+    /// The company's number; `None`: inactive. The [`Rows`] around it take no room of their own,
+    /// because what tells them apart has room in here.
+    company: Option<u32>,
     created: u32,
     name: Option<Box<str>>,
     settings: Layer,
 }
 
+/// In the place of a company's number.
 const INACTIVE: u32 = u32::MAX;
+
+const _: () = assert!(size_of::<Entry>() <= 88, "a million phones have to fit");
 
 impl Rows {
     fn of(mut rows: Vec<Row>) -> Rows {
@@ -119,6 +125,7 @@ pub(super) struct Index {
     devices: DashMap<u64, Entry>,
     types: Symbols<TypeKey>,
     companies: Symbols<CompanyId>,
+    writings: Symbols<Written>,
     waiting: InactiveQuota,
     /// Revision of the system settings.
     system_version: AtomicU64,
@@ -134,6 +141,7 @@ impl Index {
             devices: DashMap::new(),
             types: Symbols::new(),
             companies: Symbols::new(),
+            writings: Symbols::new(),
             waiting: InactiveQuota::new(waiting),
             system_version: AtomicU64::new(0),
             company_versions: RwLock::default(),
@@ -192,8 +200,8 @@ impl Index {
         entry.revision.hash(&mut hasher);
         self.system_version.load(Ordering::Acquire).hash(&mut hasher);
         let versions = self.company_versions.read().unwrap_or_else(PoisonError::into_inner);
-        for row in entry.rows.all().iter().filter(|row| row.company != INACTIVE) {
-            versions.get(row.company as usize).hash(&mut hasher);
+        for company in entry.rows.all().iter().filter_map(|row| row.company) {
+            versions.get(company as usize).hash(&mut hasher);
         }
         hasher.finish()
     }
@@ -234,6 +242,7 @@ impl Index {
             sighting: None,
             claims: Claims::default(),
             served: None,
+            written: self.writings.name(entry.written),
             changed: entry.changed.into(),
             revision: entry.revision,
         })
@@ -242,8 +251,8 @@ impl Index {
     fn phone(&self, row: &Row) -> Phone {
         Phone {
             state: match row.company {
-                INACTIVE => State::Inactive,
-                company => State::Active(self.companies.name(company)),
+                None => State::Inactive,
+                Some(company) => State::Active(self.companies.name(company)),
             },
             created: row.created.into(),
             name: row.name.as_deref().unwrap_or_default().to_owned(),
@@ -251,11 +260,12 @@ impl Index {
         }
     }
 
-    /// Takes over a device as the store has it, if it is newer than what is here.
+    /// Takes over a device as the store has it, if it is newer than what is here; of one that is
+    /// as old, what its files have set.
     pub(super) fn put(&self, device: &Device, progress: &Progress) {
         let rows = device.phones.iter().map(|(port, phone)| Row {
             port: port.number(),
-            company: phone.company().map_or(INACTIVE, |company| self.companies.number(company)),
+            company: phone.company().map(|company| self.companies.number(company)),
             created: seconds(phone.created),
             name: (!phone.name.is_empty()).then(|| phone.name.as_str().into()),
             settings: phone.settings.clone(),
@@ -269,6 +279,7 @@ impl Index {
             waiting: device.waiting.map_or(0, |waiting| waiting.ports),
             strength: device.strength(),
             served: device.served.is_some(),
+            written: self.writings.number(&device.written),
             waiting_since: device.waiting.map_or(0, |waiting| seconds(waiting.created)),
             rows: Rows::of(rows.collect()),
         };
@@ -277,7 +288,12 @@ impl Index {
         match &slot {
             dashmap::Entry::Occupied(there) => {
                 let before = there.get();
-                if before.revision >= entry.revision {
+                if before.revision > entry.revision {
+                    return;
+                }
+                entry.written = self.both_written(before.written, entry.written);
+                if before.revision == entry.revision {
+                    slot.and_modify(|before| before.written = entry.written);
                     return;
                 }
                 if before.last_seen >= entry.last_seen {
@@ -332,6 +348,21 @@ impl Index {
         }
     }
 
+    /// Remembers what the files of a device have set, besides what they had set before.
+    pub(super) fn written(&self, mac: Mac, written: &Written) {
+        let number = self.writings.number(written);
+        if let Some(mut entry) = self.devices.get_mut(&mac.bits()) {
+            entry.written = self.both_written(entry.written, number);
+        }
+    }
+
+    fn both_written(&self, one: u32, other: u32) -> u32 {
+        if one == other {
+            return one;
+        }
+        self.writings.number(&self.writings.name(one).and(&self.writings.name(other)))
+    }
+
     /// The room of devices that wait for an operator.
     pub(super) fn waiting(&self) -> &InactiveQuota {
         &self.waiting
@@ -348,13 +379,15 @@ impl Index {
     /// Whether any phone is in the company.
     pub(super) fn company_has_phones(&self, company: &CompanyId) -> bool {
         let Some(number) = self.companies.known(company) else { return false };
-        self.devices.iter().any(|entry| entry.rows.all().iter().any(|row| row.company == number))
+        self.devices
+            .iter()
+            .any(|entry| entry.rows.all().iter().any(|row| row.company == Some(number)))
     }
 }
 
 impl Entry {
     fn is_active(&self) -> bool {
-        self.rows.all().iter().any(|row| row.company != INACTIVE)
+        self.rows.all().iter().any(|row| row.company.is_some())
     }
 
     /// When it was last heard of.

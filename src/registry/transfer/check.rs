@@ -238,6 +238,7 @@ impl Check {
             },
             claims: Claims::default(),
             served: None,
+            written: entry.written.unwrap_or_default(),
             changed: self.now,
             revision: Revision::NONE,
         };

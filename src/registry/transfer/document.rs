@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 
 use super::import::ImportError;
 use crate::domain::Timestamp;
+use crate::domain::settings::Written;
 
 /// The version written, and the only one read.
 pub(super) const VERSION: u32 = 1;
@@ -79,6 +80,8 @@ pub(super) struct DeviceEntry {
     pub ports: Vec<PortEntry>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sighting: Option<SightingEntry>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written: Option<Written>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -80,6 +80,7 @@ fn of_device(device: &Device, with_secrets: bool) -> DeviceEntry {
         phone_type: device.phone_type.to_string(),
         ports: ports.collect(),
         sighting: device.sighting.as_ref().map(of_sighting),
+        written: Some(device.written.clone()).filter(|written| !written.is_empty()),
     }
 }
 

@@ -208,3 +208,57 @@ pub(crate) async fn a_put_keeps_a_sighting_noted_since_the_read(
         assert_eq!(read(store, mac(number)).await.unwrap().sighting, latest);
     }
 }
+
+fn written(groups: &[&str], names: &[&str]) -> Written {
+    let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+    Written::named(&texts(groups), "snom", &texts(names)).unwrap()
+}
+
+pub(crate) async fn what_files_have_set_is_added_up(store: &impl Store, other: &impl Store) {
+    let first = written(&["vlan"], &["dhcp"]);
+    let made = Device { written: first.clone(), ..device(1, 2) };
+    let revision = done(store, [put(&made, None)]).await;
+    assert_eq!(read(store, mac(1)).await, Some(at(revision, &made)));
+    let note = |number, groups: &[&str], names: &[&str]| Mutation::NoteWritten {
+        mac: mac(number),
+        written: written(groups, names),
+    };
+    done(store, [note(1, &["language"], &[]), note(2, &["time"], &[])]).await;
+    done(other, [note(1, &[], &["mtu"])]).await;
+    let all = written(&["vlan", "language"], &["dhcp", "mtu"]);
+    let expected = Device { written: all.clone(), ..at(revision, &made) };
+    assert_eq!(all_devices(store, 10).await, [expected]);
+    // Made from what was read before.
+    let put_again = Device { written: written(&["lldp"], &[]), ..device(1, 1) };
+    done(store, [put(&put_again, Some(revision))]).await;
+    let all = all.and(&written(&["lldp"], &[]));
+    let there = read(store, mac(1)).await.unwrap();
+    assert_eq!(there.written, all);
+    done(store, [Mutation::RemoveDevice { mac: mac(1), expect: there.revision }]).await;
+    let revision = done(store, [put(&device(1, 1), None)]).await;
+    assert_eq!(read(store, mac(1)).await, Some(at(revision, &device(1, 1))), "it is forgotten");
+    // A commit that is refused notes nothing.
+    let refused = [note(1, &["vlan"], &[]), put(&device(1, 1), None)];
+    assert_eq!(commit(store, refused).await, conflict("device 000413000001"));
+    assert_eq!(read(store, mac(1)).await, Some(at(revision, &device(1, 1))));
+}
+
+pub(crate) async fn what_files_have_set_is_told_and_is_no_change(
+    store: &impl Store,
+    other: &impl Store,
+) {
+    let revision = done(store, [put(&device(1, 1), None)]).await;
+    let noted = written(&["vlan"], &[]);
+    let note = Mutation::NoteWritten { mac: mac(1), written: noted.clone() };
+    let head = done(store, [note]).await;
+    assert_eq!(head, revision.next());
+    let Ok(Changes::Page(changes, end)) = other.changes(revision, 10).await else {
+        panic!("it is remembered")
+    };
+    assert_eq!(end, head);
+    let device = Device { written: noted, ..at(revision, &device(1, 1)) };
+    assert_eq!(changes.len(), 1);
+    assert_eq!(changes[0].object, Changed::Device(mac(1), Some(device.clone())));
+    // Who read it before may change it.
+    done(other, [put(&device, Some(revision))]).await;
+}

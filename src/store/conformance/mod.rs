@@ -17,7 +17,7 @@ use super::{
     Change, Changed, Changes, EventFilter, Guard, MAX_REMEMBERED_COMMIT, Mutation, Object, Store,
     StoreError, SystemSettings, Tenancy,
 };
-use crate::domain::settings::Layer;
+use crate::domain::settings::{Layer, Written};
 use crate::domain::{
     Action, ApiKeyHash, Claim, Company, CompanyId, Device, Event, Mac, Phone, Port, Revision, Role,
     Sighting, State, Strength, Subject, Timestamp, TypeKey, User, Waiting,
@@ -48,6 +48,8 @@ macro_rules! suite {
             a_noted_sighting_keeps_what_it_does_not_tell
             the_first_time_a_device_was_served_stays
             a_put_keeps_a_sighting_noted_since_the_read
+            what_files_have_set_is_added_up
+            what_files_have_set_is_told_and_is_no_change
             a_phone_needs_its_company
             a_company_changes_by_its_revision_only
             a_named_company_stays

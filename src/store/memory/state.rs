@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
+use crate::domain::settings::Written;
 use crate::domain::{
     Company, CompanyId, Device, Event, Mac, Revision, Sighting, Timestamp, User, UserId,
 };
@@ -36,6 +37,7 @@ enum Undo {
     SystemSettings(SystemSettings),
     Sighting(Mac, Option<Sighting>),
     Served(Mac, Option<Timestamp>),
+    Written(Mac, Written),
     Append,
 }
 
@@ -160,7 +162,10 @@ impl State {
                     }
                     (_, put) => put,
                 };
-                let device = Device { revision, served, sighting, ..device };
+                let mut device = Device { revision, served, sighting, ..device };
+                if let Some(there) = there {
+                    device.written = there.written.clone().and(&device.written);
+                }
                 Ok(Some(Undo::Device(mac, self.devices.insert(mac, device))))
             }
             Mutation::RemoveDevice { mac, expect } => {
@@ -181,6 +186,12 @@ impl State {
                 device.served = before.or(Some(at));
                 Undo::Served(mac, before)
             })),
+            Mutation::NoteWritten { mac, written } => {
+                Ok(self.devices.get_mut(&mac).map(|device| {
+                    let both = device.written.clone().and(&written);
+                    Undo::Written(mac, std::mem::replace(&mut device.written, both))
+                }))
+            }
             Mutation::PutCompany { company, expect } => {
                 let id = company.id.clone();
                 if self.companies.get(&id).map(|there| there.revision) != expect {
@@ -238,6 +249,11 @@ impl State {
             Undo::Served(mac, before) => {
                 if let Some(device) = self.devices.get_mut(&mac) {
                     device.served = before;
+                }
+            }
+            Undo::Written(mac, before) => {
+                if let Some(device) = self.devices.get_mut(&mac) {
+                    device.written = before;
                 }
             }
             Undo::Append => drop(self.events.pop_back()),

@@ -10,7 +10,7 @@ use serde::de::value::{Error as NameError, StrDeserializer};
 use serde::{Deserialize, Serialize};
 
 use super::error::bad_row;
-use crate::domain::settings::Layer;
+use crate::domain::settings::{Layer, Written};
 use crate::domain::{
     Claims, Company, CompanyId, Device, Event, Mac, Phone, Port, Revision, Sighting, State,
     Timestamp, TypeKey, Waiting,
@@ -26,6 +26,20 @@ pub(super) fn bits(number: u64) -> i64 {
 pub(super) fn claims_text(claims: &Claims) -> Option<String> {
     (!claims.is_empty())
         .then(|| serde_json::to_string(claims).expect("claims are texts and numbers"))
+}
+
+/// What files have set as JSON; NULL for nothing.
+pub(super) fn written_text(written: &Written) -> Option<String> {
+    (!written.is_empty()).then(|| serde_json::to_string(written).expect("it is made of texts"))
+}
+
+/// What [`written_text`] made.
+pub(super) fn written(row: &Row<'_>, column: usize, mac: Mac) -> Result<Written> {
+    match optional_text(row, column)? {
+        None => Ok(Written::default()),
+        Some(text) => serde_json::from_str(text)
+            .map_err(|error| bad_row(&format!("device {mac}"), "written", error)),
+    }
 }
 
 /// A MAC as SQLite keeps it.
@@ -99,7 +113,7 @@ impl DeviceReader {
     /// Of a device, in the order they are read.
     pub(super) const DEVICE: &str = "mac, type, waiting, created, first_seen, last_seen, address, \
                               user_agent, type_guess, firmware, certificate, changed, revision, \
-                              claims, served";
+                              claims, served, written";
     /// Of a phone, in the order they are read.
     pub(super) const PHONE: &str = "id, company, created, name, settings";
 
@@ -145,6 +159,7 @@ impl DeviceReader {
                 Some(text) => serde_json::from_str(text).map_err(|e| bad("claims", &e))?,
             },
             served: row.get(14)?,
+            written: written(row, 15, mac)?,
         })
     }
 

@@ -84,6 +84,22 @@ pub struct RenderInput {
     pub written: Written,
 }
 
+impl RenderInput {
+    /// What the file sets for a family: the groups of any active port, and the raw parameters of
+    /// the device as a whole.
+    ///
+    /// SECURITY: those of a port are not counted. They are in the file only where its template has
+    /// a place for them by name; remembered, the names would be listed in the files of all ports.
+    #[must_use]
+    pub fn sets(&self, family: &Family) -> Written {
+        let active = self.ports.iter().filter(|port| port.company.is_some());
+        let of_ports = active.fold(Written::default(), |all, port| {
+            all.and(&Written::by(&port.settings, &family.id).without_parameters())
+        });
+        of_ports.and(&Written::by(&self.device_wide, &family.id))
+    }
+}
+
 /// Whose a device is, by its active ports.
 #[derive(Debug, Clone, Copy)]
 pub enum Whose<'a> {
@@ -275,7 +291,7 @@ fn vendor(settings: &Settings, family: &str, written: &Written) -> Value {
         |name: &str, value: Value| Names::value([("name", Value::from(name)), ("value", value)]);
     let none = BTreeMap::new();
     let set = settings.vendor.get(family).unwrap_or(&none);
-    let gone = written.parameters().filter(|name| !set.contains_key(*name));
+    let gone = written.parameters(family).filter(|name| !set.contains_key(*name));
     let set = set.iter().map(|(name, value)| entry(name, Value::from(value.to_string())));
     set.chain(gone.map(|name| entry(name, Unset::named(format!("vendor.{family}.{name}")))))
         .collect()

@@ -1,8 +1,9 @@
 //! The writes of devices and their phones.
 
-use rusqlite::{Connection, Result, params};
+use rusqlite::{Connection, OptionalExtension, Result, params};
 
 use super::{Outcome, changed, missing};
+use crate::domain::settings::Written;
 use crate::domain::{CompanyId, Device, Mac, Phone, Port, Revision, Sighting, Timestamp};
 use crate::store::StoreError;
 use crate::store::sqlite::rows::{self, SightingColumns, bits, mac_bits};
@@ -16,8 +17,9 @@ pub(super) fn put(
     let sql = match expect {
         None => {
             "INSERT INTO device (mac, type, waiting, created, first_seen, last_seen, address, \
-             user_agent, type_guess, firmware, certificate, changed, revision, claims, served) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) \
+             user_agent, type_guess, firmware, certificate, changed, revision, claims, served, \
+             written) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16) \
              ON CONFLICT (mac) DO NOTHING"
         }
         Some(_) => {
@@ -30,10 +32,14 @@ pub(super) fn put(
              firmware = iif(last_seen >= coalesce(?6, last_seen), firmware, ?10), \
              certificate = iif(last_seen >= coalesce(?6, last_seen), certificate, ?11), \
              last_seen = iif(last_seen >= coalesce(?6, last_seen), last_seen, ?6), changed = ?12, revision = ?13, claims = ?14, \
-             served = coalesce(served, ?15) WHERE mac = ?1 AND revision = ?16"
+             served = coalesce(served, ?15), written = ?16 WHERE mac = ?1 AND revision = ?17"
         }
     };
     let seen = device.sighting.as_ref().map(SightingColumns::from).unwrap_or_default();
+    let written = match expect {
+        None => device.written.clone(),
+        Some(_) => written(conn, device.mac)?.unwrap_or_default().and(&device.written),
+    };
     let expected = bits(expect.unwrap_or_default().0);
     let values = params![
         mac_bits(device.mac),
@@ -51,9 +57,10 @@ pub(super) fn put(
         bits(revision.0),
         rows::claims_text(&device.claims),
         device.served,
+        rows::written_text(&written),
         expected,
     ];
-    let values = if expect.is_some() { values } else { &values[..15] };
+    let values = if expect.is_some() { values } else { &values[..16] };
     let put = conn.prepare_cached(sql)?.execute(values)?;
     if put == 0 {
         return Ok(Err(StoreError::device_conflict(device.mac)));
@@ -104,6 +111,22 @@ pub(super) fn note_served(conn: &Connection, mac: Mac, at: Timestamp) -> Result<
     let sql = "UPDATE device SET served = coalesce(served, ?2) WHERE mac = ?1";
     conn.prepare_cached(sql)?.execute(params![mac_bits(mac), at])?;
     Ok(Ok(()))
+}
+
+pub(super) fn note_written(conn: &Connection, mac: Mac, noted: &Written) -> Result<Outcome> {
+    if let Some(before) = written(conn, mac)? {
+        let sql = "UPDATE device SET written = ?2 WHERE mac = ?1";
+        let both = rows::written_text(&before.and(noted));
+        conn.prepare_cached(sql)?.execute(params![mac_bits(mac), both])?;
+    }
+    Ok(Ok(()))
+}
+
+/// What the files of a device have set; `None`: there is no such device.
+fn written(conn: &Connection, mac: Mac) -> Result<Option<Written>> {
+    let sql = "SELECT written FROM device WHERE mac = ?1";
+    let read = |row: &rusqlite::Row<'_>| rows::written(row, 0, mac);
+    conn.prepare_cached(sql)?.query_row([mac_bits(mac)], read).optional()
 }
 
 fn put_phone(conn: &Connection, mac: Mac, port: Port, phone: &Phone) -> Result<Outcome> {

@@ -87,7 +87,10 @@ fn may_leave_a_trace(mutations: &[Mutation]) -> bool {
     let never_refused = |other: &Mutation| {
         matches!(
             other,
-            Mutation::Append(_) | Mutation::NoteSighting { .. } | Mutation::NoteServed { .. }
+            Mutation::Append(_)
+                | Mutation::NoteSighting { .. }
+                | Mutation::NoteServed { .. }
+                | Mutation::NoteWritten { .. }
         )
     };
     !(refused_at_once && rest.iter().all(never_refused))
@@ -102,6 +105,7 @@ fn all(conn: &Connection, mutations: &[Mutation], revision: Revision) -> Result<
                 device::note_sighting(conn, *mac, sighting)?
             }
             Mutation::NoteServed { mac, at } => device::note_served(conn, *mac, *at)?,
+            Mutation::NoteWritten { mac, written } => device::note_written(conn, *mac, written)?,
             Mutation::PutCompany { company, expect } => {
                 company::put(conn, company, *expect, revision)?
             }

@@ -5,6 +5,7 @@ use proptest::option;
 use proptest::prelude::*;
 
 use super::*;
+use crate::domain::settings::Written;
 use crate::domain::{ApiKeyHash, Sighting, Subject, Timestamp, User};
 use crate::store::conformance::{
     activate, company, device, dump, event, id, key, mac, sighting, user,
@@ -71,6 +72,16 @@ fn a_sighting() -> impl Strategy<Value = Sighting> {
     })
 }
 
+fn a_written() -> impl Strategy<Value = Written> {
+    let groups = option::of(Just("vlan".to_owned()));
+    let names = vec((0..9u8).prop_map(|name| format!("p{name}")), 0..3);
+    let family = prop_oneof![Just("snom"), Just("yealink")];
+    (groups, family, names).prop_map(|(group, family, names)| {
+        let groups: Vec<String> = group.into_iter().collect();
+        Written::named(&groups, family, &names).unwrap()
+    })
+}
+
 fn write() -> impl Strategy<Value = Mutation> {
     let expect = || (1..20u64).prop_map(Revision);
     prop_oneof![
@@ -81,6 +92,8 @@ fn write() -> impl Strategy<Value = Mutation> {
             .prop_map(|(number, sighting)| Mutation::NoteSighting { mac: mac(number), sighting }),
         1 => (0..DEVICES, 1..9i64)
             .prop_map(|(number, at)| Mutation::NoteServed { mac: mac(number), at: Timestamp::from_seconds(at) }),
+        2 => (0..DEVICES, a_written())
+            .prop_map(|(number, written)| Mutation::NoteWritten { mac: mac(number), written }),
         3 => (a_company(), expected()).prop_map(|(name, expect)| {
             Mutation::PutCompany { company: company(name), expect }
         }),
@@ -139,7 +152,10 @@ fn up_to_date(mut write: Mutation, registry: &Tenancy, devices: &[Device]) -> Mu
         Mutation::RemoveDevice { mac, expect } => *expect = device(*mac).unwrap_or(*expect),
         Mutation::RemoveCompany { id, expect } => *expect = company(id.clone()).unwrap_or(*expect),
         Mutation::RemoveUser { id, expect } => *expect = user(*id).unwrap_or(*expect),
-        Mutation::NoteSighting { .. } | Mutation::NoteServed { .. } | Mutation::Append(_) => {}
+        Mutation::NoteSighting { .. }
+        | Mutation::NoteServed { .. }
+        | Mutation::NoteWritten { .. }
+        | Mutation::Append(_) => {}
     }
     write
 }

@@ -1,0 +1,156 @@
+//! What a file set once is taken back when nothing sets it any more.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use dialtone::domain::settings::Written;
+use dialtone::domain::{Device, Mac};
+use dialtone::registry::{Clock, Quota};
+use dialtone::store::{MemoryStore, Store};
+use serde_json::{Value, json};
+
+use crate::support::broken_store::{BrokenStore, Fault};
+use crate::support::http::{self, Answer};
+use crate::support::node::Node;
+use crate::support::{ManualClock, eventually};
+
+const PHONE: &str = "0015654aa937";
+const SET: &str = "wui.trial = on";
+const TAKEN_BACK: &str = "wui.trial = %NULL%";
+
+fn node(store: &Arc<dyn Store>, clock: &Arc<ManualClock>) -> Node {
+    Node::start(store.clone(), clock.clone(), Quota::default(), Duration::from_secs(8))
+}
+
+/// A gateway with an active phone, whose company sets a raw parameter.
+struct Gateway {
+    node: Node,
+    store: Arc<dyn Store>,
+    clock: Arc<ManualClock>,
+    key: String,
+}
+
+impl Gateway {
+    fn start() -> Gateway {
+        let clock = ManualClock::new();
+        Gateway::start_on(Arc::new(MemoryStore::new(clock.now())), clock)
+    }
+
+    fn start_on(store: Arc<dyn Store>, clock: Arc<ManualClock>) -> Gateway {
+        let node = node(&store, &clock);
+        let key = node.first_key.clone().expect("it is the first");
+        let gateway = Gateway { node, store, clock, key };
+        gateway.node.get(PHONE);
+        gateway.done(
+            "promote",
+            json!({ "type": "phone", "scope": { "phoneid": format!("{PHONE}0") } }),
+        );
+        gateway.company_sets(json!("on"));
+        gateway
+    }
+
+    fn done(&self, verb: &str, body: Value) {
+        let answer = self.node.ask(&self.key, verb, body);
+        assert_eq!(answer["result"], "success", "{verb}: {answer}");
+    }
+
+    fn company_sets(&self, value: Value) {
+        let settings = json!({ "vendor": { "yealink": { "wui.trial": value } } });
+        self.done(
+            "update",
+            json!({
+                "type": "company",
+                "scope": { "company": "default" },
+                "values": { "settings": settings },
+            }),
+        );
+        // A file has no date in the second of its last change.
+        self.clock.advance(2);
+    }
+
+    fn get(&self) -> Answer {
+        self.node.get_only(PHONE)
+    }
+
+    fn stored(&self) -> Device {
+        let macs = [PHONE.parse().unwrap()];
+        self.node.runtime.block_on(self.store.devices(&macs)).unwrap().pop().unwrap()
+    }
+
+    fn is_noted(&self) -> bool {
+        self.stored().written.parameters("yealink").eq(["wui.trial"])
+    }
+}
+
+#[test]
+fn what_a_company_sets_no_more_is_taken_back_at_every_gateway() {
+    let one = Gateway::start();
+    let other = node(&one.store, &one.clock);
+    let before = one.stored();
+    let file = one.get();
+    assert!(file.text().contains(SET), "{}", file.text());
+    eventually("it is stored", || one.is_noted());
+    let after = one.stored();
+    assert_eq!((after.revision, after.changed), (before.revision, before.changed));
+    assert_eq!(one.get(), file, "tag and date stay");
+
+    one.company_sets(Value::Null);
+    assert!(one.get().text().contains(TAKEN_BACK));
+    // The other has made no file for the phone, and one that starts later has seen nothing.
+    eventually("the other takes it back", || other.get_only(PHONE).text().contains(TAKEN_BACK));
+    let later = node(&one.store, &one.clock);
+    assert!(later.get_only(PHONE).text().contains(TAKEN_BACK));
+}
+
+#[test]
+fn what_was_only_looked_at_is_not_taken_back() {
+    let gateway = Gateway::start();
+    let path = format!("/{PHONE}.cfg");
+    let head = http::request(gateway.node.http, "HEAD", &path, &[], &[]).unwrap();
+    assert_eq!(head.status, 200);
+    gateway
+        .done("preview", json!({ "type": "phone", "scope": { "phoneid": format!("{PHONE}0") } }));
+    gateway.company_sets(Value::Null);
+    assert!(!gateway.get().text().contains("wui.trial"));
+    // A file that was made for the question is no less noted when it is sent.
+    gateway.company_sets(json!("on"));
+    let head = http::request(gateway.node.http, "HEAD", &path, &[], &[]).unwrap();
+    assert_eq!(head.status, 200);
+    assert!(gateway.get().text().contains(SET));
+    gateway.company_sets(Value::Null);
+    assert!(gateway.get().text().contains(TAKEN_BACK));
+}
+
+#[test]
+fn a_store_that_fails_is_told_when_it_is_back() {
+    let clock = ManualClock::new();
+    let store = BrokenStore::new(clock.now());
+    let gateway = Gateway::start_on(store.clone(), clock);
+    store.set(Some(Fault::Full));
+    assert!(gateway.get().text().contains(SET));
+    let refused = store.refused();
+    eventually("it was tried", || store.refused() > refused);
+    assert!(!gateway.is_noted());
+    store.set(None);
+    eventually("it is stored without another request", || gateway.is_noted());
+}
+
+#[test]
+fn what_there_is_no_room_to_note_is_noted_by_the_next_request() {
+    let clock = ManualClock::new();
+    let store = BrokenStore::new(clock.now());
+    let gateway = Gateway::start_on(store.clone(), clock);
+    store.set(Some(Fault::Stuck));
+    let registry = &gateway.node.registry;
+    let set = || Written::named(&["vlan".to_owned()], "yealink", &[]).unwrap();
+    let noted = |number: u64| {
+        let mac = Mac::from_bits(0x0015_6500_0000 + number);
+        registry.note_written(mac, &Written::default(), set())
+    };
+    // The writer takes some more of the queue until it waits for the store.
+    eventually("there is no room", || (0..20_000_u64).any(|number| !noted(number)));
+    let file = gateway.get();
+    assert!(file.text().contains(SET), "the phone does not wait");
+    store.set(None);
+    eventually("the next request is noted", || gateway.get() == file && gateway.is_noted());
+}
