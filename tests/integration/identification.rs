@@ -225,7 +225,6 @@ fn only_where_a_phone_looks_for_it_is_its_configuration() {
             "/spa942-6-1-5.bin",
             "/ring.wav",
             "/phonebook.xml",
-            "/snom320-firmware.xml",
             "/ca.pem",
             "/settings.png",
             "/.htaccess",
@@ -235,6 +234,9 @@ fn only_where_a_phone_looks_for_it_is_its_configuration() {
                 assert_eq!(gateway.get(&target, user_agent), refusal, "{target} {user_agent:?}");
             }
         }
+        // A file of the phone's own as well, but of its firmware alone.
+        let firmware = gateway.get(&format!("/snom320-firmware.xml?mac={mac}"), user_agent);
+        assert!(!firmware.text().contains("s3cret"), "{mac}");
     }
 }
 
