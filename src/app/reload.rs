@@ -11,6 +11,7 @@ impl App {
     /// Reads the certificates and the catalogue again, as SIGHUP asks. What is
     /// bad is logged and the old one stays in force.
     pub async fn reload(&self) {
+        tracing::info!("reading certificates and the catalogue again");
         for tls in self.tls.clone() {
             let reloaded = tokio::task::spawn_blocking(move || tls.reload(SystemTime::now())).await;
             match reloaded {

@@ -8,7 +8,8 @@ use super::{App, AppError, process};
 use crate::config::Config;
 
 /// Serves until SIGTERM or SIGINT, then drains. SIGHUP reads certificates and
-/// catalogue again.
+/// catalogue again. Files that are still being read when it is told to end are not waited for:
+/// the caller's runtime is not to wait for its blocking tasks either.
 ///
 /// # Errors
 /// Whatever keeps the gateway from starting.
@@ -42,12 +43,16 @@ async fn until_told(
     interrupt: &mut Signal,
     hang_up: &mut Signal,
 ) {
-    loop {
-        tokio::select! {
-            _ = terminate.recv() => return,
-            _ = interrupt.recv() => return,
-            _ = hang_up.recv() => app.reload().await,
+    // One at a time. However often it is asked for meanwhile, it is done once more.
+    let reloading = async {
+        while hang_up.recv().await.is_some() {
+            app.reload().await;
         }
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+        () = reloading => unreachable!("a signal stream has no end"),
     }
 }
 

@@ -31,7 +31,10 @@ pub fn run(arguments: &ServeArguments) -> Result<(), ServeError> {
         .enable_all()
         .build()
         .map_err(ServeError::Runtime)?;
-    Ok(runtime.block_on(app::run(&config))?)
+    let served = runtime.block_on(app::run(&config));
+    // A folder of templates that hangs while it is read must not keep the process.
+    runtime.shutdown_background();
+    Ok(served?)
 }
 
 /// To standard error: standard output is for what a command was asked for.

@@ -3,11 +3,15 @@
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::json;
 
 use crate::support::http::Answer;
-use crate::support::{Gateway, ManualClock};
+use rustix::process::Signal;
+
+use crate::support::process::Process;
+use crate::support::{Gateway, ManualClock, eventually};
 
 const FILE: &str = "/acme-0200a0000001.cfg";
 const ID: &str = "0200a00000010";
@@ -170,4 +174,33 @@ fn only_the_types_that_are_named_are_offered() {
     assert_eq!(gateway.last_outcome("000413301234"), "no_such_type");
     gateway.get("/0018f8123456.xml", Some("Linksys/PAP2T-5.1.6(LS)"));
     assert_eq!(gateway.inactive().len(), 2);
+}
+
+#[test]
+fn it_ends_when_told_however_long_a_reload_takes() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let templates = dir.path().join("templates");
+    write(&templates, &["a1"], "a = 1\n");
+    let config = "[catalogue]\ntemplates_dir = \"templates\"\n";
+    fs::write(dir.path().join("dialtone.toml"), config).unwrap();
+    let log = dir.path().join("log");
+    let line = "serve --config dialtone.toml";
+    let out = fs::File::create(&log).unwrap().into();
+    let mut process = Process::start_as(dir.path(), line, out);
+
+    // Each is tried with each of these types, just below the work that one file may take.
+    let many: Vec<String> = (0..2_000).map(|n| format!("a{n}")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    let loops = "{% for a in range(500) %}{% for b in range(500) %}{% endfor %}{% endfor %}a = 2\n";
+    write(&templates, &many, loops);
+    process.signal(Signal::HUP);
+    let read = |what: &str| fs::read_to_string(&log).unwrap().contains(what);
+    eventually("it hears a SIGHUP", || read("reading certificates and the catalogue again"));
+    process.signal(Signal::TERM);
+    let ended =
+        process.ended_within(Duration::from_secs(20)).expect("a reload does not hold up its end");
+    assert!(ended.success());
+    for over in ["the catalogue was read again", "the old catalogue stays in use"] {
+        assert!(!read(over), "the reload was over, so that this showed nothing: {over}");
+    }
 }

@@ -12,7 +12,7 @@ use crate::support::process::Process;
 fn each_request_says_who_wanted_what_of_which_object_and_why_it_failed() {
     let dir = tempfile::TempDir::new().unwrap();
     let path = dir.path().join("log");
-    let process = Process::start_with_log(dir.path(), File::create(&path).unwrap().into());
+    let process = Process::start_as(dir.path(), "serve", File::create(&path).unwrap().into());
     let key = process.key.clone().expect("a new store");
     let ask = |verb: &str, mut body: Value| {
         body["auth"] = json!({ "type": "auth", "key": key });

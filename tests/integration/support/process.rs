@@ -3,7 +3,10 @@
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
 
 /// Killed when dropped.
 pub(crate) struct Process {
@@ -17,12 +20,12 @@ pub(crate) struct Process {
 impl Process {
     /// Returns once it serves.
     pub(crate) fn start(dir: &Path) -> Process {
-        Process::start_with_log(dir, Stdio::null())
+        Process::start_as(dir, "serve", Stdio::null())
     }
 
-    /// As [`Process::start`], with somewhere for its log to go.
-    pub(crate) fn start_with_log(dir: &Path, log: Stdio) -> Process {
-        let child = command(dir, "serve").stdout(Stdio::piped()).stderr(log).spawn();
+    /// As [`Process::start`], with arguments and with somewhere for its log to go.
+    pub(crate) fn start_as(dir: &Path, line: &str, log: Stdio) -> Process {
+        let child = command(dir, line).stdout(Stdio::piped()).stderr(log).spawn();
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
         let child = child.expect("the gateway's binary runs");
         let mut process = Process { child, http: nowhere, admin: nowhere, key: None };
@@ -43,6 +46,23 @@ impl Process {
             }
         }
         panic!("the gateway ended before it was ready");
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, signal).expect("it is our own child");
+    }
+
+    /// How it ended; `None` when it did not within `patience`.
+    pub(crate) fn ended_within(&mut self, patience: Duration) -> Option<ExitStatus> {
+        let end = Instant::now() + patience;
+        loop {
+            let ended = self.child.try_wait().expect("it is our own child");
+            if ended.is_some() || Instant::now() > end {
+                return ended;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// SIGKILL: no handler runs, nothing is flushed.
