@@ -95,6 +95,17 @@ impl Answer {
         Answer::of(&Counted { numrows })
     }
 
+    /// As [`Answer::counted`], with what did not go as it may have been meant, if anything.
+    pub(super) fn counted_but(numrows: usize, warnings: &[String]) -> Answer {
+        #[derive(Serialize)]
+        struct Counted<'a> {
+            numrows: usize,
+            #[serde(skip_serializing_if = "<[_]>::is_empty")]
+            warnings: &'a [String],
+        }
+        Answer::of(&Counted { numrows, warnings })
+    }
+
     /// A short list is written here; a long one while it is sent.
     pub(super) fn list(list: PhoneList) -> Answer {
         let body =
@@ -147,6 +158,17 @@ impl Rows {
     }
 
     /// With `next`, what to ask for to get the rest.
+    /// With `warnings`, if there are any: what the rows do not show.
+    pub(super) fn finish_but(mut self, warnings: &[String]) -> Answer {
+        self.body.extend(format!(r#"],"numrows":{}"#, self.numrows).into_bytes());
+        if !warnings.is_empty() {
+            self.body.extend(br#","warnings":"#);
+            self.body.extend(json(&warnings));
+        }
+        self.body.push(b'}');
+        Answer { body: self.body.into(), cookie: None }
+    }
+
     pub(super) fn finish_before(mut self, next: Option<String>) -> Answer {
         self.body.extend(format!(r#"],"numrows":{}"#, self.numrows).into_bytes());
         if let Some(next) = next {

@@ -4,7 +4,7 @@
 //! 2: the arguments make no sense.
 
 use std::error::Error;
-use std::io;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -58,6 +58,9 @@ enum Command {
         /// Write the .out files of this folder's examples anew instead.
         #[arg(long, value_name = "DIR")]
         update_examples: Option<PathBuf>,
+        /// Print which settings the files of each family have instead.
+        #[arg(long, conflicts_with = "update_examples")]
+        coverage: bool,
     },
     /// Print the files a phone would get, byte for byte, from a store no gateway has open.
     Render(RenderArguments),
@@ -104,8 +107,9 @@ fn run(command: Command) -> Outcome {
         Command::Identify { path, user_agent, templates } => {
             identify_requests(path, user_agent, templates)
         }
-        Command::Check { config, update_examples: None } => check_all(&config),
-        Command::Check { config, update_examples: Some(dir) } => {
+        Command::Check { config, coverage: true, .. } => print_coverage(&config.common),
+        Command::Check { config, update_examples: None, .. } => check_all(&config),
+        Command::Check { config, update_examples: Some(dir), .. } => {
             write_examples(&config.common, dir)
         }
         Command::Render(arguments) => {
@@ -176,6 +180,13 @@ fn check_all(arguments: &ServeArguments) -> Outcome {
         Err(error) => failures.push(error.to_string()),
     }
     if failures.is_empty() { Ok(()) } else { Err(failures.join("\n").into()) }
+}
+
+fn print_coverage(arguments: &ConfigArguments) -> Outcome {
+    let (config, _) = arguments.load()?;
+    let catalogue = Catalogue::load(&config.catalogue.sources())?;
+    io::stdout().lock().write_all(check::coverage_table(&catalogue).as_bytes())?;
+    Ok(())
 }
 
 fn write_examples(arguments: &ConfigArguments, dir: PathBuf) -> Outcome {

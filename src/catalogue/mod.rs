@@ -40,6 +40,7 @@ pub use identify::path_pattern::PathFacts;
 pub use identify::target::Target;
 pub use identify::{Evidence, Identity, Request};
 pub use render::context::{PortInput, RenderInput, Whose, whose};
+pub use render::coverage::{Coverage, Expressed, cannot_of, coverage_rows, set_rows};
 pub use render::examples::{ExampleOutcome, check_examples, update_examples};
 pub use render::{RenderError, RenderedFile};
 

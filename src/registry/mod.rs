@@ -22,6 +22,7 @@ mod first_key;
 mod follower;
 mod index;
 mod layer_cache;
+mod limits;
 mod memory;
 mod passwords;
 mod phones;

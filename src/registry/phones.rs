@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::audit::Changes;
 use super::change::Plan;
 use super::index::Wanted;
+use super::limits;
 use super::text::{check_name, is_assignable_mac, patched};
 use super::{Actor, Registry, RegistryError};
 use crate::catalogue::PhoneType;
@@ -26,6 +27,8 @@ pub struct NewPhone {
     pub phone_type: TypeKey,
     /// Laid over those it has, when it is known as inactive.
     pub settings: Option<Value>,
+    /// Whether the MAC may be of another maker than the type.
+    pub other_maker: bool,
 }
 
 /// What is to change; `None` stays.
@@ -36,6 +39,8 @@ pub struct PhoneChange {
     pub settings: Option<Value>,
     /// Of the whole device.
     pub phone_type: Option<TypeKey>,
+    /// Whether the MAC may be of another maker than that type.
+    pub other_maker: bool,
 }
 
 /// Which phones to read; what is `None` does not matter.
@@ -149,6 +154,7 @@ impl Registry {
                 },
                 settings: patched(&kept, new.settings.as_ref())?,
             };
+            limits::require_within(&catalogue, phone_type, &kept, &phone.settings)?;
             let mut event = actor.event(now, Action::Create, Subject::Phone, id.to_string());
             event.company = new.company.to_string();
             event.after = json!({
@@ -156,6 +162,9 @@ impl Registry {
                 "settings": phone.settings.redacted(),
             });
             let made = with_new(device, phone_type, id, phone, now)?;
+            if !new.other_maker {
+                limits::require_maker(&catalogue, id.mac, phone_type)?;
+            }
             let plan = self.plan_device(actor, id, (device, made), directory, ())?;
             Ok(plan.recorded(event))
         })
@@ -188,13 +197,20 @@ impl Registry {
             let mut changes = Changes::default();
             changes.field("name", phone.name.as_str(), name.as_str());
             changes.settings(&phone.settings, &settings);
+            let catalogue = self.catalogue();
+            let key = change.phone_type.as_ref().unwrap_or(&device.phone_type);
+            if let Some(phone_type) = catalogue.phone_type(key) {
+                limits::require_within(&catalogue, phone_type, &phone.settings, &settings)?;
+            }
             let mut changed = device.with_values(id.port, name, settings, now)?;
             if let Some(key) = &change.phone_type {
                 changes.field("phone_type", device.phone_type.as_str(), key.as_str());
-                let catalogue = self.catalogue();
                 let phone_type = catalogue.phone_type(key).ok_or_else(|| no_type(key))?;
                 require_port(phone_type, id.port)?;
                 changed = changed.with_type(key, phone_type.ports, now)?;
+                if !change.other_maker {
+                    limits::require_maker(&catalogue, id.mac, phone_type)?;
+                }
             }
             let mut event = actor.event(now, Action::Update, Subject::Phone, id.to_string());
             event.company = phone.company().map(ToString::to_string).unwrap_or_default();

@@ -24,3 +24,4 @@ mod taken_back;
 mod time;
 mod tools;
 mod traces;
+mod unfit_settings;

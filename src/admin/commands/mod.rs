@@ -30,12 +30,12 @@ mod update_user;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use super::answer::Fail;
+use super::answer::{Answer, Fail};
 use super::log::Log;
 use super::receive::Received;
 use super::request::{ApiMethod, ApiRequest, RequestBody, UnreadBody};
 use super::{CommandResult, Core, auth};
-use crate::domain::UserId;
+use crate::domain::{PhoneId, UserId};
 use crate::registry::Actor;
 
 /// One command.
@@ -163,6 +163,15 @@ pub(super) async fn answer(
     drop(received);
     log.note_object(&body);
     (command.run)(Call { core: core.clone(), actor, caller: user, body }).await
+}
+
+/// What a change of a phone touched, and what of its settings does not reach it. The change is
+/// made: when that cannot be found out, nothing is said of it.
+async fn counted_with_warnings(call: &Call, id: PhoneId, numrows: usize) -> CommandResult {
+    let (registry, actor) = (call.core.registry.clone(), call.actor.clone());
+    let found = call.core.blocking.run(move || registry.warnings(&actor, id)).await;
+    let warnings = found.ok().and_then(Result::ok).unwrap_or_default();
+    Ok(Answer::counted_but(numrows, &warnings))
 }
 
 fn use_post() -> Fail {

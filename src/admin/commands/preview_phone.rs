@@ -7,7 +7,8 @@
 //! Rows: `file` (the path), `scope` (`device`, `port` or `common`), `content_type`,
 //! and `content` or, when it cannot be made, `error`; `left_out` where settings of the phone are
 //! not in the file because they would count for ports of other companies too. Ports of the device whose
-//! company the caller does not administer are shown as if they were inactive.
+//! company the caller does not administer are shown as if they were inactive. Beside the rows
+//! `warnings`, see `update phone`.
 
 use serde::Serialize;
 
@@ -50,7 +51,8 @@ pub(super) async fn run(call: Call) -> CommandResult {
             error: file.content.as_ref().err().cloned(),
             content: file.content.ok(),
         });
-        Ok(rows.collect::<Rows>().finish())
+        let rows = rows.collect::<Rows>();
+        Ok(rows.finish_but(&registry.warnings(&actor, id)?))
     };
     core.blocking.run(preview).await?
 }

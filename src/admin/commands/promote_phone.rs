@@ -1,12 +1,13 @@
 //! `promote phone`: activates every inactive port of a device, all or none.
 //!
 //! Takes `scope.phoneid` (any inactive port of it) and `values.company` (`default`
-//! when absent). Gives `numrows`, the ports activated. Fails when a file of the
+//! when absent). Gives `numrows`, the ports activated, and `warnings` where something
+//! that is set does not reach the phone. Fails when a file of the
 //! phone's type cannot be made of the settings it would have.
 
-use super::Call;
+use super::{Call, counted_with_warnings};
 use crate::admin::CommandResult;
-use crate::admin::answer::{Answer, Fail};
+use crate::admin::answer::Fail;
 use crate::domain::CompanyId;
 use crate::registry::RegistryError;
 
@@ -21,5 +22,6 @@ pub(super) async fn run(call: Call) -> CommandResult {
         })?,
     };
     let promoted = call.core.registry.promote(&call.actor, id, &company).await;
-    Ok(Answer::counted(promoted.map_err(Fail::from)?))
+    let promoted = promoted.map_err(Fail::from)?;
+    counted_with_warnings(&call, id, promoted).await
 }

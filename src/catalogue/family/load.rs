@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use minijinja::Value;
 use regex::Regex;
@@ -147,7 +147,9 @@ impl Loader<'_> {
     /// What is said of settings, by their paths.
     fn of_schema<T>(&mut self, said: BTreeMap<Spanned<String>, T>) -> BTreeMap<String, T> {
         for path in said.keys() {
-            if !schema::fields().iter().any(|field| field.path == *path.get_ref()) {
+            // Of a kind of key or a codec: `keys.N.type=park`.
+            let setting = path.get_ref().split('=').next().unwrap_or_default();
+            if !schema::fields().iter().any(|field| field.path == setting) {
                 self.problem(path.span(), format!("`{}` is not a setting", path.get_ref()));
             }
         }
@@ -335,6 +337,7 @@ impl Loader<'_> {
                 defaults,
                 view: Value::UNDEFINED,
                 macs: written.macs.as_ref().and_then(|macs| self.regex(macs)),
+                expressed: OnceLock::new(),
                 key: key.clone(),
             };
             let phone_type = PhoneType { view: view(&phone_type, vendor, &data), ..phone_type };

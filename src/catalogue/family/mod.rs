@@ -6,12 +6,13 @@ pub(crate) mod problem;
 pub(crate) mod source;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use minijinja::Value;
 use regex::Regex;
 
 use super::identify::path_pattern::{PathFacts, PathPattern};
+use super::render::coverage::Expressed;
 use crate::domain::settings::Layer;
 use crate::domain::{Mac, Port, TypeKey};
 use definition::{Encoding, Escape, LineEnding, Scope};
@@ -102,6 +103,8 @@ pub struct PhoneType {
     /// The `type` of templates.
     pub(crate) view: Value,
     pub(crate) macs: Option<Regex>,
+    /// See [`super::Catalogue::expressed`].
+    pub(crate) expressed: OnceLock<Arc<Expressed>>,
 }
 
 impl Family {

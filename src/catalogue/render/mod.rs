@@ -1,6 +1,7 @@
 //! Templates: compiled once, strict, every printed value escaped for its file.
 
 pub(crate) mod context;
+pub(crate) mod coverage;
 pub(crate) mod escape;
 pub(crate) mod examples;
 mod filters;

@@ -178,11 +178,18 @@ const LITTLE: &[&str] =
     &["lines", "number", "user", "password", "registrar", "keys", "type", "expansion"];
 
 /// Makes a document of the schema.
-struct Maker<'a> {
+pub(super) struct Maker<'a> {
     phone_type: &'a PhoneType,
     family: &'a str,
     extent: Extent,
     round: usize,
+}
+
+impl<'a> Maker<'a> {
+    /// Makes everything; the family's raw parameters under no name.
+    pub(super) fn new(phone_type: &'a PhoneType, round: usize) -> Maker<'a> {
+        Maker { phone_type, family: "", extent: Extent::Everything, round }
+    }
 }
 
 impl Maker<'_> {
@@ -203,7 +210,7 @@ impl Maker<'_> {
         Value::Object(pairs.collect())
     }
 
-    fn value(&self, path: &str, kind: &Kind) -> Value {
+    pub(super) fn value(&self, path: &str, kind: &Kind) -> Value {
         // Something else for each place of each type, and the same each time.
         let turn = path.bytes().fold(self.round, |turn, byte| turn.wrapping_add(byte.into()));
         match kind {

@@ -1,12 +1,14 @@
 //! `dialtone check`: configuration, machine, catalogue, templates and examples, every problem
 //! at once.
 
+mod coverage;
 mod machine;
 
 use crate::catalogue::{
     Boots, Catalogue, CatalogueError, Escape, Problem, Sources, check_examples,
 };
 
+pub use coverage::table as coverage_table;
 pub use machine::{notes, problems};
 
 /// What was found in order.

@@ -63,6 +63,9 @@ pub enum PhoneCommand {
         company: CompanyId,
         #[arg(long)]
         name: Option<String>,
+        /// The MAC is another maker's than the type, and that is meant.
+        #[arg(long)]
+        other_maker: bool,
         #[command(flatten)]
         settings: SettingArguments,
     },
@@ -74,6 +77,9 @@ pub enum PhoneCommand {
         /// Of the whole device.
         #[arg(long = "type", value_name = "TYPE")]
         phone_type: Option<TypeKey>,
+        /// The MAC is another maker's than that type, and that is meant.
+        #[arg(long, requires = "phone_type")]
+        other_maker: bool,
         #[command(flatten)]
         settings: SettingArguments,
     },
@@ -196,19 +202,21 @@ impl PhoneCommand {
                     .value("company", company.to_string());
                 Task::new(call, done("assigned"))
             }
-            PhoneCommand::Create { what, phone_type, company, name, settings } => {
+            PhoneCommand::Create { what, phone_type, company, name, other_maker, settings } => {
                 let call = call("create", &format!("create phone {what}"))
                     .value(what.field(), what.to_string())
                     .value("phone_type", phone_type.to_string())
                     .value("company", company.to_string())
                     .value("name", name)
+                    .value("other_maker", other_maker.then_some(true))
                     .value("settings", settings.patch(input)?);
                 Task::new(call, done("created"))
             }
-            PhoneCommand::Set { phone, name, phone_type, settings } => {
+            PhoneCommand::Set { phone, name, phone_type, other_maker, settings } => {
                 let call = of("update", phone)
                     .value("name", name)
                     .value("phone_type", phone_type.map(|key| key.to_string()))
+                    .value("other_maker", other_maker.then_some(true))
                     .value("settings", settings.patch(input)?);
                 Task::change(call, "phone")?
             }

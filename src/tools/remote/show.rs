@@ -32,6 +32,9 @@ pub(super) fn json(show: &Show, reply: &Value, mut out: impl Write) -> Result<()
 }
 
 pub(super) fn text(task: &Task, reply: &Value, mut out: impl Write) -> Result<(), RemoteError> {
+    for warning in reply["warnings"].as_array().into_iter().flatten() {
+        eprintln!("dialtone: warning: {}", printable(warning.as_str().unwrap_or_default()));
+    }
     let none = Vec::new();
     let rows = reply["values"].as_array().unwrap_or(&none);
     match task.show {

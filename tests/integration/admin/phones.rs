@@ -91,7 +91,7 @@ fn creating_an_inactive_port_activates_it_alone_and_keeps_its_created() {
 #[test]
 fn creating_a_phone_says_better_what_an_inactive_device_is() {
     let gateway = Gateway::base();
-    let values = json!({ "mac": "00087b0a0b0c", "company": "default", "phone_type": "pap2t" });
+    let values = json!({ "mac": "00087b0a0b0c", "company": "default", "phone_type": "pap2t", "other_maker": true });
     gateway.done("create/phone", json!({ "values": values }));
     let phones = read(&gateway, json!({ "mac": "00087b0a0b0c" }));
     assert_eq!(ids(&phones), ["00087b0a0b0c0", "00087b0a0b0c1"], "the ports of the type said now");
@@ -139,7 +139,7 @@ fn create_names_what_is_missing_or_wrong() {
         (
             "adress",
             json!(1),
-            "values.\"adress\" is not known here: mac, port, phoneid, company, phone_type, name, settings",
+            "values.\"adress\" is not known here: mac, port, phoneid, company, phone_type, name, settings, other_maker",
         ),
     ] {
         let mut values = whole.clone();
@@ -322,8 +322,7 @@ fn a_phone_of_another_company_is_not_found() {
 #[test]
 fn the_type_of_a_device_is_changed_by_a_system_admin_as_far_as_its_ports_fit() {
     let gateway = Gateway::base();
-    let body =
-        |mac: &str, key: &str| json!({ "scope": { "mac": mac }, "values": { "phone_type": key } });
+    let body = |mac: &str, key: &str| json!({ "scope": { "mac": mac }, "values": { "phone_type": key, "other_maker": true } });
     let denied = gateway.ask("ca_a", "update/phone", body("0004f2222222", "kws300"));
     assert_eq!(denied, fail("Permission denied"));
     gateway.done("update/phone", body("0004f2222222", "snom320"));
@@ -352,7 +351,7 @@ fn update_and_delete_need_one_phone_and_known_fields() {
     gateway.refused("delete/phone", json!({ "scope": scope }), known);
     let values = json!({ "company": "bcompany" });
     let body = json!({ "scope": { "mac": "0004f2222222" }, "values": values });
-    let known = "values.\"company\" is not known here: name, settings, phone_type";
+    let known = "values.\"company\" is not known here: name, settings, phone_type, other_maker";
     gateway.refused("update/phone", body, known);
     assert_eq!(gateway.lists(), before);
 }

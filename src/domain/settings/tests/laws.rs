@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::super::overlay::Overlay;
 use super::super::schema::{Field, Kind};
 use super::super::*;
+use crate::domain::hidden_char;
 
 /// Documents of the schema, each setting there or not.
 fn document(fields: &'static [Field]) -> BoxedStrategy<Value> {
@@ -26,7 +27,10 @@ fn value(kind: &'static Kind) -> BoxedStrategy<Value> {
     match kind {
         Kind::Bool => any::<bool>().prop_map(Value::from).boxed(),
         Kind::Integer { min, max, .. } => (*min..=*max).prop_map(Value::from).boxed(),
-        Kind::Text { .. } => "[^\\p{C}\\u2028\\u2029]{0,12}".prop_map(Value::from).boxed(),
+        Kind::Text { .. } => "[^\\p{C}\\u2028\\u2029]{0,12}"
+            .prop_filter("nothing hides in it", |text| hidden_char(text).is_none())
+            .prop_map(Value::from)
+            .boxed(),
         Kind::Secret => "hunter[0-9a-z]{1,4}".prop_map(Value::from).boxed(),
         Kind::Pin => "[0-9]{4,8}".prop_map(Value::from).boxed(),
         Kind::DialPattern => one_of(vec!["911", "[2-5]xxx", "x.T"]),

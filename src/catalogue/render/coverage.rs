@@ -1,0 +1,389 @@
+//! Which settings the files of a type express: found by changing one at a time and looking whether
+//! any file changes with it.
+
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use super::trial::{self, Extent, Maker};
+use crate::catalogue::{Catalogue, PhoneType};
+use crate::domain::settings::schema::{self, Field, Kind};
+use crate::domain::settings::{Codec, KeyType, Layer, Settings, resolve};
+
+/// Values that are tried of one setting beside none and the one that everything else is tried
+/// with: enough that one differs from what the phone has by itself.
+const TRIED: usize = 2;
+/// Types of a family that are looked at, of those that differ in their data.
+const TYPES: usize = 8;
+/// Ports, and files of one pattern, that are looked at.
+const PORTS: u16 = 2;
+/// What a key is tried with.
+const NUMBER: &str = "7300171";
+/// Lines, keys, modules and their keys that are looked at: all of a type are written alike.
+const SLOTS: usize = 2;
+
+/// What the files of a type express, by the paths of the schema: `lines.N.srtp`; a kind of key as
+/// `keys.N.type=park`, a codec as `codecs=opus`.
+pub type Expressed = BTreeSet<String>;
+
+/// Whether a family has a setting in its files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Coverage {
+    Yes,
+    /// The family says that its phones have nothing for it.
+    Cannot,
+    NotYet,
+}
+
+impl Catalogue {
+    /// What the files of the type express. Found when it is asked for first and kept: it takes
+    /// some hundred renderings.
+    #[must_use]
+    pub fn expressed(&self, phone_type: &PhoneType) -> Arc<Expressed> {
+        phone_type.expressed.get_or_init(|| Arc::new(express(self, phone_type))).clone()
+    }
+
+    /// Each setting of the schema and whether the family has it for any of its types.
+    #[must_use]
+    pub fn coverage(&self, family: usize) -> Vec<(String, Coverage)> {
+        let cannot = &self.families()[family].cannot;
+        let is_open = |row: &String| cannot_of(cannot, row).is_none();
+        let mut open: BTreeSet<String> = coverage_rows().into_iter().filter(is_open).collect();
+        let mut found = Expressed::new();
+        let types: Vec<&PhoneType> = different(self.types_of(family)).collect();
+        for phone_type in types.iter().step_by(types.len().div_ceil(TYPES).max(1)) {
+            if open.is_empty() {
+                break;
+            }
+            let more = express_of(self, phone_type, &open);
+            open.retain(|row| !more.contains(row));
+            found.extend(more);
+        }
+        let covered = |row: &String| match (found.contains(row), is_open(row)) {
+            (true, _) => Coverage::Yes,
+            (false, false) => Coverage::Cannot,
+            (false, true) => Coverage::NotYet,
+        };
+        coverage_rows().into_iter().map(|row| (row.clone(), covered(&row))).collect()
+    }
+}
+
+/// Why a family's phones have nothing for a setting, if it says so of it or of a group it is in.
+#[must_use]
+pub fn cannot_of<'a>(cannot: &'a BTreeMap<String, String>, row: &str) -> Option<&'a str> {
+    let in_it = |said: &str| {
+        row.strip_prefix(said).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '=']))
+    };
+    cannot.iter().find(|(said, _)| in_it(said)).map(|(_, why)| why.as_str())
+}
+
+/// Types that differ in what their templates look at besides the settings.
+fn different<'c>(
+    types: impl Iterator<Item = &'c PhoneType>,
+) -> impl Iterator<Item = &'c PhoneType> {
+    let mut seen = BTreeSet::new();
+    types.filter(move |one| {
+        let several =
+            [one.lines, one.keys, one.ports, one.modules, one.soft_keys].map(|n| n.min(2));
+        let data = one.view.get_attr("data").map(|data| data.to_string()).unwrap_or_default();
+        seen.insert((several, data))
+    })
+}
+
+/// Every row there is, in the schema's order.
+#[must_use]
+pub fn coverage_rows() -> Vec<String> {
+    let mut rows = Vec::new();
+    let is_group = |path: &str| {
+        let below = format!("{path}.");
+        schema::fields().iter().any(|field| field.path.starts_with(&below))
+    };
+    for field in schema::fields() {
+        let path = &field.path;
+        let is_row = !path.starts_with("line_defaults")
+            && !path.starts_with("expansion.N.keys.N.")
+            && path != "vendor"
+            && !is_group(path);
+        if is_row {
+            rows.push(path.clone());
+        }
+        let choices = match path.as_str() {
+            "keys.N.type" => KeyType::NAMES,
+            "codecs" => Codec::NAMES,
+            _ => &[],
+        };
+        rows.extend(choices.iter().filter(|c| **c != "none").map(|c| format!("{path}={c}")));
+    }
+    rows.push("expansion.N.keys.N.type".to_owned());
+    rows
+}
+
+fn express(catalogue: &Catalogue, phone_type: &PhoneType) -> Expressed {
+    express_of(catalogue, phone_type, &coverage_rows().into_iter().collect())
+}
+
+fn express_of(
+    catalogue: &Catalogue,
+    phone_type: &PhoneType,
+    wanted: &BTreeSet<String>,
+) -> Expressed {
+    let mut base = trial::document(catalogue, phone_type, Extent::Everything, 0);
+    shorten(&mut base);
+    let mut trial =
+        Trial { catalogue, phone_type, base, files: Files::new(), with_keys: OnceCell::new() };
+    trial.files = trial.files_of(&trial.base);
+    wanted.iter().filter(|row| trial.expresses(row)).cloned().collect()
+}
+
+fn shorten(document: &mut Value) {
+    for name in ["lines", "keys", "expansion", "soft_keys"] {
+        if let Some(Value::Object(entries)) = document.get_mut(name) {
+            entries.retain(|number, _| number.parse::<usize>().is_ok_and(|n| n <= SLOTS));
+            if name == "expansion" {
+                for module in entries.values_mut() {
+                    if let Some(Value::Object(keys)) = module.get_mut("keys") {
+                        keys.retain(|number, _| number.parse::<usize>().is_ok_and(|n| n <= SLOTS));
+                    }
+                }
+            }
+        }
+    }
+}
+
+type Files = Vec<Result<Vec<u8>, String>>;
+
+struct Trial<'a> {
+    catalogue: &'a Catalogue,
+    phone_type: &'a PhoneType,
+    base: Value,
+    /// Those of the base.
+    files: Files,
+    /// Those with each kind of key.
+    with_keys: OnceCell<Vec<(&'static str, Files)>>,
+}
+
+impl Trial<'_> {
+    fn expresses(&self, row: &str) -> bool {
+        if let Some((path, choice)) = row.split_once('=') {
+            if path != "codecs" {
+                return self.has_key(choice);
+            }
+            // Alone, one that is not known gives the phone's own list.
+            let other = if choice == "pcma" { "pcmu" } else { "pcma" };
+            let with = |codecs: Value| self.files_with(&self.base, "codecs", codecs);
+            return with(json!([other, choice])) != with(json!([other]));
+        }
+        let path = row.replace(".N.", ".1.");
+        if let Some(field) = path.strip_prefix("keys.1.").or(path.strip_prefix("soft_keys.1."))
+            && field != "type"
+        {
+            // What a key needs depends on what it does.
+            let prefix = path.strip_suffix(field).unwrap_or_default();
+            return KeyType::NAMES.iter().any(|kind| {
+                let mut base = self.base.clone();
+                put(&mut base, &format!("{prefix}type"), json!(kind));
+                let files = self.files_of(&base);
+                self.values(row, &path).any(|value| self.files_with(&base, &path, value) != files)
+            });
+        }
+        self.values(row, &path).any(|value| self.files_with(&self.base, &path, value) != self.files)
+    }
+
+    /// Whether a key of that kind is other than an unused one and than that of a line, and than one
+    /// of a kind that nobody wrote anything for: that one is as any other such, and has no number.
+    fn has_key(&self, kind: &str) -> bool {
+        let files = |kind: &str, line: u16| {
+            let key = json!({ "type": kind, "value": NUMBER, "line": line });
+            self.files_with(&self.base, "keys.1", key)
+        };
+        if kind == "line" {
+            return files("line", 2) != files("none", 2) || files("line", 1) != files("none", 1);
+        }
+        let all = self
+            .with_keys
+            .get_or_init(|| KeyType::NAMES.iter().map(|kind| (*kind, files(kind, 1))).collect());
+        let Some((_, made)) = all.iter().find(|(name, _)| *name == kind) else { return false };
+        let has_number = made.iter().flatten().any(|file| has(file, NUMBER.as_bytes()));
+        let mut same = all.iter().filter(|(name, files)| *name != kind && files == made);
+        if has_number {
+            !same.any(|(name, _)| ["none", "line"].contains(name))
+        } else {
+            same.next().is_none()
+        }
+    }
+
+    fn files_with(&self, base: &Value, path: &str, value: Value) -> Files {
+        let mut document = base.clone();
+        put(&mut document, path, value);
+        self.files_of(&document)
+    }
+
+    /// Values of a setting, and none.
+    fn values(&self, row: &str, path: &str) -> std::vec::IntoIter<Value> {
+        let kind = kind_of(row).expect("a row is a setting of the schema");
+        let mut values = vec![Value::Null];
+        match kind {
+            Kind::Choice(names) => values.extend(names.iter().map(|name| json!(name))),
+            kind => {
+                let maker = |round| Maker::new(self.phone_type, round);
+                values.extend((1..=TRIED).map(|round| maker(round).value(path, kind)));
+            }
+        }
+        values.into_iter()
+    }
+
+    fn files_of(&self, document: &Value) -> Files {
+        // What was made of the schema may have been made not to fit it: a line without a user.
+        let Ok(layer) = Layer::parse(document) else { return Vec::new() };
+        let Ok(settings) = resolve(&[&self.phone_type.defaults, &layer]) else { return Vec::new() };
+        let settings = Arc::new(settings);
+        let family = self.catalogue.family_of(self.phone_type);
+        let mut seen = HashMap::new();
+        trial::files(self.catalogue, self.phone_type, &settings, Extent::Everything)
+            .filter(|(file, _)| {
+                let of_pattern = seen.entry(file.pattern()).or_insert(0);
+                *of_pattern += 1;
+                *of_pattern <= PORTS
+            })
+            .map(|(file, mut input)| {
+                input.ports.truncate(PORTS.into());
+                let rendered = self.catalogue.render(family, Some(self.phone_type), file, input);
+                rendered.map(|file| file.body).map_err(|error| error.to_string())
+            })
+            .collect()
+    }
+}
+
+fn has(file: &[u8], part: &[u8]) -> bool {
+    file.windows(part.len()).any(|window| window == part)
+}
+
+fn kind_of(row: &str) -> Option<&'static Kind> {
+    let mut fields: &'static [Field] = Settings::FIELDS;
+    let mut kind = None;
+    for name in row.split('.').filter(|name| *name != "N") {
+        let field = fields.iter().find(|field| field.name == name)?;
+        kind = Some(&field.kind);
+        fields = match &field.kind {
+            Kind::Group(of) | Kind::Numbered { of, .. } => of,
+            _ => &[],
+        };
+    }
+    kind
+}
+
+/// Sets what is at the path; `null` takes it away.
+fn put(document: &mut Value, path: &str, value: Value) {
+    let (groups, name) = path.rsplit_once('.').unwrap_or(("", path));
+    let mut at = document;
+    for group in groups.split('.').filter(|group| !group.is_empty()) {
+        if !at[group].is_object() {
+            at[group] = Value::Object(Map::new());
+        }
+        at = &mut at[group];
+    }
+    match (at.as_object_mut(), value) {
+        (Some(fields), Value::Null) => drop(fields.remove(name)),
+        (Some(fields), value) => drop(fields.insert(name.to_owned(), value)),
+        (None, _) => {}
+    }
+}
+
+/// The rows of a schema's paths that settings have set, each with the path it is at.
+#[must_use]
+pub fn set_rows(document: &Value) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    set_below("", "", Settings::FIELDS, document, &mut found);
+    found
+}
+
+fn set_below(
+    path: &str,
+    row: &str,
+    fields: &[Field],
+    document: &Value,
+    found: &mut Vec<(String, String)>,
+) {
+    for field in fields {
+        let Some(value) = document.get(field.name) else { continue };
+        let (path, row) = (format!("{path}{}", field.name), format!("{row}{}", field.name));
+        match &field.kind {
+            Kind::Group(of) => set_below(&format!("{path}."), &format!("{row}."), of, value, found),
+            Kind::Numbered { of, .. } => {
+                for (number, entry) in value.as_object().into_iter().flatten() {
+                    let path = format!("{path}.{number}.");
+                    set_below(&path, &format!("{row}.N."), of, entry, found);
+                }
+            }
+            Kind::Vendor => {}
+            _ if row == "keys.N.type" || row == "codecs" => {
+                let of = |choice: &Value| {
+                    (path.clone(), format!("{row}={}", choice.as_str().unwrap_or_default()))
+                };
+                match value {
+                    Value::Array(choices) => found.extend(choices.iter().map(of)),
+                    choice if choice != "none" => found.push(of(choice)),
+                    _ => {}
+                }
+            }
+            _ => found.push((path, row)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::Sources;
+
+    #[test]
+    fn what_a_type_expresses_is_what_changes_its_files() {
+        let catalogue = Catalogue::load(&Sources::default()).unwrap();
+        let of =
+            |key: &str| catalogue.expressed(catalogue.phone_type(&key.parse().unwrap()).unwrap());
+        let t46s = of("t46s");
+        for row in ["lines.N.srtp", "keys.N.type=park", "keys.N.label", "codecs=opus", "language"] {
+            assert!(t46s.contains(row), "{row}");
+        }
+        let pap2t = of("pap2t");
+        assert!(pap2t.contains("lines.N.password") && pap2t.contains("codecs=pcma"));
+        for row in ["keys.N.type=park", "keys.N.value", "codecs=opus", "language"] {
+            assert!(!pap2t.contains(row), "{row}");
+        }
+    }
+
+    #[test]
+    fn a_row_is_refused_with_the_group_it_is_in() {
+        let cannot: BTreeMap<String, String> = [
+            ("wifi".to_owned(), "no radio".to_owned()),
+            ("keys.N.type=xml".to_owned(), "no browser".to_owned()),
+        ]
+        .into();
+        assert_eq!(cannot_of(&cannot, "wifi.ssid"), Some("no radio"));
+        assert_eq!(cannot_of(&cannot, "keys.N.type=xml"), Some("no browser"));
+        assert_eq!(cannot_of(&cannot, "keys.N.type"), None);
+        assert_eq!(cannot_of(&cannot, "wifis"), None);
+    }
+
+    #[test]
+    fn what_is_set_is_known_by_its_rows() {
+        let document = json!({
+            "lines": { "2": { "user": "1" } }, "keys": { "7": { "type": "dnd", "label": "x" } },
+            "codecs": ["opus"], "network": { "vlan": { "id": 7 } }, "vendor": { "snom": { "a": 1 } },
+        });
+        let rows: Vec<_> = set_rows(&document).into_iter().collect();
+        let pair = |path: &str, row: &str| (path.to_owned(), row.to_owned());
+        for expected in [
+            pair("lines.2.user", "lines.N.user"),
+            pair("keys.7.type", "keys.N.type=dnd"),
+            pair("keys.7.label", "keys.N.label"),
+            pair("codecs", "codecs=opus"),
+            pair("network.vlan.id", "network.vlan.id"),
+        ] {
+            assert!(rows.contains(&expected), "{expected:?} in {rows:?}");
+        }
+        assert_eq!(rows.len(), 5);
+    }
+}

@@ -1,0 +1,198 @@
+//! What a type of phone cannot have: refused where an operator writes it, told where it comes from
+//! elsewhere.
+
+use serde_json::Value;
+
+use super::compose::Composition;
+use super::phones::may_see;
+use super::{Actor, Registry, RegistryError};
+use crate::catalogue::{Catalogue, PhoneType, cannot_of, set_rows};
+use crate::domain::settings::{Layer, SettingError};
+use crate::domain::{Device, Mac, PhoneId, TransitionError};
+
+/// Most warnings of one answer; who has more has one reason often.
+pub(super) const MAX_WARNINGS: usize = 100;
+
+/// What a phone's own settings have and its type does not: a line, a key, a module too many, a
+/// text that is too long.
+pub(super) fn beyond(
+    catalogue: &Catalogue,
+    phone_type: &PhoneType,
+    layer: &Layer,
+) -> Vec<SettingError> {
+    let document = layer.to_json();
+    let mut found = Vec::new();
+    let described = &phone_type.description;
+    let mut too_many = |path: String, of: &Value, what: &str, most: u16| {
+        for (number, entry) in of.as_object().into_iter().flatten() {
+            let is_beyond = number.parse::<u16>().is_ok_and(|number| number > most);
+            if is_beyond && has_values(entry) {
+                let message = match most {
+                    0 => format!("{described} has no {what}s"),
+                    1 => format!("{described} has one {what}"),
+                    most => format!("{described} has {most} {what}s"),
+                };
+                found.push(SettingError { field: format!("{path}.{number}"), message });
+            }
+        }
+    };
+    too_many("lines".to_owned(), &document["lines"], "line", phone_type.lines);
+    too_many("keys".to_owned(), &document["keys"], "programmable key", phone_type.keys);
+    too_many(
+        "expansion".to_owned(),
+        &document["expansion"],
+        "expansion module",
+        phone_type.modules,
+    );
+    if phone_type.soft_keys > 0 {
+        let most = phone_type.soft_keys;
+        too_many("soft_keys".to_owned(), &document["soft_keys"], "programmable soft key", most);
+    }
+    for (number, module) in document["expansion"].as_object().into_iter().flatten() {
+        if number.parse::<u16>().is_ok_and(|number| number <= phone_type.modules) {
+            let path = format!("expansion.{number}.keys");
+            too_many(path, &module["keys"], "key on a module", phone_type.module_keys);
+        }
+    }
+    let family = catalogue.family_of(phone_type);
+    for (path, row) in set_rows(&document) {
+        let at = |field: &str| row == format!("keys.N.{field}");
+        let value = at_path(&document, &path);
+        if at("line") && value.as_u64().is_some_and(|line| line > phone_type.lines.into()) {
+            let message = format!("{described} has {} lines", phone_type.lines);
+            found.push(SettingError { field: path.clone(), message });
+        }
+        let (Some(most), Some(text)) = (family.limits.get(&row), value.as_str()) else { continue };
+        let length = text.chars().count();
+        if length > *most {
+            let message = format!("{described} takes at most {most} characters, not {length}");
+            found.push(SettingError { field: path, message });
+        } else if text.trim() != text {
+            let message = format!("{described} drops blanks at its beginning and end");
+            found.push(SettingError { field: path, message });
+        }
+    }
+    found
+}
+
+/// Whether an entry is more than one that switches a line or a key off.
+fn has_values(entry: &Value) -> bool {
+    let Some(fields) = entry.as_object() else { return false };
+    let is_off = fields.get("enabled") == Some(&Value::Bool(false))
+        || fields.get("type") == Some(&Value::from("none"));
+    !fields.is_empty() && !is_off
+}
+
+fn at_path<'d>(document: &'d Value, path: &str) -> &'d Value {
+    path.split('.').fold(document, |at, name| &at[name])
+}
+
+/// Refuses what is written now and the type cannot have; what was there before stays.
+///
+/// # Errors
+/// [`RegistryError::Settings`] with every problem.
+pub(super) fn require_within(
+    catalogue: &Catalogue,
+    phone_type: &PhoneType,
+    before: &Layer,
+    after: &Layer,
+) -> Result<(), RegistryError> {
+    let known = beyond(catalogue, phone_type, before);
+    let mut new = beyond(catalogue, phone_type, after);
+    new.retain(|problem| !known.contains(problem));
+    if new.is_empty() { Ok(()) } else { Err(RegistryError::Settings(new)) }
+}
+
+/// Refuses a type of one maker for a MAC of another: mostly a slip, and then a phone that never
+/// gets a file.
+///
+/// # Errors
+/// [`RegistryError::Invalid`] that names both makers.
+pub(super) fn require_maker(
+    catalogue: &Catalogue,
+    mac: Mac,
+    phone_type: &PhoneType,
+) -> Result<(), RegistryError> {
+    let oui = u32::try_from(mac.bits() >> 24).unwrap_or_default();
+    let own = catalogue.family_of(phone_type);
+    let mut owners: Vec<&str> = catalogue
+        .families()
+        .iter()
+        .filter(|family| family.ouis().contains(&oui))
+        .map(|family| family.vendor.as_str())
+        .collect();
+    // Several families may be of one maker.
+    owners.dedup();
+    let is_own =
+        owners.is_empty() || own.ouis().is_empty() || owners.contains(&own.vendor.as_str());
+    if is_own {
+        return Ok(());
+    }
+    let message = format!(
+        "{mac} is an address of {}, and {} is by {}; say \"other_maker\": true if that is meant",
+        owners.join(" or "),
+        phone_type.key,
+        own.vendor,
+    );
+    Err(RegistryError::Invalid { field: "phone_type".to_owned(), message })
+}
+
+impl Composition {
+    /// What is set for the phone and does not reach it: settings its type has nothing for, and
+    /// what goes beyond the type. One sentence each, at most [`MAX_WARNINGS`].
+    #[must_use]
+    pub fn not_expressed(&self, id: PhoneId) -> Vec<String> {
+        let Some(phone_type) = self.phone_type() else { return Vec::new() };
+        let expressed = self.catalogue.expressed(phone_type);
+        let family = self.catalogue.family_of(phone_type);
+        let mut warnings = Vec::new();
+        // What a type itself says by default is no operator's wish.
+        for (name, layer) in self.layers(id.port).into_iter().filter(|(name, _)| *name != "type") {
+            let beyond = beyond(&self.catalogue, phone_type, &layer);
+            // Others of a company may have more lines and keys.
+            if name == "phone" {
+                warnings.extend(beyond.iter().map(ToString::to_string));
+            }
+            for (path, row) in set_rows(&layer.to_json()) {
+                let row = row.replacen("line_defaults.", "lines.N.", 1);
+                let row = row.replacen("expansion.N.keys.N.", "keys.N.", 1);
+                let is_told = warnings.iter().any(|told| told.starts_with(&path));
+                if is_always_known(&row) || expressed.contains(&row) || is_told {
+                    continue;
+                }
+                let (value, of) = match row.split_once('=') {
+                    Some((_, choice)) => (format!(": {choice}"), "has none of it"),
+                    None => (String::new(), "has nothing for it"),
+                };
+                let why = cannot_of(&family.cannot, &row);
+                let why = why.map_or("its files do not have it yet", |why| why);
+                let described = &phone_type.description;
+                warnings.push(format!("{path}{value}: {described} {of}: {why}"));
+            }
+        }
+        warnings.truncate(MAX_WARNINGS);
+        warnings
+    }
+}
+
+/// What is for people, or for the gateway.
+fn is_always_known(row: &str) -> bool {
+    ["lines.N.number", "lines.N.enabled", "firmware.version"].contains(&row)
+}
+
+impl Registry {
+    /// What is set for a phone the caller sees and does not reach it, see
+    /// [`Composition::not_expressed`]. Takes some hundred renderings when it is asked for the
+    /// first time of a type: nothing for a thread that serves phones.
+    ///
+    /// # Errors
+    /// [`RegistryError::PermissionDenied`], "Phone not found".
+    pub fn warnings(&self, actor: &Actor, id: PhoneId) -> Result<Vec<String>, RegistryError> {
+        actor.require_admin()?;
+        let device: Device = self.memory.index.device(id.mac).ok_or(TransitionError::NotFound)?;
+        if device.phone(id.port).is_none_or(|phone| !may_see(actor, &phone)) {
+            return Err(TransitionError::NotFound.into());
+        }
+        Ok(self.compose(device).not_expressed(id))
+    }
+}

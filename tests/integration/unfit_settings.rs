@@ -1,0 +1,68 @@
+//! Settings that a phone of the type cannot have, or that its files do not have.
+
+use serde_json::{Value, json};
+
+use crate::support::Gateway;
+
+#[test]
+fn what_a_type_cannot_have_is_refused_and_what_does_not_reach_the_phone_is_said() {
+    let gateway = Gateway::start();
+    let create =
+        |values: Value| gateway.ask("create", json!({ "type": "phone", "values": values }));
+    let line =
+        json!({ "lines": { "1": { "user": "1", "password": "p", "registrar": "pbx.example" } } });
+    let t46s = json!({ "mac": "001565000001", "company": "default", "phone_type": "t46s", "settings": line });
+    assert_eq!(create(t46s)["result"], "success");
+    let update = |settings: Value| {
+        let scope = json!({ "phoneid": "0015650000010" });
+        gateway.ask(
+            "update",
+            json!({ "type": "phone", "scope": scope, "values": { "settings": settings } }),
+        )
+    };
+    for (settings, message) in [
+        (
+            json!({ "lines": { "17": { "user": "9" } } }),
+            "settings: lines.17: Yealink SIP-T46S has 16 lines",
+        ),
+        (
+            json!({ "keys": { "28": { "type": "dnd" } } }),
+            "settings: keys.28: Yealink SIP-T46S has 27 programmable keys",
+        ),
+        (
+            json!({ "expansion": { "1": { "keys": { "1": { "type": "dnd" } } } } }),
+            "settings: expansion.1: Yealink SIP-T46S has no expansion modules",
+        ),
+    ] {
+        assert_eq!(update(settings)["message"], message);
+    }
+    assert_eq!(update(json!({ "keys": { "28": { "type": "none" } } }))["result"], "success");
+    // A MAC of one maker, a type of another.
+    let of_snom = |other_maker: bool| {
+        json!({
+            "mac": "000413000001", "company": "default", "phone_type": "t46s", "settings": line,
+            "other_maker": other_maker,
+        })
+    };
+    let message = create(of_snom(false))["message"].as_str().unwrap().to_owned();
+    assert!(
+        message.contains("000413000001 is an address of Snom, and t46s is by Yealink"),
+        "{message}"
+    );
+    assert_eq!(create(of_snom(true))["result"], "success");
+    // A company may say more than each of its phones can have.
+    let pap2t = json!({ "mac": "000e08000001", "company": "default", "phone_type": "pap2t", "settings": line });
+    assert_eq!(create(pap2t)["warnings"], Value::Null);
+    let said = json!({ "type": "settings", "values": { "settings": { "language": "de" } } });
+    gateway.done("update", said);
+    let scope = json!({ "phoneid": "000e080000010" });
+    let preview = gateway.ask("preview", json!({ "type": "phone", "scope": scope }));
+    let warning = preview["warnings"][0].as_str().unwrap_or_default();
+    assert!(
+        warning.starts_with("language: ") && warning.contains("has nothing for it"),
+        "{preview}"
+    );
+    let values = json!({ "name": "Lobby" });
+    let named = gateway.ask("update", json!({ "type": "phone", "scope": scope, "values": values }));
+    assert_eq!(named["warnings"], preview["warnings"], "{named}");
+}
