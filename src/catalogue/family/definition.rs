@@ -143,6 +143,8 @@ pub(crate) struct File {
     pub encoding: Encoding,
     #[serde(default)]
     pub line_ending: LineEnding,
+    /// Why what it set once may stay in the phone.
+    pub keeps: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -201,6 +201,7 @@ impl Loader<'_> {
                 escape: Escape::Line,
                 encoding: file.encoding,
                 line_ending: file.line_ending,
+                keeps: file.keeps.clone(),
             });
         };
         if !self.files.contains_key(template.get_ref()) {
@@ -230,6 +231,7 @@ impl Loader<'_> {
             escape,
             encoding: file.encoding,
             line_ending: file.line_ending,
+            keeps: file.keeps.clone(),
         })
     }
 

@@ -65,6 +65,8 @@ pub struct FileSpec {
     pub escape: Escape,
     pub encoding: Encoding,
     pub line_ending: LineEnding,
+    /// Why what it set once may stay in the phone when it is set no more, where it may.
+    pub keeps: Option<String>,
 }
 
 impl FileSpec {

@@ -8,6 +8,8 @@ mod filters;
 pub(crate) mod fragments;
 #[cfg(test)]
 mod injection;
+mod keys;
+pub(crate) mod left_behind;
 mod references;
 pub(crate) mod trial;
 

@@ -98,12 +98,12 @@ pub(crate) fn try_family(
 }
 
 /// Every file that the type can ask for, and what it is made of.
-pub(crate) fn files<'c>(
+pub(crate) fn files<'c, 's>(
     catalogue: &'c Catalogue,
     phone_type: &'c PhoneType,
-    settings: &'c Arc<Settings>,
+    settings: &'s Arc<Settings>,
     extent: Extent,
-) -> impl Iterator<Item = (&'c FileSpec, RenderInput)> {
+) -> impl Iterator<Item = (&'c FileSpec, RenderInput)> + use<'c, 's> {
     let mac = Mac::from_bits(0x0000_5e00_5301);
     let with_template =
         catalogue.family_of(phone_type).files.iter().filter(|file| file.template.is_some());

@@ -7,37 +7,21 @@
 //! and the parts of the value are compared.
 
 mod document;
-mod keys;
 mod syntax;
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
+use super::keys::{self, Pair};
 use crate::catalogue::*;
 use crate::domain::settings::{Layer, Written, resolve};
 use crate::domain::{CompanyId, Mac, Port};
 use document::{Place, document};
-use keys::Pair;
 
 static CATALOGUE: LazyLock<Catalogue> =
     LazyLock::new(|| Catalogue::load(&Sources::default()).unwrap_or_else(|e| panic!("{e}")));
-
-/// One type for each way in which the templates of a family can go: what they look at
-/// besides the settings are the type's data and whether it has several of something.
-fn representatives() -> Vec<&'static PhoneType> {
-    let mut first = BTreeMap::new();
-    for phone_type in CATALOGUE.types() {
-        let several = [phone_type.lines, phone_type.keys, phone_type.ports, phone_type.modules]
-            .map(|count| count.min(2));
-        let data =
-            phone_type.view.get_attr("data").map(|data| data.to_string()).unwrap_or_default();
-        first.entry((phone_type.family, several, data)).or_insert(phone_type);
-    }
-    first.into_values().collect()
-}
 
 /// Every file of the type: its pattern and what it says, or why there is none.
 fn rendered(
@@ -150,7 +134,7 @@ fn runner(cases: u32) -> TestRunner {
 }
 
 fn each_representative(holds: fn(&PhoneType, usize, &[String])) {
-    for (round, phone_type) in representatives().into_iter().enumerate() {
+    for (round, phone_type) in CATALOGUE.representatives().into_iter().enumerate() {
         // As many as do not divide the places of a line or a key: they move along.
         let texts = prop::collection::vec(hostile(), 7);
         let cases = runner(CASES).run(&texts, |texts| {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 
 /// What of a value is its syntax; `None`: it has none.
-fn shape(family: &str, pair: &keys::Pair) -> Option<String> {
+fn shape(family: &str, pair: &Pair) -> Option<String> {
     let value = pair.value.as_str();
     let marks = |marks: &str| value.chars().filter(|c| marks.contains(*c)).collect::<String>();
     let last = pair.key.rsplit('/').next().unwrap_or_default();

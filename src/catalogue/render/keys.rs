@@ -17,7 +17,7 @@ const LINE_ENDS: [char; 11] = [
     '\0',
 ];
 
-pub(super) fn decoded(file: &FileSpec, body: Vec<u8>) -> String {
+pub(crate) fn decoded(file: &FileSpec, body: Vec<u8>) -> String {
     match file.encoding {
         Encoding::Utf8 => String::from_utf8(body).expect("it says that it is UTF-8"),
         Encoding::Latin1 => body.into_iter().map(char::from).collect(),
@@ -26,7 +26,7 @@ pub(super) fn decoded(file: &FileSpec, body: Vec<u8>) -> String {
 
 /// One key of a file, and what it is given.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Pair {
+pub(crate) struct Pair {
     pub key: String,
     pub value: String,
 }
@@ -35,7 +35,7 @@ pub(super) struct Pair {
 ///
 /// # Errors
 /// What makes it no file of its syntax.
-pub(super) fn of(file: &FileSpec, text: &str) -> Result<Vec<Pair>, String> {
+pub(crate) fn of(file: &FileSpec, text: &str) -> Result<Vec<Pair>, String> {
     match file.escape {
         Escape::Xml => elements(text),
         Escape::Line | Escape::Quoted => Ok(lines(text)),

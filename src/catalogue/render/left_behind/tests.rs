@@ -1,0 +1,232 @@
+//! The phone, as the files make it: whatever was set before, in whatever company, it ends as a
+//! new one does that gets the last file only.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+use std::sync::{Arc, LazyLock};
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::{Config, TestRunner};
+use serde_json::Value;
+
+use super::*;
+use crate::catalogue::{PortInput, Sources, Whose, whose};
+use crate::domain::{CompanyId, Mac, Port};
+
+static CATALOGUE: LazyLock<Catalogue> =
+    LazyLock::new(|| Catalogue::load(&Sources::default()).unwrap_or_else(|e| panic!("{e}")));
+
+/// Families whose files still leave something behind. One that is mended goes from here; the test
+/// fails for a family that is here and leaves nothing.
+const NOT_YET: &[&str] =
+    &["generic", "kirk", "linksys", "linphone", "polycom", "snom", "snom-text", "yealink"];
+
+/// Ports of a device that are used; more behave alike.
+const PORTS: u16 = 3;
+
+/// One moment of a device: what each of two companies sets, and whose each port is.
+#[derive(Debug, Clone)]
+struct Moment {
+    companies: [Set; 2],
+    ports: [Option<usize>; PORTS as usize],
+}
+
+/// A random part of all there is.
+#[derive(Debug, Clone, Copy)]
+struct Set {
+    round: usize,
+    seed: u64,
+    /// Of ten settings.
+    kept: u64,
+}
+
+fn set() -> impl Strategy<Value = Set> {
+    let kept = prop_oneof![1 => Just(0u64), 1 => Just(10u64), 3 => 1..10u64];
+    (0..60usize, any::<u64>(), kept).prop_map(|(round, seed, kept)| Set { round, seed, kept })
+}
+
+fn moment() -> impl Strategy<Value = Moment> {
+    let port = || prop_oneof![1 => Just(None), 4 => Just(Some(0)), 2 => Just(Some(1))];
+    let first = prop_oneof![Just(Some(0)), Just(Some(1))];
+    ([set(), set()], first, port(), port())
+        .prop_map(|(companies, a, b, c)| Moment { companies, ports: [a, b, c] })
+}
+
+impl Set {
+    fn layer(&self, phone_type: &PhoneType) -> Layer {
+        let mut all = document(&CATALOGUE, phone_type, Extent::Everything, self.round);
+        self.thin(String::new(), &mut all);
+        Layer::parse(&merged(all, &always())).unwrap()
+    }
+
+    /// Leaves out what a line cannot do without nowhere: it would be no file at all.
+    fn thin(&self, path: String, value: &mut Value) {
+        let Value::Object(fields) = value else { return };
+        let needed = ["number", "user", "password", "registrar", "type"];
+        fields.retain(|name, _| {
+            let hash = BuildHasherDefault::<DefaultHasher>::default();
+            let turn = hash.hash_one((self.seed, &path, name)) % 10;
+            turn < self.kept || (path.starts_with("lines.") && needed.contains(&name.as_str()))
+        });
+        for (name, value) in fields.iter_mut() {
+            self.thin(format!("{path}{name}."), value);
+        }
+    }
+}
+
+/// The files of the device at that moment; `None` when one cannot be made.
+fn files(
+    phone_type: &PhoneType,
+    moment: &Moment,
+    written: &Written,
+) -> Option<(BTreeSet<String>, Written)> {
+    let layers = moment.companies.map(|set| set.layer(phone_type));
+    let resolved = |layers: &[&Layer]| Arc::new(resolve(layers).unwrap());
+    let defaults = &phone_type.defaults;
+    let ports: Vec<PortInput> = Port::first(phone_type.ports.min(PORTS))
+        .map(|port| {
+            let company = moment.ports[usize::from(port.number())];
+            let Some(company) = company else { return PortInput::inactive(port) };
+            PortInput {
+                port,
+                company: Some(["default", "other"][company].parse::<CompanyId>().unwrap()),
+                name: String::new(),
+                settings: resolved(&[defaults, &layers[company]]),
+            }
+        })
+        .collect();
+    let device_wide = match whose(&ports) {
+        Whose::Nobodys => resolved(&[defaults]),
+        Whose::OneCompanys(settings) => settings.clone(),
+        Whose::SeveralCompanies => {
+            resolved(&[defaults, &Layer::agreed(&[vec![&layers[0]], vec![&layers[1]]])])
+        }
+    };
+    let family = CATALOGUE.family_of(phone_type);
+    let mac = Mac::from_bits(0x0000_5e00_5301);
+    let (mut keys, mut sets) = (BTreeSet::new(), Written::default());
+    let asked = |file: &&FileSpec| {
+        file.template.is_some() && file.scope != Scope::Common && file.keeps.is_none()
+    };
+    for file in family.files.iter().filter(asked) {
+        for path in file.example_facts(phone_type, mac) {
+            if path.port.is_some_and(|port| port.number() >= PORTS) {
+                continue;
+            }
+            let input = RenderInput {
+                mac: Some(mac),
+                ports: ports.clone(),
+                named_port: path.port,
+                path,
+                device_wide: device_wide.clone(),
+                written: written.clone(),
+            };
+            sets = sets.and(&input.sets(family));
+            match keys_of(&CATALOGUE, phone_type, file, input) {
+                Ok(own) => {
+                    keys.extend(own.into_iter().map(|key| format!("{} {key}", file.pattern())));
+                }
+                Err(error) if error.setting.is_some() => return None,
+                Err(error) => panic!("{}: {error}", file.pattern()),
+            }
+        }
+    }
+    Some((keys, sets))
+}
+
+/// What the last file leaves in the phone of those before it.
+fn left(phone_type: &PhoneType, moments: &[Moment]) -> BTreeSet<String> {
+    let (mut phone, mut last, mut written) = (BTreeSet::new(), BTreeSet::new(), Written::default());
+    for moment in moments {
+        let Some((keys, sets)) = files(phone_type, moment, &written) else { continue };
+        phone.extend(keys.iter().cloned());
+        last = keys;
+        written = written.and(&sets);
+    }
+    phone.difference(&last).cloned().collect()
+}
+
+fn without_numbers(key: &str) -> String {
+    let mut text = String::new();
+    for character in key.chars() {
+        match character {
+            '0'..='9' if text.ends_with('N') => {}
+            '0'..='9' => text.push('N'),
+            other => text.push(other),
+        }
+    }
+    text
+}
+
+#[test]
+fn a_phone_ends_as_a_new_one_does_that_gets_the_last_file_only() {
+    let mut left_by: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for phone_type in CATALOGUE.representatives() {
+        let family = &*CATALOGUE.family_of(phone_type).id;
+        let mut runner = TestRunner::new_with_rng(
+            Config::default(),
+            proptest::test_runner::TestRng::deterministic_rng(
+                proptest::test_runner::RngAlgorithm::ChaCha,
+            ),
+        );
+        let of_family = left_by.entry(family).or_default();
+        for _ in 0..4 {
+            let moments = vec(moment(), 2..4).new_tree(&mut runner).unwrap().current();
+            let left = left(phone_type, &moments);
+            of_family.extend(left.iter().map(|key| without_numbers(key)));
+        }
+    }
+    // `cargo test left_behind -- --nocapture` tells what is still to be mended.
+    println!("{left_by:#?}");
+    left_by.retain(|_, keys| !keys.is_empty());
+    assert_eq!(left_by.keys().copied().collect::<Vec<_>>(), NOT_YET, "{left_by:#?}");
+}
+
+/// A family that leaves what it set behind, in a folder of its own.
+fn problems(template: &str, keeps: &str) -> Vec<String> {
+    let dir = tempfile::tempdir().unwrap();
+    let own = dir.path().join("acme");
+    std::fs::create_dir(&own).unwrap();
+    let definition = format!(
+        r#"
+        vendor = "Acme"
+        group = "acme"
+        [[file]]
+        paths = ["acme-{{mac}}.cfg"]
+        template = "device.cfg.j2"
+        scope = "device"
+        content_type = "text/plain"
+        escape = "line"
+        {keeps}
+        [[type]]
+        key = "acme_d10"
+        "#
+    );
+    std::fs::write(own.join("family.toml"), definition).unwrap();
+    std::fs::write(own.join("device.cfg.j2"), template).unwrap();
+    let templates_dir = Some(dir.path().to_owned());
+    let sources = Sources { templates_dir, ..Sources::default() };
+    let catalogue = Catalogue::load(&sources).unwrap();
+    let problems = catalogue.left_behind(&sources);
+    problems.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_family_of_an_operators_own_is_told_what_it_leaves_behind() {
+    let says = "{% if settings.language %}\nlang={{ settings.language }}\n{% endif %}\nend=1\n";
+    let found = problems(says, "");
+    assert_eq!(found.len(), 1, "{found:?}");
+    for part in ["acme-{mac}.cfg", "`lang`", "language"] {
+        assert!(found[0].contains(part), "{part} is not in {}", found[0]);
+    }
+    assert_eq!(problems(says, r#"keeps = "the phone has no way back""#), Vec::<String>::new());
+    let group = "{% if settings.language %}\nlang={{ settings.language }}\n\
+                 {% elif written.language %}\nlang=en\n{% endif %}\n";
+    assert_eq!(problems(group, ""), Vec::<String>::new());
+    let raw = "{% for parameter in vendor %}\n{{ parameter.name }}={{ parameter.value or '' }}\n{% endfor %}\n";
+    assert_eq!(problems(raw, ""), Vec::<String>::new());
+    let raw = "{% for parameter in vendor if parameter.value %}\n{{ parameter.name }}={{ parameter.value }}\n{% endfor %}\n";
+    assert_eq!(problems(raw, "").len(), 1);
+}
