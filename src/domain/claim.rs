@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Timestamp, TypeKey};
+use super::{Site, Timestamp, TypeKey};
 
 /// How well a request tells the type of its device, weakest first.
 #[derive(
@@ -87,6 +87,9 @@ pub struct Claim {
     /// Where it was first made from with this strength; `None`: at the API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<IpAddr>,
+    /// Where it was first made from at all, when that was elsewhere, and with less strength.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_address: Option<IpAddr>,
     /// As [`Sighting::user_agent`](super::Sighting::user_agent), of the same request.
     pub user_agent: String,
 }
@@ -98,9 +101,16 @@ impl Claim {
         self.last = self.last.max(other.last);
         if other.strength > self.strength {
             self.strength = other.strength;
+            let first = self.first_address.or(self.address);
+            self.first_address = first.filter(|_| first != other.address);
             self.address = other.address;
             self.user_agent = other.user_agent;
         }
+    }
+
+    /// Who made it: who repeats it louder takes it from nobody.
+    fn site(&self) -> Option<Site> {
+        self.first_address.or(self.address).map(Site::of)
     }
 }
 
@@ -139,8 +149,17 @@ impl Claims {
         self.strongest().is_none_or(|strongest| strength > strongest.strength)
     }
 
-    /// Takes one more claim in. Beyond [`Claims::MAX`] the weakest goes, of equally weak
-    /// ones the one that was made least recently; never the strongest.
+    /// Where the first of them was made from; `None` without any, and when that was at the API.
+    #[must_use]
+    pub fn first_address(&self) -> Option<IpAddr> {
+        let first = &self.0[self.earliest()?];
+        first.first_address.or(first.address)
+    }
+
+    /// Takes one more claim in. Beyond [`Claims::MAX`] one goes of a site that made several,
+    /// so that no network pushes out what others said; of those the weakest, of equally weak
+    /// ones the one that was made least recently. Never the strongest, and never the first:
+    /// it tells where the device came from.
     pub fn add(&mut self, claim: Claim) {
         match self.0.iter().position(|known| known.phone_type == claim.phone_type) {
             Some(at) => {
@@ -154,13 +173,29 @@ impl Claims {
             }
             None => self.0.insert(self.place(claim.strength), claim),
         }
-        if self.0.len() > Claims::MAX {
-            let beside = self.0.iter().enumerate().skip(1);
-            if let Some((weakest, _)) = beside.min_by_key(|(_, claim)| (claim.strength, claim.last))
-            {
-                self.0.remove(weakest);
-            }
+        if self.0.len() > Claims::MAX
+            && let Some(leaves) = self.next_to_leave()
+        {
+            self.0.remove(leaves);
         }
+    }
+
+    fn next_to_leave(&self) -> Option<usize> {
+        let earliest = self.earliest();
+        let is_one_of_several = |claim: &Claim| {
+            let site = claim.site();
+            self.0.iter().filter(|other| other.site() == site).count() > 1
+        };
+        let beside = self.0.iter().enumerate().skip(1).filter(|(at, _)| Some(*at) != earliest);
+        let leaves =
+            beside.min_by_key(|(_, claim)| (!is_one_of_several(claim), claim.strength, claim.last));
+        leaves.map(|(at, _)| at)
+    }
+
+    /// Of those made at one time the strongest.
+    fn earliest(&self) -> Option<usize> {
+        let first = self.0.iter().enumerate().min_by_key(|(_, claim)| claim.first);
+        first.map(|(at, _)| at)
     }
 
     /// That an operator says so, and nobody else said anything.
@@ -180,6 +215,7 @@ impl Claims {
             first: at,
             last: at,
             address: None,
+            first_address: None,
             user_agent: String::new(),
         });
     }
@@ -221,6 +257,7 @@ mod tests {
             first: time,
             last: time,
             address: Some([192, 0, 2, u8::try_from(at % 256).unwrap()].into()),
+            first_address: None,
             user_agent: format!("{phone_type} at {at}"),
         }
     }
@@ -267,6 +304,11 @@ mod tests {
         assert_eq!(pap2t.user_agent, "pap2t at 3");
     }
 
+    fn claim_from(last: u8, phone_type: &str, strength: Strength, at: i64) -> Claim {
+        let address = Some([192, 0, 2, last].into());
+        Claim { address, ..claim(phone_type, strength, at) }
+    }
+
     #[test]
     fn beyond_the_bound_the_weakest_and_oldest_goes() {
         let mut claims = Claims::default();
@@ -277,6 +319,59 @@ mod tests {
         assert_eq!(types(&claims), ["a", "c", "d", "e"]);
         claims.add(claim("f", Strength::Family, 9));
         assert_eq!(types(&claims), ["a", "c", "d", "e"]);
+    }
+
+    #[test]
+    fn one_network_pushes_out_no_claims_of_others() {
+        let mut claims = Claims::default();
+        for (last, name) in [(1, "a"), (2, "b"), (3, "c")] {
+            claims.add(claim_from(last, name, Strength::Path, last.into()));
+        }
+        for at in 10..30 {
+            let name = format!("x{at}");
+            claims.add(claim_from(9, &name, Strength::UserAgent, at));
+        }
+        let kept = types(&claims);
+        assert!(kept.contains(&"a") && kept.contains(&"c"), "{kept:?}");
+        assert_eq!(kept.len(), Claims::MAX);
+        // Four of one site make room for one of another, though it weighs less.
+        let mut claims = Claims::default();
+        for (at, name) in ["v", "w", "x", "y"].into_iter().enumerate() {
+            claims.add(claim_from(9, name, Strength::UserAgent, 1 + at as i64));
+        }
+        claims.add(claim_from(1, "a", Strength::Path, 20));
+        assert_eq!(types(&claims), ["v", "x", "y", "a"]);
+    }
+
+    #[test]
+    fn who_repeats_a_claim_with_more_weight_does_not_take_it_over() {
+        let mut claims = Claims::default();
+        for (last, name) in [(1, "a"), (2, "b"), (3, "c")] {
+            claims.add(claim_from(last, name, Strength::Path, last.into()));
+        }
+        for name in ["b", "c", "x", "y", "z"] {
+            claims.add(claim_from(9, name, Strength::UserAgent, 20));
+        }
+        let kept = types(&claims);
+        assert!(["a", "b", "c"].iter().all(|name| kept.contains(name)), "{kept:?}");
+        let b = claims.iter().find(|claim| claim.phone_type.as_str() == "b").unwrap();
+        let addresses = [b.address, b.first_address];
+        assert_eq!(addresses, [9, 2].map(|last| Some([192, 0, 2, last].into())));
+    }
+
+    #[test]
+    fn where_the_first_was_made_stays_known() {
+        let mut claims = Claims::default();
+        assert_eq!(claims.first_address(), None);
+        claims.add(claim_from(1, "a", Strength::Oui, 1));
+        for last in 2..20 {
+            let strength = if last % 2 == 0 { Strength::UserAgent } else { Strength::Certificate };
+            claims.add(claim_from(last, &format!("x{last}"), strength, last.into()));
+        }
+        claims.add(claim_from(30, "a", Strength::Certificate, 30));
+        assert_eq!(claims.first_address(), Some([192, 0, 2, 1].into()));
+        claims.decide("b".parse().unwrap(), Timestamp::from_seconds(40));
+        assert_eq!(claims.first_address(), Some([192, 0, 2, 1].into()));
     }
 
     #[test]

@@ -43,6 +43,7 @@ impl RequestEvidence<'_> {
             first: now,
             last: now,
             address: Some(self.address),
+            first_address: None,
             user_agent: self.user_agent.to_owned(),
         })
     }

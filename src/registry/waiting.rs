@@ -40,7 +40,8 @@ pub(super) enum Reserved {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct WaitingDevice {
     pub mac: Mac,
-    /// Where it was first claimed from; `None` when nobody saw it yet.
+    /// Where its first request came from, whoever asked in its name since: else a flood could
+    /// take it with it. `None` when nobody saw it yet.
     pub address: Option<IpAddr>,
     /// First contact.
     pub created: Timestamp,
@@ -121,11 +122,7 @@ impl InactiveQuota {
             Some(Place { slot: Slot::Evicting, .. }) if slot == Slot::Evictable => Slot::Evicting,
             _ => slot,
         };
-        let network = match before {
-            // Where it came from first: else who asks in its name would take it with him.
-            Some(before) if before.network != Site::UNKNOWN => before.network,
-            _ => device.address.map_or(Site::UNKNOWN, Site::of),
-        };
+        let network = device.address.map_or(Site::UNKNOWN, Site::of);
         let created = u32::try_from(device.created.seconds().max(0)).unwrap_or(u32::MAX);
         let strength = Strength::Assumed;
         room.insert(mac, Place { network, created, slot, strength });

@@ -142,6 +142,50 @@ fn a_flood_from_some_addresses_pushes_out_nobody_elses_phones() {
     assert!(left.contains("0004f200012b"), "the newest of a flood stay");
 }
 
+/// Whoever asks in the name of a site's phones, and says more of them than they do, does not
+/// make them its own: they count where they came from, also after a restart.
+#[test]
+fn a_flood_does_not_take_the_phones_it_claims_with_it() {
+    let names = || (0..4).map(|number| format!("00156500000{number}"));
+    let flood = |gateway: &Gateway, from: u32| {
+        for number in from..from + 100 {
+            get_from(gateway, "198.51.100.1", &format!("/0004f2{number:06x}.cfg"));
+            if number % 8 == 7 {
+                gateway.settle();
+            }
+        }
+        let left = macs(gateway);
+        assert_eq!(left.len(), 20);
+        let lost: Vec<String> = names().filter(|mac| !left.contains(mac)).collect();
+        assert!(lost.is_empty(), "{lost:?}");
+    };
+    let gateway = with_room(20);
+    for mac in names() {
+        get_from(&gateway, "192.0.2.1", &format!("/{mac}.cfg"));
+    }
+    gateway.settle();
+    for mac in names() {
+        let target = format!("/{mac}.cfg");
+        let headers =
+            [("X-Forwarded-For", "198.51.100.1"), ("User-Agent", "Yealink SIP-T46G 28.83.0.120")];
+        http::request(gateway.http(), "GET", &target, &headers, b"").expect("it answers");
+    }
+    gateway.settle();
+    let scope = json!({ "phoneid": "0015650000000" });
+    let shown = gateway.done("read", json!({ "type": "phone", "scope": scope }));
+    let strongest = &shown["values"]["claims"][0];
+    assert_eq!(strongest["address"], "198.51.100.1", "{shown}");
+    flood(&gateway, 0);
+    let dir = gateway.stop();
+    let again = Gateway::start_with(|config, _| {
+        let url = format!("sqlite:{}", dir.path().join("dialtone.db").display());
+        config.store.url = url.parse().unwrap();
+        config.quota.inactive_devices = 20;
+        config.handset.trusted_proxies = ["127.0.0.0/8".parse().unwrap()].into_iter().collect();
+    });
+    flood(&again, 1_000);
+}
+
 #[test]
 fn an_address_over_its_limit_keeps_its_known_phones() {
     let gateway = Gateway::start_with(|config, _| {

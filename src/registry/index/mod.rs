@@ -181,11 +181,7 @@ impl Index {
     /// Whether the device may go for another one.
     pub(super) fn untouched(&self, mac: Mac) -> Untouched {
         let Some(entry) = self.devices.get(&mac.bits()) else { return Untouched::Absent };
-        if entry.rows.all().is_empty() && entry.strength != Strength::Operator {
-            Untouched::At(entry.revision)
-        } else {
-            Untouched::No
-        }
+        if entry.is_touched() { Untouched::No } else { Untouched::At(entry.revision) }
     }
 
     /// Every MAC, in order.
@@ -307,8 +303,9 @@ impl Index {
                 }
             }
         }
+        let waiting = entry.waiting_device(device);
         let _there = slot.insert(entry);
-        match waiting(device) {
+        match waiting {
             Some(waiting) => self.waiting.put(waiting),
             None => self.waiting.remove(device.mac),
         }
@@ -390,6 +387,28 @@ impl Entry {
         self.rows.all().iter().any(|row| row.company.is_some())
     }
 
+    /// Whether an operator decided anything about it.
+    fn is_touched(&self) -> bool {
+        !self.rows.all().is_empty() || self.strength == Strength::Operator
+    }
+
+    /// How the device that this is the entry of counts for the quota; `None` when one of its
+    /// phones is active.
+    fn waiting_device(&self, device: &Device) -> Option<WaitingDevice> {
+        if self.is_active() {
+            return None;
+        }
+        let waiting = device.waiting.map(|waiting| waiting.created);
+        let created = device.phones.values().map(|phone| phone.created).chain(waiting).min()?;
+        let seen = device.sighting.as_ref().map(|seen| seen.address);
+        Some(WaitingDevice {
+            mac: device.mac,
+            address: device.claims.first_address().or(seen),
+            created,
+            is_touched: self.is_touched(),
+        })
+    }
+
     /// When it was last heard of.
     fn last_sign(&self) -> u32 {
         let created = self.rows.all().iter().map(|row| row.created).max();
@@ -401,24 +420,6 @@ impl Row {
     fn port(&self) -> Port {
         Port::new(self.port).expect("only ports of devices are stored")
     }
-}
-
-/// A device none of whose phones is active, as it counts for the quota.
-fn waiting(device: &Device) -> Option<WaitingDevice> {
-    if device.has_active_port() {
-        return None;
-    }
-    let waiting = device.waiting.map(|waiting| waiting.created);
-    let created = device.phones.values().map(|phone| phone.created).chain(waiting).min()?;
-    let strongest = device.claims.strongest();
-    let is_decided = strongest.is_some_and(|claim| claim.strength == Strength::Operator);
-    let seen = device.sighting.as_ref().map(|seen| seen.address);
-    Some(WaitingDevice {
-        mac: device.mac,
-        address: strongest.and_then(|claim| claim.address).or(seen),
-        created,
-        is_touched: is_decided || !device.phones.is_empty(),
-    })
 }
 
 /// Timestamps of the index end in 2106; what is outside is pinned.

@@ -91,6 +91,7 @@ pub(crate) fn device(number: u64, ports: u16) -> Device {
         first: NOW,
         last: NOW,
         address: Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1))),
+        first_address: None,
         user_agent: "Mozilla/4.0 (compatible; snom320-SIP 8.4.35)".to_owned(),
     };
     let claims = [claim].into_iter().collect();
