@@ -9,15 +9,16 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::actor::Actor;
 use super::change::Plan;
 use super::index::Untouched;
+use super::quota::Counted;
 use super::waiting::Reserved;
 use super::{Directory, Registry, RegistryError};
 use crate::domain::{Action, Claim, Device, LogRate, Mac, Strength, Subject, Timestamp};
@@ -29,10 +30,16 @@ const QUEUE: usize = 8192;
 /// Devices recorded at once. The store writes those that come together as one group.
 const GROUP: usize = 256;
 
+/// From the first contact that waits until it is recorded, with all that came meanwhile. Begun at
+/// once, a commit takes a processor from the next requests, and who asks in a row hears from
+/// their time which MAC was new; put off so long it falls on no request in particular.
+const GATHERING: Duration = Duration::from_millis(20);
+
 /// What a request told that is to be recorded.
 pub(super) enum Contact {
-    /// A device that is not known; there is room for it, once another is gone.
-    First { device: Box<Device>, in_place_of: Option<Mac> },
+    /// A device that is not known; there is room for it, once another is gone, and it counts
+    /// for its network.
+    First { device: Box<Device>, in_place_of: Option<Mac>, counted: Counted },
     /// What a known device is, of which so many ports are believed.
     Claim { mac: Mac, claim: Box<Claim>, ports: u16 },
 }
@@ -55,6 +62,8 @@ enum Item {
 /// The way to the recorder, and how it is doing.
 pub(super) struct Contacts {
     queue: mpsc::Sender<Item>,
+    /// Ends the recorder's [`GATHERING`]: somebody waits.
+    hurry: Arc<Notify>,
     dropped: AtomicU64,
     store_failed: AtomicBool,
     log: LogRate,
@@ -63,17 +72,20 @@ pub(super) struct Contacts {
 /// Records contacts, see [`ContactRecorder::run`].
 pub(super) struct ContactRecorder {
     queue: mpsc::Receiver<Item>,
+    hurry: Arc<Notify>,
 }
 
 pub(super) fn channel() -> (Contacts, ContactRecorder) {
     let (sender, queue) = mpsc::channel(QUEUE);
+    let hurry = Arc::new(Notify::new());
     let contacts = Contacts {
         queue: sender,
+        hurry: hurry.clone(),
         dropped: AtomicU64::new(0),
         store_failed: AtomicBool::new(false),
         log: LogRate::default(),
     };
-    (contacts, ContactRecorder { queue })
+    (contacts, ContactRecorder { queue, hurry })
 }
 
 impl Contacts {
@@ -112,6 +124,15 @@ impl ContactRecorder {
                 () = stop.cancelled() => return,
                 received = self.queue.recv_many(&mut group, GROUP) => if received == 0 { return },
             }
+            // A group that is full at once is one of many.
+            if group.len() < GROUP {
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = tokio::time::sleep(GATHERING) => {}
+                    () = self.hurry.notified() => {}
+                }
+                self.take_more(&mut group);
+            }
             let mut flushed = Vec::new();
             let mut contacts: Vec<(Mac, Vec<Contact>)> = Vec::with_capacity(group.len());
             for item in group.drain(..) {
@@ -136,6 +157,15 @@ impl ContactRecorder {
             }
         }
     }
+
+    /// What else waits, up to a full group.
+    fn take_more(&mut self, group: &mut Vec<Item>) {
+        while group.len() < GROUP
+            && let Ok(item) = self.queue.try_recv()
+        {
+            group.push(item);
+        }
+    }
 }
 
 /// Contacts of one device are recorded in their order, those of others beside them. Of a
@@ -153,6 +183,7 @@ impl Registry {
     pub async fn flush_contacts(&self) {
         let (done, flushed) = oneshot::channel();
         if self.contacts.queue.send(Item::Flush(done)).await.is_ok() {
+            self.contacts.hurry.notify_one();
             // An error: the recorder has ended, and nothing waits any more.
             let _ = flushed.await;
         }
@@ -161,8 +192,12 @@ impl Registry {
     async fn record(&self, contacts: Vec<Contact>) {
         for contact in contacts {
             let recorded = match contact {
-                Contact::First { device, in_place_of } => {
-                    self.record_first(&device, in_place_of).await
+                Contact::First { device, in_place_of, counted } => {
+                    let recorded = self.record_first(&device, in_place_of).await;
+                    if !matches!(recorded, Ok(true)) {
+                        self.new_macs.give_back(counted);
+                    }
+                    recorded.map(drop)
                 }
                 Contact::Claim { mac, claim, ports } => {
                     let strength = self.record_claim(mac, &claim, ports).await;
@@ -182,11 +217,12 @@ impl Registry {
         }
     }
 
+    /// Whether it was recorded.
     async fn record_first(
         &self,
         device: &Device,
         in_place_of: Option<Mac>,
-    ) -> Result<(), RegistryError> {
+    ) -> Result<bool, RegistryError> {
         let (mac, index) = (device.mac, &self.memory.index);
         let address = device.sighting.as_ref().map(|seen| seen.address);
         let mut in_place_of = in_place_of;
@@ -220,7 +256,8 @@ impl Registry {
                     }
                 };
                 let put = Mutation::PutDevice { device: device.clone(), expect: None };
-                Ok(Plan::commit([put].into_iter().chain(remove).collect(), true))
+                // In this order no list has one more than the limit.
+                Ok(Plan::commit(remove.into_iter().chain([put]).collect(), true))
             })
             .await;
         if matches!(recorded, Ok(true)) {
@@ -230,7 +267,7 @@ impl Registry {
         } else {
             index.waiting().release(mac, in_place_of);
         }
-        recorded.map(drop)
+        recorded
     }
 
     /// Gives what a claim must be stronger than from now on.

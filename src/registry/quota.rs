@@ -63,24 +63,44 @@ pub(super) struct NewMacRate {
 /// devices still holds. Refusing them instead would let a botnet lock new sites out.
 const MAX_NETWORKS: usize = 65_536;
 
+/// A new MAC that counts for its network: kept when it is recorded, else given back with
+/// [`NewMacRate::give_back`], or what was never recorded would use up the hour of a site.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub(super) struct Counted {
+    hour: i64,
+    /// `None`: there were too many networks to count one by one.
+    site: Option<Site>,
+}
+
 impl NewMacRate {
-    /// Whether one more new MAC may come from `address`; counts it if so. Never asked
+    /// Counts one more new MAC from `address`; `None` when none may come any more. Never asked
     /// for a device that is known.
-    pub(super) fn admit(&self, address: IpAddr, limit: u32, now: Timestamp) -> bool {
+    pub(super) fn admit(&self, address: IpAddr, limit: u32, now: Timestamp) -> Option<Counted> {
         let hour = now.seconds().div_euclid(3600);
         if self.hour.swap(hour, Ordering::Relaxed) != hour {
             self.counts.clear();
         }
         let site = Site::of(address);
         if self.counts.len() >= MAX_NETWORKS && !self.counts.contains_key(&site) {
-            return limit > 0;
+            return (limit > 0).then_some(Counted { hour, site: None });
         }
         let mut count = self.counts.entry(site).or_insert(0);
         if *count >= limit {
-            return false;
+            return None;
         }
         *count += 1;
-        true
+        Some(Counted { hour, site: Some(site) })
+    }
+
+    /// The new MAC was not recorded: as if it had not come, while its hour lasts.
+    pub(super) fn give_back(&self, counted: Counted) {
+        let Some(site) = counted.site else { return };
+        if self.hour.load(Ordering::Relaxed) == counted.hour
+            && let Some(mut count) = self.counts.get_mut(&site)
+        {
+            *count = count.saturating_sub(1);
+        }
     }
 
     /// One address brought more new MACs than an hour has room for.
@@ -132,20 +152,39 @@ mod tests {
     fn an_address_is_limited_by_the_hour() {
         let new_macs = NewMacRate::default();
         let address = "192.0.2.1".parse().unwrap();
-        assert!(new_macs.admit(address, 2, Timestamp::from_seconds(7200)));
-        assert!(new_macs.admit(address, 2, Timestamp::from_seconds(7300)));
-        assert!(!new_macs.admit(address, 2, Timestamp::from_seconds(10_799)));
-        assert!(new_macs.admit("192.0.2.2".parse().unwrap(), 2, Timestamp::from_seconds(10_799)));
-        assert!(new_macs.admit(address, 2, Timestamp::from_seconds(10_800)));
+        let comes =
+            |address, at| new_macs.admit(address, 2, Timestamp::from_seconds(at)).is_some();
+        assert!(comes(address, 7200));
+        assert!(comes(address, 7300));
+        assert!(!comes(address, 10_799));
+        assert!(comes("192.0.2.2".parse().unwrap(), 10_799));
+        assert!(comes(address, 10_800));
+    }
+
+    #[test]
+    fn what_was_not_recorded_is_given_back_in_its_hour() {
+        let new_macs = NewMacRate::default();
+        let address = "192.0.2.1".parse().unwrap();
+        let comes = |at| new_macs.admit(address, 1, Timestamp::from_seconds(at));
+        let first = comes(7200).unwrap();
+        assert_eq!(comes(7201), None);
+        new_macs.give_back(first);
+        let late = comes(7202).unwrap();
+        assert!(comes(10_800).is_some());
+        new_macs.give_back(late);
+        assert_eq!(comes(10_801), None, "another hour counts anew");
     }
 
     #[test]
     fn one_ipv6_network_is_one_address() {
         let new_macs = NewMacRate::default();
-        assert!(new_macs.admit("2001:db8::1".parse().unwrap(), 1, Timestamp::from_seconds(0)));
-        assert!(!new_macs.admit("2001:db8:0:1::1".parse().unwrap(), 1, Timestamp::from_seconds(0)));
-        assert!(new_macs.admit("2001:db8:1::1".parse().unwrap(), 1, Timestamp::from_seconds(0)));
-        assert!(new_macs.admit("::ffff:192.0.2.1".parse().unwrap(), 1, Timestamp::from_seconds(0)));
-        assert!(!new_macs.admit("192.0.2.1".parse().unwrap(), 1, Timestamp::from_seconds(0)));
+        let start = Timestamp::from_seconds(0);
+        let comes =
+            |address: &str| new_macs.admit(address.parse().unwrap(), 1, start).is_some();
+        assert!(comes("2001:db8::1"));
+        assert!(!comes("2001:db8:0:1::1"));
+        assert!(comes("2001:db8:1::1"));
+        assert!(comes("::ffff:192.0.2.1"));
+        assert!(!comes("192.0.2.1"));
     }
 }

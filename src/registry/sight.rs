@@ -76,10 +76,11 @@ const NOTE_AGAIN_S: i64 = 3600;
 /// One that says something else, after this long: a boot alternates between
 /// updater and application, and a hostile one between anything.
 const NOTE_CHANGE_S: i64 = 10;
-/// A type with more ports than this is listed with one, until more than a path says that the
-/// device is of it: the largest adapters and small bases have as many, and a list in which one
-/// request of a stranger makes a thousand lines hides all others.
-const PORTS_ON_A_PATH: u16 = 16;
+/// A type with more ports than this is listed with one, until a certificate or an operator says
+/// that the device is of it: the largest adapters and small bases have as many. Paths and
+/// User-Agents are anybody's, and a waiting device is listed once a port: 100,000 strangers that
+/// claim a thousand ports each would make a list of 100 million lines.
+const CLAIMED_PORTS: u16 = 16;
 
 impl Registry {
     /// Takes in what a request showed. Waits for nothing: what is to be stored is stored
@@ -139,15 +140,19 @@ impl Registry {
             return SightOutcome::Recorded;
         }
         let per_hour = self.quota.new_macs_per_address_per_hour;
-        if !self.new_macs.admit(address, per_hour, now) {
+        let Some(counted) = self.new_macs.admit(address, per_hour, now) else {
             self.new_macs.note_over_address_limit(address);
             return SightOutcome::NotRecorded(NotRecorded::OverQuota);
-        }
+        };
         let in_place_of = match waiting.reserve(mac, address, claim.strength) {
             Reserved::Room => None,
             Reserved::InPlaceOf(gone) => Some(gone),
-            Reserved::Already => return SightOutcome::Recorded,
+            Reserved::Already => {
+                self.new_macs.give_back(counted);
+                return SightOutcome::Recorded;
+            }
             Reserved::Full => {
+                self.new_macs.give_back(counted);
                 self.new_macs.note_full(waiting.limit());
                 return SightOutcome::NotRecorded(NotRecorded::OverQuota);
             }
@@ -156,7 +161,8 @@ impl Registry {
         let sighted = Device::sighted(mac, phone_type, ports, sighting(evidence, now));
         let claims: Claims = [claim].into_iter().collect();
         let device = Box::new(Device { claims, ..sighted });
-        if self.contacts.send(Contact::First { device, in_place_of }).is_err() {
+        if self.contacts.send(Contact::First { device, in_place_of, counted }).is_err() {
+            self.new_macs.give_back(counted);
             waiting.release(mac, in_place_of);
             self.contacts.note_dropped(&QUEUE_FULL);
             return SightOutcome::NotRecorded(NotRecorded::QueueFull);
@@ -218,7 +224,7 @@ fn is_settled(known: &Known) -> bool {
 /// The ports of a type as far as the claim is believed.
 fn listed_ports(catalogue: &Catalogue, claim: &Claim) -> u16 {
     let ports = catalogue.phone_type(&claim.phone_type).map_or(1, |phone_type| phone_type.ports);
-    if ports > PORTS_ON_A_PATH && claim.strength < Strength::UserAgent { 1 } else { ports }
+    if ports > CLAIMED_PORTS && claim.strength < Strength::Certificate { 1 } else { ports }
 }
 
 fn sighting(evidence: RequestEvidence<'_>, now: Timestamp) -> Sighting {
@@ -270,4 +276,34 @@ pub(super) fn hash_of(sighting: &Sighting) -> u32 {
         certificate: sighting.certificate.as_deref(),
     };
     shown.hash()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thousand_ports_are_listed_for_a_certificate_or_an_operator() {
+        let catalogue = Catalogue::load(&crate::catalogue::Sources::default()).unwrap();
+        let ports = |phone_type: &str, strength| {
+            let phone_type = phone_type.parse().unwrap();
+            let claim = Claim {
+                phone_type,
+                strength,
+                first: Timestamp::from_seconds(1),
+                last: Timestamp::from_seconds(1),
+                address: None,
+                first_address: None,
+                user_agent: String::new(),
+            };
+            listed_ports(&catalogue, &claim)
+        };
+        for strength in [Strength::Path, Strength::UserAgent] {
+            assert_eq!(ports("kws6000", strength), 1, "{strength:?}");
+            assert_eq!(ports("kws300", strength), 12, "{strength:?}");
+        }
+        for strength in [Strength::Certificate, Strength::Operator] {
+            assert_eq!(ports("kws6000", strength), 1_000, "{strength:?}");
+        }
+    }
 }

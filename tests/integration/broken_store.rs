@@ -26,9 +26,13 @@ struct Gateway {
 impl Gateway {
     /// With a phone that is active and one that is not.
     fn start(answer_timeout: Duration) -> Gateway {
+        Gateway::start_with(quota(), answer_timeout)
+    }
+
+    fn start_with(quota: Quota, answer_timeout: Duration) -> Gateway {
         let clock = ManualClock::new();
         let store = BrokenStore::new(clock.now());
-        let node = Node::start(store.clone(), clock.clone(), quota(), answer_timeout);
+        let node = Node::start(store.clone(), clock.clone(), quota, answer_timeout);
         let gateway = Gateway { store, clock, node };
         gateway.get(ACTIVE);
         gateway.get(INACTIVE);
@@ -156,6 +160,31 @@ fn a_sighting_that_cannot_be_noted_is_no_concern_of_the_phone() {
     gateway.clock.advance(3600);
     assert_eq!(gateway.get(ACTIVE).body, file.body);
     eventually("the next one is noted", || last_seen() == first + 7200);
+}
+
+#[test]
+fn what_could_not_be_stored_does_not_use_up_the_hour_of_its_network() {
+    // Two phones are there already.
+    let quota = Quota { new_macs_per_address_per_hour: 4, ..Quota::default() };
+    let gateway = Gateway::start_with(quota, Duration::from_secs(8));
+    gateway.store.set(Some(Fault::Full));
+    for number in 0..9 {
+        let unknown = format!("0015654ab00{number}");
+        gateway.get(&unknown);
+        gateway.settle();
+        assert_eq!(
+            gateway.last_outcome(&unknown),
+            if number == 0 { Outcome::Recorded } else { Outcome::StoreFailed }
+        );
+    }
+    gateway.store.set(None);
+    for number in 0..4 {
+        gateway.get(&format!("0015654ab00{number}"));
+        gateway.settle();
+    }
+    let expected = [ACTIVE, INACTIVE, "0015654ab000", "0015654ab001"];
+    assert_eq!(gateway.stored(), expected, "what was stored counts");
+    assert_eq!(gateway.last_outcome("0015654ab003"), Outcome::OverQuota);
 }
 
 #[test]
