@@ -68,6 +68,24 @@ SELECT mac, type, iif(folds, waiting, NULL), iif(folds, created, NULL), first_se
                           FROM phone)
                  GROUP BY id >> 10));
 
+-- What the requests of a device that waits told of its type is a claim of as much weight as can
+-- be seen: else whoever asks in its name next would tell it. The type of a device with an active
+-- phone is an operator's.
+UPDATE device
+   SET claims = json_array(json_object(
+           'phone_type', type,
+           'strength', CASE
+               WHEN type_guess IS NOT type THEN 'family'
+               WHEN user_agent <> '' THEN 'user_agent'
+               ELSE 'path'
+           END,
+           'first', first_seen,
+           'last', last_seen,
+           'address', address,
+           'user_agent', user_agent))
+ WHERE first_seen IS NOT NULL
+   AND NOT EXISTS (SELECT 1 FROM phone WHERE phone.mac = device.mac AND company IS NOT NULL);
+
 DROP VIEW phones;
 DROP INDEX phone_by_company;
 ALTER TABLE phone RENAME TO phone_of_version_1;

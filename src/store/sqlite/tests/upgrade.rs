@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use super::*;
 use crate::domain::settings::Layer;
 use crate::domain::{
-    ApiKeyHash, Claims, Company, CompanyId, Device, Phone, Port, Revision, Role, Sighting, User,
-    Waiting,
+    ApiKeyHash, Claim, Claims, Company, CompanyId, Device, Phone, Port, Revision, Role, Sighting,
+    Strength, User, Waiting,
 };
 use crate::store::Tenancy;
 use crate::store::conformance::{
@@ -108,12 +108,19 @@ fn devices() -> Vec<Device> {
         certificate: Some("0004f2aa0335".to_owned()),
         ..sighting(60)
     };
+    let by_path = Sighting { user_agent: String::new(), ..told.clone() };
     let told = Device { sighting: Some(told), ..device(6, 1) };
+    let by_path = Device { sighting: Some(by_path), ..device(11, 1) };
     let gap = Device { mac: mac(7), ..bare(&[(0, NOW), (2, NOW)]) };
     let two_times = Device { mac: mac(8), ..bare(&[(0, NOW), (1, NOW + 1)]) };
     let hole = active.without_active(port(3), NOW + 6).unwrap().unwrap();
     let hole = Device { mac: mac(9), ..hole };
-    vec![device(1, 1), promoted, active, made, named, told, gap, two_times, hole, device(10, 1000)]
+    let many = device(10, 1000);
+    let told = [many, by_path].into_iter().chain([told]);
+    let mut all = vec![device(1, 1), promoted, active, made, named, gap, two_times, hole];
+    all.extend(told);
+    all.sort_by_key(|device| device.mac);
+    all
 }
 
 fn furnish(old: &Version1) {
@@ -135,6 +142,24 @@ fn furnish(old: &Version1) {
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_seconds(seconds)
+}
+
+/// As this version has it: with a claim of what its requests told, while it waits.
+fn carried_over(device: Device) -> Device {
+    let claim = device.sighting.as_ref().filter(|_| !device.has_active_port()).map(|seen| Claim {
+        phone_type: device.phone_type.clone(),
+        strength: match device.mac {
+            told if told == mac(6) => Strength::UserAgent,
+            told if told == mac(11) => Strength::Path,
+            _ => Strength::Family,
+        },
+        first: seen.first,
+        last: seen.last,
+        address: Some(seen.address),
+        first_address: None,
+        user_agent: seen.user_agent.clone(),
+    });
+    Device { claims: claim.into_iter().collect(), revision: Revision(1), ..device }
 }
 
 async fn is_all_there(store: &SqliteStore) {
@@ -174,8 +199,7 @@ async fn is_all_there(store: &SqliteStore) {
     };
     let (tenancy, stored, events) = dump(store).await;
     assert!(tenancy == expected, "{tenancy:?}");
-    let expected: Vec<Device> =
-        devices().into_iter().map(|device| Device { revision, ..device }).collect();
+    let expected: Vec<Device> = devices().into_iter().map(carried_over).collect();
     assert_eq!(stored, expected);
     assert_eq!((events.len(), events[0].id, events[0].at), (1, 41, at(9)));
     assert_eq!(store.catalogue_since("digest", at(99)).await, Ok(at(77)));
