@@ -30,15 +30,23 @@ impl Default for Access {
     }
 }
 
+/// Who asks, as far as the edge can tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Asker {
+    pub address: IpAddr,
+    /// Whether its network may ask.
+    pub is_allowed: bool,
+}
+
 impl Access {
-    /// The handset's address if it may ask; `peer` is the socket's.
-    pub(super) fn admit(&self, peer: IpAddr, headers: &HeaderMap) -> Option<IpAddr> {
+    /// The handset that asks; `peer` is the socket's address.
+    pub(super) fn asker(&self, peer: IpAddr, headers: &HeaderMap) -> Asker {
         let address = if self.trusted_proxies.contains(peer) {
             client_address(peer, headers, self.header, &self.trusted_proxies)
         } else {
             peer
         };
-        self.allowed.contains(address).then_some(address)
+        Asker { address, is_allowed: self.allowed.contains(address) }
     }
 }
 
@@ -55,9 +63,11 @@ mod tests {
         };
         let mut headers = HeaderMap::new();
         headers.insert("x-forwarded-for", "10.1.1.1".parse().unwrap());
-        let admitted = |peer: &str| access.admit(peer.parse().unwrap(), &headers);
-        assert_eq!(admitted("192.0.2.1"), Some("10.1.1.1".parse().unwrap()));
-        assert_eq!(admitted("192.0.2.2"), None, "its own address counts, and is not allowed");
-        assert_eq!(admitted("10.9.9.9"), Some("10.9.9.9".parse().unwrap()));
+        let asker = |peer: &str| access.asker(peer.parse().unwrap(), &headers);
+        let admitted = |peer: &str| Some(asker(peer)).filter(|asker| asker.is_allowed);
+        let address = |peer: &str| admitted(peer).map(|asker| asker.address);
+        assert_eq!(address("192.0.2.1"), Some("10.1.1.1".parse().unwrap()));
+        assert_eq!(address("192.0.2.2"), None, "its own address counts, and is not allowed");
+        assert_eq!(address("10.9.9.9"), Some("10.9.9.9".parse().unwrap()));
     }
 }

@@ -3,7 +3,8 @@
 //! One request, in the order of `Edge::answer`:
 //! 1. `access`: the address the request really comes from, and whether it may ask at all.
 //! 2. `request`: method, target and headers become a `Fetch`, each within bounds.
-//! 3. Provisioning answers, under a timeout.
+//! 3. Provisioning answers, under a timeout; a forbidden network too, so that its refusal takes
+//!    as long as any.
 //! 4. `response`: file, "not modified", the one refusal, or "later".
 //!
 //! Whoever is not to have a file gets the same refusal: an unknown phone, a strange
@@ -79,17 +80,18 @@ impl<P: Provision> Edge<P> {
 
     async fn answer(&self, request: Request<Incoming>, peer: &Peer) -> Response<Full<Bytes>> {
         let options = &self.options;
-        let Some(address) = options.access.admit(peer.address.ip(), request.headers()) else {
-            return refuse(request).await;
-        };
+        let asker = options.access.asker(peer.address.ip(), request.headers());
+        let address = asker.address;
         let certificate = peer.tls.as_ref().and_then(|tls| tls.client_cn.clone());
         let Some(fetch) =
-            request::fetch(&request, address, certificate, &self.provisioner.wanted_headers())
+            request::fetch(&request, asker, certificate, &self.provisioner.wanted_headers())
         else {
             return refuse(request).await;
         };
         let reply = self.provisioner.fetch(fetch);
         match tokio::time::timeout(options.answer_timeout, reply).await {
+            // SECURITY: whatever was made of it, the edge itself sends nothing there.
+            Ok(_) if !asker.is_allowed => refuse(request).await,
             Ok(Reply::File(Sent { file, owner, at })) => {
                 if owner == FileOwner::Phone {
                     peer.standing.of_use();

@@ -1,9 +1,8 @@
 //! From HTTP to a [`Fetch`], every part within its bound.
 
-use std::net::IpAddr;
-
 use http::{HeaderName, Method, Request, header};
 
+use super::access::Asker;
 use crate::domain::Sighting;
 use crate::provision::Fetch;
 
@@ -21,7 +20,7 @@ const MOST_HEADER_BYTES: usize = 256;
 /// as its path: the phone took us for its proxy.
 pub(super) fn fetch<B>(
     request: &Request<B>,
-    address: IpAddr,
+    asker: Asker,
     certificate: Option<String>,
     wanted: &[HeaderName],
 ) -> Option<Fetch> {
@@ -44,8 +43,9 @@ pub(super) fn fetch<B>(
         target: target.to_owned(),
         user_agent: user_agent.map(|value| text(value.as_bytes(), Sighting::MAX_USER_AGENT)),
         headers: passed_on,
-        address,
         is_head: *request.method() == Method::HEAD,
+        address: asker.address,
+        is_allowed: asker.is_allowed,
         certificate,
     })
 }
@@ -95,13 +95,18 @@ fn picture(character: char) -> char {
 
 #[cfg(test)]
 mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
     use proptest::prelude::*;
 
     use super::*;
 
+    const ASKER: Asker =
+        Asker { address: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), is_allowed: true };
+
     fn fetched(target: &str) -> Option<Fetch> {
         let request = Request::builder().uri(target).body(()).unwrap();
-        fetch(&request, [192, 0, 2, 1].into(), None, &[])
+        fetch(&request, ASKER, None, &[])
     }
 
     #[test]
@@ -126,7 +131,7 @@ mod tests {
             .body(())
             .unwrap();
         let wanted = [HeaderName::from_static("x-aastra-expmod1")];
-        let fetch = fetch(&request, [192, 0, 2, 1].into(), None, &wanted).unwrap();
+        let fetch = fetch(&request, ASKER, None, &wanted).unwrap();
         assert_eq!(fetch.headers, [("x-aastra-expmod1".to_owned(), "m675i".to_owned())]);
     }
 

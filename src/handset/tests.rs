@@ -173,7 +173,9 @@ async fn every_refusal_is_the_same_bytes() {
     options.access.allowed = ["192.0.2.0/24".parse().unwrap()].into_iter().collect();
     let closed = start(options);
     assert_eq!(closed.get(FILE, "").await, REFUSAL);
-    assert!(closed.provisioner.asked.lock().unwrap().is_empty());
+    let asked = closed.provisioner.asked.lock().unwrap();
+    let allowed: Vec<bool> = asked.iter().map(|fetch| fetch.is_allowed).collect();
+    assert_eq!(allowed, [false], "it is asked, for the time that takes, and told that in vain");
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 //!
 //! 1. Identify: MAC, port and type, by the catalogue. What was answered with a file before is
 //!    remembered.
-//! 2. Admit, when there is a MAC: the registry has an unknown device recorded as inactive, and a
+//! 2. Admit, when there is a MAC, and its network may ask: the registry has an unknown device recorded as inactive, and a
 //!    known one noted. Only a device with an active port is admitted.
 //! 3. Who is not gets the common file the request names, in which there is no phone, or the
 //!    refusal.
@@ -41,6 +41,9 @@ pub struct Fetch {
     pub address: IpAddr,
     /// It asks about the file and is not sent it.
     pub is_head: bool,
+    /// Whether the network of that address may have anything. Else the request is refused like
+    /// others, in the same time.
+    pub is_allowed: bool,
     /// Subject CN of the verified client certificate, when there was one.
     pub certificate: Option<String>,
 }

@@ -123,6 +123,11 @@ impl ParseCache {
         (Arc::new(ParsedRequest::new(catalogue, fetch)), false)
     }
 
+    /// Parses once more, for nothing but the time it takes.
+    pub(super) fn take_as_long(&self, catalogue: &Catalogue, fetch: &Fetch) {
+        std::hint::black_box(ParsedRequest::new(catalogue, fetch));
+    }
+
     /// Keeps it for the next boot. Only for what was answered with a file.
     pub(super) fn keep(&self, fetch: &Fetch, parsed: Arc<ParsedRequest>, owner: FileOwner) {
         let cache = match owner {

@@ -80,12 +80,17 @@ impl Provision for Provisioner {
                 }
                 decision
             }
+            Err(Outcome::ForbiddenNetwork) => Decision::refused(Outcome::ForbiddenNetwork),
             // A common file says nothing of any phone: an unknown one gets it too, and
             // some only then ask for the file that names their MAC.
             Err(refused) => self.common_or(&catalogue, &parsed, refused),
         };
-        if let Some(owner) = decision.owner().filter(|_| !kept) {
-            self.parsed.keep(&fetch, parsed.clone(), owner);
+        match decision.owner() {
+            Some(owner) if !kept => self.parsed.keep(&fetch, parsed.clone(), owner),
+            // SECURITY: who is refused what was sent to the phone itself would hear from the
+            // time that it is a phone's.
+            None if kept => self.parsed.take_as_long(&catalogue, &fetch),
+            _ => {}
         }
         self.remember(requester, fetch, at, parsed.identity.mac, &decision);
         decision.reply(at)
@@ -110,6 +115,9 @@ impl Provisioner {
         fetch: &Fetch,
         parsed: &ParsedRequest,
     ) -> Result<(Mac, Known), Outcome> {
+        if !fetch.is_allowed {
+            return Err(Outcome::ForbiddenNetwork);
+        }
         // A request without a MAC creates nothing.
         let mac = parsed.identity.mac.ok_or(Outcome::NoMac)?;
         // SECURITY: a certificate that names a device speaks for that device alone.

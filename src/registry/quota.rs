@@ -152,8 +152,7 @@ mod tests {
     fn an_address_is_limited_by_the_hour() {
         let new_macs = NewMacRate::default();
         let address = "192.0.2.1".parse().unwrap();
-        let comes =
-            |address, at| new_macs.admit(address, 2, Timestamp::from_seconds(at)).is_some();
+        let comes = |address, at| new_macs.admit(address, 2, Timestamp::from_seconds(at)).is_some();
         assert!(comes(address, 7200));
         assert!(comes(address, 7300));
         assert!(!comes(address, 10_799));
@@ -179,8 +178,7 @@ mod tests {
     fn one_ipv6_network_is_one_address() {
         let new_macs = NewMacRate::default();
         let start = Timestamp::from_seconds(0);
-        let comes =
-            |address: &str| new_macs.admit(address.parse().unwrap(), 1, start).is_some();
+        let comes = |address: &str| new_macs.admit(address.parse().unwrap(), 1, start).is_some();
         assert!(comes("2001:db8::1"));
         assert!(!comes("2001:db8:0:1::1"));
         assert!(comes("2001:db8:1::1"));

@@ -88,6 +88,7 @@ fn answered(provisioner: &Provisioner) -> Result<(), String> {
         headers: Vec::new(),
         address: [10, 0, 0, 1].into(),
         is_head: false,
+        is_allowed: true,
         certificate: None,
     };
     let mut answering = std::pin::pin!(provisioner.fetch(fetch));

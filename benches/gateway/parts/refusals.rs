@@ -1,5 +1,6 @@
 //! Whether the time of a refusal tells why: each state of a MAC and of who asks, one after the
-//! other in turns, over HTTP and HTTPS, on kept connections and on new ones.
+//! other in turns, over HTTP and HTTPS and with client certificates, on kept connections and on
+//! new ones.
 //!
 //! One request at a time. On a new connection the time counts from when it is open.
 
@@ -40,7 +41,7 @@ enum State {
     OverQuota,
     WithoutMac,
     ForbiddenNetwork,
-    /// Over HTTPS only: an active phone's certificate asks in the name of another active one.
+    /// With certificates only: an active phone's asks in the name of another active one.
     CertificateOfAnother,
 }
 
@@ -94,12 +95,19 @@ fn stranger(number: u64) -> Mac {
     Mac::from_bits(0x0090_7a00_0000 | (number & 0xff_ffff))
 }
 
-/// How it is asked.
+/// How it is asked. All states of one way over the same kind of connection: what a handshake
+/// costs, its last part is on the first request's time, is no matter of the refusal.
 struct Way {
     name: &'static str,
-    /// By the state that needs another certificate, and all others.
-    connectors: [Connector; 2],
+    asks: Asks,
     kept: bool,
+}
+
+enum Asks {
+    /// Anybody.
+    Any(Connector),
+    /// Holders of a certificate: of the phone that waits, and of an active one.
+    Certified { waiting: Connector, active: Connector },
 }
 
 pub(super) async fn run(bench: &Bench) -> Result<Vec<Figure>, String> {
@@ -116,10 +124,8 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<Figure>, String> {
     prepare(&gateway).await?;
     let mut figures = Vec::new();
     for way in ways(bench, &gateway)? {
-        let states = State::ALL.iter().copied();
-        let over_tls = way.name.starts_with("HTTPS");
         let states: Vec<State> =
-            states.filter(|state| over_tls || *state != State::CertificateOfAnother).collect();
+            State::ALL.into_iter().filter(|state| way.asks.can(*state)).collect();
         let medians = measure(&way, &states, samples, &mut strangers).await?;
         let mut of_all = medians.clone();
         of_all.sort_by(f64::total_cmp);
@@ -139,30 +145,49 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<Figure>, String> {
 fn ways(bench: &Bench, gateway: &Gateway) -> Result<Vec<Way>, String> {
     let from_many = |connector: Connector| connector.with_source_addresses(SOURCES);
     let http = from_many(Connector::plain(gateway.http));
-    let https = gateway.https.ok_or("no https listener")?;
+    let address = gateway.https.ok_or("no https listener")?;
     let of = |error: dialtone::simulator::tls::FleetTlsError| error.to_string();
-    let anybody = client_tls(None)?.of(four_mac(0)).map_err(of)?;
+    let tls = |tls| from_many(Connector::tls(address, vec![tls]));
+    let https = tls(client_tls(None)?.of(four_mac(0)).map_err(of)?);
     let ca = LabCa::load(&bench.lab.ca()).map_err(|error| error.to_string())?;
-    let certified = client_tls(Some(ca))?.of(four_mac(0)).map_err(of)?;
-    let [anybody, certified] =
-        [anybody, certified].map(|tls| from_many(Connector::tls(https, vec![tls])));
-    let way = |name, connectors: [&Connector; 2], kept| Way {
-        name,
-        connectors: connectors.map(Clone::clone),
-        kept,
+    let fleet = client_tls(Some(ca))?;
+    let waiting = tls(fleet.of(Mac::from_bits(UNKNOWN_MAC)).map_err(of)?);
+    let active = tls(fleet.of(four_mac(0)).map_err(of)?);
+    let any = |name, connector: &Connector, kept| {
+        let asks = Asks::Any(connector.clone());
+        Way { name, asks, kept }
+    };
+    let certified = |name, kept| {
+        let (waiting, active) = (waiting.clone(), active.clone());
+        Way { name, asks: Asks::Certified { waiting, active }, kept }
     };
     Ok(vec![
-        way("HTTP, kept", [&http, &http], true),
-        way("HTTP, new", [&http, &http], false),
-        way("HTTPS, kept", [&certified, &anybody], true),
-        way("HTTPS, new", [&certified, &anybody], false),
+        any("HTTP, kept", &http, true),
+        any("HTTP, new", &http, false),
+        any("HTTPS, kept", &https, true),
+        any("HTTPS, new", &https, false),
+        certified("client certificate, kept", true),
+        certified("client certificate, new", false),
     ])
+}
+
+impl Asks {
+    /// Unknown phones come without a certificate: a new one for each would be needed.
+    fn can(&self, state: State) -> bool {
+        match self {
+            Asks::Any(_) => state != State::CertificateOfAnother,
+            Asks::Certified { .. } => !matches!(state, State::FirstContact | State::OverQuota),
+        }
+    }
 }
 
 impl Way {
     async fn open(&self, state: State) -> Result<Connection, String> {
-        let [certified, anybody] = &self.connectors;
-        let connector = if state == State::CertificateOfAnother { certified } else { anybody };
+        let connector = match &self.asks {
+            Asks::Any(connector) => connector,
+            Asks::Certified { waiting, .. } if state == State::Waiting => waiting,
+            Asks::Certified { active, .. } => active,
+        };
         let opening = patient(connector.open(state.source())).await;
         opening.map_err(|error| format!("{}, {}: {error}", self.name, state.name()))
     }

@@ -40,6 +40,8 @@ pub enum Outcome {
     NoSuchType,
     /// A limit on unknown handsets was reached.
     OverQuota,
+    /// It came from a network that may not ask.
+    ForbiddenNetwork,
     /// The client certificate names another device than the request.
     CertificateOfAnother,
     /// The file could not be made of the settings.
