@@ -95,7 +95,8 @@
 //! - A fault of ours is never "not found" for a phone that is to be served.
 //! - A promotion or a change of a phone is refused that leaves it without a file. A file for ports of
 //!   several companies has of each company only what is its own.
-//! - Secrets are in no log, message, list, preview or audit record. The value of a setting adds no
+//! - Secrets are in no log, message, list, preview or audit record; one command, which is
+//!   recorded, shows those of a phone. The value of a setting adds no
 //!   line, element or key to a file.
 //! - Active phones boot from memory; the store is not asked.
 //! - Every queue, table and cache has a bound, every wait on a peer a deadline, every task an owner

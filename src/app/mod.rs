@@ -103,7 +103,11 @@ impl App {
         let loaded = Arc::new(loaded.with_served_since(since));
         let (registry, background) =
             Registry::open(store.clone(), loaded, clock, wiring::quota(config)).await?;
-        let registry = Arc::new(registry);
+        let registry = Arc::new(registry.with_public_url(config.handset.public_url.as_ref()));
+        // Phones that boot now must not wait for a store that takes nothing.
+        if let Err(error) = registry.make_password_seed(&SystemRandom).await {
+            tracing::warn!(%error, "phones have no passwords of their own before the next start");
+        }
         let provisioner = Arc::new(Provisioner::new(registry.clone(), config.cache.rendered_bytes));
 
         let listeners = BoundListeners::bind(config)?;

@@ -7,6 +7,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::domain::TypeKey;
 use crate::net::Network;
+use crate::registry::PublicUrl;
 use crate::store::url::StoreUrl;
 
 /// Parses what one key, or one entry of a list, was given.
@@ -87,6 +88,12 @@ impl FromText for Network {
 impl FromText for TypeKey {
     fn from_text(text: &str) -> Result<TypeKey, String> {
         text.parse().map_err(|error| format!("`{text}` is {error}"))
+    }
+}
+
+impl FromText for PublicUrl {
+    fn from_text(text: &str) -> Result<PublicUrl, String> {
+        text.parse()
     }
 }
 

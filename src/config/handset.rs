@@ -7,6 +7,7 @@ use super::from_text::{FromText, one_of};
 use super::reader::Section;
 use crate::handset::{EdgeOptions, ForwardedHeader};
 use crate::net::{Limits, Network, Networks};
+use crate::registry::PublicUrl;
 
 /// What `[handset]` says.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,6 +15,8 @@ pub struct HandsetSection {
     /// Plain HTTP; empty: off.
     pub http: Vec<SocketAddr>,
     pub https: Vec<SocketAddr>,
+    /// Where phones reach the gateway, for those that nobody tells another place.
+    pub public_url: Option<PublicUrl>,
     pub tls_handshake_timeout: Duration,
     pub header_timeout: Duration,
     pub answer_timeout: Duration,
@@ -37,6 +40,7 @@ impl HandsetSection {
         let handset = HandsetSection {
             http: section.list("http", &["0.0.0.0:8080"]),
             https: section.list("https", &["0.0.0.0:8443"]),
+            public_url: section.optional("public_url"),
             tls_handshake_timeout: section.seconds(
                 "tls_handshake_timeout_s",
                 parts.tls_handshake,

@@ -100,7 +100,8 @@ fn every_default_of_the_example_is_written_there() {
         .filter_map(|line| line.strip_prefix('#')?.split_once(" = ").map(|(key, _)| key))
         .filter(|key| !key.contains(' '))
         .collect();
-    let none = ["certificate", "key", "client_ca", "certificate", "key", "templates_dir"];
+    let none =
+        ["public_url", "certificate", "key", "client_ca", "certificate", "key", "templates_dir"];
     assert_eq!(commented, none);
 }
 

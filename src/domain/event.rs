@@ -19,6 +19,8 @@ pub enum Action {
     Create,
     Update,
     Delete,
+    /// The passwords of a phone were shown to somebody.
+    Reveal,
     Import,
 }
 

@@ -2,14 +2,18 @@
 
 use std::sync::Arc;
 
+use serde_json::json;
+
 use super::layer_cache::SharedLayers;
 use super::phones::may_see;
 use super::{Actor, Directory, Registry, RegistryError};
 use crate::catalogue::{
     Catalogue, FileSpec, PathFacts, PhoneType, PortInput, RenderInput, Scope, Target, Whose, whose,
 };
-use crate::domain::settings::{Layer, Settings, Stack, UnreadableLayer, Written};
-use crate::domain::{Company, CompanyId, Device, Mac, Phone, PhoneId, Port, Timestamp};
+use crate::domain::settings::{HIDDEN, Layer, Secret, Settings, Stack, UnreadableLayer, Written};
+use crate::domain::{
+    Company, CompanyId, Device, Mac, PasswordForm, PasswordOf, Phone, PhoneId, Port, Timestamp,
+};
 use crate::store::{StoreError, SystemSettings};
 
 /// A device with all it is configured from, at one moment.
@@ -22,6 +26,10 @@ pub struct Composition {
     /// What the phones of the device say alike of it, if that was found before its secrets
     /// were replaced.
     agreed: Option<Layer>,
+    /// Whether secrets are replaced by markers.
+    is_redacted: bool,
+    /// What the gateway gives every phone, below all layers.
+    gateway: Layer,
     directory: Arc<Directory>,
 }
 
@@ -30,7 +38,8 @@ impl Registry {
     #[must_use]
     pub fn composition(&self, catalogue: &Arc<Catalogue>, mac: Mac) -> Option<Composition> {
         let device = self.memory.index.device(mac)?;
-        Some(Composition::of(device, catalogue.clone(), self.directory()))
+        let gateway = self.gateway_layer.clone();
+        Some(Composition::of(device, catalogue.clone(), self.directory(), gateway))
     }
 
     /// Any device, stored or not yet, with its companies and the catalogue.
@@ -40,7 +49,7 @@ impl Registry {
     }
 
     pub(super) fn compose_with(&self, device: Device, directory: &Arc<Directory>) -> Composition {
-        Composition::of(device, self.catalogue(), directory.clone())
+        Composition::of(device, self.catalogue(), directory.clone(), self.gateway_layer.clone())
     }
 }
 
@@ -87,15 +96,21 @@ impl Registry {
         let directory = self.directory();
         let defaults = phone_type.map(|phone_type| phone_type.defaults.clone()).unwrap_or_default();
         Ok(Common {
-            settings: common_settings(&defaults, &directory.system)?,
+            settings: common_settings(&self.gateway_layer, &defaults, &directory.system)?,
             changed: directory.system.changed,
         })
     }
 }
 
 impl Composition {
-    fn of(device: Device, catalogue: Arc<Catalogue>, directory: Arc<Directory>) -> Composition {
-        Composition { device, catalogue, directory, hidden: Vec::new(), agreed: None }
+    fn of(
+        device: Device,
+        catalogue: Arc<Catalogue>,
+        directory: Arc<Directory>,
+        gateway: Layer,
+    ) -> Composition {
+        let (hidden, agreed, is_redacted) = (Vec::new(), None, false);
+        Composition { device, catalogue, hidden, agreed, is_redacted, gateway, directory }
     }
 
     /// The same with these ports shown as if they were inactive.
@@ -151,6 +166,8 @@ impl Composition {
             catalogue,
             hidden: self.hidden,
             agreed,
+            is_redacted: true,
+            gateway: self.gateway,
         }
     }
 
@@ -159,8 +176,11 @@ impl Composition {
     pub fn layers(&self, port: Port) -> Vec<(&'static str, Layer)> {
         let defaults =
             self.phone_type().map(|phone_type| phone_type.defaults.clone()).unwrap_or_default();
-        let mut layers =
-            vec![("type", defaults), ("system", self.directory.system.settings.clone())];
+        let mut layers = vec![
+            ("gateway", self.gateway_and_passwords()),
+            ("type", defaults),
+            ("system", self.directory.system.settings.clone()),
+        ];
         if let Some(phone) = self.device.phones.get(&port) {
             let company = phone.company().and_then(|id| self.directory.companies.get(id));
             layers.push(("company", company.map(|c| c.settings.clone()).unwrap_or_default()));
@@ -180,7 +200,8 @@ impl Composition {
         path: PathFacts,
     ) -> Result<RenderInput, UnreadableLayer> {
         if file.scope == Scope::Common {
-            let device_wide = common_settings(&phone_type.defaults, &self.directory.system)?;
+            let device_wide =
+                common_settings(&self.gateway, &phone_type.defaults, &self.directory.system)?;
             let (ports, named_port) = (Vec::new(), None);
             let written = Written::default();
             return Ok(RenderInput { mac: None, ports, named_port, path, device_wide, written });
@@ -193,7 +214,7 @@ impl Composition {
             let settings = match (phone, company) {
                 (Some(phone), Some(company)) => {
                     let shared = self.shared_layers(phone_type, Some(company))?;
-                    finish(&shared, &phone.settings)?
+                    self.with_own_passwords(phone_type, finish(&shared, &phone.settings)?)
                 }
                 _ => common.clone(),
             };
@@ -212,7 +233,8 @@ impl Composition {
             Whose::Nobodys => common.clone(),
             Whose::OneCompanys(settings) => settings.clone(),
             Whose::SeveralCompanies => {
-                finish(&*self.shared_layers(phone_type, None)?, &self.agreed())?
+                let shared = self.shared_layers(phone_type, None)?;
+                self.with_own_passwords(phone_type, finish(&shared, &self.agreed())?)
             }
         };
         for port in ports.iter_mut().filter(|port| self.hidden.contains(&port.port)) {
@@ -220,6 +242,65 @@ impl Composition {
         }
         let (mac, written) = (Some(self.device.mac), self.device.written.clone());
         Ok(RenderInput { mac, ports, named_port, path, device_wide, written })
+    }
+
+    /// All layers of an active port, resolved.
+    ///
+    /// # Errors
+    /// When a stored layer cannot be read.
+    pub(super) fn settings_of(
+        &self,
+        phone_type: &PhoneType,
+        port: Port,
+    ) -> Result<Arc<Settings>, UnreadableLayer> {
+        let phone = self.device.phones.get(&port);
+        let shared = self.shared_layers(phone_type, phone.and_then(|phone| phone.company()))?;
+        let own = phone.map(|phone| phone.settings.clone()).unwrap_or_default();
+        Ok(self.with_own_passwords(phone_type, finish(&shared, &own)?))
+    }
+
+    /// With a password of the phone's own where no layer sets one, and its type takes one.
+    fn with_own_passwords(
+        &self,
+        phone_type: &PhoneType,
+        mut settings: Arc<Settings>,
+    ) -> Arc<Settings> {
+        let own = self.catalogue.family_of(phone_type).own_passwords;
+        let admin = own.admin.filter(|_| settings.access.admin_password.is_none());
+        let user = own.user.filter(|_| settings.access.user_password.is_none());
+        let made = |of, form: Option<PasswordForm>| self.own_password(of, form?);
+        let (admin, user) = (made(PasswordOf::Admin, admin), made(PasswordOf::User, user));
+        if admin.is_some() || user.is_some() {
+            let access = &mut Arc::make_mut(&mut settings).access;
+            access.admin_password = admin.or(access.admin_password.take());
+            access.user_password = user.or(access.user_password.take());
+        }
+        settings
+    }
+
+    /// `None`: nobody made the seed yet.
+    fn own_password(&self, of: PasswordOf, form: PasswordForm) -> Option<Secret> {
+        if self.is_redacted {
+            return Some(Secret::new(HIDDEN.to_owned()));
+        }
+        let mut companies = self.device.companies();
+        // Ports of several companies have one password, which none of these ever had alone.
+        let company = companies.next().filter(|first| companies.all(|other| other == *first));
+        let seed = self.directory.system.password_seed?;
+        Some(seed.password(of, self.device.mac, company, form))
+    }
+
+    /// What the gateway gives this phone, with a marker for each password of its own.
+    fn gateway_and_passwords(&self) -> Layer {
+        let Some(phone_type) = self.phone_type() else { return self.gateway.clone() };
+        let own = self.catalogue.family_of(phone_type).own_passwords;
+        let marker = |form: Option<PasswordForm>| {
+            form.filter(|_| self.directory.system.password_seed.is_some()).map(|_| HIDDEN)
+        };
+        let access = json!({ "access": {
+            "admin_password": marker(own.admin), "user_password": marker(own.user),
+        } });
+        self.gateway.patched(&access).unwrap_or_else(|_| self.gateway.clone())
     }
 
     fn is_of_several_companies(&self) -> bool {
@@ -252,7 +333,7 @@ impl Composition {
                 if phone.company().is_some() && self.is_of_several_companies() =>
             {
                 let system = &self.directory.system.settings;
-                let device = [&phone_type.defaults, system, &self.agreed()];
+                let device = [&self.gateway, &phone_type.defaults, system, &self.agreed()];
                 Layer::left_out(&self.said_by(phone), &device)
             }
             _ => Vec::new(),
@@ -267,7 +348,8 @@ impl Composition {
     ) -> Result<Arc<SharedLayers>, UnreadableLayer> {
         let key = (self.catalogue.version(), phone_type.key.clone(), company.cloned());
         self.directory.layers.get(key, || {
-            let mut stack = shared_stack(&phone_type.defaults, &self.directory.system)?;
+            let mut stack =
+                shared_stack(&self.gateway, &phone_type.defaults, &self.directory.system)?;
             if let Some(company) = company.and_then(|id| self.directory.companies.get(id)) {
                 stack.overlay(&company.settings)?;
             }
@@ -306,7 +388,7 @@ impl Composition {
         }
         // SECURITY: what a render error says may be of any port. That of the phones the caller
         // sees is the caller's own.
-        let own = Composition::of(device, self.catalogue.clone(), self.directory.clone());
+        let own = Composition { device, ..self.clone() };
         own.render_all(named).err().unwrap_or(RegistryError::RenderOfAnother { phone: named })
     }
 
@@ -337,14 +419,20 @@ impl Composition {
 
 /// The settings of common files: no company, no phone, no secret, because anyone gets them.
 fn common_settings(
+    gateway: &Layer,
     defaults: &Layer,
     system: &SystemSettings,
 ) -> Result<Arc<Settings>, UnreadableLayer> {
-    Ok(Arc::new(shared_stack(defaults, system)?.finish().without_secrets()))
+    Ok(Arc::new(shared_stack(gateway, defaults, system)?.finish().without_secrets()))
 }
 
-fn shared_stack(defaults: &Layer, system: &SystemSettings) -> Result<Stack, UnreadableLayer> {
+fn shared_stack(
+    gateway: &Layer,
+    defaults: &Layer,
+    system: &SystemSettings,
+) -> Result<Stack, UnreadableLayer> {
     let mut stack = Stack::default();
+    stack.overlay(gateway)?;
     stack.overlay(defaults)?;
     stack.overlay(&system.settings)?;
     Ok(stack)

@@ -24,10 +24,12 @@ mod index;
 mod layer_cache;
 mod limits;
 mod memory;
+mod own_passwords;
 mod passwords;
 mod phones;
 mod preview;
 mod progress;
+mod public_url;
 mod quota;
 mod random;
 mod rate;
@@ -54,9 +56,11 @@ pub use companies::{CompanyChange, NewCompany};
 pub use compose::{Common, Composition};
 pub use error::{RegistryError, StoreFault};
 pub use index::{Known, Listing, PhoneRow};
+pub use own_passwords::Revealed;
 pub use passwords::MAX_PASSWORD;
 pub use phones::{NewPhone, PhoneChange, PhoneFilter, PhonePage};
 pub use preview::PreviewedFile;
+pub use public_url::PublicUrl;
 pub use quota::{Quota, WaitingStatus};
 pub use random::{Random, SystemRandom, token};
 pub use rate::{Rate, RateLimiter};
@@ -69,6 +73,7 @@ pub use users::{MIN_PASSWORD, NewUser, Revoke, UserChange, UserRef, fingerprint}
 use self::directory::Directory;
 use self::memory::Memory;
 use crate::catalogue::Catalogue;
+use crate::domain::settings::Layer;
 use crate::domain::{CompanyId, Mac, Role, User, UserId};
 use crate::store::{Store, StoreError};
 
@@ -79,6 +84,8 @@ pub struct Registry {
     catalogue: ArcSwap<Catalogue>,
     clock: Arc<dyn Clock>,
     quota: Quota,
+    /// Below all that operators set.
+    gateway_layer: Layer,
     memory: Arc<Memory>,
     locks: change::Locks,
     new_macs: quota::NewMacRate,
@@ -110,6 +117,7 @@ impl Registry {
             catalogue: ArcSwap::new(catalogue),
             clock,
             quota,
+            gateway_layer: Layer::default(),
             memory,
             locks: change::Locks::new(),
             new_macs: quota::NewMacRate::default(),
@@ -120,6 +128,14 @@ impl Registry {
             first_key: first_key::FirstKey::default(),
         };
         Ok((registry, background))
+    }
+
+    /// With the URL where phones reach this gateway: their `provisioning.base_url`, where no layer
+    /// sets one.
+    #[must_use]
+    pub fn with_public_url(self, url: Option<&PublicUrl>) -> Registry {
+        let gateway_layer = url.map(PublicUrl::layer).unwrap_or_default();
+        Registry { gateway_layer, ..self }
     }
 
     /// Companies, users and system settings as they are now.

@@ -37,7 +37,7 @@ impl Registry {
             let system = SystemSettings {
                 settings: patched(&before.settings, Some(patch))?,
                 changed: now,
-                revision: before.revision,
+                ..SystemSettings::clone(before)
             };
             let mut changes = Changes::default();
             changes.settings(&before.settings, &system.settings);

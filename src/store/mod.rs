@@ -25,7 +25,8 @@ pub use url::{StoreUrl, open};
 
 use crate::domain::settings::{Layer, Written};
 use crate::domain::{
-    Company, CompanyId, Device, Event, Mac, Revision, Sighting, Subject, Timestamp, User, UserId,
+    Company, CompanyId, Device, Event, Mac, PasswordSeed, Revision, Sighting, Subject, Timestamp,
+    User, UserId,
 };
 
 /// One change of a commit.
@@ -190,6 +191,8 @@ pub enum Changes {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct SystemSettings {
     pub settings: Layer,
+    /// What the own passwords of phones are made of; `None` until it is made, and then for ever.
+    pub password_seed: Option<PasswordSeed>,
     pub changed: Timestamp,
     /// [`Revision::NONE`] before the first write.
     pub revision: Revision,

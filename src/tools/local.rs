@@ -81,6 +81,7 @@ impl Local {
         // No handset asks here, so the background work has no sightings to write.
         let (registry, _background) =
             Registry::open(store.clone(), catalogue, Arc::new(SystemClock), quota).await?;
+        let registry = registry.with_public_url(config.handset.public_url.as_ref());
         Ok(Local { registry, store, made })
     }
 

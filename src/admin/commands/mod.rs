@@ -22,6 +22,7 @@ mod read_settings;
 mod read_user;
 mod readtypes_phone;
 mod requests_phone;
+mod reveal_phone;
 mod update_company;
 mod update_phone;
 mod update_settings;
@@ -97,6 +98,7 @@ pub(super) const COMMANDS: &[Command] = commands! {
     SystemAdmin         "delete"    "phone"    delete_phone::run;
     Admin               "preview"   "phone"    preview_phone::run;
     Admin               "events"    "phone"    events::phone;
+    Admin               "reveal"    "phone"    reveal_phone::run;
     Admin               "requests"  "phone"    requests_phone::run;
 
     SystemAdmin         "create"    "company"  create_company::run;

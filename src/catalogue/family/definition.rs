@@ -33,6 +33,8 @@ pub(crate) struct FamilyFile {
     #[serde(default)]
     pub maps: BTreeMap<String, BTreeMap<String, toml::Value>>,
     pub defaults: Option<Spanned<toml::Table>>,
+    #[serde(default)]
+    pub own_passwords: OwnPasswordsFile,
     /// Settings the family's phones have nothing for, and why.
     #[serde(default)]
     pub cannot: BTreeMap<Spanned<String>, String>,
@@ -41,6 +43,22 @@ pub(crate) struct FamilyFile {
     pub limits: BTreeMap<Spanned<String>, Limit>,
     #[serde(default, rename = "type")]
     pub types: Vec<Type>,
+}
+
+/// What passwords its phones take where nobody set one; `false`: they have none.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OwnPasswordsFile {
+    pub admin: Option<Spanned<OwnPassword>>,
+    pub user: Option<Spanned<OwnPassword>>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum OwnPassword {
+    Has(bool),
+    Digits { digits: usize },
+    Characters { characters: usize },
 }
 
 /// The most characters a phone takes.

@@ -8,15 +8,17 @@ use minijinja::Value;
 use regex::Regex;
 use toml::Spanned;
 
-use super::definition::{self, Escape, FamilyFile, File, Scope, Type, UserAgent};
+use super::definition::{
+    self, Escape, FamilyFile, File, OwnPassword, OwnPasswordsFile, Scope, Type, UserAgent,
+};
 use super::problem::{Problem, line_at};
 use super::source::Files;
-use super::{Closest, Family, FileSpec, PhoneType};
+use super::{Closest, Family, FileSpec, OwnPasswords, PhoneType};
 use crate::catalogue::identify::facts::UserAgentFacts;
 use crate::catalogue::identify::path_pattern::PathPattern;
 use crate::catalogue::render::context::{Names, constant};
 use crate::domain::settings::{Layer, schema};
-use crate::domain::{Port, TypeKey};
+use crate::domain::{PasswordForm, Port, TypeKey};
 
 /// One loaded folder.
 pub(crate) struct Loaded {
@@ -77,11 +79,13 @@ impl Loader<'_> {
         });
         let maps = Arc::new(maps.collect());
         let files = definition.file.into_iter().filter_map(|file| self.file(file)).collect();
+        let own_passwords = self.own_passwords(definition.own_passwords, &definition.cannot);
         let family = Family {
             id: self.id.to_owned(),
             vendor: definition.vendor,
             group: definition.group,
             files,
+            own_passwords,
             cannot: self.of_schema(definition.cannot),
             limits: self
                 .of_schema(definition.limits)
@@ -156,6 +160,35 @@ impl Loader<'_> {
         said.into_iter().map(|(path, said)| (path.into_inner(), said)).collect()
     }
 
+    fn own_passwords(
+        &mut self,
+        written: OwnPasswordsFile,
+        cannot: &BTreeMap<Spanned<String>, String>,
+    ) -> OwnPasswords {
+        let mut form = |written: Option<Spanned<OwnPassword>>, path: &str| {
+            let none = cannot.keys().any(|cannot| [path, "access"].contains(&&**cannot.get_ref()));
+            let Some(written) = written else { return (!none).then_some(PasswordForm::USUAL) };
+            let (form, length) = match *written.get_ref() {
+                OwnPassword::Has(has) => return has.then_some(PasswordForm::USUAL),
+                OwnPassword::Digits { digits } => (PasswordForm::Digits(digits), digits),
+                OwnPassword::Characters { characters } => {
+                    (PasswordForm::Characters(characters), characters)
+                }
+            };
+            let lengths = PasswordForm::LENGTHS;
+            if !lengths.contains(&length) {
+                let message =
+                    format!("a password has {} to {} of them", lengths.start(), lengths.end());
+                self.problem(written.span(), message);
+            }
+            Some(form)
+        };
+        OwnPasswords {
+            admin: form(written.admin, "access.admin_password"),
+            user: form(written.user, "access.user_password"),
+        }
+    }
+
     fn oui(&mut self, oui: &Spanned<String>) -> Option<u32> {
         let text = oui.get_ref();
         let parsed = u32::from_str_radix(text, 16).ok().filter(|_| text.len() == 6);
@@ -169,7 +202,15 @@ impl Loader<'_> {
         let Some(defaults) = defaults else { return base.clone() };
         let json = serde_json::to_value(defaults.get_ref()).expect("TOML without dates is JSON");
         match base.patched(&json) {
-            Ok(layer) => layer,
+            Ok(layer) => {
+                let access = &layer.to_json()["access"];
+                if ["admin_password", "user_password"].iter().any(|own| access[*own].is_string()) {
+                    // The maker's would be that of every phone in the world.
+                    let message = "defaults: a password of a type is known to everybody";
+                    self.problem(defaults.span(), message);
+                }
+                layer
+            }
             Err(errors) => {
                 for error in errors {
                     self.problem(defaults.span(), format!("defaults: {error}"));

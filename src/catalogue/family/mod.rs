@@ -14,7 +14,7 @@ use regex::Regex;
 use super::identify::path_pattern::{PathFacts, PathPattern};
 use super::render::coverage::Expressed;
 use crate::domain::settings::Layer;
-use crate::domain::{Mac, Port, TypeKey};
+use crate::domain::{Mac, PasswordForm, Port, TypeKey};
 use definition::{Encoding, Escape, LineEnding, Scope};
 
 /// The types that share one boot behaviour and one set of templates.
@@ -30,6 +30,8 @@ pub struct Family {
     /// Settings that its phones have nothing for, by their paths (`lines.N.srtp`; a group stands
     /// for all that is below it), and why.
     pub cannot: BTreeMap<String, String>,
+    /// What passwords its phones are given where nobody sets one.
+    pub own_passwords: OwnPasswords,
     /// Settings of which its phones take so many characters.
     pub limits: BTreeMap<String, usize>,
     pub(crate) fallback_type: Option<TypeKey>,
@@ -52,6 +54,13 @@ pub(crate) struct Closest {
     /// Of the firmware, where it matters; then only one that is told fits.
     pub firmware: Option<Regex>,
     pub phone_type: TypeKey,
+}
+
+/// `None`: its phones have no such password, or are not to be given one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OwnPasswords {
+    pub admin: Option<PasswordForm>,
+    pub user: Option<PasswordForm>,
 }
 
 /// One file its phones ask for.

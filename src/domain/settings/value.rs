@@ -134,6 +134,12 @@ choices! {
 pub struct Secret(String);
 
 impl Secret {
+    /// A password that no operator wrote.
+    #[must_use]
+    pub fn new(password: String) -> Secret {
+        Secret(password)
+    }
+
     /// The password itself, for the phone's own configuration only.
     #[must_use]
     pub fn expose(&self) -> &str {

@@ -13,6 +13,17 @@ use crate::domain::settings::Written;
 /// The version written, and the only one read.
 pub(super) const VERSION: u32 = 1;
 
+/// A secret, as it is written.
+#[derive(Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Seed(pub String);
+
+impl std::fmt::Debug for Seed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("***")
+    }
+}
+
 /// A registry as a document.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -20,6 +31,9 @@ pub struct Document {
     pub(super) version: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) settings: Option<Box<RawValue>>,
+    /// What own passwords of phones are made of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) password_seed: Option<Seed>,
     #[serde(default)]
     pub(super) companies: Vec<CompanyEntry>,
     #[serde(default)]
@@ -140,6 +154,10 @@ impl Document {
         write!(out, "{{\n\"version\": {}", self.version)?;
         if let Some(settings) = &self.settings {
             write!(out, ",\n\"settings\": {settings}")?;
+        }
+        if let Some(Seed(seed)) = &self.password_seed {
+            write!(out, ",\n\"password_seed\": ")?;
+            serde_json::to_writer(&mut out, seed)?;
         }
         write_list(&mut out, "companies", &self.companies)?;
         write_list(&mut out, "users", &self.users)?;

@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::document::{
-    CompanyEntry, DeviceEntry, Document, PortEntry, SightingEntry, UserEntry, VERSION,
+    CompanyEntry, DeviceEntry, Document, PortEntry, Seed, SightingEntry, UserEntry, VERSION,
 };
 use crate::domain::settings::{HIDDEN, Layer};
 use crate::domain::{Company, Device, Sighting, User, to_hex};
@@ -29,6 +29,11 @@ impl Registry {
         Ok(Document {
             version: VERSION,
             settings: of_layer(&directory.system.settings, with_secrets),
+            password_seed: directory
+                .system
+                .password_seed
+                .filter(|_| with_secrets)
+                .map(|seed| Seed(seed.expose())),
             companies: directory
                 .companies
                 .values()

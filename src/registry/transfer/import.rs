@@ -6,9 +6,9 @@ use std::fmt;
 use serde_json::json;
 
 use super::check::{Check, CheckedUser};
-use super::document::Document;
+use super::document::{Document, Seed};
 use crate::domain::settings::Layer;
-use crate::domain::{Action, Company, Device, Role, Subject, Timestamp};
+use crate::domain::{Action, Company, Device, PasswordSeed, Role, Subject, Timestamp};
 use crate::registry::directory::Directory;
 use crate::registry::random::Random;
 use crate::registry::{Actor, Registry, RegistryError};
@@ -73,6 +73,7 @@ impl From<StoreError> for ImportError {
 /// A document in which nothing is wrong.
 pub struct CheckedDocument {
     settings: Layer,
+    password_seed: Option<PasswordSeed>,
     companies: Vec<Company>,
     users: Vec<CheckedUser>,
     devices: Vec<Device>,
@@ -90,9 +91,16 @@ impl Document {
         let settings = check.layer("settings", self.settings.as_deref());
         let users = check.users(self.users);
         let devices = check.devices(self.devices);
+        let password_seed = self.password_seed.and_then(|Seed(text)| {
+            let seed = PasswordSeed::from_exposed(&text);
+            if seed.is_none() {
+                check.problem("password_seed", "must be 64 hex digits");
+            }
+            seed
+        });
         require_admin(&mut check, &users);
         if check.problems.is_empty() {
-            Ok(CheckedDocument { settings, companies, users, devices, now })
+            Ok(CheckedDocument { settings, password_seed, companies, users, devices, now })
         } else {
             Err(ImportError::Problems(check.problems))
         }
@@ -110,7 +118,7 @@ impl Registry {
         document: CheckedDocument,
         random: &dyn Random,
     ) -> Result<Imported, ImportError> {
-        let CheckedDocument { settings, companies, users, devices, now } = document;
+        let CheckedDocument { settings, password_seed, companies, users, devices, now } = document;
         let mut hashed = Vec::with_capacity(users.len());
         for CheckedUser { mut user, password } in users {
             if let Some(password) = password {
@@ -143,9 +151,11 @@ impl Registry {
                 Mutation::PutCompany { expect: there.map(|there| there.revision), company }
             });
             let users = hashed.into_iter().map(|user| Mutation::PutUser { user, expect: None });
-            let system = (!settings.is_empty()).then(|| {
+            let system = (!settings.is_empty() || password_seed.is_some()).then(|| {
                 let expect = directory.system.revision;
-                let system = SystemSettings { settings, changed: now, revision: expect };
+                let password_seed = password_seed.or(directory.system.password_seed);
+                let system =
+                    SystemSettings { settings, password_seed, changed: now, revision: expect };
                 Mutation::PutSystemSettings { system, expect }
             });
             let devices = devices.into_iter();

@@ -115,6 +115,7 @@ pub(crate) async fn system_settings_change_by_their_revision_only(
 ) {
     let system = |text| SystemSettings {
         settings: Layer::from_stored(text),
+        password_seed: Some(PasswordSeed::new([7; 32])),
         changed: NOW + 1,
         revision: Revision::NONE,
     };

@@ -114,7 +114,7 @@ pub(super) fn tenancy(conn: &Connection) -> Result<Tenancy> {
     let sql = "SELECT id, name, settings, created, changed, revision FROM company ORDER BY id";
     let companies: Result<Vec<Company>> =
         conn.prepare_cached(sql)?.query_and_then([], rows::company)?.collect();
-    let sql = "SELECT settings, changed, revision FROM system";
+    let sql = "SELECT settings, changed, revision, secret FROM system";
     let system: Option<SystemSettings> =
         conn.prepare_cached(sql)?.query_and_then([], rows::system)?.next().transpose()?;
     Ok(Tenancy {

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use super::error::bad_row;
 use crate::domain::settings::{Layer, Written};
 use crate::domain::{
-    Claims, Company, CompanyId, Device, Event, Mac, Phone, Port, Revision, Sighting, State,
-    Timestamp, TypeKey, Waiting,
+    Claims, Company, CompanyId, Device, Event, Mac, PasswordSeed, Phone, Port, Revision, Sighting,
+    State, Timestamp, TypeKey, Waiting,
 };
 use crate::store::SystemSettings;
 
@@ -201,12 +201,19 @@ pub(super) fn company(row: &Row<'_>) -> Result<Company> {
     })
 }
 
-/// Columns `settings, changed, revision`.
+/// Columns `settings, changed, revision, secret`.
 pub(super) fn system(row: &Row<'_>) -> Result<SystemSettings> {
     Ok(SystemSettings {
         settings: Layer::from_stored(text(row, 0)?),
         changed: row.get(1)?,
         revision: revision(row, 2)?,
+        password_seed: match optional_text(row, 3)? {
+            None => None,
+            Some(text) => Some(
+                PasswordSeed::from_exposed(text)
+                    .ok_or_else(|| bad_row("the system settings", "secret", "not 64 hex digits"))?,
+            ),
+        },
     })
 }
 

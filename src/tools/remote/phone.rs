@@ -91,6 +91,8 @@ pub enum PhoneCommand {
         /// Path of one file as the phone asks for it.
         file: Option<String>,
     },
+    /// Show the passwords of a phone and of its lines; that they were shown is on record.
+    Reveal { phone: PhoneId },
     /// Show what a phone asked last and why it got what it got.
     Requests {
         /// Without it: the requests that named no MAC.
@@ -224,6 +226,7 @@ impl PhoneCommand {
             PhoneCommand::Preview { phone, file } => {
                 Task::new(of("preview", phone).scope("file", file), Show::Files)
             }
+            PhoneCommand::Reveal { phone } => Task::new(of("reveal", phone), Show::One),
             PhoneCommand::Requests { what } => {
                 let mut call = call("requests", "show the last requests");
                 if let Some(what) = what {
@@ -370,6 +373,7 @@ mod tests {
                 json!({ "phoneid": "0004f20102030", "file": "/0004f2010203.cfg" }),
                 none.clone(),
             ),
+            ("reveal 0004f20102030", "reveal", id.clone(), none.clone()),
             ("requests 0004f2010203", "requests", json!({ "mac": "0004f2010203" }), none.clone()),
             ("events 0004f2010203", "events", json!({ "mac": "0004f2010203" }), none.clone()),
         ] {

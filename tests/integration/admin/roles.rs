@@ -69,6 +69,11 @@ fn rows() -> Vec<Row> {
             json!({ "scope": { "phoneid": "0004f22222220" } }),
             [true, false, true, true, false],
         ),
+        (
+            "reveal/phone",
+            json!({ "scope": { "phoneid": "0004f22222220" } }),
+            [true, false, true, true, false],
+        ),
         ("update/company", company, [true, false, true, true, false]),
     ]
 }
@@ -87,7 +92,10 @@ fn each_role_may_what_the_table_says() {
                 assert_eq!(gateway.lists(), before, "{command} by {role} changed something");
             }
             let foreign = *role == "ca_default"
-                && matches!(command, "update/phone" | "preview/phone" | "update/company");
+                && matches!(
+                    command,
+                    "update/phone" | "preview/phone" | "reveal/phone" | "update/company"
+                );
             if !may && !foreign {
                 assert_eq!(answer, fail(DENIED), "{command} by {role}");
             }

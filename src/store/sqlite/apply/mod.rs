@@ -136,12 +136,13 @@ fn put_system_settings(
     if there.unwrap_or(0) != bits(expect.0) {
         return Ok(Err(StoreError::system_conflict()));
     }
-    let sql = "INSERT OR REPLACE INTO system (one, settings, changed, revision) \
-               VALUES (1, ?1, ?2, ?3)";
+    let sql = "INSERT OR REPLACE INTO system (one, settings, changed, revision, secret) \
+               VALUES (1, ?1, ?2, ?3, ?4)";
     conn.prepare_cached(sql)?.execute(params![
         system.settings.as_stored(),
         system.changed,
         bits(revision.0),
+        system.password_seed.map(|seed| seed.expose()),
     ])?;
     Ok(Ok(()))
 }

@@ -21,6 +21,7 @@ async fn furnish(store: &SqliteStore) {
     };
     let system = SystemSettings {
         settings: Layer::from_stored(r#"{"a":1}"#),
+        password_seed: Some(crate::domain::PasswordSeed::new([3; 32])),
         changed: NOW + 3,
         revision: Revision::NONE,
     };

@@ -192,6 +192,7 @@ async fn is_all_there(store: &SqliteStore) {
         users: vec![ann],
         system: crate::store::SystemSettings {
             settings: Layer::from_stored(r#"{"tones":"DE"}"#),
+            password_seed: None,
             changed: at(6),
             revision,
         },

@@ -1,0 +1,145 @@
+//! The passwords that phones have of their own where nobody set one.
+
+use std::fmt;
+
+use hmac::{Hmac, KeyInit, Mac as _};
+use sha2::Sha256;
+
+use super::settings::Secret;
+use super::{CompanyId, Mac, from_hex, to_hex};
+
+/// What all own passwords of one store's phones are made of: 256 random bits, which never change.
+/// A phone's is its own as long as it stays in its company: nobody of the one before knows it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct PasswordSeed([u8; 32]);
+
+/// Whose password it is: a phone has one for those who set it up and one for who uses it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PasswordOf {
+    Admin,
+    User,
+}
+
+/// What passwords a type of phone takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PasswordForm {
+    /// So many digits, where all that a phone has is a keypad.
+    Digits(usize),
+    /// So many lower-case letters and digits of which none looks like another.
+    Characters(usize),
+}
+
+impl PasswordForm {
+    /// Nearly 60 bits, and short enough for every phone.
+    pub const USUAL: PasswordForm = PasswordForm::Characters(12);
+    /// From what a phone may call a password to what the bits of one hash are enough for.
+    pub const LENGTHS: std::ops::RangeInclusive<usize> = 4..=24;
+
+    fn alphabet(self) -> (&'static [u8], usize) {
+        match self {
+            PasswordForm::Digits(length) => (b"0123456789", length),
+            PasswordForm::Characters(length) => (b"abcdefghjkmnpqrstuvwxyz23456789", length),
+        }
+    }
+}
+
+impl PasswordSeed {
+    /// Of 32 bytes nobody can guess.
+    #[must_use]
+    pub fn new(random: [u8; 32]) -> PasswordSeed {
+        PasswordSeed(random)
+    }
+
+    /// As it is stored and exported; a secret.
+    #[must_use]
+    pub fn expose(&self) -> String {
+        to_hex(&self.0)
+    }
+
+    /// What [`PasswordSeed::expose`] gave.
+    #[must_use]
+    pub fn from_exposed(text: &str) -> Option<PasswordSeed> {
+        from_hex(text).map(PasswordSeed)
+    }
+
+    /// A device's own password; `company`: all its active ports are in that one.
+    #[must_use]
+    pub fn password(
+        &self,
+        of: PasswordOf,
+        mac: Mac,
+        company: Option<&CompanyId>,
+        form: PasswordForm,
+    ) -> Secret {
+        let mut hash: Hmac<Sha256> =
+            Hmac::new_from_slice(&self.0).expect("it takes a key of any length");
+        hash.update(match of {
+            PasswordOf::Admin => b"admin",
+            PasswordOf::User => b"user\0",
+        });
+        hash.update(&mac.bits().to_be_bytes());
+        hash.update(company.map_or("", CompanyId::as_str).as_bytes());
+        let bytes = hash.finalize().into_bytes();
+        let half = bytes.first_chunk().expect("32 bytes have a first half");
+        let mut number = u128::from_be_bytes(*half);
+        let (alphabet, length) = form.alphabet();
+        let base = alphabet.len() as u128;
+        let mut digit = || {
+            let at = usize::try_from(number % base).expect("it is below the base");
+            number /= base;
+            char::from(alphabet[at])
+        };
+        Secret::new((0..length).map(|_| digit()).collect())
+    }
+}
+
+impl fmt::Debug for PasswordSeed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PasswordSeed(***)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_of_one_phone_in_one_company_for_one_use() {
+        let seed = PasswordSeed::new([7; 32]);
+        let acme: CompanyId = "acme".parse().unwrap();
+        let (one, other) = (Mac::from_bits(1), Mac::from_bits(2));
+        let of = |seed: PasswordSeed, of, mac, company| {
+            seed.password(of, mac, company, PasswordForm::USUAL).expose().to_owned()
+        };
+        let all = [
+            of(seed, PasswordOf::Admin, one, Some(&acme)),
+            of(seed, PasswordOf::User, one, Some(&acme)),
+            of(seed, PasswordOf::Admin, other, Some(&acme)),
+            of(seed, PasswordOf::Admin, one, None),
+            of(PasswordSeed::new([8; 32]), PasswordOf::Admin, one, Some(&acme)),
+        ];
+        for (at, password) in all.iter().enumerate() {
+            assert!(!all[..at].contains(password), "{all:?}");
+            assert_eq!(password.len(), 12);
+        }
+        // Phones have it: it must not change with the program.
+        assert_eq!(all[0], of(seed, PasswordOf::Admin, one, Some(&acme)));
+        assert_eq!(PasswordSeed::from_exposed(&seed.expose()), Some(seed));
+        assert_eq!(format!("{seed:?}"), "PasswordSeed(***)");
+    }
+
+    #[test]
+    fn a_password_is_what_a_keypad_and_an_eye_can_take() {
+        for number in 0..200 {
+            let mac = Mac::from_bits(number);
+            let password = |form| {
+                let seed = PasswordSeed::new([9; 32]);
+                seed.password(PasswordOf::Admin, mac, None, form).expose().to_owned()
+            };
+            let digits = password(PasswordForm::Digits(8));
+            assert!(digits.len() == 8 && digits.bytes().all(|c| c.is_ascii_digit()), "{digits}");
+            let text = password(PasswordForm::Characters(24));
+            assert!(text.len() == 24 && !text.contains(['0', 'o', '1', 'l', 'i']), "{text}");
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! The passwords that phones have of their own, and showing an operator what a phone has.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use super::change::Plan;
+use super::phones::may_see;
+use super::random::Random;
+use super::{Actor, Registry, RegistryError};
+use crate::domain::{Action, PasswordSeed, PhoneId, State, Subject, TransitionError};
+use crate::store::{Mutation, StoreError, SystemSettings};
+
+/// The passwords of a phone. Nothing prints them.
+pub struct Revealed {
+    /// Those of the device; not for who administers only some of its ports.
+    pub admin_password: Option<String>,
+    pub user_password: Option<String>,
+    /// By number of line.
+    pub lines: BTreeMap<u16, String>,
+}
+
+impl Registry {
+    /// Sees to it that phones can have passwords of their own: makes what they are made of, once
+    /// for a store. Durable when it returns.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn make_password_seed(&self, random: &dyn Random) -> Result<(), RegistryError> {
+        let mut bytes = [0; 32];
+        random.fill(&mut bytes);
+        self.change_directory(&Actor::Gateway, |directory| {
+            let before = &directory.system;
+            if before.password_seed.is_some() {
+                return Ok(Plan::nothing(()));
+            }
+            let password_seed = Some(PasswordSeed::new(bytes));
+            let system = SystemSettings { password_seed, ..SystemSettings::clone(before) };
+            let put = Mutation::PutSystemSettings { system, expect: before.revision };
+            Ok(Plan::commit(vec![put], ()))
+        })
+        .await
+    }
+
+    /// The passwords an active phone has, for an operator who may change it. That it was asked
+    /// for is on record when this returns.
+    ///
+    /// # Errors
+    /// [`RegistryError::PermissionDenied`], "Phone not found" also for an inactive phone,
+    /// [`RegistryError::NoSuchType`]; what the store says.
+    pub async fn reveal(&self, actor: &Actor, id: PhoneId) -> Result<Revealed, RegistryError> {
+        actor.require_admin()?;
+        let now = self.clock.now();
+        self.change_device(actor, id.mac, |device, directory| {
+            let phone = device.phone(id.port).filter(|phone| may_see(actor, phone));
+            let phone = phone.filter(|phone| phone.state != State::Inactive);
+            let phone = phone.ok_or(TransitionError::NotFound)?;
+            let composition = self.compose_with(device.clone(), directory);
+            let phone_type = composition
+                .phone_type()
+                .ok_or_else(|| RegistryError::NoSuchType(device.phone_type.to_string()))?;
+            let settings = composition.settings_of(phone_type, id.port).map_err(|error| {
+                let what = "the settings of a phone".to_owned();
+                RegistryError::Store(StoreError::Unusable { what, why: error.to_string() })
+            })?;
+            // SECURITY: the device's opens what belongs to all its ports.
+            let sees_all = device.companies().all(|company| actor.administers(company));
+            let access = &settings.access;
+            let of_device = |secret: &Option<crate::domain::settings::Secret>| {
+                secret.as_ref().filter(|_| sees_all).map(|own| own.expose().to_owned())
+            };
+            let lines = settings.lines.iter().filter_map(|(number, line)| {
+                Some((*number, line.password.as_ref()?.expose().to_owned()))
+            });
+            let revealed = Revealed {
+                admin_password: of_device(&access.admin_password),
+                user_password: of_device(&access.user_password),
+                lines: lines.collect(),
+            };
+            let mut event = actor.event(now, Action::Reveal, Subject::Phone, id.to_string());
+            event.company = phone.company().map(ToString::to_string).unwrap_or_default();
+            event.after = json!({ "lines": revealed.lines.keys().collect::<Vec<_>>() });
+            Ok(Plan::nothing(revealed).recorded(event))
+        })
+        .await
+    }
+}

@@ -1,0 +1,42 @@
+//! Where phones reach the gateway.
+
+use std::str::FromStr;
+
+use serde_json::json;
+
+use crate::domain::settings::Layer;
+
+/// A URL that a phone can be told as its `provisioning.base_url`, and is where nobody sets one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicUrl(Layer);
+
+impl PublicUrl {
+    pub(super) fn layer(&self) -> Layer {
+        self.0.clone()
+    }
+}
+
+impl FromStr for PublicUrl {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<PublicUrl, String> {
+        let layer = Layer::parse(&json!({ "provisioning": { "base_url": text } }));
+        layer.map(PublicUrl).map_err(|errors| {
+            let messages: Vec<String> = errors.into_iter().map(|error| error.message).collect();
+            messages.join(", ")
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_what_base_url_takes() {
+        assert!("https://gw.example:8443/p/".parse::<PublicUrl>().is_ok());
+        for wrong in ["", "gw.example", "tftp://gw.example/", "http://user:pw@gw.example/"] {
+            assert!(wrong.parse::<PublicUrl>().is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! A password that nobody set is the phone's own: made, sent, shown on demand, and never another's.
+
+use serde_json::{Value, json};
+
+use crate::support::Gateway;
+use crate::support::http;
+
+const MAC: &str = "0015654aa937";
+
+fn phone() -> Value {
+    json!({ "phoneid": format!("{MAC}0") })
+}
+
+fn promoted(gateway: &Gateway) {
+    http::get(gateway.http(), &format!("/{MAC}.cfg"), None);
+    gateway.settle();
+    gateway.done("promote/phone", json!({ "scope": phone() }));
+    let line = json!({ "user": "100", "password": "hunter2", "registrar": "sip.example" });
+    let settings = json!({ "lines": { "1": line } });
+    gateway.done("update/phone", json!({ "scope": phone(), "values": { "settings": settings } }));
+}
+
+fn file(gateway: &Gateway) -> String {
+    http::get(gateway.http(), &format!("/{MAC}.cfg"), None).text().to_owned()
+}
+
+fn reveal(gateway: &Gateway) -> Value {
+    let answer = gateway.done("reveal/phone", json!({ "scope": phone() }));
+    answer["values"][0].clone()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned()
+}
+
+#[test]
+fn a_phone_has_passwords_of_its_own_that_an_operator_can_ask_for() {
+    let gateway = Gateway::start();
+    promoted(&gateway);
+    let shown = reveal(&gateway);
+    let admin = text(&shown["admin_password"]);
+    assert_eq!(shown["lines"], json!({ "1": "hunter2" }));
+    assert_eq!(admin.len(), 12);
+    assert_ne!(admin, text(&shown["user_password"]));
+    assert!(file(&gateway).contains(&admin), "{}", file(&gateway));
+    assert_eq!(reveal(&gateway), shown, "it stays");
+
+    // In nothing else that anybody gets.
+    let scope = json!({ "scope": phone() });
+    let preview = gateway.done("preview/phone", scope.clone());
+    assert!(preview.to_string().contains("***") && !preview.to_string().contains(&admin));
+    let read = gateway.done("read/phone", scope);
+    assert!(!read.to_string().contains(&admin), "{read}");
+    let events = gateway.done("events/phone", json!({}));
+    let last = &events["values"][0];
+    assert_eq!((&last["action"], &last["name"]), (&json!("reveal"), &phone()["phoneid"]));
+    assert!(!events.to_string().contains(&admin) && !events.to_string().contains("hunter2"));
+
+    // A company that it moves to gets one that the first never knew, and another phone another.
+    gateway.done("create/company", json!({ "values": { "company": "acme" } }));
+    let to = json!({ "scope": phone(), "values": { "company": "acme" } });
+    gateway.done("assign/phone", to);
+    let moved = text(&reveal(&gateway)["admin_password"]);
+    assert_ne!(moved, admin);
+    let now = file(&gateway);
+    assert!(now.contains(&moved) && !now.contains(&admin));
+
+    // What an operator sets counts.
+    let settings = json!({ "access": { "admin_password": "chosen-one" } });
+    gateway.done("update/phone", json!({ "scope": phone(), "values": { "settings": settings } }));
+    assert_eq!(reveal(&gateway)["admin_password"], "chosen-one");
+    assert!(!file(&gateway).contains(&moved));
+}
+
+#[test]
+fn a_phone_without_settings_comes_back_to_the_public_url() {
+    let url = "https://provisioning.example:8443/p/";
+    let gateway = Gateway::start_with(|config, _| {
+        config.handset.public_url = Some(url.parse().unwrap());
+    });
+    promoted(&gateway);
+    assert!(file(&gateway).contains(url), "{}", file(&gateway));
+    let settings = json!({ "provisioning": { "base_url": "http://other.example/" } });
+    gateway.done("update/phone", json!({ "scope": phone(), "values": { "settings": settings } }));
+    assert!(!file(&gateway).contains(url));
+}
