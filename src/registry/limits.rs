@@ -143,21 +143,23 @@ impl Composition {
     #[must_use]
     pub fn not_expressed(&self, id: PhoneId) -> Vec<String> {
         let Some(phone_type) = self.phone_type() else { return Vec::new() };
-        let expressed = self.catalogue.expressed(phone_type);
         let family = self.catalogue.family_of(phone_type);
         let mut warnings = Vec::new();
         // What a type itself says by default is no operator's wish.
-        for (name, layer) in self.layers(id.port).into_iter().filter(|(name, _)| *name != "type") {
-            let beyond = beyond(&self.catalogue, phone_type, &layer);
+        let layers: Vec<_> =
+            self.layers(id.port).into_iter().filter(|(name, _)| *name != "type").collect();
+        let set: Vec<_> = layers.iter().map(|(_, layer)| set_rows_of(layer)).collect();
+        let rows = set.iter().flatten().map(|(_, row)| row.clone()).collect();
+        let expressed = self.catalogue.expressed(phone_type, &rows);
+        for ((name, layer), set) in layers.iter().zip(set) {
+            let beyond = beyond(&self.catalogue, phone_type, layer);
             // Others of a company may have more lines and keys.
-            if name == "phone" {
+            if *name == "phone" {
                 warnings.extend(beyond.iter().map(ToString::to_string));
             }
-            for (path, row) in set_rows(&layer.to_json()) {
-                let row = row.replacen("line_defaults.", "lines.N.", 1);
-                let row = row.replacen("expansion.N.keys.N.", "keys.N.", 1);
+            for (path, row) in set {
                 let is_told = warnings.iter().any(|told| told.starts_with(&path));
-                if is_always_known(&row) || expressed.contains(&row) || is_told {
+                if expressed.contains(&row) || is_told {
                     continue;
                 }
                 let (value, of) = match row.split_once('=') {
@@ -175,15 +177,24 @@ impl Composition {
     }
 }
 
-/// What is for people, or for the gateway.
-fn is_always_known(row: &str) -> bool {
-    ["lines.N.number", "lines.N.enabled", "firmware.version"].contains(&row)
+/// What a layer sets, each as its path and its row in the table of coverage: the keys of a module
+/// are as the phone's own. Without what is for people, or for the gateway.
+fn set_rows_of(layer: &Layer) -> Vec<(String, String)> {
+    let mut set = set_rows(&layer.to_json());
+    for (_, row) in &mut set {
+        *row = row.replacen("line_defaults.", "lines.N.", 1);
+        *row = row.replacen("expansion.N.keys.N.", "keys.N.", 1);
+    }
+    set.retain(|(_, row)| {
+        !["lines.N.number", "lines.N.enabled", "firmware.version"].contains(&row.as_str())
+    });
+    set
 }
 
 impl Registry {
     /// What is set for a phone the caller sees and does not reach it, see
-    /// [`Composition::not_expressed`]. Takes some hundred renderings when it is asked for the
-    /// first time of a type: nothing for a thread that serves phones.
+    /// [`Composition::not_expressed`]. Takes some renderings for each setting that was not
+    /// asked of the type before: nothing for a thread that serves phones.
     ///
     /// # Errors
     /// [`RegistryError::PermissionDenied`], "Phone not found".

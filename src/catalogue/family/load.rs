@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex};
 
 use minijinja::Value;
 use regex::Regex;
@@ -380,7 +380,7 @@ impl Loader<'_> {
                 defaults,
                 view: Value::UNDEFINED,
                 macs: written.macs.as_ref().and_then(|macs| self.regex(macs)),
-                expressed: OnceLock::new(),
+                expressed: Mutex::default(),
                 key: key.clone(),
             };
             let phone_type = PhoneType { view: view(&phone_type, vendor, &data), ..phone_type };

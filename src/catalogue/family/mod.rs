@@ -5,14 +5,13 @@ pub(crate) mod load;
 pub(crate) mod problem;
 pub(crate) mod source;
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex};
 
 use minijinja::Value;
 use regex::Regex;
 
 use super::identify::path_pattern::{PathFacts, PathPattern};
-use super::render::coverage::Expressed;
 use crate::domain::settings::Layer;
 use crate::domain::{Mac, PasswordForm, Port, TypeKey};
 use definition::{Encoding, Escape, LineEnding, Scope};
@@ -114,8 +113,8 @@ pub struct PhoneType {
     /// The `type` of templates.
     pub(crate) view: Value,
     pub(crate) macs: Option<Regex>,
-    /// See [`super::Catalogue::expressed`].
-    pub(crate) expressed: OnceLock<Arc<Expressed>>,
+    /// Of rows of [`super::coverage_rows`], whether its files express them, as far as that was asked.
+    pub(crate) expressed: Mutex<HashMap<String, bool>>,
 }
 
 impl Family {

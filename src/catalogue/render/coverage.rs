@@ -2,13 +2,14 @@
 //! any file changes with it.
 
 use std::cell::OnceCell;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, PoisonError};
 
 use serde_json::{Map, Value, json};
 
 use super::trial::{self, Extent, Maker};
 use crate::catalogue::{Catalogue, PhoneType};
+use crate::domain::Port;
 use crate::domain::settings::schema::{self, Field, Kind};
 use crate::domain::settings::{Codec, KeyType, Layer, Settings, resolve};
 
@@ -18,7 +19,7 @@ const TRIED: usize = 2;
 /// Types of a family that are looked at, of those that differ in their data.
 const TYPES: usize = 8;
 /// Ports, and files of one pattern, that are looked at.
-const PORTS: u16 = 2;
+const PORTS: usize = 2;
 /// What a key is tried with.
 const NUMBER: &str = "7300171";
 /// Lines, keys, modules and their keys that are looked at: all of a type are written alike.
@@ -38,11 +39,23 @@ pub enum Coverage {
 }
 
 impl Catalogue {
-    /// What the files of the type express. Found when it is asked for first and kept: it takes
-    /// some hundred renderings.
+    /// Of these rows those that the files of the type express. What was found of one is kept: it
+    /// takes some renderings.
     #[must_use]
-    pub fn expressed(&self, phone_type: &PhoneType) -> Arc<Expressed> {
-        phone_type.expressed.get_or_init(|| Arc::new(express(self, phone_type))).clone()
+    pub fn expressed(&self, phone_type: &PhoneType, rows: &BTreeSet<String>) -> Expressed {
+        // A std lock: nothing awaits under it, and no request of a phone takes it.
+        let known = || phone_type.expressed.lock().unwrap_or_else(PoisonError::into_inner);
+        let unknown: BTreeSet<String> = {
+            let known = known();
+            rows.iter().filter(|row| !known.contains_key(*row)).cloned().collect()
+        };
+        if !unknown.is_empty() {
+            let found = express_of(self, phone_type, &unknown);
+            let of = |row: String| (row.clone(), found.contains(&row));
+            known().extend(unknown.into_iter().map(of));
+        }
+        let known = known();
+        rows.iter().filter(|row| known.get(*row) == Some(&true)).cloned().collect()
     }
 
     /// Each setting of the schema and whether the family has it for any of its types.
@@ -118,10 +131,6 @@ pub fn coverage_rows() -> Vec<String> {
     }
     rows.push("expansion.N.keys.N.type".to_owned());
     rows
-}
-
-fn express(catalogue: &Catalogue, phone_type: &PhoneType) -> Expressed {
-    express_of(catalogue, phone_type, &coverage_rows().into_iter().collect())
 }
 
 fn express_of(
@@ -240,15 +249,20 @@ impl Trial<'_> {
         let Ok(settings) = resolve(&[&self.phone_type.defaults, &layer]) else { return Vec::new() };
         let settings = Arc::new(settings);
         let family = self.catalogue.family_of(self.phone_type);
-        let mut seen = HashMap::new();
-        trial::files(self.catalogue, self.phone_type, &settings, Extent::Everything)
-            .filter(|(file, _)| {
-                let of_pattern = seen.entry(file.pattern()).or_insert(0);
-                *of_pattern += 1;
-                *of_pattern <= PORTS
-            })
-            .map(|(file, mut input)| {
-                input.ports.truncate(PORTS.into());
+        let with_template = family.files.iter().filter(|file| file.template.is_some());
+        let files = with_template.flat_map(|file| {
+            let facts = file.example_facts(self.phone_type, trial::mac()).into_iter().take(PORTS);
+            facts.map(move |facts| (file, facts))
+        });
+        files
+            .map(|(file, path)| {
+                let input = trial::input(
+                    file,
+                    path,
+                    &settings,
+                    Port::first(self.phone_type.ports).take(PORTS),
+                    Extent::Everything,
+                );
                 let rendered = self.catalogue.render(family, Some(self.phone_type), file, input);
                 rendered.map(|file| file.body).map_err(|error| error.to_string())
             })
@@ -341,8 +355,10 @@ mod tests {
     #[test]
     fn what_a_type_expresses_is_what_changes_its_files() {
         let catalogue = Catalogue::load(&Sources::default()).unwrap();
-        let of =
-            |key: &str| catalogue.expressed(catalogue.phone_type(&key.parse().unwrap()).unwrap());
+        let rows = coverage_rows().into_iter().collect();
+        let of = |key: &str| {
+            catalogue.expressed(catalogue.phone_type(&key.parse().unwrap()).unwrap(), &rows)
+        };
         let t46s = of("t46s");
         for row in ["lines.N.srtp", "keys.N.type=park", "keys.N.label", "codecs=opus", "language"] {
             assert!(t46s.contains(row), "{row}");

@@ -97,6 +97,11 @@ pub(crate) fn try_family(
     problems
 }
 
+/// Of a block for documentation, RFC 7042 section 2.1.2.
+pub(super) fn mac() -> Mac {
+    Mac::from_bits(0x0000_5e00_5301)
+}
+
 /// Every file that the type can ask for, and what it is made of.
 pub(crate) fn files<'c, 's>(
     catalogue: &'c Catalogue,
@@ -104,25 +109,24 @@ pub(crate) fn files<'c, 's>(
     settings: &'s Arc<Settings>,
     extent: Extent,
 ) -> impl Iterator<Item = (&'c FileSpec, RenderInput)> + use<'c, 's> {
-    let mac = Mac::from_bits(0x0000_5e00_5301);
     let with_template =
         catalogue.family_of(phone_type).files.iter().filter(|file| file.template.is_some());
     with_template.flat_map(move |file| {
-        let paths = file.example_facts(phone_type, mac).into_iter();
+        let paths = file.example_facts(phone_type, mac()).into_iter();
         paths.map(move |path| {
             // All was set once: every way back is tried.
             let written = Written::everything(&catalogue.family_of(phone_type).id);
-            let input = input(phone_type, file, path, settings, extent);
+            let input = input(file, path, settings, Port::first(phone_type.ports), extent);
             (file, RenderInput { written, ..input })
         })
     })
 }
 
-fn input(
-    phone_type: &PhoneType,
+pub(super) fn input(
     file: &FileSpec,
     path: PathFacts,
     settings: &Arc<Settings>,
+    ports: impl Iterator<Item = Port>,
     extent: Extent,
 ) -> RenderInput {
     let is_common = file.scope == Scope::Common;
@@ -135,8 +139,8 @@ fn input(
         settings: settings.clone(),
     };
     RenderInput {
-        mac: (!is_common).then(|| Mac::from_bits(0x0000_5e00_5301)),
-        ports: if is_common { vec![] } else { Port::first(phone_type.ports).map(port).collect() },
+        mac: (!is_common).then(mac),
+        ports: if is_common { vec![] } else { ports.map(port).collect() },
         named_port: path.port,
         path,
         device_wide: settings.clone(),
