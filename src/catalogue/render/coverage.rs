@@ -175,6 +175,14 @@ struct Trial<'a> {
 
 impl Trial<'_> {
     fn expresses(&self, row: &str) -> bool {
+        // What a type has none of need not be tried.
+        let has_none = |prefix: &str, count: u16| count == 0 && row.starts_with(prefix);
+        if has_none("keys.", self.phone_type.keys)
+            || has_none("soft_keys.", self.phone_type.soft_keys)
+            || has_none("expansion.", self.phone_type.modules)
+        {
+            return false;
+        }
         if let Some((path, choice)) = row.split_once('=') {
             if path != "codecs" {
                 return self.has_key(choice);
