@@ -21,16 +21,19 @@ pub struct CompanyId(Arc<str>);
 pub struct InvalidCompanyId;
 
 impl CompanyId {
-    /// The company that always exists and that promote uses when none is named.
+    /// The name of the company that always exists and that promote uses when none is named.
+    pub const DEFAULT: &str = "default";
+
+    /// The company called [`CompanyId::DEFAULT`].
     #[must_use]
     pub fn default_company() -> CompanyId {
-        CompanyId("default".into())
+        CompanyId(CompanyId::DEFAULT.into())
     }
 
     /// Whether it is `default`, the company that always exists.
     #[must_use]
     pub fn is_default(&self) -> bool {
-        &*self.0 == "default"
+        &*self.0 == CompanyId::DEFAULT
     }
 
     /// The id as it is written.

@@ -50,6 +50,29 @@ impl Directory {
         }
     }
 
+    /// The company of that name, as one that something is given to: a Company-Admin may give
+    /// to its own alone.
+    ///
+    /// # Errors
+    /// [`RegistryError::PermissionDenied`] for a Company-Admin when it is not one of its own,
+    /// also when there is none or can be none: foreign companies must not show.
+    /// [`RegistryError::NoSuchCompany`] when there is none and the caller may know.
+    pub(super) fn require_own_company(
+        &self,
+        actor: &Actor,
+        name: &str,
+    ) -> Result<CompanyId, RegistryError> {
+        let id: Option<CompanyId> = name.parse().ok();
+        let may_know = match &id {
+            Some(id) => actor.administers(id),
+            None => actor.companies().is_none(),
+        };
+        if !may_know {
+            return Err(RegistryError::PermissionDenied);
+        }
+        id.filter(|id| self.companies.contains_key(id)).ok_or(RegistryError::NoSuchCompany)
+    }
+
     /// The names of all that is in it, but the system settings.
     pub(super) fn objects(&self) -> impl Iterator<Item = Object> + '_ {
         let companies = self.companies.keys().map(|id| Object::Company(id.clone()));
