@@ -1,0 +1,180 @@
+//! A device: all phones behind one MAC.
+//!
+//! The device is the unit that is read, changed and stored as a whole: it makes
+//! one boot, has one type, and every command of the API that names one of its
+//! phones is all or nothing for the ports it touches. What may happen to it is in
+//! [`transition`].
+
+mod phone;
+mod sighting;
+mod transition;
+
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use super::settings::Written;
+use super::{Claims, CompanyId, Mac, PhoneId, Port, Revision, Strength, Timestamp, TypeKey};
+
+pub use phone::{Phone, State};
+pub use sighting::Sighting;
+pub use transition::{Assigned, TransitionError};
+
+/// Ports that wait for an operator. They follow from the device's type and are
+/// nothing of their own: whatever type an unknown device claims, it is one entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waiting {
+    /// The first so many ports of the device wait, but for those among its [`Device::phones`].
+    /// At least 1.
+    pub ports: u16,
+    /// First contact.
+    pub created: Timestamp,
+}
+
+/// All phones behind one MAC. Has at least one, waiting or its own.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Device {
+    pub mac: Mac,
+    pub phone_type: TypeKey,
+    /// `None`: every phone of the device is among [`Device::phones`].
+    pub waiting: Option<Waiting>,
+    /// The phones an operator made active, or gave a name or settings.
+    pub phones: BTreeMap<Port, Phone>,
+    /// `None`: created by an operator and not seen yet.
+    pub sighting: Option<Sighting>,
+    /// What it was claimed to be. The strongest told [`Device::phone_type`], unless an operator
+    /// promoted the device before that claim came.
+    pub claims: Claims,
+    /// When it was first sent a file of its own.
+    pub served: Option<Timestamp>,
+    /// What files that it was sent have set, and what must be taken back therefore where nothing
+    /// sets it any more. Only grows, for as long as there is the device.
+    pub written: Written,
+    /// When anything that its configuration is made of last changed.
+    pub changed: Timestamp,
+    /// Of its last change; given by the store. What is noted of its requests is none.
+    pub revision: Revision,
+}
+
+impl Device {
+    /// A device as its first request makes it: every port of the type waits.
+    #[must_use]
+    pub fn sighted(mac: Mac, phone_type: TypeKey, ports: u16, sighting: Sighting) -> Device {
+        let now = sighting.first;
+        Device {
+            mac,
+            phone_type,
+            waiting: Some(Waiting { ports: ports.max(1), created: now }),
+            phones: BTreeMap::new(),
+            sighting: Some(sighting),
+            claims: Claims::default(),
+            served: None,
+            written: Written::default(),
+            changed: now,
+            revision: Revision::NONE,
+        }
+    }
+
+    /// The phone of `port`, waiting or its own.
+    #[must_use]
+    pub fn phone(&self, port: Port) -> Option<Cow<'_, Phone>> {
+        if let Some(phone) = self.phones.get(&port) {
+            return Some(Cow::Borrowed(phone));
+        }
+        let waiting = self.waiting.filter(|waiting| port.number() < waiting.ports)?;
+        Some(Cow::Owned(Phone::inactive(waiting.created)))
+    }
+
+    /// Every port there is, in order.
+    pub fn ports(&self) -> impl Iterator<Item = Port> + '_ {
+        let waiting = self.waiting.map_or(0, |waiting| waiting.ports);
+        let own = self.phones.keys().copied();
+        Port::first(waiting).chain(own.filter(move |port| port.number() >= waiting))
+    }
+
+    /// The ports that wait, in order.
+    fn waiting_ports(&self) -> impl Iterator<Item = Port> + '_ {
+        let first = Port::first(self.waiting.map_or(0, |waiting| waiting.ports));
+        first.filter(|port| !self.phones.contains_key(port))
+    }
+
+    /// The names of its phones, in order of port.
+    pub fn phone_ids(&self) -> impl Iterator<Item = PhoneId> + '_ {
+        self.ports().map(|port| PhoneId { mac: self.mac, port })
+    }
+
+    /// Whether at least one of its phones is active.
+    #[must_use]
+    pub fn has_active_port(&self) -> bool {
+        self.phones.values().any(|phone| phone.state != State::Inactive)
+    }
+
+    /// How many of its phones are inactive, those that wait and others.
+    #[must_use]
+    pub fn inactive_ports(&self) -> usize {
+        let own = self.phones.values().filter(|phone| phone.state == State::Inactive);
+        self.waiting_ports().count() + own.count()
+    }
+
+    /// The companies of its active phones, in order of port.
+    pub fn companies(&self) -> impl Iterator<Item = &CompanyId> {
+        self.phones.values().filter_map(Phone::company)
+    }
+
+    /// How strong a claim is that tells its type: what is not stronger changes nothing. A type
+    /// that nobody claimed, of a device with an active port, is an operator's.
+    #[must_use]
+    pub fn strength(&self) -> Strength {
+        match self.claims.strongest() {
+            Some(claim) => claim.strength,
+            None if self.has_active_port() => Strength::Operator,
+            None => Strength::Assumed,
+        }
+    }
+
+    /// When it was last heard of: a request, or one of its phones made.
+    #[must_use]
+    pub fn last_sign(&self) -> Timestamp {
+        let seen = self.sighting.as_ref().map(|seen| seen.last);
+        let waiting = self.waiting.map(|waiting| waiting.created);
+        let made = self.phones.values().map(|phone| phone.created);
+        seen.into_iter().chain(waiting).chain(made).max().unwrap_or_default()
+    }
+
+    /// Inactive phones that nobody gave anything, all made at one time, become waiting
+    /// ports, when there is no gap before the last of them. For devices of which each
+    /// phone is told, as in an import.
+    #[must_use]
+    pub fn folded(mut self) -> Device {
+        if self.waiting.is_some() {
+            return self;
+        }
+        let bare = |phone: &Phone| *phone == Phone::inactive(phone.created);
+        let Some((last, phone)) = self.phones.iter().rfind(|(_, phone)| bare(phone)) else {
+            return self;
+        };
+        let (ports, created) = (last.number() + 1, phone.created);
+        let before = self.phones.range(..=*last);
+        let at_one_time =
+            self.phones.values().filter(|own| bare(own)).all(|own| own.created == created);
+        if before.count() == usize::from(ports) && at_one_time {
+            self.phones.retain(|_, phone| !bare(phone));
+            self.waiting = Some(Waiting { ports, created });
+        }
+        self
+    }
+
+    fn changed_at(&self, now: Timestamp) -> Device {
+        Device { changed: now, ..self.clone() }
+    }
+
+    /// `None` when no phone is left; without [`Device::waiting`] when nothing waits.
+    fn with_some_phone(mut self) -> Option<Device> {
+        if self.waiting_ports().next().is_none() {
+            self.waiting = None;
+        }
+        (self.waiting.is_some() || !self.phones.is_empty()).then_some(self)
+    }
+}
