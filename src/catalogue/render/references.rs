@@ -10,8 +10,8 @@ use minijinja::{Environment, ErrorKind, Template, Value};
 use regex::{Captures, Regex};
 
 use super::context::ROOT_NAMES;
+use super::environment::is_template;
 use super::fragments::FRAGMENT_ENDING;
-use super::is_template;
 use crate::catalogue::family::problem::{Problem, line_at};
 use crate::catalogue::family::source::Files;
 use crate::domain::settings;
