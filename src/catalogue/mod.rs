@@ -14,17 +14,18 @@
 mod boot;
 mod family;
 mod identify;
+mod index;
 mod render;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::HeaderName;
-use regex::{RegexSet, RegexSetBuilder};
+use regex::RegexSet;
 use sha2::{Digest, Sha256};
 
 pub use boot::selector::{ANY_LINE, Numbered, Selector, Step};
@@ -47,6 +48,7 @@ pub use render::{RenderError, RenderedFile};
 use crate::domain::{Timestamp, TypeKey, to_hex};
 use family::load;
 use family::source::{self, Files, Folders};
+use index::{PathOwner, path_index, user_agent_index};
 use render::examples;
 use render::trial::try_family;
 
@@ -321,45 +323,6 @@ impl Catalogue {
 
 fn unreadable(path: &Path, error: &std::io::Error) -> CatalogueError {
     CatalogueError(vec![Problem::new(&path.display().to_string(), None, error.to_string())])
-}
-
-/// Who has a path pattern: family, file of the family, pattern of the file.
-type PathOwner = (usize, usize, usize);
-
-/// One set over all families' paths: many families share `{mac}.cfg`.
-fn path_index(families: &[Family]) -> (RegexSet, Vec<Vec<PathOwner>>) {
-    let mut places: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut owners: Vec<Vec<PathOwner>> = Vec::new();
-    let mut expressions = Vec::new();
-    for (family, own) in families.iter().enumerate() {
-        for (file, spec) in own.files.iter().enumerate() {
-            for (pattern, compiled) in spec.patterns.iter().enumerate() {
-                let place = *places.entry(compiled.expression.as_str()).or_insert_with(|| {
-                    expressions.push(compiled.expression.as_str());
-                    owners.push(Vec::new());
-                    owners.len() - 1
-                });
-                owners[place].push((family, file, pattern));
-            }
-        }
-    }
-    let set = RegexSetBuilder::new(&expressions)
-        .case_insensitive(true)
-        .build()
-        .expect("each expression was compiled before");
-    (set, owners)
-}
-
-fn user_agent_index(families: &[Family]) -> (RegexSet, Vec<(usize, usize)>) {
-    let owners: Vec<(usize, usize)> = families
-        .iter()
-        .enumerate()
-        .flat_map(|(family, own)| (0..own.user_agents.len()).map(move |at| (family, at)))
-        .collect();
-    let set =
-        RegexSet::new(owners.iter().map(|&(family, at)| families[family].user_agents[at].as_str()))
-            .expect("each expression was compiled before");
-    (set, owners)
 }
 
 fn digest(folders: &Folders, only_types: &BTreeSet<String>) -> String {

@@ -20,7 +20,8 @@ mod phone_type;
 pub(crate) mod target;
 
 use super::family::PhoneType;
-use super::{Catalogue, GENERIC, PathOwner};
+use super::index::PathOwner;
+use super::{Catalogue, GENERIC};
 use crate::domain::{Mac, Port, Strength, TypeKey};
 pub use evidence::Evidence;
 use facts::UserAgentFacts;
