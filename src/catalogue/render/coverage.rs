@@ -138,12 +138,20 @@ fn express_of(
     phone_type: &PhoneType,
     wanted: &BTreeSet<String>,
 ) -> Expressed {
-    let mut base = trial::document(catalogue, phone_type, Extent::Everything, 0);
-    shorten(&mut base);
-    let mut trial =
-        Trial { catalogue, phone_type, base, files: Files::new(), with_keys: OnceCell::new() };
-    trial.files = trial.files_of(&trial.base);
-    wanted.iter().filter(|row| trial.expresses(row)).cloned().collect()
+    let mut found = Expressed::new();
+    // With little set also what only stands in for something that is not there: a number for a
+    // name, the registrar's port where no proxy is asked.
+    for extent in [Extent::Everything, Extent::Little] {
+        let mut base = trial::document(catalogue, phone_type, extent, 0);
+        shorten(&mut base);
+        let mut trial =
+            Trial { catalogue, phone_type, base, files: Files::new(), with_keys: OnceCell::new() };
+        trial.files = trial.files_of(&trial.base);
+        let open = wanted.iter().filter(|row| !found.contains(*row));
+        let more: Vec<String> = open.filter(|row| trial.expresses(row)).cloned().collect();
+        found.extend(more);
+    }
+    found
 }
 
 fn shorten(document: &mut Value) {
