@@ -15,6 +15,8 @@ mod boot;
 mod family;
 mod identify;
 mod index;
+#[cfg(test)]
+mod marks;
 mod render;
 #[cfg(test)]
 mod tests;
