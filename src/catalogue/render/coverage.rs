@@ -150,6 +150,9 @@ fn express_of(
         let open = wanted.iter().filter(|row| !found.contains(*row));
         let more: Vec<String> = open.filter(|row| trial.expresses(row)).cloned().collect();
         found.extend(more);
+        if found.len() == wanted.len() {
+            break;
+        }
     }
     found
 }
