@@ -7,6 +7,7 @@
 //! and the parts of the value are compared.
 
 mod document;
+mod names;
 mod syntax;
 
 use std::sync::{Arc, LazyLock};

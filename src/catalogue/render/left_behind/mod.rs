@@ -171,10 +171,12 @@ fn keys_of(
     let wrong = |message| RenderError { message, ..RenderError::default() };
     let pairs = keys::of(spec, &keys::decoded(spec, rendered.body)).map_err(wrong)?;
     let keys: BTreeSet<String> = pairs.into_iter().map(|pair| plain(&pair.key)).collect();
-    // An element around others is given nothing itself.
+    // An element around others or with attributes only is given nothing itself.
     let around = |key: &String| {
-        let inside = format!("{key}/");
-        keys.range(inside.clone()..).next().is_some_and(|next| next.starts_with(&inside))
+        ["/", " @"].iter().any(|inside| {
+            let inside = format!("{key}{inside}");
+            keys.range(inside.clone()..).next().is_some_and(|next| next.starts_with(&inside))
+        })
     };
     let comment = |key: &String| key.trim().is_empty() || key.starts_with(['#', '[']);
     Ok(keys.iter().filter(|key| !around(key) && !comment(key)).cloned().collect())
