@@ -242,7 +242,7 @@ impl Loader<'_> {
                 escape: Escape::Line,
                 encoding: file.encoding,
                 line_ending: file.line_ending,
-                keeps: file.keeps.clone(),
+                keeps: file.keeps,
             });
         };
         if !self.files.contains_key(template.get_ref()) {
@@ -272,7 +272,7 @@ impl Loader<'_> {
             escape,
             encoding: file.encoding,
             line_ending: file.line_ending,
-            keeps: file.keeps.clone(),
+            keeps: file.keeps,
         })
     }
 
