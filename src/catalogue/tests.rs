@@ -183,6 +183,20 @@ fn a_header_that_none_can_have_is_refused() {
 }
 
 #[test]
+fn what_takes_back_what_a_file_set_is_a_file() {
+    let with = |path: &str| {
+        let own = "template = \"device.cfg.j2\"";
+        assert!(FAMILY.contains(own));
+        load(&FAMILY.replacen(own, &format!("{own}\nreset_in = \"{path}\""), 1), "")
+    };
+    for wrong in ["{mac}.nothing", "{mac}.log"] {
+        let message = with(wrong).unwrap_err();
+        assert!(message.contains("acme/family.toml:"), "{message}");
+        assert!(message.contains(&format!("reset_in: `{wrong}` is no first path")), "{message}");
+    }
+}
+
+#[test]
 fn a_family_with_an_unknown_key_is_refused() {
     let message = load(&FAMILY.replace("group =", "gruop ="), "").unwrap_err();
     assert!(message.contains("acme/family.toml:3: "), "{message}");

@@ -78,7 +78,10 @@ impl Loader<'_> {
             (table, entries.collect())
         });
         let maps = Arc::new(maps.collect());
-        let files = definition.file.into_iter().filter_map(|file| self.file(file)).collect();
+        let resets: Vec<_> = definition.file.iter().filter_map(|f| f.reset_in.clone()).collect();
+        let files: Vec<_> =
+            definition.file.into_iter().filter_map(|file| self.file(file)).collect();
+        self.resets(&resets, &files);
         let own_passwords = self.own_passwords(definition.own_passwords, &definition.cannot);
         let family = Family {
             id: self.id.to_owned(),
@@ -242,7 +245,8 @@ impl Loader<'_> {
                 escape: Escape::Line,
                 encoding: file.encoding,
                 line_ending: file.line_ending,
-                keeps: file.keeps,
+                keeps: file.keeps.clone(),
+                reset_in: None,
             });
         };
         if !self.files.contains_key(template.get_ref()) {
@@ -272,8 +276,25 @@ impl Loader<'_> {
             escape,
             encoding: file.encoding,
             line_ending: file.line_ending,
-            keeps: file.keeps,
+            keeps: file.keeps.clone(),
+            reset_in: file.reset_in.map(Spanned::into_inner),
         })
+    }
+
+    /// What takes back what another file set must be a file, and take its own back itself.
+    fn resets(&mut self, resets: &[Spanned<String>], files: &[FileSpec]) {
+        for reset in resets {
+            let mut all = files.iter();
+            let file = all.find(|file| file.pattern() == reset.get_ref());
+            if !file.is_some_and(|file| file.template.is_some() && file.reset_in.is_none()) {
+                let message = format!(
+                    "reset_in: `{}` is no first path of a [[file]] with a template and without \
+                     a reset_in",
+                    reset.get_ref()
+                );
+                self.problem(reset.span(), message);
+            }
+        }
     }
 
     fn user_agents(&mut self, agents: Vec<UserAgent>, types: &[PhoneType]) -> Vec<Regex> {

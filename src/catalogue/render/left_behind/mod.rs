@@ -22,7 +22,7 @@ const MAX_KEYS: usize = 20;
 
 impl Catalogue {
     /// What each file of the families in an operator's folder leaves behind in a phone, if it
-    /// does not say that it `keeps` it. What is there as it is built in is left
+    /// does not say that it [`keeps`](FileSpec::keeps) it. What is there as it is built in is left
     /// out: the tests look at that.
     #[must_use]
     pub fn left_behind(&self, sources: &Sources) -> Vec<Problem> {
@@ -94,7 +94,11 @@ fn left_behind_by(catalogue: &Catalogue, phone_type: &PhoneType) -> Vec<Lost> {
     let unset = rendered(catalogue, phone_type, &base, &sets);
     for (file, after) in set.iter().zip(&unset) {
         let (Ok(before), Ok(after)) = (&file.keys, &after.keys) else { continue };
-        let mut gone: BTreeSet<&String> = before.difference(after).collect();
+        let others = unset.iter().filter(|other| other.spec.pattern() == file.spec.reset_in());
+        let reset: BTreeSet<&String> =
+            others.filter_map(|other| other.keys.as_ref().ok()).flatten().chain(after).collect();
+        let mut gone: BTreeSet<&String> =
+            before.iter().filter(|key| !reset.contains(key)).collect();
         let mut tell = |key: &String, setting: Option<String>| {
             lost.push(Lost {
                 family: family.clone(),
@@ -150,7 +154,7 @@ fn rendered<'c>(
     let settings = resolve(&[&phone_type.defaults, &layer]).expect("layers that were just checked");
     let settings: Arc<Settings> = Arc::new(settings);
     let files = trial::files(catalogue, phone_type, &settings, Extent::Everything);
-    let asked = files.filter(|(spec, _)| spec.scope != Scope::Common && !spec.keeps.all());
+    let asked = files.filter(|(spec, _)| spec.scope != Scope::Common && spec.keeps.is_none());
     let family = catalogue.family_of(phone_type);
     let keys = |(spec, input): (&'c FileSpec, RenderInput)| {
         let sets = input.sets(family);
@@ -179,8 +183,7 @@ fn keys_of(
         })
     };
     let comment = |key: &String| key.trim().is_empty() || key.starts_with(['#', '[']);
-    let is_asked = |key: &&String| !around(key) && !comment(key) && !spec.keeps.of(key);
-    Ok(keys.iter().filter(is_asked).cloned().collect())
+    Ok(keys.iter().filter(|key| !around(key) && !comment(key)).cloned().collect())
 }
 
 /// Without what only says who may change it.
