@@ -30,7 +30,9 @@ use crate::handset;
 use crate::net::tls::{Tls, TlsError};
 use crate::net::{Bound, Drained, Server};
 use crate::provision::Provisioner;
-use crate::registry::{Background, Clock, Registry, RegistryError, SystemClock, SystemRandom};
+use crate::registry::{
+    Background, Clock, PublicUrl, Registry, RegistryError, SystemClock, SystemRandom,
+};
 use crate::store::{self, Store, StoreError};
 
 use listeners::BoundListeners;
@@ -59,6 +61,7 @@ pub struct App {
     registry: Arc<Registry>,
     provisioner: Arc<Provisioner>,
     sources: Sources,
+    public_url: Option<PublicUrl>,
     store: Arc<dyn Store>,
     handset_server: Server,
     admin_server: Server,
@@ -99,7 +102,8 @@ impl App {
         let sources = config.catalogue.sources();
         let loaded = Catalogue::load(&sources)?;
         let store = store::url::open(&config.store.url, clock.now()).await?;
-        let since = store.catalogue_since(loaded.digest(), clock.now()).await?;
+        let digest = PublicUrl::digest(config.handset.public_url.as_ref(), loaded.digest());
+        let since = store.catalogue_since(&digest, clock.now()).await?;
         let loaded = Arc::new(loaded.with_served_since(since));
         let (registry, background) =
             Registry::open(store.clone(), loaded, clock, wiring::quota(config)).await?;
@@ -131,6 +135,7 @@ impl App {
             registry,
             provisioner,
             sources,
+            public_url: config.handset.public_url.clone(),
             store,
             handset_server,
             admin_server,

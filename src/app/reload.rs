@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use super::{App, AppError};
 use crate::catalogue::Catalogue;
 use crate::domain::ErrorChain;
+use crate::registry::PublicUrl;
 
 impl App {
     /// Reads the certificates and the catalogue again, as SIGHUP asks. What is
@@ -39,7 +40,8 @@ impl App {
                 source: std::io::Error::other(error),
             })??;
         let now = self.registry.clock().now();
-        let since = self.store.catalogue_since(loaded.digest(), now).await?;
+        let digest = PublicUrl::digest(self.public_url.as_ref(), loaded.digest());
+        let since = self.store.catalogue_since(&digest, now).await?;
         let types = loaded.types().len();
         self.registry.replace_catalogue(Arc::new(loaded.with_served_since(since)));
         Ok(types)

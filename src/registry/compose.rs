@@ -229,10 +229,15 @@ impl Composition {
             Scope::Port => Some(path.port.unwrap_or(Port::FIRST)),
             _ => None,
         };
+        let mut written = self.device.written.clone();
         let device_wide = match whose(&ports) {
             Whose::Nobodys => common.clone(),
             Whose::OneCompanys(settings) => settings.clone(),
             Whose::SeveralCompanies => {
+                // SECURITY: raw parameters that one company set once are nothing the others may
+                // read, and the one may still set them: they are taken back when the device is of
+                // one company again.
+                written = written.without_parameters();
                 let shared = self.shared_layers(phone_type, None)?;
                 self.with_own_passwords(phone_type, finish(&shared, &self.agreed())?)
             }
@@ -240,7 +245,7 @@ impl Composition {
         for port in ports.iter_mut().filter(|port| self.hidden.contains(&port.port)) {
             *port = PortInput { settings: common.clone(), ..PortInput::inactive(port.port) };
         }
-        let (mac, written) = (Some(self.device.mac), self.device.written.clone());
+        let mac = Some(self.device.mac);
         Ok(RenderInput { mac, ports, named_port, path, device_wide, written })
     }
 

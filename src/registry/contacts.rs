@@ -21,7 +21,7 @@ use super::index::Untouched;
 use super::quota::Counted;
 use super::waiting::Reserved;
 use super::{Directory, Registry, RegistryError};
-use crate::domain::{Action, Claim, Device, LogRate, Mac, Strength, Subject, Timestamp};
+use crate::domain::{Action, Claim, Device, LogRate, Mac, Site, Strength, Subject, Timestamp};
 use crate::store::Mutation;
 
 /// Contacts that wait, half a kilobyte each: what a storm of unknown phones brings while one
@@ -278,19 +278,23 @@ impl Registry {
         ports: u16,
     ) -> Result<Strength, RegistryError> {
         let now = self.clock.now();
-        let told =
-            self.change_device_if_any(&Actor::Gateway, mac, |device, directory| {
-                match device.claimed(claim.clone(), ports, now) {
-                    None => Ok(Plan::nothing(device.strength())),
-                    Some(claimed) if claimed.has_active_port() => {
-                        Ok(self.reconsider(device, claimed, directory, now))
-                    }
-                    Some(claimed) => {
-                        let strength = claimed.strength();
-                        Ok(Plan::device(Some(device), Some(claimed), strength))
-                    }
+        let told = self.change_device_if_any(&Actor::Gateway, mac, |device, directory| {
+            // A contradiction tells no type, it only takes one away: anybody's `curl` is one.
+            // So it counts from where the phone itself was first.
+            if claim.strength == Strength::Contradicted && !is_from_its_site(claim, device) {
+                return Ok(Plan::nothing(device.strength()));
+            }
+            match device.claimed(claim.clone(), ports, now) {
+                None => Ok(Plan::nothing(device.strength())),
+                Some(claimed) if claimed.has_active_port() => {
+                    Ok(self.reconsider(device, claimed, directory, now))
                 }
-            });
+                Some(claimed) => {
+                    let strength = claimed.strength();
+                    Ok(Plan::device(Some(device), Some(claimed), strength))
+                }
+            }
+        });
         Ok(told.await?.unwrap_or(Strength::Assumed))
     }
 
@@ -324,6 +328,13 @@ impl Registry {
         event.after = summary(&claimed);
         plan.recorded(event)
     }
+}
+
+/// Whether a claim comes from the network that the device was first seen in.
+fn is_from_its_site(claim: &Claim, device: &Device) -> bool {
+    let seen = device.sighting.as_ref().map(|seen| seen.address);
+    let first = device.claims.first_address().or(seen).map(Site::of);
+    first.is_none() || claim.address.map(Site::of) == first
 }
 
 /// What an audit record says of a device's make-up.

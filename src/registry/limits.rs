@@ -1,6 +1,8 @@
 //! What a type of phone cannot have: refused where an operator writes it, told where it comes from
 //! elsewhere.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::compose::Composition;
@@ -139,15 +141,27 @@ pub(super) fn require_maker(
 
 impl Composition {
     /// What is set for the phone and does not reach it: settings its type has nothing for, and
-    /// what goes beyond the type. One sentence each, at most [`MAX_WARNINGS`].
+    /// what goes beyond the type. One sentence each, at most [`MAX_WARNINGS`]. Of the system's
+    /// settings only with `sees_system`.
     #[must_use]
-    pub fn not_expressed(&self, id: PhoneId) -> Vec<String> {
+    pub fn not_expressed(&self, id: PhoneId, sees_system: bool) -> Vec<String> {
         let Some(phone_type) = self.phone_type() else { return Vec::new() };
         let family = self.catalogue.family_of(phone_type);
         let mut warnings = Vec::new();
+        let mut told = BTreeSet::new();
         // What a type itself says by default is no operator's wish.
-        let layers: Vec<_> =
-            self.layers(id.port).into_iter().filter(|(name, _)| *name != "type").collect();
+        // The phone's own first: that is what can be mended here.
+        let layers: Vec<_> = self
+            .layers(id.port)
+            .into_iter()
+            .rev()
+            .filter(|(name, _)| match *name {
+                "gateway" | "type" => false,
+                // SECURITY: what all companies share is nothing a Company-Admin may read.
+                "system" => sees_system,
+                _ => true,
+            })
+            .collect();
         let set: Vec<_> = layers.iter().map(|(_, layer)| set_rows_of(layer)).collect();
         let rows = set.iter().flatten().map(|(_, row)| row.clone()).collect();
         let expressed = self.catalogue.expressed(phone_type, &rows);
@@ -155,11 +169,14 @@ impl Composition {
             let beyond = beyond(&self.catalogue, phone_type, layer);
             // Others of a company may have more lines and keys.
             if *name == "phone" {
-                warnings.extend(beyond.iter().map(ToString::to_string));
+                told.extend(beyond.iter().map(|problem| problem.field.clone()));
+                warnings.extend(beyond.iter().take(MAX_WARNINGS).map(ToString::to_string));
             }
             for (path, row) in set {
-                let is_told = warnings.iter().any(|told| told.starts_with(&path));
-                if expressed.contains(&row) || is_told {
+                if warnings.len() >= MAX_WARNINGS {
+                    return warnings;
+                }
+                if expressed.contains(&row) || !told.insert(path.clone()) {
                     continue;
                 }
                 let (value, of) = match row.split_once('=') {
@@ -172,7 +189,6 @@ impl Composition {
                 warnings.push(format!("{path}{value}: {described} {of}: {why}"));
             }
         }
-        warnings.truncate(MAX_WARNINGS);
         warnings
     }
 }
@@ -204,6 +220,7 @@ impl Registry {
         if device.phone(id.port).is_none_or(|phone| !may_see(actor, &phone)) {
             return Err(TransitionError::NotFound.into());
         }
-        Ok(self.compose(device).not_expressed(id))
+        let sees_system = actor.require_system_admin().is_ok();
+        Ok(self.compose(device).not_expressed(id, sees_system))
     }
 }

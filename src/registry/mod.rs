@@ -35,6 +35,7 @@ mod random;
 mod rate;
 mod request_log;
 mod settings;
+mod shared;
 mod sight;
 mod sighting_writer;
 mod symbols;

@@ -1,22 +1,26 @@
 //! The passwords that phones have of their own, and showing an operator what a phone has.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::json;
 
 use super::change::Plan;
+use super::compose::Composition;
 use super::phones::may_see;
 use super::random::Random;
 use super::{Actor, Registry, RegistryError};
-use crate::domain::{Action, PasswordSeed, PhoneId, State, Subject, TransitionError};
+use crate::domain::settings::{Layer, Secret, Settings, UnreadableLayer, resolve};
+use crate::domain::{Action, PasswordSeed, PhoneId, Port, State, Subject, TransitionError};
 use crate::store::{Mutation, StoreError, SystemSettings};
 
 /// The passwords of a phone. Nothing prints them.
 pub struct Revealed {
-    /// Those of the device; not for who administers only some of its ports.
+    /// Those of the device; not for who administers only some of its ports, and none that is set for
+    /// all companies but for a System-Admin.
     pub admin_password: Option<String>,
     pub user_password: Option<String>,
-    /// By number of line.
+    /// By number of line, likewise.
     pub lines: BTreeMap<u16, String>,
 }
 
@@ -59,22 +63,29 @@ impl Registry {
             let phone_type = composition
                 .phone_type()
                 .ok_or_else(|| RegistryError::NoSuchType(device.phone_type.to_string()))?;
-            let settings = composition.settings_of(phone_type, id.port).map_err(|error| {
-                let what = "the settings of a phone".to_owned();
-                RegistryError::Store(StoreError::Unusable { what, why: error.to_string() })
-            })?;
+            let settings =
+                composition.settings_of(phone_type, id.port).map_err(|error| unreadable(&error))?;
+            // SECURITY: what is set for all companies opens the phones of all of them.
+            let seen = match actor.require_system_admin() {
+                Ok(()) => settings.clone(),
+                Err(_) => Arc::new(without_system(&composition, id.port)?),
+            };
+            let is_seen = |secret: &Option<Secret>, seen: Option<&Secret>| {
+                secret.as_ref().filter(|own| Some(*own) == seen).map(|own| own.expose().to_owned())
+            };
             // SECURITY: the device's opens what belongs to all its ports.
             let sees_all = device.companies().all(|company| actor.administers(company));
             let access = &settings.access;
-            let of_device = |secret: &Option<crate::domain::settings::Secret>| {
-                secret.as_ref().filter(|_| sees_all).map(|own| own.expose().to_owned())
+            let of_device = |secret: &Option<Secret>, seen: &Option<Secret>| {
+                is_seen(secret, seen.as_ref()).filter(|_| sees_all)
             };
             let lines = settings.lines.iter().filter_map(|(number, line)| {
-                Some((*number, line.password.as_ref()?.expose().to_owned()))
+                let seen = seen.lines.get(number).and_then(|line| line.password.as_ref());
+                Some((*number, is_seen(&line.password, seen)?))
             });
             let revealed = Revealed {
-                admin_password: of_device(&access.admin_password),
-                user_password: of_device(&access.user_password),
+                admin_password: of_device(&access.admin_password, &seen.access.admin_password),
+                user_password: of_device(&access.user_password, &seen.access.user_password),
                 lines: lines.collect(),
             };
             let mut event = actor.event(now, Action::Reveal, Subject::Phone, id.to_string());
@@ -84,4 +95,17 @@ impl Registry {
         })
         .await
     }
+}
+
+/// What the phone would have if nothing was set for all companies.
+fn without_system(composition: &Composition, port: Port) -> Result<Settings, RegistryError> {
+    let layers = composition.layers(port);
+    let layers: Vec<&Layer> =
+        layers.iter().filter(|(name, _)| *name != "system").map(|(_, layer)| layer).collect();
+    resolve(&layers).map_err(|error| unreadable(&error))
+}
+
+fn unreadable(error: &UnreadableLayer) -> RegistryError {
+    let what = "the settings of a phone".to_owned();
+    RegistryError::Store(StoreError::Unusable { what, why: error.to_string() })
 }

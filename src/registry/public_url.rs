@@ -14,6 +14,16 @@ impl PublicUrl {
     pub(super) fn layer(&self) -> Layer {
         self.0.clone()
     }
+
+    /// What tells the files of a catalogue and this URL from those of another: phones that ask by
+    /// date get new ones when it changes.
+    #[must_use]
+    pub fn digest(url: Option<&PublicUrl>, catalogue: &str) -> String {
+        match url {
+            None => catalogue.to_owned(),
+            Some(url) => format!("{catalogue} {}", url.0.as_stored()),
+        }
+    }
 }
 
 impl FromStr for PublicUrl {

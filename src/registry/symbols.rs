@@ -6,7 +6,7 @@ use std::hash::Hash;
 use std::sync::{PoisonError, RwLock};
 
 /// Names and their numbers, given in order from 0. Never forgets one: bounded by the types of all
-/// catalogues, the companies, and the sets of what files have set there ever were since start.
+/// catalogues and the companies.
 #[derive(Debug)]
 pub(super) struct Symbols<T> {
     // A std lock: held for a lookup, never across an await.

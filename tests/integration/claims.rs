@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Gateway, ManualClock};
+use crate::support::{Gateway, ManualClock, http};
 
 const MAC: &str = "0015654aa937";
 const ID: &str = "0015654aa9370";
@@ -141,4 +141,21 @@ fn a_phone_that_was_served_stays_what_it_is() {
     });
     again.get(OWN, Some(T46G));
     assert_eq!(again.get(SNOMS, None).status, 200);
+}
+
+#[test]
+fn whoever_is_no_phone_takes_no_type_away_from_elsewhere() {
+    let gateway = Gateway::start_with(|config, _| {
+        config.handset.trusted_proxies = ["127.0.0.0/8".parse().unwrap()].into_iter().collect();
+    });
+    let ask = |address: &str, user_agent: &str| {
+        let headers = [("X-Forwarded-For", address), ("User-Agent", user_agent)];
+        let headers = if user_agent.is_empty() { &headers[..1] } else { &headers[..] };
+        http::request(gateway.http(), "GET", OWN, headers, b"").expect("it answers");
+        gateway.inactive()
+    };
+    let guessed = ask("192.0.2.1", "");
+    assert_ne!(guessed[0].1, "generic");
+    assert_eq!(ask("198.51.100.9", "curl/8.5.0"), guessed, "anybody's word");
+    assert_eq!(ask("192.0.2.1", "curl/8.5.0"), [(ID.to_owned(), "generic".to_owned())]);
 }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::Gateway;
+use crate::support::gateway::call;
 use crate::support::http;
 
 const MAC: &str = "0015654aa937";
@@ -83,4 +84,19 @@ fn a_phone_without_settings_comes_back_to_the_public_url() {
     let settings = json!({ "provisioning": { "base_url": "http://other.example/" } });
     gateway.done("update/phone", json!({ "scope": phone(), "values": { "settings": settings } }));
     assert!(!file(&gateway).contains(url));
+}
+
+#[test]
+fn what_is_set_for_all_companies_is_revealed_to_none_of_them() {
+    let gateway = Gateway::start();
+    promoted(&gateway);
+    let all = json!({ "access": { "user_password": "of-all-companies" } });
+    gateway.done("update/settings", json!({ "values": { "settings": all } }));
+    assert_eq!(reveal(&gateway)["user_password"], "of-all-companies");
+    let user = json!({ "values": { "login": "tenant", "name": "Tenant", "role": "Company-Admin", "company": "default", "companies": ["default"], "key": true } });
+    let key = text(&gateway.done("create/user", user)["key"]);
+    let body = json!({ "auth": { "type": "auth", "key": key }, "scope": phone() });
+    let seen = call(gateway.admin(), "reveal/phone", &body);
+    assert_eq!(seen["values"][0]["user_password"], Value::Null, "{seen}");
+    assert_eq!(seen["values"][0]["lines"], json!({ "1": "hunter2" }), "{seen}");
 }

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::read::{Fields, Read};
+use super::rule;
 use super::schema::MAX_VENDOR_PARAMETERS;
 use super::{Key, Settings};
 
@@ -30,6 +31,8 @@ pub const KEPT: &[(&str, &[&str])] = &[
     ("qos", &["network.qos"]),
     ("wifi", &["wifi"]),
     ("bluetooth", &["bluetooth"]),
+    ("trust", &["trust"]),
+    ("credentials", &["provisioning.user", "provisioning.password"]),
 ];
 
 /// What was set once: groups of [`KEPT`], and raw parameters. It only grows: what two gateways
@@ -164,7 +167,8 @@ impl Serialize for Written {
     }
 }
 
-/// A group that there is not any more is passed over, as are names that there is no room for.
+/// A group that there is not any more is passed over, as are names that no parameter can have or that
+/// there is no room for.
 impl<'de> Deserialize<'de> for Written {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Written, D::Error> {
         let stored = Stored::deserialize(deserializer)?;
@@ -172,7 +176,8 @@ impl<'de> Deserialize<'de> for Written {
         let groups = groups.fold(0, |all, bit| all | bit);
         let mut written = Written { groups, ..Written::default() };
         for (family, names) in &stored.parameters {
-            names.iter().for_each(|name| written.add(family, name));
+            let names = names.iter().filter(|name| rule::is_parameter(name));
+            names.filter(|_| rule::is_family(family)).for_each(|name| written.add(family, name));
         }
         Ok(written)
     }

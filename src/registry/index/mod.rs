@@ -10,11 +10,12 @@ mod page;
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use dashmap::DashMap;
 
 use super::progress::Progress;
+use super::shared::Shared;
 use super::symbols::Symbols;
 use super::waiting::{InactiveQuota, WaitingDevice};
 pub use listing::{Listing, PhoneRow};
@@ -43,8 +44,8 @@ struct Entry {
     strength: Strength,
     /// Whether it was ever sent a file of its own.
     served: bool,
-    /// What its files have set: a number, since most phones of a company have the same.
-    written: u32,
+    /// What its files have set: most phones of a company have the same.
+    written: Arc<Written>,
     waiting_since: u32,
     rows: Rows,
 }
@@ -125,7 +126,7 @@ pub(super) struct Index {
     devices: DashMap<u64, Entry>,
     types: Symbols<TypeKey>,
     companies: Symbols<CompanyId>,
-    writings: Symbols<Written>,
+    writings: Shared<Written>,
     waiting: InactiveQuota,
     /// Revision of the system settings.
     system_version: AtomicU64,
@@ -141,7 +142,7 @@ impl Index {
             devices: DashMap::new(),
             types: Symbols::new(),
             companies: Symbols::new(),
-            writings: Symbols::new(),
+            writings: Shared::new(),
             waiting: InactiveQuota::new(waiting),
             system_version: AtomicU64::new(0),
             company_versions: RwLock::default(),
@@ -238,7 +239,7 @@ impl Index {
             sighting: None,
             claims: Claims::default(),
             served: None,
-            written: self.writings.name(entry.written),
+            written: Written::clone(&entry.written),
             changed: entry.changed.into(),
             revision: entry.revision,
         })
@@ -275,7 +276,7 @@ impl Index {
             waiting: device.waiting.map_or(0, |waiting| waiting.ports),
             strength: device.strength(),
             served: device.served.is_some(),
-            written: self.writings.number(&device.written),
+            written: self.writings.of(device.written.clone()),
             waiting_since: device.waiting.map_or(0, |waiting| seconds(waiting.created)),
             rows: Rows::of(rows.collect()),
         };
@@ -287,7 +288,7 @@ impl Index {
                 if before.revision > entry.revision {
                     return;
                 }
-                entry.written = self.both_written(before.written, entry.written);
+                entry.written = self.both_written(&before.written, &entry.written);
                 if before.revision == entry.revision {
                     slot.and_modify(|before| before.written = entry.written);
                     return;
@@ -347,17 +348,17 @@ impl Index {
 
     /// Remembers what the files of a device have set, besides what they had set before.
     pub(super) fn written(&self, mac: Mac, written: &Written) {
-        let number = self.writings.number(written);
         if let Some(mut entry) = self.devices.get_mut(&mac.bits()) {
-            entry.written = self.both_written(entry.written, number);
+            entry.written = self.both_written(&entry.written, written);
         }
     }
 
-    fn both_written(&self, one: u32, other: u32) -> u32 {
-        if one == other {
-            return one;
+    fn both_written(&self, one: &Arc<Written>, other: &Written) -> Arc<Written> {
+        if one.covers(other) {
+            one.clone()
+        } else {
+            self.writings.of(Written::clone(one).and(other))
         }
-        self.writings.number(&self.writings.name(one).and(&self.writings.name(other)))
     }
 
     /// The room of devices that wait for an operator.
