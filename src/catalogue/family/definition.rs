@@ -161,10 +161,40 @@ pub(crate) struct File {
     pub encoding: Encoding,
     #[serde(default)]
     pub line_ending: LineEnding,
-    /// Why what it set once may stay in the phone.
-    pub keeps: Option<String>,
+    #[serde(default)]
+    pub keeps: Keeps,
     /// The path of the file that takes back what it set.
     pub reset_in: Option<Spanned<String>>,
+}
+
+/// Why what a file set once may stay in the phone when it is set no more, where it may.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Keeps {
+    /// All it sets.
+    All(#[expect(dead_code, reason = "people read it")] String),
+    /// Of these keys, and of what is in those elements, in the form `dialtone check` has them.
+    Keys(BTreeMap<String, String>),
+}
+
+impl Default for Keeps {
+    fn default() -> Keeps {
+        Keeps::Keys(BTreeMap::new())
+    }
+}
+
+impl Keeps {
+    pub(crate) fn all(&self) -> bool {
+        matches!(self, Keeps::All(_))
+    }
+
+    pub(crate) fn of(&self, key: &str) -> bool {
+        let Keeps::Keys(kept) = self else { return true };
+        kept.keys().any(|kept| {
+            let below = key.strip_prefix(kept.as_str());
+            below.is_some_and(|below| below.is_empty() || below.starts_with(['/', ' ']))
+        })
+    }
 }
 
 #[derive(Debug, Deserialize)]

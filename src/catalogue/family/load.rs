@@ -245,7 +245,7 @@ impl Loader<'_> {
                 escape: Escape::Line,
                 encoding: file.encoding,
                 line_ending: file.line_ending,
-                keeps: file.keeps.clone(),
+                keeps: file.keeps,
                 reset_in: None,
             });
         };
@@ -276,7 +276,7 @@ impl Loader<'_> {
             escape,
             encoding: file.encoding,
             line_ending: file.line_ending,
-            keeps: file.keeps.clone(),
+            keeps: file.keeps,
             reset_in: file.reset_in.map(Spanned::into_inner),
         })
     }

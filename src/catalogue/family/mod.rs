@@ -14,7 +14,7 @@ use regex::Regex;
 use super::identify::path_pattern::{PathFacts, PathPattern};
 use crate::domain::settings::Layer;
 use crate::domain::{Mac, PasswordForm, Port, TypeKey};
-use definition::{Encoding, Escape, LineEnding, Scope};
+use definition::{Encoding, Escape, Keeps, LineEnding, Scope};
 
 /// The types that share one boot behaviour and one set of templates.
 #[derive(Debug)]
@@ -73,8 +73,7 @@ pub struct FileSpec {
     pub escape: Escape,
     pub encoding: Encoding,
     pub line_ending: LineEnding,
-    /// Why what it set once may stay in the phone when it is set no more, where it may.
-    pub keeps: Option<String>,
+    pub(crate) keeps: Keeps,
     /// The pattern of the file, fetched with this one, that takes back what this one set and sets
     /// no more; `None`: it does so itself.
     pub reset_in: Option<String>,

@@ -8,8 +8,7 @@ use crate::catalogue::FileSpec;
 use crate::catalogue::family::definition::{Encoding, Escape};
 
 /// What an attribute says where its value is the name of something.
-const NAMING: &[&str] =
-    &["name", "idx", "context", "perm", "overwrite", "e", "number", "format", "mac"];
+const NAMING: &[&str] = &["name", "idx", "perm", "overwrite", "e", "number", "format", "mac"];
 
 /// All that some parser takes for the end of a line.
 const LINE_ENDS: [char; 11] = [

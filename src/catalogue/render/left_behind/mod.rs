@@ -22,7 +22,7 @@ const MAX_KEYS: usize = 20;
 
 impl Catalogue {
     /// What each file of the families in an operator's folder leaves behind in a phone, if it
-    /// does not say that it [`keeps`](FileSpec::keeps) it. What is there as it is built in is left
+    /// does not say that it `keeps` it. What is there as it is built in is left
     /// out: the tests look at that.
     #[must_use]
     pub fn left_behind(&self, sources: &Sources) -> Vec<Problem> {
@@ -154,7 +154,7 @@ fn rendered<'c>(
     let settings = resolve(&[&phone_type.defaults, &layer]).expect("layers that were just checked");
     let settings: Arc<Settings> = Arc::new(settings);
     let files = trial::files(catalogue, phone_type, &settings, Extent::Everything);
-    let asked = files.filter(|(spec, _)| spec.scope != Scope::Common && spec.keeps.is_none());
+    let asked = files.filter(|(spec, _)| spec.scope != Scope::Common && !spec.keeps.all());
     let family = catalogue.family_of(phone_type);
     let keys = |(spec, input): (&'c FileSpec, RenderInput)| {
         let sets = input.sets(family);
@@ -183,7 +183,8 @@ fn keys_of(
         })
     };
     let comment = |key: &String| key.trim().is_empty() || key.starts_with(['#', '[']);
-    Ok(keys.iter().filter(|key| !around(key) && !comment(key)).cloned().collect())
+    let is_asked = |key: &&String| !around(key) && !comment(key) && !spec.keeps.of(key);
+    Ok(keys.iter().filter(is_asked).cloned().collect())
 }
 
 /// Without what only says who may change it.

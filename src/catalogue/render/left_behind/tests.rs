@@ -107,7 +107,7 @@ fn files(
     let mac = Mac::from_bits(0x0000_5e00_5301);
     let (mut keys, mut sets) = (BTreeSet::new(), Written::default());
     let asked = |file: &&FileSpec| {
-        file.template.is_some() && file.scope != Scope::Common && file.keeps.is_none()
+        file.template.is_some() && file.scope != Scope::Common && !file.keeps.all()
     };
     for file in family.files.iter().filter(asked) {
         for path in file.example_facts(phone_type, mac) {
@@ -223,7 +223,11 @@ fn a_family_of_an_operators_own_is_told_what_it_leaves_behind() {
     for part in ["acme-{mac}.cfg", "`lang`", "language"] {
         assert!(found[0].contains(part), "{part} is not in {}", found[0]);
     }
-    assert_eq!(problems(says, r#"keeps = "the phone has no way back""#), Vec::<String>::new());
+    let kept = [r#"keeps = "no way back""#, r#"keeps = { lang = "no way back" }"#];
+    for keeps in kept {
+        assert_eq!(problems(says, keeps), Vec::<String>::new());
+    }
+    assert_eq!(problems(says, r#"keeps = { end = "no way back", la = "nor here" }"#).len(), 1);
     let group = "{% if settings.language %}\nlang={{ settings.language }}\n\
                  {% elif written.language %}\nlang=en\n{% endif %}\n";
     assert_eq!(problems(group, ""), Vec::<String>::new());
