@@ -176,6 +176,17 @@ fn every_problem_is_found_with_its_line() {
 }
 
 #[test]
+fn a_name_that_no_raw_parameter_has_is_refused() {
+    let broken = FAMILY.replace("group =", "never_reset = [\"http_*\", \"*\"]\ngroup =");
+    let message = load(&broken, "").unwrap_err();
+    assert!(
+        message.contains("acme/family.toml:3: `*` is not the name of a raw param"),
+        "{message}"
+    );
+    assert!(!message.contains("`http_*`"), "{message}");
+}
+
+#[test]
 fn a_header_that_none_can_have_is_refused() {
     let broken = format!("{FAMILY}\n[[header]]\nname = \"x mod\"\npattern = \"a\"\n");
     let message = load(&broken, "").unwrap_err();

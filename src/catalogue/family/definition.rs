@@ -35,6 +35,9 @@ pub(crate) struct FamilyFile {
     pub defaults: Option<Spanned<toml::Table>>,
     #[serde(default)]
     pub own_passwords: OwnPasswordsFile,
+    /// Raw parameters that keep the phone ours: no file takes them back.
+    #[serde(default)]
+    pub never_reset: Vec<Spanned<String>>,
     /// Settings the family's phones have nothing for, and why.
     #[serde(default)]
     pub cannot: BTreeMap<Spanned<String>, String>,

@@ -11,6 +11,7 @@ use toml::Spanned;
 use super::definition::{
     self, Escape, FamilyFile, File, OwnPassword, OwnPasswordsFile, Scope, Type, UserAgent,
 };
+use super::never_reset::NeverReset;
 use super::problem::{Problem, line_at};
 use super::source::Files;
 use super::{Closest, Family, FileSpec, OwnPasswords, PhoneType};
@@ -95,6 +96,7 @@ impl Loader<'_> {
                 .into_iter()
                 .map(|(path, limit)| (path, limit.max))
                 .collect(),
+            never_reset: Arc::new(self.never_reset(&definition.never_reset)),
             fallback_type,
             foreign_macs: definition.foreign_macs.and_then(|macs| self.regex(&macs)),
             closest: self.closest(definition.closest, &types),
@@ -161,6 +163,16 @@ impl Loader<'_> {
             }
         }
         said.into_iter().map(|(path, said)| (path.into_inner(), said)).collect()
+    }
+
+    fn never_reset(&mut self, names: &[Spanned<String>]) -> NeverReset {
+        let mut never = NeverReset::default();
+        for name in names {
+            if let Err(message) = never.add(name.get_ref()) {
+                self.problem(name.span(), message);
+            }
+        }
+        never
     }
 
     fn own_passwords(

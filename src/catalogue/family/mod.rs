@@ -2,6 +2,7 @@
 
 pub(crate) mod definition;
 pub(crate) mod load;
+pub(crate) mod never_reset;
 pub(crate) mod problem;
 pub(crate) mod source;
 
@@ -15,6 +16,7 @@ use super::identify::path_pattern::{PathFacts, PathPattern};
 use crate::domain::settings::Layer;
 use crate::domain::{Mac, PasswordForm, Port, TypeKey};
 use definition::{Encoding, Escape, Keeps, LineEnding, Scope};
+use never_reset::NeverReset;
 
 /// The types that share one boot behaviour and one set of templates.
 #[derive(Debug)]
@@ -33,6 +35,7 @@ pub struct Family {
     pub own_passwords: OwnPasswords,
     /// Settings of which its phones take so many characters.
     pub limits: BTreeMap<String, usize>,
+    pub(crate) never_reset: Arc<NeverReset>,
     pub(crate) fallback_type: Option<TypeKey>,
     pub(crate) ouis: Vec<u32>,
     /// Tells the MACs in its blocks that other makers' phones have.

@@ -12,6 +12,8 @@ mod injection;
 mod keys;
 pub(crate) mod left_behind;
 mod references;
+#[cfg(test)]
+mod taken_back;
 pub(crate) mod trial;
 
 use std::sync::{Arc, LazyLock};

@@ -17,6 +17,7 @@ use minijinja::value::{Enumerator, Object};
 
 use super::fragments::{FragmentFunction, Fragments};
 use crate::catalogue::family::definition::Escape;
+use crate::catalogue::family::never_reset::NeverReset;
 use crate::catalogue::family::{Family, PhoneType};
 use crate::catalogue::identify::path_pattern::PathFacts;
 use crate::domain::settings::{KEPT, Settings, Written, Zone};
@@ -129,6 +130,7 @@ pub(crate) struct Context {
     phone_type: Value,
     counts: Counts,
     family: String,
+    never_reset: Arc<NeverReset>,
     fragments: Arc<Fragments>,
     escape: Escape,
     /// Values once made, in the order of [`ROOT_NAMES`]: a template asks for `settings` a
@@ -165,6 +167,7 @@ impl Context {
                 soft_keys: phone_type.soft_keys,
             }),
             family: family.id.clone(),
+            never_reset: family.never_reset.clone(),
             fragments,
             escape,
             made: Default::default(),
@@ -201,7 +204,7 @@ impl Context {
             "soft_keys" => Slots::soft_keys(self.leading(), self.counts.soft_keys),
             "settings" => Group::settings(self.whole()),
             "zone" => zone(self.whole()),
-            "vendor" => vendor(self.whole(), &self.family, &self.input.written),
+            "vendor" => vendor(self),
             "written" => written(&self.input.written),
             "fragment" => Value::from_object(FragmentFunction {
                 fragments: self.fragments.clone(),
@@ -286,12 +289,17 @@ fn ports(context: &Context) -> Value {
 }
 
 /// The raw parameters that are set, and those that were once: of these the value is unset.
-fn vendor(settings: &Settings, family: &str, written: &Written) -> Value {
+///
+/// SECURITY: one that keeps the phone ours is not taken back: whoever had the phone before, or may
+/// set raw parameters for a moment, would take away its password or its way back.
+fn vendor(context: &Context) -> Value {
+    let family = &context.family;
     let entry =
         |name: &str, value: Value| Names::value([("name", Value::from(name)), ("value", value)]);
     let none = BTreeMap::new();
-    let set = settings.vendor.get(family).unwrap_or(&none);
-    let gone = written.parameters(family).filter(|name| !set.contains_key(*name));
+    let set = context.whole().vendor.get(family).unwrap_or(&none);
+    let written = context.input.written.parameters(family);
+    let gone = written.filter(|name| !set.contains_key(*name) && !context.never_reset.has(name));
     let set = set.iter().map(|(name, value)| entry(name, Value::from(value.to_string())));
     set.chain(gone.map(|name| entry(name, Unset::named(format!("vendor.{family}.{name}")))))
         .collect()
