@@ -111,6 +111,8 @@ pub mod admin;
 pub mod app;
 pub mod catalogue;
 pub mod config;
+#[cfg(test)]
+mod documented;
 pub mod domain;
 pub mod handset;
 pub mod net;

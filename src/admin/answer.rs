@@ -88,11 +88,7 @@ impl Answer {
 
     /// How many rows a change touched.
     pub(super) fn counted(numrows: usize) -> Answer {
-        #[derive(Serialize)]
-        struct Counted {
-            numrows: usize,
-        }
-        Answer::of(&Counted { numrows })
+        Answer::counted_but(numrows, &[])
     }
 
     /// As [`Answer::counted`], with what did not go as it may have been meant, if anything.
@@ -157,23 +153,21 @@ impl Rows {
         self.finish_before(None)
     }
 
-    /// With `next`, what to ask for to get the rest.
     /// With `warnings`, if there are any: what the rows do not show.
-    pub(super) fn finish_but(mut self, warnings: &[String]) -> Answer {
-        self.body.extend(format!(r#"],"numrows":{}"#, self.numrows).into_bytes());
-        if !warnings.is_empty() {
-            self.body.extend(br#","warnings":"#);
-            self.body.extend(json(&warnings));
-        }
-        self.body.push(b'}');
-        Answer { body: self.body.into(), cookie: None }
+    pub(super) fn finish_but(self, warnings: &[String]) -> Answer {
+        self.finish_with("warnings", (!warnings.is_empty()).then_some(warnings))
     }
 
-    pub(super) fn finish_before(mut self, next: Option<String>) -> Answer {
+    /// With `next`, what to ask for to get the rest.
+    pub(super) fn finish_before(self, next: Option<String>) -> Answer {
+        self.finish_with("next", next)
+    }
+
+    fn finish_with(mut self, name: &str, field: Option<impl Serialize>) -> Answer {
         self.body.extend(format!(r#"],"numrows":{}"#, self.numrows).into_bytes());
-        if let Some(next) = next {
-            self.body.extend(br#","next":"#);
-            self.body.extend(json(&next));
+        if let Some(field) = field {
+            self.body.extend(format!(r#","{name}":"#).into_bytes());
+            self.body.extend(json(&field));
         }
         self.body.push(b'}');
         Answer { body: self.body.into(), cookie: None }

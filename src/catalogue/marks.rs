@@ -1,5 +1,6 @@
 //! What of the families nobody has confirmed, as their files mark it and docs/phones.md lists it.
 
+use crate::documented::assert_table;
 use std::fmt::Write as _;
 
 use super::family::source;
@@ -58,20 +59,8 @@ fn table() -> String {
 
 #[test]
 fn the_documented_marks_are_those_of_the_files() {
-    const BEGIN: &str = "<!-- unconfirmed: begin -->\n";
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/phones.md");
-    let document = std::fs::read_to_string(path).unwrap();
-    let (intro, rest) = document.split_once(BEGIN).unwrap();
-    let (documented, end) = rest.split_once("<!-- unconfirmed: end -->").unwrap();
-    let table = table();
-    if std::env::var_os("UPDATE_UNCONFIRMED").is_some() {
-        let document = format!("{intro}{BEGIN}{table}<!-- unconfirmed: end -->{end}");
-        std::fs::write(path, document).unwrap();
-        return;
-    }
-    let differing = table.lines().zip(documented.lines()).find(|(is, says)| is != says);
-    assert_eq!(differing, None, "write it anew with UPDATE_UNCONFIRMED=1");
-    assert_eq!(table.len(), documented.len());
+    let (begin, end) = ("<!-- unconfirmed: begin -->\n", "<!-- unconfirmed: end -->");
+    assert_table("docs/phones.md", begin, end, "UPDATE_UNCONFIRMED", &table());
 }
 
 #[test]

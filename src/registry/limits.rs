@@ -115,12 +115,11 @@ pub(super) fn require_maker(
     mac: Mac,
     phone_type: &PhoneType,
 ) -> Result<(), RegistryError> {
-    let oui = u32::try_from(mac.bits() >> 24).unwrap_or_default();
     let own = catalogue.family_of(phone_type);
     let mut owners: Vec<&str> = catalogue
         .families()
         .iter()
-        .filter(|family| family.ouis().contains(&oui))
+        .filter(|family| family.ouis().contains(&mac.oui()))
         .map(|family| family.vendor.as_str())
         .collect();
     // Several families may be of one maker.
@@ -166,9 +165,9 @@ impl Composition {
         let rows = set.iter().flatten().map(|(_, row)| row.clone()).collect();
         let expressed = self.catalogue.expressed(phone_type, &rows);
         for ((name, layer), set) in layers.iter().zip(set) {
-            let beyond = beyond(&self.catalogue, phone_type, layer);
             // Others of a company may have more lines and keys.
             if *name == "phone" {
+                let beyond = beyond(&self.catalogue, phone_type, layer);
                 told.extend(beyond.iter().map(|problem| problem.field.clone()));
                 warnings.extend(beyond.iter().take(MAX_WARNINGS).map(ToString::to_string));
             }
@@ -184,7 +183,7 @@ impl Composition {
                     None => (String::new(), "has nothing for it"),
                 };
                 let why = cannot_of(&family.cannot, &row);
-                let why = why.map_or("its files do not have it yet", |why| why);
+                let why = why.unwrap_or("its files do not have it yet");
                 let described = &phone_type.description;
                 warnings.push(format!("{path}{value}: {described} {of}: {why}"));
             }

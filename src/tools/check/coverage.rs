@@ -35,23 +35,13 @@ pub fn table(catalogue: &Catalogue) -> String {
 mod tests {
     use super::*;
     use crate::catalogue::Sources;
+    use crate::documented::assert_table;
 
     /// Write it anew with `UPDATE_COVERAGE=1`.
     #[test]
     fn the_documented_table_is_true() {
-        const BEGIN: &str = "<!-- table: begin -->\n";
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/coverage.md");
-        let document = std::fs::read_to_string(path).unwrap();
-        let (intro, rest) = document.split_once(BEGIN).unwrap();
-        let (documented, end) = rest.split_once("<!-- table: end -->").unwrap();
         let table = table(&Catalogue::load(&Sources::default()).unwrap());
-        if std::env::var_os("UPDATE_COVERAGE").is_some() {
-            let document = format!("{intro}{BEGIN}{table}<!-- table: end -->{end}");
-            std::fs::write(path, document).unwrap();
-            return;
-        }
-        let differing = table.lines().zip(documented.lines()).find(|(is, says)| is != says);
-        assert_eq!(differing, None, "write it anew with UPDATE_COVERAGE=1");
-        assert_eq!(table.len(), documented.len());
+        let (begin, end) = ("<!-- table: begin -->\n", "<!-- table: end -->");
+        assert_table("docs/coverage.md", begin, end, "UPDATE_COVERAGE", &table);
     }
 }
