@@ -75,6 +75,15 @@ pub(crate) fn render_file(
     path: &str,
     settings: serde_json::Value,
 ) -> Result<String, RenderError> {
+    render_written(catalogue, path, settings, Written::default())
+}
+
+fn render_written(
+    catalogue: &Catalogue,
+    path: &str,
+    settings: serde_json::Value,
+    written: Written,
+) -> Result<String, RenderError> {
     let phone_type = catalogue.phone_type(&"a1".parse().unwrap()).unwrap();
     let (file, path) = catalogue.file_for(phone_type, &Target::parse(path)).unwrap();
     let layer = Layer::parse(&settings).unwrap();
@@ -91,11 +100,21 @@ pub(crate) fn render_file(
         named_port: None,
         path,
         device_wide: settings.clone(),
-        written: Written::default(),
+        written,
     };
     let rendered =
         catalogue.render(catalogue.family_of(phone_type), Some(phone_type), file, input)?;
     Ok(String::from_utf8(rendered.body).unwrap())
+}
+
+#[test]
+fn a_template_is_told_of_the_lines_that_its_type_has_and_a_file_once_set_up() {
+    let catalogue = load(FAMILY, "{{ written.lines }}").unwrap();
+    let told = |lines: u16| {
+        let written = Written::named(&[], lines, "acme", &[]).unwrap();
+        render_written(&catalogue, "/00a0ba000001.cfg", serde_json::json!({}), written).unwrap()
+    };
+    assert_eq!([told(0), told(1), told(64)], ["0", "1", "2"]);
 }
 
 #[test]

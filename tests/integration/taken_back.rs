@@ -103,6 +103,24 @@ fn what_a_company_sets_no_more_is_taken_back_at_every_gateway() {
 }
 
 #[test]
+fn how_many_lines_a_phone_ever_had_is_remembered() {
+    let gateway = Gateway::start();
+    let lines = |lines: Value| {
+        let values = json!({ "settings": { "lines": lines } });
+        let scope = json!({ "phoneid": format!("{PHONE}0") });
+        gateway.done("update", json!({ "type": "phone", "scope": scope, "values": values }));
+        gateway.get();
+    };
+    let line = json!({ "user": "1001", "password": "geheim", "registrar": "sip.example.com" });
+    lines(json!({ "1": line, "2": line, "3": { "enabled": false } }));
+    eventually("it is stored", || gateway.stored().written.lines() == 2);
+    lines(json!({ "2": null }));
+    let later = node(&gateway.store, &gateway.clock);
+    assert_eq!(later.get_only(PHONE).status, 200);
+    assert_eq!(gateway.stored().written.lines(), 2);
+}
+
+#[test]
 fn what_was_only_looked_at_is_not_taken_back() {
     let gateway = Gateway::start();
     let path = format!("/{PHONE}.cfg");
@@ -142,7 +160,7 @@ fn what_there_is_no_room_to_note_is_noted_by_the_next_request() {
     let gateway = Gateway::start_on(store.clone(), clock);
     store.set(Some(Fault::Stuck));
     let registry = &gateway.node.registry;
-    let set = || Written::named(&["vlan".to_owned()], "yealink", &[]).unwrap();
+    let set = || Written::named(&["vlan".to_owned()], 0, "yealink", &[]).unwrap();
     let noted = |number: u64| {
         let mac = Mac::from_bits(0x0015_6500_0000 + number);
         registry.note_written(mac, &Written::default(), set())

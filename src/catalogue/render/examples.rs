@@ -25,9 +25,11 @@ struct Example {
     settings: Option<toml::Table>,
     #[serde(default)]
     port: BTreeMap<String, PortExample>,
-    /// Groups that earlier files set, and raw parameters.
+    /// Groups that earlier files set, the highest line they set up, and raw parameters.
     #[serde(default)]
     written: Vec<String>,
+    #[serde(default)]
+    written_lines: u16,
     #[serde(default)]
     removed: Vec<String>,
 }
@@ -216,7 +218,8 @@ fn render(catalogue: &Catalogue, text: &str) -> Result<Option<Body>, String> {
         }
     };
     let family = catalogue.family_of(phone_type);
-    let written = Written::named(&example.written, &family.id, &example.removed)
+    let lines = example.written_lines;
+    let written = Written::named(&example.written, lines, &family.id, &example.removed)
         .ok_or("written names a group that there is not")?;
     let input = RenderInput { mac, ports, named_port: path.port, path, device_wide, written };
     let said = |error: RenderError| match &error.setting {

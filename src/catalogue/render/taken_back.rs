@@ -35,7 +35,7 @@ fn said(phone_type: &'static PhoneType, document: &Value, removed: &[String]) ->
     let family = CATALOGUE.family_of(phone_type);
     let layer = Layer::parse(document).unwrap();
     let settings = Arc::new(resolve(&[&phone_type.defaults, &layer]).unwrap());
-    let written = Written::named(&[], &family.id, removed).unwrap();
+    let written = Written::named(&[], 0, &family.id, removed).unwrap();
     assert_eq!(written.parameters(&family.id).count(), removed.len(), "there is no room for more");
     let files = trial::files(&CATALOGUE, phone_type, &settings, Extent::Everything);
     let files = files.filter(|(spec, _)| spec.scope != Scope::Common);

@@ -71,7 +71,16 @@ pub(crate) fn try_family(
     for (round, phone_type) in catalogue.types_of(family).enumerate() {
         for extent in Extent::ALL {
             let settings = settings(catalogue, phone_type, extent, round);
-            for (file, input) in files(catalogue, phone_type, &settings, extent) {
+            let files =
+                files(catalogue, phone_type, &settings, extent).flat_map(|(file, input)| {
+                    let of_new_phone = RenderInput { written: Written::default(), ..input.clone() };
+                    let of_new_phone = (extent == Extent::Nothing).then_some(of_new_phone);
+                    [Some(input), of_new_phone]
+                        .into_iter()
+                        .flatten()
+                        .map(move |input| (file, input))
+                });
+            for (file, input) in files {
                 let of = &catalogue.families()[family];
                 let rendered = catalogue.render_with(&fragments, of, Some(phone_type), file, input);
                 let wrong = match rendered {

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use super::overlay::layered;
 use super::read::Fields;
-use super::schema::{Kind, MAX_TEXT, MAX_URL};
+use super::schema::{Kind, MAX_LINES, MAX_TEXT, MAX_URL};
 use super::value::{
     CallerIdSource, Codec, DateFormat, Dtmf, HourFormat, KeyType, LdapSecurity, Secret, SharedLine,
     Srtp, SyslogLevel, Transport, VendorValue, WifiSecurity,
@@ -28,7 +28,7 @@ layered! {
         /// Values for every line that is listed in `lines` of any layer, below what the line itself says in any layer.
         pub(super) line_defaults: Line = Kind::Group(Line::FIELDS),
         /// The SIP lines by number.
-        pub lines: BTreeMap<u16, Line> = Kind::Numbered { max: 64, of: Line::FIELDS },
+        pub lines: BTreeMap<u16, Line> = Kind::Numbered { max: MAX_LINES, of: Line::FIELDS },
         /// The phone's own programmable keys by number.
         pub keys: BTreeMap<u16, Key> = Kind::Numbered { max: 255, of: Key::FIELDS },
         /// Expansion modules by number.

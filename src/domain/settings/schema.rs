@@ -14,6 +14,8 @@ pub const MAX_TEXT: usize = 128;
 pub const MAX_URL: usize = 512;
 /// Most characters of a raw vendor value: certificates and dial plans are long.
 pub const MAX_VENDOR_TEXT: usize = 4096;
+/// The highest number of a line: no phone and no port of a base has more.
+pub const MAX_LINES: u16 = 64;
 /// Most raw parameters for one family in one layer.
 pub const MAX_VENDOR_PARAMETERS: usize = 500;
 /// Most families one layer has raw parameters for.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::read::{Fields, Read};
 use super::rule;
-use super::schema::MAX_VENDOR_PARAMETERS;
+use super::schema::{MAX_LINES, MAX_VENDOR_PARAMETERS};
 use super::{Key, Settings};
 
 /// The groups that are left alone until a file has set them: the name templates call each by, and
@@ -35,12 +35,14 @@ pub const KEPT: &[(&str, &[&str])] = &[
     ("credentials", &["provisioning.user", "provisioning.password"]),
 ];
 
-/// What was set once: groups of [`KEPT`], and raw parameters. It only grows: what two gateways
-/// noted comes together with [`Written::and`] in whatever order they did.
+/// What was set once: groups of [`KEPT`], lines, and raw parameters. It only grows: what two
+/// gateways noted comes together with [`Written::and`] in whatever order they did.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Written {
     /// A bit each, in the order of [`KEPT`].
     groups: u32,
+    /// The highest number of a line that any file has set up, on whatever port; 0: none has.
+    lines: u16,
     /// By family, because a device may turn out to be of another one, which has no use for the
     /// names; at most [`Written::MAX_PARAMETERS`] names, and no family without one.
     parameters: BTreeMap<String, BTreeSet<String>>,
@@ -59,6 +61,8 @@ impl Written {
                 written.groups |= 1 << at;
             }
         }
+        let lines = settings.lines.iter().rev().find(|(_, line)| line.is_enabled());
+        written.lines = lines.map_or(0, |(number, _)| *number);
         if let Some(parameters) = settings.vendor.get(family) {
             parameters.keys().for_each(|name| written.add(family, name));
         }
@@ -71,11 +75,22 @@ impl Written {
         Written { parameters: BTreeMap::new(), ..self }
     }
 
-    /// Groups by their names in [`KEPT`] and raw parameters of a family; `None` for a name that is
-    /// not there.
+    /// This, of a type that has no more than `count` lines for a file to set up.
     #[must_use]
-    pub fn named(groups: &[String], family: &str, parameters: &[String]) -> Option<Written> {
-        let mut written = Written::default();
+    pub fn of_lines(self, count: u16) -> Written {
+        Written { lines: self.lines.min(count), ..self }
+    }
+
+    /// Groups by their names in [`KEPT`] and raw parameters of a family, and the lines up to
+    /// a number; `None` for a name that is not there.
+    #[must_use]
+    pub fn named(
+        groups: &[String],
+        lines: u16,
+        family: &str,
+        parameters: &[String],
+    ) -> Option<Written> {
+        let mut written = Written { lines: lines.min(MAX_LINES), ..Written::default() };
         for name in groups {
             written.groups |= bit(name)?;
         }
@@ -83,10 +98,11 @@ impl Written {
         Some(written)
     }
 
-    /// Every group, and one raw parameter of the family.
+    /// Every group and line, and one raw parameter of the family.
     #[must_use]
     pub fn everything(family: &str) -> Written {
-        let mut written = Written { groups: (1 << KEPT.len()) - 1, ..Written::default() };
+        let groups = (1 << KEPT.len()) - 1;
+        let mut written = Written { groups, lines: MAX_LINES, ..Written::default() };
         written.add(family, "removed");
         written
     }
@@ -94,13 +110,19 @@ impl Written {
     /// Whether nothing was ever set.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.groups == 0 && self.parameters.is_empty()
+        self.groups == 0 && self.lines == 0 && self.parameters.is_empty()
     }
 
     /// The names of the groups.
     pub fn groups(&self) -> impl Iterator<Item = &'static str> {
         let is_in = |at: usize| self.groups & (1 << at) != 0;
         KEPT.iter().enumerate().filter(move |(at, _)| is_in(*at)).map(|(_, (name, _))| *name)
+    }
+
+    /// The highest number of a line that was set up, at most that of the schema; 0 for none.
+    #[must_use]
+    pub fn lines(&self) -> u16 {
+        self.lines
     }
 
     /// The names of the raw parameters of a family.
@@ -116,6 +138,7 @@ impl Written {
         };
         // When there is no room for more, all is covered that ever can be.
         self.groups & other.groups == other.groups
+            && self.lines >= other.lines
             && (self.is_full() || other.names().all(|(family, name)| has(family, name)))
     }
 
@@ -123,6 +146,7 @@ impl Written {
     #[must_use]
     pub fn and(mut self, other: &Written) -> Written {
         self.groups |= other.groups;
+        self.lines = self.lines.max(other.lines);
         for (family, name) in other.names() {
             self.add(family, name);
         }
@@ -150,12 +174,15 @@ fn bit(name: &str) -> Option<u32> {
     Some(1 << KEPT.iter().position(|(group, _)| *group == name)?)
 }
 
-/// As it is stored and exported: `{"groups":["vlan"],"parameters":{"snom":["dhcp"]}}`.
+/// As it is stored and exported: `{"groups":["vlan"],"lines":2,"parameters":{"snom":["dhcp"]}}`.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Stored {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     groups: Vec<String>,
+    /// `None`: nobody counted them when it was stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    lines: Option<u16>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     parameters: BTreeMap<String, BTreeSet<String>>,
 }
@@ -163,12 +190,13 @@ struct Stored {
 impl Serialize for Written {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let groups = self.groups().map(str::to_owned).collect();
-        Stored { groups, parameters: self.parameters.clone() }.serialize(serializer)
+        let lines = Some(self.lines).filter(|_| !self.is_empty());
+        Stored { groups, lines, parameters: self.parameters.clone() }.serialize(serializer)
     }
 }
 
 /// A group that there is not any more is passed over, as are names that no parameter can have or that
-/// there is no room for.
+/// there is no room for. Where lines were not counted, any may have been set up that there are.
 impl<'de> Deserialize<'de> for Written {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Written, D::Error> {
         let stored = Stored::deserialize(deserializer)?;
@@ -179,6 +207,11 @@ impl<'de> Deserialize<'de> for Written {
             let names = names.iter().filter(|name| rule::is_parameter(name));
             names.filter(|_| rule::is_family(family)).for_each(|name| written.add(family, name));
         }
+        written.lines = match stored.lines {
+            Some(lines) => lines.min(MAX_LINES),
+            None if written.is_empty() => 0,
+            None => MAX_LINES,
+        };
         Ok(written)
     }
 }
@@ -257,21 +290,24 @@ mod tests {
     fn raw_parameters_are_remembered_within_bounds() {
         let names =
             |from: usize| (from..from + 600).map(|at| format!("p{at:04}")).collect::<Vec<_>>();
-        let one = Written::named(&[], "snom", &names(0)).unwrap();
+        let one = Written::named(&[], 0, "snom", &names(0)).unwrap();
         let vlan = ["vlan".to_owned()];
-        let other = Written::named(&vlan, "snom", &names(600)).unwrap();
+        let other = Written::named(&vlan, 0, "snom", &names(600)).unwrap();
         assert!(one.covers(&Written::default()) && !one.covers(&other));
         let both = one.and(&other);
         assert_eq!(both.parameters("snom").count(), Written::MAX_PARAMETERS);
         assert_eq!(both.groups().collect::<Vec<_>>(), ["vlan"]);
-        assert!(both.covers(&Written::named(&vlan, "snom", &names(1200)).unwrap()), "it is full");
+        assert!(
+            both.covers(&Written::named(&vlan, 0, "snom", &names(1200)).unwrap()),
+            "it is full"
+        );
         assert!(!both.covers(&Written::everything("snom")));
-        assert_eq!(Written::named(&["vlans".to_owned()], "snom", &[]), None);
+        assert_eq!(Written::named(&["vlans".to_owned()], 0, "snom", &[]), None);
     }
 
     #[test]
     fn raw_parameters_are_of_one_family() {
-        let of = |family| Written::named(&[], family, &["name".to_owned()]).unwrap();
+        let of = |family| Written::named(&[], 0, family, &["name".to_owned()]).unwrap();
         let both = of("snom").and(&of("yealink"));
         assert!(both.covers(&of("yealink")) && !of("snom").covers(&of("yealink")));
         assert_eq!(both.parameters("yealink").collect::<Vec<_>>(), ["name"]);
@@ -287,5 +323,35 @@ mod tests {
         let older = r#"{"groups":["vlan","gone"]}"#;
         let read: Written = serde_json::from_str(older).unwrap();
         assert_eq!(read.groups().collect::<Vec<_>>(), ["vlan"]);
+    }
+
+    #[test]
+    fn the_highest_line_that_was_ever_set_up_is_remembered() {
+        let lines = |document: serde_json::Value| {
+            let settings = resolve(&[&Layer::parse(&document).unwrap()]).unwrap();
+            Written::by(&settings, "snom")
+        };
+        let three = lines(json!({ "lines": { "1": {}, "3": {}, "4": { "enabled": false } } }));
+        assert_eq!((three.lines(), three.is_empty()), (3, false));
+        assert_eq!(lines(json!({ "lines": { "4": { "enabled": false } } })), Written::default());
+        let one = three.clone().of_lines(1);
+        assert_eq!((one.lines(), one.covers(&three), three.covers(&one)), (1, false, true));
+        assert_eq!(one.and(&three).and(&Written::default()).lines(), 3);
+    }
+
+    #[test]
+    fn a_record_from_before_lines_were_counted_may_have_any() {
+        let lines = |text: &str| {
+            let written: Written = serde_json::from_str(text).unwrap();
+            let stored = serde_json::to_string(&written).unwrap();
+            assert_eq!(serde_json::from_str::<Written>(&stored).unwrap(), written);
+            written.lines()
+        };
+        assert_eq!(lines(r#"{"groups":["vlan"]}"#), MAX_LINES);
+        assert_eq!(lines(r#"{"parameters":{"snom":["dhcp"]}}"#), MAX_LINES);
+        assert_eq!(lines(r#"{"groups":["vlan"],"lines":0}"#), 0);
+        assert_eq!(lines(r#"{"lines":2}"#), 2);
+        assert_eq!(lines(r#"{"lines":65535}"#), MAX_LINES);
+        assert_eq!(lines("{}"), 0);
     }
 }

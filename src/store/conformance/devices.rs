@@ -211,7 +211,7 @@ pub(crate) async fn a_put_keeps_a_sighting_noted_since_the_read(
 
 fn written(groups: &[&str], names: &[&str]) -> Written {
     let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
-    Written::named(&texts(groups), "snom", &texts(names)).unwrap()
+    Written::named(&texts(groups), 0, "snom", &texts(names)).unwrap()
 }
 
 pub(crate) async fn what_files_have_set_is_added_up(store: &impl Store, other: &impl Store) {

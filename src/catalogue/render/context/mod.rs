@@ -86,18 +86,19 @@ pub struct RenderInput {
 }
 
 impl RenderInput {
-    /// What the file sets for a family: the groups of any active port, and the raw parameters of
-    /// the device as a whole.
+    /// What the file sets for a family and type: the groups and lines of any active port, and the
+    /// raw parameters of the device as a whole.
     ///
     /// SECURITY: those of a port are not counted. They are in the file only where its template has
     /// a place for them by name; remembered, the names would be listed in the files of all ports.
     #[must_use]
-    pub fn sets(&self, family: &Family) -> Written {
+    pub fn sets(&self, family: &Family, phone_type: &PhoneType) -> Written {
         let active = self.ports.iter().filter(|port| port.company.is_some());
         let of_ports = active.fold(Written::default(), |all, port| {
             all.and(&Written::by(&port.settings, &family.id).without_parameters())
         });
-        of_ports.and(&Written::by(&self.device_wide, &family.id))
+        let of_device = Written::by(&self.device_wide, &family.id);
+        of_ports.and(&of_device).of_lines(phone_type.lines)
     }
 }
 
@@ -205,7 +206,7 @@ impl Context {
             "settings" => Group::settings(self.whole()),
             "zone" => zone(self.whole()),
             "vendor" => vendor(self),
-            "written" => written(&self.input.written),
+            "written" => written(&self.input.written, self.counts.lines),
             "fragment" => Value::from_object(FragmentFunction {
                 fragments: self.fragments.clone(),
                 escape: self.escape,
@@ -305,10 +306,12 @@ fn vendor(context: &Context) -> Value {
         .collect()
 }
 
-/// Each group that is left alone until a file has set it, and whether one has.
-fn written(written: &Written) -> Value {
+/// Each group that is left alone until a file has set it, and whether one has; of the type's
+/// `lines` the highest that a file has set up.
+fn written(written: &Written, lines: u16) -> Value {
     let is_in = |name: &str| written.groups().any(|group| group == name);
-    Names::value(KEPT.iter().map(|&(name, _)| (name, Value::from(is_in(name)))))
+    let groups = KEPT.iter().map(|&(name, _)| (name, Value::from(is_in(name))));
+    Names::value(groups.chain([("lines", Value::from(written.lines().min(lines)))]))
 }
 
 /// The raw parameters of a port, each for who names it.

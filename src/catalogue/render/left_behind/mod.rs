@@ -157,7 +157,7 @@ fn rendered<'c>(
     let asked = files.filter(|(spec, _)| spec.scope != Scope::Common && !spec.keeps.all());
     let family = catalogue.family_of(phone_type);
     let keys = |(spec, input): (&'c FileSpec, RenderInput)| {
-        let sets = input.sets(family);
+        let sets = input.sets(family, phone_type);
         let input = RenderInput { written: written.clone(), ..input };
         Keys { spec, keys: keys_of(catalogue, phone_type, spec, input), sets }
     };

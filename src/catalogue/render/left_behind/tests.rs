@@ -118,7 +118,7 @@ fn files(
                 device_wide: device_wide.clone(),
                 written: written.clone(),
             };
-            sets = sets.and(&input.sets(family));
+            sets = sets.and(&input.sets(family, phone_type));
             match keys_of(&CATALOGUE, phone_type, file, input) {
                 Ok(own) => {
                     keys.extend(own.into_iter().map(|key| format!("{} {key}", file.reset_in())));
@@ -225,6 +225,18 @@ fn a_family_of_an_operators_own_is_told_what_it_leaves_behind() {
     let group = "{% if settings.language %}\nlang={{ settings.language }}\n\
                  {% elif written.language %}\nlang=en\n{% endif %}\n";
     assert_eq!(problems(group, ""), Vec::<String>::new());
+    let unused = |reset: &str| {
+        let template = format!(
+            "{{% for line in lines if line.enabled %}}\n{{{{ line.index }}}}.user={{{{ line.user }}}}\n\
+             {{{{ line.index }}}}.srtp={{{{ line.srtp or 'off' }}}}\n{{% endfor %}}\n\
+             {{% for line in lines if not line.enabled %}}\n{{{{ line.index }}}}.user=\n\
+             {{% if {reset} %}}\n{{{{ line.index }}}}.srtp=off\n{{% endif %}}\n{{% endfor %}}\n"
+        );
+        problems(&template, "")
+    };
+    assert_eq!(unused("line.index <= written.lines"), Vec::<String>::new());
+    let found = unused("line.index < written.lines");
+    assert!(found.len() == 1 && found[0].contains(".srtp`"), "{found:?}");
     let raw = "{% for parameter in vendor %}\n{{ parameter.name }}={{ parameter.value or '' }}\n{% endfor %}\n";
     assert_eq!(problems(raw, ""), Vec::<String>::new());
     let raw = "{% for parameter in vendor if parameter.value %}\n{{ parameter.name }}={{ parameter.value }}\n{% endfor %}\n";
