@@ -4,16 +4,16 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::accept_error_log::{AcceptErrorLog, is_out_of_descriptors};
-use super::connection;
-use super::shared::{ConnectionGuard, Shared};
+use super::server::{ConnectionGuard, Shared};
 use super::tls::Tls;
 use super::watch::Watch;
-use super::{Handler, OverAddressLimit};
+use super::{Handler, LOG_INTERVAL, OverAddressLimit, connection};
+use crate::domain::LogRate;
 
 /// Accepts until the server drains; each connection is a task of its own.
 pub(super) async fn accept_loop<H: Handler>(
@@ -139,6 +139,45 @@ fn turn_away(shared: &Shared, stream: TcpStream, address: SocketAddr, is_tls: bo
         shared.retry_after.next()
     );
     let _ = stream.write(answer.as_bytes());
+}
+
+/// What is wrong with accepting, in the log once per interval: while descriptors are short the
+/// same error comes twenty times a second.
+struct AcceptErrorLog(LogRate);
+
+impl Default for AcceptErrorLog {
+    fn default() -> AcceptErrorLog {
+        AcceptErrorLog(LogRate::new(LOG_INTERVAL))
+    }
+}
+
+/// The same on Linux, macOS and the BSDs.
+const ENFILE: i32 = 23;
+const EMFILE: i32 = 24;
+
+/// Whether the process or the system has no descriptor left.
+fn is_out_of_descriptors(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(EMFILE | ENFILE))
+}
+
+impl AcceptErrorLog {
+    fn report(&self, listener: &TcpListener, error: &io::Error) {
+        let Some(not_logged) = self.0.due_at(Instant::now()) else { return };
+        let advice = match error.raw_os_error() {
+            Some(EMFILE) => {
+                "; raise the process's limit of open files (LimitNOFILE= of the service, ulimit -n) \
+                 or lower max_connections; until then connections that were of no use are closed"
+            }
+            Some(ENFILE) => "; raise the system's limit of open files (fs.file-max)",
+            _ => "",
+        };
+        let listener = listener.local_addr().map(|address| address.to_string());
+        tracing::error!(
+            listener = listener.as_deref().unwrap_or("unknown"),
+            not_logged,
+            "cannot accept a connection: {error}{advice}",
+        );
+    }
 }
 
 #[cfg(test)]

@@ -58,7 +58,7 @@ pub struct Limits {
     /// read buffer.
     pub head_bytes: usize,
     /// Accept control characters in header values, as some handsets send them
-    /// (see `control_chars`). Only for an edge that makes no use of request
+    /// (`watch` says which). Only for an edge that makes no use of request
     /// bodies. Default off.
     pub tolerate_control_chars: bool,
     /// What an accept loop waits after an error such as too few descriptors, and between two

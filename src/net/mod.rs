@@ -7,23 +7,15 @@
 //! [`Handler`] and its [`Limits`].
 
 mod accept;
-mod accept_error_log;
 pub mod body;
 mod connection;
-mod control_chars;
-mod counters;
-mod date;
 mod limits;
 mod listen;
-mod malformed;
 mod networks;
 mod places;
 mod retry_after;
 mod server;
-mod shared;
-mod standing;
 pub mod tls;
-mod tracked_body;
 mod tuning;
 mod watch;
 mod wrong_protocol;
@@ -39,14 +31,13 @@ use bytes::Bytes;
 use http::{Request, Response};
 use hyper::body::{Body, Incoming};
 
-pub use counters::Counts;
 pub use limits::{Limits, OverAddressLimit};
 pub use listen::{BindError, Bound, bind};
 pub use networks::{InvalidNetwork, Network, Networks};
 pub use retry_after::RetryAfter;
-pub use server::{Drained, Server};
-pub use standing::Standing;
+pub use server::{Counts, Drained, Server};
 pub use tls::{TlsPeer, TlsVersion};
+pub use watch::Standing;
 
 /// Between lines in the log of what may happen at each connection: soon enough for an operator who
 /// tries, and a flood fills no disk.

@@ -1,11 +1,12 @@
-//! One connection from accept to close: TLS if asked for, then HTTP/1 under the limits.
+//! One connection from accept to close: TLS if asked for, in its turn and in its time, then HTTP/1
+//! under the limits.
 
 mod answer;
-mod handshake;
 
 use std::convert::Infallible;
 use std::error::Error;
 use std::future::poll_fn;
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -17,15 +18,16 @@ use hyper::service::{HttpService, service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::time::sleep_until;
+use tokio::time::{sleep_until, timeout};
+use tokio_rustls::server::TlsStream;
 
-use super::shared::Shared;
+use super::server::Shared;
 use super::tls::{Tls, TlsPeer};
 use super::tuning::CoalescingStream;
 use super::watch::{Event, Watch, WatchedStream};
-use super::{Handler, Peer, Standing, wrong_protocol};
+use super::wrong_protocol::{self, HttpToTlsPort};
+use super::{Handler, Peer, Standing};
 use answer::Context;
-use handshake::handshake;
 
 pub(super) async fn run<H: Handler>(
     shared: &Arc<Shared>,
@@ -138,4 +140,53 @@ async fn drive<S, F>(
             () = aborted.as_mut(), if stopping => return,
         }
     }
+}
+
+/// In a box: a kilobyte that is handed on from here to the HTTP library.
+type Done = (Box<TlsStream<CoalescingStream>>, TlsPeer);
+
+/// `None` when it fails, which is logged and counted, or the server stops.
+pub(super) async fn handshake(
+    shared: &Shared,
+    stream: CoalescingStream,
+    address: SocketAddr,
+    tls: &Tls,
+    watch: &Watch,
+) -> Option<Done> {
+    let handshake = timeout(shared.limits.tls_handshake, in_turn(shared, stream, tls, watch));
+    let done = tokio::select! {
+        biased;
+        // Nothing has been asked yet, so nothing is lost.
+        () = shared.stop.cancelled() => return None,
+        done = handshake => done.unwrap_or_else(|_| Err(ErrorKind::TimedOut.into())),
+    };
+    done.inspect_err(|error| {
+        shared.counters.handshakes_failed.add_one();
+        wrong_protocol::report(&shared.wrong_protocol_log, address, error);
+        // Debug, not more: scanners and phones that do not trust us fail all day.
+        tracing::debug!(%address, "TLS handshake failed: {error}");
+    })
+    .ok()
+}
+
+async fn in_turn(
+    shared: &Shared,
+    mut stream: CoalescingStream,
+    tls: &Tls,
+    watch: &Watch,
+) -> io::Result<Done> {
+    // A turn is for those who have said hello: a silent peer must not hold one.
+    if wrong_protocol::is_http(stream.peek().await?) {
+        stream.answer_and_leave(wrong_protocol::ANSWER);
+        return Err(io::Error::other(HttpToTlsPort));
+    }
+    watch.on(Event::HelloCame);
+    let begin = || async move {
+        watch.on(Event::Admitted);
+        tls.acceptor().accept(stream).await.map(Box::new)
+    };
+    let mut stream = shared.admission.admit(begin).await?;
+    stream.get_mut().0.handshake_done();
+    let peer = TlsPeer::of(stream.get_ref().1);
+    Ok((stream, peer))
 }

@@ -7,7 +7,7 @@
 //!
 //! 1. Those that were of no use, of addresses with many connections before those with few, and
 //!    of the same kind the one that has been waited for longest.
-//! 2. Those that were of no use, of networks that were served lately ([`recent`]), while the
+//! 2. Those that were of no use, of networks that were served lately ([`table`]), while the
 //!    network has no more than its share of them.
 //! 3. Those that were of use, the one that has been idle longest.
 //!
@@ -21,7 +21,6 @@
 //! a list, and nothing is sorted or locked while requests are answered. It is locked
 //! when a connection begins and when it ends.
 
-mod recent;
 mod table;
 
 use std::net::IpAddr;

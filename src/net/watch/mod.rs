@@ -7,21 +7,19 @@
 
 mod phase;
 mod stream;
-
 #[cfg(test)]
 mod tests;
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-pub(super) use phase::{Event, Phase};
-pub(super) use stream::WatchedStream;
-
 use super::Limits;
+pub(super) use phase::{Event, Phase};
+pub(super) use stream::{TrackedBody, WatchedStream};
 
 /// Its state is written by the connection's own task only, so that a load and a store are a change.
 #[derive(Debug)]
@@ -190,5 +188,24 @@ impl Watch {
         let deadline = self.start + Duration::from_millis(state.since_ms + 1) + allowed;
         let shortest = limits.idle.min(limits.head).min(limits.request);
         (now < deadline).then(|| deadline.min(now + shortest))
+    }
+}
+
+/// Of a connection, for its edge to say that it was of use.
+///
+/// When places for connections run short, those that never were are closed first, and the networks
+/// of those that were are remembered. So an edge says it of what a stranger cannot have: a
+/// phone's own file, a command of somebody signed in.
+#[derive(Debug, Clone)]
+pub struct Standing(Arc<Watch>);
+
+impl Standing {
+    pub(super) fn new(watch: &Arc<Watch>) -> Standing {
+        Standing(Arc::clone(watch))
+    }
+
+    /// Says that the connection was of use. Once is enough; again costs one load.
+    pub fn of_use(&self) {
+        self.0.be_of_use();
     }
 }

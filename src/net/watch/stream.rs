@@ -1,13 +1,13 @@
-//! The bytes of a connection, on their way past its [`Watch`].
+//! The bytes of a connection and the bodies of its answers, on their way past its [`Watch`].
 
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use hyper::body::{Body, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::super::control_chars::sanitize_control_chars;
 use super::super::wrong_protocol::{self, TlsToPlainPort};
 use super::{Event, Watch};
 
@@ -102,5 +102,131 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for WatchedStream<S> {
             return Pin::new(&mut self.stream).poll_flush(cx);
         }
         Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+/// The body a handler gave, which tells the [`Watch`] when it is at its end.
+pub(in crate::net) struct TrackedBody<B> {
+    body: B,
+    /// `None`: the body came whole, and what ends the request was said when it came.
+    _end: Option<End>,
+}
+
+impl<B: Body> TrackedBody<B> {
+    /// A body of known length is in the HTTP library's hands at once, up to its first
+    /// flush. One that is made in parts is flushed after each: it is answered when it
+    /// is dropped, or a slow reader would be idle in the middle of it.
+    ///
+    /// `is_last`: the peer has said that it asks for nothing after this.
+    pub(in crate::net) fn new(body: B, watch: &Arc<Watch>, is_last: bool) -> TrackedBody<B> {
+        let event = if is_last { Event::LastAnswerMade } else { Event::AnswerMade };
+        let end = match body.size_hint().exact() {
+            Some(_) => {
+                watch.on(event);
+                None
+            }
+            None => Some(End { watch: Arc::clone(watch), event }),
+        };
+        TrackedBody { body, _end: end }
+    }
+}
+
+/// Dropped with the body, before the flush that ends the response.
+struct End {
+    watch: Arc<Watch>,
+    event: Event,
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.watch.on(self.event);
+    }
+}
+
+impl<B: Body + Unpin> Body for TrackedBody<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// Sets, in the head of a request, the highest bit of control characters, which RFC 9110 section 5.5 has
+/// no place for, so that the request is not refused for them.
+///
+/// Avaya 12x0 firmware sends `AVAYA/SIP12x0` and one of the bytes 0x14, 0x16,
+/// 0x17 or 0xff in its User-Agent (wazo-provd-plugins, wazo_avaya/common). The
+/// byte stays one byte above 0x7f, which is allowed, and can be told from text.
+/// NUL stays forbidden, and so do line ends where they do not belong.
+fn sanitize_control_chars(head: &mut [u8]) {
+    let odd =
+        |byte: u8| (byte < 0x20 && !matches!(byte, 0 | b'\t' | b'\n' | b'\r')) || byte == 0x7f;
+    // Without a branch, so that many bytes are looked at together.
+    for byte in head {
+        *byte |= u8::from(odd(*byte)) << 7;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use bytes::Bytes;
+    use http_body_util::Full;
+    use tokio::time::Instant;
+
+    use super::super::Phase;
+
+    use super::*;
+
+    struct InParts;
+
+    impl Body for InParts {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            Poll::Pending
+        }
+    }
+
+    #[test]
+    fn a_whole_body_is_answered_at_once_and_one_in_parts_when_it_is_dropped() {
+        let watch = Arc::new(Watch::new());
+        watch.request_came(Instant::now(), false);
+        let _whole = TrackedBody::new(Full::new(Bytes::from("x")), &watch, false);
+        assert_eq!(watch.phase(), Phase::Sending);
+
+        watch.request_came(Instant::now(), false);
+        let parts = TrackedBody::new(InParts, &watch, true);
+        assert_eq!(watch.phase(), Phase::Busy);
+        drop(parts);
+        assert_eq!(watch.phase(), Phase::SendingLast);
+    }
+
+    #[test]
+    fn control_characters_become_allowed_bytes_and_nothing_else_changes() {
+        let mut head =
+            b"GET / HTTP/1.1\r\nUser-Agent: AVAYA/SIP12x0\x17/\x7f\xff\r\nA:\tb\0\r\n\r\n".to_vec();
+        sanitize_control_chars(&mut head);
+        assert_eq!(
+            head,
+            b"GET / HTTP/1.1\r\nUser-Agent: AVAYA/SIP12x0\x97/\xff\xff\r\nA:\tb\0\r\n\r\n"
+        );
     }
 }

@@ -4,19 +4,20 @@
 mod tests;
 
 use std::collections::HashMap;
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
 use indexmap::IndexMap;
+use quick_cache::unsync::Cache;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-use super::recent::RecentlyServed;
+use super::super::Networks;
+use super::super::watch::Watch;
 use crate::domain::subscriber;
-use crate::net::Networks;
-use crate::net::watch::Watch;
 
 #[derive(Debug)]
 pub(super) struct Rules {
@@ -215,4 +216,35 @@ impl Table {
 fn probes(hand: usize, length: usize) -> impl Iterator<Item = usize> {
     let stride = length.div_ceil(PROBES).max(1);
     (0..length).step_by(stride).map(move |step| hand.wrapping_add(step) % length)
+}
+
+/// As many networks as a large provider has sites, in some 5 MB. When there are more, those that
+/// were of use longest ago are forgotten. A restart forgets all, and the first boots tell them.
+const MAX_NETWORKS: usize = 65_536;
+
+/// The networks that were of use lately: where phones are.
+struct RecentlyServed(Cache<IpAddr, ()>);
+
+impl RecentlyServed {
+    fn new() -> RecentlyServed {
+        RecentlyServed(Cache::new(MAX_NETWORKS))
+    }
+
+    fn add(&mut self, network: IpAddr) {
+        // A look makes it younger.
+        if self.0.get(&network).is_none() {
+            self.0.insert(network, ());
+        }
+    }
+
+    /// Does not make it younger: a stranger's connections must not keep a network in.
+    fn contains(&self, network: IpAddr) -> bool {
+        self.0.peek(&network).is_some()
+    }
+}
+
+impl fmt::Debug for RecentlyServed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("RecentlyServed").field(&self.0.len()).finish()
+    }
 }

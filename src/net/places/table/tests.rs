@@ -1,5 +1,7 @@
 //! Who is closed before whom, and that counts are right.
 
+use std::net::Ipv4Addr;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -68,4 +70,17 @@ proptest! {
             prop_assert_eq!(table.open(), there.len());
         }
     }
+}
+
+#[test]
+fn networks_are_remembered_up_to_a_bound() {
+    let mut recent = RecentlyServed::new();
+    let network = |number: u32| IpAddr::from(Ipv4Addr::from_bits(number));
+    for number in 0..2 * MAX_NETWORKS as u32 {
+        recent.add(network(number));
+    }
+    assert!(recent.0.len() <= MAX_NETWORKS);
+    recent.add(network(7));
+    assert!(recent.contains(network(7)));
+    assert!(!recent.contains(network(u32::MAX)));
 }

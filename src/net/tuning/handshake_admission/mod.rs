@@ -10,7 +10,7 @@
 //!
 //! **How it was measured.** `benches/run --part storm`, with windows from 2 to 64.
 //!
-//! **How to turn it off.** Await the handshake in `connection::handshake::in_turn` itself, without
+//! **How to turn it off.** Await the handshake in `connection::in_turn` itself, without
 //! [`HandshakeAdmission::admit`].
 //!
 //! How many may be under way is a window that is controlled by what peers do, of the kind of
