@@ -78,7 +78,7 @@
 //!    by rendering every file of the type: what cannot be made is refused now, not when the phone asks.
 //! 5. The [`store`] commits device and audit record together, if all that was relied on still holds.
 //! 6. `registry/memory.rs` takes over what was committed; then comes the answer. Other gateways on the
-//!    same store hear of it within a second (`registry/follower.rs`).
+//!    same store hear of it within a second (`registry/background.rs`).
 //!
 //! # Invariants
 //!

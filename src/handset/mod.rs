@@ -11,11 +11,9 @@
 //! method, a forbidden network and a missing file look alike.
 
 mod access;
-mod conditional;
 mod forwarded;
 mod request;
 mod response;
-mod wording;
 
 #[cfg(test)]
 mod tests;
@@ -31,7 +29,7 @@ use hyper::body::{Body, Incoming};
 pub use access::Access;
 pub use forwarded::ForwardedHeader;
 
-use wording::FileHeaders;
+use response::FileHeaders;
 
 use crate::net::{Handler, Peer, RetryAfter, body};
 use crate::provision::{FileOwner, Provision, Reply, Sent};
@@ -97,7 +95,7 @@ impl<P: Provision> Edge<P> {
                     peer.standing.of_use();
                 }
                 let headers = FileHeaders::of(&file, at);
-                if conditional::is_unchanged(request.headers(), &headers) {
+                if response::is_unchanged(request.headers(), &headers) {
                     response::not_modified(headers)
                 } else {
                     response::file(file.body.clone(), headers)

@@ -12,7 +12,6 @@
 //!
 //! All of it reads from memory and waits for nothing; what 2 and 5 record is stored behind the answer.
 
-mod body_cache;
 mod parse_cache;
 mod provisioner;
 mod rendered;

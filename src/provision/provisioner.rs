@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use http::HeaderName;
 
-use super::body_cache::{BodyCache, BodyKey, Version};
 use super::parse_cache::{FileOwner, NamedFile, ParseCache, ParsedRequest};
+use super::rendered::{BodyCache, BodyKey, Version};
 use super::{Fetch, Provision, Rendered, Reply, Sent};
 use crate::catalogue::{
     Catalogue, FileSpec, PathFacts, PhoneType, RenderInput, Scope, mac_of_subject,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::layer_cache::SharedLayers;
+use super::directory::SharedLayers;
 use super::phones::may_see;
 use super::{Actor, Directory, Registry, RegistryError};
 use crate::catalogue::{

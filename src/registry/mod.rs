@@ -4,14 +4,13 @@
 //! from the store, `domain` computes what it should be, the store commits that
 //! together with its audit record, and only then memory changes. Several gateways may share a
 //! store: each follows it and so hears of what the others changed, a second later at most
-//! ([`follower`]). Phones and keys that were removed are refused by all then. What is no part of the
+//! ([`background`]). Phones and keys that were removed are refused by all then. What is no part of the
 //! store is each gateway's own: sessions, the throttle of logins, the count of new MACs in an hour.
 
 mod actor;
 mod audit;
 mod background;
 mod change;
-mod clock;
 mod companies;
 mod compose;
 mod contacts;
@@ -19,9 +18,7 @@ mod devices;
 mod directory;
 mod error;
 mod first_key;
-mod follower;
 mod index;
-mod layer_cache;
 mod limits;
 mod memory;
 mod own_passwords;
@@ -31,14 +28,12 @@ mod preview;
 mod progress;
 mod public_url;
 mod quota;
-mod random;
 mod rate;
 mod request_log;
 mod settings;
-mod shared;
 mod sight;
 mod sighting_writer;
-mod symbols;
+mod sources;
 mod text;
 mod transfer;
 mod users;
@@ -52,7 +47,6 @@ use tokio::sync::mpsc;
 pub use actor::Actor;
 pub use audit::EventQuery;
 pub use background::Background;
-pub use clock::{Clock, SystemClock};
 pub use companies::{CompanyChange, NewCompany};
 pub use compose::{Common, Composition};
 pub use error::{RegistryError, StoreFault};
@@ -63,10 +57,10 @@ pub use phones::{NewPhone, PhoneChange, PhoneFilter, PhonePage};
 pub use preview::PreviewedFile;
 pub use public_url::PublicUrl;
 pub use quota::{Quota, WaitingStatus};
-pub use random::{Random, SystemRandom, token};
 pub use rate::{Rate, RateLimiter};
 pub use request_log::{LoggedTarget, Outcome, RequestLogEntry, Requester};
 pub use sight::{NotRecorded, RequestEvidence, SightOutcome};
+pub use sources::{Clock, Random, SystemClock, SystemRandom, token};
 pub use text::{MAX_LOGIN, MAX_NAME};
 pub use transfer::{CheckedDocument, Document, ImportError, Imported, Problem};
 pub use users::{MIN_PASSWORD, NewUser, Revoke, UserChange, UserRef, fingerprint};

@@ -5,21 +5,21 @@
 //! phones is all or nothing for the ports it touches. What may happen to it is in
 //! [`transition`].
 
-mod phone;
-mod sighting;
-mod transition;
-
 #[cfg(test)]
 mod tests;
+mod transition;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+use std::sync::Arc;
 
-use super::settings::Written;
-use super::{Claims, CompanyId, Mac, PhoneId, Port, Revision, Strength, Timestamp, TypeKey};
+use serde::{Deserialize, Serialize};
 
-pub use phone::{Phone, State};
-pub use sighting::Sighting;
+use super::settings::{Layer, Written};
+use super::{Claims, CompanyId, Mac, PhoneId, Port, Revision, Strength, Timestamp};
 pub use transition::{Assigned, TransitionError};
 
 /// Ports that wait for an operator. They follow from the device's type and are
@@ -176,5 +176,129 @@ impl Device {
             self.waiting = None;
         }
         (self.waiting.is_some() || !self.phones.is_empty()).then_some(self)
+    }
+}
+
+/// The two states of a phone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// Seen, not yet promoted: gets nothing.
+    Inactive,
+    /// Belongs to a company and gets its configuration.
+    Active(CompanyId),
+}
+
+/// One phone: a port of a device.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Phone {
+    pub state: State,
+    /// First contact (or `create`); kept through promote and assign.
+    pub created: Timestamp,
+    /// For people; empty when none was given.
+    pub name: String,
+    pub settings: Layer,
+}
+
+impl Phone {
+    /// A phone that nobody has promoted: no company, no name, no settings.
+    #[must_use]
+    pub fn inactive(created: Timestamp) -> Phone {
+        Phone { state: State::Inactive, created, name: String::new(), settings: Layer::default() }
+    }
+
+    /// The company of an active phone.
+    #[must_use]
+    pub fn company(&self) -> Option<&CompanyId> {
+        match &self.state {
+            State::Inactive => None,
+            State::Active(company) => Some(company),
+        }
+    }
+}
+
+/// What the requests of a device told about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sighting {
+    pub first: Timestamp,
+    pub last: Timestamp,
+    pub address: IpAddr,
+    /// At most [`Sighting::MAX_USER_AGENT`] bytes, control characters escaped;
+    /// empty when the handset sent none.
+    pub user_agent: String,
+    /// The type the last telling request suggested; may differ from the device's.
+    pub type_guess: Option<TypeKey>,
+    /// As the User-Agent spelled it.
+    pub firmware: Option<String>,
+    /// Subject CN of the client certificate, when one was presented and checked.
+    pub certificate: Option<String>,
+}
+
+impl Sighting {
+    /// The longest real User-Agent known has 140 bytes; twice that is kept.
+    pub const MAX_USER_AGENT: usize = 280;
+
+    /// This sighting with a `later` one noted in it. What the later request did
+    /// not tell (no User-Agent, no model) stays as it was known.
+    #[must_use]
+    pub fn noting(&self, later: &Sighting) -> Sighting {
+        let told = !later.user_agent.is_empty();
+        Sighting {
+            first: self.first,
+            last: later.last.max(self.last),
+            address: later.address,
+            user_agent: if told { &later.user_agent } else { &self.user_agent }.clone(),
+            type_guess: later.type_guess.clone().or_else(|| self.type_guess.clone()),
+            firmware: later.firmware.clone().or_else(|| self.firmware.clone()),
+            certificate: later.certificate.clone().or_else(|| self.certificate.clone()),
+        }
+    }
+}
+
+/// Key of an entry of the catalogue: `snom320`, `aastra53i-1line`, `ip320_msg`.
+/// Case-sensitive; 1 to 64 of letters, digits, `_` and `-`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct TypeKey(Arc<str>);
+
+/// The text has a character a type key cannot have, or is empty or too long.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a phone type key: 1 to 64 letters, digits, `_` and `-`")]
+pub struct InvalidKey;
+
+impl TypeKey {
+    /// The key as it is written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for TypeKey {
+    type Err = InvalidKey;
+
+    fn from_str(text: &str) -> Result<TypeKey, InvalidKey> {
+        let fits = (1..=64).contains(&text.len());
+        let clean = text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+        if fits && clean { Ok(TypeKey(text.into())) } else { Err(InvalidKey) }
+    }
+}
+
+impl TryFrom<String> for TypeKey {
+    type Error = InvalidKey;
+
+    fn try_from(text: String) -> Result<TypeKey, InvalidKey> {
+        text.parse()
+    }
+}
+
+impl From<TypeKey> for String {
+    fn from(key: TypeKey) -> String {
+        key.0.to_string()
+    }
+}
+
+impl fmt::Display for TypeKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }

@@ -6,6 +6,7 @@
 
 mod listing;
 mod page;
+mod shared;
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -15,11 +16,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 use dashmap::DashMap;
 
 use super::progress::Progress;
-use super::shared::Shared;
-use super::symbols::Symbols;
 use super::waiting::{InactiveQuota, WaitingDevice};
 pub use listing::{Listing, PhoneRow};
 pub(super) use page::Wanted;
+use shared::{Shared, Symbols};
 
 use crate::domain::settings::{Layer, Written};
 use crate::domain::{

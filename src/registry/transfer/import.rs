@@ -10,7 +10,7 @@ use super::document::{Document, Seed};
 use crate::domain::settings::Layer;
 use crate::domain::{Action, Company, Device, PasswordSeed, Role, Subject, Timestamp};
 use crate::registry::directory::Directory;
-use crate::registry::random::Random;
+use crate::registry::sources::Random;
 use crate::registry::{Actor, Registry, RegistryError};
 use crate::store::{Guard, Mutation, StoreError, SystemSettings};
 
