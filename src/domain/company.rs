@@ -1,6 +1,7 @@
 //! The tenant a phone belongs to.
 
 use std::fmt;
+use std::num::NonZeroU64;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -77,6 +78,9 @@ impl fmt::Display for CompanyId {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Company {
     pub id: CompanyId,
+    /// Tells it from every other company that had this id or will have it: random. `None`:
+    /// `default`, which cannot be deleted, and those from before companies were told apart.
+    pub instance: Option<NonZeroU64>,
     /// For people; empty when none was given.
     pub name: String,
     pub settings: Layer,
@@ -88,11 +92,12 @@ pub struct Company {
 }
 
 impl Company {
-    /// A company without settings, made at `now`.
+    /// A company without settings, made at `now`; not told from others of its id.
     #[must_use]
     pub fn new(id: CompanyId, name: String, now: Timestamp) -> Company {
         Company {
             id,
+            instance: None,
             name,
             settings: Layer::default(),
             created: now,

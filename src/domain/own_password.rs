@@ -6,10 +6,11 @@ use hmac::{Hmac, KeyInit, Mac as _};
 use sha2::Sha256;
 
 use super::settings::Secret;
-use super::{CompanyId, Mac, from_hex, to_hex};
+use super::{Company, Mac, from_hex, to_hex};
 
 /// What all own passwords of one store's phones are made of: 256 random bits, which never change.
-/// A phone's is its own as long as it stays in its company: nobody of the one before knows it.
+/// A phone's is its own as long as it stays in its company: nobody of the one before knows it, nor
+/// of one that was deleted and had the same id.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct PasswordSeed([u8; 32]);
 
@@ -68,7 +69,7 @@ impl PasswordSeed {
         &self,
         of: PasswordOf,
         mac: Mac,
-        company: Option<&CompanyId>,
+        company: Option<&Company>,
         form: PasswordForm,
     ) -> Secret {
         let mut hash: Hmac<Sha256> =
@@ -78,7 +79,12 @@ impl PasswordSeed {
             PasswordOf::User => b"user\0",
         });
         hash.update(&mac.bits().to_be_bytes());
-        hash.update(company.map_or("", CompanyId::as_str).as_bytes());
+        hash.update(company.map_or("", |company| company.id.as_str()).as_bytes());
+        if let Some(instance) = company.and_then(|company| company.instance) {
+            // No id has it: what follows is no part of one.
+            hash.update(b"\0");
+            hash.update(&instance.get().to_be_bytes());
+        }
         let bytes = hash.finalize().into_bytes();
         let half = bytes.first_chunk().expect("32 bytes have a first half");
         let mut number = u128::from_be_bytes(*half);
@@ -101,12 +107,19 @@ impl fmt::Debug for PasswordSeed {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU64;
+
     use super::*;
+    use crate::domain::Timestamp;
 
     #[test]
     fn a_password_is_of_one_phone_in_one_company_for_one_use() {
         let seed = PasswordSeed::new([7; 32]);
-        let acme: CompanyId = "acme".parse().unwrap();
+        let company = |instance| Company {
+            instance: NonZeroU64::new(instance),
+            ..Company::new("acme".parse().unwrap(), String::new(), Timestamp::from_seconds(1))
+        };
+        let (acme, anew, again) = (company(0), company(1), company(2));
         let (one, other) = (Mac::from_bits(1), Mac::from_bits(2));
         let of = |seed: PasswordSeed, of, mac, company| {
             seed.password(of, mac, company, PasswordForm::USUAL).expose().to_owned()
@@ -115,6 +128,8 @@ mod tests {
             of(seed, PasswordOf::Admin, one, Some(&acme)),
             of(seed, PasswordOf::User, one, Some(&acme)),
             of(seed, PasswordOf::Admin, other, Some(&acme)),
+            of(seed, PasswordOf::Admin, one, Some(&anew)),
+            of(seed, PasswordOf::Admin, one, Some(&again)),
             of(seed, PasswordOf::Admin, one, None),
             of(PasswordSeed::new([8; 32]), PasswordOf::Admin, one, Some(&acme)),
         ];
@@ -123,7 +138,7 @@ mod tests {
             assert_eq!(password.len(), 12);
         }
         // Phones have it: it must not change with the program.
-        assert_eq!(all[0], of(seed, PasswordOf::Admin, one, Some(&acme)));
+        assert_eq!(all[0], "aq75h7ucj5q4");
         assert_eq!(PasswordSeed::from_exposed(&seed.expose()), Some(seed));
         assert_eq!(format!("{seed:?}"), "PasswordSeed(***)");
     }

@@ -5,12 +5,14 @@
 //! phone in odd company must not forbid a change for all. A phone whose file
 //! cannot be made keeps what it has, and `preview` shows why.
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use super::audit::Changes;
 use super::change::Plan;
+use super::sources::Random;
 use super::text::{check_name, patched};
 use super::{Actor, Registry, RegistryError};
 use crate::domain::{Action, Company, CompanyId, Event, Subject, Timestamp};
@@ -61,11 +63,13 @@ impl Registry {
         &self,
         actor: &Actor,
         new: NewCompany,
+        random: &dyn Random,
     ) -> Result<(), RegistryError> {
         actor.require_system_admin()?;
         check_name(&new.name)?;
         let now = self.clock.now();
         let mut company = Company::new(new.id, new.name, now);
+        company.instance = new_instance(random);
         company.settings = patched(&company.settings, new.settings.as_ref())?;
         self.change_directory(actor, |directory| {
             if directory.companies.contains_key(&company.id) {
@@ -144,6 +148,13 @@ impl Registry {
         })
         .await
     }
+}
+
+/// Another one for each company; none once in 2^64 times.
+fn new_instance(random: &dyn Random) -> Option<NonZeroU64> {
+    let mut bytes = [0; 8];
+    random.fill(&mut bytes);
+    NonZeroU64::new(u64::from_be_bytes(bytes))
 }
 
 fn event(actor: &Actor, now: Timestamp, action: Action, id: &CompanyId) -> Event {

@@ -283,7 +283,7 @@ impl Composition {
         settings
     }
 
-    /// `None`: nobody made the seed yet.
+    /// `None`: nobody made the seed yet, or the company has just gone.
     fn own_password(&self, of: PasswordOf, form: PasswordForm) -> Option<Secret> {
         if self.is_redacted {
             return Some(Secret::new(HIDDEN.to_owned()));
@@ -291,6 +291,10 @@ impl Composition {
         let mut companies = self.device.companies();
         // Ports of several companies have one password, which none of these ever had alone.
         let company = companies.next().filter(|first| companies.all(|other| other == *first));
+        let company = match company {
+            Some(id) => Some(&**self.directory.companies.get(id)?),
+            None => None,
+        };
         let seed = self.directory.system.password_seed?;
         Some(seed.password(of, self.device.mac, company, form))
     }

@@ -100,3 +100,23 @@ fn what_is_set_for_all_companies_is_revealed_to_none_of_them() {
     assert_eq!(seen["values"][0]["user_password"], Value::Null, "{seen}");
     assert_eq!(seen["values"][0]["lines"], json!({ "1": "hunter2" }), "{seen}");
 }
+
+#[test]
+fn a_company_that_is_made_again_does_not_get_the_passwords_of_the_one_before() {
+    let gateway = Gateway::start();
+    promoted(&gateway);
+    let in_acme = || {
+        gateway.done("create/company", json!({ "values": { "company": "acme" } }));
+        let to = |company: &str| json!({ "scope": phone(), "values": { "company": company } });
+        gateway.done("assign/phone", to("acme"));
+        let shown = reveal(&gateway);
+        assert!(file(&gateway).contains(&text(&shown["admin_password"])));
+        gateway.done("assign/phone", to("default"));
+        gateway.done("delete/company", json!({ "scope": { "company": "acme" } }));
+        ["admin_password", "user_password"].map(|name| text(&shown[name]))
+    };
+    let default = reveal(&gateway);
+    let (first, second) = (in_acme(), in_acme());
+    assert!(first.iter().all(|password| !second.contains(password)), "{first:?} {second:?}");
+    assert_eq!(reveal(&gateway), default, "`default` is always the same company");
+}

@@ -17,6 +17,7 @@ pub(super) async fn run(call: Call) -> CommandResult {
         name: values.text("name")?.unwrap_or_default().to_owned(),
         settings: values.value("settings").cloned(),
     };
-    call.core.registry.create_company(&call.actor, new).await?;
+    let core = &call.core;
+    core.registry.create_company(&call.actor, new, &*core.random).await?;
     Ok(Answer::counted(1))
 }

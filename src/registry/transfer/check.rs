@@ -1,6 +1,7 @@
 //! From the document to domain values, every problem noted with its place.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU64;
 
 use serde_json::value::RawValue;
 
@@ -83,10 +84,15 @@ impl Check {
             let id = self.or_problem(format!("{path}.company"), entry.company.parse::<CompanyId>());
             self.name(&path, &entry.name);
             let settings = self.layer(&format!("{path}.settings"), entry.settings.as_deref());
+            let instance = entry.instance.as_deref().and_then(|text| {
+                let instance = u64::from_str_radix(text, 16).ok().and_then(NonZeroU64::new);
+                let message = "must be a hexadecimal number of 64 bits that is not 0";
+                self.or_problem(format!("{path}.instance"), instance.ok_or(message))
+            });
             let Some(id) = id else { continue };
             let created = entry.created.unwrap_or(self.now);
             let company = Company::new(id.clone(), entry.name.clone(), created);
-            let company = Company { settings, changed: self.now, ..company };
+            let company = Company { instance, settings, changed: self.now, ..company };
             if companies.insert(id.clone(), company).is_some() {
                 self.problem(format!("{path}.company"), format!("{id} is there twice"));
             }

@@ -46,6 +46,9 @@ pub struct Document {
 #[serde(deny_unknown_fields)]
 pub(super) struct CompanyEntry {
     pub company: String,
+    /// Hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<String>,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub name: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -48,6 +48,7 @@ impl Registry {
 fn of_company(company: &Company, with_secrets: bool) -> CompanyEntry {
     CompanyEntry {
         company: company.id.to_string(),
+        instance: company.instance.map(|instance| format!("{instance:016x}")),
         name: company.name.clone(),
         created: Some(company.created),
         settings: of_layer(&company.settings, with_secrets),

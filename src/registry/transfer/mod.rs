@@ -5,7 +5,8 @@
 //! {
 //!   "version": 1,
 //!   "settings": { [the system layer] },
-//!   "companies": [{ "company": "acme", ["name": "", "created": 0, "settings": {}] }],
+//!   "companies": [{ "company": "acme", ["instance": "<64 bits, hex>", "name": "", "created": 0,
+//!                   "settings": {}] }],
 //!   "users": [{ "login": "root", "role": "System-Admin",
 //!               ["id": 1, "name": "", "company": "acme", "companies": ["acme"], "created": 0,
 //!                "password_hash": "$argon2id$...", "key_hashes": ["<SHA-256, hex>"],

@@ -1,5 +1,7 @@
 //! What the cases, and the tests of one store, are made of.
 
+use std::num::NonZeroU64;
+
 use super::*;
 
 pub(crate) async fn commit(
@@ -109,7 +111,9 @@ pub(crate) fn at(revision: Revision, device: &Device) -> Device {
 }
 
 pub(crate) fn company(name: &str) -> Company {
-    Company::new(id(name), format!("{name} Ltd"), NOW)
+    // The highest bit set too: SQLite has it as a negative number.
+    let instance = NonZeroU64::new(u64::MAX - name.len() as u64);
+    Company { instance, ..Company::new(id(name), format!("{name} Ltd"), NOW) }
 }
 
 pub(crate) fn user(id: u64, login: &str) -> User {

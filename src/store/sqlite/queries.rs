@@ -111,7 +111,8 @@ pub(super) fn changes(conn: &Connection, after: Revision, limit: usize) -> Resul
 
 /// Companies in order of id, users in order of number.
 pub(super) fn tenancy(conn: &Connection) -> Result<Tenancy> {
-    let sql = "SELECT id, name, settings, created, changed, revision FROM company ORDER BY id";
+    let sql =
+        "SELECT id, name, settings, created, changed, revision, instance FROM company ORDER BY id";
     let companies: Result<Vec<Company>> =
         conn.prepare_cached(sql)?.query_and_then([], rows::company)?.collect();
     let sql = "SELECT settings, changed, revision, secret FROM system";

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
+use std::num::NonZeroU64;
 
 use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Result, Row};
@@ -188,7 +189,7 @@ impl DeviceReader {
     }
 }
 
-/// Columns `id, name, settings, created, changed, revision`.
+/// Columns `id, name, settings, created, changed, revision, instance`.
 pub(super) fn company(row: &Row<'_>) -> Result<Company> {
     let id = text(row, 0)?;
     Ok(Company {
@@ -198,6 +199,9 @@ pub(super) fn company(row: &Row<'_>) -> Result<Company> {
         created: row.get(3)?,
         changed: row.get(4)?,
         revision: revision(row, 5)?,
+        instance: row
+            .get::<_, Option<i64>>(6)?
+            .and_then(|bits| NonZeroU64::new(bits.cast_unsigned())),
     })
 }
 

@@ -13,8 +13,12 @@ use crate::store::{Mutation, StoreError};
 pub(super) const APPLICATION_ID: u32 = 0x6469_616c;
 
 /// Each brings the tables from the version before; `user_version` counts them.
-const MIGRATIONS: &[&str] =
-    &[include_str!("v1.sql"), include_str!("v2.sql"), include_str!("v3.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("v1.sql"),
+    include_str!("v2.sql"),
+    include_str!("v3.sql"),
+    include_str!("v4.sql"),
+];
 
 /// What becomes of a store of an older version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

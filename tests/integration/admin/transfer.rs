@@ -80,7 +80,8 @@ fn every_problem_is_reported_with_its_place() {
     let found = problems(&json!({
         "version": 1,
         "settings": { "language": 5 },
-        "companies": [{ "company": "a b" }, { "company": "acompany" }, { "company": "acompany" }],
+        "companies": [{ "company": "a b" }, { "company": "acompany" },
+                      { "company": "acompany" }, { "company": "other", "instance": "0" }],
         "users": [
             { "login": "root", "role": "System-Admin", "key": "k" },
             { "login": "root", "role": "Chief", "key": "k", "company": "nosuch" },
@@ -102,6 +103,7 @@ fn every_problem_is_reported_with_its_place() {
         [
             "companies[0].company",
             "companies[2].company",
+            "companies[3].instance",
             "settings.language",
             "users[1].login",
             "users[1].role",

@@ -15,12 +15,12 @@ pub(super) fn put(
 ) -> Result<Outcome> {
     let sql = match expect {
         None => {
-            "INSERT INTO company (id, name, settings, created, changed, revision) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (id) DO NOTHING"
+            "INSERT INTO company (id, name, settings, created, changed, revision, instance) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id) DO NOTHING"
         }
         Some(_) => {
             "UPDATE company SET name = ?2, settings = ?3, created = ?4, changed = ?5, \
-             revision = ?6 WHERE id = ?1 AND revision = ?7"
+             revision = ?6, instance = ?7 WHERE id = ?1 AND revision = ?8"
         }
     };
     let expected = bits(expect.unwrap_or_default().0);
@@ -31,9 +31,10 @@ pub(super) fn put(
         company.created,
         company.changed,
         bits(revision.0),
+        company.instance.map(|instance| bits(instance.get())),
         expected,
     ];
-    let values = if expect.is_some() { values } else { &values[..6] };
+    let values = if expect.is_some() { values } else { &values[..7] };
     let put = conn.prepare_cached(sql)?.execute(values)?;
     Ok(changed(put, || StoreError::company_conflict(&company.id)))
 }
