@@ -1,18 +1,19 @@
 //! A request as commands see it: where it goes, what could sign it in, what its body says.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, Method, header};
+use http::{HeaderMap, Method, Uri, header};
 use serde_json::{Map, Value};
+use tokio::sync::Semaphore;
 
 use super::answer::Fail;
-use super::blocking::Blocking;
 use super::fields::Fields;
 use super::json::{self, MemberError, NotRead};
 use super::receive::SHORT;
-use super::{origin, session};
+use super::session;
 
 /// Values that `auth` and `type` may have together; six are of use.
 const MAX_HEAD_VALUES: usize = 32;
@@ -73,7 +74,7 @@ pub(super) enum ApiMethod {
 
 impl ApiRequest {
     pub(super) fn new(head: &Parts, address: IpAddr, secure: bool) -> ApiRequest {
-        let is_foreign = origin::is_foreign(&head.headers);
+        let is_foreign = is_foreign(&head.headers);
         ApiRequest {
             method: match head.method {
                 Method::POST => ApiMethod::Post,
@@ -199,5 +200,114 @@ impl RequestBody {
 
     fn get(&self, name: &str) -> Option<&Value> {
         self.0.get(name).filter(|value| !value.is_null())
+    }
+}
+
+/// Pieces of work at a time. There may be no more cores than that, and phones come first.
+const AT_ONCE: usize = 2;
+
+/// Turns for work that takes a core for milliseconds or more, in order of asking: beside the runtime,
+/// whose threads answer phones, and a few at a time.
+pub(super) struct Blocking(Arc<Semaphore>);
+
+impl Default for Blocking {
+    fn default() -> Blocking {
+        Blocking(Arc::new(Semaphore::new(AT_ONCE)))
+    }
+}
+
+impl Blocking {
+    /// Does `work` when it is its turn. Panics when it does.
+    ///
+    /// # Errors
+    /// When the runtime ends before that.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Fail> {
+        let going_down = || Fail::new("The gateway is going down");
+        let turn = Arc::clone(&self.0).acquire_owned().await.map_err(|_| going_down())?;
+        // The work keeps its turn also when nobody waits for it any more.
+        let working = tokio::task::spawn_blocking(move || {
+            let done = work();
+            drop(turn);
+            done
+        });
+        match working.await {
+            Ok(done) => Ok(done),
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => Err(going_down()),
+            },
+        }
+    }
+}
+
+/// Whether a page of another site made a browser send the request.
+///
+/// Bodies of type text/plain are read, which any page may send without asking us, and a browser
+/// adds the session's cookie. `SameSite=Strict` on the cookie is the first defence, but a site is
+/// wider than an origin and old browsers know no `SameSite`; this is the second.
+///
+/// It came from elsewhere, as the browser says itself in headers no page can write: in
+/// `Sec-Fetch-Site` (Fetch Metadata), which browsers send to HTTPS and to localhost, else in
+/// `Origin` (RFC 6454), which must then name the host that was asked. A request with neither is of
+/// no browser, or of one that is asked by its user.
+fn is_foreign(headers: &HeaderMap) -> bool {
+    if let Some(site) = headers.get("sec-fetch-site") {
+        return site != "same-origin" && site != "none";
+    }
+    let Some(origin) = headers.get(header::ORIGIN) else { return false };
+    let origin = origin.to_str().ok().and_then(|origin| origin.parse::<Uri>().ok());
+    let origin = origin.as_ref().and_then(Uri::authority);
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    match (origin, host) {
+        (Some(origin), Some(host)) => !origin.as_str().eq_ignore_ascii_case(host),
+        // `null`: a sandbox, a file, or a page that does not want to be known.
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_foreign_with(pairs: &[(&'static str, &str)]) -> bool {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.insert(*name, value.parse().unwrap());
+        }
+        is_foreign(&headers)
+    }
+
+    #[test]
+    fn only_what_a_page_of_elsewhere_sends_is_foreign() {
+        let host = ("host", "gw.example:8081");
+        for (headers, foreign) in [
+            (vec![host], false),
+            (vec![host, ("origin", "http://gw.example:8081")], false),
+            (vec![host, ("origin", "https://GW.example:8081")], false),
+            (vec![host, ("origin", "http://gw.example")], true),
+            (vec![host, ("origin", "http://gw.example:8081.evil.example")], true),
+            (vec![host, ("origin", "http://evil.example")], true),
+            (vec![host, ("origin", "null")], true),
+            (vec![host, ("origin", "")], true),
+            (vec![("origin", "http://gw.example:8081")], true),
+            (vec![host, ("sec-fetch-site", "same-origin")], false),
+            (vec![host, ("sec-fetch-site", "none")], false),
+            (vec![host, ("sec-fetch-site", "same-site")], true),
+            (vec![host, ("sec-fetch-site", "cross-site")], true),
+            // Behind a proxy that writes a Host of its own.
+            (
+                vec![
+                    ("host", "10.0.0.1"),
+                    ("origin", "https://gw.example"),
+                    ("sec-fetch-site", "same-origin"),
+                ],
+                false,
+            ),
+        ] {
+            assert_eq!(is_foreign_with(&headers), foreign, "{headers:?}");
+        }
     }
 }

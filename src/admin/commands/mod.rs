@@ -31,8 +31,8 @@ mod update_user;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use super::Log;
 use super::answer::{Answer, Fail};
-use super::log::Log;
 use super::receive::Received;
 use super::request::{ApiMethod, ApiRequest, RequestBody, UnreadBody};
 use super::{CommandResult, Core, auth};

@@ -5,7 +5,6 @@ pub(crate) mod coverage;
 mod environment;
 pub(crate) mod escape;
 pub(crate) mod examples;
-mod filters;
 pub(crate) mod fragments;
 #[cfg(test)]
 mod injection;
@@ -26,9 +25,8 @@ use super::family::problem::Problem;
 use super::family::source::Folders;
 use super::family::{Family, FileSpec, PhoneType};
 use context::{Context, NotSet, RenderInput};
-use environment::{MAX_FUEL, environment, is_template};
+use environment::{MAX_FUEL, Maps, environment, is_template};
 use escape::encode;
-use filters::Maps;
 use fragments::Fragments;
 
 /// Larger than any handset's configuration; a template gone wild is stopped.

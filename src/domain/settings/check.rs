@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-use super::redact::is_marker;
+use super::is_marker;
 use super::rule;
 use super::schema::{
     Field, Kind, MAX_VENDOR_FAMILIES, MAX_VENDOR_PARAMETERS, MAX_VENDOR_TEXT, is_secret_parameter,

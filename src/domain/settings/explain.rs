@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::check::number;
-use super::redact::redacted;
 use super::schema::{Field, Kind, is_secret_parameter};
-use super::{HIDDEN, Layer, Settings};
+use super::{HIDDEN, Layer, Settings, redacted};
 
 /// A value and the layer it is from.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,7 +11,6 @@ mod explain;
 mod model;
 mod overlay;
 mod read;
-mod redact;
 mod resolve;
 mod rule;
 pub mod schema;
@@ -22,6 +21,8 @@ mod value;
 mod written;
 mod zone;
 
+use serde_json::{Map, Value};
+
 pub use check::{MAX_ERRORS, SettingError};
 pub use explain::{Explained, explain};
 pub use model::{
@@ -31,7 +32,6 @@ pub use model::{
     Wifi,
 };
 pub use read::{Fields, Read};
-pub use redact::{HIDDEN, HIDDEN_CHANGED};
 pub use resolve::{Stack, UnreadableLayer, resolve};
 pub use url::Url;
 pub use value::{
@@ -41,7 +41,7 @@ pub use value::{
 pub use written::{KEPT, Written};
 pub use zone::{Change, Daylight, Zone};
 
-use serde_json::Value;
+use schema::{Field, Kind, is_secret_parameter};
 
 /// One layer: a partial settings document that passed [`Layer::parse`].
 ///
@@ -112,7 +112,7 @@ impl Layer {
     /// and the raw vendor parameters of [`schema::is_secret_parameter`].
     #[must_use]
     pub fn redacted(&self) -> Value {
-        redact::group(Settings::FIELDS, &self.to_json(), None)
+        redacted_group(Settings::FIELDS, &self.to_json(), None)
     }
 
     /// The layer as [`Layer::redacted`] shows it. Still a layer: a marker is a text like any other.
@@ -128,6 +128,64 @@ impl Layer {
     /// not the one `before` has.
     #[must_use]
     pub fn redacted_against(&self, before: &Layer) -> Value {
-        redact::group(Settings::FIELDS, &self.to_json(), Some(&before.to_json()))
+        redacted_group(Settings::FIELDS, &self.to_json(), Some(&before.to_json()))
     }
+}
+
+/// Stands for a secret. [`Layer::parse`] refuses both markers as the
+/// value of one, so that a document which was read, edited and written back cannot make
+/// it the password.
+pub const HIDDEN: &str = "***";
+
+/// Stands for a secret that differs from the one it is compared with.
+pub const HIDDEN_CHANGED: &str = "*** (changed)";
+
+fn is_marker(value: &Value) -> bool {
+    value == HIDDEN || value == HIDDEN_CHANGED
+}
+
+/// `document` without secrets; with `before`, a secret that is not the same
+/// there is marked as changed.
+fn redacted_group(fields: &[Field], document: &Value, before: Option<&Value>) -> Value {
+    let mut shown = Map::new();
+    for (name, value) in document.as_object().into_iter().flatten() {
+        let Some(field) = fields.iter().find(|field| field.name == name) else { continue };
+        let before = before.map(|before| &before[name]);
+        shown.insert(name.clone(), redacted(&field.kind, value, before));
+    }
+    Value::Object(shown)
+}
+
+/// `value` without its secrets, as [`redacted_group`].
+fn redacted(kind: &Kind, value: &Value, before: Option<&Value>) -> Value {
+    match kind {
+        Kind::Secret | Kind::Pin => hidden(value, before),
+        Kind::Group(fields) => redacted_group(fields, value, before),
+        Kind::Numbered { of, .. } => {
+            each(value, before, |_, entry, before| redacted_group(of, entry, before))
+        }
+        Kind::Vendor => each(value, before, |_, family, before| {
+            each(family, before, |name, value, before| {
+                if is_secret_parameter(name) { hidden(value, before) } else { value.clone() }
+            })
+        }),
+        _ => value.clone(),
+    }
+}
+
+fn each(
+    object: &Value,
+    before: Option<&Value>,
+    mut show: impl FnMut(&str, &Value, Option<&Value>) -> Value,
+) -> Value {
+    let entries = object.as_object().into_iter().flatten();
+    let shown = entries.map(|(name, value)| {
+        (name.clone(), show(name, value, before.map(|before| &before[name.as_str()])))
+    });
+    Value::Object(shown.collect())
+}
+
+fn hidden(value: &Value, before: Option<&Value>) -> Value {
+    let changed = before.is_some_and(|before| before != value);
+    Value::from(if changed { HIDDEN_CHANGED } else { HIDDEN })
 }

@@ -1,16 +1,18 @@
-//! A group of settings: what is set has its value, what the schema has besides is unset.
+//! What a template finds under a name: a group of settings, a list of lines or keys, constants.
+//!
+//! In a group, what is set has its value, and what the schema has besides is unset.
 //!
 //! It holds no value but the settings it looks into when it is asked: of some hundred
 //! fields a template asks for a few, and a storm of boots renders many templates.
 
+use std::fmt::Debug;
 use std::sync::{Arc, LazyLock};
 
 use minijinja::Value;
-use minijinja::value::{Enumerator, Object};
+use minijinja::value::{Enumerator, Object, ObjectRepr, Serde};
 
-use super::setting_path::{Root, SettingPath};
-use super::slots::Slots;
-use super::unset::Unset;
+use super::Counts;
+use super::unset::{Root, SettingPath, Unset};
 use crate::domain::settings::{Fields, Key, Line, Read, Settings, Zone};
 
 /// A group of a template's names.
@@ -166,5 +168,127 @@ impl Object for Group {
             names.push(Value::from("index"));
         }
         Enumerator::Values(names)
+    }
+}
+
+/// The lines, keys or modules a type has, whether set or not.
+#[derive(Debug)]
+pub(super) struct Slots {
+    settings: Arc<Settings>,
+    count: u16,
+    what: What,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum What {
+    Lines,
+    Keys,
+    Modules { keys: u16 },
+    ModuleKeys { module: u16 },
+    SoftKeys,
+    Entries { of: &'static str },
+}
+
+impl Slots {
+    fn value(settings: &Arc<Settings>, count: u16, what: What) -> Value {
+        Value::from_object(Slots { settings: settings.clone(), count, what })
+    }
+
+    pub(super) fn lines(settings: &Arc<Settings>, count: u16) -> Value {
+        Slots::value(settings, count, What::Lines)
+    }
+
+    pub(super) fn keys(settings: &Arc<Settings>, count: u16) -> Value {
+        Slots::value(settings, count, What::Keys)
+    }
+
+    pub(super) fn soft_keys(settings: &Arc<Settings>, count: u16) -> Value {
+        Slots::value(settings, count, What::SoftKeys)
+    }
+
+    /// Of a numbered group that every phone may have as many of as the schema says; `None`
+    /// for any other name.
+    pub(super) fn entries(settings: &Arc<Settings>, of: &'static str) -> Option<Value> {
+        let count = Settings::entries(of)?;
+        Some(Slots::value(settings, count, What::Entries { of }))
+    }
+
+    pub(super) fn modules(settings: &Arc<Settings>, counts: Counts) -> Value {
+        let what = What::Modules { keys: counts.module_keys };
+        Slots::value(settings, counts.modules, what)
+    }
+
+    fn slot(&self, index: u16) -> Value {
+        match self.what {
+            What::Lines => Group::slot(&self.settings, Root::Line(index)),
+            What::Keys => Group::slot(&self.settings, Root::Key(index)),
+            What::Modules { keys } => {
+                let keys = Slots::value(&self.settings, keys, What::ModuleKeys { module: index });
+                Names::value([("index", Value::from(index)), ("keys", keys)])
+            }
+            What::SoftKeys => Group::slot(&self.settings, Root::SoftKey(index)),
+            What::Entries { of } => Group::slot(&self.settings, Root::Entry { of, index }),
+            What::ModuleKeys { module } => {
+                Group::slot(&self.settings, Root::ModuleKey { module, key: index })
+            }
+        }
+    }
+}
+
+impl Object for Slots {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Seq
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        let at = u16::try_from(key.as_usize()?).ok()?;
+        (at < self.count).then(|| self.slot(at + 1))
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Seq(usize::from(self.count))
+    }
+}
+
+/// Constants of a type, of a device, of a path: a handful, looked through from the first to the last,
+/// which is quicker than hashing the name.
+#[derive(Debug)]
+pub(crate) struct Names<K>(Vec<(K, Value)>);
+
+impl<K> Names<K>
+where
+    K: AsRef<str> + Debug + Send + Sync + 'static,
+{
+    pub(crate) fn value(pairs: impl IntoIterator<Item = (K, Value)>) -> Value {
+        Value::from_object(Names(pairs.into_iter().collect()))
+    }
+}
+
+/// A constant of a `family.toml`.
+pub(crate) fn constant(written: &toml::Value) -> Value {
+    match written {
+        toml::Value::Table(table) => {
+            Names::value(table.iter().map(|(name, value)| (name.clone(), constant(value))))
+        }
+        toml::Value::Array(list) => list.iter().map(constant).collect(),
+        plain => Value::from(Serde(plain)),
+    }
+}
+
+impl<K> Object for Names<K>
+where
+    K: AsRef<str> + Debug + Send + Sync + 'static,
+{
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.get_value_by_str(key.as_str()?)
+    }
+
+    fn get_value_by_str(self: &Arc<Self>, wanted: &str) -> Option<Value> {
+        let found = self.0.iter().find(|(name, _)| name.as_ref() == wanted);
+        found.map(|(_, value)| value.clone())
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Values(self.0.iter().map(|(name, _)| Value::from(name.as_ref())).collect())
     }
 }

@@ -4,9 +4,6 @@
 //! renders many: a line's object comes to be when the template asks for it.
 
 mod group;
-mod names;
-mod setting_path;
-mod slots;
 mod unset;
 
 use std::collections::BTreeMap;
@@ -23,11 +20,9 @@ use crate::catalogue::identify::path_pattern::PathFacts;
 use crate::domain::settings::{KEPT, Settings, Written, Zone};
 use crate::domain::{CompanyId, Mac, Port};
 
-pub(crate) use group::Group;
-pub(crate) use names::{Names, constant};
-pub(crate) use setting_path::Root;
-use slots::Slots;
-pub(crate) use unset::{NotSet, Unset, refuse};
+use group::Slots;
+pub(crate) use group::{Group, Names, constant};
+pub(crate) use unset::{NotSet, Root, Unset, refuse};
 
 /// The names a template may use; anything else is a slip and found at load.
 pub(crate) const ROOT_NAMES: &[&str] = &[
