@@ -207,8 +207,8 @@ fn set_rows_of(layer: &Layer) -> Vec<(String, String)> {
 }
 
 impl Registry {
-    /// What is set for a phone the caller sees and does not reach it, see
-    /// [`Composition::not_expressed`]. Takes some renderings for each setting that was not
+    /// What is to be known of a phone the caller sees: the notice of its type, and what is set for
+    /// it and does not reach it, see [`Composition::not_expressed`]. Takes some renderings for each setting that was not
     /// asked of the type before: nothing for a thread that serves phones.
     ///
     /// # Errors
@@ -220,6 +220,12 @@ impl Registry {
             return Err(TransitionError::NotFound.into());
         }
         let sees_system = actor.require_system_admin().is_ok();
-        Ok(self.compose(device).not_expressed(id, sees_system))
+        let composition = self.compose(device);
+        let notice = composition.phone_type().and_then(|phone_type| {
+            let notice = phone_type.notice.as_ref()?;
+            Some(format!("{}: {notice}", phone_type.description))
+        });
+        let not_expressed = composition.not_expressed(id, sees_system);
+        Ok(notice.into_iter().chain(not_expressed).collect())
     }
 }

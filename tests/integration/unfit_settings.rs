@@ -66,3 +66,38 @@ fn what_a_type_cannot_have_is_refused_and_what_does_not_reach_the_phone_is_said(
     let named = gateway.ask("update", json!({ "type": "phone", "scope": scope, "values": values }));
     assert_eq!(named["warnings"], preview["warnings"], "{named}");
 }
+
+#[test]
+fn a_type_has_a_notice_for_whoever_makes_one_active() {
+    const FAMILY: &str = r#"
+        vendor = "Acme"
+        group = "acme"
+        ouis = ["02ac3e"]
+        [[user_agent]]
+        pattern = '^Acme (?P<model>[A-Z0-9]+) (?P<mac>[0-9a-f]{12})$'
+        source = "made up"
+        examples = [{ text = "Acme T1 02ac3e000001", model = "T1", mac = "02ac3e000001" }]
+        [[type]]
+        key = "acme_t1"
+        model = "T1"
+        description = "Acme T1"
+        notice = "gets its files by TFTP only"
+        [[type]]
+        key = "acme_t1-1"
+        base = "acme_t1"
+        description = "Acme T1 with a module"
+    "#;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("acme")).unwrap();
+    std::fs::write(folder.path().join("acme/family.toml"), FAMILY).unwrap();
+    let templates = folder.path().to_owned();
+    let gateway = Gateway::start_with(|config, _| config.catalogue.templates_dir = Some(templates));
+    gateway.get("/", Some("Acme T1 02ac3e000001"));
+    let scope = json!({ "phoneid": "02ac3e0000010" });
+    let promoted = gateway.ask("promote", json!({ "type": "phone", "scope": scope }));
+    assert_eq!(promoted["warnings"], json!(["Acme T1: gets its files by TFTP only"]), "{promoted}");
+    let values = json!({ "mac": "02ac3e000002", "phone_type": "acme_t1-1", "company": "default" });
+    let created = gateway.ask("create", json!({ "type": "phone", "values": values }));
+    let notice = json!(["Acme T1 with a module: gets its files by TFTP only"]);
+    assert_eq!(created["warnings"], notice, "{created}");
+}

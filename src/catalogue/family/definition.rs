@@ -209,6 +209,7 @@ pub(crate) struct Type {
     #[serde(default)]
     pub aliases: Vec<String>,
     pub description: Option<String>,
+    pub notice: Option<String>,
     pub lines: Option<u16>,
     pub keys: Option<u16>,
     pub ports: Option<u16>,

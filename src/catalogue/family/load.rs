@@ -402,6 +402,7 @@ impl Loader<'_> {
                     .description
                     .or(from.map(|base| base.description.clone()))
                     .unwrap_or_else(|| key.to_string()),
+                notice: written.notice.or(from.and_then(|base| base.notice.clone())),
                 lines: number(written.lines, |base| base.lines, 1),
                 keys: number(written.keys, |base| base.keys, 0),
                 ports: number(written.ports, |base| base.ports, 1),

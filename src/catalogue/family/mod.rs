@@ -106,6 +106,8 @@ pub struct PhoneType {
     pub model: String,
     pub aliases: Vec<String>,
     pub description: String,
+    /// What an operator has to know of it when one is made active: that it takes no files over HTTP, say.
+    pub notice: Option<String>,
     /// SIP accounts of one port; at least 1.
     pub lines: u16,
     pub keys: u16,
