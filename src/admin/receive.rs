@@ -53,10 +53,10 @@ pub(super) struct Received {
     pub bytes: Bytes,
     /// The network that is counted until its sender turns out to be somebody.
     counted: Option<IpAddr>,
-    _place: Option<Place>,
+    _place: Option<HeldShare>,
 }
 
-enum Place {
+enum HeldShare {
     OfUser { _share: Share<UserId> },
     OfNetwork { _share: Share<IpAddr> },
 }
@@ -147,10 +147,10 @@ impl Receiver {
         &self,
         reader: &mut BodyReader,
         user: UserId,
-    ) -> Result<(Place, Option<IpAddr>), ReceiveError> {
+    ) -> Result<(HeldShare, Option<IpAddr>), ReceiveError> {
         let share = self.of_users.take(user, PLACE_TIMEOUT).await.ok_or(ReceiveError::Busy)?;
         self.read(reader).await?;
-        Ok((Place::OfUser { _share: share }, None))
+        Ok((HeldShare::OfUser { _share: share }, None))
     }
 
     async fn of_stranger(
@@ -158,7 +158,7 @@ impl Receiver {
         reader: &mut BodyReader,
         network: IpAddr,
         now: Duration,
-    ) -> Result<(Place, Option<IpAddr>), ReceiveError> {
+    ) -> Result<(HeldShare, Option<IpAddr>), ReceiveError> {
         let share =
             self.of_networks.take(network, PLACE_TIMEOUT).await.ok_or(ReceiveError::Busy)?;
         {
@@ -170,7 +170,7 @@ impl Receiver {
         }
         let reading = tokio::time::timeout(TIME, self.read(reader));
         reading.await.map_err(|_| ReceiveError::TooSlow)??;
-        Ok((Place::OfNetwork { _share: share }, Some(network)))
+        Ok((HeldShare::OfNetwork { _share: share }, Some(network)))
     }
 
     async fn read(&self, reader: &mut BodyReader) -> Result<(), ReceiveError> {

@@ -14,7 +14,7 @@ use crate::catalogue::{
 use crate::domain::settings::Written;
 use crate::domain::{Mac, Timestamp};
 use crate::registry::{
-    Known, LoggedTarget, NotRecorded, Outcome, Registry, RequestEvidence, RequestLogEntry,
+    Known, LoggedTarget, NotRecorded, Registry, RequestEvidence, RequestLogEntry, RequestOutcome,
     Requester, SightOutcome,
 };
 
@@ -29,22 +29,22 @@ pub struct Provisioner {
 struct Decision {
     /// What is sent, and whose it is.
     file: Option<(Arc<Rendered>, FileOwner)>,
-    outcome: Outcome,
+    outcome: RequestOutcome,
     detail: String,
 }
 
 impl Decision {
-    fn refused(outcome: Outcome) -> Decision {
+    fn refused(outcome: RequestOutcome) -> Decision {
         Decision { file: None, outcome, detail: String::new() }
     }
 
     fn served(rendered: Arc<Rendered>, owner: FileOwner) -> Decision {
         let file = Some((rendered, owner));
-        Decision { file, outcome: Outcome::Served, detail: String::new() }
+        Decision { file, outcome: RequestOutcome::Served, detail: String::new() }
     }
 
     fn fault(detail: String) -> Decision {
-        Decision { file: None, outcome: Outcome::RenderFailed, detail }
+        Decision { file: None, outcome: RequestOutcome::RenderFailed, detail }
     }
 
     fn owner(&self) -> Option<FileOwner> {
@@ -54,7 +54,7 @@ impl Decision {
     fn reply(self, at: Timestamp) -> Reply {
         match (self.file, self.outcome) {
             (Some((file, owner)), _) => Reply::File(Sent { file, owner, at }),
-            (None, Outcome::RenderFailed) => Reply::Unavailable,
+            (None, RequestOutcome::RenderFailed) => Reply::Unavailable,
             (None, _) => Reply::Refused,
         }
     }
@@ -80,7 +80,9 @@ impl Provision for Provisioner {
                 }
                 decision
             }
-            Err(Outcome::ForbiddenNetwork) => Decision::refused(Outcome::ForbiddenNetwork),
+            Err(RequestOutcome::ForbiddenNetwork) => {
+                Decision::refused(RequestOutcome::ForbiddenNetwork)
+            }
             // A common file says nothing of any phone: an unknown one gets it too, and
             // some only then ask for the file that names their MAC.
             Err(refused) => self.common_or(&catalogue, &parsed, refused),
@@ -114,16 +116,16 @@ impl Provisioner {
         catalogue: &Arc<Catalogue>,
         fetch: &Fetch,
         parsed: &ParsedRequest,
-    ) -> Result<(Mac, Known), Outcome> {
+    ) -> Result<(Mac, Known), RequestOutcome> {
         if !fetch.is_allowed {
-            return Err(Outcome::ForbiddenNetwork);
+            return Err(RequestOutcome::ForbiddenNetwork);
         }
         // A request without a MAC creates nothing.
-        let mac = parsed.identity.mac.ok_or(Outcome::NoMac)?;
+        let mac = parsed.identity.mac.ok_or(RequestOutcome::NoMac)?;
         // SECURITY: a certificate that names a device speaks for that device alone.
         let certified = fetch.certificate.as_deref().and_then(mac_of_subject);
         if certified.is_some_and(|certified| certified != mac) {
-            return Err(Outcome::CertificateOfAnother);
+            return Err(RequestOutcome::CertificateOfAnother);
         }
         let evidence = RequestEvidence {
             mac,
@@ -135,12 +137,12 @@ impl Provisioner {
         };
         Err(match self.registry.sight(catalogue, evidence) {
             SightOutcome::Known(known) if known.active => return Ok((mac, known)),
-            SightOutcome::Known(_) => Outcome::Inactive,
-            SightOutcome::Recorded => Outcome::Recorded,
-            SightOutcome::NotRecorded(NotRecorded::OverQuota) => Outcome::OverQuota,
-            SightOutcome::NotRecorded(NotRecorded::QueueFull) => Outcome::NotRecorded,
-            SightOutcome::NotRecorded(NotRecorded::StoreFailed) => Outcome::StoreFailed,
-            SightOutcome::NoType => Outcome::NoSuchType,
+            SightOutcome::Known(_) => RequestOutcome::Inactive,
+            SightOutcome::Recorded => RequestOutcome::Recorded,
+            SightOutcome::NotRecorded(NotRecorded::OverQuota) => RequestOutcome::OverQuota,
+            SightOutcome::NotRecorded(NotRecorded::QueueFull) => RequestOutcome::NotRecorded,
+            SightOutcome::NotRecorded(NotRecorded::StoreFailed) => RequestOutcome::StoreFailed,
+            SightOutcome::NoType => RequestOutcome::NoSuchType,
         })
     }
 
@@ -170,19 +172,19 @@ impl Provisioner {
                 }
             }
             Some(NamedFile::Nothing) => {
-                return self.common_or(catalogue, parsed, Outcome::NoSuchFile);
+                return self.common_or(catalogue, parsed, RequestOutcome::NoSuchFile);
             }
             None => {}
         }
         let Some(composition) = self.registry.composition(catalogue, mac) else {
-            return Decision::refused(Outcome::Inactive);
+            return Decision::refused(RequestOutcome::Inactive);
         };
         if composition.phone_type().is_none() {
-            return Decision::refused(Outcome::NoSuchType);
+            return Decision::refused(RequestOutcome::NoSuchType);
         }
         let Some((phone_type, file, path)) = composition.file(&parsed.target) else {
             parsed.names(known.phone_type, NamedFile::Nothing);
-            return self.common_or(catalogue, parsed, Outcome::NoSuchFile);
+            return self.common_or(catalogue, parsed, RequestOutcome::NoSuchFile);
         };
         if file.scope == Scope::Common {
             // The one that anyone gets: made once for all, and not later for an active
@@ -225,7 +227,7 @@ impl Provisioner {
         &self,
         catalogue: &Arc<Catalogue>,
         parsed: &ParsedRequest,
-        refused: Outcome,
+        refused: RequestOutcome,
     ) -> Decision {
         let identity = &parsed.identity;
         let named = identity.family.and_then(|family| {
@@ -314,7 +316,7 @@ impl Provisioner {
         mac: Option<Mac>,
         decision: &Decision,
     ) {
-        if decision.outcome == Outcome::RenderFailed {
+        if decision.outcome == RequestOutcome::RenderFailed {
             let mac = mac.map(|mac| mac.to_string()).unwrap_or_default();
             tracing::error!(mac, outcome = ?decision.outcome, error = decision.detail, "a phone could not be served");
         }

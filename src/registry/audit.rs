@@ -124,12 +124,12 @@ fn difference(before: &Value, after: &Value) -> (Value, Value) {
 
 /// Collects what changed of an object, field by field.
 #[derive(Default)]
-pub(super) struct Changes {
+pub(super) struct FieldChanges {
     before: Map<String, Value>,
     after: Map<String, Value>,
 }
 
-impl Changes {
+impl FieldChanges {
     /// Notes the field when it differs.
     pub(super) fn field(&mut self, name: &str, before: impl Into<Value>, after: impl Into<Value>) {
         let (before, after) = (before.into(), after.into());

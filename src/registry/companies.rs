@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::audit::Changes;
+use super::audit::FieldChanges;
 use super::change::Plan;
 use super::sources::Random;
 use super::text::{check_name, patched};
@@ -106,7 +106,7 @@ impl Registry {
                 changed: now,
                 ..Company::clone(before)
             };
-            let mut changes = Changes::default();
+            let mut changes = FieldChanges::default();
             changes.field("name", before.name.as_str(), company.name.as_str());
             changes.settings(&before.settings, &company.settings);
             let event = changes.of(event(actor, now, Action::Update, id));

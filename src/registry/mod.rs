@@ -58,11 +58,11 @@ pub use preview::PreviewedFile;
 pub use public_url::PublicUrl;
 pub use quota::{Quota, WaitingStatus};
 pub use rate::{Rate, RateLimiter};
-pub use request_log::{LoggedTarget, Outcome, RequestLogEntry, Requester};
+pub use request_log::{LoggedTarget, RequestLogEntry, RequestOutcome, Requester};
 pub use sight::{NotRecorded, RequestEvidence, SightOutcome};
 pub use sources::{Clock, Random, SystemClock, SystemRandom, token};
 pub use text::{MAX_LOGIN, MAX_NAME};
-pub use transfer::{CheckedDocument, Document, ImportError, Imported, Problem};
+pub use transfer::{CheckedDocument, Document, DocumentProblem, ImportError, Imported};
 pub use users::{MIN_PASSWORD, NewUser, Revoke, UserChange, UserRef, fingerprint};
 
 use self::directory::Directory;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::audit::Changes;
+use super::audit::FieldChanges;
 use super::change::Plan;
 use super::index::Wanted;
 use super::limits;
@@ -194,7 +194,7 @@ impl Registry {
             let phone = phone.ok_or(TransitionError::NotFound)?;
             let name = change.name.as_ref().unwrap_or(&phone.name).clone();
             let settings: Layer = patched(&phone.settings, change.settings.as_ref())?;
-            let mut changes = Changes::default();
+            let mut changes = FieldChanges::default();
             changes.field("name", phone.name.as_str(), name.as_str());
             changes.settings(&phone.settings, &settings);
             let catalogue = self.catalogue();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::audit::Changes;
+use super::audit::FieldChanges;
 use super::change::Plan;
 use super::text::patched;
 use super::{Actor, Registry, RegistryError};
@@ -39,7 +39,7 @@ impl Registry {
                 changed: now,
                 ..SystemSettings::clone(before)
             };
-            let mut changes = Changes::default();
+            let mut changes = FieldChanges::default();
             changes.settings(&before.settings, &system.settings);
             let event = actor.event(now, Action::Update, Subject::Settings, String::new());
             let put = Mutation::PutSystemSettings { system, expect: before.revision };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::audit::Changes;
+use super::audit::FieldChanges;
 use super::change::Plan;
 use super::passwords::MAX_PASSWORD;
 use super::sources::Random;
@@ -332,8 +332,8 @@ pub(super) fn shown(user: &User) -> Value {
     })
 }
 
-pub(super) fn changes(before: &User, after: &User) -> Changes {
-    let mut changes = Changes::default();
+pub(super) fn changes(before: &User, after: &User) -> FieldChanges {
+    let mut changes = FieldChanges::default();
     changes.field("name", before.name.as_str(), after.name.as_str());
     changes.field("role", before.role.as_str(), after.role.as_str());
     changes.field("company", json!(before.company), json!(after.company));

@@ -68,10 +68,10 @@ impl InactiveQuota {
     /// with more weight than before.
     pub(super) fn claims_more(&self, mac: Mac, strength: Strength) -> Option<bool> {
         let mut room = self.room();
-        let place =
-            room.devices.get_mut(&mac.bits()).filter(|place| place.slot == Slot::Reserved)?;
-        let is_more = strength > place.strength;
-        place.strength = place.strength.max(strength);
+        let slot =
+            room.devices.get_mut(&mac.bits()).filter(|slot| slot.state == SlotState::Reserved)?;
+        let is_more = strength > slot.strength;
+        slot.strength = slot.strength.max(strength);
         Some(is_more)
     }
 
@@ -91,14 +91,14 @@ impl InactiveQuota {
                 None => return Reserved::Full,
             }
         };
-        room.insert(mac.bits(), Place { network, created: 0, slot: Slot::Reserved, strength });
+        room.insert(mac.bits(), Slot { network, created: 0, state: SlotState::Reserved, strength });
         leaves.map_or(Reserved::Room, Reserved::InPlaceOf)
     }
 
     /// The device was not stored, and whoever was to go in its place did not.
     pub(super) fn release(&self, mac: Mac, in_place_of: Option<Mac>) {
         let mut room = self.room();
-        if room.devices.get(&mac.bits()).is_some_and(|place| place.slot == Slot::Reserved) {
+        if room.devices.get(&mac.bits()).is_some_and(|slot| slot.state == SlotState::Reserved) {
             room.remove(mac.bits());
         }
         if let Some(stays) = in_place_of {
@@ -111,28 +111,30 @@ impl InactiveQuota {
     pub(super) fn put(&self, device: WaitingDevice) {
         let mut room = self.room();
         let mac = device.mac.bits();
-        let slot = match device.address {
-            Some(_) if !device.is_touched => Slot::Evictable,
-            _ => Slot::Pinned,
+        let state = match device.address {
+            Some(_) if !device.is_touched => SlotState::Evictable,
+            _ => SlotState::Pinned,
         };
         let before = room.remove(mac);
         // One that is to go goes, whatever was claimed of it meanwhile: chosen again, it would
         // make room for two.
-        let slot = match before {
-            Some(Place { slot: Slot::Evicting, .. }) if slot == Slot::Evictable => Slot::Evicting,
-            _ => slot,
+        let state = match before {
+            Some(Slot { state: SlotState::Evicting, .. }) if state == SlotState::Evictable => {
+                SlotState::Evicting
+            }
+            _ => state,
         };
         let network = device.address.map_or(Site::UNKNOWN, Site::of);
         let created = u32::try_from(device.created.seconds().max(0)).unwrap_or(u32::MAX);
         let strength = Strength::Assumed;
-        room.insert(mac, Place { network, created, slot, strength });
+        room.insert(mac, Slot { network, created, state, strength });
     }
 
     /// The device is gone, or an operator promoted it. What was reserved for one that comes stays:
     /// whoever reserved it says what comes of it.
     pub(super) fn remove(&self, mac: Mac) {
         let mut room = self.room();
-        if room.devices.get(&mac.bits()).is_some_and(|place| place.slot != Slot::Reserved) {
+        if room.devices.get(&mac.bits()).is_some_and(|slot| slot.state != SlotState::Reserved) {
             room.remove(mac.bits());
         }
     }
@@ -143,17 +145,17 @@ impl InactiveQuota {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Place {
+struct Slot {
     network: Site,
     /// Seconds, as the index keeps them.
     created: u32,
-    slot: Slot,
-    /// Of the strongest claim that was made while it was [`Slot::Reserved`].
+    state: SlotState,
+    /// Of the strongest claim that was made while it was [`SlotState::Reserved`].
     strength: Strength,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Slot {
+enum SlotState {
     /// Its commit is under way.
     Reserved,
     /// It is there, and may have to go.
@@ -169,7 +171,7 @@ type Hasher = foldhash::quality::RandomState;
 
 #[derive(Debug, Default)]
 struct Room {
-    devices: HashMap<u64, Place, Hasher>,
+    devices: HashMap<u64, Slot, Hasher>,
     /// Those that may go, by network and then oldest first.
     oldest: BTreeSet<(Site, u32, u64)>,
     networks: HashMap<Site, Count, Hasher>,
@@ -187,31 +189,31 @@ struct Count {
 }
 
 impl Room {
-    fn insert(&mut self, mac: u64, place: Place) {
-        match place.slot {
-            Slot::Evictable => {
-                self.oldest.insert((place.network, place.created, mac));
-                self.count(place.network, 1, 1);
+    fn insert(&mut self, mac: u64, slot: Slot) {
+        match slot.state {
+            SlotState::Evictable => {
+                self.oldest.insert((slot.network, slot.created, mac));
+                self.count(slot.network, 1, 1);
             }
-            Slot::Reserved => self.count(place.network, 1, 0),
-            Slot::Evicting => self.leaving += 1,
-            Slot::Pinned => {}
+            SlotState::Reserved => self.count(slot.network, 1, 0),
+            SlotState::Evicting => self.leaving += 1,
+            SlotState::Pinned => {}
         }
-        self.devices.insert(mac, place);
+        self.devices.insert(mac, slot);
     }
 
-    fn remove(&mut self, mac: u64) -> Option<Place> {
-        let place = self.devices.remove(&mac)?;
-        match place.slot {
-            Slot::Evictable => {
-                self.oldest.remove(&(place.network, place.created, mac));
-                self.count(place.network, -1, -1);
+    fn remove(&mut self, mac: u64) -> Option<Slot> {
+        let slot = self.devices.remove(&mac)?;
+        match slot.state {
+            SlotState::Evictable => {
+                self.oldest.remove(&(slot.network, slot.created, mac));
+                self.count(slot.network, -1, -1);
             }
-            Slot::Reserved => self.count(place.network, -1, 0),
-            Slot::Evicting => self.leaving -= 1,
-            Slot::Pinned => {}
+            SlotState::Reserved => self.count(slot.network, -1, 0),
+            SlotState::Evicting => self.leaving -= 1,
+            SlotState::Pinned => {}
         }
-        Some(place)
+        Some(slot)
     }
 
     fn count(&mut self, network: Site, room: i32, may_go: i32) {
@@ -231,7 +233,7 @@ impl Room {
         }
     }
 
-    /// Who has to go for one more of `network`, from now on [`Slot::Evicting`]: the oldest of the
+    /// Who has to go for one more of `network`, from now on [`SlotState::Evicting`]: the oldest of the
     /// network that takes most room, if it takes more than this one; else its own oldest.
     fn next_to_leave(&mut self, network: Site) -> Option<Mac> {
         let own = self.networks.get(&network).copied().unwrap_or_default();
@@ -239,18 +241,18 @@ impl Room {
         let from = if most > own.room { largest } else { network };
         let &(_, _, mac) =
             self.oldest.range((from, 0, 0)..).next().filter(|next| next.0 == from)?;
-        let place = self.remove(mac)?;
-        self.insert(mac, Place { slot: Slot::Evicting, ..place });
+        let slot = self.remove(mac)?;
+        self.insert(mac, Slot { state: SlotState::Evicting, ..slot });
         Some(Mac::from_bits(mac))
     }
 
     /// It did not have to go after all.
     fn stays(&mut self, mac: Mac) {
-        let is_leaving = |place: &&Place| place.slot == Slot::Evicting;
+        let is_leaving = |slot: &&Slot| slot.state == SlotState::Evicting;
         if self.devices.get(&mac.bits()).filter(is_leaving).is_some()
-            && let Some(place) = self.remove(mac.bits())
+            && let Some(slot) = self.remove(mac.bits())
         {
-            self.insert(mac.bits(), Place { slot: Slot::Evictable, ..place });
+            self.insert(mac.bits(), Slot { state: SlotState::Evictable, ..slot });
         }
     }
 }
@@ -394,12 +396,12 @@ mod tests {
                 }
                 let inside = room.room();
                 prop_assert!(inside.devices.len() - inside.leaving <= 5);
-                let with = |stay| inside.devices.values().filter(|place| place.slot == stay).count();
-                prop_assert_eq!(with(Slot::Evicting), inside.leaving);
-                prop_assert_eq!(with(Slot::Evictable), inside.oldest.len());
+                let with = |stay| inside.devices.values().filter(|slot| slot.state == stay).count();
+                prop_assert_eq!(with(SlotState::Evicting), inside.leaving);
+                prop_assert_eq!(with(SlotState::Evictable), inside.oldest.len());
                 let sum = |of: fn(&Count) -> u32| inside.networks.values().map(of).sum::<u32>() as usize;
                 prop_assert_eq!(sum(|count| count.may_go), inside.oldest.len());
-                prop_assert_eq!(sum(|count| count.room), inside.oldest.len() + with(Slot::Reserved));
+                prop_assert_eq!(sum(|count| count.room), inside.oldest.len() + with(SlotState::Reserved));
                 let may_go = inside.networks.iter().filter(|(_, count)| count.may_go > 0);
                 let by_room: BTreeSet<_> = may_go.map(|(of, count)| (count.room, *of)).collect();
                 prop_assert_eq!(&by_room, &inside.by_room);

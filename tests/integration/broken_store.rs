@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use dialtone::registry::{Actor, Clock, Outcome, Quota};
+use dialtone::registry::{Actor, Clock, Quota, RequestOutcome};
 use dialtone::store::Store;
 use serde_json::{Value, json};
 
@@ -50,7 +50,7 @@ impl Gateway {
         self.node.settle();
     }
 
-    fn last_outcome(&self, mac: &str) -> Outcome {
+    fn last_outcome(&self, mac: &str) -> RequestOutcome {
         self.node.registry.requests(&Actor::Gateway, mac.parse().ok()).unwrap()[0].outcome
     }
 
@@ -110,7 +110,7 @@ fn while_the_store_fails_known_phones_boot_and_nothing_changes() {
             assert_eq!(gateway.get(&unknown), refusal, "{fault:?}");
             gateway.settle();
         }
-        assert_eq!(gateway.last_outcome(&unknown), Outcome::StoreFailed);
+        assert_eq!(gateway.last_outcome(&unknown), RequestOutcome::StoreFailed);
         assert_eq!(gateway.node.registry.waiting_status().dropped, dropped + 2);
         assert_eq!(gateway.node.registry.waiting_status().devices, devices, "room is given back");
         let failed = gateway.promote(INACTIVE);
@@ -174,7 +174,7 @@ fn what_could_not_be_stored_does_not_use_up_the_hour_of_its_network() {
         gateway.settle();
         assert_eq!(
             gateway.last_outcome(&unknown),
-            if number == 0 { Outcome::Recorded } else { Outcome::StoreFailed }
+            if number == 0 { RequestOutcome::Recorded } else { RequestOutcome::StoreFailed }
         );
     }
     gateway.store.set(None);
@@ -184,7 +184,7 @@ fn what_could_not_be_stored_does_not_use_up_the_hour_of_its_network() {
     }
     let expected = [ACTIVE, INACTIVE, "0015654ab000", "0015654ab001"];
     assert_eq!(gateway.stored(), expected, "what was stored counts");
-    assert_eq!(gateway.last_outcome("0015654ab003"), Outcome::OverQuota);
+    assert_eq!(gateway.last_outcome("0015654ab003"), RequestOutcome::OverQuota);
 }
 
 #[test]
@@ -196,7 +196,7 @@ fn a_first_contact_does_not_wait_for_a_store_that_hangs() {
     assert_eq!(gateway.get(unknown), refusal);
     // It comes again while its commit still waits, and so do others.
     assert_eq!(gateway.get(unknown), refusal);
-    assert_eq!(gateway.last_outcome(unknown), Outcome::Recorded);
+    assert_eq!(gateway.last_outcome(unknown), RequestOutcome::Recorded);
     assert_eq!(gateway.get("0015654ac001"), refusal);
     assert_eq!(gateway.get(ACTIVE).body, file.body);
     assert_eq!(gateway.stored().len(), 2);
@@ -247,7 +247,7 @@ fn more_first_contacts_than_are_recorded_are_dropped_and_said() {
     let asked: String = macs.iter().map(ask).collect();
     let answers = http::raw(gateway.node.http, format!("{asked}BYE\r\n\r\n").as_bytes());
     assert_eq!(answers.matches(" 404 Not Found").count(), macs.len());
-    let not_recorded = |mac: &&String| gateway.last_outcome(mac) == Outcome::NotRecorded;
+    let not_recorded = |mac: &&String| gateway.last_outcome(mac) == RequestOutcome::NotRecorded;
     let first_dropped = macs.last().filter(not_recorded);
     let first_dropped = first_dropped.expect("a queue has a bound");
     let dropped = gateway.node.registry.waiting_status().dropped;

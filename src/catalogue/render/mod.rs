@@ -87,7 +87,7 @@ impl Templates {
         };
         for (family, files) in folders {
             let tables = maps.get(family);
-            let known = references::Known {
+            let known = references::KnownNames {
                 env: &templates.line,
                 files,
                 has_table: &|name| tables.is_some_and(|tables| tables.contains_key(name)),

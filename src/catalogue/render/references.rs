@@ -17,7 +17,7 @@ use crate::catalogue::family::source::Files;
 use crate::domain::settings;
 
 /// What the family has, for its templates to name.
-pub(super) struct Known<'a> {
+pub(super) struct KnownNames<'a> {
     pub env: &'a Environment<'static>,
     pub files: &'a Files,
     /// Whether there is a `[maps]` table of that name.
@@ -44,7 +44,7 @@ fn regex(expression: &str) -> Regex {
 }
 
 /// Every name in `text`, a template called `full`, that nothing has.
-pub(super) fn unknown(full: &str, text: &str, known: &Known<'_>) -> Vec<Problem> {
+pub(super) fn unknown(full: &str, text: &str, known: &KnownNames<'_>) -> Vec<Problem> {
     // Lines stay where they are, so that problems have theirs.
     let blank = |found: &Captures<'_>| "\n".repeat(found[0].matches('\n').count());
     let text = COMMENT.replace_all(text, blank);
@@ -93,7 +93,7 @@ pub(super) fn undeclared(
     full: &str,
     text: &str,
     template: &Template<'_, '_>,
-    known: &Known<'_>,
+    known: &KnownNames<'_>,
 ) -> Vec<Problem> {
     let names = template.undeclared_variables(true);
     let problems = names.iter().filter_map(|name| {

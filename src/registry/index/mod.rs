@@ -19,7 +19,7 @@ use super::progress::Progress;
 use super::waiting::{InactiveQuota, WaitingDevice};
 pub use listing::{Listing, PhoneRow};
 pub(super) use page::Wanted;
-use shared::{Shared, Symbols};
+use shared::{Interner, Symbols};
 
 use crate::domain::settings::{Layer, Written};
 use crate::domain::{
@@ -126,7 +126,7 @@ pub(super) struct Index {
     devices: DashMap<u64, Entry>,
     types: Symbols<TypeKey>,
     companies: Symbols<CompanyId>,
-    writings: Shared<Written>,
+    writings: Interner<Written>,
     waiting: InactiveQuota,
     /// Revision of the system settings.
     system_version: AtomicU64,
@@ -142,7 +142,7 @@ impl Index {
             devices: DashMap::new(),
             types: Symbols::new(),
             companies: Symbols::new(),
-            writings: Shared::new(),
+            writings: Interner::new(),
             waiting: InactiveQuota::new(waiting),
             system_version: AtomicU64::new(0),
             company_versions: RwLock::default(),

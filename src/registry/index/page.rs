@@ -19,7 +19,7 @@ pub(in crate::registry) struct Wanted<'a> {
 }
 
 /// A phone in order of MAC and port.
-type Place = (u64, u16);
+type Position = (u64, u16);
 
 impl Index {
     /// The first `limit` phones behind `after`. Reads all there are and keeps a page:
@@ -39,21 +39,24 @@ impl Index {
         let companies: Option<Vec<u32>> = wanted
             .companies
             .map(|list| list.iter().filter_map(|company| self.companies.known(company)).collect());
-        let after: Option<Place> = after.map(|id| (id.mac.bits(), id.port.number()));
+        let after: Option<Position> = after.map(|id| (id.mac.bits(), id.port.number()));
         let fits = |run: &Run| match run.company {
             INACTIVE => wanted.inactive,
             company => companies.as_ref().is_none_or(|list| list.contains(&company)),
         };
-        let mut first = First { places: BinaryHeap::new(), limit };
+        let mut first = First { positions: BinaryHeap::new(), limit };
         let mut look = |mac: u64, entry: &Entry| {
             if phone_type.is_some_and(|wanted| wanted != entry.phone_type) {
                 return;
             }
             for run in entry.runs().filter(|run| fits(run)) {
                 for port in run.ports.clone() {
-                    let place = (mac, port);
+                    let position = (mac, port);
                     let is_named = wanted.port.is_none_or(|named| named.number() == port);
-                    if is_named && after.is_none_or(|after| place > after) && !first.offer(place) {
+                    if is_named
+                        && after.is_none_or(|after| position > after)
+                        && !first.offer(position)
+                    {
                         break;
                     }
                 }
@@ -71,20 +74,20 @@ impl Index {
     }
 }
 
-/// The smallest places offered, at most `limit`.
+/// The smallest positions offered, at most `limit`.
 struct First {
-    places: BinaryHeap<Place>,
+    positions: BinaryHeap<Position>,
     limit: usize,
 }
 
 impl First {
-    /// `false`: nor is there room for one behind this place.
-    fn offer(&mut self, place: Place) -> bool {
-        if self.places.len() < self.limit {
-            self.places.push(place);
-        } else if self.places.peek().is_some_and(|last| place < *last) {
-            self.places.pop();
-            self.places.push(place);
+    /// `false`: nor is there room for one behind this position.
+    fn offer(&mut self, position: Position) -> bool {
+        if self.positions.len() < self.limit {
+            self.positions.push(position);
+        } else if self.positions.peek().is_some_and(|last| position < *last) {
+            self.positions.pop();
+            self.positions.push(position);
         } else {
             return false;
         }
@@ -96,6 +99,6 @@ impl First {
             mac: Mac::from_bits(mac),
             port: Port::new(port).expect("only ports of devices are stored"),
         };
-        self.places.into_sorted_vec().into_iter().map(phone).collect()
+        self.positions.into_sorted_vec().into_iter().map(phone).collect()
     }
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 /// Each value once. Those that no row has any more go when the table has grown to twice of what
 /// was left the last time.
 #[derive(Debug)]
-pub(super) struct Shared<T>(Mutex<Values<T>>);
+pub(super) struct Interner<T>(Mutex<Values<T>>);
 
 #[derive(Debug)]
 struct Values<T> {
@@ -19,9 +19,9 @@ struct Values<T> {
 /// A table smaller than this is not worth looking through.
 const SMALL: usize = 64;
 
-impl<T: Eq + Hash> Shared<T> {
-    pub(super) fn new() -> Shared<T> {
-        Shared(Mutex::new(Values { values: HashSet::new(), swept_at: SMALL }))
+impl<T: Eq + Hash> Interner<T> {
+    pub(super) fn new() -> Interner<T> {
+        Interner(Mutex::new(Values { values: HashSet::new(), swept_at: SMALL }))
     }
 
     /// The one that is kept of this value.
@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn what_no_row_has_any_more_goes() {
-        let shared = Shared::new();
+        let shared = Interner::new();
         let kept = shared.of("kept".to_owned());
         for number in 0..10_000 {
             shared.of(format!("{number}"));

@@ -25,7 +25,7 @@ pub use logged_target::LoggedTarget;
 /// sees one refusal, whatever the reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Outcome {
+pub enum RequestOutcome {
     /// A file was sent.
     Served,
     /// The path and headers name no MAC.
@@ -61,7 +61,7 @@ pub struct RequestLogEntry {
     pub address: IpAddr,
     pub target: LoggedTarget,
     pub user_agent: String,
-    pub outcome: Outcome,
+    pub outcome: RequestOutcome,
     /// What could not be done, in words; empty when the outcome says all.
     pub detail: String,
 }
@@ -220,7 +220,7 @@ mod tests {
             address: address.into(),
             target: LoggedTarget::new("/a.cfg".to_owned()),
             user_agent: String::new(),
-            outcome: Outcome::Inactive,
+            outcome: RequestOutcome::Inactive,
             detail: String::new(),
         }
     }

@@ -6,7 +6,7 @@ use std::num::NonZeroU64;
 use serde_json::value::RawValue;
 
 use super::document::{CompanyEntry, DeviceEntry, PortEntry, SightingEntry, UserEntry};
-use super::import::Problem;
+use super::import::DocumentProblem;
 use crate::domain::settings::Layer;
 use crate::domain::{
     ApiKeyHash, Claims, Company, CompanyId, Device, Mac, Phone, Port, Revision, Role, Sighting,
@@ -27,7 +27,7 @@ pub(super) struct CheckedUser {
 /// What has been read so far and what was wrong with it.
 pub(super) struct Check {
     now: Timestamp,
-    pub problems: Vec<Problem>,
+    pub problems: Vec<DocumentProblem>,
     companies: BTreeSet<CompanyId>,
     macs: BTreeSet<Mac>,
     logins: BTreeSet<String>,
@@ -50,7 +50,7 @@ impl Check {
 
     pub(super) fn problem(&mut self, path: impl Into<String>, message: impl ToString) {
         if self.problems.len() < MAX_PROBLEMS {
-            self.problems.push(Problem { path: path.into(), message: message.to_string() });
+            self.problems.push(DocumentProblem { path: path.into(), message: message.to_string() });
         }
     }
 

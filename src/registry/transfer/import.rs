@@ -27,13 +27,13 @@ pub struct Imported {
 
 /// One thing wrong with a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
+pub struct DocumentProblem {
     /// Where: `devices[3].ports[0].settings.lines.1.transport`.
     pub path: String,
     pub message: String,
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for DocumentProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.path, self.message)
     }
@@ -52,7 +52,7 @@ pub enum ImportError {
     #[error("{path}: {message}")]
     Shape { path: String, message: String },
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
-    Problems(Vec<Problem>),
+    Problems(Vec<DocumentProblem>),
     #[error(transparent)]
     Registry(#[from] RegistryError),
 }

@@ -29,4 +29,4 @@ mod export;
 mod import;
 
 pub use document::Document;
-pub use import::{CheckedDocument, ImportError, Imported, Problem};
+pub use import::{CheckedDocument, DocumentProblem, ImportError, Imported};

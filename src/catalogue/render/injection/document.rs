@@ -68,7 +68,7 @@ pub(super) const HOSTILE: &[&str] = &[
 
 /// What a text stands for, where that says which texts are accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum TextKind {
     /// Any line of text.
     Free,
     Host,
@@ -79,15 +79,15 @@ pub(super) enum Place {
     Url,
 }
 
-impl Place {
+impl TextKind {
     /// A text that changes nothing.
     pub(super) fn harmless(self) -> String {
         match self {
-            Place::Free | Place::User => "plain",
-            Place::Host => "pbx.example.com",
-            Place::Dial => "100",
-            Place::Time => "03:30",
-            Place::Url => "a/b.xml",
+            TextKind::Free | TextKind::User => "plain",
+            TextKind::Host => "pbx.example.com",
+            TextKind::Dial => "100",
+            TextKind::Time => "03:30",
+            TextKind::Url => "a/b.xml",
         }
         .to_owned()
     }
@@ -98,7 +98,7 @@ impl Place {
 pub(super) fn document(
     phone_type: &PhoneType,
     round: usize,
-    text: &mut dyn FnMut(Place) -> String,
+    text: &mut dyn FnMut(TextKind) -> String,
 ) -> String {
     let lines = (1..=phone_type.lines.min(3)).map(|at| (at.to_string(), line(at, text))).collect();
     let modules: Map<_, _> = (1..=phone_type.modules)
@@ -112,7 +112,7 @@ pub(super) fn document(
         "keys": keys(phone_type.keys, round, text),
         "soft_keys": keys(phone_type.soft_keys, round, text),
         "expansion": modules,
-        "time": { "zone": "Europe/Berlin", "ntp": [text(Place::Host), format!("2{}", text(Place::Host))], "hour_format": "24", "date_format": "dmy" },
+        "time": { "zone": "Europe/Berlin", "ntp": [text(TextKind::Host), format!("2{}", text(TextKind::Host))], "hour_format": "24", "date_format": "dmy" },
         "language": "de",
         "tones": "DE",
         "codecs": ["g722", "pcma", "opus"],
@@ -122,13 +122,13 @@ pub(super) fn document(
             "lldp": true,
             "cdp": false,
             "dns": ["192.0.2.1", "2001:db8::1", "192.0.2.2"],
-            "syslog": { "server": text(Place::Host), "port": 514, "level": "info" },
+            "syslog": { "server": text(TextKind::Host), "port": 514, "level": "info" },
             "qos": { "sip_dscp": 26, "rtp_dscp": 46 },
         },
-        "access": { "admin_password": text(Place::Free), "user_password": text(Place::Free), "web_ui": true },
-        "provisioning": { "base_url": url(text), "resync_interval_s": 3600, "resync_at": text(Place::Time) },
-        "firmware": { "url": url(text), "version": text(Place::Free) },
-        "directory": { "url": url(text), "name": text(Place::Free) },
+        "access": { "admin_password": text(TextKind::Free), "user_password": text(TextKind::Free), "web_ui": true },
+        "provisioning": { "base_url": url(text), "resync_interval_s": 3600, "resync_at": text(TextKind::Time) },
+        "firmware": { "url": url(text), "version": text(TextKind::Free) },
+        "directory": { "url": url(text), "name": text(TextKind::Free) },
         "vendor": vendor(text),
     });
     for field in Settings::FIELDS.iter().filter(|field| field.name != "line_defaults") {
@@ -136,13 +136,15 @@ pub(super) fn document(
     }
     let codes =
         schema::fields().iter().filter_map(|field| field.path.strip_prefix("feature_codes."));
-    document["feature_codes"] =
-        codes.map(|name| (name.to_owned(), json!(text(Place::Dial)))).collect::<Map<_, _>>().into();
+    document["feature_codes"] = codes
+        .map(|name| (name.to_owned(), json!(text(TextKind::Dial))))
+        .collect::<Map<_, _>>()
+        .into();
     document.to_string()
 }
 
 /// What the document does not have yet, made of the schema: a text wherever one may stand.
-fn add(place: &mut Value, kind: &Kind, round: usize, text: &mut dyn FnMut(Place) -> String) {
+fn add(place: &mut Value, kind: &Kind, round: usize, text: &mut dyn FnMut(TextKind) -> String) {
     match kind {
         Kind::Group(fields) => {
             for field in *fields {
@@ -164,13 +166,13 @@ fn add(place: &mut Value, kind: &Kind, round: usize, text: &mut dyn FnMut(Place)
         Kind::Integer { min, .. } => *place = json!(min),
         Kind::Choice(names) => *place = json!(names[round % names.len()]),
         Kind::Text { max } => {
-            *place = json!(text(Place::Free).chars().take(*max).collect::<String>());
+            *place = json!(text(TextKind::Free).chars().take(*max).collect::<String>());
         }
-        Kind::Secret => *place = json!(text(Place::Free)),
-        Kind::Host => *place = json!(text(Place::Host)),
-        Kind::SipUser | Kind::AuthUser => *place = json!(text(Place::User)),
-        Kind::Dial => *place = json!(text(Place::Dial)),
-        Kind::TimeOfDay => *place = json!(text(Place::Time)),
+        Kind::Secret => *place = json!(text(TextKind::Free)),
+        Kind::Host => *place = json!(text(TextKind::Host)),
+        Kind::SipUser | Kind::AuthUser => *place = json!(text(TextKind::User)),
+        Kind::Dial => *place = json!(text(TextKind::Dial)),
+        Kind::TimeOfDay => *place = json!(text(TextKind::Time)),
         Kind::Url(_) => *place = json!(url(text)),
         // Nothing of these is free.
         Kind::DialPattern => *place = json!("[2-5]xx.T"),
@@ -186,42 +188,42 @@ fn add(place: &mut Value, kind: &Kind, round: usize, text: &mut dyn FnMut(Place)
     }
 }
 
-fn url(text: &mut dyn FnMut(Place) -> String) -> String {
-    format!("https://pbx.example.com/{}", text(Place::Url))
+fn url(text: &mut dyn FnMut(TextKind) -> String) -> String {
+    format!("https://pbx.example.com/{}", text(TextKind::Url))
 }
 
-fn line(at: u16, text: &mut dyn FnMut(Place) -> String) -> Value {
+fn line(at: u16, text: &mut dyn FnMut(TextKind) -> String) -> Value {
     let mut line = json!({ "registrar_port": 5062, "expiry_s": 600 });
-    for (name, place) in [
-        ("number", Place::Free),
-        ("user", Place::User),
-        ("auth_user", Place::User),
-        ("password", Place::Free),
-        ("display_name", Place::Free),
-        ("label", Place::Free),
-        ("registrar", Place::Host),
-        ("voicemail", Place::Dial),
+    for (name, kind) in [
+        ("number", TextKind::Free),
+        ("user", TextKind::User),
+        ("auth_user", TextKind::User),
+        ("password", TextKind::Free),
+        ("display_name", TextKind::Free),
+        ("label", TextKind::Free),
+        ("registrar", TextKind::Host),
+        ("voicemail", TextKind::Dial),
     ] {
-        line[name] = text(place).into();
+        line[name] = text(kind).into();
     }
-    line["backup"] = json!({ "registrar": text(Place::Host), "port": 5063 });
-    line["outbound_proxy"] = json!({ "host": text(Place::Host), "port": 5064 });
+    line["backup"] = json!({ "registrar": text(TextKind::Host), "port": 5063 });
+    line["outbound_proxy"] = json!({ "host": text(TextKind::Host), "port": 5064 });
     line["transport"] = ["tls", "udp", "tcp"][usize::from(at - 1)].into();
     line["srtp"] = ["required", "optional", "off"][usize::from(at - 1)].into();
-    line["blf_list"] = text(Place::User).into();
+    line["blf_list"] = text(TextKind::User).into();
     line["auto_answer"] = true.into();
     line["shared"] = ["call_appearance", "bridged_line", "off"][usize::from(at - 1)].into();
     line["dtmf"] = ["info", "rfc2833", "inband"][usize::from(at - 1)].into();
     line
 }
 
-fn keys(count: u16, round: usize, text: &mut dyn FnMut(Place) -> String) -> Value {
+fn keys(count: u16, round: usize, text: &mut dyn FnMut(TextKind) -> String) -> Value {
     let key = |at: u16| {
         let kind = KeyType::NAMES[(usize::from(at) + round) % KeyType::NAMES.len()];
         let mut key =
-            json!({ "type": kind, "value": text(Place::Free), "label": text(Place::Free) });
+            json!({ "type": kind, "value": text(TextKind::Free), "label": text(TextKind::Free) });
         if at.is_multiple_of(2) {
-            key["extension"] = text(Place::Free).into();
+            key["extension"] = text(TextKind::Free).into();
         }
         if at.is_multiple_of(3) {
             key["line"] = 1.into();
@@ -232,7 +234,7 @@ fn keys(count: u16, round: usize, text: &mut dyn FnMut(Place) -> String) -> Valu
 }
 
 /// Every family's own, with names of each form that is accepted.
-fn vendor(text: &mut dyn FnMut(Place) -> String) -> Value {
+fn vendor(text: &mut dyn FnMut(TextKind) -> String) -> Value {
     let names = [
         "P270",
         "account.1.user_name",
@@ -255,7 +257,7 @@ fn vendor(text: &mut dyn FnMut(Place) -> String) -> Value {
     let families =
         ["generic", "kirk", "linksys", "linphone", "polycom", "snom", "snom-text", "yealink"];
     let mut of = |family: &str| {
-        let names = names.iter().map(|name| ((*name).to_owned(), json!(text(Place::Free))));
+        let names = names.iter().map(|name| ((*name).to_owned(), json!(text(TextKind::Free))));
         (family.to_owned(), Value::Object(names.collect()))
     };
     Value::Object(families.iter().map(|family| of(family)).collect())

@@ -19,7 +19,7 @@ use super::keys::{self, Pair};
 use crate::catalogue::*;
 use crate::domain::settings::{Layer, Written, resolve};
 use crate::domain::{CompanyId, Mac, Port};
-use document::{Place, document};
+use document::{TextKind, document};
 
 static CATALOGUE: LazyLock<Catalogue> =
     LazyLock::new(|| Catalogue::load(&Sources::default()).unwrap_or_else(|e| panic!("{e}")));
@@ -67,17 +67,18 @@ fn rendered(
 fn both<'a>(
     phone_type: &PhoneType,
     round: usize,
-    texts: impl Fn(Place) -> Option<&'a [String]>,
+    texts: impl Fn(TextKind) -> Option<&'a [String]>,
     layer: fn(&str) -> Layer,
     mut compare: impl FnMut(&FileSpec, &[Pair], &[Pair]),
 ) {
-    let harmless = layer(&document(phone_type, round, &mut Place::harmless));
+    let harmless = layer(&document(phone_type, round, &mut TextKind::harmless));
     let mut at = 0;
     let hostile = layer(&document(phone_type, round, &mut |place| {
         at += 1;
         texts(place).map_or_else(|| place.harmless(), |texts| texts[at % texts.len()].clone())
     }));
-    let has_nul = texts(Place::Free).is_some_and(|all| all.iter().any(|text| text.contains('\0')));
+    let has_nul =
+        texts(TextKind::Free).is_some_and(|all| all.iter().any(|text| text.contains('\0')));
     let (harmless, hostile) = (rendered(phone_type, &harmless), rendered(phone_type, &hostile));
     for ((file, plain), (_, hostile)) in harmless.into_iter().zip(hostile) {
         let at = format!("{} {}", phone_type.key, file.pattern());

@@ -50,10 +50,10 @@ fn assert_same_shapes(phone_type: &PhoneType, round: usize, texts: &[String]) {
     let free: Vec<String> = texts.iter().map(|text| accepted(text, label)).collect();
     let urls: Vec<String> = texts.iter().map(|text| accepted(text, url)).collect();
     let texts = |place| match place {
-        Place::Free => Some(free.as_slice()),
-        Place::Url => Some(urls.as_slice()),
+        TextKind::Free => Some(free.as_slice()),
+        TextKind::Url => Some(urls.as_slice()),
         // What these accept are words without any syntax.
-        Place::Host | Place::Dial | Place::User | Place::Time => None,
+        TextKind::Host | TextKind::Dial | TextKind::User | TextKind::Time => None,
     };
     both(phone_type, round, texts, layer, |file, plain, hostile| {
         for (plain, hostile) in plain.iter().zip(hostile) {

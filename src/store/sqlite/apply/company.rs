@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, Result, ffi, params};
 
-use super::{Outcome, changed, violates};
+use super::{Applied, changed, violates};
 use crate::domain::{Company, CompanyId, Revision};
 use crate::store::StoreError;
 use crate::store::sqlite::rows::bits;
@@ -12,7 +12,7 @@ pub(super) fn put(
     company: &Company,
     expect: Option<Revision>,
     revision: Revision,
-) -> Result<Outcome> {
+) -> Result<Applied> {
     let sql = match expect {
         None => {
             "INSERT INTO company (id, name, settings, created, changed, revision, instance) \
@@ -39,7 +39,7 @@ pub(super) fn put(
     Ok(changed(put, || StoreError::company_conflict(&company.id)))
 }
 
-pub(super) fn remove(conn: &Connection, id: &CompanyId, expect: Revision) -> Result<Outcome> {
+pub(super) fn remove(conn: &Connection, id: &CompanyId, expect: Revision) -> Result<Applied> {
     let sql = "DELETE FROM company WHERE id = ?1 AND revision = ?2";
     match conn.prepare_cached(sql)?.execute(params![id.as_str(), bits(expect.0)]) {
         Err(e) if violates(&e, ffi::SQLITE_CONSTRAINT_FOREIGNKEY) => {

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Result, params};
 
-use super::{Outcome, changed, missing};
+use super::{Applied, changed, missing};
 use crate::domain::settings::Written;
 use crate::domain::{CompanyId, Device, Mac, Phone, Port, Revision, Sighting, Timestamp};
 use crate::store::StoreError;
@@ -13,7 +13,7 @@ pub(super) fn put(
     device: &Device,
     expect: Option<Revision>,
     revision: Revision,
-) -> Result<Outcome> {
+) -> Result<Applied> {
     let sql = match expect {
         None => {
             "INSERT INTO device (mac, type, waiting, created, first_seen, last_seen, address, \
@@ -77,7 +77,7 @@ pub(super) fn put(
     Ok(Ok(()))
 }
 
-pub(super) fn remove(conn: &Connection, mac: Mac, expect: Revision) -> Result<Outcome> {
+pub(super) fn remove(conn: &Connection, mac: Mac, expect: Revision) -> Result<Applied> {
     let sql = "DELETE FROM device WHERE mac = ?1 AND revision = ?2";
     let removed = conn.prepare_cached(sql)?.execute([mac_bits(mac), bits(expect.0)])?;
     if removed > 0 {
@@ -86,7 +86,7 @@ pub(super) fn remove(conn: &Connection, mac: Mac, expect: Revision) -> Result<Ou
     Ok(changed(removed, || StoreError::device_conflict(mac)))
 }
 
-pub(super) fn note_sighting(conn: &Connection, mac: Mac, sighting: &Sighting) -> Result<Outcome> {
+pub(super) fn note_sighting(conn: &Connection, mac: Mac, sighting: &Sighting) -> Result<Applied> {
     let seen = SightingColumns::from(sighting);
     // `Sighting::noting` in SQL: one statement instead of a read and a write.
     let sql = "UPDATE device SET first_seen = coalesce(first_seen, ?2), \
@@ -107,13 +107,13 @@ pub(super) fn note_sighting(conn: &Connection, mac: Mac, sighting: &Sighting) ->
     Ok(Ok(()))
 }
 
-pub(super) fn note_served(conn: &Connection, mac: Mac, at: Timestamp) -> Result<Outcome> {
+pub(super) fn note_served(conn: &Connection, mac: Mac, at: Timestamp) -> Result<Applied> {
     let sql = "UPDATE device SET served = coalesce(served, ?2) WHERE mac = ?1";
     conn.prepare_cached(sql)?.execute(params![mac_bits(mac), at])?;
     Ok(Ok(()))
 }
 
-pub(super) fn note_written(conn: &Connection, mac: Mac, noted: &Written) -> Result<Outcome> {
+pub(super) fn note_written(conn: &Connection, mac: Mac, noted: &Written) -> Result<Applied> {
     if let Some(before) = written(conn, mac)? {
         let sql = "UPDATE device SET written = ?2 WHERE mac = ?1";
         let both = rows::written_text(&before.and(noted));
@@ -129,7 +129,7 @@ fn written(conn: &Connection, mac: Mac) -> Result<Option<Written>> {
     conn.prepare_cached(sql)?.query_row([mac_bits(mac)], read).optional()
 }
 
-fn put_phone(conn: &Connection, mac: Mac, port: Port, phone: &Phone) -> Result<Outcome> {
+fn put_phone(conn: &Connection, mac: Mac, port: Port, phone: &Phone) -> Result<Applied> {
     let sql =
         "INSERT INTO phone (id, company, created, name, settings) VALUES (?1, ?2, ?3, ?4, ?5)";
     let put = conn.prepare_cached(sql)?.execute(params![

@@ -15,7 +15,7 @@ use crate::domain::{CompanyId, Event, Revision};
 use crate::store::{Guard, Mutation, Object, StoreError, SystemSettings};
 
 /// What became of a part of a commit: done, or refused as a conflict.
-type Outcome = std::result::Result<(), StoreError>;
+type Applied = std::result::Result<(), StoreError>;
 
 /// Gives the revision of the commit, or the conflict it was refused for without a trace.
 ///
@@ -96,7 +96,7 @@ fn may_leave_a_trace(mutations: &[Mutation]) -> bool {
     !(refused_at_once && rest.iter().all(never_refused))
 }
 
-fn all(conn: &Connection, mutations: &[Mutation], revision: Revision) -> Result<Outcome> {
+fn all(conn: &Connection, mutations: &[Mutation], revision: Revision) -> Result<Applied> {
     for mutation in mutations {
         let outcome = match mutation {
             Mutation::PutDevice { device, expect } => device::put(conn, device, *expect, revision)?,
@@ -129,7 +129,7 @@ fn put_system_settings(
     system: &SystemSettings,
     expect: Revision,
     revision: Revision,
-) -> Result<Outcome> {
+) -> Result<Applied> {
     let sql = "SELECT revision FROM system";
     let there: Option<i64> =
         conn.prepare_cached(sql)?.query_row([], |row| row.get(0)).optional()?;
@@ -147,7 +147,7 @@ fn put_system_settings(
     Ok(Ok(()))
 }
 
-fn append(conn: &Connection, event: &Event) -> Result<Outcome> {
+fn append(conn: &Connection, event: &Event) -> Result<Applied> {
     let sql = "INSERT INTO event (at, who, address, action, subject, name, company, before, after) \
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
     conn.prepare_cached(sql)?.execute(params![
@@ -175,12 +175,12 @@ const MAX_EVENTS: i64 = 1_000_000;
 /// Pruned this many at a time, so that an event costs nothing more.
 const PRUNE_EVERY: i64 = 1_000;
 
-fn changed(rows: usize, conflict: impl FnOnce() -> StoreError) -> Outcome {
+fn changed(rows: usize, conflict: impl FnOnce() -> StoreError) -> Applied {
     if rows == 0 { Err(conflict()) } else { Ok(()) }
 }
 
 /// A conflict when the company was not there; else the error as it is.
-fn missing(error: Error, company: &CompanyId) -> Result<Outcome> {
+fn missing(error: Error, company: &CompanyId) -> Result<Applied> {
     if violates(&error, ffi::SQLITE_CONSTRAINT_FOREIGNKEY) {
         return Ok(Err(StoreError::company_conflict(company)));
     }

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, Result, ffi, params};
 
-use super::{Outcome, changed, missing, violates};
+use super::{Applied, changed, missing, violates};
 use crate::domain::{CompanyId, Revision, Role, User, UserId};
 use crate::store::StoreError;
 use crate::store::sqlite::rows::bits;
@@ -12,7 +12,7 @@ pub(super) fn put(
     user: &User,
     expect: Option<Revision>,
     revision: Revision,
-) -> Result<Outcome> {
+) -> Result<Applied> {
     let id = bits(user.id);
     let sql = match expect {
         None => {
@@ -54,7 +54,7 @@ pub(super) fn put(
     put_lists(conn, user, id)
 }
 
-fn put_lists(conn: &Connection, user: &User, id: i64) -> Result<Outcome> {
+fn put_lists(conn: &Connection, user: &User, id: i64) -> Result<Applied> {
     conn.prepare_cached("DELETE FROM user_company WHERE user = ?1")?.execute([id])?;
     conn.prepare_cached("DELETE FROM user_key WHERE user = ?1")?.execute([id])?;
     for (position, company) in (0i64..).zip(&user.admin_companies) {
@@ -76,7 +76,7 @@ fn put_lists(conn: &Connection, user: &User, id: i64) -> Result<Outcome> {
     Ok(Ok(()))
 }
 
-pub(super) fn remove(conn: &Connection, id: UserId, expect: Revision) -> Result<Outcome> {
+pub(super) fn remove(conn: &Connection, id: UserId, expect: Revision) -> Result<Applied> {
     let sql = "DELETE FROM user WHERE id = ?1 AND revision = ?2";
     let removed = conn.prepare_cached(sql)?.execute([bits(id), bits(expect.0)])?;
     Ok(changed(removed, || StoreError::user_id_conflict(id)))
