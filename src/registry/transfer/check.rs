@@ -6,7 +6,7 @@ use std::num::NonZeroU64;
 use serde_json::value::RawValue;
 
 use super::document::{CompanyEntry, DeviceEntry, PortEntry, SightingEntry, UserEntry};
-use super::import::DocumentProblem;
+use super::error::DocumentProblem;
 use crate::domain::settings::Layer;
 use crate::domain::{
     ApiKeyHash, Claims, Company, CompanyId, Device, Mac, Phone, Port, Revision, Role, Sighting,

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::import::ImportError;
+use super::error::ImportError;
 use crate::domain::Timestamp;
 use crate::domain::settings::Written;
 

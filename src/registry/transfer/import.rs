@@ -1,17 +1,17 @@
 //! Into an empty registry: all of a document or nothing.
 
 use std::collections::BTreeSet;
-use std::fmt;
 
 use serde_json::json;
 
 use super::check::{Check, CheckedUser};
 use super::document::{Document, Seed};
+use super::error::ImportError;
 use crate::domain::settings::Layer;
 use crate::domain::{Action, Company, Device, PasswordSeed, Role, Subject, Timestamp};
 use crate::registry::directory::Directory;
 use crate::registry::sources::Random;
-use crate::registry::{Actor, Registry, RegistryError};
+use crate::registry::{Actor, Registry};
 use crate::store::{Guard, Mutation, StoreError, SystemSettings};
 
 /// What was imported.
@@ -23,51 +23,6 @@ pub struct Imported {
     pub phones: usize,
     /// What the operator should know and may have meant.
     pub warnings: Vec<String>,
-}
-
-/// One thing wrong with a document.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DocumentProblem {
-    /// Where: `devices[3].ports[0].settings.lines.1.transport`.
-    pub path: String,
-    pub message: String,
-}
-
-impl fmt::Display for DocumentProblem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.path, self.message)
-    }
-}
-
-/// Why nothing was imported.
-#[derive(Debug, thiserror::Error)]
-pub enum ImportError {
-    #[error(
-        "the registry is not empty: a document goes only into a store without users and phones, \
-         companies other than default and system settings"
-    )]
-    NotEmpty,
-    #[error("the document has version {0}, and 1 is the one that can be read")]
-    Version(u32),
-    #[error("{path}: {message}")]
-    Shape { path: String, message: String },
-    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
-    Problems(Vec<DocumentProblem>),
-    #[error(transparent)]
-    Registry(#[from] RegistryError),
-}
-
-impl ImportError {
-    pub(super) fn shape(path: &str, error: &serde_json::Error) -> ImportError {
-        let path = if path == "." { "the document" } else { path };
-        ImportError::Shape { path: path.to_owned(), message: error.to_string() }
-    }
-}
-
-impl From<StoreError> for ImportError {
-    fn from(error: StoreError) -> ImportError {
-        ImportError::Registry(error.into())
-    }
 }
 
 /// A document in which nothing is wrong.

@@ -25,8 +25,10 @@
 
 mod check;
 mod document;
+mod error;
 mod export;
 mod import;
 
 pub use document::Document;
-pub use import::{CheckedDocument, DocumentProblem, ImportError, Imported};
+pub use error::{DocumentProblem, ImportError};
+pub use import::{CheckedDocument, Imported};
