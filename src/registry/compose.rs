@@ -270,7 +270,7 @@ impl Composition {
         phone_type: &PhoneType,
         mut settings: Arc<Settings>,
     ) -> Arc<Settings> {
-        let own = self.catalogue.family_of(phone_type).own_passwords;
+        let own = phone_type.own_passwords;
         let admin = own.admin.filter(|_| settings.access.admin_password.is_none());
         let user = own.user.filter(|_| settings.access.user_password.is_none());
         let made = |of, form: Option<PasswordForm>| self.own_password(of, form?);
@@ -302,7 +302,7 @@ impl Composition {
     /// What the gateway gives this phone, with a marker for each password of its own.
     fn gateway_and_passwords(&self) -> Layer {
         let Some(phone_type) = self.phone_type() else { return self.gateway.clone() };
-        let own = self.catalogue.family_of(phone_type).own_passwords;
+        let own = phone_type.own_passwords;
         let marker = |form: Option<PasswordForm>| {
             form.filter(|_| self.directory.system.password_seed.is_some()).map(|_| HIDDEN)
         };

@@ -11,13 +11,15 @@ use super::phones::may_see;
 use super::sources::Random;
 use super::{Actor, Registry, RegistryError};
 use crate::domain::settings::{Layer, Secret, Settings, UnreadableLayer, resolve};
-use crate::domain::{Action, PasswordSeed, PhoneId, Port, State, Subject, TransitionError};
+use crate::domain::{
+    Action, PasswordOf, PasswordSeed, PhoneId, Port, State, Subject, TransitionError,
+};
 use crate::store::{Mutation, StoreError, SystemSettings};
 
 /// The passwords of a phone. Nothing prints them.
 pub struct Revealed {
-    /// Those of the device; not for who administers only some of its ports, and none that is set for
-    /// all companies but for a System-Admin.
+    /// Those of the device that its files have; not for who administers only some of its ports, and
+    /// none that is set for all companies but for a System-Admin.
     pub admin_password: Option<String>,
     pub user_password: Option<String>,
     /// By number of line, likewise.
@@ -76,16 +78,27 @@ impl Registry {
             // SECURITY: the device's opens what belongs to all its ports.
             let sees_all = device.companies().all(|company| actor.administers(company));
             let access = &settings.access;
-            let of_device = |secret: &Option<Secret>, seen: &Option<Secret>| {
-                is_seen(secret, seen.as_ref()).filter(|_| sees_all)
+            let catalogue = &composition.catalogue;
+            // What is set and in no file of the type opens nothing.
+            let of_device = |of: PasswordOf, secret: &Option<Secret>, seen: &Option<Secret>| {
+                let shown = is_seen(secret, seen.as_ref()).filter(|_| sees_all);
+                shown.filter(|_| catalogue.has_password(phone_type, of))
             };
             let lines = settings.lines.iter().filter_map(|(number, line)| {
                 let seen = seen.lines.get(number).and_then(|line| line.password.as_ref());
                 Some((*number, is_seen(&line.password, seen)?))
             });
             let revealed = Revealed {
-                admin_password: of_device(&access.admin_password, &seen.access.admin_password),
-                user_password: of_device(&access.user_password, &seen.access.user_password),
+                admin_password: of_device(
+                    PasswordOf::Admin,
+                    &access.admin_password,
+                    &seen.access.admin_password,
+                ),
+                user_password: of_device(
+                    PasswordOf::User,
+                    &access.user_password,
+                    &seen.access.user_password,
+                ),
                 lines: lines.collect(),
             };
             let mut event = actor.event(now, Action::Reveal, Subject::Phone, id.to_string());

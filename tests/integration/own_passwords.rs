@@ -120,3 +120,23 @@ fn a_company_that_is_made_again_does_not_get_the_passwords_of_the_one_before() {
     assert!(first.iter().all(|password| !second.contains(password)), "{first:?} {second:?}");
     assert_eq!(reveal(&gateway), default, "`default` is always the same company");
 }
+
+#[test]
+fn a_password_that_no_file_of_the_type_has_is_neither_made_nor_shown() {
+    let gateway = Gateway::start();
+    let scope = json!({ "mac": "000413241234" });
+    for (phone_type, has_user) in [("snom320", false), ("snomD785", true)] {
+        let values = json!({ "mac": scope["mac"], "company": "default", "phone_type": phone_type });
+        gateway.done("create/phone", json!({ "values": values }));
+        let reveal =
+            || gateway.done("reveal/phone", json!({ "scope": scope }))["values"][0].clone();
+        let shown = reveal();
+        assert_eq!(text(&shown["admin_password"]).len(), 12);
+        assert_eq!(shown["user_password"].is_string(), has_user, "{phone_type}: {shown}");
+        let settings = json!({ "access": { "user_password": "chosen" } });
+        let values = json!({ "settings": settings });
+        gateway.done("update/phone", json!({ "scope": scope, "values": values }));
+        assert_eq!(reveal()["user_password"] == "chosen", has_user, "{phone_type}");
+        gateway.done("delete/phone", json!({ "scope": scope }));
+    }
+}

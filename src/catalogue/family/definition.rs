@@ -48,7 +48,7 @@ pub(crate) struct FamilyFile {
     pub types: Vec<Type>,
 }
 
-/// What passwords its phones take where nobody set one; `false`: they have none.
+/// What passwords its phones take where nobody set one; `false`: no file has one.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct OwnPasswordsFile {
@@ -56,12 +56,20 @@ pub(crate) struct OwnPasswordsFile {
     pub user: Option<Spanned<OwnPassword>>,
 }
 
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(untagged)]
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged, expecting = "true, false, or a table with `digits` or `characters`, or `unless`")]
 pub(crate) enum OwnPassword {
     Has(bool),
-    Digits { digits: usize },
-    Characters { characters: usize },
+    Form(OwnPasswordForm),
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OwnPasswordForm {
+    pub digits: Option<usize>,
+    pub characters: Option<usize>,
+    /// A constant of `data`: types that have it have no such password.
+    pub unless: Option<String>,
 }
 
 /// The most characters a phone takes.

@@ -65,7 +65,8 @@ impl Loader<'_> {
 
     fn compile(&mut self, definition: FamilyFile, index: usize) -> Loaded {
         let family_defaults = self.layer(&Layer::default(), definition.defaults.as_ref());
-        let types = self.types(definition.types, &definition.vendor, index, &family_defaults);
+        let mut types = self.types(definition.types, &definition.vendor, index, &family_defaults);
+        self.own_passwords(definition.own_passwords, &definition.cannot, &mut types);
         let fallback_type = definition.fallback_type.and_then(|key| {
             let span = key.span();
             let found = types.iter().find(|phone_type| phone_type.key.as_str() == key.get_ref());
@@ -83,13 +84,11 @@ impl Loader<'_> {
         let files: Vec<_> =
             definition.file.into_iter().filter_map(|file| self.file(file)).collect();
         self.resets(&resets, &files);
-        let own_passwords = self.own_passwords(definition.own_passwords, &definition.cannot);
         let family = Family {
             id: self.id.to_owned(),
             vendor: definition.vendor,
             group: definition.group,
             files,
-            own_passwords,
             cannot: self.of_schema(definition.cannot),
             limits: self
                 .of_schema(definition.limits)
@@ -179,29 +178,57 @@ impl Loader<'_> {
         &mut self,
         written: OwnPasswordsFile,
         cannot: &BTreeMap<Spanned<String>, String>,
-    ) -> OwnPasswords {
-        let mut form = |written: Option<Spanned<OwnPassword>>, path: &str| {
-            let none = cannot.keys().any(|cannot| [path, "access"].contains(&&**cannot.get_ref()));
-            let Some(written) = written else { return (!none).then_some(PasswordForm::USUAL) };
-            let (form, length) = match *written.get_ref() {
-                OwnPassword::Has(has) => return has.then_some(PasswordForm::USUAL),
-                OwnPassword::Digits { digits } => (PasswordForm::Digits(digits), digits),
-                OwnPassword::Characters { characters } => {
-                    (PasswordForm::Characters(characters), characters)
-                }
-            };
-            let lengths = PasswordForm::LENGTHS;
-            if !lengths.contains(&length) {
-                let message =
-                    format!("a password has {} to {} of them", lengths.start(), lengths.end());
-                self.problem(written.span(), message);
-            }
-            Some(form)
-        };
-        OwnPasswords {
-            admin: form(written.admin, "access.admin_password"),
-            user: form(written.user, "access.user_password"),
+        types: &mut [PhoneType],
+    ) {
+        let says_none =
+            |path| cannot.keys().any(|cannot| [path, "access"].contains(&&**cannot.get_ref()));
+        let admin = self.own_password(written.admin, says_none("access.admin_password"), types);
+        let user = self.own_password(written.user, says_none("access.user_password"), types);
+        for (phone_type, (admin, user)) in types.iter_mut().zip(admin.into_iter().zip(user)) {
+            phone_type.own_passwords = OwnPasswords { admin, user };
         }
+    }
+
+    /// What password each type is given.
+    fn own_password(
+        &mut self,
+        written: Option<Spanned<OwnPassword>>,
+        says_none: bool,
+        types: &[PhoneType],
+    ) -> Vec<Option<PasswordForm>> {
+        let all = |form| vec![form; types.len()];
+        let Some(written) = written else {
+            return all((!says_none).then_some(PasswordForm::USUAL));
+        };
+        let span = written.span();
+        let said = match written.into_inner() {
+            OwnPassword::Has(has) => return all(has.then_some(PasswordForm::USUAL)),
+            OwnPassword::Form(said) => said,
+        };
+        let (form, length) = match (said.digits, said.characters) {
+            (Some(digits), None) => (PasswordForm::Digits(digits), Some(digits)),
+            (None, Some(count)) => (PasswordForm::Characters(count), Some(count)),
+            (None, None) => (PasswordForm::USUAL, None),
+            (Some(_), Some(_)) => {
+                self.problem(span.clone(), "a password is of `digits` or of `characters`");
+                return all(None);
+            }
+        };
+        let lengths = PasswordForm::LENGTHS;
+        if length.is_some_and(|length| !lengths.contains(&length)) {
+            let message =
+                format!("a password has {} to {} of them", lengths.start(), lengths.end());
+            self.problem(span.clone(), message);
+        }
+        let has = |phone_type: &PhoneType, constant: &str| {
+            let data = phone_type.view.get_attr("data");
+            data.and_then(|data| data.get_attr(constant)).is_ok_and(|value| !value.is_undefined())
+        };
+        let Some(constant) = said.unless else { return all(Some(form)) };
+        if !types.iter().any(|phone_type| has(phone_type, &constant)) {
+            self.problem(span, format!("no type has `{constant}` in its data"));
+        }
+        types.iter().map(|of| Some(form).filter(|_| !has(of, &constant))).collect()
     }
 
     fn oui(&mut self, oui: &Spanned<String>) -> Option<u32> {
@@ -414,6 +441,7 @@ impl Loader<'_> {
                 defaults,
                 view: Value::UNDEFINED,
                 macs: written.macs.as_ref().and_then(|macs| self.regex(macs)),
+                own_passwords: OwnPasswords { admin: None, user: None },
                 expressed: Mutex::default(),
                 key: key.clone(),
             };

@@ -31,8 +31,6 @@ pub struct Family {
     /// Settings that its phones have nothing for, by their paths (`lines.N.srtp`; a group stands
     /// for all that is below it), and why.
     pub cannot: BTreeMap<String, String>,
-    /// What passwords its phones are given where nobody sets one.
-    pub own_passwords: OwnPasswords,
     /// Settings of which its phones take so many characters.
     pub limits: BTreeMap<String, usize>,
     pub(crate) never_reset: Arc<NeverReset>,
@@ -58,7 +56,7 @@ pub(crate) struct Closest {
     pub phone_type: TypeKey,
 }
 
-/// `None`: its phones have no such password, or are not to be given one.
+/// `None`: its files have no such password, or it is not to be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OwnPasswords {
     pub admin: Option<PasswordForm>,
@@ -123,6 +121,8 @@ pub struct PhoneType {
     pub base: Option<TypeKey>,
     /// The family's defaults with the type's over them.
     pub defaults: Layer,
+    /// What passwords its phones are given where nobody sets one.
+    pub own_passwords: OwnPasswords,
     /// The `type` of templates.
     pub(crate) view: Value,
     pub(crate) macs: Option<Regex>,

@@ -10,6 +10,7 @@ pub(crate) mod fragments;
 mod injection;
 mod keys;
 pub(crate) mod left_behind;
+mod own_passwords;
 mod references;
 #[cfg(test)]
 mod taken_back;

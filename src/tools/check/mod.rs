@@ -22,7 +22,8 @@ pub struct Checked {
 /// Loads the catalogue and renders every example.
 ///
 /// XML examples must also be well-formed: a phone would refuse the file whole. The files of an
-/// operator's own families must leave nothing behind in a phone.
+/// operator's own families must leave nothing behind in a phone, and have the passwords that its
+/// phones are given.
 ///
 /// # Errors
 /// Every problem, with file and line.
@@ -36,6 +37,7 @@ pub fn catalogue(sources: &Sources) -> Result<Checked, CatalogueError> {
         Escape::Line | Escape::Quoted => Ok(()),
     }));
     problems.extend(catalogue.left_behind(sources));
+    problems.extend(catalogue.passwords_without_file(sources));
     if let Err(CatalogueError(found)) = Boots::load(&catalogue) {
         problems.extend(found);
     }

@@ -26,14 +26,9 @@ impl Catalogue {
     /// out: the tests look at that.
     #[must_use]
     pub fn left_behind(&self, sources: &Sources) -> Vec<Problem> {
-        let own = sources.templates_dir.as_deref().map(source::folder);
-        let own = own.and_then(Result::ok).unwrap_or_default();
-        let built_in = source::built_in();
-        let is_asked = |family: &String| {
-            own.get(family).is_some_and(|files| built_in.get(family) != Some(files))
-        };
+        let own = own_families(sources);
         let asked = self.representatives().into_iter();
-        let asked = asked.filter(|of| is_asked(&self.family_of(of).id));
+        let asked = asked.filter(|of| own.contains(&self.family_of(of).id));
         let mut told = BTreeSet::new();
         let found = asked.flat_map(|phone_type| left_behind_by(self, phone_type));
         let new = found.filter(|lost| told.insert((lost.file.clone(), lost.key.clone())));
@@ -53,6 +48,15 @@ impl Catalogue {
         }
         first.into_values().collect()
     }
+}
+
+/// The families in an operator's folder that are not as they are built in.
+pub(super) fn own_families(sources: &Sources) -> BTreeSet<String> {
+    let own = sources.templates_dir.as_deref().map(source::folder);
+    let own = own.and_then(Result::ok).unwrap_or_default();
+    let built_in = source::built_in();
+    let changed = own.into_iter().filter(|(family, files)| built_in.get(family) != Some(files));
+    changed.map(|(family, _)| family).collect()
 }
 
 /// A key that stays in the phone.
