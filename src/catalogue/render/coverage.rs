@@ -216,7 +216,21 @@ impl Trial<'_> {
                 self.values(row, &path).any(|value| self.files_with(&base, &path, value) != files)
             });
         }
-        self.values(row, &path).any(|value| self.files_with(&self.base, &path, value) != self.files)
+        if self
+            .values(row, &path)
+            .any(|value| self.files_with(&self.base, &path, value) != self.files)
+        {
+            return true;
+        }
+        // A code may be only what a key dials that has none of its own.
+        path.starts_with("feature_codes.")
+            && self.phone_type.keys > 0
+            && KeyType::NAMES.iter().any(|kind| {
+                let mut base = self.base.clone();
+                put(&mut base, "keys.1", json!({ "type": kind, "line": 1 }));
+                let files = self.files_of(&base);
+                self.values(row, &path).any(|value| self.files_with(&base, &path, value) != files)
+            })
     }
 
     /// Whether a key of that kind is other than an unused one and than that of a line, and than one
