@@ -39,6 +39,7 @@ pub use family::definition::{Escape, Scope};
 pub use family::problem::{CatalogueError, Problem};
 pub use family::{Family, FileSpec, PhoneType};
 pub use identify::certificate::mac_of_subject;
+pub use identify::file_match::FileMatch;
 pub use identify::path_pattern::PathFacts;
 pub use identify::target::Target;
 pub use identify::{Evidence, Identity, Request};
@@ -277,21 +278,39 @@ impl Catalogue {
         phone_type: &PhoneType,
         target: &Target,
     ) -> Option<(&FileSpec, PathFacts)> {
-        self.files_fitting(phone_type.family, target).next()
+        let found = self.file_match(phone_type.family, target)?;
+        Some((self.matched_file(&found), found.facts))
     }
 
-    /// The common file that anyone gets for this path, with its family and, when
-    /// the path tells it, the type.
+    /// As [`Catalogue::file_for`], of a request that this catalogue identified: what was found
+    /// then is not looked for again.
+    #[must_use]
+    pub fn file_for_identified(
+        &self,
+        phone_type: &PhoneType,
+        target: &Target,
+        identity: &Identity,
+    ) -> Option<(&FileSpec, PathFacts)> {
+        if identity.family != Some(phone_type.family) {
+            return self.file_for(phone_type, target);
+        }
+        let found = identity.file.as_ref()?;
+        Some((self.matched_file(found), found.facts.clone()))
+    }
+
+    /// The common file that anyone gets who asks so, and, when the path tells it, the type.
+    /// `identity` is of this catalogue.
     #[must_use]
     pub fn common_file(
         &self,
-        family: usize,
-        target: &Target,
+        identity: &Identity,
     ) -> Option<(&FileSpec, PathFacts, Option<&PhoneType>)> {
-        let (file, facts) = self.files_fitting(family, target).next()?;
+        let found = identity.file.as_ref()?;
+        let file = self.matched_file(found);
         if file.scope != Scope::Common || file.template.is_none() {
             return None;
         }
+        let (family, facts) = (found.family(), found.facts.clone());
         let name = facts.model.as_deref();
         let phone_type = name.and_then(|name| {
             let of_model =
@@ -299,19 +318,6 @@ impl Catalogue {
             of_model.or_else(|| self.phone_type(self.families[family].closest(name, None)?))
         });
         Some((file, facts, phone_type))
-    }
-
-    fn files_fitting(
-        &self,
-        family: usize,
-        target: &Target,
-    ) -> impl Iterator<Item = (&FileSpec, PathFacts)> {
-        self.families[family].files.iter().filter_map(move |file| {
-            let facts = file.patterns.iter().find_map(|pattern| {
-                pattern.facts(target).filter(|facts| self.model_fits(family, facts))
-            })?;
-            Some((file, facts))
-        })
     }
 
     fn has_all_types(&self) -> bool {

@@ -250,7 +250,10 @@ fn path_and_user_agent_make_an_identity() {
     assert_eq!(identity.model.as_deref(), Some("A1"));
     assert_eq!(identity.firmware.as_deref(), Some("1.2"));
     assert_eq!(identity.vendor.as_deref(), Some("Acme"));
-    assert_eq!(identity.file.as_deref(), Some("{mac}.cfg"));
+    let file = identity.file.expect("it is a file of the family");
+    assert_eq!(file.facts.mac, identity.mac);
+    let pattern = "{mac}.cfg".to_owned();
+    assert!(identity.evidence.contains(&Evidence::Path { family: "acme".to_owned(), pattern }));
 }
 
 #[test]

@@ -182,7 +182,8 @@ impl Provisioner {
         if composition.phone_type().is_none() {
             return Decision::refused(RequestOutcome::NoSuchType);
         }
-        let Some((phone_type, file, path)) = composition.file(&parsed.target) else {
+        let Some((phone_type, file, path)) = composition.file_identified(&parsed.target, &parsed.identity)
+        else {
             parsed.names(known.phone_type, NamedFile::Nothing);
             return self.common_or(catalogue, parsed, RequestOutcome::NoSuchFile);
         };
@@ -231,7 +232,7 @@ impl Provisioner {
     ) -> Decision {
         let identity = &parsed.identity;
         let named = identity.family.and_then(|family| {
-            let (file, path, of_path) = catalogue.common_file(family, &parsed.target)?;
+            let (file, path, of_path) = catalogue.common_file(identity)?;
             let told = identity.phone_type.as_ref().and_then(|key| catalogue.phone_type(key));
             let of_type = of_path.or(told.filter(|phone_type| phone_type.family == family));
             Some(CommonFile { family, file, path, of_type })

@@ -8,7 +8,8 @@ use super::directory::SharedLayers;
 use super::phones::may_see;
 use super::{Actor, Directory, Registry, RegistryError};
 use crate::catalogue::{
-    Catalogue, FileSpec, PathFacts, PhoneType, PortInput, RenderInput, Scope, Target, Whose, whose,
+    Catalogue, FileSpec, Identity, PathFacts, PhoneType, PortInput, RenderInput, Scope, Target,
+    Whose, whose,
 };
 use crate::domain::settings::{HIDDEN, Layer, Secret, Settings, Stack, UnreadableLayer, Written};
 use crate::domain::{
@@ -422,6 +423,18 @@ impl Composition {
     pub fn file(&self, target: &Target) -> Option<(&PhoneType, &FileSpec, PathFacts)> {
         let phone_type = self.phone_type()?;
         let (file, path) = self.catalogue.file_for(phone_type, target)?;
+        file.template.is_some().then_some((phone_type, file, path))
+    }
+
+    /// As [`Composition::file`], of a request that the same catalogue identified.
+    #[must_use]
+    pub fn file_identified(
+        &self,
+        target: &Target,
+        identity: &Identity,
+    ) -> Option<(&PhoneType, &FileSpec, PathFacts)> {
+        let phone_type = self.phone_type()?;
+        let (file, path) = self.catalogue.file_for_identified(phone_type, target, identity)?;
         file.template.is_some().then_some((phone_type, file, path))
     }
 }

@@ -15,17 +15,17 @@
 pub(crate) mod certificate;
 mod evidence;
 pub(crate) mod facts;
+pub(crate) mod file_match;
 pub(crate) mod path_pattern;
 mod phone_type;
 pub(crate) mod target;
 
 use super::family::PhoneType;
-use super::index::PathOwner;
 use super::{Catalogue, GENERIC};
 use crate::domain::{Mac, Port, Strength, TypeKey};
 pub use evidence::Evidence;
 use facts::UserAgentFacts;
-use path_pattern::PathFacts;
+use file_match::{FileMatch, FileMatches};
 use phone_type::{Clues, Weighed};
 use target::Target;
 
@@ -53,16 +53,9 @@ pub struct Identity {
     pub firmware: Option<String>,
     /// Place of the family in [`Catalogue::families`].
     pub family: Option<usize>,
-    /// The family's pattern the path fits.
-    pub file: Option<String>,
+    /// The family's file that the request names.
+    pub file: Option<FileMatch>,
     pub evidence: Vec<Evidence>,
-}
-
-/// A path pattern that fits: its family, its file, what it took out.
-struct PathMatch<'a> {
-    family: usize,
-    pattern: &'a str,
-    facts: PathFacts,
 }
 
 impl Catalogue {
@@ -71,37 +64,31 @@ impl Catalogue {
     #[must_use]
     pub fn identify(&self, request: Request<'_>) -> Identity {
         let mut evidence = Vec::new();
-        let paths = self.path_matches(request.target);
-        let agent = self.user_agent(&request, &paths, &mut evidence);
-        let headers = self.header_facts(&request, agent.map(|(family, _)| family), &mut evidence);
-        let agent_facts = agent.map(|(_, facts)| facts).unwrap_or_default();
+        let files = FileMatches::of(self, request.target);
+        let agent = self.user_agent(&request, &files, &mut evidence);
+        let (agent_family, agent_facts) = agent.unzip();
+        let agent_facts = agent_facts.unwrap_or_default();
+        let headers = self.header_facts(&request, agent_family, &mut evidence);
 
-        let mac = choose_mac(
-            &paths,
-            agent.map(|(family, _)| family),
-            &agent_facts,
-            &headers,
-            &mut evidence,
-        );
-        let family =
-            self.choose_family(&paths, agent.map(|(family, _)| family), mac, &mut evidence);
-        let path = family.and_then(|family| paths.iter().find(|path| path.family == family));
-        if let Some(path) = path {
-            let family = self.families[path.family].id.clone();
-            evidence.push(Evidence::Path { family, pattern: path.pattern.to_owned() });
+        // What the phone's own family reads counts before what others would read there.
+        let own = agent_family.and_then(|family| files.of_family(family));
+        let of_path = own.as_ref().and_then(|file| file.facts.mac);
+        let of_path = of_path.or_else(|| files.all().find_map(|file| file.facts.mac));
+        let mac = choose_mac(of_path, &agent_facts, &headers, &mut evidence);
+        let family = self.choose_family(&files, agent_family, own.is_some(), mac, &mut evidence);
+        let file = own.or_else(|| files.of_family(family?));
+        if let Some(file) = &file {
+            let family = self.families[file.family()].id.clone();
+            let pattern = self.matched_pattern(file).to_owned();
+            evidence.push(Evidence::Path { family, pattern });
         }
-        let facts = path.map(|path| path.facts.clone()).unwrap_or_default();
+        let path = file.as_ref().map(|file| &file.facts);
         let found = family.map(|family| &self.families[family]);
 
         let said = agent_facts.model.or(headers.model);
-        let is_agent_read = agent.map(|_| true).or_else(|| has_agent(&request).then_some(false));
-        let clues = Clues {
-            model: said,
-            firmware: agent_facts.firmware,
-            path: path.map(|path| &path.facts),
-            mac,
-            is_agent_read,
-        };
+        let is_agent_read =
+            agent_family.map(|_| true).or_else(|| has_agent(&request).then_some(false));
+        let clues = Clues { model: said, firmware: agent_facts.firmware, path, mac, is_agent_read };
         let Weighed { phone_type, strength } = self.weigh_type(family, clues, &mut evidence);
         let told = phone_type
             .filter(|_| strength.is_told())
@@ -115,83 +102,35 @@ impl Catalogue {
             let own = told.and_then(|phone_type| phone_type.spelling(name));
             Some(own.unwrap_or(name).to_owned())
         };
-        let model = said.or(facts.model.as_deref().filter(|_| told.is_some()));
+        let model = said.or(path.and_then(|path| path.model.as_deref()).filter(|_| told.is_some()));
         let model = model.map_or_else(|| told.map(|told| told.model.clone()), spelled);
         // What only path and address say of the maker, the phone itself may deny.
         let is_denied = is_agent_read == Some(false) && strength == Strength::Contradicted;
         let named = found.filter(|family| family.id != GENERIC && !is_denied);
         Identity {
             mac,
-            port: mac.map(|_| facts.port.unwrap_or(Port::FIRST)),
+            port: mac.map(|_| path.and_then(|path| path.port).unwrap_or(Port::FIRST)),
             phone_type: phone_type.map(|phone_type| phone_type.key.clone()),
             strength,
             vendor: named.map(|family| family.vendor.clone()),
             model,
             firmware: agent_facts.firmware.map(str::to_owned),
             family,
-            file: path.map(|path| path.pattern.to_owned()),
+            file,
             evidence,
-        }
-    }
-
-    /// Of each family the first pattern that fits, in order of family.
-    fn path_matches(&self, target: &Target) -> Vec<PathMatch<'_>> {
-        // Many families share an expression: it is run once for all of them.
-        let mut places: Vec<(PathOwner, usize)> = Vec::new();
-        let mut read: Vec<PathFacts> = Vec::new();
-        for at in self.path_set.matches(&target.path) {
-            let (family, file, pattern) = self.path_owners[at][0];
-            let first = &self.families[family].files[file].patterns[pattern];
-            if let Some(facts) = first.facts_of_path(target) {
-                places.extend(self.path_owners[at].iter().map(|&owner| (owner, read.len())));
-                read.push(facts);
-            }
-        }
-        places.sort_unstable();
-        let mut matches: Vec<PathMatch<'_>> = Vec::new();
-        for ((family, file, pattern), at) in places {
-            if matches.last().is_some_and(|last| last.family == family) {
-                continue;
-            }
-            let pattern = &self.families[family].files[file].patterns[pattern];
-            if let Some(facts) = pattern.with_arguments(read[at].clone(), target)
-                && self.model_fits(family, &facts)
-            {
-                matches.push(PathMatch { family, pattern: &pattern.text, facts });
-            }
-        }
-        matches
-    }
-
-    /// A `{model}` stands for one the family has or says what is closest to, a `{code}` for one
-    /// it has, and neither for any word.
-    pub(crate) fn model_fits(&self, family: usize, facts: &PathFacts) -> bool {
-        let mut types = self.types_of(family);
-        let model = facts.model.as_deref();
-        let code = facts.code.as_deref();
-        match (model, code) {
-            (None, None) => true,
-            (Some(model), _) => {
-                types.any(|phone_type| phone_type.spelling(model).is_some())
-                    || self.families[family].has_closest(model)
-            }
-            (None, Some(code)) => types.any(|phone_type| phone_type.code.as_deref() == Some(code)),
         }
     }
 
     fn user_agent<'r>(
         &self,
         request: &Request<'r>,
-        paths: &[PathMatch<'_>],
+        files: &FileMatches<'_>,
         evidence: &mut Vec<Evidence>,
     ) -> Option<(usize, UserAgentFacts<'r>)> {
         let text = request.user_agent.filter(|text| !text.is_empty())?;
         let mut fitting = self.user_agent_set.matches(text).into_iter();
         let mut chosen = fitting.next();
-        let of_path = |at: usize| {
-            let family = self.user_agent_owners[at].0;
-            paths.iter().any(|path| path.family == family)
-        };
+        let of_path = |at: usize| files.of_family(self.user_agent_owners[at].0).is_some();
         // Two families may share a grammar; then the path decides.
         if chosen.is_some_and(|at| !of_path(at)) {
             chosen = fitting.find(|&at| of_path(at)).or(chosen);
@@ -233,10 +172,12 @@ impl Catalogue {
         all
     }
 
+    /// `has_own`: whether a file of the User-Agent's family is asked for.
     fn choose_family(
         &self,
-        paths: &[PathMatch<'_>],
+        files: &FileMatches<'_>,
         agent: Option<usize>,
+        has_own: bool,
         mac: Option<Mac>,
         evidence: &mut Vec<Evidence>,
     ) -> Option<usize> {
@@ -248,33 +189,36 @@ impl Catalogue {
         if !of_oui.is_empty() {
             evidence.push(Evidence::Oui { families: names(of_oui) });
         }
-        let specific: Vec<usize> =
-            paths.iter().map(|path| path.family).filter(|&f| Some(f) != self.generic).collect();
-        // A path that names a model says more than one that many makers share.
-        let telling: Vec<usize> = paths
-            .iter()
-            .filter(|path| path.facts.model.is_some() || path.facts.code.is_some())
-            .map(|path| path.family)
-            .collect();
-        let both: Vec<usize> = specific.iter().copied().filter(|f| of_oui.contains(f)).collect();
-        let chosen = match (agent, &telling[..], &specific[..], &both[..], of_oui) {
-            (Some(agent), ..) => Some(agent),
-            (None, [only], ..)
-            | (None, _, [only], ..)
-            | (None, _, _, [only], _)
-            | (None, _, [], _, [only]) => Some(*only),
-            _ => self.generic.filter(|&generic| paths.iter().any(|path| path.family == generic)),
-        };
-        if let Some(chosen) = chosen {
-            if agent.is_some() && !specific.is_empty() && !specific.contains(&chosen) {
-                let family = self.families[specific[0]].id.clone();
+        let chosen = agent.or_else(|| self.family_of_files(files, of_oui))?;
+        if agent.is_some() && !has_own {
+            let mut others = files.all().map(|file| file.family());
+            if let Some(other) = others.find(|&family| Some(family) != self.generic) {
+                let family = self.families[other].id.clone();
                 evidence.push(Evidence::PathOfAnotherFamily { family });
             }
-            if Some(chosen) != self.generic && !of_oui.is_empty() && !of_oui.contains(&chosen) {
-                evidence.push(Evidence::OuiOfAnotherFamily { families: names(of_oui) });
-            }
         }
-        chosen
+        if Some(chosen) != self.generic && !of_oui.is_empty() && !of_oui.contains(&chosen) {
+            evidence.push(Evidence::OuiOfAnotherFamily { families: names(of_oui) });
+        }
+        Some(chosen)
+    }
+
+    /// The family of a phone that does not name itself.
+    fn family_of_files(&self, files: &FileMatches<'_>, of_oui: &[usize]) -> Option<usize> {
+        let files: Vec<FileMatch> = files.all().collect();
+        let families = || files.iter().map(FileMatch::family);
+        let specific: Vec<usize> = families().filter(|&f| Some(f) != self.generic).collect();
+        // A path that names a model says more than one that many makers share.
+        let telling: Vec<usize> = files
+            .iter()
+            .filter(|file| file.facts.model.is_some() || file.facts.code.is_some())
+            .map(FileMatch::family)
+            .collect();
+        let both: Vec<usize> = specific.iter().copied().filter(|f| of_oui.contains(f)).collect();
+        match (&telling[..], &specific[..], &both[..], of_oui) {
+            ([only], ..) | (_, [only], ..) | (_, _, [only], _) | (_, [], _, [only]) => Some(*only),
+            _ => self.generic.filter(|&generic| families().any(|family| family == generic)),
+        }
     }
 
     /// The variant with that many modules, if there is one.
@@ -291,15 +235,11 @@ fn has_agent(request: &Request<'_>) -> bool {
 }
 
 fn choose_mac(
-    paths: &[PathMatch<'_>],
-    family: Option<usize>,
+    of_path: Option<Mac>,
     agent: &UserAgentFacts<'_>,
     headers: &UserAgentFacts<'_>,
     evidence: &mut Vec<Evidence>,
 ) -> Option<Mac> {
-    // What the phone's own family reads counts before what others would read there.
-    let own = paths.iter().filter(|path| Some(path.family) == family);
-    let of_path = own.chain(paths).find_map(|path| path.facts.mac);
     let mut chosen = None;
     for (from, mac) in
         [("the path", of_path), ("the user-agent", agent.mac), ("a header", headers.mac)]

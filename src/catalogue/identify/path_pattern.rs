@@ -77,12 +77,8 @@ impl PathPattern {
         Ok(PathPattern { text: text.to_owned(), expression, slashes, part, arguments })
     }
 
-    /// `None` when the pattern does not fit.
-    pub(crate) fn facts(&self, target: &Target) -> Option<PathFacts> {
-        self.with_arguments(self.facts_of_path(target)?, target)
-    }
-
-    /// What the path alone tells; the same for all patterns of the same expression.
+    /// What the path alone tells; the same for all patterns of the same expression. `None` when
+    /// the pattern does not fit.
     pub(crate) fn facts_of_path(&self, target: &Target) -> Option<PathFacts> {
         let path = target.path.as_str();
         let from = path.rmatch_indices('/').nth(self.slashes - 1)?.0;
@@ -91,7 +87,12 @@ impl PathPattern {
         Some(facts)
     }
 
-    /// `None` when an argument is missing.
+    /// Whether the target has every argument that is wanted, whatever it says.
+    pub(crate) fn has_arguments(&self, target: &Target) -> bool {
+        self.arguments.iter().all(|(name, _)| target.argument(name).is_some())
+    }
+
+    /// With what the arguments tell; `None` when one is missing.
     pub(crate) fn with_arguments(
         &self,
         mut facts: PathFacts,
@@ -184,7 +185,8 @@ mod tests {
     use super::*;
 
     fn facts(pattern: &str, target: &str) -> Option<PathFacts> {
-        PathPattern::compile(pattern).unwrap().facts(&Target::parse(target))
+        let (pattern, target) = (PathPattern::compile(pattern).unwrap(), Target::parse(target));
+        pattern.with_arguments(pattern.facts_of_path(&target)?, &target)
     }
 
     fn mac(pattern: &str, target: &str) -> Option<String> {
