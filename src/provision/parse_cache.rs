@@ -12,6 +12,7 @@ use quick_cache::sync::Cache;
 
 use super::Fetch;
 use crate::catalogue::{Catalogue, Identity, Request, Target};
+use crate::domain::Mac;
 
 /// What a request says, under one catalogue.
 #[derive(Debug)]
@@ -135,6 +136,11 @@ impl ParseCache {
             FileOwner::Common => &self.common,
         };
         cache.insert(self.key(fetch), parsed);
+    }
+
+    /// A MAC that nobody has chosen, for a request that names none; the same for the same request.
+    pub(super) fn mac_for_none(&self, fetch: &Fetch) -> Mac {
+        Mac::from_bits(self.key(fetch))
     }
 
     fn key(&self, fetch: &Fetch) -> u64 {

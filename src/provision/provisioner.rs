@@ -117,16 +117,13 @@ impl Provisioner {
         fetch: &Fetch,
         parsed: &ParsedRequest,
     ) -> Result<(Mac, Known), RequestOutcome> {
-        if !fetch.is_allowed {
-            return Err(RequestOutcome::ForbiddenNetwork);
-        }
-        // A request without a MAC creates nothing.
-        let mac = parsed.identity.mac.ok_or(RequestOutcome::NoMac)?;
-        // SECURITY: a certificate that names a device speaks for that device alone.
         let certified = fetch.certificate.as_deref().and_then(mac_of_subject);
-        if certified.is_some_and(|certified| certified != mac) {
-            return Err(RequestOutcome::CertificateOfAnother);
-        }
+        let mac = self.speaks_for(fetch, parsed, certified).inspect_err(|_| {
+            // SECURITY: who may not speak for a device waits as long as who may, of whichever
+            // device it is. A request without a MAC has one looked up that is of the request.
+            let mac = parsed.identity.mac.unwrap_or_else(|| self.parsed.mac_for_none(fetch));
+            self.registry.look_up(mac);
+        })?;
         let evidence = RequestEvidence {
             mac,
             identity: &parsed.identity,
@@ -144,6 +141,25 @@ impl Provisioner {
             SightOutcome::NotRecorded(NotRecorded::StoreFailed) => RequestOutcome::StoreFailed,
             SightOutcome::NoType => RequestOutcome::NoSuchType,
         })
+    }
+
+    /// The device that the request is about, when it may speak for one.
+    fn speaks_for(
+        &self,
+        fetch: &Fetch,
+        parsed: &ParsedRequest,
+        certified: Option<Mac>,
+    ) -> Result<Mac, RequestOutcome> {
+        if !fetch.is_allowed {
+            return Err(RequestOutcome::ForbiddenNetwork);
+        }
+        // A request without a MAC creates nothing.
+        let mac = parsed.identity.mac.ok_or(RequestOutcome::NoMac)?;
+        // SECURITY: a certificate that names a device speaks for that device alone.
+        if certified.is_some_and(|certified| certified != mac) {
+            return Err(RequestOutcome::CertificateOfAnother);
+        }
+        Ok(mac)
     }
 
     /// A file of an active device: from the cache, or rendered. `is_sent`: not only asked about.
@@ -182,7 +198,8 @@ impl Provisioner {
         if composition.phone_type().is_none() {
             return Decision::refused(RequestOutcome::NoSuchType);
         }
-        let Some((phone_type, file, path)) = composition.file_identified(&parsed.target, &parsed.identity)
+        let Some((phone_type, file, path)) =
+            composition.file_identified(&parsed.target, &parsed.identity)
         else {
             parsed.names(known.phone_type, NamedFile::Nothing);
             return self.common_or(catalogue, parsed, RequestOutcome::NoSuchFile);
