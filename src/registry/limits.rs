@@ -9,8 +9,8 @@ use super::compose::Composition;
 use super::phones::may_see;
 use super::{Actor, Registry, RegistryError};
 use crate::catalogue::{Catalogue, PhoneType, cannot_of, set_rows};
-use crate::domain::settings::{Layer, SettingError};
-use crate::domain::{Device, Mac, PhoneId, TransitionError};
+use crate::domain::settings::{Layer, SettingError, Written};
+use crate::domain::{Device, Mac, PhoneId, Port, TransitionError};
 
 /// Most warnings of one answer; who has more has one reason often.
 pub(super) const MAX_WARNINGS: usize = 100;
@@ -56,15 +56,30 @@ pub(super) fn beyond(
             too_many(path, &module["keys"], "key on a module", phone_type.module_keys);
         }
     }
-    let family = catalogue.family_of(phone_type);
     for (path, row) in set_rows(&document) {
-        let at = |field: &str| row == format!("keys.N.{field}");
-        let value = at_path(&document, &path);
-        if at("line") && value.as_u64().is_some_and(|line| line > phone_type.lines.into()) {
+        let line = at_path(&document, &path).as_u64();
+        if row == "keys.N.line" && line.is_some_and(|line| line > phone_type.lines.into()) {
             let message = format!("{described} has {} lines", phone_type.lines);
-            found.push(SettingError { field: path.clone(), message });
+            found.push(SettingError { field: path, message });
         }
-        let (Some(most), Some(text)) = (family.limits.get(&row), value.as_str()) else { continue };
+    }
+    found.extend(unfit_texts(catalogue, phone_type, layer));
+    found
+}
+
+/// Texts of a layer that the type's phones would cut off.
+fn unfit_texts(catalogue: &Catalogue, phone_type: &PhoneType, layer: &Layer) -> Vec<SettingError> {
+    let limits = &catalogue.family_of(phone_type).limits;
+    if limits.is_empty() {
+        return Vec::new();
+    }
+    let described = &phone_type.description;
+    let document = layer.to_json();
+    let mut found = Vec::new();
+    for (path, row) in set_rows(&document) {
+        let row = row.replacen("line_defaults.", "lines.N.", 1);
+        let value = at_path(&document, &path);
+        let (Some(most), Some(text)) = (limits.get(&row), value.as_str()) else { continue };
         let length = text.chars().count();
         if length > *most {
             let message = format!("{described} takes at most {most} characters, not {length}");
@@ -99,9 +114,14 @@ pub(super) fn require_within(
     before: &Layer,
     after: &Layer,
 ) -> Result<(), RegistryError> {
-    let known = beyond(catalogue, phone_type, before);
+    if before == after {
+        return Ok(());
+    }
     let mut new = beyond(catalogue, phone_type, after);
-    new.retain(|problem| !known.contains(problem));
+    if !new.is_empty() {
+        let known = beyond(catalogue, phone_type, before);
+        new.retain(|problem| !known.contains(problem));
+    }
     if new.is_empty() { Ok(()) } else { Err(RegistryError::Settings(new)) }
 }
 
@@ -140,7 +160,7 @@ pub(super) fn require_maker(
 
 impl Composition {
     /// What is set for the phone and does not reach it: settings its type has nothing for, and
-    /// what goes beyond the type. One sentence each, at most [`MAX_WARNINGS`]. Of the system's
+    /// what goes beyond the type; and raw parameters there is no room to remember. One sentence each, at most [`MAX_WARNINGS`]. Of the system's
     /// settings only with `sees_system`.
     #[must_use]
     pub fn not_expressed(&self, id: PhoneId, sees_system: bool) -> Vec<String> {
@@ -164,13 +184,19 @@ impl Composition {
         let set: Vec<_> = layers.iter().map(|(_, layer)| set_rows_of(layer)).collect();
         let rows = set.iter().flatten().map(|(_, row)| row.clone()).collect();
         let expressed = self.catalogue.expressed(phone_type, &rows);
+        warnings.extend(self.not_remembered(phone_type, id.port, &layers));
+        let mut said_above: BTreeSet<String> = BTreeSet::new();
         for ((name, layer), set) in layers.iter().zip(set) {
             // Others of a company may have more lines and keys.
-            if *name == "phone" {
-                let beyond = beyond(&self.catalogue, phone_type, layer);
-                told.extend(beyond.iter().map(|problem| problem.field.clone()));
-                warnings.extend(beyond.iter().take(MAX_WARNINGS).map(ToString::to_string));
-            }
+            let mut beyond = match *name {
+                "phone" => beyond(&self.catalogue, phone_type, layer),
+                _ => unfit_texts(&self.catalogue, phone_type, layer),
+            };
+            beyond.retain(|problem| !said_above.contains(&problem.field));
+            said_above.extend(set.iter().map(|(path, _)| path.clone()));
+            told.extend(beyond.iter().map(|problem| problem.field.clone()));
+            let room = MAX_WARNINGS.saturating_sub(warnings.len());
+            warnings.extend(beyond.iter().take(room).map(ToString::to_string));
             for (path, row) in set {
                 if warnings.len() >= MAX_WARNINGS {
                     return warnings;
@@ -189,6 +215,34 @@ impl Composition {
             }
         }
         warnings
+    }
+
+    /// Raw parameters of these layers that would stay in the phone when they are set no more: so
+    /// many others were set before that there is no room to remember them.
+    fn not_remembered(
+        &self,
+        phone_type: &PhoneType,
+        port: Port,
+        layers: &[(&str, Layer)],
+    ) -> Option<String> {
+        let family = &self.catalogue.family_of(phone_type).id;
+        let settings = self.settings_of(phone_type, port).ok()?;
+        let lost = self.device.written.without_room(&Written::by(&settings, family));
+        let seen: Vec<serde_json::Value> =
+            layers.iter().map(|(_, layer)| layer.to_json()["vendor"][family].clone()).collect();
+        let is_seen = |name: &&String| seen.iter().any(|layer| layer.get(name.as_str()).is_some());
+        let lost: Vec<&String> = lost.iter().filter(is_seen).collect();
+        let first = lost.first()?;
+        let more = match lost.len() - 1 {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        Some(format!(
+            "vendor.{family}.{first}{more}: will stay in the phone when it is set no more: {} raw \
+             parameters that it once had are remembered, and there is no room for more; when the \
+             phone is deleted and made again, they are forgotten",
+            Written::MAX_PARAMETERS
+        ))
     }
 }
 

@@ -101,3 +101,76 @@ fn a_type_has_a_notice_for_whoever_makes_one_active() {
     let notice = json!(["Acme T1 with a module: gets its files by TFTP only"]);
     assert_eq!(created["warnings"], notice, "{created}");
 }
+
+#[test]
+fn a_text_of_a_company_that_a_phone_would_cut_off_is_said() {
+    let gateway = Gateway::start();
+    let line = json!({ "lines": { "1": { "user": "1", "registrar": "pbx.example" } } });
+    let update = |kind: &str, scope: Value, settings: Value| {
+        let values = json!({ "settings": settings });
+        gateway.ask("update", json!({ "type": kind, "scope": scope, "values": values }))
+    };
+    let password = |password: &str| json!({ "line_defaults": { "password": password } });
+    let long = "p".repeat(24);
+    let company = json!({ "company": "default" });
+    assert_eq!(update("company", company, password(&long))["result"], "success");
+    let pap2t = json!({ "mac": "000e08000001", "company": "default", "phone_type": "pap2t", "settings": line });
+    let made = gateway.ask("create", json!({ "type": "phone", "values": pap2t }));
+    let said = made["warnings"].to_string();
+    assert!(said.contains("line_defaults.password: "), "{made}");
+    assert!(said.contains("takes at most 23 characters, not 24"), "{made}");
+    assert!(!said.contains(&long), "{said}");
+    // A phone that says something else itself has nothing to cut off.
+    let phone = json!({ "mac": "000e08000001" });
+    assert_eq!(update("phone", phone.clone(), password("short"))["warnings"], Value::Null);
+    let refused = update("phone", phone, password(&long));
+    assert!(refused["message"].to_string().contains("takes at most 23"), "{refused}");
+    // One of another type takes it.
+    let t46s = json!({ "mac": "001565000001", "company": "default", "phone_type": "t46s", "settings": line });
+    let made = gateway.ask("create", json!({ "type": "phone", "values": t46s }));
+    assert_eq!((&made["result"], &made["warnings"]), (&json!("success"), &Value::Null), "{made}");
+}
+
+#[test]
+fn raw_parameters_that_there_is_no_room_to_remember_are_said() {
+    let gateway = Gateway::start();
+    let line =
+        json!({ "lines": { "1": { "user": "1", "password": "p", "registrar": "pbx.example" } } });
+    let t46s = json!({ "mac": "001565000001", "company": "default", "phone_type": "t46s", "settings": line });
+    assert_eq!(
+        gateway.ask("create", json!({ "type": "phone", "values": t46s }))["result"],
+        "success"
+    );
+    gateway.done("create", json!({ "type": "company", "values": { "company": "acme" } }));
+    let sets = |company: &str, range: std::ops::Range<usize>| {
+        let names: serde_json::Map<String, Value> =
+            range.map(|number| (format!("p.{number:04}"), json!("1"))).collect();
+        gateway.done(
+            "update",
+            json!({
+                "type": "company", "scope": { "company": company },
+                "values": { "settings": null },
+            }),
+        );
+        let settings = json!({ "vendor": { "yealink": names } });
+        gateway.done("update", json!({
+            "type": "company", "scope": { "company": company }, "values": { "settings": settings },
+        }));
+    };
+    for round in 0..3 {
+        sets("default", round * 400..(round + 1) * 400);
+        gateway.get("/001565000001.cfg", None);
+        gateway.settle();
+    }
+    sets("acme", 2000..2002);
+    let scope = json!({ "phoneid": "0015650000010" });
+    gateway.done(
+        "assign",
+        json!({ "type": "phone", "scope": scope, "values": { "company": "acme" } }),
+    );
+    let preview = gateway.ask("preview", json!({ "type": "phone", "scope": scope }));
+    let warning = preview["warnings"][0].as_str().unwrap_or_default();
+    let expected =
+        "vendor.yealink.p.2000 and 1 more: will stay in the phone when it is set no more";
+    assert!(warning.starts_with(expected), "{warning}");
+}

@@ -153,6 +153,16 @@ impl Written {
         self
     }
 
+    /// The raw parameters of `other` that [`Written::and`] does not remember.
+    #[must_use]
+    pub fn without_room(&self, other: &Written) -> Vec<String> {
+        let both = self.clone().and(other);
+        let is_lost = |(family, name): &(&str, &String)| {
+            !both.parameters.get(*family).is_some_and(|names| names.contains(*name))
+        };
+        other.names().filter(is_lost).map(|(_, name)| name.clone()).collect()
+    }
+
     fn names(&self) -> impl Iterator<Item = (&str, &String)> {
         self.parameters
             .iter()
@@ -294,7 +304,7 @@ mod tests {
         let vlan = ["vlan".to_owned()];
         let other = Written::named(&vlan, 0, "snom", &names(600)).unwrap();
         assert!(one.covers(&Written::default()) && !one.covers(&other));
-        let both = one.and(&other);
+        let both = one.clone().and(&other);
         assert_eq!(both.parameters("snom").count(), Written::MAX_PARAMETERS);
         assert_eq!(both.groups().collect::<Vec<_>>(), ["vlan"]);
         assert!(
@@ -302,6 +312,8 @@ mod tests {
             "it is full"
         );
         assert!(!both.covers(&Written::everything("snom")));
+        assert_eq!(one.without_room(&other).len(), 200);
+        assert_eq!(Written::default().without_room(&other), Vec::<String>::new());
         assert_eq!(Written::named(&["vlans".to_owned()], 0, "snom", &[]), None);
     }
 
