@@ -11,7 +11,8 @@ use super::Timestamp;
 pub enum Action {
     /// A request told with more weight what a device is that was promoted and never served.
     Retyped,
-    /// An inactive device that asked no more went after its time.
+    /// An inactive device that asked no more went after its time; without a name, so many that
+    /// no operator had touched.
     Expired,
     Promote,
     Demote,
@@ -50,7 +51,8 @@ pub struct Event {
     pub from: String,
     pub action: Action,
     pub subject: Subject,
-    /// phoneid or MAC, company id, login; empty for the system settings.
+    /// phoneid or MAC, company id, login; empty for the system settings and where it is about
+    /// many.
     pub name: String,
     /// Company the subject belongs to after the change, else before it; empty when neither.
     pub company: String,

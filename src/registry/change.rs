@@ -27,27 +27,36 @@ type Lock = OwnedMutexGuard<()>;
 
 /// What is being changed: what else wants to change it waits.
 #[derive(Debug, Clone, Copy)]
-enum LockScope {
+enum LockScope<'a> {
     Device(Mac),
     /// As [`LockScope::Device`], for one that is in memory if it is in the store: it is not read
     /// before the commit found it there.
     NewDevice(Mac),
+    /// Several at once. Between them and changes of one of them the store's revisions decide:
+    /// a thousand locks would have to be taken in one order.
+    Devices(&'a [Mac]),
     Directory,
 }
 
 pub(super) struct Locks {
     devices: Vec<Arc<Mutex<()>>>,
+    several: Arc<Mutex<()>>,
     directory: Arc<Mutex<()>>,
 }
 
 impl Locks {
     pub(super) fn new() -> Locks {
-        Locks { devices: (0..STRIPES).map(|_| Arc::default()).collect(), directory: Arc::default() }
+        Locks {
+            devices: (0..STRIPES).map(|_| Arc::default()).collect(),
+            several: Arc::default(),
+            directory: Arc::default(),
+        }
     }
 
-    async fn take(&self, scope: LockScope) -> Lock {
+    async fn take(&self, scope: LockScope<'_>) -> Lock {
         let lock = match scope {
             LockScope::Directory => &self.directory,
+            LockScope::Devices(_) => &self.several,
             LockScope::Device(mac) | LockScope::NewDevice(mac) => {
                 // MACs of one delivery are consecutive; a multiplication spreads them.
                 let mixed = mac.bits().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
@@ -150,7 +159,7 @@ impl Registry {
         mac: Mac,
         mut decide: impl FnMut(&Device, &Arc<Directory>) -> Result<Plan<T>, RegistryError>,
     ) -> Result<Option<T>, RegistryError> {
-        let decide = |device: Option<&Device>, directory: &Arc<Directory>| match device {
+        let decide = |devices: &[Device], directory: &Arc<Directory>| match devices.first() {
             Some(device) => Ok(decide(device, directory)?.map(Some)),
             None => Ok(Plan::nothing(None)),
         };
@@ -162,9 +171,22 @@ impl Registry {
         &self,
         actor: &Actor,
         mac: Mac,
-        decide: impl FnMut(Option<&Device>, &Arc<Directory>) -> Result<Plan<T>, RegistryError>,
+        mut decide: impl FnMut(Option<&Device>, &Arc<Directory>) -> Result<Plan<T>, RegistryError>,
     ) -> Result<T, RegistryError> {
+        let decide =
+            |devices: &[Device], directory: &Arc<Directory>| decide(devices.first(), directory);
         self.change(actor, LockScope::Device(mac), decide).await
+    }
+
+    /// One change of those of the devices that are there, in one commit: `decide` gets them as
+    /// the store has them, in order of MAC.
+    pub(super) async fn change_devices<T>(
+        &self,
+        macs: &[Mac],
+        mut decide: impl FnMut(&[Device]) -> Plan<T>,
+    ) -> Result<T, RegistryError> {
+        let decide = |devices: &[Device], _: &Arc<Directory>| Ok(decide(devices));
+        self.change(&Actor::Gateway, LockScope::Devices(macs), decide).await
     }
 
     /// As [`Registry::change_or_make_device`], for a device that is in memory if it is in the
@@ -174,7 +196,7 @@ impl Registry {
         mac: Mac,
         mut decide: impl FnMut(Option<&Device>) -> Result<Plan<T>, RegistryError>,
     ) -> Result<T, RegistryError> {
-        let decide = |device: Option<&Device>, _: &Arc<Directory>| decide(device);
+        let decide = |devices: &[Device], _: &Arc<Directory>| decide(devices.first());
         self.change(&Actor::Gateway, LockScope::NewDevice(mac), decide).await
     }
 
@@ -188,15 +210,15 @@ impl Registry {
         actor: &Actor,
         mut decide: impl FnMut(&Directory) -> Result<Plan<T>, RegistryError>,
     ) -> Result<T, RegistryError> {
-        let decide = |_: Option<&Device>, directory: &Arc<Directory>| decide(directory);
+        let decide = |_: &[Device], directory: &Arc<Directory>| decide(directory);
         self.change(actor, LockScope::Directory, decide).await
     }
 
     async fn change<T>(
         &self,
         actor: &Actor,
-        scope: LockScope,
-        mut decide: impl FnMut(Option<&Device>, &Arc<Directory>) -> Result<Plan<T>, RegistryError>,
+        scope: LockScope<'_>,
+        mut decide: impl FnMut(&[Device], &Arc<Directory>) -> Result<Plan<T>, RegistryError>,
     ) -> Result<T, RegistryError> {
         let mut lock = self.locks.take(scope).await;
         let mut contended = String::new();
@@ -205,14 +227,15 @@ impl Registry {
                 // What is decided on besides the device is in memory.
                 self.memory.follow(&self.store).await?;
             }
-            let device = match scope {
-                LockScope::Device(mac) => self.read_device(mac).await?,
-                LockScope::NewDevice(mac) if attempt > 0 => self.read_device(mac).await?,
-                LockScope::NewDevice(_) | LockScope::Directory => None,
+            let devices = match scope {
+                LockScope::Device(mac) => self.read_devices(&[mac]).await?,
+                LockScope::NewDevice(mac) if attempt > 0 => self.read_devices(&[mac]).await?,
+                LockScope::Devices(macs) => self.read_devices(macs).await?,
+                LockScope::NewDevice(_) | LockScope::Directory => Vec::new(),
             };
             let directory = self.memory.directory();
             let who = actor.guard(&directory)?;
-            let plan = decide(device.as_ref(), &directory)?.guarded(who);
+            let plan = decide(&devices, &directory)?.guarded(who);
             if plan.mutations.is_empty() {
                 return Ok(plan.result);
             }
@@ -230,15 +253,15 @@ impl Registry {
         Err(RegistryError::Contended(contended))
     }
 
-    /// As the store has it; so has memory afterwards. To be called under its lock.
-    async fn read_device(&self, mac: Mac) -> Result<Option<Device>, StoreError> {
-        let device = self.store.devices(&[mac]).await?.pop();
-        if let Some(device) = &device
-            && self.memory.index.revision(mac) != Some(device.revision)
-        {
-            self.memory.apply(vec![super::memory::as_it_is(device.clone())]);
-        }
-        Ok(device)
+    /// Those there are, as the store has them; so has memory afterwards. To be called under their
+    /// lock.
+    async fn read_devices(&self, macs: &[Mac]) -> Result<Vec<Device>, StoreError> {
+        let devices = self.store.devices(macs).await?;
+        let is_news =
+            |device: &&Device| self.memory.index.revision(device.mac) != Some(device.revision);
+        let news = devices.iter().filter(is_news).cloned().map(super::memory::as_it_is);
+        self.memory.apply(news.collect());
+        Ok(devices)
     }
 
     /// Commits and, once that is done, takes it over, whether or not the caller still waits.

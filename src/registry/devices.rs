@@ -1,5 +1,5 @@
 //! The published API's six phone commands, but for reading the types: inactive, active, promote,
-//! demote, assign; and what makes inactive devices go by themselves.
+//! demote, assign.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +7,7 @@ use serde_json::json;
 
 use super::change::Plan;
 use super::{Actor, Listing, Registry, RegistryError};
-use crate::domain::{Action, CompanyId, Mac, PhoneId, Port, Subject, Timestamp};
-
-/// Inactive devices that go in one round; the next round takes more.
-const EXPIRED_AT_ONCE: usize = 1000;
+use crate::domain::{Action, CompanyId, Mac, PhoneId, Port, Subject};
 
 impl Registry {
     /// Every inactive phone.
@@ -119,42 +116,5 @@ impl Registry {
             Ok(plan.recorded(event))
         })
         .await
-    }
-
-    /// Removes inactive devices nobody asked for in the quota's time; returns how many.
-    ///
-    /// # Errors
-    /// What the store says; devices before it are gone.
-    pub async fn expire(&self) -> Result<usize, RegistryError> {
-        let now = self.clock.now();
-        let before = now - self.quota.inactive_max_age_s;
-        let mut gone = 0;
-        for mac in self.memory.index.unseen_since(before, EXPIRED_AT_ONCE) {
-            if self.expire_device(mac, before, now).await? {
-                gone += 1;
-            }
-        }
-        Ok(gone)
-    }
-
-    async fn expire_device(
-        &self,
-        mac: Mac,
-        before: Timestamp,
-        now: Timestamp,
-    ) -> Result<bool, RegistryError> {
-        let expired = self.change_device_if_any(&Actor::Gateway, mac, |device, _| {
-            // Another gateway may have seen it.
-            if device.last_sign() >= before || device.has_active_port() {
-                self.memory.index.noted(mac, device.last_sign(), None);
-                return Ok(Plan::nothing(false));
-            }
-            let name = mac.to_string();
-            let mut event = Actor::Gateway.event(now, Action::Expired, Subject::Phone, name);
-            let ports = device.inactive_ports();
-            event.before = json!({ "phone_type": device.phone_type, "ports": ports });
-            Ok(Plan::device(Some(device), None, true).recorded(event))
-        });
-        Ok(expired.await?.unwrap_or(false))
     }
 }

@@ -17,6 +17,7 @@ mod contacts;
 mod devices;
 mod directory;
 mod error;
+mod expiry;
 mod first_key;
 mod index;
 mod limits;

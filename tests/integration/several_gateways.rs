@@ -202,6 +202,30 @@ fn a_phone_seen_by_one_is_not_expired_by_the_other() {
 }
 
 #[test]
+fn of_two_that_expire_the_same_devices_one_tells_of_each() {
+    let two = Two::start();
+    for round in 0..8 {
+        let number = 20;
+        for mac in 0..number {
+            two.a.get_only(&format!("0004f2{round:02x}{mac:04x}"));
+        }
+        two.a.settle();
+        eventually("the other knows all", || inactive(&two.b, &two.key).len() == number);
+        two.clock.advance(31 * DAY);
+        let gone: usize = thread::scope(|scope| {
+            let expire = |node| scope.spawn(move || Node::expire(node));
+            [&two.a, &two.b].map(expire).into_iter().map(|thread| thread.join().unwrap()).sum()
+        });
+        assert_eq!(gone, number);
+        let events = two.done(&two.a, "events", json!({ "type": "phone" }));
+        let told = events["values"].as_array().into_iter().flatten();
+        let told: u64 = told.filter_map(|event| event["before"]["devices"].as_u64()).sum();
+        assert_eq!(told, (round + 1) * number as u64, "{events}");
+        eventually("none is left", || inactive(&two.b, &two.key).is_empty());
+    }
+}
+
+#[test]
 fn the_quota_counts_what_both_recorded() {
     let two = Two::start_with(Quota { inactive_devices: 2, ..Quota::default() });
     two.a.get(PHONE);

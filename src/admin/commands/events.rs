@@ -9,7 +9,8 @@
 //! ports of a device is recorded under the port it was asked for.
 //!
 //! Rows: `id`, `at` (seconds), `who` (a login, or `gateway`), `from` (an address),
-//! `action`, `subject`, `name`, `company`, `before`, `after`. Secrets show as
+//! `action`, `subject`, `name` (empty where many devices expired together: `before` counts them),
+//! `company`, `before`, `after`. Secrets show as
 //! `***`, or `*** (changed)`. Besides them `next` when there may be more.
 
 use super::Call;

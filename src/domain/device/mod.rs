@@ -134,6 +134,12 @@ impl Device {
         }
     }
 
+    /// Whether an operator decided anything about it: what it is, or what one of its phones gets.
+    #[must_use]
+    pub fn is_touched(&self) -> bool {
+        !self.phones.is_empty() || self.strength() == Strength::Operator
+    }
+
     /// When it was last heard of: a request, or one of its phones made.
     #[must_use]
     pub fn last_sign(&self) -> Timestamp {
