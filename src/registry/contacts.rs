@@ -17,9 +17,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::actor::Actor;
 use super::change::Plan;
-use super::index::Untouched;
+use super::index::{Index, Untouched};
 use super::quota::Counted;
-use super::waiting::Reserved;
+use super::waiting::{NoRoom, Reservation};
 use super::{Directory, Registry, RegistryError};
 use crate::domain::{Action, Claim, Device, LogRate, Mac, Site, Strength, Subject, Timestamp};
 use crate::store::Mutation;
@@ -37,9 +37,8 @@ const GATHERING: Duration = Duration::from_millis(20);
 
 /// What a request told that is to be recorded.
 pub(super) enum Contact {
-    /// A device that is not known; there is room for it, once another is gone, and it counts
-    /// for its network.
-    First { device: Box<Device>, in_place_of: Option<Mac>, counted: Counted },
+    /// A device that is not known; there is room for it, and it counts for its network.
+    First { device: Box<Device>, room: Reservation, counted: Counted },
     /// What a known device is, of which so many ports are believed.
     Claim { mac: Mac, claim: Box<Claim>, ports: u16 },
 }
@@ -189,22 +188,22 @@ impl Registry {
         }
     }
 
+    /// All are of one device. Whatever ends this early leaves nothing taken.
     async fn record(&self, contacts: Vec<Contact>) {
         for contact in contacts {
             let recorded = match contact {
-                Contact::First { device, in_place_of, counted } => {
-                    let recorded = self.record_first(&device, in_place_of).await;
-                    if !matches!(recorded, Ok(true)) {
-                        self.new_macs.give_back(counted);
+                Contact::First { device, room, counted } => {
+                    let recorded = self.record_first(&device, room).await;
+                    if matches!(recorded, Ok(true)) {
+                        counted.keep();
                     }
                     recorded.map(drop)
                 }
                 Contact::Claim { mac, claim, ports } => {
+                    let index = &self.memory.index;
+                    let mut settling = Settling { index, mac, strength: Strength::default() };
                     let strength = self.record_claim(mac, &claim, ports).await;
-                    // Not stored: the next that says so is to be recorded.
-                    let settled = strength.as_ref().ok().copied().unwrap_or_default();
-                    self.memory.index.claimed(mac, settled);
-                    strength.map(drop)
+                    strength.map(|strength| settling.strength = strength)
                 }
             };
             match recorded {
@@ -221,11 +220,11 @@ impl Registry {
     async fn record_first(
         &self,
         device: &Device,
-        in_place_of: Option<Mac>,
+        room: Reservation,
     ) -> Result<bool, RegistryError> {
         let (mac, index) = (device.mac, &self.memory.index);
         let address = device.sighting.as_ref().map(|seen| seen.address);
-        let mut in_place_of = in_place_of;
+        let mut room = Some(room);
         let recorded = self
             .make_device(mac, |there| {
                 // An operator made it, or another gateway recorded it.
@@ -233,7 +232,9 @@ impl Registry {
                     return Ok(Plan::nothing(false));
                 }
                 let remove = loop {
-                    let Some(gone) = in_place_of else { break None };
+                    let Some(gone) = room.as_ref().and_then(Reservation::in_place_of) else {
+                        break None;
+                    };
                     match index.untouched(gone) {
                         Untouched::At(expect) => {
                             break Some(Mutation::RemoveDevice { mac: gone, expect });
@@ -243,13 +244,12 @@ impl Registry {
                     }
                     // An operator promoted or touched it since it was chosen, and what was
                     // acknowledged stays: somebody else is to go.
-                    index.waiting().release(mac, in_place_of.take());
+                    room = None;
                     let Some(address) = address else { return Ok(Plan::nothing(false)) };
-                    match index.waiting().reserve(mac, address, device.strength()) {
-                        Reserved::Room => {}
-                        Reserved::InPlaceOf(gone) => in_place_of = Some(gone),
-                        Reserved::Already => return Ok(Plan::nothing(false)),
-                        Reserved::Full => {
+                    match index.waiting().take_room(mac, address, device.strength()) {
+                        Ok(another) => room = Some(another),
+                        Err(NoRoom::Already) => return Ok(Plan::nothing(false)),
+                        Err(NoRoom::Full) => {
                             self.new_macs.note_full(index.waiting().limit());
                             return Ok(Plan::nothing(false));
                         }
@@ -260,12 +260,13 @@ impl Registry {
                 Ok(Plan::commit(remove.into_iter().chain([put]).collect(), true))
             })
             .await;
-        if matches!(recorded, Ok(true)) {
-            if in_place_of.is_some() {
+        if matches!(recorded, Ok(true))
+            && let Some(room) = room
+        {
+            if room.in_place_of().is_some() {
                 self.new_macs.note_evicted(index.waiting().limit());
             }
-        } else {
-            index.waiting().release(mac, in_place_of);
+            room.keep();
         }
         recorded
     }
@@ -327,6 +328,20 @@ impl Registry {
         event.before = summary(device);
         event.after = summary(&claimed);
         plan.recorded(event)
+    }
+}
+
+/// What a claim must be stronger than, said to memory when it is dropped: nothing, where the claim
+/// was not stored, so that the next that says the same is recorded.
+struct Settling<'a> {
+    index: &'a Index,
+    mac: Mac,
+    strength: Strength,
+}
+
+impl Drop for Settling<'_> {
+    fn drop(&mut self) {
+        self.index.claimed(self.mac, self.strength);
     }
 }
 

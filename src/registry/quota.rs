@@ -1,6 +1,7 @@
 //! How much unknown handsets may cause, and what came of it.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Instant;
 
@@ -63,40 +64,62 @@ pub(super) struct NewMacRate {
 /// devices still holds. Refusing them instead would let a botnet lock new sites out.
 const MAX_NETWORKS: usize = 65_536;
 
-/// A new MAC that counts for its network: kept when it is recorded, else given back with
-/// [`NewMacRate::give_back`], or what was never recorded would use up the hour of a site.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A new MAC that counts for its network. Dropped without [`Counted::keep`] it is given back, or
+/// what was never recorded would use up the hour of a site.
+#[derive(Debug)]
 #[must_use]
 pub(super) struct Counted {
+    rate: Arc<NewMacRate>,
     hour: i64,
-    /// `None`: there were too many networks to count one by one.
+    /// `None`: there were too many networks to count one by one, or it is kept.
     site: Option<Site>,
+}
+
+impl Counted {
+    /// The new MAC was recorded.
+    pub(super) fn keep(mut self) {
+        self.site = None;
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        if let Some(site) = self.site {
+            self.rate.give_back(self.hour, site);
+        }
+    }
 }
 
 impl NewMacRate {
     /// Counts one more new MAC from `address`; `None` when none may come any more. Never asked
     /// for a device that is known.
-    pub(super) fn admit(&self, address: IpAddr, limit: u32, now: Timestamp) -> Option<Counted> {
+    pub(super) fn admit(
+        self: &Arc<Self>,
+        address: IpAddr,
+        limit: u32,
+        now: Timestamp,
+    ) -> Option<Counted> {
+        let counted = |hour, site| Some(Counted { rate: Arc::clone(self), hour, site });
         let hour = now.seconds().div_euclid(3600);
         if self.hour.swap(hour, Ordering::Relaxed) != hour {
             self.counts.clear();
         }
         let site = Site::of(address);
         if self.counts.len() >= MAX_NETWORKS && !self.counts.contains_key(&site) {
-            return (limit > 0).then_some(Counted { hour, site: None });
+            return if limit > 0 { counted(hour, None) } else { None };
         }
         let mut count = self.counts.entry(site).or_insert(0);
         if *count >= limit {
             return None;
         }
         *count += 1;
-        Some(Counted { hour, site: Some(site) })
+        drop(count);
+        counted(hour, Some(site))
     }
 
     /// The new MAC was not recorded: as if it had not come, while its hour lasts.
-    pub(super) fn give_back(&self, counted: Counted) {
-        let Some(site) = counted.site else { return };
-        if self.hour.load(Ordering::Relaxed) == counted.hour
+    fn give_back(&self, hour: i64, site: Site) {
+        if self.hour.load(Ordering::Relaxed) == hour
             && let Some(mut count) = self.counts.get_mut(&site)
         {
             *count = count.saturating_sub(1);
@@ -150,9 +173,12 @@ mod tests {
 
     #[test]
     fn an_address_is_limited_by_the_hour() {
-        let new_macs = NewMacRate::default();
+        let new_macs = Arc::new(NewMacRate::default());
         let address = "192.0.2.1".parse().unwrap();
-        let comes = |address, at| new_macs.admit(address, 2, Timestamp::from_seconds(at)).is_some();
+        let comes = |address, at| {
+            let counted = new_macs.admit(address, 2, Timestamp::from_seconds(at));
+            counted.map(Counted::keep).is_some()
+        };
         assert!(comes(address, 7200));
         assert!(comes(address, 7300));
         assert!(!comes(address, 10_799));
@@ -162,23 +188,26 @@ mod tests {
 
     #[test]
     fn what_was_not_recorded_is_given_back_in_its_hour() {
-        let new_macs = NewMacRate::default();
+        let new_macs = Arc::new(NewMacRate::default());
         let address = "192.0.2.1".parse().unwrap();
         let comes = |at| new_macs.admit(address, 1, Timestamp::from_seconds(at));
         let first = comes(7200).unwrap();
-        assert_eq!(comes(7201), None);
-        new_macs.give_back(first);
+        assert!(comes(7201).is_none());
+        drop(first);
         let late = comes(7202).unwrap();
-        assert!(comes(10_800).is_some());
-        new_macs.give_back(late);
-        assert_eq!(comes(10_801), None, "another hour counts anew");
+        comes(10_800).unwrap().keep();
+        drop(late);
+        assert!(comes(10_801).is_none(), "another hour counts anew");
     }
 
     #[test]
     fn one_ipv6_network_is_one_address() {
-        let new_macs = NewMacRate::default();
+        let new_macs = Arc::new(NewMacRate::default());
         let start = Timestamp::from_seconds(0);
-        let comes = |address: &str| new_macs.admit(address.parse().unwrap(), 1, start).is_some();
+        let comes = |address: &str| {
+            let counted = new_macs.admit(address.parse().unwrap(), 1, start);
+            counted.map(Counted::keep).is_some()
+        };
         assert!(comes("2001:db8::1"));
         assert!(!comes("2001:db8:0:1::1"));
         assert!(comes("2001:db8:1::1"));

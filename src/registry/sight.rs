@@ -10,7 +10,7 @@ use super::Registry;
 use super::contacts::Contact;
 use super::index::Known;
 use super::sighting_writer::SightingUpdate;
-use super::waiting::Reserved;
+use super::waiting::NoRoom;
 use crate::catalogue::{Catalogue, Identity};
 use crate::domain::settings::Written;
 use crate::domain::{Claim, Claims, Device, Mac, Sighting, Strength, Timestamp, TypeKey};
@@ -149,15 +149,10 @@ impl Registry {
             self.new_macs.note_over_address_limit(address);
             return SightOutcome::NotRecorded(NotRecorded::OverQuota);
         };
-        let in_place_of = match waiting.reserve(mac, address, claim.strength) {
-            Reserved::Room => None,
-            Reserved::InPlaceOf(gone) => Some(gone),
-            Reserved::Already => {
-                self.new_macs.give_back(counted);
-                return SightOutcome::Recorded;
-            }
-            Reserved::Full => {
-                self.new_macs.give_back(counted);
+        let room = match waiting.take_room(mac, address, claim.strength) {
+            Ok(room) => room,
+            Err(NoRoom::Already) => return SightOutcome::Recorded,
+            Err(NoRoom::Full) => {
                 self.new_macs.note_full(waiting.limit());
                 return SightOutcome::NotRecorded(NotRecorded::OverQuota);
             }
@@ -166,9 +161,7 @@ impl Registry {
         let sighted = Device::sighted(mac, phone_type, ports, sighting(evidence, now));
         let claims: Claims = [claim].into_iter().collect();
         let device = Box::new(Device { claims, ..sighted });
-        if self.contacts.send(Contact::First { device, in_place_of, counted }).is_err() {
-            self.new_macs.give_back(counted);
-            waiting.release(mac, in_place_of);
+        if self.contacts.send(Contact::First { device, room, counted }).is_err() {
             self.contacts.note_dropped(&QUEUE_FULL);
             return SightOutcome::NotRecorded(NotRecorded::QueueFull);
         }

@@ -11,7 +11,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::domain::{Mac, Site, Strength, Timestamp};
 
@@ -24,9 +24,49 @@ pub(super) struct InactiveQuota {
     room: Mutex<Room>,
 }
 
-/// What came of asking for room.
+/// Room for a device that is not stored yet. Whatever becomes of who has it, when it is dropped
+/// without [`Reservation::keep`] the room is free again and who was to go stays.
+#[derive(Debug)]
+#[must_use]
+pub(super) struct Reservation {
+    quota: Arc<InactiveQuota>,
+    mac: Mac,
+    in_place_of: Option<Mac>,
+    is_kept: bool,
+}
+
+impl Reservation {
+    /// The device that is to go in the same commit.
+    pub(super) fn in_place_of(&self) -> Option<Mac> {
+        self.in_place_of
+    }
+
+    /// The device is stored, and who was to go is gone: memory was told of both.
+    pub(super) fn keep(mut self) {
+        self.is_kept = true;
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        if !self.is_kept {
+            self.quota.release(self.mac, self.in_place_of);
+        }
+    }
+}
+
+/// Why there is no room for a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reserved {
+pub(super) enum NoRoom {
+    /// It has some already.
+    Already,
+    /// Nobody is left who would have to go.
+    Full,
+}
+
+/// What came of looking for room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reserved {
     Room,
     /// Room once this device is gone, which is to go in the same commit.
     InPlaceOf(Mac),
@@ -75,9 +115,23 @@ impl InactiveQuota {
         Some(is_more)
     }
 
-    /// Finds room for a device that is not known. What comes of it must be said: with
-    /// [`InactiveQuota::put`] when it is stored, with [`InactiveQuota::release`] when it is not.
-    pub(super) fn reserve(&self, mac: Mac, address: IpAddr, strength: Strength) -> Reserved {
+    /// Finds room for a device that is not known: `mac`, whose first request comes from `address`.
+    pub(super) fn take_room(
+        self: &Arc<Self>,
+        mac: Mac,
+        address: IpAddr,
+        strength: Strength,
+    ) -> Result<Reservation, NoRoom> {
+        let in_place_of = match self.reserve(mac, address, strength) {
+            Reserved::Room => None,
+            Reserved::InPlaceOf(gone) => Some(gone),
+            Reserved::Already => return Err(NoRoom::Already),
+            Reserved::Full => return Err(NoRoom::Full),
+        };
+        Ok(Reservation { quota: Arc::clone(self), mac, in_place_of, is_kept: false })
+    }
+
+    fn reserve(&self, mac: Mac, address: IpAddr, strength: Strength) -> Reserved {
         let mut room = self.room();
         if room.devices.contains_key(&mac.bits()) {
             return Reserved::Already;
@@ -96,7 +150,7 @@ impl InactiveQuota {
     }
 
     /// The device was not stored, and whoever was to go in its place did not.
-    pub(super) fn release(&self, mac: Mac, in_place_of: Option<Mac>) {
+    fn release(&self, mac: Mac, in_place_of: Option<Mac>) {
         let mut room = self.room();
         if room.devices.get(&mac.bits()).is_some_and(|slot| slot.state == SlotState::Reserved) {
             room.remove(mac.bits());
@@ -292,6 +346,25 @@ mod tests {
         room.release(mac(2), None);
         assert_eq!(reserve(&room, 3, 1), Reserved::Room);
         assert_eq!(room.len(), 2);
+    }
+
+    #[test]
+    fn what_is_dropped_gives_its_room_back() {
+        let room = Arc::new(InactiveQuota::new(1));
+        room.put(waits(1, 1, Timestamp::from_seconds(10)));
+        let take = |number| room.take_room(mac(number), address(1), Strength::Path);
+        let reservation = take(2).unwrap();
+        assert_eq!(reservation.in_place_of(), Some(mac(1)));
+        assert_eq!(take(2).unwrap_err(), NoRoom::Already);
+        assert_eq!(take(3).unwrap_err(), NoRoom::Full);
+        drop(reservation);
+        let reservation = take(3).unwrap();
+        assert_eq!(reservation.in_place_of(), Some(mac(1)), "it stayed");
+        room.remove(mac(1));
+        room.put(waits(3, 1, Timestamp::from_seconds(20)));
+        reservation.keep();
+        assert_eq!(room.len(), 1);
+        assert_eq!(take(3).unwrap_err(), NoRoom::Already);
     }
 
     #[test]

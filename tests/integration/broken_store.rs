@@ -188,6 +188,31 @@ fn what_could_not_be_stored_does_not_use_up_the_hour_of_its_network() {
 }
 
 #[test]
+fn recording_that_ends_early_leaves_nothing_taken() {
+    const USER_AGENT: &str = "Yealink SIP-T46G 28.83.0.120 00:15:65:4a:a9:38";
+    let quota = Quota { inactive_devices: 2, new_macs_per_address_per_hour: 3, ..quota() };
+    let gateway = Gateway::start_with(quota, Duration::from_secs(8));
+    let claims = || {
+        http::get(gateway.node.http, &format!("/{INACTIVE}.cfg"), Some(USER_AGENT));
+        gateway.settle();
+        let read = gateway.ask("read", json!({ "phoneid": format!("{INACTIVE}0") }));
+        read["values"][0]["claims"][0]["strength"].clone()
+    };
+    gateway.store.set(Some(Fault::Panics));
+    http::get(gateway.node.http, &format!("/{INACTIVE}.cfg"), Some(USER_AGENT));
+    for number in 0..3 {
+        gateway.get(&format!("0015654ac00{number}"));
+        gateway.settle();
+        assert_eq!(gateway.node.registry.waiting_status().devices, 1, "room is given back");
+    }
+    gateway.store.set(None);
+    assert_eq!(claims(), "user_agent", "what was not stored is claimed anew");
+    gateway.get("0015654ac000");
+    gateway.settle();
+    assert!(gateway.is_stored("0015654ac000"), "the hour of its network is not used up");
+}
+
+#[test]
 fn a_first_contact_does_not_wait_for_a_store_that_hangs() {
     let gateway = Gateway::start(Duration::from_millis(200));
     let (file, refusal) = (gateway.get(ACTIVE), gateway.get(INACTIVE));

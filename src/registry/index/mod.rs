@@ -127,7 +127,7 @@ pub(super) struct Index {
     types: Symbols<TypeKey>,
     companies: Symbols<CompanyId>,
     writings: Interner<Written>,
-    waiting: InactiveQuota,
+    waiting: Arc<InactiveQuota>,
     /// Revision of the system settings.
     system_version: AtomicU64,
     /// Revisions by the company's number; shorter than the companies while some never changed.
@@ -143,7 +143,7 @@ impl Index {
             types: Symbols::new(),
             companies: Symbols::new(),
             writings: Interner::new(),
-            waiting: InactiveQuota::new(waiting),
+            waiting: Arc::new(InactiveQuota::new(waiting)),
             system_version: AtomicU64::new(0),
             company_versions: RwLock::default(),
         }
@@ -362,7 +362,7 @@ impl Index {
     }
 
     /// The room of devices that wait for an operator.
-    pub(super) fn waiting(&self) -> &InactiveQuota {
+    pub(super) fn waiting(&self) -> &Arc<InactiveQuota> {
         &self.waiting
     }
 

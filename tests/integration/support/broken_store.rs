@@ -20,6 +20,8 @@ pub(crate) enum Fault {
     Unavailable,
     /// Commits wait until there is another fault, or none.
     Stuck,
+    /// Somebody was faster at every commit, and whoever then looks what there is panics.
+    Panics,
 }
 
 pub(crate) struct BrokenStore {
@@ -61,6 +63,7 @@ impl BrokenStore {
         let what = "broken.db".to_owned();
         match *self.fault.borrow() {
             None | Some(Fault::Stuck) => Ok(()),
+            Some(Fault::Panics) => Err(StoreError::Conflict(what)),
             Some(Fault::Full) => Err(StoreError::Full { what }),
             Some(Fault::ReadOnly) => Err(StoreError::ReadOnly { what }),
             Some(Fault::Unavailable) => Err(away(what)),
@@ -120,6 +123,7 @@ impl Store for BrokenStore {
     }
 
     async fn devices(&self, macs: &[Mac]) -> Result<Vec<Device>, StoreError> {
+        assert!(*self.fault.borrow() != Some(Fault::Panics), "as it was told to");
         self.can_read()?;
         self.well.devices(macs).await
     }
