@@ -33,7 +33,7 @@ use crate::provision::Provisioner;
 use crate::registry::{
     Background, Clock, PublicUrl, Registry, RegistryError, SystemClock, SystemRandom,
 };
-use crate::store::{self, Store, StoreError};
+use crate::store::{self, Store, StoreError, StoreUrl};
 
 use listeners::BoundListeners;
 pub use listeners::{ListenError, listener_problems};
@@ -152,6 +152,7 @@ impl App {
         match started {
             Ok(first_key) => {
                 app.first_key = first_key;
+                app.warn_without_administrator(&config.store.url);
                 Ok(app)
             }
             Err(error) => {
@@ -188,6 +189,17 @@ impl App {
             serve(&self.admin_server, bound, admin_tls.clone(), self.admin.clone())?;
         }
         Ok(self.registry.first_key(&SystemRandom).await?)
+    }
+
+    /// Phones are served all the same.
+    fn warn_without_administrator(&self, store: &StoreUrl) {
+        if !self.registry.has_administrator() {
+            tracing::warn!(
+                "no System-Admin can sign in, and in a store that is not new none is made by \
+                 itself: stop the gateway, make a key with `dialtone user key admin --store \
+                 {store}`, and start again"
+            );
+        }
     }
 
     /// Where it listens.

@@ -1,5 +1,7 @@
-//! The key of the first System-Admin: made when nobody can sign in yet, and anew at each
-//! start until it was used, so that a key that nobody saw never locks everybody out.
+//! The key of the first System-Admin: made on a new store, and anew at each start until it was
+//! used, so that a key that nobody saw never locks everybody out. A store that has lost its users
+//! gets none: else whoever can remove them, or has its file lose what is newest, could have the
+//! next start make an administrator.
 //!
 //! The audit record tells whether it was used: the newest event of its user says
 //! `first_key: unused` until the first call with the key appends another.
@@ -37,17 +39,18 @@ pub(super) struct FirstKey {
 }
 
 impl Registry {
-    /// On a store without users, makes the System-Admin `admin`; where its first key was
-    /// never used, makes another key in that one's place. Returns the key, which is kept
-    /// nowhere else and durable on return; `None` when somebody can sign in, or when another
-    /// gateway of this store made one at the same time, which then shows it.
+    /// On a new store, makes the System-Admin `admin`; where its first key was never used, makes
+    /// another key in that one's place. Returns the key, which is kept nowhere else and durable
+    /// on return; `None` when there are or were users, also where none can sign in
+    /// ([`Registry::has_administrator`]), or when another gateway of this store made one at the
+    /// same time, which then shows it.
     ///
     /// # Errors
     /// What the store says.
     pub async fn first_key(&self, random: &dyn Random) -> Result<Option<String>, RegistryError> {
         let known = self.directory();
         let unused = self.user_with_unused_key(&known).await?;
-        if unused.is_none() && !known.users.is_empty() {
+        if unused.is_none() && !(known.users.is_empty() && self.is_new().await?) {
             return Ok(None);
         }
         self.first_key.awaited.store(true, Ordering::Relaxed);
@@ -76,6 +79,19 @@ impl Registry {
             Ok(Plan::commit(vec![put], true).recorded(marked(event, UNUSED)))
         });
         Ok(made.await?.then_some(key))
+    }
+
+    /// Whether there is a System-Admin with a way to sign in.
+    #[must_use]
+    pub fn has_administrator(&self) -> bool {
+        self.directory().users.values().any(|user| user.can_administer_system())
+    }
+
+    /// Whether nothing is on record: everything is that operators do, and an import. Of old
+    /// events some may be gone, but never all.
+    async fn is_new(&self) -> Result<bool, RegistryError> {
+        let any = EventFilter { limit: 1, ..EventFilter::default() };
+        Ok(self.store.events(any).await?.is_empty())
     }
 
     /// To be called whenever a key was shown to be right, before the call is answered: the

@@ -138,3 +138,52 @@ fn a_lost_key_is_replaced_in_the_store_while_no_gateway_has_it() {
     assert_eq!(events["values"][0]["who"], "gateway", "{events}");
     assert_eq!(events["values"][0]["after"]["keys"].as_array().map(Vec::len), Some(1), "{events}");
 }
+
+/// A start, and what it logged until it served.
+fn start_and_log(dir: &Path) -> (Process, String) {
+    let path = dir.join("serve.log");
+    let process = Process::start_as(dir, "serve", File::create(&path).unwrap().into());
+    (process, std::fs::read_to_string(&path).unwrap())
+}
+
+/// Makes a key in the store, of which no gateway serves; a start then shows none and takes it.
+fn is_mended_by_the_command_it_names(dir: &Path) {
+    let (process, log) = start_and_log(dir);
+    assert_eq!(process.key, None, "no administrator is made by itself: {log}");
+    let line = "user key admin --store sqlite:dialtone.db";
+    assert!(log.contains(&format!("`dialtone {line}`")), "{log}");
+    process.kill();
+    let made = command(dir, line).output().unwrap();
+    assert!(made.status.success(), "{made:?}");
+    let key = String::from_utf8(made.stdout).unwrap().trim().to_owned();
+    let other = command(dir, "user key ann --store sqlite:dialtone.db").output().unwrap();
+    assert_eq!(other.status.code(), Some(1), "there is an administrator now: {other:?}");
+    let (process, log) = start_and_log(dir);
+    assert_eq!(process.key, None);
+    assert!(!log.contains("no System-Admin"), "{log}");
+    assert!(is_admin(process.admin, &key));
+    let body = json!({ "type": "user", "auth": { "type": "auth", "key": key } });
+    let event = call(process.admin, "events", &body)["values"][0].take();
+    assert_eq!((&event["who"], &event["action"]), (&json!("gateway"), &json!("create")));
+}
+
+#[test]
+fn a_store_that_lost_its_users_gets_no_administrator_by_itself() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let process = Process::start(dir.path());
+    assert!(is_admin(process.admin, process.key.as_deref().expect("a new store")));
+    process.kill();
+    let store = rusqlite::Connection::open(dir.path().join("dialtone.db")).unwrap();
+    store.execute_batch("PRAGMA foreign_keys = on; DELETE FROM user").unwrap();
+    drop(store);
+    is_mended_by_the_command_it_names(dir.path());
+}
+
+#[test]
+fn a_store_that_was_imported_without_users_gets_none_either() {
+    let dir = tempfile::TempDir::new().unwrap();
+    std::fs::write(dir.path().join("document.json"), r#"{ "version": 1 }"#).unwrap();
+    let imported = command(dir.path(), "import --store sqlite:dialtone.db document.json").output();
+    assert!(imported.as_ref().unwrap().status.success(), "{imported:?}");
+    is_mended_by_the_command_it_names(dir.path());
+}

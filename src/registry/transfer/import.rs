@@ -145,7 +145,8 @@ fn require_admin(check: &mut Check, users: &[CheckedUser]) {
     if !users.is_empty() && !users.iter().any(can) {
         check.problem(
             "users",
-            "no System-Admin can sign in: give one a `password` or a `key`, or leave all users out",
+            "no System-Admin can sign in: give one a `password` or a `key`, or leave all users out \
+             and make one with `dialtone user key LOGIN --store URL`",
         );
     }
 }

@@ -45,7 +45,8 @@ pub enum UserCommand {
     Key {
         login: String,
         /// Not over the API, which needs a key, but in this store (sqlite:PATH) while no
-        /// gateway has it: for whoever has lost the last key.
+        /// gateway has it: for whoever has lost the last key. When no System-Admin can sign in
+        /// and nobody has this login, one is made.
         #[arg(long, value_name = "URL")]
         store: Option<StoreUrl>,
         /// Revoke the key with this fingerprint (as `list` shows it) instead.
