@@ -13,6 +13,7 @@ use serde::Serialize;
 use super::json::NotRead;
 use super::phone_list::{MOST_WHOLE, PhoneList};
 use super::session;
+use super::shares::Busy;
 use crate::registry::{RegistryError, StoreFault};
 
 /// A success, written out or to be written while it is sent.
@@ -38,11 +39,22 @@ enum Cookie {
 pub(super) struct Fail {
     result: &'static str,
     message: String,
+    #[serde(skip)]
+    busy: Option<Busy>,
 }
+
+/// How long whoever found everything busy is told to stay away, in seconds. What is waited for
+/// takes milliseconds, but those before it had waited, too.
+const RETRY_AFTER_S: u64 = 5;
 
 impl Fail {
     pub(super) fn new(message: impl Into<String>) -> Fail {
-        Fail { result: "fail", message: message.into() }
+        Fail { result: "fail", message: message.into(), busy: None }
+    }
+
+    /// Of a request that was not looked into for want of a place; it may be sent again as it is.
+    pub(super) fn busy(busy: Busy, message: impl Into<String>) -> Fail {
+        Fail { busy: Some(busy), ..Fail::new(message) }
     }
 
     pub(super) fn message(&self) -> &str {
@@ -52,7 +64,21 @@ impl Fail {
     /// The same, of a request whose body was taken as `{}`: whoever reads that a key or a field is
     /// missing which is there must learn why.
     pub(super) fn of_unread(self, why: &NotRead) -> Fail {
-        Fail::new(format!("{}: the body was not read as JSON: {why}", self.message))
+        let message = format!("{}: the body was not read as JSON: {why}", self.message);
+        Fail { message, ..self }
+    }
+
+    /// 200, as clients of this API read it; but 429 or 503 with `Retry-After` (RFC 6585,
+    /// section 4, and RFC 9110, section 15.6.4) where nothing is wrong but the time.
+    pub(super) fn into_response(self) -> Response<AnswerBody> {
+        let status = match self.busy {
+            None => return respond(StatusCode::OK, &self),
+            Some(Busy::Caller) => StatusCode::TOO_MANY_REQUESTS,
+            Some(Busy::Everybody) => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        let mut response = respond(status, &self);
+        response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER_S.into());
+        response
     }
 }
 

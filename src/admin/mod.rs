@@ -21,13 +21,16 @@
 //!
 //! Every answer there has status 200 and `"result"`, `success` or `fail` with a
 //! `message`: clients of this API read no other status. The exceptions are a body
-//! that is too long (413), too slow (408) or broken (400), and a fault of ours (500).
+//! that is too long (413), too slow (408) or broken (400), a fault of ours (500), and, with
+//! `Retry-After`, work or a list there was no place for in time: 429 when the caller's own have
+//! all that are for one, 503 when those of all callers together do.
 //!
 //! Steps 2 to 6 run in a task of their own: a client that hangs up must not stop
 //! a change between the store and memory.
 
 mod answer;
 mod auth;
+mod blocking;
 mod commands;
 mod fields;
 mod health;
@@ -39,7 +42,7 @@ mod session;
 mod shares;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
@@ -52,9 +55,10 @@ use crate::domain::UserId;
 use crate::net::{Handler, Limits, Peer, Standing, body};
 use crate::registry::{Random, Registry};
 use answer::{Answer, AnswerBody, Fail, respond};
+use blocking::Blocking;
 use json::NotRead;
 use receive::{Received, Receiver};
-use request::{ApiMethod, ApiRequest, Blocking, Endpoint, RequestBody};
+use request::{ApiMethod, ApiRequest, Endpoint, RequestBody};
 use session::Sessions;
 use shares::Shares;
 
@@ -64,11 +68,18 @@ pub struct AdminOptions {
     /// Longest request body in bytes. Default 1 MiB: four times the largest settings.
     pub body_bytes: usize,
     pub sessions: SessionLimits,
+    /// How long a request waits for its turn at what takes long, or for a place for a long list,
+    /// before it is told to come again. Default 10 seconds: tools wait longer for an answer.
+    pub patience: Duration,
 }
 
 impl Default for AdminOptions {
     fn default() -> AdminOptions {
-        AdminOptions { body_bytes: 1 << 20, sessions: SessionLimits::default() }
+        AdminOptions {
+            body_bytes: 1 << 20,
+            sessions: SessionLimits::default(),
+            patience: Duration::from_secs(10),
+        }
     }
 }
 
@@ -118,7 +129,7 @@ impl Admin {
             listeners,
             sessions: Sessions::new(options.sessions.clone()),
             receiver: Receiver::new(options.body_bytes),
-            blocking: Blocking::default(),
+            blocking: Blocking::new(options.patience),
             lists: Shares::new(LISTS_AT_ONCE.0, LISTS_AT_ONCE.1),
             options,
         };
@@ -178,7 +189,7 @@ impl Core {
         log.write(&request, outcome.as_ref().err(), began);
         match outcome {
             Ok(answer) => answer.into_response(request.secure),
-            Err(fail) => respond(StatusCode::OK, &fail),
+            Err(fail) => fail.into_response(),
         }
     }
 }

@@ -176,7 +176,7 @@ mod tests {
     }
 
     async fn is_free(places: &Shares<UserId>) -> bool {
-        places.take(2, Duration::ZERO).await.is_some()
+        places.take(2, Duration::ZERO).await.is_ok()
     }
 
     #[tokio::test]

@@ -148,7 +148,8 @@ impl Receiver {
         reader: &mut BodyReader,
         user: UserId,
     ) -> Result<(HeldShare, Option<IpAddr>), ReceiveError> {
-        let share = self.of_users.take(user, PLACE_TIMEOUT).await.ok_or(ReceiveError::Busy)?;
+        let share =
+            self.of_users.take(user, PLACE_TIMEOUT).await.map_err(|_| ReceiveError::Busy)?;
         self.read(reader).await?;
         Ok((HeldShare::OfUser { _share: share }, None))
     }
@@ -160,7 +161,7 @@ impl Receiver {
         now: Duration,
     ) -> Result<(HeldShare, Option<IpAddr>), ReceiveError> {
         let share =
-            self.of_networks.take(network, PLACE_TIMEOUT).await.ok_or(ReceiveError::Busy)?;
+            self.of_networks.take(network, PLACE_TIMEOUT).await.map_err(|_| ReceiveError::Busy)?;
         {
             let mut in_vain = self.in_vain.lock().unwrap_or_else(PoisonError::into_inner);
             in_vain.check(&network, now).map_err(|wait| ReceiveError::InVain {

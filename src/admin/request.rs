@@ -1,19 +1,19 @@
 //! A request as commands see it: where it goes, what could sign it in, what its body says.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, Method, Uri, header};
 use serde_json::{Map, Value};
-use tokio::sync::Semaphore;
 
 use super::answer::Fail;
+use super::auth;
+use super::blocking::{Blocking, Party};
 use super::fields::Fields;
 use super::json::{self, MemberError, NotRead};
 use super::receive::SHORT;
-use super::session;
+use super::{Core, session};
 
 /// Values that `auth` and `type` may have together; six are of use.
 const MAX_HEAD_VALUES: usize = 32;
@@ -122,13 +122,20 @@ impl UnreadBody {
     /// # Errors
     /// When `auth` or `type` are out of all proportion.
     pub(super) async fn of(
+        core: &Core,
         request: &ApiRequest,
         bytes: Bytes,
-        blocking: &Blocking,
     ) -> Result<UnreadBody, Fail> {
+        // Who asks is known by then as far as the head says it.
+        let party = || match auth::by_head(core, request) {
+            Ok(caller) => Party::of(&caller.user),
+            Err(_) => Party::of_address(request.address),
+        };
         let read = match request.form {
             Some(form) => Err(NotRead::Form(form).into()),
-            None => members(&bytes, &["auth", "type"], MAX_HEAD_VALUES, blocking).await?,
+            None => {
+                members(&bytes, &["auth", "type"], MAX_HEAD_VALUES, &core.blocking, party).await?
+            }
         };
         match read {
             Ok(head) => Ok(UnreadBody { bytes, head, not_read: None }),
@@ -162,11 +169,12 @@ impl UnreadBody {
     ///
     /// # Errors
     /// When it has more values or levels than any command takes.
-    pub(super) async fn read(self, blocking: &Blocking) -> Result<RequestBody, Fail> {
+    pub(super) async fn read(self, blocking: &Blocking, party: Party) -> Result<RequestBody, Fail> {
         if self.bytes.is_empty() {
             return Ok(RequestBody::default());
         }
-        let read = members(&self.bytes, &["scope", "values"], MAX_VALUES, blocking).await?;
+        let read =
+            members(&self.bytes, &["scope", "values"], MAX_VALUES, blocking, || party).await?;
         read.map(RequestBody).map_err(|error| Fail::new(format!("the body: {error}")))
     }
 }
@@ -177,12 +185,13 @@ async fn members(
     wanted: &'static [&'static str],
     most: usize,
     blocking: &Blocking,
+    party: impl FnOnce() -> Party,
 ) -> Result<Result<Map<String, Value>, MemberError>, Fail> {
     if bytes.len() <= SHORT {
         return Ok(json::members(bytes, wanted, most));
     }
     let bytes = bytes.clone();
-    blocking.run(move || json::members(&bytes, wanted, most)).await
+    blocking.run(party(), move || json::members(&bytes, wanted, most)).await
 }
 
 /// What the body says of the command: `scope` and `values`.
@@ -200,46 +209,6 @@ impl RequestBody {
 
     fn get(&self, name: &str) -> Option<&Value> {
         self.0.get(name).filter(|value| !value.is_null())
-    }
-}
-
-/// Pieces of work at a time. There may be no more cores than that, and phones come first.
-const AT_ONCE: usize = 2;
-
-/// Turns for work that takes a core for milliseconds or more, in order of asking: beside the runtime,
-/// whose threads answer phones, and a few at a time.
-pub(super) struct Blocking(Arc<Semaphore>);
-
-impl Default for Blocking {
-    fn default() -> Blocking {
-        Blocking(Arc::new(Semaphore::new(AT_ONCE)))
-    }
-}
-
-impl Blocking {
-    /// Does `work` when it is its turn. Panics when it does.
-    ///
-    /// # Errors
-    /// When the runtime ends before that.
-    pub(super) async fn run<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, Fail> {
-        let going_down = || Fail::new("The gateway is going down");
-        let turn = Arc::clone(&self.0).acquire_owned().await.map_err(|_| going_down())?;
-        // The work keeps its turn also when nobody waits for it any more.
-        let working = tokio::task::spawn_blocking(move || {
-            let done = work();
-            drop(turn);
-            done
-        });
-        match working.await {
-            Ok(done) => Ok(done),
-            Err(error) => match error.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_) => Err(going_down()),
-            },
-        }
     }
 }
 

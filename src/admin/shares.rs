@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout_at};
 
 /// Places by caller.
 pub(super) struct Shares<K: Eq + Hash> {
@@ -18,6 +19,15 @@ pub(super) struct Shares<K: Eq + Hash> {
 /// Those who have a place or wait for one; as many as there are requests at most.
 // A std lock: held for look-ups, never across an await.
 type Callers<K> = Arc<Mutex<HashMap<K, Arc<Semaphore>>>>;
+
+/// Why there was no place in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Busy {
+    /// The caller has all that are for one.
+    Caller,
+    /// Callers together have all there are.
+    Everybody,
+}
 
 /// A place; free for the next when it is dropped.
 pub(super) struct Share<K: Eq + Hash> {
@@ -40,18 +50,21 @@ impl<K: Eq + Hash + Clone> Shares<K> {
         Shares { each, all: Arc::new(Semaphore::new(all)), callers: Callers::default() }
     }
 
-    /// A place, as soon as the caller has one left and there is one; `None` when that is not
-    /// within `patience`. Callers are served in their order.
-    pub(super) async fn take(&self, caller: K, patience: Duration) -> Option<Share<K>> {
+    /// A place, as soon as the caller has one left and there is one. Callers are served in their
+    /// order, and one that has `each` waits for none of all.
+    ///
+    /// # Errors
+    /// What there was none of within `patience`.
+    pub(super) async fn take(&self, caller: K, patience: Duration) -> Result<Share<K>, Busy> {
+        let until = Instant::now() + patience;
         let listed = self.list(caller);
-        let places = Arc::clone(listed.places.as_ref()?);
-        let taking = async {
-            let own = places.acquire_owned().await.ok()?;
-            let of_all = Arc::clone(&self.all).acquire_owned().await.ok()?;
-            Some((own, of_all))
+        let within = async |places: Arc<Semaphore>, busy| {
+            let place = timeout_at(until, places.acquire_owned()).await.map_err(|_| busy)?;
+            Ok(place.expect("no semaphore is closed"))
         };
-        let (own, of_all) = tokio::time::timeout(patience, taking).await.ok()??;
-        Some(Share { _of_all: of_all, _own: own, _listed: listed })
+        let own = within(Arc::clone(listed.places()), Busy::Caller).await?;
+        let of_all = within(Arc::clone(&self.all), Busy::Everybody).await?;
+        Ok(Share { _of_all: of_all, _own: own, _listed: listed })
     }
 
     fn list(&self, key: K) -> Listed<K> {
@@ -59,6 +72,12 @@ impl<K: Eq + Hash + Clone> Shares<K> {
         let places =
             callers.entry(key.clone()).or_insert_with(|| Arc::new(Semaphore::new(self.each)));
         Listed { places: Some(Arc::clone(places)), key, callers: Arc::clone(&self.callers) }
+    }
+}
+
+impl<K: Eq + Hash> Listed<K> {
+    fn places(&self) -> &Arc<Semaphore> {
+        self.places.as_ref().expect("it is not being dropped")
     }
 }
 
@@ -84,11 +103,11 @@ mod tests {
         let shares = Shares::new(2, 16);
         let first = shares.take("one", PLACE_TIMEOUT).await.unwrap();
         let _second = shares.take("one", PLACE_TIMEOUT).await.unwrap();
-        assert!(shares.take("one", PLACE_TIMEOUT).await.is_none());
-        assert!(shares.take("two", PLACE_TIMEOUT).await.is_some());
+        assert_eq!(shares.take("one", PLACE_TIMEOUT).await.err(), Some(Busy::Caller));
+        assert!(shares.take("two", PLACE_TIMEOUT).await.is_ok());
         let next = shares.take("one", PLACE_TIMEOUT);
         drop(first);
-        assert!(next.await.is_some());
+        assert!(next.await.is_ok());
     }
 
     #[tokio::test(start_paused = true)]
@@ -98,16 +117,16 @@ mod tests {
         for caller in 0..3 {
             held.push(shares.take(caller, PLACE_TIMEOUT).await.unwrap());
         }
-        assert!(shares.take(4, PLACE_TIMEOUT).await.is_none());
+        assert_eq!(shares.take(4, PLACE_TIMEOUT).await.err(), Some(Busy::Everybody));
         held.pop();
-        assert!(shares.take(4, PLACE_TIMEOUT).await.is_some());
+        assert!(shares.take(4, PLACE_TIMEOUT).await.is_ok());
     }
 
     #[tokio::test(start_paused = true)]
     async fn who_has_nothing_is_not_remembered() {
         let shares = Shares::new(1, 9);
         let held = shares.take("one", PLACE_TIMEOUT).await.unwrap();
-        assert!(shares.take("one", PLACE_TIMEOUT).await.is_none());
+        assert!(shares.take("one", PLACE_TIMEOUT).await.is_err());
         assert_eq!(shares.callers.lock().unwrap().len(), 1, "it still has one");
         drop(held);
         assert_eq!(shares.callers.lock().unwrap().len(), 0);

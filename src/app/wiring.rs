@@ -64,6 +64,7 @@ pub(super) fn admin_options(config: &Config) -> AdminOptions {
             absolute: admin.session_max,
             ..SessionLimits::default()
         },
+        ..AdminOptions::default()
     }
 }
 

@@ -8,7 +8,8 @@ use super::inactive_phone::list;
 use crate::admin::CommandResult;
 
 pub(super) async fn run(call: Call) -> CommandResult {
-    let Call { core, actor, caller, body } = call;
+    let Call { core, actor, caller, party, body } = call;
     let companies = body.scope()?.companies("company")?;
-    list(core, caller, move |core| core.registry.active(&actor, companies.as_deref())).await
+    list(core, (caller, party), move |core| core.registry.active(&actor, companies.as_deref()))
+        .await
 }

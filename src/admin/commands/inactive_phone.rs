@@ -7,37 +7,35 @@
 //! `Content-Length`; `numrows` at the end says that it was all.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::{Call, Core};
 use crate::admin::CommandResult;
 use crate::admin::answer::{Answer, Fail};
+use crate::admin::blocking::Party;
 use crate::admin::phone_list::PhoneList;
 use crate::domain::UserId;
 use crate::registry::{Listing, RegistryError};
 
 pub(super) async fn run(call: Call) -> CommandResult {
-    let Call { core, actor, caller, .. } = call;
-    list(core, caller, move |core| core.registry.inactive(&actor)).await
+    let Call { core, actor, caller, party, .. } = call;
+    list(core, (caller, party), move |core| core.registry.inactive(&actor)).await
 }
-
-/// How long a caller waits for one of its lists to be sent.
-const PLACE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Makes a list that may be of a million phones for `caller`, who has it until the answer is sent
 /// or dropped.
 pub(super) async fn list(
     core: Arc<Core>,
-    caller: UserId,
+    (caller, party): (UserId, Party),
     make: impl FnOnce(&Core) -> Result<Listing, RegistryError> + Send + 'static,
 ) -> CommandResult {
-    let place = core.lists.take(caller, PLACE_TIMEOUT).await.ok_or_else(|| {
-        Fail::new("Too many lists are still being sent: read those you asked for to their end")
+    let place = core.lists.take(caller, core.options.patience).await.map_err(|busy| {
+        let message = "Too many lists are still being sent: read those you asked for to their end";
+        Fail::busy(busy, message)
     })?;
     let making = core.clone();
     let make = move || {
         let listing = make(&making)?;
         Ok(Answer::list(PhoneList::new(listing, making.registry.catalogue(), place)))
     };
-    core.blocking.run(make).await?
+    core.blocking.run(party, make).await?
 }

@@ -33,6 +33,7 @@ use std::sync::Arc;
 
 use super::Log;
 use super::answer::{Answer, Fail};
+use super::blocking::Party;
 use super::receive::Received;
 use super::request::{ApiMethod, ApiRequest, RequestBody, UnreadBody};
 use super::{CommandResult, Core, auth};
@@ -68,6 +69,8 @@ struct Call {
     actor: Actor,
     /// The actor's user.
     caller: UserId,
+    /// Those the caller takes turns with.
+    party: Party,
     body: RequestBody,
 }
 
@@ -125,7 +128,7 @@ pub(super) async fn answer(
     received: Received,
     log: &mut Log,
 ) -> CommandResult {
-    let body = UnreadBody::of(request, received.bytes.clone(), &core.blocking).await?;
+    let body = UnreadBody::of(core, request, received.bytes.clone()).await?;
     log.not_read = body.not_read.clone();
     let caller = auth::authenticate(core, request, body.auth()).await?;
     core.receiver.was_known(&received);
@@ -153,7 +156,7 @@ pub(super) async fn answer(
     let fits = |command: &&Command| command.verb == verb && command.object == object;
     let command = COMMANDS.iter().find(fits).ok_or_else(unknown)?;
     log.command = Some(command.name);
-    let user = caller.user.id;
+    let (user, party) = (caller.user.id, Party::of(&caller.user));
     let actor = Actor::User { user: caller.user, from: request.address };
     match command.access {
         Access::SystemAdmin => actor.require_system_admin()?,
@@ -161,17 +164,18 @@ pub(super) async fn answer(
         Access::Admin => actor.require_admin()?,
         Access::Anyone => {}
     }
-    let body = body.read(&core.blocking).await?;
+    let body = body.read(&core.blocking, party.clone()).await?;
     drop(received);
     log.note_object(&body);
-    (command.run)(Call { core: core.clone(), actor, caller: user, body }).await
+    (command.run)(Call { core: core.clone(), actor, caller: user, party, body }).await
 }
 
 /// What a change of a phone touched, and what of its settings does not reach it. The change is
 /// made: when that cannot be found out, nothing is said of it.
 async fn counted_with_warnings(call: &Call, id: PhoneId, numrows: usize) -> CommandResult {
     let (registry, actor) = (call.core.registry.clone(), call.actor.clone());
-    let found = call.core.blocking.run(move || registry.warnings(&actor, id)).await;
+    let found =
+        call.core.blocking.run(call.party.clone(), move || registry.warnings(&actor, id)).await;
     let warnings = found.ok().and_then(Result::ok).unwrap_or_default();
     Ok(Answer::counted_but(numrows, &warnings))
 }

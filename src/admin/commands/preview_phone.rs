@@ -31,7 +31,7 @@ struct Row {
 }
 
 pub(super) async fn run(call: Call) -> CommandResult {
-    let Call { core, actor, body, .. } = call;
+    let Call { core, actor, party, body, .. } = call;
     let scope = body.scope()?;
     scope.only(&["mac", "port", "phoneid", "file"])?;
     let id = scope.phone()?;
@@ -54,5 +54,5 @@ pub(super) async fn run(call: Call) -> CommandResult {
         let rows = rows.collect::<Rows>();
         Ok(rows.finish_but(&registry.warnings(&actor, id)?))
     };
-    core.blocking.run(preview).await?
+    core.blocking.run(party, preview).await?
 }

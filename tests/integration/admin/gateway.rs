@@ -71,6 +71,12 @@ impl Gateway {
         Gateway::with_document(&BASE)
     }
 
+    /// Where nobody waits for longer than this for what takes long.
+    pub(super) fn base_with_patience(patience: Duration) -> Gateway {
+        let options = AdminOptions { patience, ..AdminOptions::default() };
+        Gateway::new_with(options).with(&BASE)
+    }
+
     /// The fixture's companies and users, and no phones.
     pub(super) fn empty() -> Gateway {
         let mut document: Value = serde_json::from_slice(&BASE).unwrap();
@@ -79,15 +85,22 @@ impl Gateway {
     }
 
     pub(super) fn with_document(document: &[u8]) -> Gateway {
-        let gateway = Gateway::new();
+        Gateway::new().with(document)
+    }
+
+    fn with(self, document: &[u8]) -> Gateway {
         let document = Document::read(document).unwrap();
         let document = document.check(NOW).unwrap();
-        gateway.block_on(gateway.registry.import(document, &SystemRandom)).unwrap();
-        gateway
+        self.block_on(self.registry.import(document, &SystemRandom)).unwrap();
+        self
     }
 
     /// With nothing in its registry.
     pub(super) fn new() -> Gateway {
+        Gateway::new_with(AdminOptions::default())
+    }
+
+    fn new_with(options: AdminOptions) -> Gateway {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -110,12 +123,8 @@ impl Gateway {
         let listeners = move || {
             vec![ListenerState { name: "handset".to_owned(), up: up.load(Ordering::SeqCst) }]
         };
-        let admin = Admin::new(
-            registry.clone(),
-            Arc::new(SystemRandom),
-            Arc::new(listeners),
-            AdminOptions::default(),
-        );
+        let admin =
+            Admin::new(registry.clone(), Arc::new(SystemRandom), Arc::new(listeners), options);
         let server = Server::new(Limits::default(), 1);
         let bound = bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
         let address = bound.local_addr();

@@ -196,7 +196,9 @@ fn readers_that_stall_wait_for_themselves_and_for_nobody_else() {
     let gateway = crowded(400);
     let stalled: Vec<TcpStream> = (0..4).map(|_| begun(&gateway)).collect();
     let too_many = "Too many lists are still being sent: read those you asked for to their end";
-    assert_eq!(gateway.ask("sysadmin", "inactive/phone", json!({})), fail(too_many));
+    let refused = gateway.send("POST", "/rest/dialplan/inactive/phone", &[JSON], inactive());
+    assert_eq!((refused.status, refused.header("retry-after")), (429, Some("5")));
+    assert_eq!(serde_json::from_slice::<Value>(&refused.body).unwrap(), fail(too_many));
     let other = json!({ "login": "other", "role": "System-Admin", "key": true });
     let key = gateway.done("create/user", json!({ "values": other }))["key"].clone();
     let body = json!({ "auth": { "type": "auth", "key": key } }).to_string();

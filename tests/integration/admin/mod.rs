@@ -19,4 +19,5 @@ mod sign_in;
 mod throttle;
 mod transfer;
 mod transport;
+mod turns;
 mod users;

@@ -1,0 +1,69 @@
+//! What takes long is done in turns, and nobody has them all.
+
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::gateway::{Gateway, JSON, user};
+use crate::support::http::Answer;
+
+/// Previews of one company's admin that are asked for together.
+const MANY: usize = 40;
+
+fn preview(gateway: &Gateway, role: &str) -> Answer {
+    let body = json!({
+        "auth": { "type": "auth", "key": user(role)["key"] },
+        "scope": { "phoneid": "00049f3333330" },
+    });
+    gateway.send("POST", "/rest/dialplan/preview/phone", &[JSON], body.to_string())
+}
+
+#[test]
+fn what_one_company_asks_for_waits_for_itself_and_holds_nobody_up() {
+    let gateway = Gateway::base();
+    let answered = AtomicUsize::new(0);
+    let began = Barrier::new(MANY + 1);
+    let before = thread::scope(|scope| {
+        for _ in 0..MANY {
+            scope.spawn(|| {
+                began.wait();
+                assert_eq!(preview(&gateway, "ca_a").status, 200);
+                answered.fetch_add(1, Ordering::SeqCst);
+            });
+        }
+        began.wait();
+        while answered.load(Ordering::SeqCst) == 0 {
+            thread::yield_now();
+        }
+        assert_eq!(preview(&gateway, "sysadmin").status, 200);
+        answered.load(Ordering::SeqCst)
+    });
+    assert!(before < MANY / 2, "{before} of {MANY} went first");
+}
+
+#[test]
+fn who_has_no_turn_in_time_is_told_when_to_come_again() {
+    let gateway = Gateway::base_with_patience(Duration::ZERO);
+    let began = Barrier::new(MANY);
+    let answers: Vec<Answer> = thread::scope(|scope| {
+        let ask = || {
+            began.wait();
+            preview(&gateway, "ca_a")
+        };
+        let asking: Vec<_> = (0..MANY).map(|_| scope.spawn(ask)).collect();
+        asking.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    let (done, busy): (Vec<_>, Vec<_>) =
+        answers.into_iter().partition(|answer| answer.status == 200);
+    assert!(!done.is_empty() && !busy.is_empty(), "{} and {}", done.len(), busy.len());
+    for answer in busy {
+        assert_eq!((answer.status, answer.header("retry-after")), (429, Some("5")));
+        let said: Value = serde_json::from_slice(&answer.body).unwrap();
+        let message = "Too much is being done for you already: ask for less at a time";
+        assert_eq!(said, json!({ "result": "fail", "message": message }));
+    }
+    assert_eq!(preview(&gateway, "ca_a").status, 200, "it came again");
+}
