@@ -1,5 +1,7 @@
 //! The `dialtone` command against a gateway that runs, and beside one.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -10,6 +12,7 @@ use dialtone::simulator::lab_ca::LabCa;
 use serde_json::Value;
 
 use crate::support::Gateway;
+use crate::support::process::Process;
 
 const LINPHONE: &str = "Linphonec/5.1.65";
 const PHONE: &str = "02005e1000010";
@@ -307,4 +310,48 @@ fn a_configuration_that_lies_about_is_not_read_in_silence() {
     let overlooked = "dialtone.toml is here but not read: name it with --config";
     assert!(warned("check").contains(overlooked));
     assert_eq!(warned("check --config dialtone.toml"), "");
+}
+
+/// Every file of a folder.
+fn contents(dir: &Path) -> BTreeMap<OsString, Vec<u8>> {
+    let entries = std::fs::read_dir(dir).unwrap().map(Result::unwrap);
+    entries.map(|entry| (entry.file_name(), std::fs::read(entry.path()).unwrap())).collect()
+}
+
+/// A gateway that was killed after an upgrade leaves it in the log alone.
+#[test]
+fn check_reads_the_schema_that_counts_and_leaves_every_byte_as_it_was() {
+    let dir = tempfile::TempDir::new().unwrap();
+    drop(Process::start(dir.path()));
+    let path = |name: &str| dir.path().join(name);
+    let store = rusqlite::Connection::open(path("dialtone.db")).unwrap();
+    // As a store of the version before: only the number is looked at.
+    store.execute_batch("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA wal_autocheckpoint = 0").unwrap();
+    store.execute_batch("PRAGMA user_version = 2").unwrap();
+    let header = std::fs::read(path("dialtone.db")).unwrap()[60..64].to_vec();
+    assert_eq!(header, [0, 0, 0, 3], "the file itself knows nothing of it");
+    let upgraded = "will be upgraded from schema 2 to 3";
+    let copy = |names: &[&str]| {
+        let copy = tempfile::TempDir::new().unwrap();
+        for name in names {
+            std::fs::copy(path(name), copy.path().join(name)).unwrap();
+        }
+        copy
+    };
+    let killed = copy(&["dialtone.db", "dialtone.db-wal", "dialtone.db-shm", "dialtone.db.lock"]);
+    let without_index = copy(&["dialtone.db", "dialtone.db-wal"]);
+    let without_log = copy(&["dialtone.db", "dialtone.db.lock"]);
+    let is_upgraded = |dir: &Path| {
+        let before = contents(dir);
+        let output = dialtone(dir, "check").output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        assert!(contents(dir) == before, "{:?}", contents(dir).keys());
+        format!("{output:?}").contains(upgraded)
+    };
+    assert!(is_upgraded(killed.path()));
+    assert!(is_upgraded(without_index.path()));
+    assert!(!is_upgraded(without_log.path()));
+    assert!(is_upgraded(dir.path()), "while another program has it open");
+    drop(store);
+    assert!(is_upgraded(dir.path()), "the log is folded in");
 }

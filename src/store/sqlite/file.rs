@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use super::error::{NOT_A_DATABASE, unusable};
-use super::schema::{self, APPLICATION_ID};
+use super::schema::APPLICATION_ID;
 use crate::store::StoreError;
 
 /// A store's file, held against every other open for as long as this lives.
@@ -23,35 +23,6 @@ pub(super) struct Held {
     file: File,
     /// The write-ahead log, once there is one: it stays the same while a connection is open.
     log: OnceLock<fs::Metadata>,
-}
-
-/// What a look at the place of a store found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Found {
-    /// Nothing or an empty file: a new store is made there.
-    Nothing,
-    /// A store that is opened as it is.
-    Current,
-    /// A store that is upgraded when it is opened, from this schema to that.
-    Older(i64, usize),
-}
-
-/// See [`SqliteStore::look`](super::SqliteStore::look).
-pub(super) fn look(path: &Path) -> Result<Found, StoreError> {
-    refuse_special(path)?;
-    let is_empty = path.metadata().map_or(true, |metadata| metadata.len() == 0);
-    if is_empty {
-        let lock = fs::read_to_string(beside(path, ".lock")).unwrap_or_default();
-        return if is_marked(&lock) { Err(lost(path)) } else { Ok(Found::Nothing) };
-    }
-    let mut file = File::open(path).map_err(|e| said(path, "cannot be opened", &e))?;
-    refuse_foreign(path, &mut file)?;
-    // https://www.sqlite.org/fileformat.html, section 1.3: `user_version` at 60.
-    let mut version = [0; 4];
-    file.read_exact_at(&mut version, 60).map_err(|e| said(path, "cannot be read", &e))?;
-    let version = i64::from(u32::from_be_bytes(version));
-    let missing = schema::missing(version, &path.display().to_string())?;
-    Ok(if missing.is_empty() { Found::Current } else { Found::Older(version, schema::newest()) })
 }
 
 /// The second line of the lock file, once the store is made: then its file is never made anew.
@@ -203,7 +174,7 @@ fn is_same(one: &fs::Metadata, other: &fs::Metadata) -> bool {
     (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
-fn lost(path: &Path) -> StoreError {
+pub(super) fn lost(path: &Path) -> StoreError {
     let lock = beside(path, ".lock");
     let why = format!(
         "a store was here and its file is gone or empty: put a backup in its place or, to begin \
@@ -213,13 +184,13 @@ fn lost(path: &Path) -> StoreError {
     unusable(&path.display().to_string(), &why)
 }
 
-fn beside(path: &Path, suffix: &str) -> PathBuf {
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)
 }
 
-fn is_marked(lock: &str) -> bool {
+pub(super) fn is_marked(lock: &str) -> bool {
     lock.lines().nth(1) == Some(MADE)
 }
 
@@ -229,7 +200,7 @@ fn pid_in(lock: &str) -> Option<u32> {
 
 /// Refuses what is there and no regular file, without opening it: a pipe would keep us for ever,
 /// and the rights of a device are not ours to change.
-fn refuse_special(path: &Path) -> Result<(), StoreError> {
+pub(super) fn refuse_special(path: &Path) -> Result<(), StoreError> {
     match fs::metadata(path) {
         Ok(metadata) if metadata.is_dir() => {
             Err(unusable(&path.display().to_string(), "a directory, not a file"))
@@ -305,7 +276,7 @@ fn keep_private(path: &Path) -> Result<(), StoreError> {
 
 /// Looks at the header itself: SQLite, once it has opened a database, may
 /// write to it when closing.
-fn refuse_foreign(path: &Path, file: &mut File) -> Result<(), StoreError> {
+pub(super) fn refuse_foreign(path: &Path, file: &mut File) -> Result<(), StoreError> {
     let mut header = Vec::with_capacity(100);
     file.take(100).read_to_end(&mut header).map_err(|e| said(path, "cannot be read", &e))?;
     // A journal means that the making of this file was interrupted: SQLite
@@ -339,7 +310,7 @@ fn make_directory(path: &Path) -> std::io::Result<()> {
     builder.create(path)
 }
 
-fn said(path: &Path, attempt: &str, error: &std::io::Error) -> StoreError {
+pub(super) fn said(path: &Path, attempt: &str, error: &std::io::Error) -> StoreError {
     let what = path.display().to_string();
     match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => StoreError::Full { what },

@@ -9,6 +9,7 @@ mod events;
 mod file;
 mod health;
 mod ledger;
+mod look;
 mod queries;
 mod reader;
 mod rows;
@@ -28,10 +29,10 @@ use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{mpsc, oneshot};
 
 use self::error::map;
-pub use self::file::Found;
 use self::file::Held;
 use self::health::{Health, Verdict};
 use self::ledger::Ledger;
+pub use self::look::Found;
 use self::reader::Readers;
 use self::schema::IfOlder;
 use self::writer::{Answer, Done, Request, Work, Writer};
@@ -123,7 +124,7 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreError::Unusable`] when [`SqliteStore::open`] would refuse it for what it is.
     pub fn look(path: &Path) -> Result<Found, StoreError> {
-        file::look(path)
+        look::look(path)
     }
 
     /// How many transactions were written: with the number of commits it tells

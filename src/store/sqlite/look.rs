@@ -1,0 +1,87 @@
+//! A look at the place of a store, which changes nothing there: what opening it would find and do.
+
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
+
+use super::error::map;
+use super::file::{beside, is_marked, lost, refuse_foreign, refuse_special, said};
+use super::schema;
+use crate::store::StoreError;
+
+/// What a look at the place of a store found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// Nothing or an empty file: a new store is made there.
+    Nothing,
+    /// A store that is opened as it is.
+    Current,
+    /// A store that is upgraded when it is opened, from this schema to that.
+    Older(i64, usize),
+}
+
+/// See [`SqliteStore::look`](super::SqliteStore::look).
+pub(super) fn look(path: &Path) -> Result<Found, StoreError> {
+    refuse_special(path)?;
+    // A log stands beside the file itself, whatever link leads there.
+    let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let is_made = is_marked(&fs::read_to_string(beside(path, ".lock")).unwrap_or_default());
+    if !has_bytes(path) {
+        return if is_made { Err(lost(path)) } else { Ok(Found::Nothing) };
+    }
+    let mut file = File::open(path).map_err(|e| said(path, "cannot be opened", &e))?;
+    refuse_foreign(path, &mut file)?;
+    if !is_made && has_bytes(&beside(path, "-journal")) {
+        // Its making was interrupted, and is taken back.
+        return Ok(Found::Nothing);
+    }
+    let version = if has_bytes(&beside(path, "-wal")) {
+        version_through_log(path)?
+    } else {
+        version_of_file(path, &file)?
+    };
+    let missing = schema::missing(version, &path.display().to_string())?;
+    Ok(if missing.is_empty() { Found::Current } else { Found::Older(version, schema::newest()) })
+}
+
+fn has_bytes(path: &Path) -> bool {
+    path.metadata().is_ok_and(|metadata| metadata.len() > 0)
+}
+
+fn version_of_file(path: &Path, file: &File) -> Result<i64, StoreError> {
+    // https://www.sqlite.org/fileformat.html, section 1.3: `user_version` at 60.
+    let mut version = [0; 4];
+    file.read_exact_at(&mut version, 60).map_err(|e| said(path, "cannot be read", &e))?;
+    Ok(u32::from_be_bytes(version).into())
+}
+
+/// A gateway that writes meanwhile may begin its log anew while it is read: then what is read is
+/// no page of this file, and the next time it is right.
+const TRIES: usize = 5;
+
+/// As SQLite sees it with the log's commits, of which the file's own header tells nothing: an
+/// upgrade is there alone when the gateway that made it was killed, or a reader was in the way.
+fn version_through_log(path: &Path) -> Result<i64, StoreError> {
+    let mut read = read_version(path);
+    for _ in 1..TRIES {
+        if read.is_ok() {
+            break;
+        }
+        read = read_version(path);
+    }
+    read.map_err(|e| map(&path.display().to_string(), &e))
+}
+
+/// Leaves no trace: the file is open for reading only, nobody is locked out, the index of the log
+/// is in memory (https://www.sqlite.org/wal.html, section 8) and not in a `-shm` file, and the log
+/// stays when this closes.
+fn read_version(path: &Path) -> rusqlite::Result<i64> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags_and_vfs(path, flags, "unix-none")?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    connection.pragma_update_and_check(None, "locking_mode", "exclusive", |_| Ok(()))?;
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
+}
