@@ -91,7 +91,7 @@ impl Lab {
     /// A gateway that knows nobody.
     pub(crate) fn empty_gateway(&self, name: &str, setup: &Setup) -> Result<Gateway, String> {
         let folder = self.folder(name)?;
-        for file in ["dialtone.db", "dialtone.db-wal", "dialtone.db-shm"] {
+        for file in ["dialtone.db", "dialtone.db-wal", "dialtone.db-shm", "dialtone.db.lock"] {
             let _ = fs::remove_file(folder.join(file));
         }
         Gateway::start(&self.dialtone, &folder, setup)
