@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 use super::answer::{Answer, Fail};
 use super::request::ApiRequest;
 use super::{CommandResult, Core};
-use crate::domain::{CompanyId, Role, User};
+use crate::domain::{CompanyId, Role, User, UserId};
 
 /// Who asks and how that is known.
 pub(super) struct Caller {
@@ -148,7 +148,7 @@ pub(super) fn log_out(core: &Core, caller: &Caller) -> CommandResult {
 /// Who is signed in.
 #[derive(Serialize)]
 struct SessionUser<'a> {
-    id: u64,
+    id: UserId,
     login: &'a str,
     name: &'a str,
     company: &'a str,

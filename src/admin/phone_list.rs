@@ -170,13 +170,13 @@ mod tests {
             .await
             .unwrap();
         let places = Shares::new(1, 1);
-        let place = places.take(1, Duration::ZERO).await.unwrap();
+        let place = places.take(UserId(1), Duration::ZERO).await.unwrap();
         let listing = registry.inactive(&Actor::Gateway).unwrap();
         (PhoneList::new(listing, catalogue, place), places)
     }
 
     async fn is_free(places: &Shares<UserId>) -> bool {
-        places.take(2, Duration::ZERO).await.is_ok()
+        places.take(UserId(2), Duration::ZERO).await.is_ok()
     }
 
     #[tokio::test]

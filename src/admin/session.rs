@@ -160,9 +160,9 @@ mod tests {
     use crate::domain::{Revision, Role};
     use crate::registry::SystemRandom;
 
-    fn user(id: UserId) -> User {
+    fn user(id: u64) -> User {
         User {
-            id,
+            id: UserId(id),
             login: format!("user{id}"),
             name: String::new(),
             role: Role::User,

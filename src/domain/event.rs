@@ -1,9 +1,36 @@
 //! The audit record of one change.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Timestamp;
+
+/// Number of an event, given by the store in commit order, from 1.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct EventId(pub u64);
+
+impl EventId {
+    /// Of what is not stored yet.
+    pub const NONE: EventId = EventId(0);
+
+    /// The id of the event after this one.
+    #[must_use]
+    pub fn next(self) -> EventId {
+        EventId(self.0 + 1)
+    }
+}
+
+/// The number, as in JSON.
+impl fmt::Display for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
 
 /// What was done. The names are the API's verbs where it has one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,8 +69,8 @@ pub enum Subject {
 /// marker that only tells whether they changed (see [`super::settings::Layer::redacted`]).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Event {
-    /// Given by the store in commit order, from 1; 0 before it is stored.
-    pub id: u64,
+    /// [`EventId::NONE`] before it is stored.
+    pub id: EventId,
     pub at: Timestamp,
     /// Login of the user; `gateway` for what it does by itself, or its command on its machine.
     pub who: String,

@@ -23,7 +23,7 @@ pub use device::{
     Assigned, Device, InvalidKey, Phone, Sighting, State, TransitionError, TypeKey, Waiting,
 };
 pub use error_chain::ErrorChain;
-pub use event::{Action, Event, Subject};
+pub use event::{Action, Event, EventId, Subject};
 pub use hex::{from_hex, to_hex};
 pub use hidden::hidden_char;
 pub use log_rate::LogRate;

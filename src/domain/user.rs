@@ -1,12 +1,34 @@
 //! Who may use the admin API, and for which companies.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{CompanyId, Revision, Timestamp};
 
 /// Number of a user, given by the registry in order from 1.
-pub type UserId = u64;
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct UserId(pub u64);
+
+impl UserId {
+    /// Of one that is not made yet.
+    pub const NONE: UserId = UserId(0);
+
+    /// The number of the user after this one.
+    #[must_use]
+    pub fn next(self) -> UserId {
+        UserId(self.0 + 1)
+    }
+}
+
+/// The number, as in JSON.
+impl fmt::Display for UserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
 
 /// What a user may do. The order of the table in the admin API's contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -47,8 +69,8 @@ impl ApiKeyHash {
     }
 }
 
-impl std::fmt::Debug for ApiKeyHash {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for ApiKeyHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ApiKeyHash(..)")
     }
 }
@@ -97,8 +119,8 @@ impl User {
     }
 }
 
-impl std::fmt::Debug for User {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("User")
             .field("id", &self.id)
             .field("login", &self.login)

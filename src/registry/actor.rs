@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::{Directory, RegistryError};
-use crate::domain::{Action, CompanyId, Event, Role, Subject, Timestamp, User};
+use crate::domain::{Action, CompanyId, Event, EventId, Role, Subject, Timestamp, User};
 use crate::store::{Guard, Object};
 
 /// Who asks for a change and from where.
@@ -97,7 +97,7 @@ impl Actor {
             Actor::Gateway => ("gateway".to_owned(), String::new()),
         };
         Event {
-            id: 0,
+            id: EventId::NONE,
             at,
             who,
             from,

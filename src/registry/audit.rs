@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::{Actor, Registry, RegistryError};
 use crate::domain::settings::Layer;
-use crate::domain::{Action, CompanyId, Event, Subject};
+use crate::domain::{Action, CompanyId, Event, EventId, Subject};
 use crate::store::EventFilter;
 
 /// Which events to read.
@@ -16,7 +16,7 @@ pub struct EventQuery {
     /// Events of these companies only.
     pub companies: Option<Vec<CompanyId>>,
     /// Events older than this id only.
-    pub before: Option<u64>,
+    pub before: Option<EventId>,
     /// At most [`EventQuery::MAX`].
     pub limit: usize,
 }

@@ -17,7 +17,7 @@ use super::change::Plan;
 use super::sources::{Random, new_key};
 use super::users::{changes, shown};
 use super::{Actor, Directory, Registry, RegistryError};
-use crate::domain::{Action, ApiKeyHash, Event, Revision, Role, Subject, Timestamp, User};
+use crate::domain::{Action, ApiKeyHash, Event, Revision, Role, Subject, Timestamp, User, UserId};
 use crate::store::{EventFilter, Mutation};
 
 /// Login of the user made.
@@ -151,7 +151,7 @@ impl Registry {
 
 fn first_user(key_hashes: Vec<ApiKeyHash>, now: Timestamp) -> User {
     User {
-        id: 1,
+        id: UserId(1),
         login: LOGIN.to_owned(),
         name: "Administrator".to_owned(),
         role: Role::SystemAdmin,

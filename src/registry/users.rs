@@ -119,7 +119,7 @@ impl Registry {
         let key = new.key.then(|| new_key(random));
         let now = self.clock.now();
         let user = User {
-            id: 0,
+            id: UserId::NONE,
             login: new.login,
             name: new.name,
             role: new.role,
@@ -135,7 +135,8 @@ impl Registry {
                 return Err(RegistryError::AlreadyExists(format!("User {}", user.login)));
             }
             require_companies(directory, actor, &user)?;
-            let id = directory.users.keys().next_back().map_or(1, |last| last + 1);
+            let last = directory.users.keys().next_back();
+            let id = last.map_or(UserId::NONE, |last| *last).next();
             let user = User { id, ..user.clone() };
             let event = Event { after: shown(&user), ..event(actor, now, Action::Create, &user) };
             Ok(Plan::commit(vec![Mutation::PutUser { user, expect: None }], ()).recorded(event))

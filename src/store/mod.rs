@@ -25,8 +25,8 @@ pub use url::{StoreUrl, open};
 
 use crate::domain::settings::{Layer, Written};
 use crate::domain::{
-    Company, CompanyId, Device, Event, Mac, PasswordSeed, Revision, Sighting, Subject, Timestamp,
-    User, UserId,
+    Company, CompanyId, Device, Event, EventId, Mac, PasswordSeed, Revision, Sighting, Subject,
+    Timestamp, User, UserId,
 };
 
 /// One change of a commit.
@@ -212,7 +212,7 @@ pub struct Tenancy {
 #[derive(Debug, Clone, Default)]
 pub struct EventFilter {
     /// Only events older than this id.
-    pub before: Option<u64>,
+    pub before: Option<EventId>,
     pub subject: Option<Subject>,
     /// Exact name; for [`Subject::Phone`] a MAC also finds the events of its phones.
     pub name: Option<String>,

@@ -17,7 +17,7 @@ use super::Call;
 use crate::admin::CommandResult;
 use crate::admin::answer::{Fail, Rows};
 use crate::admin::fields::Fields;
-use crate::domain::{CompanyId, Mac, PhoneId, Subject};
+use crate::domain::{CompanyId, EventId, Mac, PhoneId, Subject};
 use crate::registry::EventQuery;
 
 /// Rows of a page nobody asked the size of.
@@ -75,7 +75,9 @@ async fn events(
         None => None,
         Some(value) => {
             let number = value.as_u64().or_else(|| value.as_str()?.parse().ok());
-            Some(number.ok_or_else(|| Fail::new("before: must be the next of the page before"))?)
+            let number =
+                number.ok_or_else(|| Fail::new("before: must be the next of the page before"))?;
+            Some(EventId(number))
         }
     };
     let query = EventQuery { subject, name, companies, before, limit };

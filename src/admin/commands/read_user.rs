@@ -11,12 +11,12 @@ use super::Call;
 use super::create_user::role;
 use crate::admin::CommandResult;
 use crate::admin::answer::Rows;
-use crate::domain::{CompanyId, Role, Timestamp, User};
+use crate::domain::{CompanyId, Role, Timestamp, User, UserId};
 use crate::registry::fingerprint;
 
 #[derive(Serialize)]
 struct Row<'a> {
-    id: u64,
+    id: UserId,
     login: &'a str,
     name: &'a str,
     role: Role,
@@ -41,7 +41,7 @@ pub(super) async fn run(call: Call) -> CommandResult {
     };
     let fits = |user: &User| {
         login.is_none_or(|login| user.login == login)
-            && id.is_none_or(|id| user.id == id)
+            && id.is_none_or(|id| user.id.0 == id)
             && role.is_none_or(|role| user.role == role)
             && company.as_ref().is_none_or(|company| of_company(user, company))
     };

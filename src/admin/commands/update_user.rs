@@ -15,6 +15,7 @@ use super::create_user::{counted_with, role};
 use crate::admin::CommandResult;
 use crate::admin::answer::Fail;
 use crate::admin::fields::Fields;
+use crate::domain::UserId;
 use crate::registry::{Revoke, UserChange, UserRef};
 
 pub(super) async fn run(call: Call) -> CommandResult {
@@ -53,7 +54,7 @@ pub(super) fn user(scope: Fields<'_>) -> Result<UserRef, Fail> {
     match (scope.filled("login")?, scope.number("id")?) {
         (Some(_), Some(_)) => Err(Fail::new("login or id, not both")),
         (Some(login), None) => Ok(UserRef::Login(login.to_owned())),
-        (None, Some(id)) => Ok(UserRef::Id(id)),
+        (None, Some(id)) => Ok(UserRef::Id(UserId(id))),
         (None, None) => Err(Fail::new("login or id required")),
     }
 }

@@ -102,7 +102,7 @@ impl Check {
     }
 
     pub(super) fn users(&mut self, entries: Vec<UserEntry>) -> Vec<CheckedUser> {
-        let mut free: UserId = 0;
+        let mut free = 0;
         self.ids = entries.iter().filter_map(|entry| entry.id).collect();
         let mut seen = BTreeSet::new();
         let mut users = Vec::with_capacity(entries.len());
@@ -110,12 +110,12 @@ impl Check {
             let path = format!("users[{at}]");
             let id = entry.id.unwrap_or_else(|| {
                 free += 1;
-                while self.ids.contains(&free) {
+                while self.ids.contains(&UserId(free)) {
                     free += 1;
                 }
-                free
+                UserId(free)
             });
-            if id == 0 || id > i64::MAX as u64 || !seen.insert(id) {
+            if id.0 == 0 || id.0 > i64::MAX as u64 || !seen.insert(id) {
                 self.problem(format!("{path}.id"), format!("{id} is there twice or no user's"));
             }
             users.extend(self.user(&path, id, entry));

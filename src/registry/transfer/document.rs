@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::error::ImportError;
-use crate::domain::Timestamp;
 use crate::domain::settings::Written;
+use crate::domain::{Timestamp, UserId};
 
 /// The version written, and the only one read.
 pub(super) const VERSION: u32 = 1;
@@ -62,7 +62,7 @@ pub(super) struct CompanyEntry {
 #[serde(deny_unknown_fields)]
 pub(super) struct UserEntry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<u64>,
+    pub id: Option<UserId>,
     pub login: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub name: String,

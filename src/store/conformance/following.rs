@@ -35,7 +35,7 @@ pub(crate) async fn a_stale_expectation_fits_nothing_made_anew(
     let removed = [
         Mutation::RemoveDevice { mac: mac(1), expect: first },
         Mutation::RemoveCompany { id: id("acme"), expect: first },
-        Mutation::RemoveUser { id: 1, expect: first },
+        Mutation::RemoveUser { id: UserId(1), expect: first },
     ];
     done(other, removed.clone()).await;
     let again = done(other, all()).await;
@@ -93,7 +93,7 @@ pub(crate) async fn changes_are_told_from_any_revision_on(store: &impl Store, ot
     let fourth = done(other, [put(&device(1, 2), Some(first))]).await;
     let all = [
         change(first, Changed::Company(id("acme"), Some(Company { revision: first, ..acme }))),
-        change(second, Changed::User(1, Some(User { revision: second, ..ann }))),
+        change(second, Changed::User(UserId(1), Some(User { revision: second, ..ann }))),
         change(third, Changed::SystemSettings(SystemSettings { revision: third, ..system })),
         // It changed twice and is told as it is.
         device_change(fourth, &device(1, 2)),
@@ -136,7 +136,7 @@ pub(crate) async fn a_removal_is_told(store: &impl Store, other: &impl Store) {
         Mutation::RemoveDevice { mac: mac(1), expect: made },
         Mutation::RemoveDevice { mac: mac(2), expect: made },
         Mutation::RemoveCompany { id: id("acme"), expect: made },
-        Mutation::RemoveUser { id: 1, expect: made },
+        Mutation::RemoveUser { id: UserId(1), expect: made },
     ];
     let gone = done(other, removed).await;
     let again = done(other, [put(&device(2, 3), None)]).await;
@@ -145,7 +145,7 @@ pub(crate) async fn a_removal_is_told(store: &impl Store, other: &impl Store) {
     let expected = [
         change(gone, Changed::Device(mac(1), None)),
         change(gone, Changed::Company(id("acme"), None)),
-        change(gone, Changed::User(1, None)),
+        change(gone, Changed::User(UserId(1), None)),
         device_change(again, &device(2, 3)),
     ];
     assert!(changes == expected, "{changes:?}");

@@ -21,7 +21,7 @@ pub(crate) async fn a_commit_holds_only_while_its_guards_do(
     let same = |object: &Object, revision| Guard::Same(object.clone(), revision);
     let holding = [
         same(&acme, made),
-        same(&Object::User(1), made),
+        same(&Object::User(UserId(1)), made),
         same(&Object::SystemSettings, Revision::NONE),
     ];
     for (number, guard) in (1..).zip(holding) {
@@ -42,7 +42,7 @@ pub(crate) async fn a_commit_holds_only_while_its_guards_do(
     for (guard, what) in [
         (same(&acme, made), "company acme"),
         (same(&Object::Company(id("nobody")), made), "company nobody"),
-        (same(&Object::User(1), made), "user 1"),
+        (same(&Object::User(UserId(1)), made), "user 1"),
         (same(&Object::Device(mac(1)), made), "device 000413000001"),
         (same(&Object::SystemSettings, Revision::NONE), "the system settings"),
         (unchanged, "the registry"),
@@ -63,7 +63,7 @@ pub(crate) async fn of_two_last_admins_one_remains(store: &impl Store, other: &i
     let made = done(store, users).await;
     let demoted = User { role: Role::User, ..bob.clone() };
     let (first, second) = tokio::join!(
-        guarded(store, Guard::RemainingAdmin, Mutation::RemoveUser { id: 1, expect: made }),
+        guarded(store, Guard::RemainingAdmin, Mutation::RemoveUser { id: UserId(1), expect: made }),
         guarded(other, Guard::RemainingAdmin, put_user(&demoted, Some(made))),
     );
     let refused = conflict("the last System-Admin");

@@ -19,8 +19,9 @@ use super::{
 };
 use crate::domain::settings::{Layer, Written};
 use crate::domain::{
-    Action, ApiKeyHash, Claim, Company, CompanyId, Device, Event, Mac, PasswordSeed, Phone, Port,
-    Revision, Role, Sighting, State, Strength, Subject, Timestamp, TypeKey, User, Waiting,
+    Action, ApiKeyHash, Claim, Company, CompanyId, Device, Event, EventId, Mac, PasswordSeed,
+    Phone, Port, Revision, Role, Sighting, State, Strength, Subject, Timestamp, TypeKey, User,
+    UserId, Waiting,
 };
 
 pub(super) use self::{

@@ -4,7 +4,7 @@ use super::*;
 
 pub(crate) async fn events_are_numbered_in_order_of_commit(store: &impl Store, _: &impl Store) {
     let first = Event {
-        id: 99,
+        id: EventId(99),
         before: json!({"z": 1, "a": [null, true, "\u{e4}"]}),
         after: json!("x"),
         ..event(Subject::Phone, "0004130000010", "default")
@@ -14,7 +14,7 @@ pub(crate) async fn events_are_numbered_in_order_of_commit(store: &impl Store, _
     let refused = [Mutation::Append(first.clone()), put(&device(1, 1), Some(Revision(3)))];
     commit(store, refused).await.unwrap_err();
     commit(store, [Mutation::Append(second.clone())]).await.unwrap();
-    let expected = [Event { id: 2, ..second }, Event { id: 1, ..first }];
+    let expected = [Event { id: EventId(2), ..second }, Event { id: EventId(1), ..first }];
     assert_eq!(events(store, newest(10)).await, expected);
 }
 
@@ -22,9 +22,10 @@ pub(crate) async fn events_are_paged_newest_first(store: &impl Store, _: &impl S
     let many = EventFilter::MAX + 2;
     let all = (0..many).map(|_| Mutation::Append(event(Subject::Registry, "", "")));
     commit(store, all).await.unwrap();
-    let ids = async |before, limit| -> Vec<u64> {
+    let ids = async |before: Option<u64>, limit| -> Vec<u64> {
+        let before = before.map(EventId);
         let filter = EventFilter { before, limit, ..EventFilter::default() };
-        events(store, filter).await.iter().map(|event| event.id).collect()
+        events(store, filter).await.iter().map(|event| event.id.0).collect()
     };
     let newest = many as u64;
     assert_eq!(ids(None, 2).await, [newest, newest - 1]);
@@ -51,7 +52,7 @@ pub(crate) async fn events_are_found_by_subject_name_and_company(
     ];
     commit(store, all.into_iter().map(Mutation::Append)).await.unwrap();
     let ids = async |filter: EventFilter| -> Vec<u64> {
-        events(store, filter).await.iter().map(|event| event.id).collect()
+        events(store, filter).await.iter().map(|event| event.id.0).collect()
     };
     let all = || newest(10);
     let phones = || EventFilter { subject: Some(Subject::Phone), ..all() };
@@ -73,7 +74,7 @@ pub(crate) async fn events_are_found_by_subject_name_and_company(
     assert_eq!(ids(of(&["acme"], phones())).await, [4, 1]);
     assert_eq!(ids(of(&["acme", "bell"], named("000413000001", phones()))).await, [2, 1]);
     assert_eq!(ids(of(&[], all())).await, [0u64; 0]);
-    let page = EventFilter { before: Some(7), limit: 2, ..of(&["acme", "bell"], all()) };
+    let page = EventFilter { before: Some(EventId(7)), limit: 2, ..of(&["acme", "bell"], all()) };
     assert_eq!(ids(page).await, [6, 5]);
 }
 

@@ -118,7 +118,7 @@ pub(crate) fn company(name: &str) -> Company {
 
 pub(crate) fn user(id: u64, login: &str) -> User {
     User {
-        id,
+        id: UserId(id),
         login: login.to_owned(),
         name: format!("{login} of {id}"),
         role: Role::SystemAdmin,
@@ -133,7 +133,7 @@ pub(crate) fn user(id: u64, login: &str) -> User {
 
 pub(crate) fn event(subject: Subject, name: &str, company: &str) -> Event {
     Event {
-        id: 0,
+        id: EventId::NONE,
         at: NOW,
         who: "handset".to_owned(),
         from: "192.0.2.1".to_owned(),

@@ -37,7 +37,7 @@ pub(crate) async fn a_named_company_stays(store: &impl Store, _: &impl Store) {
     let named = done(store, naming).await;
     for (name, release) in [
         ("a", Mutation::RemoveDevice { mac: mac(1), expect: named }),
-        ("b", Mutation::RemoveUser { id: 1, expect: named }),
+        ("b", Mutation::RemoveUser { id: UserId(1), expect: named }),
         ("c", put_user(&user(2, "bob"), Some(named))),
     ] {
         let remove = || Mutation::RemoveCompany { id: id(name), expect };
@@ -75,7 +75,7 @@ pub(crate) async fn users_come_back_and_change_by_their_revision_only(
     assert_eq!(commit(store, [put_user(&next, stale)]).await, conflict("user anna"));
     let renamed = done(store, [put_user(&next, Some(made))]).await;
     assert!(store.tenancy().await.unwrap().users == [at(made, &bob), at(renamed, &next)]);
-    let remove = |expect| [Mutation::RemoveUser { id: 7, expect }];
+    let remove = |expect| [Mutation::RemoveUser { id: UserId(7), expect }];
     assert_eq!(commit(store, remove(made)).await, conflict("user 7"));
     done(store, remove(renamed)).await;
     assert!(store.tenancy().await.unwrap().users == [at(made, &bob)]);
@@ -96,7 +96,8 @@ pub(crate) async fn logins_and_keys_are_unique(store: &impl Store, _: &impl Stor
     assert_eq!(renamed, conflict("user ann"));
     // What a removed user had is free again; logins differ by case.
     let heir = User { key_hashes: vec![one, two], ..user(3, "Bob") };
-    let all = [(1, made), (2, second)].map(|(id, expect)| Mutation::RemoveUser { id, expect });
+    let all = [(UserId(1), made), (UserId(2), second)]
+        .map(|(id, expect)| Mutation::RemoveUser { id, expect });
     let revision = done(store, all.into_iter().chain([put_user(&heir, None)])).await;
     assert!(store.tenancy().await.unwrap().users == [User { revision, ..heir }]);
 }

@@ -29,7 +29,7 @@ pub(crate) async fn a_commit_is_all_or_nothing(store: &impl Store, _: &impl Stor
             Mutation::RemoveDevice { mac: mac(1), expect: made },
             put_company(&renamed, Some(made)),
             put_company(&company("bell"), None),
-            Mutation::RemoveUser { id: 1, expect: made },
+            Mutation::RemoveUser { id: UserId(1), expect: made },
             Mutation::PutSystemSettings { system, expect: Revision::NONE },
             Mutation::Append(event(Subject::Registry, "", "")),
             put(&device(3, 1), Some(made)),

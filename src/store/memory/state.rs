@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use crate::domain::settings::Written;
 use crate::domain::{
-    Company, CompanyId, Device, Event, Mac, Revision, Sighting, Timestamp, User, UserId,
+    Company, CompanyId, Device, Event, EventId, Mac, Revision, Sighting, Timestamp, User, UserId,
 };
 use crate::store::{
     Change, Changed, Changes, Guard, MAX_REMEMBERED_COMMIT, Mutation, Object, REMEMBERED_COMMITS,
@@ -228,7 +228,7 @@ impl State {
                 Ok(Some(Undo::SystemSettings(std::mem::replace(&mut self.system, system))))
             }
             Mutation::Append(event) => {
-                let id = self.events.back().map_or(1, |newest| newest.id + 1);
+                let id = self.events.back().map_or(EventId::NONE, |newest| newest.id).next();
                 self.events.push_back(Event { id, ..event });
                 Ok(Some(Undo::Append))
             }

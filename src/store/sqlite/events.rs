@@ -39,7 +39,7 @@ fn conditions(filter: &EventFilter, values: &mut Vec<Box<dyn ToSql>>) -> String 
     if let Some(before) = filter.before {
         conditions.push("id < ?");
         // Ids are signed in the file; none is above the greatest.
-        values.push(Box::new(i64::try_from(before).unwrap_or(i64::MAX)));
+        values.push(Box::new(i64::try_from(before.0).unwrap_or(i64::MAX)));
     }
     if let Some(subject) = filter.subject {
         conditions.push("subject = ?");

@@ -65,7 +65,7 @@ impl Ledger {
                     statement.execute((id, None::<i64>, company.as_str(), None::<i64>))
                 }
                 Object::User(user) => {
-                    statement.execute((id, None::<i64>, None::<&str>, bits(user)))
+                    statement.execute((id, None::<i64>, None::<&str>, bits(user.0)))
                 }
                 Object::SystemSettings => {
                     statement.execute((id, None::<i64>, None::<&str>, None::<i64>))
@@ -130,7 +130,7 @@ fn object(row: &Row<'_>) -> Result<Object> {
         return company.parse().map(Object::Company).map_err(bad);
     }
     Ok(match row.get::<_, Option<i64>>(3)? {
-        Some(user) => Object::User(UserId::from(user.cast_unsigned())),
+        Some(user) => Object::User(UserId(user.cast_unsigned())),
         None => Object::SystemSettings,
     })
 }

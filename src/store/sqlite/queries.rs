@@ -6,7 +6,9 @@ use rusqlite::{Connection, OptionalExtension, Result};
 
 use super::ledger::{self, Ledger, Object};
 use super::rows::{self, DeviceReader, mac_bits, revision, text};
-use crate::domain::{ApiKeyHash, Company, CompanyId, Device, Mac, Revision, Timestamp, User};
+use crate::domain::{
+    ApiKeyHash, Company, CompanyId, Device, Mac, Revision, Timestamp, User, UserId,
+};
 use crate::store::{Change, Changed, Changes, SystemSettings, Tenancy};
 
 /// The devices behind `after` (`None`: from the first), in order of MAC, at most `limit`.
@@ -149,7 +151,7 @@ fn users(conn: &Connection) -> Result<Vec<User>> {
         let id: i64 = row.get(0)?;
         let company: Option<String> = row.get(4)?;
         Ok(User {
-            id: id.cast_unsigned(),
+            id: UserId(id.cast_unsigned()),
             login: row.get(1)?,
             name: row.get(2)?,
             role: rows::named(text(row, 3)?).map_err(|e| rows::bad_user(id, "role", &e))?,

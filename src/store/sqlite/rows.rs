@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use super::error::bad_row;
 use crate::domain::settings::{Layer, Written};
 use crate::domain::{
-    Claims, Company, CompanyId, Device, Event, Mac, PasswordSeed, Phone, Port, Revision, Sighting,
-    State, Timestamp, TypeKey, Waiting,
+    Claims, Company, CompanyId, Device, Event, EventId, Mac, PasswordSeed, Phone, Port, Revision,
+    Sighting, State, Timestamp, TypeKey, Waiting,
 };
 use crate::store::SystemSettings;
 
@@ -227,7 +227,7 @@ pub(super) fn event(row: &Row<'_>) -> Result<Event> {
     let bad =
         |column: &str, why: &dyn std::fmt::Display| bad_row(&format!("event {id}"), column, why);
     Ok(Event {
-        id: id.cast_unsigned(),
+        id: EventId(id.cast_unsigned()),
         at: row.get(1)?,
         who: row.get(2)?,
         from: row.get(3)?,

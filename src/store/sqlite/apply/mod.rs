@@ -66,7 +66,7 @@ fn revision_of(conn: &Connection, object: &Object) -> Result<Option<Revision>> {
     match object {
         Object::Device(mac) => one("SELECT revision FROM device WHERE mac = ?1", &mac_bits(*mac)),
         Object::Company(id) => one("SELECT revision FROM company WHERE id = ?1", &id.as_str()),
-        Object::User(id) => one("SELECT revision FROM user WHERE id = ?1", &bits(*id)),
+        Object::User(id) => one("SELECT revision FROM user WHERE id = ?1", &bits(id.0)),
         Object::SystemSettings => {
             let there = one("SELECT revision FROM system WHERE one = ?1", &1)?;
             Ok(Some(there.unwrap_or(Revision::NONE)))

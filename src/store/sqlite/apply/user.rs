@@ -13,7 +13,7 @@ pub(super) fn put(
     expect: Option<Revision>,
     revision: Revision,
 ) -> Result<Applied> {
-    let id = bits(user.id);
+    let id = bits(user.id.0);
     let sql = match expect {
         None => {
             "INSERT INTO user (id, login, name, role, company, password_hash, created, revision) \
@@ -78,7 +78,7 @@ fn put_lists(conn: &Connection, user: &User, id: i64) -> Result<Applied> {
 
 pub(super) fn remove(conn: &Connection, id: UserId, expect: Revision) -> Result<Applied> {
     let sql = "DELETE FROM user WHERE id = ?1 AND revision = ?2";
-    let removed = conn.prepare_cached(sql)?.execute([bits(id), bits(expect.0)])?;
+    let removed = conn.prepare_cached(sql)?.execute([bits(id.0), bits(expect.0)])?;
     Ok(changed(removed, || StoreError::user_id_conflict(id)))
 }
 

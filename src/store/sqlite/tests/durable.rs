@@ -4,7 +4,7 @@ use rusqlite::types::Value;
 
 use super::*;
 use crate::domain::settings::Layer;
-use crate::domain::{ApiKeyHash, CompanyId, Subject, Timestamp, User};
+use crate::domain::{ApiKeyHash, CompanyId, EventId, Subject, Timestamp, User};
 use crate::store::conformance::{
     activate, commit, company, device, dump, event, id, put, put_company, put_user,
 };
@@ -59,7 +59,7 @@ async fn a_reopened_store_is_the_same() {
     commit(&again, [Mutation::Append(event(Subject::Phone, "0004130000010", "acme"))])
         .await
         .unwrap();
-    assert_eq!(dump(&again).await.2[0].id, 2);
+    assert_eq!(dump(&again).await.2[0].id, EventId(2));
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::domain::settings::Written;
-use crate::domain::{ApiKeyHash, Sighting, Subject, Timestamp, User};
+use crate::domain::{ApiKeyHash, Sighting, Subject, Timestamp, User, UserId};
 use crate::store::conformance::{
     activate, company, device, dump, event, id, key, mac, sighting, user,
 };
@@ -100,7 +100,9 @@ fn write() -> impl Strategy<Value = Mutation> {
         2 => (a_company(), expect())
             .prop_map(|(name, expect)| Mutation::RemoveCompany { id: id(name), expect }),
         4 => put_user(),
-        1 => (0..USERS, expect()).prop_map(|(id, expect)| Mutation::RemoveUser { id, expect }),
+        1 => (0..USERS, expect()).prop_map(|(id, expect)| {
+            Mutation::RemoveUser { id: UserId(id), expect }
+        }),
         1 => expect().prop_map(|expect| {
             Mutation::PutSystemSettings { system: SystemSettings::default(), expect }
         }),

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use super::*;
 use crate::domain::settings::Layer;
 use crate::domain::{
-    ApiKeyHash, Claim, Claims, Company, CompanyId, Device, Phone, Port, Revision, Role, Sighting,
-    Strength, User, Waiting,
+    ApiKeyHash, Claim, Claims, Company, CompanyId, Device, EventId, Phone, Port, Revision, Role,
+    Sighting, Strength, User, UserId, Waiting,
 };
 use crate::store::Tenancy;
 use crate::store::conformance::{
@@ -174,7 +174,7 @@ async fn is_all_there(store: &SqliteStore) {
         revision,
     };
     let ann = User {
-        id: 7,
+        id: UserId(7),
         login: "ann".to_owned(),
         name: "Ann".to_owned(),
         role: Role::SystemAdmin,
@@ -203,7 +203,7 @@ async fn is_all_there(store: &SqliteStore) {
     assert!(tenancy == expected, "{tenancy:?}");
     let expected: Vec<Device> = devices().into_iter().map(carried_over).collect();
     assert_eq!(stored, expected);
-    assert_eq!((events.len(), events[0].id, events[0].at), (1, 41, at(9)));
+    assert_eq!((events.len(), events[0].id, events[0].at), (1, EventId(41), at(9)));
     assert_eq!(store.catalogue_since("digest", at(99)).await, Ok(at(77)));
 }
 
