@@ -14,6 +14,7 @@ use super::json::NotRead;
 use super::phone_list::{MOST_WHOLE, PhoneList};
 use super::session;
 use super::shares::Busy;
+use crate::domain::ErrorChain;
 use crate::registry::{RegistryError, StoreFault};
 
 /// A success, written out or to be written while it is sent.
@@ -84,7 +85,9 @@ impl Fail {
 
 impl From<RegistryError> for Fail {
     fn from(error: RegistryError) -> Fail {
-        let Some(fault) = error.store_fault() else { return Fail::new(error.to_string()) };
+        let Some(fault) = error.store_fault() else {
+            return Fail::new(ErrorChain(&error).to_string());
+        };
         tracing::error!(%error, "an admin command met a fault of the store");
         // Paths and the medium's own words are for the log.
         Fail::new(match fault {

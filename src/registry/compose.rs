@@ -410,8 +410,8 @@ impl Composition {
         for file in family.files.iter().filter(|file| file.template.is_some()) {
             for path in file.example_facts(phone_type, self.device.mac) {
                 let input = self.input(phone_type, file, path).map_err(unreadable)?;
-                self.catalogue.render(family, Some(phone_type), file, input).map_err(|error| {
-                    RegistryError::Render { phone: named, file: file.pattern().to_owned(), error }
+                self.catalogue.render(family, Some(phone_type), file, input).map_err(|source| {
+                    RegistryError::Render { phone: named, file: file.pattern().to_owned(), source }
                 })?;
             }
         }

@@ -11,7 +11,8 @@ pub enum RegistryError {
     #[error("Permission denied")]
     PermissionDenied,
     #[error("{}", in_words_of_the_api(.0))]
-    Transition(#[from] TransitionError),
+    // No source: its words would follow the API's, which say the same.
+    Transition(TransitionError),
     /// Also for a company the caller must not know of.
     #[error("No such company")]
     NoSuchCompany,
@@ -26,8 +27,8 @@ pub enum RegistryError {
     #[error("settings: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Settings(Vec<SettingError>),
     /// The phone's files cannot be made of its settings.
-    #[error("{phone} cannot be configured: {file}: {error}")]
-    Render { phone: PhoneId, file: String, error: RenderError },
+    #[error("{phone} cannot be configured: {file}")]
+    Render { phone: PhoneId, file: String, source: RenderError },
     /// As [`RegistryError::Render`], for a port the caller does not see.
     #[error(
         "{phone} cannot be configured: the settings of another port of the device, which are not \
@@ -61,6 +62,12 @@ fn in_words_of_the_api(error: &TransitionError) -> String {
         TransitionError::PortInUse(port) => {
             format!("Port {port} is active and the phone type has no such port")
         }
+    }
+}
+
+impl From<TransitionError> for RegistryError {
+    fn from(error: TransitionError) -> RegistryError {
+        RegistryError::Transition(error)
     }
 }
 

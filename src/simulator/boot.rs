@@ -7,7 +7,7 @@ use super::measure::Sample;
 use super::read_config::Line;
 
 /// How a phone's boot ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum BootOutcome {
     /// The gateway has nothing for it yet.
     Refused,

@@ -72,12 +72,10 @@ impl Connection {
         let began = Instant::now();
         let is_old = request.version() == Version::HTTP_10;
         let answering = async {
-            self.sender.ready().await.map_err(|error| fault(&error))?;
-            let response = self.sender.send_request(request).await.map_err(|e| fault(&e))?;
+            self.sender.ready().await.map_err(fault)?;
+            let response = self.sender.send_request(request).await.map_err(fault)?;
             if is_old && response.headers().contains_key(header::TRANSFER_ENCODING) {
-                return Err(ExchangeError::Malformed(
-                    "chunks, to a phone with HTTP/1.0".to_owned(),
-                ));
+                return Err(ExchangeError::Malformed("chunks, to a phone with HTTP/1.0".into()));
             }
             whole(response, most_body).await
         };
@@ -112,9 +110,9 @@ async fn whole(response: Response<Incoming>, most_body: usize) -> Result<Answer,
     let body = Limited::new(body, most_body).collect().await.map_err(|error| match error
         .downcast::<hyper::Error>(
     ) {
-        Ok(error) => fault(&error),
+        Ok(error) => fault(*error),
         Err(other) if other.is::<LengthLimitError>() => ExchangeError::TooLarge(most_body),
-        Err(other) => ExchangeError::Malformed(other.to_string()),
+        Err(other) => ExchangeError::Malformed(other),
     })?;
     let mut headers = head.headers;
     headers.remove(header::DATE);
@@ -130,10 +128,10 @@ async fn whole(response: Response<Incoming>, most_body: usize) -> Result<Answer,
     })
 }
 
-fn fault(error: &hyper::Error) -> ExchangeError {
-    let text = match std::error::Error::source(error) {
-        Some(source) => format!("{error}: {source}"),
-        None => error.to_string(),
-    };
-    if error.is_parse() { ExchangeError::Malformed(text) } else { ExchangeError::Closed(text) }
+fn fault(error: hyper::Error) -> ExchangeError {
+    if error.is_parse() {
+        ExchangeError::Malformed(error.into())
+    } else {
+        ExchangeError::Closed(error)
+    }
 }

@@ -111,7 +111,7 @@ impl Dialer {
         phone: usize,
         tls: Option<&Arc<ClientConfig>>,
     ) -> Result<HttpConnection, ExchangeError> {
-        let stream = self.tcp(phone).await.map_err(|error| connect_fault(&error))?;
+        let stream = self.tcp(phone).await.map_err(connect_fault)?;
         self.wire.connections.fetch_add(1, Ordering::Relaxed);
         let stream = Counted::new(stream, Arc::clone(&self.wire));
         let (Some(name), Some(config)) = (&self.target.tls_name, tls) else {
@@ -119,7 +119,7 @@ impl Dialer {
         };
         let connector = TlsConnector::from(Arc::clone(config));
         let stream = connector.connect(name.clone(), stream).await;
-        let stream = stream.map_err(|error| ExchangeError::Tls(error.to_string()))?;
+        let stream = stream.map_err(ExchangeError::Tls)?;
         self.wire.handshakes.fetch_add(1, Ordering::Relaxed);
         http(stream).await
     }
@@ -157,7 +157,7 @@ where
 {
     let handshake = http1::Builder::new().max_buf_size(MOST_BUFFER).handshake(TokioIo::new(stream));
     let (sender, connection) =
-        handshake.await.map_err(|error| ExchangeError::Malformed(error.to_string()))?;
+        handshake.await.map_err(|error| ExchangeError::Malformed(error.into()))?;
     let driver = tokio::spawn(async move {
         // What went wrong is told to the request that waits for its answer.
         let _ = connection.await;
@@ -166,15 +166,11 @@ where
 }
 
 /// What this machine ran out of is not the gateway's fault.
-fn connect_fault(error: &io::Error) -> ExchangeError {
+fn connect_fault(error: io::Error) -> ExchangeError {
     const EMFILE: i32 = 24;
     const ENFILE: i32 = 23;
     let exhausted =
         matches!(error.kind(), io::ErrorKind::AddrNotAvailable | io::ErrorKind::AddrInUse)
             || matches!(error.raw_os_error(), Some(EMFILE | ENFILE));
-    if exhausted {
-        ExchangeError::Exhausted(error.to_string())
-    } else {
-        ExchangeError::Connect(error.to_string())
-    }
+    if exhausted { ExchangeError::Exhausted(error) } else { ExchangeError::Connect(error) }
 }

@@ -24,7 +24,7 @@ pub struct GatewayUrl {
 pub enum GatewayUrlError {
     #[error("`{0}` is not a URL like http://127.0.0.1:8080/ or https://gateway.lab/")]
     NotAUrl(String),
-    #[error("cannot find the address of {host}: {source}")]
+    #[error("cannot find the address of {host}")]
     Lookup { host: String, source: std::io::Error },
     #[error("{host} has no address")]
     NoAddress { host: String },

@@ -15,6 +15,7 @@ use super::phone::{Habits, Phone};
 use super::progress::{Progress, ProgressDisplay, Steps};
 use super::tls::{FleetTls, FleetTlsError};
 use super::wire::WireCounts;
+use crate::domain::ErrorChain;
 
 /// One run.
 #[derive(Debug)]
@@ -111,7 +112,7 @@ impl fmt::Display for OutcomeText<'_> {
             BootOutcome::Configured(line) => {
                 write!(f, "configured as {}@{}", line.user, line.registrar)
             }
-            BootOutcome::Failed(failure) => write!(f, "failed: {failure}"),
+            BootOutcome::Failed(failure) => write!(f, "failed: {}", ErrorChain(failure)),
         }
     }
 }

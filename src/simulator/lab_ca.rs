@@ -32,14 +32,14 @@ const BACKDATED: Duration = Duration::from_secs(24 * 3_600);
 /// Why there is no authority to sign with.
 #[derive(Debug, thiserror::Error)]
 pub enum CaError {
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}", path.display())]
     Read { path: PathBuf, source: io::Error },
-    #[error("cannot write {}: {source}", path.display())]
+    #[error("cannot write {}", path.display())]
     Write { path: PathBuf, source: io::Error },
-    #[error("cannot use {}: {reason}", path.display())]
-    Unusable { path: PathBuf, reason: String },
-    #[error("cannot make a certificate: {0}")]
-    Make(String),
+    #[error("cannot use {}", path.display())]
+    Unusable { path: PathBuf, source: rcgen::Error },
+    #[error("cannot make a certificate")]
+    Make(#[source] rcgen::Error),
 }
 
 /// An authority that can sign.
@@ -57,20 +57,20 @@ impl LabCa {
     pub fn create(directory: &Path, names: &[String], now: SystemTime) -> Result<LabCa, CaError> {
         fs::create_dir_all(directory)
             .map_err(|source| CaError::Write { path: directory.to_owned(), source })?;
-        let key = KeyPair::generate().map_err(make)?;
+        let key = KeyPair::generate().map_err(CaError::Make)?;
         let mut params = params("dialtone lab CA", now);
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
-        let certificate = params.self_signed(&key).map_err(make)?;
+        let certificate = params.self_signed(&key).map_err(CaError::Make)?;
         write(&directory.join(CA_KEY), &key.serialize_pem(), 0o600)?;
         write(&directory.join(CA), &certificate.pem(), 0o644)?;
         let ca = LabCa { issuer: Issuer::new(params, key) };
 
-        let key = KeyPair::generate().map_err(make)?;
-        let mut params = CertificateParams::new(names).map_err(make)?;
+        let key = KeyPair::generate().map_err(CaError::Make)?;
+        let mut params = CertificateParams::new(names).map_err(CaError::Make)?;
         take_over(&mut params, names.first().map_or("localhost", String::as_str), now);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        let certificate = params.signed_by(&key, &ca.issuer).map_err(make)?;
+        let certificate = params.signed_by(&key, &ca.issuer).map_err(CaError::Make)?;
         write(&directory.join(SERVER_KEY), &key.serialize_pem(), 0o600)?;
         write(&directory.join(SERVER), &certificate.pem(), 0o644)?;
         Ok(ca)
@@ -88,10 +88,9 @@ impl LabCa {
         };
         let ((key_path, key), (path, certificate)) = (read(CA_KEY)?, read(CA)?);
         let key = KeyPair::from_pem(&key)
-            .map_err(|error| CaError::Unusable { path: key_path, reason: error.to_string() })?;
+            .map_err(|source| CaError::Unusable { path: key_path, source })?;
         let issuer = Issuer::from_ca_cert_pem(&certificate, key);
-        let issuer =
-            issuer.map_err(|error| CaError::Unusable { path, reason: error.to_string() })?;
+        let issuer = issuer.map_err(|source| CaError::Unusable { path, source })?;
         Ok(LabCa { issuer })
     }
 
@@ -104,10 +103,10 @@ impl LabCa {
         &self,
         mac: Mac,
     ) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), CaError> {
-        let key = KeyPair::generate().map_err(make)?;
+        let key = KeyPair::generate().map_err(CaError::Make)?;
         let mut params = params(&mac.upper(), SystemTime::now());
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-        let certificate = params.signed_by(&key, &self.issuer).map_err(make)?;
+        let certificate = params.signed_by(&key, &self.issuer).map_err(CaError::Make)?;
         let key = PrivatePkcs8KeyDer::from(key.serialize_der());
         Ok((vec![certificate.der().clone()], key.into()))
     }
@@ -124,10 +123,6 @@ fn take_over(params: &mut CertificateParams, common_name: &str, now: SystemTime)
     params.distinguished_name.push(DnType::CommonName, common_name);
     params.not_before = (now - BACKDATED).into();
     params.not_after = (now + VALID).into();
-}
-
-fn make(error: rcgen::Error) -> CaError {
-    CaError::Make(error.to_string())
 }
 
 fn write(path: &Path, text: &str, mode: u32) -> Result<(), CaError> {

@@ -15,6 +15,7 @@ use super::connection::Connection;
 use super::dial::Dialer;
 use super::error::ExchangeError;
 use super::measure::Latencies;
+use crate::domain::ErrorChain;
 
 /// A listing of a hundred thousand phones is some 12 MB.
 const MOST_BODY: usize = 256 * 1024 * 1024;
@@ -29,7 +30,7 @@ pub struct Calls {
 }
 
 /// Why a call brought nothing.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum CallError {
     #[error(transparent)]
     ExchangeError(#[from] ExchangeError),
@@ -72,7 +73,7 @@ impl Operator {
         own.latency.add(due.elapsed());
         if let Err(error) = &reply {
             own.failed += 1;
-            own.example.get_or_insert_with(|| error.to_string());
+            own.example.get_or_insert_with(|| ErrorChain(error).to_string());
         }
         reply
     }

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::boot::{Boot, BootOutcome};
 use super::fleet::Member;
+use crate::domain::ErrorChain;
 
 /// Lines are in the order in which boots ended, which a seed does not decide.
 #[derive(Debug)]
@@ -61,7 +62,7 @@ impl OutcomeLog {
         let (outcome, line, reason) = match &boot.outcome {
             BootOutcome::Refused => ("refused", None, None),
             BootOutcome::Configured(line) => ("configured", Some(line), None),
-            BootOutcome::Failed(failure) => ("failed", None, Some(failure.to_string())),
+            BootOutcome::Failed(failure) => ("failed", None, Some(ErrorChain(failure).to_string())),
         };
         let row = Row {
             phase,

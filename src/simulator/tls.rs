@@ -1,5 +1,6 @@
 //! TLS as the fleet speaks it: whom it trusts, which version, with which certificate.
 
+use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -40,11 +41,11 @@ pub enum Versions {
 /// Why the phones cannot speak TLS.
 #[derive(Debug, thiserror::Error)]
 pub enum FleetTlsError {
-    #[error("cannot use the authorities in {}: {reason}", path.display())]
-    Authorities { path: PathBuf, reason: String },
+    #[error("cannot use the authorities in {}", path.display())]
+    Authorities { path: PathBuf, source: Box<dyn Error + Send + Sync> },
     #[error(transparent)]
     Ca(#[from] CaError),
-    #[error("TLS: {0}")]
+    #[error("TLS")]
     Rustls(#[from] rustls::Error),
 }
 
@@ -105,15 +106,18 @@ fn verifier(
     path: &Path,
     provider: &Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ServerCertVerifier>, FleetTlsError> {
-    let unusable = |reason: String| FleetTlsError::Authorities { path: path.to_owned(), reason };
     let mut roots = RootCertStore::empty();
-    let pem = CertificateDer::pem_file_iter(path).map_err(|error| unusable(error.to_string()))?;
+    let pem = CertificateDer::pem_file_iter(path).map_err(|error| unusable(path, error))?;
     for certificate in pem {
-        let certificate = certificate.map_err(|error| unusable(error.to_string()))?;
-        roots.add(certificate).map_err(|error| unusable(error.to_string()))?;
+        let certificate = certificate.map_err(|error| unusable(path, error))?;
+        roots.add(certificate).map_err(|error| unusable(path, error))?;
     }
     let builder = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone());
-    Ok(builder.build().map_err(|error| unusable(error.to_string()))?)
+    Ok(builder.build().map_err(|error| unusable(path, error))?)
+}
+
+fn unusable(path: &Path, error: impl Into<Box<dyn Error + Send + Sync>>) -> FleetTlsError {
+    FleetTlsError::Authorities { path: path.to_owned(), source: error.into() }
 }
 
 /// Takes any certificate, but the handshake must be signed with it.

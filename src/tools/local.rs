@@ -16,8 +16,8 @@ pub enum LocalError {
     InMemory,
     #[error("there is no store at {0}")]
     Missing(String),
-    #[error("{error}; while the gateway runs, {instead}")]
-    InUse { error: StoreError, instead: &'static str },
+    #[error("while the gateway runs, {instead}")]
+    InUse { source: StoreError, instead: &'static str },
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -74,7 +74,7 @@ impl Local {
             IfMissing::Refuse => url::open_without_upgrade(&config.store.url, now).await,
         };
         let store = opened.map_err(|error| match error {
-            error @ StoreError::InUse { .. } => LocalError::InUse { error, instead },
+            source @ StoreError::InUse { .. } => LocalError::InUse { source, instead },
             error => LocalError::Store(error),
         })?;
         let quota = Quota::default();

@@ -44,8 +44,8 @@ pub enum ToolError {
     Inactive(PhoneId),
     #[error("{phone} cannot be configured: {file}")]
     Render { phone: PhoneId, file: String, source: RenderError },
-    #[error("{0}: {1}")]
-    Unreadable(PhoneId, UnreadableLayer),
+    #[error("{0}")]
+    Unreadable(PhoneId, #[source] UnreadableLayer),
     #[error("cannot write the output")]
     Output(#[from] io::Error),
 }
@@ -259,7 +259,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let arguments = store(directory.path(), true).await;
         let gateway = SqliteStore::open(&directory.path().join("store.db"), at(1)).unwrap();
-        let error = rendered(&arguments).await.unwrap_err().to_string();
+        let error = rendered(&arguments).await.unwrap_err();
+        let error = crate::domain::ErrorChain(&error).to_string();
         assert!(error.contains("is in use") && error.contains("dialtone phone preview"), "{error}");
         gateway.close().await;
         rendered(&arguments).await.unwrap();

@@ -8,10 +8,12 @@ mod numbers;
 mod office;
 mod tls;
 
+use std::error::Error;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::domain::ErrorChain;
 use boot::BootArguments;
 use ca::CaArguments;
 use fleet::FleetArguments;
@@ -63,6 +65,7 @@ impl Arguments {
 /// Whether all was as expected; or why nothing was begun.
 type Run = Result<bool, String>;
 
-fn text(error: impl std::fmt::Display) -> String {
-    error.to_string()
+/// An error with its causes, for a person.
+fn text(error: impl Into<Box<dyn Error>>) -> String {
+    ErrorChain(&*error.into()).to_string()
 }

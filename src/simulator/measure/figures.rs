@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::{Ending, ErrorKind, Latencies};
+use crate::domain::ErrorChain;
 use crate::simulator::boot::{Boot, BootOutcome};
 use crate::simulator::fleet::Member;
 
@@ -61,7 +62,9 @@ impl Figures {
             BootOutcome::Configured(_) => self.configured += 1,
             BootOutcome::Failed(failure) => {
                 self.failed += 1;
-                self.error(&failure.kind(), || format!("{}: {failure}", named(member)));
+                self.error(&failure.kind(), || {
+                    format!("{}: {}", named(member), ErrorChain(failure))
+                });
             }
         }
         if let Some(wrong) = wrong {

@@ -15,7 +15,7 @@ use tokio::time::sleep_until;
 
 use super::office::Office;
 use super::onboard::promote_all;
-use crate::domain::Mac;
+use crate::domain::{ErrorChain, Mac};
 use crate::simulator::boot::BootOutcome;
 use crate::simulator::error::BootError;
 use crate::simulator::lab::{Expect, Lab, OutcomeText, Phase, boots_within, share};
@@ -221,7 +221,8 @@ impl Work {
             if let Err((what, error)) = self.operate(number, &mut random, due).await {
                 figures.unexpected += 1;
                 let mac = self.states[number].mac;
-                figures.error(&format!("{what} failed"), || format!("{mac}: {error}"));
+                figures
+                    .error(&format!("{what} failed"), || format!("{mac}: {}", ErrorChain(&error)));
             }
             due += pause;
         }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 use super::office::{Office, phone_id};
-use crate::domain::Mac;
+use crate::domain::{ErrorChain, Mac};
 use crate::simulator::lab::{Expect, Lab, OutcomeText, Phase};
 use crate::simulator::measure::Figures;
 use crate::simulator::phone::Phone;
@@ -51,7 +51,8 @@ async fn listed(phones: &[Phone], office: &Office) -> Finding {
     let listed = match office.once_listed(&macs).await {
         Ok(listed) => listed,
         Err(error) => {
-            return Finding { ok: false, what: format!("no list of inactive phones: {error}") };
+            let told = ErrorChain(&error);
+            return Finding { ok: false, what: format!("no list of inactive phones: {told}") };
         }
     };
     let (mut missing, mut other, mut example) = (0, 0, String::new());
@@ -103,7 +104,7 @@ pub(super) async fn promote_all(
                 };
                 if let Err(error) = done {
                     figures.unexpected += 1;
-                    figures.error("not promoted", || format!("{mac}: {error}"));
+                    figures.error("not promoted", || format!("{mac}: {}", ErrorChain(&error)));
                     live.unexpected.fetch_add(1, Ordering::Relaxed);
                 }
                 live.operations.fetch_add(1, Ordering::Relaxed);

@@ -146,15 +146,6 @@ impl Worker<'_> {
         let ending = result.as_ref().map_or(Ending::Fault, Ending::of);
         let wanted = plan.model.wanted();
         let file = plan.model.boot.requests[wanted].path.fill(mac);
-        let outcome = match (&result, ending) {
-            (_, Ending::Refused) => BootOutcome::Refused,
-            (Ok(answer), _) => {
-                BootOutcome::Failed(BootError::Status { file, status: answer.status.as_u16() })
-            }
-            (Err(fault), _) => {
-                BootOutcome::Failed(BootError::Exchange { file, fault: fault.clone() })
-            }
-        };
         let served = matches!(ending, Ending::Served | Ending::NotModified);
         if let (Ok(answer), false) = (&result, served) {
             self.see(answer);
@@ -167,6 +158,13 @@ impl Worker<'_> {
             body_bytes: result.as_ref().map_or(0, |answer| answer.body.len()),
             connections,
             error: ErrorKind::of(&result),
+        };
+        let outcome = match (result, ending) {
+            (_, Ending::Refused) => BootOutcome::Refused,
+            (Ok(answer), _) => {
+                BootOutcome::Failed(BootError::Status { file, status: answer.status.as_u16() })
+            }
+            (Err(fault), _) => BootOutcome::Failed(BootError::Exchange { file, fault }),
         };
         self.lab.live.requests.fetch_add(1, Ordering::Relaxed);
         let boot = Boot { outcome, samples: vec![sample], lag, latency };
