@@ -113,11 +113,15 @@ pub mod catalogue;
 pub mod config;
 #[cfg(test)]
 mod documented;
+#[warn(missing_docs)]
 pub mod domain;
 pub mod handset;
 pub mod net;
+#[warn(missing_docs)]
 pub mod provision;
+#[warn(missing_docs)]
 pub mod registry;
 pub mod simulator;
+#[warn(missing_docs)]
 pub mod store;
 pub mod tools;

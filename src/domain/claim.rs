@@ -78,7 +78,9 @@ impl Strength {
 /// That a device is of a type.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claim {
+    /// The type it was claimed to be of.
     pub phone_type: TypeKey,
+    /// How much the request that claimed it is believed.
     pub strength: Strength,
     /// When it was first made.
     pub first: Timestamp,

@@ -77,13 +77,16 @@ impl fmt::Display for CompanyId {
 /// A company with the settings all its phones share.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Company {
+    /// Unique; the API and the commands name the company by it.
     pub id: CompanyId,
     /// Tells it from every other company that had this id or will have it: random. `None`:
     /// `default`, which cannot be deleted, and those from before companies were told apart.
     pub instance: Option<NonZeroU64>,
     /// For people; empty when none was given.
     pub name: String,
+    /// Of all its phones, below what a phone says itself.
     pub settings: Layer,
+    /// When it was made; kept through changes.
     pub created: Timestamp,
     /// When name or settings last changed.
     pub changed: Timestamp,

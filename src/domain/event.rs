@@ -41,14 +41,21 @@ pub enum Action {
     /// An inactive device that asked no more went after its time; without a name, so many that
     /// no operator had touched.
     Expired,
+    /// Inactive phones were given to a company.
     Promote,
+    /// Active phones were taken from their company.
     Demote,
+    /// Active phones were given to another company.
     Assign,
+    /// An object was made.
     Create,
+    /// An object's own fields were changed.
     Update,
+    /// An object was removed.
     Delete,
     /// The passwords of a phone were shown to somebody.
     Reveal,
+    /// A whole registry was read from a document.
     Import,
 }
 
@@ -56,10 +63,15 @@ pub enum Action {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Subject {
+    /// A phone, or all phones of a device.
     Phone,
+    /// A company.
     Company,
+    /// A user of the admin API.
     User,
+    /// The system settings.
     Settings,
+    /// The registry as a whole.
     Registry,
 }
 
@@ -71,18 +83,23 @@ pub enum Subject {
 pub struct Event {
     /// [`EventId::NONE`] before it is stored.
     pub id: EventId,
+    /// When it was made.
     pub at: Timestamp,
     /// Login of the user; `gateway` for what it does by itself, or its command on its machine.
     pub who: String,
     /// Address the request came from; empty where `who` is the gateway.
     pub from: String,
+    /// What was done.
     pub action: Action,
+    /// To what kind of object.
     pub subject: Subject,
     /// phoneid or MAC, company id, login; empty for the system settings and where it is about
     /// many.
     pub name: String,
     /// Company the subject belongs to after the change, else before it; empty when neither.
     pub company: String,
+    /// What the change replaced, by field; `null` where nothing was.
     pub before: Value,
+    /// What the fields became; `null` where nothing is.
     pub after: Value,
 }

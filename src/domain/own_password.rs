@@ -17,7 +17,9 @@ pub struct PasswordSeed([u8; 32]);
 /// Whose password it is: a phone has one for those who set it up and one for who uses it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PasswordOf {
+    /// Of who administers the phone on its web page.
     Admin,
+    /// Of who uses the phone.
     User,
 }
 

@@ -62,7 +62,9 @@ impl From<Port> for u16 {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct PhoneId {
+    /// The device it is a phone of.
     pub mac: Mac,
+    /// Its port there.
     pub port: Port,
 }
 

@@ -78,10 +78,13 @@ impl fmt::Debug for ApiKeyHash {
 /// A user of the admin API. Holds hashes only.
 #[derive(Clone, PartialEq)]
 pub struct User {
+    /// Unique; one more than the highest there was when the user was made.
     pub id: UserId,
     /// Unique; 1 to 64 printable characters without spaces.
     pub login: String,
+    /// For people; empty when none was given.
     pub name: String,
+    /// What the user may do.
     pub role: Role,
     /// The company the user belongs to; `None` is the default company.
     pub company: Option<CompanyId>,
@@ -91,6 +94,7 @@ pub struct User {
     pub password_hash: Option<String>,
     /// At most [`User::MAX_KEYS`].
     pub key_hashes: Vec<ApiKeyHash>,
+    /// When the user was made; kept through changes.
     pub created: Timestamp,
     /// Of its last change; given by the store.
     pub revision: Revision,

@@ -38,6 +38,7 @@ pub struct Fetch {
     pub user_agent: Option<String>,
     /// The other headers that say something about the handset, lower-case names.
     pub headers: Vec<(String, String)>,
+    /// The handset's own, where a proxy that is believed reports it.
     pub address: IpAddr,
     /// It asks about the file and is not sent it.
     pub is_head: bool,
@@ -51,6 +52,7 @@ pub struct Fetch {
 /// What the handset gets.
 #[derive(Debug, Clone)]
 pub enum Reply {
+    /// A file, the phone's own or one that anybody gets.
     File(Sent),
     /// Unknown, inactive, over quota, no such file: all one.
     Refused,
@@ -61,6 +63,7 @@ pub enum Reply {
 /// A file that is sent.
 #[derive(Debug, Clone)]
 pub struct Sent {
+    /// The file, which other answers may share.
     pub file: Arc<Rendered>,
     /// For an edge that knows a phone's network by it.
     pub owner: FileOwner,

@@ -14,9 +14,11 @@ use crate::domain::{Mac, Timestamp};
 /// One rendered file. It knows no protocol: the edge that sends it puts into words what its
 /// protocol says of a file, once, see [`Rendered::worded`].
 pub struct Rendered {
+    /// The file's bytes, as they are sent.
     pub body: Bytes,
     /// As the family's definition writes it, `text/plain; charset=utf-8`; unchecked.
     pub media_type: Arc<str>,
+    /// What tells these bytes from others.
     pub entity_tag: EntityTag,
     /// When what it was made of changed last, as far as its second is known.
     changed: Timestamp,

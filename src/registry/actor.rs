@@ -13,7 +13,12 @@ use crate::store::{Guard, Object};
 #[derive(Debug, Clone)]
 pub enum Actor {
     /// A user of the admin API, and the address of the connection.
-    User { user: Arc<User>, from: IpAddr },
+    User {
+        /// The user as known when the request came.
+        user: Arc<User>,
+        /// Where the request came from.
+        from: IpAddr,
+    },
     /// The gateway by itself, or its command on the machine with the store.
     Gateway,
 }

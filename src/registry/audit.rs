@@ -10,6 +10,7 @@ use crate::store::EventFilter;
 /// Which events to read.
 #[derive(Debug, Clone)]
 pub struct EventQuery {
+    /// The kind of object.
     pub subject: Subject,
     /// phoneid, MAC, company or login.
     pub name: Option<String>,

@@ -21,14 +21,18 @@ use crate::store::Mutation;
 /// A company to be made.
 #[derive(Debug, Clone)]
 pub struct NewCompany {
+    /// Must be free.
     pub id: CompanyId,
+    /// For people; may be empty.
     pub name: String,
+    /// A document of settings; `None`: no settings.
     pub settings: Option<Value>,
 }
 
 /// What is to change; `None` stays.
 #[derive(Debug, Clone, Default)]
 pub struct CompanyChange {
+    /// The new name.
     pub name: Option<String>,
     /// A merge patch (RFC 7396).
     pub settings: Option<Value>,

@@ -20,7 +20,9 @@ use crate::store::{StoreError, SystemSettings};
 /// A device with all it is configured from, at one moment.
 #[derive(Debug, Clone)]
 pub struct Composition {
+    /// The device whose files are made.
     pub device: Device,
+    /// The catalogue in force when it was composed.
     pub catalogue: Arc<Catalogue>,
     /// Ports to show as if they were inactive; they count for what the device as a whole has.
     hidden: Vec<Port>,
@@ -77,7 +79,9 @@ impl LeftOut {
 /// What common files are made of.
 #[derive(Debug)]
 pub struct Common {
+    /// What all phones have in common, without a company's or a phone's.
     pub settings: Arc<Settings>,
+    /// When any of it last changed.
     pub changed: Timestamp,
 }
 

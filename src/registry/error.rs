@@ -8,33 +8,53 @@ use crate::store::StoreError;
 /// The messages are what the admin API answers; the contract fixes most of them.
 #[derive(Debug, thiserror::Error)]
 pub enum RegistryError {
+    /// The caller's role does not allow it.
     #[error("Permission denied")]
     PermissionDenied,
+    /// A phone is not in the state that the command acts on.
     #[error("{}", in_words_of_the_api(.0))]
     // No source: its words would follow the API's, which say the same.
     Transition(TransitionError),
     /// Also for a company the caller must not know of.
     #[error("No such company")]
     NoSuchCompany,
+    /// The catalogue has no type of that key.
     #[error("No such phone type: {0}")]
     NoSuchType(String),
+    /// There is no user of that login or number.
     #[error("No such user")]
     NoSuchUser,
     /// A field of the request cannot be used as it is.
     #[error("{field}: {message}")]
-    Invalid { field: String, message: String },
+    Invalid {
+        /// As the API names it.
+        field: String,
+        /// What it must be.
+        message: String,
+    },
     /// Every setting that was refused.
     #[error("settings: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Settings(Vec<SettingError>),
     /// The phone's files cannot be made of its settings.
     #[error("{phone} cannot be configured: {file}")]
-    Render { phone: PhoneId, file: String, source: RenderError },
+    Render {
+        /// The phone the command named.
+        phone: PhoneId,
+        /// The pattern of the file's path.
+        file: String,
+        /// Where in the template, and which setting is to blame.
+        source: RenderError,
+    },
     /// As [`RegistryError::Render`], for a port the caller does not see.
     #[error(
         "{phone} cannot be configured: the settings of another port of the device, which are not \
          yours to see, cannot be made into a file; a System-Admin can see which"
     )]
-    RenderOfAnother { phone: PhoneId },
+    RenderOfAnother {
+        /// The phone the command named.
+        phone: PhoneId,
+    },
+    /// An object of that name is there already.
     #[error("{0} already exists")]
     AlreadyExists(String),
     /// The object is still needed by another.
@@ -45,10 +65,14 @@ pub enum RegistryError {
     Contended(String),
     /// Too many passwords were wrong, of the login or from the network.
     #[error("Too many failed logins, try again in {wait_s} s")]
-    TooManyAttempts { wait_s: u64 },
+    TooManyAttempts {
+        /// Seconds until the next is looked at.
+        wait_s: u64,
+    },
     /// More passwords wait to be hashed than there are places.
     #[error("Too many logins at once, try again")]
     Busy,
+    /// The store could not do it; see [`RegistryError::store_fault`].
     #[error("the store: {0}")]
     Store(#[source] StoreError),
 }
@@ -83,8 +107,11 @@ impl From<StoreError> for RegistryError {
 /// What ails the store, as far as the one who asked can make use of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoreFault {
+    /// No space is left. Reading goes on.
     Full,
+    /// It cannot be written. Reading goes on.
     ReadOnly,
+    /// More commits wait than it takes; trying again may work.
     Overloaded,
     /// Anything else, among it what trying again may mend.
     Away,

@@ -21,6 +21,7 @@ pub struct Revealed {
     /// Those of the device that its files have; not for who administers only some of its ports, and
     /// none that is set for all companies but for a System-Admin.
     pub admin_password: Option<String>,
+    /// What the phone's user has, where the settings give one.
     pub user_password: Option<String>,
     /// By number of line, likewise.
     pub lines: BTreeMap<u16, String>,

@@ -20,10 +20,13 @@ use crate::domain::{
 /// A phone to be made, active from the start.
 #[derive(Debug, Clone)]
 pub struct NewPhone {
+    /// Must not be active yet.
     pub id: PhoneId,
     /// `None`: the name it has, when it is known as inactive.
     pub name: Option<String>,
+    /// The company it will belong to.
     pub company: CompanyId,
+    /// Must be the device's own when the device is known.
     pub phone_type: TypeKey,
     /// Laid over those it has, when it is known as inactive.
     pub settings: Option<Value>,
@@ -34,6 +37,7 @@ pub struct NewPhone {
 /// What is to change; `None` stays.
 #[derive(Debug, Clone, Default)]
 pub struct PhoneChange {
+    /// The new name.
     pub name: Option<String>,
     /// A merge patch (RFC 7396).
     pub settings: Option<Value>,
@@ -46,8 +50,11 @@ pub struct PhoneChange {
 /// Which phones to read; what is `None` does not matter.
 #[derive(Debug, Clone, Default)]
 pub struct PhoneFilter {
+    /// Of this device only.
     pub mac: Option<Mac>,
+    /// On this port only.
     pub port: Option<Port>,
+    /// Of this type only.
     pub phone_type: Option<TypeKey>,
     /// Active phones of these companies only.
     pub companies: Option<Vec<CompanyId>>,

@@ -13,7 +13,9 @@ use crate::domain::{PhoneId, State, TransitionError};
 pub struct PreviewedFile {
     /// The path the phone asks with, as far as its pattern says.
     pub path: String,
+    /// Whether it is the phone's own or a common file.
     pub scope: Scope,
+    /// The media type it would be sent with.
     pub content_type: String,
     /// Settings of the phone that are left out of the file, as their paths: they would count for
     /// all ports of the device, which are of several companies.

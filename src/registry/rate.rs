@@ -8,7 +8,9 @@ use std::time::Duration;
 /// `burst` at once, and one more every `interval`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
+    /// So many at once, from a key that was not counted lately.
     pub burst: u32,
+    /// After those, one more each time this has passed.
     pub interval: Duration,
 }
 
@@ -45,6 +47,7 @@ impl<K: Eq + Hash + Clone> RateLimiter<K> {
         }
     }
 
+    /// Counts one more of `key` at `now`; keys that are nearest to nothing go for it, when there are too many.
     pub fn count(&mut self, key: K, now: Duration) {
         self.make_room(&key, now);
         let tat = self.tats.entry(key).or_insert(now);

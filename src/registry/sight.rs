@@ -18,11 +18,15 @@ use crate::domain::{Claim, Claims, Device, Mac, Sighting, Strength, Timestamp, T
 /// One request's evidence, as far as the registry keeps it.
 #[derive(Debug, Clone, Copy)]
 pub struct RequestEvidence<'a> {
+    /// The device it named.
     pub mac: Mac,
+    /// What the catalogue made of it.
     pub identity: &'a Identity,
+    /// Where it came from.
     pub address: IpAddr,
     /// Clean and bounded, see [`Sighting::user_agent`]; empty when there was none.
     pub user_agent: &'a str,
+    /// Subject CN of the verified client certificate, when there was one.
     pub certificate: Option<&'a str>,
     /// Whether the certificate was made for this very MAC.
     pub is_certified: bool,
@@ -52,6 +56,7 @@ impl RequestEvidence<'_> {
 /// What became of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SightOutcome {
+    /// The device is known, and is as this says.
     Known(Known),
     /// New, and about to be recorded: it is known once that is durable.
     Recorded,
@@ -64,6 +69,7 @@ pub enum SightOutcome {
 /// Why a device that is new is not recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotRecorded {
+    /// The quota of new devices, or the room for those that wait for an operator, is used up.
     OverQuota,
     /// Too many come at once.
     QueueFull,

@@ -24,18 +24,26 @@ pub const MIN_PASSWORD: usize = 8;
 /// Names a user in a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UserRef {
+    /// By number.
     Id(UserId),
+    /// By login.
     Login(String),
 }
 
 /// A user to be made. No `Debug`: it has a password.
 #[derive(Clone)]
 pub struct NewUser {
+    /// Must be free; 1 to [`MAX_LOGIN`](super::MAX_LOGIN) characters.
     pub login: String,
+    /// For people; may be empty.
     pub name: String,
+    /// What the user may do.
     pub role: Role,
+    /// Where the user belongs; `None`: to the default company.
     pub company: Option<CompanyId>,
+    /// Those a Company-Admin administers.
     pub companies: Vec<CompanyId>,
+    /// At least [`MIN_PASSWORD`] characters; `None`: no login with one.
     pub password: Option<String>,
     /// Make an API key.
     pub key: bool,
@@ -44,10 +52,13 @@ pub struct NewUser {
 /// What is to change; `None` stays. No `Debug`: it has passwords.
 #[derive(Clone, Default)]
 pub struct UserChange {
+    /// The new name.
     pub name: Option<String>,
+    /// The new role.
     pub role: Option<Role>,
     /// `Some(None)`: belongs to no company but the default one.
     pub company: Option<Option<CompanyId>>,
+    /// In place of all that were administered before.
     pub companies: Option<Vec<CompanyId>>,
     /// `Some(None)`: no login with a password any more.
     pub password: Option<Option<String>>,
@@ -55,14 +66,17 @@ pub struct UserChange {
     pub current_password: Option<String>,
     /// Make one more API key.
     pub key: bool,
+    /// Keys that stop working; a new one that is made along is not among them.
     pub revoke: Revoke,
 }
 
 /// API keys that stop working.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Revoke {
+    /// All go on.
     #[default]
     None,
+    /// None goes on.
     All,
     /// By [`fingerprint`].
     These(Vec<String>),

@@ -39,55 +39,78 @@ pub enum Mutation {
     /// nothing was said before, its sighting only when it is later than the one that is
     /// there, and what was [`written`](Device::written) is added to. Conflicts also when a company of one of its phones does not exist.
     PutDevice {
+        /// The device as it is to be.
         device: Device,
+        /// The revision it was read with; `None`: there must be none.
         expect: Option<Revision>,
     },
+    /// Removes the device with all its phones.
     RemoveDevice {
+        /// The device.
         mac: Mac,
+        /// The revision it was read with.
         expect: Revision,
     },
     /// Notes a later sighting as [`Sighting::noting`] says; all else stays, also the revision.
     /// No conflict when the device is gone: then there is nothing to note.
     NoteSighting {
+        /// The device.
         mac: Mac,
+        /// What the request showed.
         sighting: Sighting,
     },
     /// Notes when the device was first sent a file of its own; an earlier time stays, as all
     /// else does. No conflict when the device is gone.
     NoteServed {
+        /// The device.
         mac: Mac,
+        /// When it was sent the file.
         at: Timestamp,
     },
     /// Adds to what the files of the device have set; all else stays, also the revision. Told
     /// to who follows the store: another gateway may make the next file. No conflict when the
     /// device is gone.
     NoteWritten {
+        /// The device.
         mac: Mac,
+        /// What a file that was made for it sets.
         written: Written,
     },
+    /// Stores the company.
     PutCompany {
+        /// The company as it is to be.
         company: Company,
+        /// The revision it was read with; `None`: there must be none.
         expect: Option<Revision>,
     },
     /// Conflicts also while a phone or user names the company.
     RemoveCompany {
+        /// The company.
         id: CompanyId,
+        /// The revision it was read with.
         expect: Revision,
     },
     /// Conflicts also when another user has the login or one of the key hashes,
     /// when a hash is given twice, and when a company it names does not exist:
     /// else a company could go while a user is given it.
     PutUser {
+        /// The user as stored from now on.
         user: User,
+        /// The revision it was read with; `None`: there must be none.
         expect: Option<Revision>,
     },
+    /// Removes the user with all keys.
     RemoveUser {
+        /// The user.
         id: UserId,
+        /// The revision it was read with.
         expect: Revision,
     },
     /// Expects [`Revision::NONE`] before the first time.
     PutSystemSettings {
+        /// The settings as they are to be.
         system: SystemSettings,
+        /// The revision they were read with.
         expect: Revision,
     },
     /// Appends to the audit record; the store gives the id.
@@ -109,16 +132,22 @@ pub enum Guard {
 /// What one object is since a revision.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Change {
+    /// Of the commit that last changed it.
     pub revision: Revision,
+    /// The object, as it was when this was read.
     pub object: Changed,
 }
 
 /// An object as it is; `None`: it was removed.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Changed {
+    /// A device.
     Device(Mac, Option<Device>),
+    /// A company.
     Company(CompanyId, Option<Company>),
+    /// A user.
     User(UserId, Option<User>),
+    /// The system settings, which are never removed.
     SystemSettings(SystemSettings),
 }
 
@@ -149,9 +178,13 @@ impl Changed {
 /// The name of what changes are made to.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Object {
+    /// A device, with all its phones.
     Device(Mac),
+    /// A company.
     Company(CompanyId),
+    /// A user.
     User(UserId),
+    /// The system settings, of which there is one.
     SystemSettings,
 }
 
@@ -190,9 +223,11 @@ pub enum Changes {
 /// The settings all phones share, and what else there is one of.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct SystemSettings {
+    /// Below those of companies.
     pub settings: Layer,
     /// What the own passwords of phones are made of; `None` until it is made, and then for ever.
     pub password_seed: Option<PasswordSeed>,
+    /// When any of it last changed.
     pub changed: Timestamp,
     /// [`Revision::NONE`] before the first write.
     pub revision: Revision,
@@ -201,8 +236,11 @@ pub struct SystemSettings {
 /// Everything but devices and the audit record, as it was at one moment.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Tenancy {
+    /// In order of id, `default` among them.
     pub companies: Vec<Company>,
+    /// In order of number.
     pub users: Vec<User>,
+    /// The settings all phones share.
     pub system: SystemSettings,
     /// The newest of the store at that moment.
     pub head: Revision,
@@ -213,6 +251,7 @@ pub struct Tenancy {
 pub struct EventFilter {
     /// Only events older than this id.
     pub before: Option<EventId>,
+    /// Only events of this kind of object.
     pub subject: Option<Subject>,
     /// Exact name; for [`Subject::Phone`] a MAC also finds the events of its phones.
     pub name: Option<String>,
@@ -254,22 +293,46 @@ pub enum StoreError {
     Conflict(String),
     /// No space left. Reading goes on.
     #[error("{what}: the disk is full")]
-    Full { what: String },
+    Full {
+        /// The file.
+        what: String,
+    },
     /// The file or its directory cannot be written. Reading goes on.
     #[error("{what}: read-only")]
-    ReadOnly { what: String },
+    ReadOnly {
+        /// The file.
+        what: String,
+    },
     /// Another process has the file.
     #[error("{what} is in use by another dialtone process{by}")]
-    InUse { what: String, by: String },
+    InUse {
+        /// The file.
+        what: String,
+        /// What more is known of it, as it follows the sentence: ` (pid 71)`; may be empty.
+        by: String,
+    },
     /// Not a store of this program, of a newer version, or damaged.
     #[error("{what}: {why}")]
-    Unusable { what: String, why: String },
+    Unusable {
+        /// The file, or the object in it.
+        what: String,
+        /// What is wrong with it.
+        why: String,
+    },
     /// Anything else of the medium; trying again may work.
     #[error("{what}: {why}")]
-    Unavailable { what: String, why: String },
+    Unavailable {
+        /// The file, or what was to be done.
+        what: String,
+        /// What the medium said.
+        why: String,
+    },
     /// More commits wait than the queue holds.
     #[error("the store is overloaded: {waiting} commits wait")]
-    Overloaded { waiting: usize },
+    Overloaded {
+        /// Commits in the queue.
+        waiting: usize,
+    },
 }
 
 /// So many commits back a store tells what was changed, for those who follow it: of the fastest

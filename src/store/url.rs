@@ -24,16 +24,21 @@ pub enum StoreUrl {
 /// another program may be a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidStoreUrl {
+    /// It begins as no store URL does; holds the scheme.
     #[error("no store has {0}: write `sqlite:PATH` (one file) or `memory:` (kept nowhere)")]
     UnknownForm(String),
+    /// It has no scheme; holds the path.
     #[error("write `sqlite:{0}`, if a file is meant: a path alone is no store URL")]
     PathAlone(String),
+    /// The scheme is followed by nothing.
     #[error("`sqlite:` needs the path of the file: `sqlite:dialtone.db`")]
     NoPath,
+    /// It names a host, and the store is a file here.
     #[error(
         "`sqlite://` with two slashes names a host: write `sqlite:dialtone.db` or `sqlite:/var/lib/dialtone/dialtone.db`"
     )]
     Host,
+    /// It is another program's way to write [`StoreUrl::Memory`].
     #[error("`sqlite::memory:` is not a file: for a store kept nowhere write `memory:`")]
     SqliteInMemory,
 }

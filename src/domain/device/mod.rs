@@ -36,7 +36,9 @@ pub struct Waiting {
 /// All phones behind one MAC. Has at least one, waiting or its own.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Device {
+    /// Unique: what tells the device from all others.
     pub mac: Mac,
+    /// The type of every phone of it.
     pub phone_type: TypeKey,
     /// `None`: every phone of the device is among [`Device::phones`].
     pub waiting: Option<Waiting>,
@@ -197,11 +199,13 @@ pub enum State {
 /// One phone: a port of a device.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Phone {
+    /// Whether it belongs to a company and gets its configuration.
     pub state: State,
     /// First contact (or `create`); kept through promote and assign.
     pub created: Timestamp,
     /// For people; empty when none was given.
     pub name: String,
+    /// The highest layer: what is said of this phone alone.
     pub settings: Layer,
 }
 
@@ -225,8 +229,11 @@ impl Phone {
 /// What the requests of a device told about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sighting {
+    /// When the first request came.
     pub first: Timestamp,
+    /// When the last request came that was noted.
     pub last: Timestamp,
+    /// Where that one came from.
     pub address: IpAddr,
     /// At most [`Sighting::MAX_USER_AGENT`] bytes, control characters escaped;
     /// empty when the handset sent none.

@@ -18,6 +18,7 @@ pub enum TransitionError {
     /// A matched phone is in another company than the caller said.
     #[error("a phone is in another company than was said")]
     SourceCompanyMismatch,
+    /// The named port is active, and the command acts on inactive ones.
     #[error("the phone is active already")]
     AlreadyExists,
     /// The device is of another type, and a device has only one.
@@ -31,6 +32,7 @@ pub enum TransitionError {
 /// The result of [`Device::assign`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Assigned {
+    /// The device as it is afterwards.
     pub device: Device,
     /// The company each matched port was in before.
     pub from: BTreeMap<Port, CompanyId>,

@@ -23,9 +23,13 @@ pub trait Fields {
 
 /// One value.
 pub enum Read<'a> {
+    /// Nobody set it.
     Unset,
+    /// `true` or `false`.
     Bool(bool),
+    /// A number, within the bounds of the schema.
     Integer(i64),
+    /// A text that is no secret.
     Text(&'a str),
     /// One of the names of a [`super::schema::Kind::Choice`].
     Word(&'static str),
@@ -33,6 +37,7 @@ pub enum Read<'a> {
     Secret(&'a str),
     /// May be empty: a list nobody set.
     Texts(Vec<Cow<'a, str>>),
+    /// A group of settings below it.
     Group(&'a dyn Fields),
     /// Groups by number or name; they have their own ways to be read.
     Map,

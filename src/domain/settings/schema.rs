@@ -31,21 +31,27 @@ pub struct Field {
     pub name: &'static str,
     /// What it means, for people.
     pub doc: &'static str,
+    /// What a value may be, with its bounds.
     pub kind: Kind,
 }
 
 /// What a value may be.
 #[derive(Debug)]
 pub enum Kind {
+    /// `true` or `false`.
     Bool,
     /// A JSON integer within the bounds, both included; `unit` may be empty.
     Integer {
+        /// The smallest value.
         min: u64,
+        /// The largest value.
         max: u64,
+        /// What is counted, `s` for one; empty for a plain number.
         unit: &'static str,
     },
     /// One line of text, may be empty.
     Text {
+        /// The most characters.
         max: usize,
     },
     /// Like text of 1 to 128 characters, but in no log, list or message.
@@ -72,20 +78,28 @@ pub enum Kind {
     LdapAttribute,
     /// URL of one of the schemes, without user name or password.
     Url(&'static [&'static str]),
+    /// The IANA name of a time zone.
     Zone,
+    /// A language tag (BCP 47).
     Language,
+    /// A country code (ISO 3166-1 alpha-2).
     Country,
     /// `HH:MM`, 00:00 to 23:59.
     TimeOfDay,
     /// 1 to `max` different values in order.
     List {
+        /// What each value of the list may be.
         of: &'static Kind,
+        /// The most values.
         max: usize,
     },
+    /// Settings by name.
     Group(&'static [Field]),
     /// Groups by number, 1 to `max`.
     Numbered {
+        /// The highest number.
         max: u16,
+        /// What each group has.
         of: &'static [Field],
     },
     /// Raw parameters by family id and parameter name.
@@ -164,7 +178,9 @@ pub struct Documented {
     pub path: String,
     /// What a value must be, with its unit.
     pub bounds: String,
+    /// What it means, for people.
     pub doc: &'static str,
+    /// Whether lists, logs and messages hide its value.
     pub secret: bool,
 }
 

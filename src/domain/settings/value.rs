@@ -9,10 +9,12 @@ macro_rules! choices {
     ($($(#[doc = $about:literal])+ pub enum $name:ident { $($(#[doc = $doc:literal])* $variant:ident = $text:literal,)+ })+) => { $(
         $(#[doc = $about])+
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
-        pub enum $name { $($(#[doc = $doc])* #[serde(rename = $text)] $variant,)+ }
+        pub enum $name { $($(#[doc = $doc])* #[doc = concat!("Spelled `", $text, "` in a document.")] #[serde(rename = $text)] $variant,)+ }
 
         impl $name {
+            /// Every value, in the order of the schema.
             pub const ALL: &'static [$name] = &[$($name::$variant,)+];
+            /// As the document spells them, in the same order.
             pub const NAMES: &'static [&'static str] = &[$($text,)+];
 
             /// As the document spells it.
@@ -158,8 +160,11 @@ impl fmt::Debug for Secret {
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]
 pub enum VendorValue {
+    /// `true` or `false`.
     Bool(bool),
+    /// A whole number.
     Integer(i64),
+    /// A text; by the name of its parameter it may be a secret.
     Text(String),
 }
 

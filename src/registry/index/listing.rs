@@ -9,8 +9,11 @@ use crate::domain::{CompanyId, Mac, PhoneId, Port, Strength, Timestamp, TypeKey}
 /// One phone of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PhoneRow {
+    /// Device and port.
     pub id: PhoneId,
+    /// The device's type.
     pub phone_type: TypeKey,
+    /// First contact, or when an operator made it.
     pub created: Timestamp,
     /// `None`: inactive.
     pub company: Option<CompanyId>,

@@ -100,8 +100,10 @@ impl Rows {
 pub struct Known {
     /// Number of the type, see [`Index::phone_type`]; the same as long as the process runs.
     pub phone_type: u32,
+    /// To the second; 1970 when it was not seen yet.
     pub last_seen: Timestamp,
     pub(super) seen_hash: u32,
+    /// Whether one of its ports belongs to a company.
     pub active: bool,
     /// Whether it was ever sent a file of its own.
     pub served: bool,

@@ -55,12 +55,18 @@ pub enum RequestOutcome {
 /// One request.
 #[derive(Debug, Clone, Serialize)]
 pub struct RequestLogEntry {
+    /// When the request came.
     pub at: Timestamp,
+    /// The device it named; `None` when it named none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mac: Option<Mac>,
+    /// Where it came from.
     pub address: IpAddr,
+    /// What it asked for, without secrets.
     pub target: LoggedTarget,
+    /// Control characters escaped; empty when there was none.
     pub user_agent: String,
+    /// What it was answered, and why.
     pub outcome: RequestOutcome,
     /// What could not be done, in words; empty when the outcome says all.
     pub detail: String,

@@ -10,6 +10,7 @@ use crate::store::StoreError;
 pub struct DocumentProblem {
     /// Where: `devices[3].ports[0].settings.lines.1.transport`.
     pub path: String,
+    /// What is wrong there, and what would be right.
     pub message: String,
 }
 
@@ -22,17 +23,27 @@ impl fmt::Display for DocumentProblem {
 /// Why nothing was imported.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
+    /// Users, phones, companies or system settings are there already.
     #[error(
         "the registry is not empty: a document goes only into a store without users and phones, \
          companies other than default and system settings"
     )]
     NotEmpty,
+    /// It was written in a version that is not read here.
     #[error("the document has version {0}, and 1 is the one that can be read")]
     Version(u32),
+    /// It is no such document.
     #[error("{path}: {message}")]
-    Shape { path: String, message: String },
+    Shape {
+        /// Where the first thing is that does not belong there.
+        path: String,
+        /// What was expected.
+        message: String,
+    },
+    /// Everything that is wrong with it, at least one thing.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Problems(Vec<DocumentProblem>),
+    /// The registry refused it, or the store could not take it.
     #[error(transparent)]
     Registry(#[from] RegistryError),
 }

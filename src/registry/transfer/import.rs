@@ -17,9 +17,13 @@ use crate::store::{Guard, Mutation, StoreError, SystemSettings};
 /// What was imported.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Imported {
+    /// Companies the document has.
     pub companies: usize,
+    /// Users the document has.
     pub users: usize,
+    /// Devices the document has.
     pub devices: usize,
+    /// Phones the document has.
     pub phones: usize,
     /// What the operator should know and may have meant.
     pub warnings: Vec<String>,
