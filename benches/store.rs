@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use dialtone::domain::{Action, Device, Event, Mac, Sighting, Subject, Timestamp};
+use dialtone::domain::{Action, Device, Event, EventId, Mac, Sighting, Subject, Timestamp};
 use dialtone::store::{Mutation, SqliteStore, Store};
 use hdrhistogram::Histogram;
 use serde_json::{Value, json};
@@ -149,7 +149,7 @@ fn first_contact(contact: Contact, number: u64) -> Vec<Mutation> {
 
 fn created(mac: Mac) -> Event {
     Event {
-        id: 0,
+        id: EventId::NONE,
         at: NOW,
         who: "operator".to_owned(),
         from: "10.0.0.1".to_owned(),

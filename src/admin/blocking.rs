@@ -122,7 +122,7 @@ mod tests {
         assert_eq!(told(company("acme")).await, StatusCode::TOO_MANY_REQUESTS);
         assert_eq!(blocking.run(company("umbrella"), || 7).await.unwrap(), 7);
         let (other_end, other) = held(&blocking, company("umbrella")).await;
-        assert_eq!(told(Party::User(1)).await, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(told(Party::User(UserId(1))).await, StatusCode::SERVICE_UNAVAILABLE);
         drop((end, other_end));
         working.await.unwrap();
         other.await.unwrap();
