@@ -30,7 +30,7 @@ use http::HeaderName;
 use regex::RegexSet;
 use sha2::{Digest, Sha256};
 
-pub use boot::selector::{ANY_LINE, Numbered, Selector, Step};
+pub use boot::selector::{ANY_LINE, Numbered, Places, Selector, Step};
 pub use boot::{
     BootShape, BootStep, Boots, Conditional, ConfigReader, ConnectionUse, FamilyBoot, HttpVersion,
     MacText, RequestShape, Simulate, Syntax,

@@ -129,9 +129,17 @@ pub(super) struct SimulateTable {
     pub syntax: Spanned<Syntax>,
     pub first_line: Option<String>,
     pub unset: Option<String>,
-    pub user: Spanned<String>,
-    pub registrar: Spanned<String>,
-    pub password: Option<Spanned<String>>,
+    pub user: Spanned<Places>,
+    pub registrar: Spanned<Places>,
+    pub password: Option<Spanned<Places>>,
+}
+
+/// Where a value stands, or, one after the other, where it stands for each line.
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "a selector is a text, or a list of them")]
+pub(super) enum Places {
+    One(String),
+    Each(Vec<String>),
 }
 
 fn yes() -> bool {

@@ -7,8 +7,8 @@ use std::ops::Range;
 use toml::Spanned;
 
 use super::FamilyBoot;
-use super::definition::{BootFile, SimulateTable, StepTable};
-use super::selector::Selector;
+use super::definition::{self, BootFile, SimulateTable, StepTable};
+use super::selector::Places;
 use super::shape::{BootShape, MacText, Unfilled};
 use super::simulate::{ANY_MAC, BootStep, ConfigReader, Simulate};
 use crate::catalogue::family::problem::line_at;
@@ -72,12 +72,16 @@ fn simulate(
     let types = || catalogue.types_of(family);
     let family = &catalogue.families()[family];
     let (span, syntax) = (written.syntax.span(), *written.syntax.get_ref());
-    let mut selector = |text: &Spanned<String>| {
-        let parsed = Selector::parse(syntax, text.get_ref());
-        parsed.map_err(|error| problems.push((text.span(), error))).ok()
+    let mut places = |written: &Spanned<definition::Places>| {
+        let texts = match written.get_ref() {
+            definition::Places::One(text) => std::slice::from_ref(text),
+            definition::Places::Each(texts) => texts,
+        };
+        let parsed = Places::parse(syntax, texts);
+        parsed.map_err(|error| problems.push((written.span(), error))).ok()
     };
-    let (user, registrar) = (selector(&written.user), selector(&written.registrar));
-    let password = written.password.as_ref().map(&mut selector);
+    let (user, registrar) = (places(&written.user), places(&written.registrar));
+    let password = written.password.as_ref().map(&mut places);
     let password = password.map(|found| found.ok_or(())).transpose();
     let (Some(user), Some(registrar), Ok(password)) = (user, registrar, password) else {
         return Err(problems);

@@ -40,6 +40,16 @@ pub struct Numbered {
 /// The number of what a selector without `{line}` finds: it counts for every line.
 pub const ANY_LINE: u16 = 0;
 
+/// Where one value stands: in one place, perhaps with a line's number in it, or in a place for each
+/// line, as where a maker's parameters have numbers and no names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Places(Vec<Selector>);
+
+/// More places than a family has lines are a slip of the pen.
+const MOST_PLACES: usize = 128;
+/// More than any line's number: the lines of one place come before those of the next.
+const LINES_OF_A_PLACE: u16 = 256;
+
 impl Numbered {
     fn parse(text: &str) -> Result<Numbered, String> {
         let Some((before, after)) = text.split_once("{line}") else {
@@ -70,6 +80,32 @@ impl Numbered {
 
     fn has_number(&self) -> bool {
         self.after.is_some()
+    }
+}
+
+impl Places {
+    pub(crate) fn parse(syntax: Syntax, texts: &[String]) -> Result<Places, String> {
+        if texts.is_empty() || texts.len() > MOST_PLACES {
+            return Err(format!("there must be 1 to {MOST_PLACES} selectors"));
+        }
+        let parsed = texts.iter().map(|text| Selector::parse(syntax, text));
+        parsed.collect::<Result<_, _>>().map(Places)
+    }
+
+    /// Each with what is added to the number of a line found there.
+    pub fn iter(&self) -> impl Iterator<Item = (u16, &Selector)> {
+        let several = u16::from(self.0.len() > 1);
+        self.0.iter().zip(several..).map(move |(selector, place)| match several {
+            0 => (ANY_LINE, selector),
+            _ => (place * LINES_OF_A_PLACE, selector),
+        })
+    }
+}
+
+#[cfg(test)]
+impl From<Selector> for Places {
+    fn from(selector: Selector) -> Places {
+        Places(vec![selector])
     }
 }
 
@@ -143,5 +179,7 @@ mod tests {
         assert_eq!(message(Syntax::Xml, "a[b=1"), "a `[` is never closed");
         assert_eq!(message(Syntax::Xml, "a[b]"), "`[...]` needs `name=value`");
         assert_eq!(message(Syntax::Xml, ""), "a selector cannot be empty");
+        let message = Places::parse(Syntax::Xml, &[]).unwrap_err();
+        assert_eq!(message, "there must be 1 to 128 selectors");
     }
 }

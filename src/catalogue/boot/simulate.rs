@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::definition::{Conditional, ConnectionUse, HttpVersion, MacCase, StepUserAgent, Syntax};
-use super::selector::Selector;
+use super::selector::Places;
 use super::shape::{BootShape, Filler, MacText, RequestShape, Unfilled};
 use crate::catalogue::PhoneType;
 use crate::domain::{Mac, Port};
@@ -36,9 +36,9 @@ pub struct ConfigReader {
     pub first_line: Option<String>,
     /// A value that means there is none.
     pub unset: Option<String>,
-    pub user: Selector,
-    pub registrar: Selector,
-    pub password: Option<Selector>,
+    pub user: Places,
+    pub registrar: Places,
+    pub password: Option<Places>,
 }
 
 /// One request of a normal boot.

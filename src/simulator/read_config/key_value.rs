@@ -20,14 +20,18 @@ pub(super) fn read(text: &str, found: &mut Found<'_>) -> Result<(), Unreadable> 
         }
         let Some((key, value)) = line.split_once(['=', ':']) else { continue };
         let key = key.trim();
-        for (part, selector) in found.selectors() {
+        for (part, before, selector) in found.selectors() {
             let Selector::Key(wanted) = selector else { continue };
             let number = match section {
                 "" => wanted.matches(key),
                 section => wanted.matches(&format!("{section}/{key}")),
             };
             if let Some(number) = number {
-                found.parts.push((part, number, unquoted(value.trim()).to_owned()));
+                found.parts.push((
+                    part,
+                    before.saturating_add(number),
+                    unquoted(value.trim()).to_owned(),
+                ));
             }
         }
     }

@@ -9,7 +9,7 @@ mod xml;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use crate::catalogue::{ANY_LINE, ConfigReader, Syntax};
+use crate::catalogue::{ANY_LINE, ConfigReader, Selector, Syntax};
 
 /// The line a phone registers with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,12 +116,16 @@ struct Found<'a> {
 }
 
 impl<'a> Found<'a> {
-    fn selectors(&self) -> impl Iterator<Item = (Part, &'a crate::catalogue::Selector)> + use<'a> {
+    /// Each selector with what it finds and what is added to the number of a line it finds.
+    fn selectors(&self) -> impl Iterator<Item = (Part, u16, &'a Selector)> + use<'a> {
         let reader = self.reader;
         [(Part::User, Some(&reader.user)), (Part::Registrar, Some(&reader.registrar))]
             .into_iter()
             .chain([(Part::Password, reader.password.as_ref())])
-            .filter_map(|(part, selector)| Some((part, selector?)))
+            .filter_map(|(part, places)| Some((part, places?)))
+            .flat_map(|(part, places)| {
+                places.iter().map(move |(before, selector)| (part, before, selector))
+            })
     }
 
     fn has(&self, part: Part, line: u16) -> bool {

@@ -1,8 +1,8 @@
 use super::*;
-use crate::catalogue::Selector;
+use crate::catalogue::{Places, Selector};
 
 fn reader(syntax: Syntax, user: &str, registrar: &str, password: Option<&str>) -> ConfigReader {
-    let selector = |text| Selector::parse(syntax, text).unwrap();
+    let selector = |text| Selector::parse(syntax, text).unwrap().into();
     ConfigReader {
         syntax,
         first_line: None,
@@ -80,6 +80,27 @@ fn attributes_and_elements_are_found_where_the_selector_says() {
         "<users><user><username>501</username></user><user><username>502</username></user></users>";
     lines.read(&kirk, users.as_bytes()).unwrap();
     assert_eq!(lines.line(&kirk), Some(Line { user: "501".into(), registrar: "pbx".into() }));
+}
+
+#[test]
+fn each_line_may_have_a_place_of_its_own() {
+    let places = |texts: &[&str]| {
+        let texts: Vec<String> = texts.iter().map(|&text| text.to_owned()).collect();
+        Places::parse(Syntax::Xml, &texts).unwrap()
+    };
+    let own = ConfigReader {
+        user: places(&["item[name=account.{line}.user]", "P35", "P404"]),
+        registrar: places(&["item[name=account.{line}.server]", "P47", "P402"]),
+        ..reader(Syntax::Xml, "a", "b", None)
+    };
+    let numbered = "<c><P35></P35><P47>a</P47><P402>b</P402><P404>1002</P404></c>";
+    assert_eq!(read(&own, numbered).unwrap(), line("1002", "b"));
+    assert_eq!(read(&own, "<c><P35>1</P35><P402>b</P402></c>").unwrap(), None, "of two lines");
+    let named =
+        r#"<c><item name="account.2.user">7</item><item name="account.2.server">pbx</item></c>"#;
+    assert_eq!(read(&own, named).unwrap(), line("7", "pbx"));
+    let shared = ConfigReader { registrar: places(&["P47"]), ..own };
+    assert_eq!(read(&shared, numbered).unwrap(), line("1002", "a"), "one place is all lines'");
 }
 
 #[test]

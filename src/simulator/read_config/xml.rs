@@ -92,12 +92,12 @@ fn element(start: &BytesStart<'_>) -> Result<Element, Unreadable> {
 /// Looks at the attributes of the innermost element.
 fn attributes(open: &[Element], found: &mut Found<'_>) {
     let Some(innermost) = open.last() else { return };
-    for (part, selector) in found.selectors() {
+    for (part, before, selector) in found.selectors() {
         let Selector::Xml { steps, attribute: Some(wanted) } = selector else { continue };
         let Some(outer) = position(steps, open) else { continue };
         for (name, value) in &innermost.attributes {
             if let Some(number) = wanted.matches(name) {
-                take(found, part, number.max(outer), value);
+                take(found, part, before.saturating_add(number).max(outer), value);
             }
         }
     }
@@ -106,10 +106,10 @@ fn attributes(open: &[Element], found: &mut Found<'_>) {
 /// Looks at the text of the innermost element, which has ended.
 fn content(open: &[Element], found: &mut Found<'_>) {
     let Some(innermost) = open.last() else { return };
-    for (part, selector) in found.selectors() {
+    for (part, before, selector) in found.selectors() {
         let Selector::Xml { steps, attribute: None } = selector else { continue };
         if let Some(number) = position(steps, open) {
-            take(found, part, number, &innermost.text);
+            take(found, part, before.saturating_add(number), &innermost.text);
         }
     }
 }
