@@ -27,8 +27,11 @@ fn listed(family: &str) -> Listed {
     toml::from_str(text).unwrap_or_else(|error| panic!("{family}/names.toml: {error}"))
 }
 
-/// `account.1.label` as `account.N.label`.
+/// `account.1.label` as `account.N.label`; `P47`, of which the number is the name, as it is.
 fn numberless(name: &str) -> String {
+    if name.len() > 1 && name[1..].bytes().all(|byte| byte.is_ascii_digit()) {
+        return name.to_owned();
+    }
     let mut made = String::new();
     let mut was_digit = false;
     for c in name.chars() {
@@ -138,6 +141,7 @@ fn a_name_is_what_stands_before_a_value() {
         names_in(files.find(|file| file.escape == escape).expect("some file is such"), key)
     };
     assert_eq!(of(Escape::Line, "account.12.label ="), ["account.N.label"]);
+    assert_eq!(of(Escape::Line, "P47="), ["P47"]);
     assert_eq!(of(Escape::Line, "#!version:"), [] as [&str; 0]);
     assert_eq!(of(Escape::Xml, "a/fkey idx=1 @label"), ["fkey", "idx", "label"]);
     let entry = of(Escape::Xml, "a/entry name=sip_port overwrite=true");
