@@ -35,7 +35,7 @@ pub use boot::{
     BootShape, BootStep, Boots, Conditional, ConfigReader, ConnectionUse, FamilyBoot, HttpVersion,
     MacText, RequestShape, Simulate, Syntax,
 };
-pub use family::definition::{Escape, Scope};
+pub use family::definition::{Escape, Limit, Scope};
 pub use family::problem::{CatalogueError, Problem};
 pub use family::{Family, FileSpec, PhoneType};
 pub use identify::certificate::mac_of_subject;

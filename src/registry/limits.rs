@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::compose::Composition;
 use super::phones::may_see;
 use super::{Actor, Registry, RegistryError};
-use crate::catalogue::{Catalogue, PhoneType, cannot_of, set_rows};
+use crate::catalogue::{Catalogue, Limit, PhoneType, cannot_of, set_rows};
 use crate::domain::settings::{Layer, SettingError, Written};
 use crate::domain::{Device, Mac, PhoneId, Port, TransitionError};
 
@@ -67,7 +67,7 @@ pub(super) fn beyond(
     found
 }
 
-/// Texts of a layer that the type's phones would cut off.
+/// Texts and lists of a layer that the type's phones would cut off.
 fn unfit_texts(catalogue: &Catalogue, phone_type: &PhoneType, layer: &Layer) -> Vec<SettingError> {
     let limits = &catalogue.family_of(phone_type).limits;
     if limits.is_empty() {
@@ -79,17 +79,37 @@ fn unfit_texts(catalogue: &Catalogue, phone_type: &PhoneType, layer: &Layer) -> 
     for (path, row) in set_rows(&document) {
         let row = row.replacen("line_defaults.", "lines.N.", 1);
         let value = at_path(&document, &path);
-        let (Some(most), Some(text)) = (limits.get(&row), value.as_str()) else { continue };
-        let length = text.chars().count();
-        if length > *most {
-            let message = format!("{described} takes at most {most} characters, not {length}");
-            found.push(SettingError { field: path, message });
-        } else if text.trim() != text {
-            let message = format!("{described} drops blanks at its beginning and end");
-            found.push(SettingError { field: path, message });
+        if let Some(why) = limits.get(&row).and_then(|limit| beyond_limit(limit, value)) {
+            found.push(SettingError { field: path, message: format!("{described} {why}") });
         }
     }
     found
+}
+
+/// What is said of a phone that has such a limit; `None` where the value is within.
+fn beyond_limit(limit: &Limit, value: &Value) -> Option<String> {
+    let most = limit.max;
+    match value {
+        Value::String(text) => {
+            let length = text.chars().count();
+            if length > most {
+                return Some(format!("takes at most {most} characters, not {length}"));
+            }
+            let is_cut = text.trim() != text;
+            is_cut.then(|| "drops blanks at its beginning and end".to_owned())
+        }
+        Value::Array(entries) => {
+            if entries.len() > most {
+                return Some(format!("takes at most {most} of them, not {}", entries.len()));
+            }
+            let characters = limit.characters?;
+            let length: usize =
+                entries.iter().filter_map(Value::as_str).map(|text| text.chars().count()).sum();
+            (length > characters)
+                .then(|| format!("takes at most {characters} characters in all, not {length}"))
+        }
+        _ => None,
+    }
 }
 
 /// Whether an entry is more than one that switches a line or a key off.

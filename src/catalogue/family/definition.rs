@@ -41,7 +41,7 @@ pub(crate) struct FamilyFile {
     /// Settings the family's phones have nothing for, and why.
     #[serde(default)]
     pub cannot: BTreeMap<Spanned<String>, String>,
-    /// Texts that the family's phones take less of than the schema.
+    /// Texts and lists that the family's phones take less of than the schema.
     #[serde(default)]
     pub limits: BTreeMap<Spanned<String>, Limit>,
     #[serde(default, rename = "type")]
@@ -72,13 +72,16 @@ pub(crate) struct OwnPasswordForm {
     pub unless: Option<String>,
 }
 
-/// The most characters a phone takes.
+/// What a phone takes at most of a setting.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Limit {
+pub struct Limit {
+    /// Characters of a text, entries of a list.
     pub max: usize,
+    /// Characters of all entries of a list together.
+    pub characters: Option<usize>,
     #[serde(rename = "source")]
-    pub _source: String,
+    _source: String,
 }
 
 #[derive(Debug, Deserialize)]

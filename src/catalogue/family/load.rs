@@ -90,11 +90,7 @@ impl Loader<'_> {
             group: definition.group,
             files,
             cannot: self.of_schema(definition.cannot),
-            limits: self
-                .of_schema(definition.limits)
-                .into_iter()
-                .map(|(path, limit)| (path, limit.max))
-                .collect(),
+            limits: self.of_schema(definition.limits),
             never_reset: Arc::new(self.never_reset(&definition.never_reset)),
             fallback_type,
             foreign_macs: definition.foreign_macs.and_then(|macs| self.regex(&macs)),

@@ -15,7 +15,7 @@ use regex::Regex;
 use super::identify::path_pattern::{PathFacts, PathPattern};
 use crate::domain::settings::Layer;
 use crate::domain::{Mac, PasswordForm, Port, TypeKey};
-use definition::{Encoding, Escape, Keeps, LineEnding, Scope};
+use definition::{Encoding, Escape, Keeps, Limit, LineEnding, Scope};
 use never_reset::NeverReset;
 
 /// The types that share one boot behaviour and one set of templates.
@@ -32,7 +32,7 @@ pub struct Family {
     /// for all that is below it), and why.
     pub cannot: BTreeMap<String, String>,
     /// Settings of which its phones take so many characters.
-    pub limits: BTreeMap<String, usize>,
+    pub limits: BTreeMap<String, Limit>,
     pub(crate) never_reset: Arc<NeverReset>,
     pub(crate) fallback_type: Option<TypeKey>,
     pub(crate) ouis: Vec<u32>,
