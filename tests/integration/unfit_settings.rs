@@ -174,3 +174,35 @@ fn raw_parameters_that_there_is_no_room_to_remember_are_said() {
         "vendor.yealink.p.2000 and 1 more: will stay in the phone when it is set no more";
     assert!(warning.starts_with(expected), "{warning}");
 }
+
+#[test]
+fn a_dial_plan_that_is_longer_than_the_phone_takes_is_refused_or_told() {
+    let gateway = Gateway::start();
+    let line =
+        json!({ "lines": { "1": { "user": "1", "password": "p", "registrar": "pbx.example" } } });
+    let phone = json!({ "mac": "0004f2000001", "company": "default", "phone_type": "ip550", "settings": line });
+    gateway.done("create", json!({ "type": "phone", "values": phone }));
+    let scope = json!({ "phoneid": "0004f20000010" });
+    let plan = |count: usize, length: usize| {
+        let pattern = |n: usize| format!("{n:02}{}", "x".repeat(length - 2));
+        json!({ "dial_plan": { "patterns": (0..count).map(pattern).collect::<Vec<_>>() } })
+    };
+    let update = |settings: Value| {
+        let values = json!({ "settings": settings });
+        gateway.ask("update", json!({ "type": "phone", "scope": scope, "values": values }))
+    };
+    let beyond = "dial_plan.patterns: Polycom IP550 takes at most 27 of them, not 28";
+    assert_eq!(update(plan(28, 4))["message"], format!("settings: {beyond}"));
+    let long = update(plan(27, 40))["message"].as_str().unwrap().to_owned();
+    assert!(long.contains("takes at most 684 characters in all, not 1080"), "{long}");
+    let warnings = || {
+        let preview = gateway.ask("preview", json!({ "type": "phone", "scope": scope }));
+        preview["warnings"].as_array().cloned().unwrap_or_default()
+    };
+    let said = json!({ "type": "settings", "values": { "settings": plan(28, 4) } });
+    gateway.done("update", said);
+    assert_eq!(warnings(), [json!(beyond)]);
+    // The phone's own goes before the company's.
+    assert_eq!(update(plan(27, 4))["result"], "success");
+    assert_eq!(warnings(), [] as [Value; 0]);
+}
