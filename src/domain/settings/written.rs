@@ -22,6 +22,7 @@ pub const KEPT: &[(&str, &[&str])] = &[
     ("ring", &["ring", "alert_tones"]),
     ("display", &["display"]),
     ("lock", &["lock"]),
+    ("keys", &["keys", "expansion"]),
     ("soft_keys", &["soft_keys"]),
     ("vlan", &["network.vlan"]),
     ("pc_vlan", &["network.pc_vlan"]),
@@ -229,6 +230,10 @@ impl<'de> Deserialize<'de> for Written {
 /// Whether anything at the path or below it is set.
 fn is_set(settings: &Settings, path: &str) -> bool {
     match path {
+        "keys" => settings.keys.values().any(Key::is_used),
+        "expansion" => {
+            settings.expansion.values().flat_map(|module| module.keys.values()).any(Key::is_used)
+        }
         "soft_keys" => settings.soft_keys.values().any(Key::is_used),
         "alert_tones" => !settings.alert_tones.is_empty(),
         _ => {
@@ -292,6 +297,12 @@ mod tests {
         assert_eq!(by(json!({ "network": { "dns": ["192.0.2.1"] } })), ["dns"]);
         assert_eq!(by(json!({ "language": "de", "time": { "ntp": ["a"] } })), ["language", "time"]);
         assert_eq!(by(json!({ "alert_tones": { "2": { "tone": 1 } } })), ["ring"]);
+        assert_eq!(by(json!({ "keys": { "2": { "type": "dnd" } } })), ["keys"]);
+        let module = json!({ "1": { "keys": { "9": { "type": "dnd" } } } });
+        assert_eq!(
+            by(json!({ "keys": { "2": { "type": "none" } }, "expansion": module })),
+            ["keys"]
+        );
         assert_eq!(by(json!({ "soft_keys": { "2": { "type": "dnd" } } })), ["soft_keys"]);
         assert_eq!(by(json!({ "soft_keys": { "2": { "type": "none" } } })), Vec::<&str>::new());
     }
