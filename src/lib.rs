@@ -15,6 +15,7 @@
 //! | [`store`] | what is durable: one trait that gateways can follow, in one SQLite file or in memory |
 //! | [`registry`] | the rules over the store, all phones in memory, who changed what |
 //! | [`provision`] | a request of a handset without HTTP: [`provision::Fetch`] in, [`provision::Reply`] out |
+//! | [`uploads`] | what phones send: logs, overrides, contacts, in one folder |
 //! | [`net`] | listeners, limits, deadlines, TLS, drain; knows neither handsets nor operators |
 //! | [`handset`] | the edge for handsets: who may ask, request to fetch, reply to response |
 //! | [`admin`] | the edge for operators: one file a command, and a table of them all |
@@ -32,14 +33,15 @@
 //! dialtone  -> tools, catalogue, domain
 //! phonesim  -> simulator
 //! tools     -> app, config, registry, store, catalogue, net, domain
-//! app       -> config, handset, admin, provision, registry, store, catalogue, net, domain
-//! config    -> handset, admin, provision, registry, store, catalogue, net, domain
+//! app       -> config, handset, admin, provision, registry, store, uploads, catalogue, net, domain
+//! config    -> handset, admin, provision, registry, store, uploads, catalogue, net, domain
 //! handset   -> provision, net, domain
-//! admin     -> registry, catalogue, net, domain
-//! provision -> registry, catalogue, domain
-//! registry  -> store, catalogue, domain
+//! admin     -> registry, uploads, catalogue, net, domain
+//! provision -> registry, uploads, catalogue, domain
+//! registry  -> store, uploads, catalogue, domain
 //! simulator -> catalogue, domain
 //! store     -> domain
+//! uploads   -> domain
 //! catalogue -> domain
 //! net       -> domain
 //! ```
@@ -125,3 +127,4 @@ pub mod simulator;
 #[warn(missing_docs)]
 pub mod store;
 pub mod tools;
+pub mod uploads;

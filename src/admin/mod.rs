@@ -54,6 +54,7 @@ pub use session::SessionLimits;
 use crate::domain::UserId;
 use crate::net::{Handler, Limits, Peer, Standing, body};
 use crate::registry::{Random, Registry};
+use crate::uploads::Uploads;
 use answer::{Answer, AnswerBody, Fail, respond};
 use blocking::Blocking;
 use json::NotRead;
@@ -71,6 +72,8 @@ pub struct AdminOptions {
     /// How long a request waits for its turn at what takes long, or for a place for a long list,
     /// before it is told to come again. Default 10 seconds: tools wait longer for an answer.
     pub patience: Duration,
+    /// What phones sent, to be shown; `None`: nothing is taken in.
+    pub uploads: Option<Arc<Uploads>>,
 }
 
 impl Default for AdminOptions {
@@ -79,6 +82,7 @@ impl Default for AdminOptions {
             body_bytes: 1 << 20,
             sessions: SessionLimits::default(),
             patience: Duration::from_secs(10),
+            uploads: None,
         }
     }
 }

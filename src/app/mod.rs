@@ -14,9 +14,11 @@ mod process;
 mod reload;
 mod run;
 mod tls;
+mod uploads;
 mod wiring;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,6 +36,7 @@ use crate::registry::{
     Background, Clock, PublicUrl, Registry, RegistryError, SystemClock, SystemRandom,
 };
 use crate::store::{self, Store, StoreError, StoreUrl};
+use crate::uploads::Uploads;
 
 use listeners::BoundListeners;
 pub use listeners::{ListenError, listener_problems};
@@ -52,6 +55,8 @@ pub enum AppError {
     Tls(#[from] TlsError),
     #[error("the registry cannot be made ready")]
     Registry(#[from] RegistryError),
+    #[error("[uploads] dir: {} cannot be written", dir.display())]
+    Uploads { dir: PathBuf, source: std::io::Error },
     #[error("{what}")]
     Io { what: &'static str, source: std::io::Error },
 }
@@ -112,7 +117,9 @@ impl App {
         if let Err(error) = registry.make_password_seed(&SystemRandom).await {
             tracing::warn!(%error, "phones have no passwords of their own before the next start");
         }
-        let provisioner = Arc::new(Provisioner::new(registry.clone(), config.cache.rendered_bytes));
+        let uploads = wiring::uploads(config)?;
+        let provisioner = Provisioner::new(registry.clone(), config.cache.rendered_bytes);
+        let provisioner = Arc::new(provisioner.with_uploads(uploads.clone()));
 
         let listeners = BoundListeners::bind(config)?;
         let addresses = listeners.addresses(!config.admin.pairs.is_empty());
@@ -129,7 +136,7 @@ impl App {
             registry.clone(),
             Arc::new(SystemRandom),
             listener_states(&addresses, &handset_server, &admin_server),
-            wiring::admin_options(config),
+            wiring::admin_options(config, uploads.clone()),
         ));
         let mut app = App {
             registry,
@@ -147,7 +154,7 @@ impl App {
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
         };
-        app.spawn_tasks(background, config.tls.reload_interval);
+        app.spawn_tasks(background, uploads, config.tls.reload_interval);
         let started = app.serve(listeners, edge, handset_tls, admin_tls).await;
         match started {
             Ok(first_key) => {
@@ -162,9 +169,17 @@ impl App {
         }
     }
 
-    fn spawn_tasks(&self, background: Background, reload_interval: Duration) {
+    fn spawn_tasks(
+        &self,
+        background: Background,
+        uploads: Option<Arc<Uploads>>,
+        reload_interval: Duration,
+    ) {
         self.tasks.spawn(background.run(self.registry.clone(), self.stop.clone()));
         self.tasks.spawn(expiry::run(self.registry.clone(), self.stop.clone()));
+        if let Some(uploads) = uploads {
+            self.tasks.spawn(uploads::run(uploads, self.registry.clone(), self.stop.clone()));
+        }
         for tls in &self.tls {
             self.tasks.spawn(tls.clone().watch(reload_interval, self.stop.clone()));
         }

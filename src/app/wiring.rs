@@ -1,12 +1,15 @@
 //! From configuration to what each part takes.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::AppError;
 use crate::admin::{AdminOptions, SessionLimits};
 use crate::config::Config;
 use crate::handset::{Access, EdgeOptions};
 use crate::net::Limits;
 use crate::registry::Quota;
+use crate::uploads::Uploads;
 
 pub(super) fn handset_limits(config: &Config) -> Limits {
     let handset = &config.handset;
@@ -46,6 +49,14 @@ pub(super) fn admin_limits(config: &Config) -> Limits {
     }
 }
 
+/// The folder of what phones send, where there is to be one.
+pub(super) fn uploads(config: &Config) -> Result<Option<Arc<Uploads>>, AppError> {
+    let Some(options) = config.uploads.options() else { return Ok(None) };
+    let dir = options.dir.clone();
+    let uploads = Uploads::open(options);
+    Ok(Some(Arc::new(uploads.map_err(|source| AppError::Uploads { dir, source })?)))
+}
+
 pub(super) fn quota(config: &Config) -> Quota {
     let quota = &config.quota;
     Quota {
@@ -55,7 +66,7 @@ pub(super) fn quota(config: &Config) -> Quota {
     }
 }
 
-pub(super) fn admin_options(config: &Config) -> AdminOptions {
+pub(super) fn admin_options(config: &Config, uploads: Option<Arc<Uploads>>) -> AdminOptions {
     let admin = &config.admin;
     AdminOptions {
         body_bytes: admin.max_body_bytes,
@@ -64,6 +75,7 @@ pub(super) fn admin_options(config: &Config) -> AdminOptions {
             absolute: admin.session_max,
             ..SessionLimits::default()
         },
+        uploads,
         ..AdminOptions::default()
     }
 }

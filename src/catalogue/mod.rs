@@ -35,9 +35,9 @@ pub use boot::{
     BootShape, BootStep, Boots, Conditional, ConfigReader, ConnectionUse, FamilyBoot, HttpVersion,
     MacText, RequestShape, Simulate, Syntax,
 };
-pub use family::definition::{Escape, Limit, Scope};
+pub use family::definition::{Escape, Limit, Scope, UploadKind};
 pub use family::problem::{CatalogueError, Problem};
-pub use family::{Family, FileSpec, PhoneType};
+pub use family::{Family, FileSpec, PhoneType, UploadSpec};
 pub use identify::certificate::mac_of_subject;
 pub use identify::file_match::FileMatch;
 pub use identify::path_pattern::PathFacts;
@@ -296,6 +296,13 @@ impl Catalogue {
         }
         let found = identity.file.as_ref()?;
         Some((self.matched_file(found), found.facts.clone()))
+    }
+
+    /// Whether phones of the family that `identity` tells send a file of that path.
+    #[must_use]
+    pub fn takes_upload(&self, identity: &Identity) -> bool {
+        let found = identity.file.as_ref();
+        found.is_some_and(|found| self.matched_file(found).upload.is_some())
     }
 
     /// The common file that anyone gets who asks so, and, when the path tells it, the type.

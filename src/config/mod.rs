@@ -30,6 +30,7 @@ pub use problem::{ConfigError, ConfigProblem, Origin};
 use reader::Reader;
 pub use sections::{
     CacheSection, CatalogueSection, LogSection, QuotaSection, ShutdownSection, StoreSection,
+    UploadsSection,
 };
 pub use tls::TlsSection;
 
@@ -49,6 +50,7 @@ pub struct Config {
     pub quota: QuotaSection,
     pub catalogue: CatalogueSection,
     pub cache: CacheSection,
+    pub uploads: UploadsSection,
     pub log: LogSection,
     pub shutdown: ShutdownSection,
 }
@@ -97,6 +99,7 @@ impl Config {
             quota: QuotaSection::read(reader.section("quota")),
             catalogue: CatalogueSection::read(reader.section("catalogue")),
             cache: CacheSection::read(reader.section("cache")),
+            uploads: UploadsSection::read(reader.section("uploads")),
             log: LogSection::read(reader.section("log")),
             shutdown: ShutdownSection::read(reader.section("shutdown")),
         }

@@ -11,6 +11,7 @@ use crate::net::Server;
 use crate::provision::Provisioner;
 use crate::registry::Quota;
 use crate::store::url::StoreUrl;
+use crate::uploads::UploadOptions;
 
 const DAY_S: i64 = 24 * 3_600;
 
@@ -41,6 +42,14 @@ pub struct CatalogueSection {
 pub struct CacheSection {
     /// Memory for rendered files.
     pub rendered_bytes: u64,
+}
+
+/// `[uploads]`: what phones send. Off without a folder.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UploadsSection {
+    pub dir: Option<PathBuf>,
+    pub bytes_per_phone: u64,
+    pub total_bytes: u64,
 }
 
 /// `[log]`
@@ -113,6 +122,24 @@ impl CacheSection {
                 1_048_576..=most,
             ),
         }
+    }
+}
+
+impl UploadsSection {
+    pub(super) fn read(mut section: Section<'_>) -> UploadsSection {
+        let most = 1_u64 << 40;
+        UploadsSection {
+            dir: section.optional("dir"),
+            bytes_per_phone: section.number("bytes_per_phone", 8 << 20, 65_536..=most),
+            total_bytes: section.number("total_bytes", 10 << 30, 1_048_576..=1_u64 << 50),
+        }
+    }
+
+    /// Where uploads are kept and how much of them; `None`: off.
+    #[must_use]
+    pub fn options(&self) -> Option<UploadOptions> {
+        let UploadsSection { dir, bytes_per_phone, total_bytes } = self.clone();
+        Some(UploadOptions { dir: dir?, bytes_per_phone, total_bytes })
     }
 }
 

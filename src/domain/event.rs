@@ -53,7 +53,7 @@ pub enum Action {
     Update,
     /// An object was removed.
     Delete,
-    /// The passwords of a phone were shown to somebody.
+    /// The passwords of a phone were shown to somebody, or a file it sent, which may have some.
     Reveal,
     /// A whole registry was read from a document.
     Import,

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, header};
 use http_body_util::Full;
 use hyper::body::{Body, Incoming};
 
@@ -31,8 +31,9 @@ pub use forwarded::ForwardedHeader;
 
 use response::FileHeaders;
 
+use crate::net::body::BodyReader;
 use crate::net::{Handler, Peer, RetryAfter, body};
-use crate::provision::{FileOwner, Provision, Reply, Sent};
+use crate::provision::{BrokenOff, Fetch, FileOwner, Provision, Receipt, Reply, Sent, UploadBody};
 
 /// What the edge allows and passes on.
 #[derive(Debug)]
@@ -86,6 +87,10 @@ impl<P: Provision> Edge<P> {
         else {
             return refuse(request).await;
         };
+        if request::is_upload(&request) {
+            // In a box: it is rare, and every request had room for it.
+            return Box::pin(self.receive(request, fetch, peer)).await;
+        }
         let reply = self.provisioner.fetch(fetch);
         match tokio::time::timeout(options.answer_timeout, reply).await {
             // SECURITY: whatever was made of it, the edge itself sends nothing there.
@@ -108,6 +113,45 @@ impl<P: Provision> Edge<P> {
                 self.fault()
             }
         }
+    }
+}
+
+impl<P: Provision> Edge<P> {
+    async fn receive(
+        &self,
+        request: Request<Incoming>,
+        fetch: Fetch,
+        peer: &Peer,
+    ) -> Response<Full<Bytes>> {
+        let waits_for_us = request.headers().contains_key(header::EXPECT);
+        let mut body = Upload(BodyReader::new(request.into_body()));
+        match self.provisioner.receive(fetch, &mut body).await {
+            stored @ (Receipt::Created | Receipt::Replaced) => {
+                peer.standing.of_use();
+                response::stored(stored == Receipt::Created)
+            }
+            Receipt::Unavailable => self.fault(),
+            Receipt::Refused => {
+                // As of any request that is refused, see `refuse`.
+                if !waits_for_us {
+                    body.0.pass_over(MOST_DISCARDED).await;
+                }
+                response::refusal()
+            }
+        }
+    }
+}
+
+/// What a handset sends, for provisioning.
+struct Upload(BodyReader);
+
+impl UploadBody for Upload {
+    fn announced(&self) -> u64 {
+        self.0.announced()
+    }
+
+    async fn next(&mut self) -> Option<Result<Bytes, BrokenOff>> {
+        Some(self.0.next().await?.map_err(Into::into))
     }
 }
 

@@ -13,8 +13,8 @@ const MOST_TARGET_BYTES: usize = 2_048;
 /// made, hold a model like `536M`.
 const MOST_HEADER_BYTES: usize = 256;
 
-/// `None` for what no handset may get anything with: another method than GET
-/// and HEAD, a target that is too long or has no path.
+/// `None` for what no handset may get or leave anything with: another method than GET, HEAD, PUT
+/// and POST, a target that is too long or has no path.
 ///
 /// An absolute target (`GET http://host/path`, RFC 9112 section 3.2.2) counts
 /// as its path: the phone took us for its proxy.
@@ -24,7 +24,7 @@ pub(super) fn fetch<B>(
     certificate: Option<String>,
     wanted: &[HeaderName],
 ) -> Option<Fetch> {
-    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+    if !(matches!(*request.method(), Method::GET | Method::HEAD) || is_upload(request)) {
         return None;
     }
     let target = request.uri().path_and_query()?.as_str();
@@ -48,6 +48,11 @@ pub(super) fn fetch<B>(
         is_allowed: asker.is_allowed,
         certificate,
     })
+}
+
+/// Whether it brings something; phones use either method for it, as they are told.
+pub(super) fn is_upload<B>(request: &Request<B>) -> bool {
+    matches!(*request.method(), Method::PUT | Method::POST)
 }
 
 /// A header's value as text of at most `most` bytes that is safe to store, log

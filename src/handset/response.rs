@@ -40,6 +40,14 @@ pub(super) fn refusal() -> Response<Full<Bytes>> {
     response
 }
 
+/// What the phone sent is kept: 201 for the first of its name, else 204, as servers for such files
+/// answer (RFC 9110 section 9.3.4).
+pub(super) fn stored(is_first: bool) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::new()));
+    *response.status_mut() = if is_first { StatusCode::CREATED } else { StatusCode::NO_CONTENT };
+    response
+}
+
 /// A fault of ours: the handset keeps what it has and comes again in `retry_after` seconds.
 pub(super) fn unavailable(retry_after: u64) -> Response<Full<Bytes>> {
     let body = Bytes::from_static(b"Try again later\n");

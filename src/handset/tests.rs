@@ -47,6 +47,11 @@ impl Provision for OneFile {
             _ => Reply::Refused,
         }
     }
+
+    /// Takes in nothing.
+    async fn receive<B: UploadBody>(&self, _: Fetch, _: &mut B) -> Receipt {
+        Receipt::Refused
+    }
 }
 
 struct Running {

@@ -41,6 +41,29 @@ impl BodyReader {
         Ok(false)
     }
 
+    /// So many bytes are known to come.
+    #[must_use]
+    pub fn announced(&self) -> u64 {
+        self.body.size_hint().lower()
+    }
+
+    /// The next bytes, which are not kept here; `None` at the end.
+    ///
+    /// # Errors
+    /// As [`BodyReader::read_up_to`].
+    pub async fn next(&mut self) -> Option<Result<Bytes, BodyError>> {
+        loop {
+            match self.body.frame().await? {
+                Ok(frame) => {
+                    // Trailers say nothing here.
+                    let Ok(data) = frame.into_data() else { continue };
+                    return Some(Ok(data));
+                }
+                Err(error) => return Some(Err(BodyError::Broken(error.into()))),
+            }
+        }
+    }
+
     /// What has been read.
     #[must_use]
     pub fn into_bytes(self) -> Bytes {

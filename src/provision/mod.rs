@@ -11,16 +11,19 @@
 //!    from the cache, or one that is rendered.
 //! 5. That it was sent a file of its own is noted.
 //!
-//! All of it reads from memory and waits for nothing; what 2 and 5 record is stored behind the answer.
+//! All of it reads from memory and waits for nothing; what 2 and 5 record is stored behind the answer. What
+//! an active phone sends goes its own way, in [`receive`].
 
 mod parse_cache;
 mod provisioner;
+mod receive;
 mod rendered;
 
 use std::future::Future;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::HeaderName;
 
 use crate::domain::Timestamp;
@@ -71,6 +74,31 @@ pub struct Sent {
     pub at: Timestamp,
 }
 
+/// What becomes of what a handset sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Receipt {
+    /// Kept, the first of its name.
+    Created,
+    /// Kept, in the place of one of its name.
+    Replaced,
+    /// As [`Reply::Refused`]: also what no phone of its type sends, and what is too long.
+    Refused,
+    /// As [`Reply::Unavailable`]: also when too many send at a time.
+    Unavailable,
+}
+
+/// The body of what a handset sends, while it comes.
+pub trait UploadBody: Send {
+    /// So many bytes of it are known to come; 0 where nothing is known.
+    fn announced(&self) -> u64;
+
+    /// The next bytes; `None` at its end.
+    fn next(&mut self) -> impl Future<Output = Option<Result<Bytes, BrokenOff>>> + Send;
+}
+
+/// Why a body broke off.
+pub type BrokenOff = Box<dyn std::error::Error + Send + Sync>;
+
 /// Answers handsets. The handset edge knows no more than this.
 pub trait Provision: Send + Sync + 'static {
     /// The headers that [`Fetch::headers`] is to have, of those a request has: a definition in
@@ -79,4 +107,12 @@ pub trait Provision: Send + Sync + 'static {
 
     /// What the handset gets. A request of an unknown one may wait for the store.
     fn fetch(&self, fetch: Fetch) -> impl Future<Output = Reply> + Send;
+
+    /// Takes in what a handset sends under that name, in as many parts as it comes. Bounded by
+    /// what its family allows; the caller bounds the time.
+    fn receive<B: UploadBody>(
+        &self,
+        fetch: Fetch,
+        body: &mut B,
+    ) -> impl Future<Output = Receipt> + Send;
 }

@@ -7,7 +7,7 @@ use http::HeaderName;
 
 use super::parse_cache::{FileOwner, NamedFile, ParseCache, ParsedRequest};
 use super::rendered::{BodyCache, BodyKey, Version};
-use super::{Fetch, Provision, Rendered, Reply, Sent};
+use super::{Fetch, Provision, Receipt, Rendered, Reply, Sent, UploadBody};
 use crate::catalogue::{
     Catalogue, FileSpec, PathFacts, PhoneType, RenderInput, Scope, mac_of_subject,
 };
@@ -18,11 +18,15 @@ use crate::registry::{
     Requester, SightOutcome,
 };
 
+use crate::uploads::Uploads;
+
 /// Answers handsets from the registry.
 pub struct Provisioner {
-    registry: Arc<Registry>,
-    parsed: ParseCache,
+    pub(super) registry: Arc<Registry>,
+    pub(super) parsed: ParseCache,
     bodies: BodyCache,
+    /// `None`: what phones send is refused.
+    pub(super) uploads: Option<Arc<Uploads>>,
 }
 
 /// What was decided, for the handset and for the log.
@@ -74,7 +78,12 @@ impl Provision for Provisioner {
             Ok((mac, known)) => {
                 requester = Requester::ActivePhone(mac);
                 let is_sent = !fetch.is_head;
-                let decision = self.file(&catalogue, mac, known, &parsed, is_sent);
+                let mut decision = self.file(&catalogue, mac, known, &parsed, is_sent);
+                if decision.outcome == RequestOutcome::NoSuchFile
+                    && let Some(sent) = self.sent_back(&catalogue, mac, &parsed.target).await
+                {
+                    decision = Decision::served(sent, FileOwner::Phone);
+                }
                 if is_sent && decision.owner() == Some(FileOwner::Phone) {
                     self.registry.note_served(mac, &known);
                 }
@@ -97,6 +106,10 @@ impl Provision for Provisioner {
         self.remember(requester, fetch, at, parsed.identity.mac, &decision);
         decision.reply(at)
     }
+
+    async fn receive<B: UploadBody>(&self, fetch: Fetch, body: &mut B) -> Receipt {
+        self.take_in(fetch, body).await
+    }
 }
 
 impl Provisioner {
@@ -106,12 +119,19 @@ impl Provisioner {
     /// `rendered_bytes` bounds the memory that finished bodies take.
     #[must_use]
     pub fn new(registry: Arc<Registry>, rendered_bytes: u64) -> Self {
-        Provisioner { registry, parsed: ParseCache::new(), bodies: BodyCache::new(rendered_bytes) }
+        let (parsed, bodies) = (ParseCache::new(), BodyCache::new(rendered_bytes));
+        Provisioner { registry, parsed, bodies, uploads: None }
+    }
+
+    /// With a place for what phones send.
+    #[must_use]
+    pub fn with_uploads(self, uploads: Option<Arc<Uploads>>) -> Self {
+        Provisioner { uploads, ..self }
     }
 
     /// Has the registry take in what the request showed. `Ok` for an active device; else why it
     /// gets no file of its own.
-    fn admit(
+    pub(super) fn admit(
         &self,
         catalogue: &Arc<Catalogue>,
         fetch: &Fetch,
@@ -338,14 +358,26 @@ impl Provisioner {
             let mac = mac.map(|mac| mac.to_string()).unwrap_or_default();
             tracing::error!(mac, outcome = ?decision.outcome, error = decision.detail, "a phone could not be served");
         }
+        self.log(requester, fetch, at, mac, decision.outcome, decision.detail.clone());
+    }
+
+    pub(super) fn log(
+        &self,
+        requester: Requester,
+        fetch: Fetch,
+        at: Timestamp,
+        mac: Option<Mac>,
+        outcome: RequestOutcome,
+        detail: String,
+    ) {
         let entry = RequestLogEntry {
             at,
             mac,
             address: fetch.address,
             target: LoggedTarget::new(fetch.target),
             user_agent: fetch.user_agent.unwrap_or_default(),
-            outcome: decision.outcome,
-            detail: decision.detail.clone(),
+            outcome,
+            detail,
         };
         self.registry.log_request(requester, entry);
     }

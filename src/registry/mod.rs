@@ -37,6 +37,7 @@ mod sighting_writer;
 mod sources;
 mod text;
 mod transfer;
+mod uploads;
 mod users;
 mod waiting;
 

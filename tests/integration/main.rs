@@ -26,3 +26,4 @@ mod time;
 mod tools;
 mod traces;
 mod unfit_settings;
+mod uploads;

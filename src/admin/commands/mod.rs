@@ -27,6 +27,7 @@ mod update_company;
 mod update_phone;
 mod update_settings;
 mod update_user;
+mod uploads_phone;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -103,6 +104,7 @@ pub(super) const COMMANDS: &[Command] = commands! {
     Admin               "events"    "phone"    events::phone;
     Admin               "reveal"    "phone"    reveal_phone::run;
     Admin               "requests"  "phone"    requests_phone::run;
+    Admin               "uploads"   "phone"    uploads_phone::run;
 
     SystemAdmin         "create"    "company"  create_company::run;
     Admin               "read"      "company"  read_company::run;

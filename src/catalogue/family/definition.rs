@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 #[derive(Debug, Deserialize)]
@@ -179,6 +179,31 @@ pub(crate) struct File {
     pub keeps: Keeps,
     /// The path of the file that takes back what it set.
     pub reset_in: Option<Spanned<String>>,
+    /// Its phones send it.
+    pub upload: Option<Spanned<UploadFile>>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct UploadFile {
+    pub kind: UploadKind,
+    pub max_bytes: Option<u64>,
+    #[serde(default)]
+    pub served_back: bool,
+}
+
+/// What a phone sends, for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UploadKind {
+    Log,
+    /// Settings that its user made at the phone.
+    Overrides,
+    Contacts,
+    /// Lists of calls.
+    Calls,
+    /// Its state, or all of its configuration.
+    Report,
 }
 
 /// Why what a file set once may stay in the phone when it is set no more, where it may.

@@ -9,12 +9,13 @@ use regex::Regex;
 use toml::Spanned;
 
 use super::definition::{
-    self, Escape, FamilyFile, File, OwnPassword, OwnPasswordsFile, Scope, Type, UserAgent,
+    self, Escape, FamilyFile, File, OwnPassword, OwnPasswordsFile, Scope, Type, UploadFile,
+    UserAgent,
 };
 use super::never_reset::NeverReset;
 use super::problem::{Problem, line_at};
 use super::source::Files;
-use super::{Closest, Family, FileSpec, OwnPasswords, PhoneType};
+use super::{Closest, Family, FileSpec, OwnPasswords, PhoneType, UploadSpec};
 use crate::catalogue::identify::facts::UserAgentFacts;
 use crate::catalogue::identify::path_pattern::PathPattern;
 use crate::catalogue::render::context::{Names, constant};
@@ -271,6 +272,7 @@ impl Loader<'_> {
             return None;
         };
         let span = first.span();
+        let upload = file.upload.and_then(|upload| self.upload(upload, file.template.is_some()));
         let Some(template) = file.template else {
             return Some(FileSpec {
                 patterns,
@@ -282,6 +284,7 @@ impl Loader<'_> {
                 line_ending: file.line_ending,
                 keeps: file.keeps,
                 reset_in: None,
+                upload,
             });
         };
         if !self.files.contains_key(template.get_ref()) {
@@ -313,7 +316,25 @@ impl Loader<'_> {
             line_ending: file.line_ending,
             keeps: file.keeps,
             reset_in: file.reset_in.map(Spanned::into_inner),
+            upload: None,
         })
+    }
+
+    fn upload(&mut self, upload: Spanned<UploadFile>, has_template: bool) -> Option<UploadSpec> {
+        let span = upload.span();
+        if has_template {
+            // SECURITY: what a phone sent must not take the place of its configuration.
+            self.problem(span, "a file with a template is the gateway's: no phone can send it");
+            return None;
+        }
+        let UploadFile { kind, max_bytes, served_back } = upload.into_inner();
+        let max_bytes = max_bytes.unwrap_or(UploadSpec::USUAL_MAX_BYTES);
+        if !(1..=UploadSpec::MAX_BYTES).contains(&max_bytes) {
+            let message = format!("max_bytes must be 1 to {}", UploadSpec::MAX_BYTES);
+            self.problem(span, message);
+            return None;
+        }
+        Some(UploadSpec { kind, max_bytes, is_served_back: served_back })
     }
 
     /// What takes back what another file set must be a file, and take its own back itself.

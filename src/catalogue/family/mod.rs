@@ -15,7 +15,7 @@ use regex::Regex;
 use super::identify::path_pattern::{PathFacts, PathPattern};
 use crate::domain::settings::Layer;
 use crate::domain::{Mac, PasswordForm, Port, TypeKey};
-use definition::{Encoding, Escape, Keeps, Limit, LineEnding, Scope};
+use definition::{Encoding, Escape, Keeps, Limit, LineEnding, Scope, UploadKind};
 use never_reset::NeverReset;
 
 /// The types that share one boot behaviour and one set of templates.
@@ -78,6 +78,26 @@ pub struct FileSpec {
     /// The pattern of the file, fetched with this one, that takes back what this one set and sets
     /// no more; `None`: it does so itself.
     pub reset_in: Option<String>,
+    /// Its phones send it; then it has no template.
+    pub upload: Option<UploadSpec>,
+}
+
+/// A file that phones send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UploadSpec {
+    pub kind: UploadKind,
+    /// A longer one is refused whole.
+    pub max_bytes: u64,
+    /// The phone gets it again when it asks for it.
+    pub is_served_back: bool,
+}
+
+impl UploadSpec {
+    /// What a family allows that says nothing: a log as long as the longest that a Polycom phone
+    /// keeps (`log.render.file.size`, 1 to 180 KB), several times.
+    pub const USUAL_MAX_BYTES: u64 = 1 << 20;
+    /// The most a family can allow: a report with traces and core files.
+    pub const MAX_BYTES: u64 = 16 << 20;
 }
 
 impl FileSpec {

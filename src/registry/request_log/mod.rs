@@ -28,6 +28,10 @@ pub use logged_target::LoggedTarget;
 pub enum RequestOutcome {
     /// A file was sent.
     Served,
+    /// What the phone sent was kept.
+    Received,
+    /// What the phone sent was not kept; the detail says why.
+    NotReceived,
     /// The path and headers name no MAC.
     NoMac,
     /// New: about to be listed as inactive.

@@ -27,6 +27,7 @@ pub fn problems(config: &Config) -> Vec<String> {
     if makes_certificate {
         problems.extend(unwritable("[tls] certs_dir", &config.tls.certs_dir));
     }
+    problems.extend(config.uploads.dir.iter().filter_map(|dir| unwritable("[uploads] dir", dir)));
     problems
 }
 

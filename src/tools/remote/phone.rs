@@ -93,6 +93,12 @@ pub enum PhoneCommand {
     },
     /// Show the passwords of a phone and of its lines; that they were shown is on record.
     Reveal { phone: PhoneId },
+    /// List the files a phone sent, or show one; that it was shown is on record.
+    Uploads {
+        phone: PhoneId,
+        /// Name of one file: it goes to standard output as it is.
+        file: Option<String>,
+    },
     /// Show what a phone asked last and why it got what it got.
     Requests {
         /// Without it: the requests that named no MAC.
@@ -122,6 +128,9 @@ pub enum PhoneOrMac {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("neither a MAC of 12 hex digits nor a phoneid, which is a MAC and a port")]
 pub struct InvalidPhoneOrMac;
+
+const UPLOADS: &[(&str, &str)] =
+    &[("FILE", "file"), ("KIND", "kind"), ("BYTES", "bytes"), ("RECEIVED", "received")];
 
 const LISTED: &[(&str, &str)] = &[
     ("PHONEID", "phoneid"),
@@ -227,6 +236,10 @@ impl PhoneCommand {
                 Task::new(of("preview", phone).scope("file", file), Show::Files)
             }
             PhoneCommand::Reveal { phone } => Task::new(of("reveal", phone), Show::One),
+            PhoneCommand::Uploads { phone, file } => {
+                let show = if file.is_some() { Show::Content } else { Show::Table(UPLOADS) };
+                Task::new(of("uploads", phone).scope("file", file), show)
+            }
             PhoneCommand::Requests { what } => {
                 let mut call = call("requests", "show the last requests");
                 if let Some(what) = what {

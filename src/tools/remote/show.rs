@@ -2,6 +2,8 @@
 
 use std::io::Write;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use super::{RemoteError, Task};
@@ -16,6 +18,8 @@ pub(super) enum Show {
     One,
     /// The files of a preview.
     Files,
+    /// What is in the one file, as it is.
+    Content,
     /// How many phones, companies, ... something was done to: `1 phone promoted`.
     Done(&'static str, &'static str),
     /// As `Done`, and the new key alone on standard output, for a file.
@@ -24,7 +28,7 @@ pub(super) enum Show {
 
 pub(super) fn json(show: &Show, reply: &Value, mut out: impl Write) -> Result<(), RemoteError> {
     let shown = match show {
-        Show::Table(_) | Show::One | Show::Files => &reply["values"],
+        Show::Table(_) | Show::One | Show::Files | Show::Content => &reply["values"],
         Show::Done(..) | Show::Key(_) => reply,
     };
     writeln!(out, "{shown:#}")?;
@@ -49,6 +53,16 @@ pub(super) fn text(task: &Task, reply: &Value, mut out: impl Write) -> Result<()
             }
         }
         Show::Files => return files(task, rows, out),
+        Show::Content => {
+            let row = rows.first();
+            let bytes = row.and_then(|row| match (&row["content"], &row["base64"]) {
+                (Value::String(text), _) => Some(text.clone().into_bytes()),
+                (_, Value::String(base64)) => STANDARD.decode(base64).ok(),
+                _ => None,
+            });
+            let bytes = bytes.ok_or_else(|| RemoteError::Nothing(task.call.attempt.clone()))?;
+            out.write_all(&bytes)?;
+        }
         Show::Done(what, done) => writeln!(out, "{}", counted(reply, what, done))?,
         Show::Key(done) => match reply["key"].as_str() {
             Some(key) => {

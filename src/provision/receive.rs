@@ -1,0 +1,117 @@
+//! What phones send: who may, and what of it is kept. Also what of it they get back.
+
+use std::sync::Arc;
+
+use super::provisioner::Provisioner;
+use super::{Fetch, Receipt, Rendered, UploadBody};
+use crate::catalogue::{Catalogue, Target, UploadSpec};
+use crate::domain::{ErrorChain, Mac};
+use crate::registry::{RequestOutcome, Requester};
+use crate::uploads::{FileName, Sender, UploadError, Uploads};
+
+/// One file that an active phone sends.
+struct Accepted {
+    sender: Sender,
+    name: FileName,
+    spec: UploadSpec,
+}
+
+/// What is sent back of it is known by its name alone; the maker's own word for it is not known.
+const MEDIA_TYPE: &str = "application/octet-stream";
+
+impl Provisioner {
+    pub(super) async fn take_in<B: UploadBody>(&self, fetch: Fetch, body: &mut B) -> Receipt {
+        // SECURITY: nothing of what anybody may send is looked at where nothing is kept.
+        let Some(uploads) = &self.uploads else { return Receipt::Refused };
+        let at = self.registry.clock().now();
+        let catalogue = self.registry.catalogue();
+        let (parsed, _) = self.parsed.parse(&catalogue, &fetch);
+        let is_sent_by_some = catalogue.takes_upload(&parsed.identity);
+        let mut requester = Requester::Stranger;
+        let (receipt, outcome, detail) = if is_sent_by_some {
+            match self.admit(&catalogue, &fetch, &parsed) {
+                Ok((mac, _)) => {
+                    requester = Requester::ActivePhone(mac);
+                    match self.accepted(&catalogue, mac, &parsed.target) {
+                        Some(accepted) => kept(uploads, accepted, body).await,
+                        None => (Receipt::Refused, RequestOutcome::NoSuchFile, String::new()),
+                    }
+                }
+                Err(refused) => (Receipt::Refused, refused, String::new()),
+            }
+        } else {
+            (Receipt::Refused, RequestOutcome::NoSuchFile, String::new())
+        };
+        self.log(requester, fetch, at, parsed.identity.mac, outcome, detail);
+        receipt
+    }
+
+    /// What the phone sent before under the name it asks for now, if that is sent back to it.
+    pub(super) async fn sent_back(
+        &self,
+        catalogue: &Arc<Catalogue>,
+        mac: Mac,
+        target: &Target,
+    ) -> Option<Arc<Rendered>> {
+        let uploads = self.uploads.as_ref()?;
+        let Accepted { sender, name, spec } = self.accepted(catalogue, mac, target)?;
+        if !spec.is_served_back {
+            return None;
+        }
+        match uploads.read(&sender, &name).await {
+            Ok(found) => {
+                let (upload, bytes) = found?;
+                Some(Arc::new(Rendered::new(bytes, MEDIA_TYPE.into(), upload.received)))
+            }
+            Err(error) => {
+                tracing::warn!(%mac, %name, %error, "what a phone sent could not be read");
+                None
+            }
+        }
+    }
+
+    fn accepted(&self, catalogue: &Arc<Catalogue>, mac: Mac, target: &Target) -> Option<Accepted> {
+        let composition = self.registry.composition(catalogue, mac)?;
+        let (file, _) = catalogue.file_for(composition.phone_type()?, target)?;
+        let sender = Sender::of(&composition.device)?;
+        Some(Accepted { sender, name: FileName::new(target.file_name())?, spec: file.upload? })
+    }
+}
+
+async fn kept<B: UploadBody>(
+    uploads: &Uploads,
+    accepted: Accepted,
+    body: &mut B,
+) -> (Receipt, RequestOutcome, String) {
+    match write(uploads, &accepted, body).await {
+        Ok(true) => (Receipt::Replaced, RequestOutcome::Received, String::new()),
+        Ok(false) => (Receipt::Created, RequestOutcome::Received, String::new()),
+        Err(error) => {
+            let receipt = match &error {
+                UploadError::Busy | UploadError::Io(_) => Receipt::Unavailable,
+                UploadError::TooLong(_)
+                | UploadError::PhoneIsFull(_)
+                | UploadError::Full(_)
+                | UploadError::BrokenOff(_) => Receipt::Refused,
+            };
+            let detail = ErrorChain(&error).to_string();
+            if let UploadError::Io(_) | UploadError::Full(_) = error {
+                let mac = accepted.sender.mac();
+                tracing::warn!(%mac, name = %accepted.name, error = detail, "an upload was not kept");
+            }
+            (receipt, RequestOutcome::NotReceived, detail)
+        }
+    }
+}
+
+async fn write<B: UploadBody>(
+    uploads: &Uploads,
+    Accepted { sender, name, spec }: &Accepted,
+    body: &mut B,
+) -> Result<bool, UploadError> {
+    let mut incoming = uploads.begin(sender, name, spec.max_bytes, body.announced()).await?;
+    while let Some(bytes) = body.next().await {
+        incoming.write(&bytes.map_err(UploadError::BrokenOff)?).await?;
+    }
+    incoming.finish().await
+}
