@@ -7,11 +7,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
 
 use super::read::{Fields, Read};
 use super::rule;
 use super::schema::{MAX_LINES, MAX_VENDOR_PARAMETERS};
-use super::{Key, Settings};
+use super::{Key, SettingError, Settings};
 
 /// The groups that are left alone until a file has set them: the name templates call each by, and
 /// the settings that belong to it.
@@ -97,6 +98,40 @@ impl Written {
         }
         parameters.iter().for_each(|name| written.add(family, name));
         Some(written)
+    }
+
+    /// As it is exported, of a document that somebody may have changed.
+    ///
+    /// # Errors
+    /// What is no name of a group, a family or a raw parameter, or more than can be remembered: all
+    /// of it, with its place.
+    pub fn parse(document: &Value) -> Result<Written, Vec<SettingError>> {
+        let problem = |field: &str, message: String| SettingError { field: field.into(), message };
+        let stored =
+            Stored::deserialize(document).map_err(|error| vec![problem("", error.to_string())])?;
+        let mut wrong = Vec::new();
+        for (at, name) in stored.groups.iter().enumerate().filter(|(_, name)| bit(name).is_none()) {
+            wrong.push(problem(&format!("groups[{at}]"), format!("no group is called {name:?}")));
+        }
+        if stored.lines.is_some_and(|lines| lines > MAX_LINES) {
+            wrong.push(problem("lines", format!("must be at most {MAX_LINES}")));
+        }
+        for (family, names) in &stored.parameters {
+            if !rule::is_family(family) {
+                wrong.push(problem("parameters", format!("no family can be called {family:?}")));
+                continue;
+            }
+            for name in names.iter().filter(|name| !rule::is_parameter(name)) {
+                let message = format!("no raw parameter can be called {name:?}");
+                wrong.push(problem(&format!("parameters.{family}"), message));
+            }
+        }
+        let count: usize = stored.parameters.values().map(BTreeSet::len).sum();
+        if count > Written::MAX_PARAMETERS {
+            let message = format!("must be at most {}, not {count}", Written::MAX_PARAMETERS);
+            wrong.push(problem("parameters", message));
+        }
+        if wrong.is_empty() { Ok(stored.into()) } else { Err(wrong) }
     }
 
     /// Every group and line, and one raw parameter of the family.
@@ -206,11 +241,17 @@ impl Serialize for Written {
     }
 }
 
-/// A group that there is not any more is passed over, as are names that no parameter can have or that
-/// there is no room for. Where lines were not counted, any may have been set up that there are.
+/// As the store has it. A group that there is not any more is passed over, as are names that no
+/// parameter can have or that there is no room for. Where lines were not counted, any may have been
+/// set up that there are.
 impl<'de> Deserialize<'de> for Written {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Written, D::Error> {
-        let stored = Stored::deserialize(deserializer)?;
+        Ok(Stored::deserialize(deserializer)?.into())
+    }
+}
+
+impl From<Stored> for Written {
+    fn from(stored: Stored) -> Written {
         let groups = stored.groups.iter().filter_map(|name| bit(name));
         let groups = groups.fold(0, |all, bit| all | bit);
         let mut written = Written { groups, ..Written::default() };
@@ -223,7 +264,7 @@ impl<'de> Deserialize<'de> for Written {
             None if written.is_empty() => 0,
             None => MAX_LINES,
         };
-        Ok(written)
+        written
     }
 }
 

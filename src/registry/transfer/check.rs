@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU64;
 
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, Value};
 
 use super::document::{CompanyEntry, DeviceEntry, PortEntry, SightingEntry, UserEntry};
 use super::error::DocumentProblem;
-use crate::domain::settings::Layer;
+use crate::domain::settings::{Layer, SettingError, Written};
 use crate::domain::{
     ApiKeyHash, Claims, Company, CompanyId, Device, Mac, Phone, Port, Revision, Role, Sighting,
     State, Timestamp, User, UserId, from_hex,
@@ -69,10 +69,7 @@ impl Check {
             }
         };
         Layer::parse(&document).unwrap_or_else(|errors| {
-            for error in errors {
-                let field = if error.field.is_empty() { "" } else { "." };
-                self.problem(format!("{path}{field}{}", error.field), error.message);
-            }
+            self.problems_at(path, errors);
             Layer::default()
         })
     }
@@ -233,6 +230,7 @@ impl Check {
             }
         }
         let sighting = entry.sighting.map(|seen| self.sighting(&format!("{path}.sighting"), seen));
+        let written = self.written(&format!("{path}.written"), entry.written.as_ref());
         let device = Device {
             mac: mac?,
             phone_type: phone_type?,
@@ -244,11 +242,27 @@ impl Check {
             },
             claims: Claims::default(),
             served: None,
-            written: entry.written.unwrap_or_default(),
+            written,
             changed: self.now,
             revision: Revision::NONE,
         };
         Some(device.folded())
+    }
+
+    fn written(&mut self, path: &str, written: Option<&Value>) -> Written {
+        let written = written.map_or_else(|| Ok(Written::default()), Written::parse);
+        written.unwrap_or_else(|errors| {
+            self.problems_at(path, errors);
+            Written::default()
+        })
+    }
+
+    /// What is wrong below a path.
+    fn problems_at(&mut self, path: &str, errors: Vec<SettingError>) {
+        for error in errors {
+            let field = if error.field.is_empty() { "" } else { "." };
+            self.problem(format!("{path}{field}{}", error.field), error.message);
+        }
     }
 
     fn phone(&mut self, path: &str, entry: &PortEntry) -> Option<(Port, Phone)> {
@@ -272,6 +286,17 @@ impl Check {
         if seen.user_agent.len() > Sighting::MAX_USER_AGENT {
             let message = format!("must have at most {} bytes", Sighting::MAX_USER_AGENT);
             self.problem(format!("{path}.user_agent"), message);
+        }
+        let texts = [
+            ("user_agent", Some(&seen.user_agent)),
+            ("firmware", seen.firmware.as_ref()),
+            ("certificate", seen.certificate.as_ref()),
+        ];
+        for (name, _) in texts
+            .into_iter()
+            .filter(|(_, text)| text.is_some_and(|text| text.contains(char::is_control)))
+        {
+            self.problem(format!("{path}.{name}"), "must have no control characters");
         }
         Some(Sighting {
             first: seen.first,

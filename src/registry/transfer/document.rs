@@ -4,10 +4,9 @@
 use std::io::{self, Write};
 
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, Value};
 
 use super::error::ImportError;
-use crate::domain::settings::Written;
 use crate::domain::{Timestamp, UserId};
 
 /// The version written, and the only one read.
@@ -98,7 +97,7 @@ pub(super) struct DeviceEntry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sighting: Option<SightingEntry>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub written: Option<Written>,
+    pub written: Option<Value>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -86,7 +86,9 @@ fn of_device(device: &Device, with_secrets: bool) -> DeviceEntry {
         phone_type: device.phone_type.to_string(),
         ports: ports.collect(),
         sighting: device.sighting.as_ref().map(of_sighting),
-        written: Some(device.written.clone()).filter(|written| !written.is_empty()),
+        written: Some(&device.written)
+            .filter(|written| !written.is_empty())
+            .map(|written| serde_json::to_value(written).expect("it is made of texts")),
     }
 }
 

@@ -94,7 +94,13 @@ fn every_problem_is_reported_with_its_place() {
                 { "port": 2, "settings": { "lines": { "1": { "transport": "smoke" } } } },
             ] },
             { "mac": "ffffffffffff", "phone_type": "ip450", "ports": [{ "port": 0 }, { "port": 0 }],
-              "sighting": { "first": 0, "last": 0, "address": "here" } },
+              "sighting": { "first": 0, "last": 0, "address": "here", "user_agent": "a\nb" } },
+            { "mac": "0004f2222223", "phone_type": "ip450", "ports": [{ "port": 0 }], "written": {
+                "groups": ["vlan", "vlans"], "lines": 65,
+                "parameters": { "snom": ["dhcp", "a b", "x=1\ny"], "Of Snom": ["dhcp"] },
+            } },
+            { "mac": "0004f2222224", "phone_type": "ip450", "ports": [{ "port": 0 }],
+              "written": { "group": [] } },
         ],
     }));
     let places: Vec<&str> = found.iter().map(|line| line.split(": ").next().unwrap()).collect();
@@ -121,6 +127,13 @@ fn every_problem_is_reported_with_its_place() {
             "devices[2].mac",
             "devices[2].ports[1].port",
             "devices[2].sighting.address",
+            "devices[2].sighting.user_agent",
+            "devices[3].written.groups[1]",
+            "devices[3].written.lines",
+            "devices[3].written.parameters",
+            "devices[3].written.parameters.snom",
+            "devices[3].written.parameters.snom",
+            "devices[4].written",
         ],
         "{found:#?}"
     );
