@@ -329,8 +329,9 @@ fn check_reads_the_schema_that_counts_and_leaves_every_byte_as_it_was() {
     store.execute_batch("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA wal_autocheckpoint = 0").unwrap();
     store.execute_batch("PRAGMA user_version = 2").unwrap();
     let header = std::fs::read(path("dialtone.db")).unwrap()[60..64].to_vec();
-    assert_eq!(header, [0, 0, 0, 3], "the file itself knows nothing of it");
-    let upgraded = "will be upgraded from schema 2 to 3";
+    let newest = u32::from_be_bytes(header.try_into().unwrap());
+    assert!(newest > 2, "the file itself knows nothing of it: {newest}");
+    let upgraded = &format!("will be upgraded from schema 2 to {newest}");
     let copy = |names: &[&str]| {
         let copy = tempfile::TempDir::new().unwrap();
         for name in names {
