@@ -428,6 +428,7 @@ impl Loader<'_> {
             let below = base.map_or(defaults, |at| &done[at].defaults).clone();
             let defaults = self.layer(&below, written.defaults.as_ref());
             let from = base.map(|at| &done[at]);
+            let is_variant = written.model.is_none();
             let number = |written: Option<u16>, base: fn(&PhoneType) -> u16, none: u16| {
                 written.or(from.map(base)).unwrap_or(none)
             };
@@ -437,7 +438,7 @@ impl Loader<'_> {
                     .model
                     .or(from.map(|base| base.model.clone()))
                     .unwrap_or_else(|| key.to_string()),
-                aliases: if written.aliases.is_empty() {
+                aliases: if written.aliases.is_empty() && is_variant {
                     from.map(|base| base.aliases.clone()).unwrap_or_default()
                 } else {
                     written.aliases
@@ -454,7 +455,7 @@ impl Loader<'_> {
                 module_keys: number(written.module_keys, |base| base.module_keys, 0),
                 soft_keys: number(written.soft_keys, |base| base.soft_keys, 0),
                 code: written.code.or(from.and_then(|base| base.code.clone())),
-                base: from.map(|base| base.key.clone()),
+                base: from.filter(|_| is_variant).map(|base| base.key.clone()),
                 defaults,
                 view: Value::UNDEFINED,
                 macs: written.macs.as_ref().and_then(|macs| self.regex(macs)),

@@ -137,7 +137,7 @@ pub struct PhoneType {
     /// Keys below the display that can be given something to do.
     pub soft_keys: u16,
     pub code: Option<String>,
-    /// The key of the type this is a variant of.
+    /// The key of the type this is a variant of, of the same model: no request tells the two apart.
     pub base: Option<TypeKey>,
     /// The family's defaults with the type's over them.
     pub defaults: Layer,
