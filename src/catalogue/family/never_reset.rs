@@ -11,7 +11,7 @@ pub(crate) struct NeverReset {
 
 impl NeverReset {
     /// Adds a name, or with `*` at its end all that begin so; a number in it is any number, as is
-    /// `N`.
+    /// `N`, but for that of a name which is a letter and a number, as `P47`.
     ///
     /// # Errors
     /// What is no such name.
@@ -40,20 +40,26 @@ impl NeverReset {
     }
 }
 
-/// Lower-case letters, digits and `_`, each number as `n`.
+/// Lower-case letters, digits and `_`, each number as `n`; a letter and a number stay what they
+/// are, without zeros before the number.
 ///
 /// SECURITY: templates leave out what no name of the phone can have, so that `http/_pass` comes to
 /// be `http_pass`: the rest must not tell names apart here.
 fn plain(name: &str) -> String {
-    let mut text = String::with_capacity(name.len());
+    let kept = name.chars().filter(|&c| c.is_ascii_alphanumeric() || c == '_');
+    let kept: String = kept.map(|c| c.to_ascii_lowercase()).collect();
+    let number = kept.strip_prefix(|c: char| c.is_ascii_alphabetic()).unwrap_or_default();
+    if !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()) {
+        return format!("{}{}", &kept[..1], number.trim_start_matches('0'));
+    }
+    let mut text = String::with_capacity(kept.len());
     let mut in_number = false;
-    for c in name.chars() {
+    for c in kept.chars() {
         let is_digit = c.is_ascii_digit();
         match c {
             '0'..='9' if in_number => {}
             '0'..='9' => text.push('n'),
-            '_' | 'a'..='z' | 'A'..='Z' => text.push(c.to_ascii_lowercase()),
-            _ => {}
+            _ => text.push(c),
         }
         in_number = is_digit;
     }
@@ -67,7 +73,7 @@ mod tests {
     #[test]
     fn a_name_is_known_however_it_is_written() {
         let mut never = NeverReset::default();
-        for name in ["http_pass", "account.N.password", "user_pass[N]", "device.auth.*"] {
+        for name in ["http_pass", "account.N.password", "user_pass[N]", "device.auth.*", "P47"] {
             never.add(name).unwrap();
         }
         for name in [
@@ -77,10 +83,21 @@ mod tests {
             "account.12.password",
             "user_pass[1]",
             "device.auth.localAdminPassword",
+            "p47",
+            "P0/47",
         ] {
             assert!(never.has(name), "{name}");
         }
-        for name in ["http_passes", "http", "account.password", "device.net.vlanId", "removed"] {
+        for name in [
+            "http_passes",
+            "http",
+            "account.password",
+            "device.net.vlanId",
+            "removed",
+            "P48",
+            "P4",
+            "PN",
+        ] {
             assert!(!never.has(name), "{name}");
         }
         for wrong in ["", "*", "a*b", "a b", "-a", "a**"] {
