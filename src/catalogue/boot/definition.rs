@@ -100,6 +100,8 @@ pub enum Syntax {
     /// Lines of `key = value` or `key: value`, with `[sections]` or without.
     KeyValue,
     Xml,
+    /// `key=value&key=value`, percent-encoded.
+    Url,
 }
 
 #[derive(Debug, Deserialize)]

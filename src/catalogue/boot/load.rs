@@ -109,6 +109,7 @@ fn simulate(
         config: ConfigReader {
             syntax,
             first_line: written.first_line,
+            header: family.files.iter().find_map(|file| file.header.clone()),
             unset: written.unset,
             user,
             registrar,

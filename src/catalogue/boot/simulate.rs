@@ -6,6 +6,7 @@ use super::definition::{Conditional, ConnectionUse, HttpVersion, MacCase, StepUs
 use super::selector::Places;
 use super::shape::{BootShape, Filler, MacText, RequestShape, Unfilled};
 use crate::catalogue::PhoneType;
+use crate::catalogue::family::header::Header;
 use crate::domain::{Mac, Port};
 
 /// What `[simulate]` says. Everything in it was tried on every type when it was loaded.
@@ -34,6 +35,8 @@ pub struct ConfigReader {
     pub syntax: Syntax,
     /// A file that begins otherwise is dropped by the phone.
     pub first_line: Option<String>,
+    /// Bytes before the text, which must be right.
+    pub header: Option<Header>,
     /// A value that means there is none.
     pub unset: Option<String>,
     pub user: Places,

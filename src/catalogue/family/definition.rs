@@ -6,6 +6,8 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
+use super::header::Field;
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct FamilyFile {
@@ -144,6 +146,8 @@ pub enum Escape {
     Quoted,
     /// XML text and attribute values.
     Xml,
+    /// Values of `application/x-www-form-urlencoded`: all but letters, digits and `-._~` as `%2F`.
+    Url,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -161,6 +165,8 @@ pub enum LineEnding {
     #[default]
     Lf,
     Crlf,
+    /// The file is one line: those of the template are for its reader.
+    None,
 }
 
 #[derive(Debug, Deserialize)]
@@ -175,6 +181,11 @@ pub(crate) struct File {
     pub encoding: Encoding,
     #[serde(default)]
     pub line_ending: LineEnding,
+    /// Bytes before the text.
+    pub header: Option<Spanned<Vec<Field>>>,
+    /// Header and text are made a multiple of it with NULs.
+    #[serde(default = "one")]
+    pub pad: usize,
     #[serde(default)]
     pub keeps: Keeps,
     /// The path of the file that takes back what it set.
@@ -204,6 +215,10 @@ pub enum UploadKind {
     Calls,
     /// Its state, or all of its configuration.
     Report,
+}
+
+fn one() -> usize {
+    1
 }
 
 /// Why what a file set once may stay in the phone when it is set no more, where it may.

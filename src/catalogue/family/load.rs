@@ -12,6 +12,7 @@ use super::definition::{
     self, Escape, FamilyFile, File, OwnPassword, OwnPasswordsFile, Scope, Type, UploadFile,
     UserAgent,
 };
+use super::header::Header;
 use super::never_reset::NeverReset;
 use super::problem::{Problem, line_at};
 use super::source::Files;
@@ -282,6 +283,7 @@ impl Loader<'_> {
                 escape: Escape::Line,
                 encoding: file.encoding,
                 line_ending: file.line_ending,
+                header: None,
                 keeps: file.keeps,
                 reset_in: None,
                 upload,
@@ -303,6 +305,19 @@ impl Loader<'_> {
         if scope == Scope::Common && patterns.iter().any(tells_mac) {
             self.problem(span.clone(), "a common file's path cannot have {mac}: it is for anyone");
         }
+        let header = file.header.and_then(|written| {
+            let span = written.span();
+            let made = Header::new(written.into_inner(), file.pad);
+            let mut header = made.map_err(|error| self.problem(span.clone(), error)).ok();
+            if header.as_ref().is_some_and(|own| own.has_mac() && scope == Scope::Common) {
+                self.problem(
+                    span,
+                    "the header of a common file cannot have a MAC: it is for anyone",
+                );
+                header = None;
+            }
+            header
+        });
         if scope == Scope::Port && !patterns.iter().all(|p| p.text.contains("{port}")) {
             self.problem(span, "the paths of a file with scope `port` need {port}");
         }
@@ -314,6 +329,7 @@ impl Loader<'_> {
             escape,
             encoding: file.encoding,
             line_ending: file.line_ending,
+            header,
             keeps: file.keeps,
             reset_in: file.reset_in.map(Spanned::into_inner),
             upload: None,

@@ -1,6 +1,7 @@
 //! A family and its types, compiled: what the rest of the catalogue works on.
 
 pub(crate) mod definition;
+pub(crate) mod header;
 pub(crate) mod load;
 pub(crate) mod never_reset;
 pub(crate) mod problem;
@@ -16,6 +17,7 @@ use super::identify::path_pattern::{PathFacts, PathPattern};
 use crate::domain::settings::Layer;
 use crate::domain::{Mac, PasswordForm, Port, TypeKey};
 use definition::{Encoding, Escape, Keeps, Limit, LineEnding, Scope, UploadKind};
+use header::Header;
 use never_reset::NeverReset;
 
 /// The types that share one boot behaviour and one set of templates.
@@ -74,6 +76,8 @@ pub struct FileSpec {
     pub escape: Escape,
     pub encoding: Encoding,
     pub line_ending: LineEnding,
+    /// Bytes before the text.
+    pub header: Option<Header>,
     pub(crate) keeps: Keeps,
     /// The pattern of the file, fetched with this one, that takes back what this one set and sets
     /// no more; `None`: it does so itself.

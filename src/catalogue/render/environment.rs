@@ -98,7 +98,7 @@ fn print(out: &mut Output<'_>, value: &Value, escape: Escape) -> Result<(), Erro
 
 fn print_text(out: &mut Output<'_>, text: &str, escape: Escape) -> Result<(), Error> {
     // The mark of what is not set is no plain byte.
-    if is_plain(text) {
+    if escape != Escape::Url && is_plain(text) {
         return out.write_str(text).map_err(not_written);
     }
     context::refuse(text)?;

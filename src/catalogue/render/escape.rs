@@ -6,11 +6,20 @@
 use std::fmt::{self, Write};
 
 use minijinja::{Error, ErrorKind};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::catalogue::family::definition::{Encoding, Escape, LineEnding};
 
+/// All but what RFC 3986 calls unreserved.
+const ENCODED_IN_URLS: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
 /// Writes `text` escaped for the kind of file it goes into.
 pub(crate) fn write_escaped(out: &mut impl Write, text: &str, escape: Escape) -> fmt::Result {
+    if escape == Escape::Url {
+        let kept: String = text.chars().filter(|&c| !is_breaking(c)).collect();
+        return write!(out, "{}", utf8_percent_encode(&kept, ENCODED_IN_URLS));
+    }
     if is_plain(text) {
         return out.write_str(text);
     }
@@ -37,7 +46,8 @@ pub(crate) fn not_written(_: fmt::Error) -> Error {
     Error::new(ErrorKind::WriteFailure, "could not write")
 }
 
-/// Whether `text` is the same in every kind of file, as almost every value is.
+/// Whether `text` is the same in every kind of file but that of [`Escape::Url`], as almost every
+/// value is.
 pub(crate) fn is_plain(text: &str) -> bool {
     text.bytes().all(|byte| PLAIN[usize::from(byte)])
 }
@@ -67,6 +77,7 @@ pub(crate) fn encode(text: String, encoding: Encoding, line_ending: LineEnding) 
     let text = match line_ending {
         LineEnding::Lf => text,
         LineEnding::Crlf => text.replace('\n', "\r\n"),
+        LineEnding::None => text.replace('\n', ""),
     };
     match encoding {
         Encoding::Utf8 => text.into_bytes(),
@@ -93,6 +104,9 @@ mod tests {
         assert_eq!(escaped(text, Escape::Line), "a\"b\\c<d>&'e");
         assert_eq!(escaped(text, Escape::Quoted), "a\\\"b\\\\c<d>&'e");
         assert_eq!(escaped(text, Escape::Xml), "a&quot;b\\c&lt;d&gt;&amp;&apos;e");
+        assert_eq!(escaped(text, Escape::Url), "a%22b%5Cc%3Cd%3E%26%27e");
+        assert_eq!(escaped("a b-/%\u{e9}", Escape::Url), "a%20b-%2F%25%C3%A9", "as RFC 3986");
+        assert_eq!(encode("a&\nb\n".into(), Encoding::Utf8, LineEnding::None), b"a&b");
     }
 
     #[test]
@@ -129,7 +143,7 @@ mod tests {
 
         #[test]
         fn a_line_stays_one_line(text in any::<String>()) {
-            for escape in [Escape::Line, Escape::Quoted] {
+            for escape in [Escape::Line, Escape::Quoted, Escape::Url] {
                 let out = escaped(&text, escape);
                 prop_assert!(!out.contains(['\r', '\n', '\0']));
             }

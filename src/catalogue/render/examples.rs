@@ -233,5 +233,9 @@ fn render(catalogue: &Catalogue, text: &str) -> Result<Option<Body>, String> {
     if render(&Arc::new(Fragments::rendered_anew())).map_err(said)? != rendered {
         return Err("a fragment that was kept is not what it is when rendered anew".to_owned());
     }
-    Ok(Some((rendered.body, rendered.content_type)))
+    let body = match &file.header {
+        Some(header) => header.shown(&rendered.body),
+        None => rendered.body,
+    };
+    Ok(Some((body, rendered.content_type)))
 }

@@ -1,5 +1,6 @@
 //! A rendered file back to its keys, read as strictly as any phone does.
 
+use percent_encoding::percent_decode_str;
 use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::{Reader, XmlVersion};
@@ -16,7 +17,10 @@ const LINE_ENDS: [char; 11] = [
     '\0',
 ];
 
-pub(crate) fn decoded(file: &FileSpec, body: Vec<u8>) -> String {
+pub(crate) fn decoded(file: &FileSpec, mut body: Vec<u8>) -> String {
+    if let Some(header) = &file.header {
+        body = header.text(&body).expect("it has just been made").to_vec();
+    }
     match file.encoding {
         Encoding::Utf8 => String::from_utf8(body).expect("it says that it is UTF-8"),
         Encoding::Latin1 => body.into_iter().map(char::from).collect(),
@@ -38,6 +42,7 @@ pub(crate) fn of(file: &FileSpec, text: &str) -> Result<Vec<Pair>, String> {
     match file.escape {
         Escape::Xml => elements(text),
         Escape::Line | Escape::Quoted => Ok(lines(text)),
+        Escape::Url => Ok(arguments(text)),
     }
 }
 
@@ -48,6 +53,16 @@ fn lines(text: &str) -> Vec<Pair> {
         Pair { key: line[..end].to_owned(), value: line[end..].trim().to_owned() }
     };
     text.split(LINE_ENDS).map(key).collect()
+}
+
+/// Names and values between `&`.
+fn arguments(text: &str) -> Vec<Pair> {
+    let pair = |one: &str| {
+        let (name, value) = one.split_once('=').unwrap_or((one, ""));
+        let value = percent_decode_str(value).decode_utf8_lossy().into_owned();
+        Pair { key: format!("{name}="), value }
+    };
+    text.split('&').map(pair).collect()
 }
 
 fn elements(text: &str) -> Result<Vec<Pair>, String> {

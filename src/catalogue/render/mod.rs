@@ -25,6 +25,7 @@ use super::family::definition::Escape;
 use super::family::problem::Problem;
 use super::family::source::Folders;
 use super::family::{Family, FileSpec, PhoneType};
+use crate::domain::Mac;
 use context::{Context, NotSet, RenderInput};
 use environment::{MAX_FUEL, Maps, environment, is_template};
 use escape::encode;
@@ -68,6 +69,7 @@ pub(crate) struct Templates {
     line: Environment<'static>,
     quoted: Environment<'static>,
     xml: Environment<'static>,
+    url: Environment<'static>,
     pub fragments: Arc<Fragments>,
 }
 
@@ -84,6 +86,7 @@ impl Templates {
             line: environment(folders, Escape::Line, &maps, problems),
             quoted: environment(folders, Escape::Quoted, &maps, &mut Vec::new()),
             xml: environment(folders, Escape::Xml, &maps, &mut Vec::new()),
+            url: environment(folders, Escape::Url, &maps, &mut Vec::new()),
             fragments: Arc::new(Fragments::kept()),
         };
         for (family, files) in folders {
@@ -108,6 +111,7 @@ impl Templates {
             Escape::Line => &self.line,
             Escape::Quoted => &self.quoted,
             Escape::Xml => &self.xml,
+            Escape::Url => &self.url,
         }
     }
 }
@@ -142,16 +146,18 @@ impl Catalogue {
         let named = |error: &Error| render_error(name, error);
         let template =
             self.templates.of(file.escape).get_template(name).map_err(|error| named(&error))?;
+        let mac = input.mac;
         let context = Context::new(input, family, phone_type, file.escape, fragments.clone());
         let text = template.render(Value::from_object(context)).map_err(|error| named(&error))?;
         if text.len() > MAX_BODY_BYTES {
             let message = format!("the file has more than {MAX_BODY_BYTES} bytes");
             return Err(RenderError { template: name.into(), message, ..RenderError::default() });
         }
-        Ok(RenderedFile {
-            body: encode(text, file.encoding, file.line_ending),
-            content_type: file.content_type.clone(),
-        })
+        let mut body = encode(text, file.encoding, file.line_ending);
+        if let Some(header) = &file.header {
+            body = header.before(mac.unwrap_or(Mac::from_bits(0)), &body);
+        }
+        Ok(RenderedFile { body, content_type: file.content_type.clone() })
     }
 }
 

@@ -4,6 +4,7 @@
 mod key_value;
 #[cfg(test)]
 mod tests;
+mod url;
 mod xml;
 
 use std::borrow::Cow;
@@ -32,6 +33,8 @@ pub struct Lines {
 pub enum Unreadable {
     #[error("the first line is `{found}`, not `{wanted}`")]
     FirstLine { wanted: String, found: String },
+    #[error("{0}")]
+    Header(String),
     #[error("not well-formed XML: {0}")]
     Xml(String),
     #[error("it has a NUL or no lines at all")]
@@ -57,6 +60,12 @@ impl Lines {
     /// # Errors
     /// The phone would drop the file; nothing of it is taken over.
     pub fn read(&mut self, reader: &ConfigReader, body: &[u8]) -> Result<(), Unreadable> {
+        let body = match &reader.header {
+            Some(header) => {
+                header.text(body).map_err(|error| Unreadable::Header(error.to_string()))?
+            }
+            None => body,
+        };
         let text = text(body);
         if let Some(wanted) = &reader.first_line {
             let found = text.lines().next().unwrap_or_default();
@@ -69,6 +78,7 @@ impl Lines {
         match reader.syntax {
             Syntax::KeyValue => key_value::read(&text, &mut found)?,
             Syntax::Xml => xml::read(&text, &mut found)?,
+            Syntax::Url => url::read(&text, &mut found)?,
         }
         for (part, line, value) in found.parts {
             self.set(part, line, value, reader.unset.as_deref());

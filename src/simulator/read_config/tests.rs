@@ -6,6 +6,7 @@ fn reader(syntax: Syntax, user: &str, registrar: &str, password: Option<&str>) -
     ConfigReader {
         syntax,
         first_line: None,
+        header: None,
         unset: None,
         user: selector(user),
         registrar: selector(registrar),
@@ -80,6 +81,15 @@ fn attributes_and_elements_are_found_where_the_selector_says() {
         "<users><user><username>501</username></user><user><username>502</username></user></users>";
     lines.read(&kirk, users.as_bytes()).unwrap();
     assert_eq!(lines.line(&kirk), Some(Line { user: "501".into(), registrar: "pbx".into() }));
+}
+
+#[test]
+fn arguments_are_decoded() {
+    let own = reader(Syntax::Url, "P35", "P47", Some("P34"));
+    let body = "P47=pbx.example.com%3A5061&P35=J%c3%bcrgen+%2b&P34=a%26b&gnkey=0b82";
+    assert_eq!(read(&own, body).unwrap(), line("Jürgen +", "pbx.example.com:5061"));
+    assert_eq!(read(&own, &body.replace("a%26b", "")).unwrap(), None);
+    assert_eq!(read(&own, ""), Err(Unreadable::NotText));
 }
 
 #[test]

@@ -34,7 +34,7 @@ pub fn catalogue(sources: &Sources) -> Result<Checked, CatalogueError> {
         Escape::Xml => {
             well_formed(&rendered.body).map_err(|message| format!("not well-formed XML: {message}"))
         }
-        Escape::Line | Escape::Quoted => Ok(()),
+        Escape::Line | Escape::Quoted | Escape::Url => Ok(()),
     }));
     problems.extend(catalogue.left_behind(sources));
     problems.extend(catalogue.passwords_without_file(sources));
