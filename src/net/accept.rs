@@ -9,7 +9,7 @@ use std::time::Instant;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::server::{ConnectionGuard, Shared};
+use super::shared::{ConnectionGuard, Shared};
 use super::tls::Tls;
 use super::watch::Watch;
 use super::{Handler, LOG_INTERVAL, OverAddressLimit, connection};

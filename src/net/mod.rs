@@ -15,6 +15,7 @@ mod networks;
 mod places;
 mod retry_after;
 mod server;
+mod shared;
 pub mod tls;
 mod tuning;
 mod watch;

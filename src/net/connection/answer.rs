@@ -14,7 +14,7 @@ use http::{HeaderMap, HeaderValue, Request, Response, Version, header};
 use hyper::body::{Body, Incoming};
 use tokio::time::Instant;
 
-use super::super::server::Shared;
+use super::super::shared::Shared;
 use super::super::watch::{TrackedBody, Watch};
 use super::super::{Handler, Peer};
 

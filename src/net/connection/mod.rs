@@ -21,7 +21,7 @@ use tokio::net::TcpStream;
 use tokio::time::{sleep_until, timeout};
 use tokio_rustls::server::TlsStream;
 
-use super::server::Shared;
+use super::shared::Shared;
 use super::tls::{Tls, TlsPeer};
 use super::tuning::CoalescingStream;
 use super::watch::{Event, Watch, WatchedStream};
