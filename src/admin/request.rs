@@ -8,12 +8,11 @@ use http::{HeaderMap, Method, Uri, header};
 use serde_json::{Map, Value};
 
 use super::answer::Fail;
-use super::auth;
 use super::blocking::{Blocking, Party};
 use super::fields::Fields;
 use super::json::{self, MemberError, NotRead};
 use super::receive::SHORT;
-use super::{Core, session};
+use super::session;
 
 /// Values that `auth` and `type` may have together; six are of use.
 const MAX_HEAD_VALUES: usize = 32;
@@ -119,23 +118,19 @@ pub(super) struct UnreadBody {
 }
 
 impl UnreadBody {
+    /// A long one is read when it is the turn of `party`.
+    ///
     /// # Errors
     /// When `auth` or `type` are out of all proportion.
     pub(super) async fn of(
-        core: &Core,
         request: &ApiRequest,
         bytes: Bytes,
+        blocking: &Blocking,
+        party: impl FnOnce() -> Party,
     ) -> Result<UnreadBody, Fail> {
-        // Who asks is known by then as far as the head says it.
-        let party = || match auth::by_head(core, request) {
-            Ok(caller) => Party::of(&caller.user),
-            Err(_) => Party::of_address(request.address),
-        };
         let read = match request.form {
             Some(form) => Err(NotRead::Form(form).into()),
-            None => {
-                members(&bytes, &["auth", "type"], MAX_HEAD_VALUES, &core.blocking, party).await?
-            }
+            None => members(&bytes, &["auth", "type"], MAX_HEAD_VALUES, blocking, party).await?,
         };
         match read {
             Ok(head) => Ok(UnreadBody { bytes, head, not_read: None }),

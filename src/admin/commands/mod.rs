@@ -130,7 +130,13 @@ pub(super) async fn answer(
     received: Received,
     log: &mut Log,
 ) -> CommandResult {
-    let body = UnreadBody::of(core, request, received.bytes.clone()).await?;
+    // Who asks is known by now as far as the head says it.
+    let party = || match auth::by_head(core, request) {
+        Ok(caller) => Party::of(&caller.user),
+        Err(_) => Party::of_address(request.address),
+    };
+    let bytes = received.bytes.clone();
+    let body = UnreadBody::of(request, bytes, &core.blocking, party).await?;
     log.not_read = body.not_read.clone();
     let caller = auth::authenticate(core, request, body.auth()).await?;
     core.receiver.was_known(&received);
