@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::{Directory, RegistryError};
-use crate::domain::{Action, CompanyId, Event, EventId, Role, Subject, Timestamp, User};
+use crate::domain::{Action, CompanyId, Event, EventId, Phone, Role, Subject, Timestamp, User};
 use crate::store::{Guard, Object};
 
 /// Who asks for a change and from where.
@@ -113,5 +113,14 @@ impl Actor {
             before: Value::Null,
             after: Value::Null,
         }
+    }
+}
+
+/// Active phones belong to who administers their company, inactive ones to who
+/// administers `default`.
+pub(super) fn may_see(actor: &Actor, phone: &Phone) -> bool {
+    match phone.company() {
+        Some(company) => actor.administers(company),
+        None => actor.administers(&CompanyId::default_company()),
     }
 }

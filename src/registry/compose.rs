@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use super::actor::may_see;
 use super::directory::SharedLayers;
-use super::phones::may_see;
 use super::{Actor, Directory, Registry, RegistryError};
 use crate::catalogue::{
     Catalogue, FileSpec, Identity, PathFacts, PhoneType, PortInput, RenderInput, Scope, Target,

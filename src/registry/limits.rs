@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use super::actor::may_see;
 use super::compose::Composition;
-use super::phones::may_see;
 use super::{Actor, Registry, RegistryError};
 use crate::catalogue::{Catalogue, Limit, PhoneType, cannot_of, set_rows};
 use crate::domain::settings::{Layer, SettingError, Written};

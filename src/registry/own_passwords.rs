@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use super::actor::may_see;
 use super::change::Plan;
 use super::compose::Composition;
-use super::phones::may_see;
 use super::sources::Random;
 use super::{Actor, Registry, RegistryError};
 use crate::domain::settings::{Layer, Secret, Settings, UnreadableLayer, resolve};

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::actor::may_see;
 use super::audit::FieldChanges;
 use super::change::Plan;
 use super::index::Wanted;
@@ -247,15 +248,6 @@ impl Registry {
             Ok(Plan::device(Some(device), left, ()).recorded(event))
         })
         .await
-    }
-}
-
-/// Active phones belong to who administers their company, inactive ones to who
-/// administers `default`.
-pub(super) fn may_see(actor: &Actor, phone: &Phone) -> bool {
-    match phone.company() {
-        Some(company) => actor.administers(company),
-        None => actor.administers(&CompanyId::default_company()),
     }
 }
 

@@ -2,8 +2,8 @@
 //! the place of every secret, because a secret leaves only in the configuration
 //! of the phone it belongs to.
 
+use super::actor::may_see;
 use super::compose::Composition;
-use super::phones::may_see;
 use super::{Actor, Registry, RegistryError};
 use crate::catalogue::{FileSpec, PathFacts, PhoneType, Scope, Target};
 use crate::domain::{PhoneId, State, TransitionError};

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
+use super::actor::may_see;
 use super::change::Plan;
-use super::phones::may_see;
 use super::{Actor, Registry, RegistryError};
 use crate::domain::{Action, Device, Mac, PhoneId, State, Subject, TransitionError};
 use crate::uploads::{FileName, Sender};

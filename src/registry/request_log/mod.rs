@@ -15,7 +15,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use foldhash::quality::RandomState;
 use serde::Serialize;
 
-use super::phones::may_see;
+use super::actor::may_see;
 use super::{Actor, Registry, RegistryError};
 use crate::domain::{CompanyId, Mac, Site, Timestamp};
 
