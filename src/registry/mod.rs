@@ -33,6 +33,7 @@ mod rate;
 mod request_log;
 mod settings;
 mod sight;
+mod sighting_fingerprint;
 mod sighting_writer;
 mod sources;
 mod text;

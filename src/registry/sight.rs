@@ -1,19 +1,17 @@
 //! What a handset's request does to the registry: nothing, a note, a better
 //! type, or, for a MAC never seen, an inactive device within the quota.
 
-use std::hash::BuildHasher;
 use std::net::IpAddr;
-
-use foldhash::quality::FixedState;
 
 use super::Registry;
 use super::contacts::Contact;
 use super::index::Known;
+use super::sighting_fingerprint::SightingFingerprint;
 use super::sighting_writer::SightingUpdate;
 use super::waiting::NoRoom;
 use crate::catalogue::{Catalogue, Identity};
 use crate::domain::settings::Written;
-use crate::domain::{Claim, Claims, Device, Mac, Sighting, Strength, Timestamp, TypeKey};
+use crate::domain::{Claim, Claims, Device, Mac, Sighting, Strength, Timestamp};
 
 /// One request's evidence, as far as the registry keeps it.
 #[derive(Debug, Clone, Copy)]
@@ -195,7 +193,7 @@ impl Registry {
         if age < NOTE_CHANGE_S {
             return;
         }
-        let hash = SightingFingerprint::of(evidence).hash();
+        let hash = shown(evidence).hash();
         let is_new = hash != known.seen_hash;
         if !is_new && age < NOTE_AGAIN_S {
             return;
@@ -232,7 +230,7 @@ fn listed_ports(catalogue: &Catalogue, claim: &Claim) -> u16 {
 }
 
 fn sighting(evidence: RequestEvidence<'_>, now: Timestamp) -> Sighting {
-    let shown = SightingFingerprint::of(evidence);
+    let shown = shown(evidence);
     Sighting {
         first: now,
         last: now,
@@ -244,42 +242,16 @@ fn sighting(evidence: RequestEvidence<'_>, now: Timestamp) -> Sighting {
     }
 }
 
-/// A sighting without its times: tells whether a phone says something else than before.
-#[derive(Hash)]
-struct SightingFingerprint<'a> {
-    address: IpAddr,
-    user_agent: &'a str,
-    type_guess: Option<&'a TypeKey>,
-    firmware: Option<&'a str>,
-    certificate: Option<&'a str>,
-}
-
-impl<'a> SightingFingerprint<'a> {
-    fn of(evidence: RequestEvidence<'a>) -> SightingFingerprint<'a> {
-        let identity = evidence.identity;
-        SightingFingerprint {
-            address: evidence.address,
-            user_agent: evidence.user_agent,
-            type_guess: identity.phone_type.as_ref().filter(|_| identity.strength.is_told()),
-            firmware: identity.firmware.as_deref(),
-            certificate: evidence.certificate,
-        }
+/// What it shows; a type that it tells only.
+fn shown(evidence: RequestEvidence<'_>) -> SightingFingerprint<'_> {
+    let identity = evidence.identity;
+    SightingFingerprint {
+        address: evidence.address,
+        user_agent: evidence.user_agent,
+        type_guess: identity.phone_type.as_ref().filter(|_| identity.strength.is_told()),
+        firmware: identity.firmware.as_deref(),
+        certificate: evidence.certificate,
     }
-
-    fn hash(&self) -> u32 {
-        (FixedState::default().hash_one(self) >> 32) as u32
-    }
-}
-
-pub(super) fn hash_of(sighting: &Sighting) -> u32 {
-    let shown = SightingFingerprint {
-        address: sighting.address,
-        user_agent: &sighting.user_agent,
-        type_guess: sighting.type_guess.as_ref(),
-        firmware: sighting.firmware.as_deref(),
-        certificate: sighting.certificate.as_deref(),
-    };
-    shown.hash()
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use dashmap::DashMap;
 
 use super::progress::Progress;
+use super::sighting_fingerprint::SightingFingerprint;
 use super::waiting::{InactiveQuota, WaitingDevice};
 pub use listing::{Listing, PhoneRow};
 pub(super) use page::Wanted;
@@ -269,11 +270,12 @@ impl Index {
             name: (!phone.name.is_empty()).then(|| phone.name.as_str().into()),
             settings: phone.settings.clone(),
         });
+        let seen = device.sighting.as_ref();
         let mut entry = Entry {
             phone_type: self.types.number(&device.phone_type),
             changed: seconds(device.changed),
-            last_seen: device.sighting.as_ref().map_or(0, |seen| seconds(seen.last)),
-            seen_hash: device.sighting.as_ref().map_or(0, super::sight::hash_of),
+            last_seen: seen.map_or(0, |seen| seconds(seen.last)),
+            seen_hash: seen.map_or(0, |seen| SightingFingerprint::from(seen).hash()),
             revision: device.revision,
             waiting: device.waiting.map_or(0, |waiting| waiting.ports),
             strength: device.strength(),
