@@ -4,12 +4,12 @@
 //! reader of the document, or cannot be written in XML 1.0: whatever format a
 //! template makes of it, a value stays one value.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 
 use serde_json::Value;
 
 use super::schema::{Kind, MAX_TEXT, MAX_URL};
-use super::url::Url;
+use super::url::{Url, is_host};
 use super::zone::Zone;
 use crate::domain::hidden_char;
 
@@ -128,27 +128,6 @@ fn is_ldap_attribute(text: &str) -> bool {
     (1..=64).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
         && text.starts_with(|c: char| c.is_ascii_alphabetic())
-}
-
-fn is_host(text: &str) -> bool {
-    text.parse::<Ipv6Addr>().is_ok() || is_name_or_ipv4(text)
-}
-
-/// A host name of RFC 1123 section 2.1, with the `_` some networks use. A last
-/// label of digits is a mistyped address, never a name (RFC 3696 section 2).
-pub(super) fn is_name_or_ipv4(text: &str) -> bool {
-    if text.parse::<Ipv4Addr>().is_ok() {
-        return true;
-    }
-    let is_label = |label: &str| {
-        (1..=63).contains(&label.len())
-            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    text.len() <= 253
-        && text.split('.').all(is_label)
-        && !text.rsplit('.').next().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// `scheme://host[:port][/path...]` in ASCII. User name and password are

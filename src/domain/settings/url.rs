@@ -1,9 +1,7 @@
-//! The parts of a URL as settings have them.
+//! URLs as settings have them, in their parts, and the hosts in them.
 
 use std::borrow::Cow;
-use std::net::Ipv6Addr;
-
-use super::rule::is_name_or_ipv4;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// A URL in its parts: `scheme://host[:port][/path][?query]`, without user name and password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +60,28 @@ impl<'a> Url<'a> {
             false => format!("/{}", self.rest).into(),
         }
     }
+}
+
+/// A name or an address, an IPv6 address without brackets.
+pub(super) fn is_host(text: &str) -> bool {
+    text.parse::<Ipv6Addr>().is_ok() || is_name_or_ipv4(text)
+}
+
+/// A host name of RFC 1123 section 2.1, with the `_` some networks use. A last
+/// label of digits is a mistyped address, never a name (RFC 3696 section 2).
+fn is_name_or_ipv4(text: &str) -> bool {
+    if text.parse::<Ipv4Addr>().is_ok() {
+        return true;
+    }
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    text.len() <= 253
+        && text.split('.').all(is_label)
+        && !text.rsplit('.').next().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// Digits alone: `u16` would take a `+` before them.
