@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::error::BootError;
-use super::measure::Sample;
 use super::read_config::Line;
+use super::sample::Sample;
 
 /// How a phone's boot ended.
 #[derive(Debug)]

@@ -24,6 +24,7 @@ pub mod phone;
 pub mod progress;
 pub mod read_config;
 pub mod report;
+pub mod sample;
 pub mod scenario;
 pub mod seeded_random;
 pub mod tls;

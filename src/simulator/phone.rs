@@ -18,8 +18,9 @@ use super::connection::{Answer, Body, Connection, MOST_BODY};
 use super::dial::Dialer;
 use super::error::{BootError, ExchangeError};
 use super::fleet::Member;
-use super::measure::{Ending, ErrorKind, Live, Sample};
+use super::measure::Live;
 use super::read_config::{Lines, Unreadable};
+use super::sample::{Ending, ErrorKind, Sample};
 use super::seeded_random::SeededRandom;
 use crate::catalogue::{Conditional, RequestShape};
 

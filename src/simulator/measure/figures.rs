@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{Ending, ErrorKind, Latencies};
+use super::Latencies;
 use crate::domain::ErrorChain;
 use crate::simulator::boot::{Boot, BootOutcome};
 use crate::simulator::fleet::Member;
+use crate::simulator::sample::{Ending, ErrorKind};
 
 /// One kind of request, added up.
 #[derive(Debug, Clone, Default)]

@@ -5,7 +5,6 @@
 
 mod figures;
 mod latencies;
-mod sample;
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,7 +14,6 @@ use super::fleet::Member;
 use super::outcome_log::OutcomeLog;
 pub use figures::{Figures, FileFigures, Trouble};
 pub use latencies::Latencies;
-pub use sample::{Ending, ErrorKind, Sample};
 
 /// Counts to look at while a run goes on.
 #[derive(Debug, Default)]

@@ -8,9 +8,10 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::lab::{Lab, Phase};
-use super::measure::{Ending, Figures, Latencies};
+use super::measure::{Figures, Latencies};
 use super::operator::Calls;
 use super::own_cost;
+use super::sample::Ending;
 use super::wire::WireCounts;
 
 /// All of it. Times in the unit their names end in.

@@ -18,8 +18,9 @@ use crate::simulator::connection::{Answer, Connection, MOST_BODY};
 use crate::simulator::error::{BootError, ExchangeError};
 use crate::simulator::fleet::{Member, Model};
 use crate::simulator::lab::{Lab, Phase, share};
-use crate::simulator::measure::{Ending, ErrorKind, Figures, Latencies, Recorder, Sample};
+use crate::simulator::measure::{Figures, Latencies, Recorder};
 use crate::simulator::report::{Finding, RunResult};
+use crate::simulator::sample::{Ending, ErrorKind, Sample};
 
 /// How many MACs are walked, how fast, and how.
 #[derive(Debug, Clone)]

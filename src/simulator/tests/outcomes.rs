@@ -9,7 +9,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use super::gateway::{Gateway, Reply, ok, status};
 use super::*;
 use crate::simulator::lab::{Expect, Phase};
-use crate::simulator::measure::Ending;
+use crate::simulator::sample::Ending;
 
 const CONFIG: &str = "#!acme\nline.1.user = 1001\nline.1.server = pbx\nline.1.password = x\n";
 

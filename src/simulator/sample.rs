@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use crate::simulator::connection::Answer;
-use crate::simulator::error::ExchangeError;
+use super::connection::Answer;
+use super::error::ExchangeError;
 
 /// How one request ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
