@@ -26,10 +26,10 @@ use super::family::problem::Problem;
 use super::family::source::Folders;
 use super::family::{Family, FileSpec, PhoneType};
 use crate::domain::Mac;
-use context::{Context, NotSet, RenderInput};
+use context::{Context, NotSet, RenderInput, type_value};
 use environment::{MAX_FUEL, Maps, environment, is_template};
 use escape::encode;
-use fragments::Fragments;
+use fragments::{FragmentFunction, Fragments};
 
 /// Larger than any handset's configuration; a template gone wild is stopped.
 const MAX_BODY_BYTES: usize = 4 << 20;
@@ -147,7 +147,13 @@ impl Catalogue {
         let template =
             self.templates.of(file.escape).get_template(name).map_err(|error| named(&error))?;
         let mac = input.mac;
-        let context = Context::new(input, family, phone_type, file.escape, fragments.clone());
+        let fragment = Value::from_object(FragmentFunction {
+            fragments: fragments.clone(),
+            escape: file.escape,
+            family: family.id.clone(),
+            phone_type: type_value(phone_type),
+        });
+        let context = Context::new(input, family, phone_type, fragment);
         let text = template.render(Value::from_object(context)).map_err(|error| named(&error))?;
         if text.len() > MAX_BODY_BYTES {
             let message = format!("the file has more than {MAX_BODY_BYTES} bytes");

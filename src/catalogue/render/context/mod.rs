@@ -12,8 +12,6 @@ use std::sync::{Arc, OnceLock};
 use minijinja::Value;
 use minijinja::value::{Enumerator, Object};
 
-use super::fragments::{FragmentFunction, Fragments};
-use crate::catalogue::family::definition::Escape;
 use crate::catalogue::family::never_reset::NeverReset;
 use crate::catalogue::family::{Family, PhoneType};
 use crate::catalogue::identify::path_pattern::PathFacts;
@@ -127,8 +125,8 @@ pub(crate) struct Context {
     counts: Counts,
     family: String,
     never_reset: Arc<NeverReset>,
-    fragments: Arc<Fragments>,
-    escape: Escape,
+    /// `fragment` as templates call it.
+    fragment: Value,
     /// Values once made, in the order of [`ROOT_NAMES`]: a template asks for `settings` a
     /// hundred times.
     made: [OnceLock<Value>; ROOT_NAMES.len()],
@@ -148,13 +146,11 @@ impl Context {
         input: RenderInput,
         family: &Family,
         phone_type: Option<&PhoneType>,
-        escape: Escape,
-        fragments: Arc<Fragments>,
+        fragment: Value,
     ) -> Context {
         Context {
             input,
-            phone_type: phone_type
-                .map_or_else(|| Unset::named("type"), |phone_type| phone_type.view.clone()),
+            phone_type: type_value(phone_type),
             counts: phone_type.map_or_else(Counts::default, |phone_type| Counts {
                 lines: phone_type.lines,
                 keys: phone_type.keys,
@@ -164,8 +160,7 @@ impl Context {
             }),
             family: family.id.clone(),
             never_reset: family.never_reset.clone(),
-            fragments,
-            escape,
+            fragment,
             made: Default::default(),
         }
     }
@@ -202,12 +197,7 @@ impl Context {
             "zone" => zone(self.whole()),
             "vendor" => vendor(self),
             "written" => written(&self.input.written, self.counts.lines),
-            "fragment" => Value::from_object(FragmentFunction {
-                fragments: self.fragments.clone(),
-                escape: self.escape,
-                family: self.family.clone(),
-                phone_type: self.phone_type.clone(),
-            }),
+            "fragment" => self.fragment.clone(),
             _ => Value::UNDEFINED,
         }
     }
@@ -227,6 +217,11 @@ impl Object for Context {
     fn enumerate(self: &Arc<Self>) -> Enumerator {
         Enumerator::Str(ROOT_NAMES)
     }
+}
+
+/// What templates know as `type`.
+pub(crate) fn type_value(phone_type: Option<&PhoneType>) -> Value {
+    phone_type.map_or_else(|| Unset::named("type"), |phone_type| phone_type.view.clone())
 }
 
 fn device(mac: Mac) -> Value {
