@@ -12,16 +12,16 @@ mod log_rate;
 mod mac;
 mod own_password;
 mod phone_id;
+mod revision;
 pub mod settings;
 mod subscriber;
 mod time;
+mod type_key;
 mod user;
 
 pub use claim::{Claim, Claims, Strength};
 pub use company::{Company, CompanyId};
-pub use device::{
-    Assigned, Device, InvalidKey, Phone, Sighting, State, TransitionError, TypeKey, Waiting,
-};
+pub use device::{Assigned, Device, Phone, Sighting, State, TransitionError, Waiting};
 pub use error_chain::ErrorChain;
 pub use event::{Action, Event, EventId, Subject};
 pub use hex::{from_hex, to_hex};
@@ -30,6 +30,8 @@ pub use log_rate::LogRate;
 pub use mac::{InvalidMac, Mac};
 pub use own_password::{PasswordForm, PasswordOf, PasswordSeed};
 pub use phone_id::{InvalidPhoneId, PhoneId, Port};
+pub use revision::Revision;
 pub use subscriber::{Site, subscriber};
-pub use time::{Revision, Timestamp};
+pub use time::Timestamp;
+pub use type_key::{InvalidKey, TypeKey};
 pub use user::{ApiKeyHash, Role, User, UserId};

@@ -1,4 +1,4 @@
-//! When: by the clock, to the second, and in the order of all changes to one store.
+//! When: by the clock, to the second.
 
 use std::fmt;
 use std::ops::{Add, Sub};
@@ -63,29 +63,6 @@ impl Sub for Timestamp {
 
 /// The number of seconds, as in JSON.
 impl fmt::Display for Timestamp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// Numbers the commits of one store that changed something, in their order, from 1; each object
-/// has the number of the commit that last changed it. No two states of a store share one: what
-/// was removed and made anew has another revision than before.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Revision(pub u64);
-
-impl Revision {
-    /// Before the first commit, and of what is not stored yet.
-    pub const NONE: Revision = Revision(0);
-
-    /// The revision of the change after this one.
-    #[must_use]
-    pub fn next(self) -> Revision {
-        Revision(self.0 + 1)
-    }
-}
-
-impl fmt::Display for Revision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
