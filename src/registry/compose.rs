@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::actor::may_see;
-use super::directory::SharedLayers;
+use super::layer_cache::SharedLayers;
 use super::{Actor, Directory, Registry, RegistryError};
 use crate::catalogue::{
     Catalogue, FileSpec, Identity, PathFacts, PhoneType, PortInput, RenderInput, Scope, Target,

@@ -20,6 +20,7 @@ mod error;
 mod expiry;
 mod first_key;
 mod index;
+mod layer_cache;
 mod limits;
 mod memory;
 mod own_passwords;
