@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::audit::FieldChanges;
 use super::change::Plan;
-use super::sources::Random;
+use super::random::Random;
 use super::text::{check_name, patched};
 use super::{Actor, Registry, RegistryError};
 use crate::domain::{Action, Company, CompanyId, Event, Subject, Timestamp};

@@ -14,7 +14,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::change::Plan;
-use super::sources::{Random, new_key};
+use super::random::{Random, new_key};
 use super::users::{changes, shown};
 use super::{Actor, Directory, Registry, RegistryError};
 use crate::domain::{Action, ApiKeyHash, Event, Revision, Role, Subject, Timestamp, User, UserId};

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::actor::may_see;
 use super::change::Plan;
 use super::compose::Composition;
-use super::sources::Random;
+use super::random::Random;
 use super::{Actor, Registry, RegistryError};
 use crate::domain::settings::{Layer, Secret, Settings, UnreadableLayer, resolve};
 use crate::domain::{

@@ -11,7 +11,7 @@ use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Argon2, Params};
 use tokio::sync::Semaphore;
 
-use super::sources::Random;
+use super::random::Random;
 use super::text::MAX_LOGIN;
 use super::{Registry, RegistryError};
 use crate::domain::User;

@@ -10,7 +10,7 @@ use super::error::ImportError;
 use crate::domain::settings::Layer;
 use crate::domain::{Action, Company, Device, PasswordSeed, Role, Subject, Timestamp};
 use crate::registry::directory::Directory;
-use crate::registry::sources::Random;
+use crate::registry::random::Random;
 use crate::registry::{Actor, Registry};
 use crate::store::{Guard, Mutation, StoreError, SystemSettings};
 
