@@ -1,20 +1,17 @@
 //! The families of handsets as data: what they ask, who they are, what they get.
 //!
-//! - `family/` reads the folders: what is written, compiled and checked;
-//! - `identify/` tells who asks by what a request says;
-//! - `render/` makes the files of templates and settings;
-//! - `boot/` plays how phones boot, for `phonesim` and `dialtone check`.
+//! - [`family`] reads the folders: what is written, compiled and checked;
+//! - [`mod@identify`] tells who asks by what a request says;
+//! - [`render`] makes the files of templates and settings;
+//! - [`boot`] says how phones boot, for `phonesim` and `dialtone check`.
 //!
 //! `templates/README.md` describes the format. A [`Catalogue`] is loaded whole
 //! or not at all, never changes, and is shared behind an `Arc`; a reload makes
-//! another one. Its four jobs have a folder each: [`family`] reads what is written,
-//! [`mod@identify`] says who asks, [`render`] makes the files, and [`boot`] says how a phone
-//! behaves, for the simulator and for `dialtone check`.
+//! another one.
 
 mod boot;
 mod family;
 mod identify;
-mod index;
 #[cfg(test)]
 mod marks;
 mod render;
@@ -51,7 +48,7 @@ pub use render::{RenderError, RenderedFile};
 use crate::domain::{Timestamp, TypeKey, to_hex};
 use family::load;
 use family::source::{self, Files, Folders};
-use index::{PathOwner, path_index, user_agent_index};
+use identify::index::{PathOwner, path_index, user_agent_index};
 use render::examples;
 use render::trial::try_family;
 

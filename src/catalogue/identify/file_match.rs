@@ -5,9 +5,9 @@
 
 use std::cell::OnceCell;
 
+use super::index::PathOwner;
 use super::path_pattern::{PathFacts, PathPattern};
 use super::target::Target;
-use crate::catalogue::index::PathOwner;
 use crate::catalogue::{Catalogue, FileSpec};
 
 /// A file of a family that a target names: the first whose pattern fits.

@@ -16,6 +16,7 @@ pub(crate) mod certificate;
 mod evidence;
 pub(crate) mod facts;
 pub(crate) mod file_match;
+pub(crate) mod index;
 pub(crate) mod path_pattern;
 mod phone_type;
 pub(crate) mod target;

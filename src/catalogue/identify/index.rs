@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use regex::{RegexSet, RegexSetBuilder};
 
-use super::Family;
+use crate::catalogue::Family;
 
 /// Who has a path pattern: family, file of the family, pattern of the file.
-pub(super) type PathOwner = (usize, usize, usize);
+pub(crate) type PathOwner = (usize, usize, usize);
 
 /// One set over all families' paths: many families share `{mac}.cfg`.
-pub(super) fn path_index(families: &[Family]) -> (RegexSet, Vec<Vec<PathOwner>>) {
+pub(crate) fn path_index(families: &[Family]) -> (RegexSet, Vec<Vec<PathOwner>>) {
     let mut places: BTreeMap<&str, usize> = BTreeMap::new();
     let mut owners: Vec<Vec<PathOwner>> = Vec::new();
     let mut expressions = Vec::new();
@@ -35,7 +35,7 @@ pub(super) fn path_index(families: &[Family]) -> (RegexSet, Vec<Vec<PathOwner>>)
 
 /// One set over all families' User-Agents: for each expression, family and place in its
 /// `user_agents`.
-pub(super) fn user_agent_index(families: &[Family]) -> (RegexSet, Vec<(usize, usize)>) {
+pub(crate) fn user_agent_index(families: &[Family]) -> (RegexSet, Vec<(usize, usize)>) {
     let owners: Vec<(usize, usize)> = families
         .iter()
         .enumerate()
