@@ -131,15 +131,15 @@ pub(super) struct SimulateTable {
     pub syntax: Spanned<Syntax>,
     pub first_line: Option<String>,
     pub unset: Option<String>,
-    pub user: Spanned<Places>,
-    pub registrar: Spanned<Places>,
-    pub password: Option<Spanned<Places>>,
+    pub user: Spanned<PlacesTable>,
+    pub registrar: Spanned<PlacesTable>,
+    pub password: Option<Spanned<PlacesTable>>,
 }
 
 /// Where a value stands, or, one after the other, where it stands for each line.
 #[derive(Debug, Deserialize)]
 #[serde(untagged, expecting = "a selector is a text, or a list of them")]
-pub(super) enum Places {
+pub(super) enum PlacesTable {
     One(String),
     Each(Vec<String>),
 }

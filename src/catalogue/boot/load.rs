@@ -72,10 +72,10 @@ fn simulate(
     let types = || catalogue.types_of(family);
     let family = &catalogue.families()[family];
     let (span, syntax) = (written.syntax.span(), *written.syntax.get_ref());
-    let mut places = |written: &Spanned<definition::Places>| {
+    let mut places = |written: &Spanned<definition::PlacesTable>| {
         let texts = match written.get_ref() {
-            definition::Places::One(text) => std::slice::from_ref(text),
-            definition::Places::Each(texts) => texts,
+            definition::PlacesTable::One(text) => std::slice::from_ref(text),
+            definition::PlacesTable::Each(texts) => texts,
         };
         let parsed = Places::parse(syntax, texts);
         parsed.map_err(|error| problems.push((written.span(), error))).ok()

@@ -18,7 +18,7 @@ pub(crate) struct FamilyFile {
     pub fallback_type: Option<Spanned<String>>,
     pub foreign_macs: Option<Spanned<String>>,
     #[serde(default)]
-    pub closest: Vec<Closest>,
+    pub closest: Vec<ClosestTable>,
     #[serde(default)]
     pub ouis: Vec<Spanned<String>>,
     #[serde(default)]
@@ -88,7 +88,7 @@ pub struct Limit {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Closest {
+pub(crate) struct ClosestTable {
     pub models: Spanned<String>,
     pub firmware: Option<Spanned<String>>,
     #[serde(rename = "type")]

@@ -118,7 +118,11 @@ impl Loader<'_> {
         Loaded { family, types }
     }
 
-    fn closest(&mut self, rules: Vec<definition::Closest>, types: &[PhoneType]) -> Vec<Closest> {
+    fn closest(
+        &mut self,
+        rules: Vec<definition::ClosestTable>,
+        types: &[PhoneType],
+    ) -> Vec<Closest> {
         let mut closest = Vec::new();
         for rule in rules {
             let models = self.regex(&rule.models);
