@@ -41,25 +41,25 @@ impl Party {
 /// Turns for such work, in order of asking, of a party and then of all.
 pub(super) struct Blocking {
     turns: Shares<Party>,
-    patience: Duration,
+    place_timeout: Duration,
 }
 
 impl Blocking {
-    /// Whoever waits for longer than `patience` is told to come again.
-    pub(super) fn new(patience: Duration) -> Blocking {
-        Blocking { turns: Shares::new(OF_A_PARTY, AT_ONCE), patience }
+    /// Whoever waits for longer than `place_timeout` is told to come again.
+    pub(super) fn new(place_timeout: Duration) -> Blocking {
+        Blocking { turns: Shares::new(OF_A_PARTY, AT_ONCE), place_timeout }
     }
 
     /// Does `work` for `party` when it is its turn. Panics when it does.
     ///
     /// # Errors
-    /// When that is not within the patience, or the runtime ends before.
+    /// When that is not within the time, or the runtime ends before.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         party: Party,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Fail> {
-        let turn = self.turns.take(party, self.patience).await.map_err(|busy| {
+        let turn = self.turns.take(party, self.place_timeout).await.map_err(|busy| {
             let message = match busy {
                 Busy::Caller => "Too much is being done for you already: ask for less at a time",
                 Busy::Everybody => "Too much is being done for others, try again",

@@ -71,7 +71,7 @@ pub struct AdminOptions {
     pub sessions: SessionLimits,
     /// How long a request waits for its turn at what takes long, or for a place for a long list,
     /// before it is told to come again. Default 10 seconds: tools wait longer for an answer.
-    pub patience: Duration,
+    pub place_timeout: Duration,
     /// What phones sent, to be shown; `None`: nothing is taken in.
     pub uploads: Option<Arc<Uploads>>,
 }
@@ -81,7 +81,7 @@ impl Default for AdminOptions {
         AdminOptions {
             body_bytes: 1 << 20,
             sessions: SessionLimits::default(),
-            patience: Duration::from_secs(10),
+            place_timeout: Duration::from_secs(10),
             uploads: None,
         }
     }
@@ -133,7 +133,7 @@ impl Admin {
             listeners,
             sessions: Sessions::new(options.sessions.clone()),
             receiver: Receiver::new(options.body_bytes),
-            blocking: Blocking::new(options.patience),
+            blocking: Blocking::new(options.place_timeout),
             lists: Shares::new(LISTS_AT_ONCE.0, LISTS_AT_ONCE.1),
             options,
         };

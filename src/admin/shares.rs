@@ -54,9 +54,9 @@ impl<K: Eq + Hash + Clone> Shares<K> {
     /// order, and one that has `each` waits for none of all.
     ///
     /// # Errors
-    /// What there was none of within `patience`.
-    pub(super) async fn take(&self, caller: K, patience: Duration) -> Result<Share<K>, Busy> {
-        let until = Instant::now() + patience;
+    /// What there was none of within `place_timeout`.
+    pub(super) async fn take(&self, caller: K, place_timeout: Duration) -> Result<Share<K>, Busy> {
+        let until = Instant::now() + place_timeout;
         let listed = self.list(caller);
         let within = async |places: Arc<Semaphore>, busy| {
             let place = timeout_at(until, places.acquire_owned()).await.map_err(|_| busy)?;

@@ -28,7 +28,7 @@ pub(super) async fn list(
     (caller, party): (UserId, Party),
     make: impl FnOnce(&Core) -> Result<Listing, RegistryError> + Send + 'static,
 ) -> CommandResult {
-    let place = core.lists.take(caller, core.options.patience).await.map_err(|busy| {
+    let place = core.lists.take(caller, core.options.place_timeout).await.map_err(|busy| {
         let message = "Too many lists are still being sent: read those you asked for to their end";
         Fail::busy(busy, message)
     })?;

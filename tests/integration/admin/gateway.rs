@@ -72,8 +72,8 @@ impl Gateway {
     }
 
     /// Where nobody waits for longer than this for what takes long.
-    pub(super) fn base_with_patience(patience: Duration) -> Gateway {
-        let options = AdminOptions { patience, ..AdminOptions::default() };
+    pub(super) fn base_with_place_timeout(place_timeout: Duration) -> Gateway {
+        let options = AdminOptions { place_timeout, ..AdminOptions::default() };
         Gateway::new_with(options).with(&BASE)
     }
 

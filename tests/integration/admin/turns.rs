@@ -46,7 +46,7 @@ fn what_one_company_asks_for_waits_for_itself_and_holds_nobody_up() {
 
 #[test]
 fn who_has_no_turn_in_time_is_told_when_to_come_again() {
-    let gateway = Gateway::base_with_patience(Duration::ZERO);
+    let gateway = Gateway::base_with_place_timeout(Duration::ZERO);
     let began = Barrier::new(MANY);
     let answers: Vec<Answer> = thread::scope(|scope| {
         let ask = || {
