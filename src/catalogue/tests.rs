@@ -392,6 +392,6 @@ fn what_tells_the_type_has_its_weight() {
     }
     assert_eq!(strength("/805ec0aabbcc.cfg", None).1, Strength::Family);
     assert_eq!(strength("/snom320-000413AABBCC.htm", None), told("snom320", Strength::Path));
-    assert_eq!(strength("/spa0a0000000001.xml", None).1, Strength::Family);
+    assert_eq!(strength("/0a0000000001-config.xml", None).1, Strength::Family);
     assert_eq!(strength("/0a0000000001.cfg", None), told("generic", Strength::Assumed));
 }

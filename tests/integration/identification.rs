@@ -100,12 +100,6 @@ fn a_phone_that_names_itself_otherwise_is_not_what_its_address_lets_guess() {
         (yealink, Some("Fanvil X4 2.10.2.6887 805ec0aabbcc"), generic, Contradicted),
         (yealink, Some("curl/8.0"), generic, Contradicted),
         (yealink, Some("AVAYA/SIP12x0\u{17}/04.00.04.00"), generic, Contradicted),
-        (
-            "/503de5aabbcc.xml",
-            Some("Cisco/SPA504G-7.4.9c (503DE5AABBCC)(CCQ1)"),
-            generic,
-            Contradicted,
-        ),
         ("/000413241122.xml", None, Some("snom320"), MacRange),
         ("/000413241122.xml", Some("curl/8.0"), generic, Contradicted),
         // A path that names the model is no guess.
@@ -152,8 +146,8 @@ fn a_model_to_come_is_taken_for_the_one_closest_to_it() {
             Some("ip450"),
             Closest,
         ),
-        ("/000e08aabbcc.xml", Some("Linksys/SPA2102-5.2.12"), Some("pap2t"), Closest),
-        ("/000e08aabbcc.xml", Some("Linksys/SPA3102-5.1.10(GW)"), Some("spa1001"), Closest),
+        ("/000e08aabbcc.xml", Some("Linksys/SPA2100-5.2.12"), Some("spa2102"), Closest),
+        ("/000e08aabbcc.xml", Some("Linksys/SPA3000-3.1.10(GW)"), Some("spa3102"), Closest),
         ("/000e08aabbcc.xml", Some("Linksys/SPA9000-6.1.5"), Some("generic"), Contradicted),
         ("/000e08aabbcc.xml", Some("Linksys/SPA942-6.1.5(a)"), Some("spa942"), UserAgent),
     ]);
