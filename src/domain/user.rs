@@ -15,6 +15,9 @@ pub struct UserId(pub u64);
 impl UserId {
     /// Of one that is not made yet.
     pub const NONE: UserId = UserId(0);
+    /// The highest that an import may bring. The next user gets one more, and a JSON number is
+    /// exact up to twice as much (RFC 8259, section 6): more than will ever be made.
+    pub const MAX_IMPORTED: UserId = UserId(1 << 52);
 
     /// The number of the user after this one.
     #[must_use]

@@ -112,8 +112,11 @@ impl Check {
                 }
                 UserId(free)
             });
-            if id.0 == 0 || id.0 > i64::MAX as u64 || !seen.insert(id) {
-                self.problem(format!("{path}.id"), format!("{id} is there twice or no user's"));
+            if id == UserId::NONE || id > UserId::MAX_IMPORTED {
+                let message = format!("must be 1 to {}", UserId::MAX_IMPORTED);
+                self.problem(format!("{path}.id"), message);
+            } else if !seen.insert(id) {
+                self.problem(format!("{path}.id"), format!("{id} is there twice"));
             }
             users.extend(self.user(&path, id, entry));
         }

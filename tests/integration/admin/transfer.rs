@@ -140,6 +140,29 @@ fn every_problem_is_reported_with_its_place() {
 }
 
 #[test]
+fn a_user_id_that_leaves_none_for_the_next_user_is_refused() {
+    let with_id = |id: u64| {
+        json!({ "version": 1, "users": [
+            { "id": 7, "login": "ann", "role": "System-Admin", "key": "KEY-sysadmin" },
+            { "id": id, "login": "bob", "role": "User", "password": "correct horse" },
+        ] })
+    };
+    let highest = 1 << 52;
+    for id in [0, highest + 1, i64::MAX as u64, u64::MAX] {
+        let said = format!("users[1].id: must be 1 to {highest}");
+        assert_eq!(problems(&with_id(id)), [said], "{id}");
+    }
+    assert_eq!(problems(&with_id(7)), ["users[1].id: 7 is there twice"]);
+
+    let gateway = Gateway::new();
+    import(&gateway, &with_id(highest)).unwrap();
+    let values = json!({ "login": "cy", "role": "User", "password": "correct horse" });
+    gateway.done("create/user", json!({ "values": values }));
+    let read = gateway.done("read/user", json!({ "scope": { "login": "cy" } }));
+    assert_eq!(read["rows"][0]["id"], json!(highest + 1), "{read}");
+}
+
+#[test]
 fn what_is_no_such_document_is_said_with_its_place() {
     let read = |text: &str| Document::read(text.as_bytes()).unwrap_err().to_string();
     assert_eq!(
