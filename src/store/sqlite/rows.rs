@@ -87,6 +87,21 @@ impl<'a> From<&'a Sighting> for SightingColumns<'a> {
     }
 }
 
+impl SightingColumns<'_> {
+    /// In the order of the columns.
+    pub(super) fn values(&self) -> [&dyn ToSql; 7] {
+        [
+            &self.first,
+            &self.last,
+            &self.address,
+            &self.user_agent,
+            &self.type_guess,
+            &self.firmware,
+            &self.certificate,
+        ]
+    }
+}
+
 /// Ports have 10 bits behind those of the MAC.
 const PORT_BITS: u32 = 10;
 const _: () = assert!(Port::MAX < 1 << PORT_BITS);

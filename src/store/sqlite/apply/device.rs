@@ -1,6 +1,6 @@
 //! The writes of devices and their phones.
 
-use rusqlite::{Connection, OptionalExtension, Result, params};
+use rusqlite::{Connection, OptionalExtension, Result, ToSql, params};
 
 use super::{Applied, changed, missing};
 use crate::domain::settings::Written;
@@ -40,28 +40,21 @@ pub(super) fn put(
         None => device.written.clone(),
         Some(_) => written(conn, device.mac)?.unwrap_or_default().and(&device.written),
     };
-    let expected = bits(expect.unwrap_or_default().0);
-    let values = params![
-        mac_bits(device.mac),
-        device.phone_type.as_str(),
-        device.waiting.map(|waiting| waiting.ports),
-        device.waiting.map(|waiting| waiting.created),
-        seen.first,
-        seen.last,
-        seen.address,
-        seen.user_agent,
-        seen.type_guess,
-        seen.firmware,
-        seen.certificate,
-        device.changed,
-        bits(revision.0),
-        rows::claims_text(&device.claims),
-        device.served,
-        rows::written_text(&written),
-        expected,
-    ];
-    let values = if expect.is_some() { values } else { &values[..16] };
-    let put = conn.prepare_cached(sql)?.execute(values)?;
+    let (mac, phone_type) = (mac_bits(device.mac), device.phone_type.as_str());
+    let (ports, created) = device.waiting.map(|waiting| (waiting.ports, waiting.created)).unzip();
+    let (claims, written) = (rows::claims_text(&device.claims), rows::written_text(&written));
+    let (revision, expected) = (bits(revision.0), expect.map(|expect| bits(expect.0)));
+    let mut values: Vec<&dyn ToSql> = vec![&mac, &phone_type, &ports, &created];
+    values.extend(seen.values());
+    values.extend::<[&dyn ToSql; _]>([
+        &device.changed,
+        &revision,
+        &claims,
+        &device.served,
+        &written,
+    ]);
+    values.extend(expected.iter().map(|expected| expected as &dyn ToSql));
+    let put = conn.prepare_cached(sql)?.execute(&values[..])?;
     if put == 0 {
         return Ok(Err(StoreError::device_conflict(device.mac)));
     }
@@ -94,16 +87,10 @@ pub(super) fn note_sighting(conn: &Connection, mac: Mac, sighting: &Sighting) ->
                user_agent = iif(?5 = '', coalesce(user_agent, ?5), ?5), \
                type_guess = coalesce(?6, type_guess), firmware = coalesce(?7, firmware), \
                certificate = coalesce(?8, certificate) WHERE mac = ?1";
-    conn.prepare_cached(sql)?.execute(params![
-        mac_bits(mac),
-        seen.first,
-        seen.last,
-        seen.address,
-        seen.user_agent,
-        seen.type_guess,
-        seen.firmware,
-        seen.certificate,
-    ])?;
+    let mac = mac_bits(mac);
+    let mut values: Vec<&dyn ToSql> = vec![&mac];
+    values.extend(seen.values());
+    conn.prepare_cached(sql)?.execute(&values[..])?;
     Ok(Ok(()))
 }
 
