@@ -53,8 +53,8 @@
 //! 2. [`handset::Edge`] refuses what can be refused before the MAC is known (network, method, length) and
 //!    makes a [`provision::Fetch`] of the rest: target, User-Agent, address, certificate.
 //! 3. [`provision::Provisioner`] has the steps from here to the reply, in one file. It reads the request with
-//!    [`catalogue::Catalogue::identify`]: MAC, port, type and the evidence. What an active phone said
-//!    before is remembered. No file is opened on a handset's behalf.
+//!    [`catalogue::Catalogue::identify`]: MAC, port, type and the evidence. What was answered with a file
+//!    is remembered.
 //! 4. [`registry::Registry::sight`] finds the MAC in memory, or has it recorded as an inactive device,
 //!    within a quota that networks share fairly. What the request claims or shows anew is kept. All of
 //!    that is stored behind the answer.

@@ -2,17 +2,18 @@
 //!
 //! 1. Identify: MAC, port and type, by the catalogue. What was answered with a file before is
 //!    remembered.
-//! 2. Admit, when there is a MAC, and its network may ask: the registry has an unknown device recorded as inactive, and a
-//!    known one noted. Only a device with an active port is admitted. For who may ask for none one is
-//!    looked up all the same.
+//! 2. Admit, when there is a MAC, and its network may ask: the registry has an unknown device
+//!    recorded as inactive, and a known one noted. Only a device with an active port is admitted.
+//!    For who may ask for none one is looked up all the same.
 //! 3. Who is not gets the common file the request names, in which there is no phone, or the
 //!    refusal.
 //! 4. An active device gets the file its type has under that name: the body of the same version
 //!    from the cache, or one that is rendered.
 //! 5. That it was sent a file of its own is noted.
 //!
-//! All of it reads from memory and waits for nothing; what 2 and 5 record is stored behind the answer. What
-//! an active phone sends goes its own way, in [`receive`].
+//! All of it reads from memory and waits for nothing, and what 2 and 5 record is stored behind the
+//! answer; but what an active phone asks back that it once sent is read from its file. What it
+//! sends goes its own way, in [`receive`].
 
 mod parse_cache;
 mod provisioner;
@@ -105,7 +106,7 @@ pub trait Provision: Send + Sync + 'static {
     /// the catalogue asks for them (`x-aastra-expmod1`). Few: each is copied per request.
     fn wanted_headers(&self) -> Arc<[HeaderName]>;
 
-    /// What the handset gets. A request of an unknown one may wait for the store.
+    /// What the handset gets. Waits for nothing but the file of what an active one asks back.
     fn fetch(&self, fetch: Fetch) -> impl Future<Output = Reply> + Send;
 
     /// Takes in what a handset sends under that name, in as many parts as it comes. Bounded by

@@ -1,11 +1,13 @@
 //! The rules over the store: who may do what to which phone, and when.
 //!
-//! Every change goes the same way ([`change`]): the role is checked, the object is read
-//! from the store, `domain` computes what it should be, the store commits that
-//! together with its audit record, and only then memory changes. Several gateways may share a
-//! store: each follows it and so hears of what the others changed, a second later at most
-//! ([`background`]). Phones and keys that were removed are refused by all then. What is no part of the
-//! store is each gateway's own: sessions, the throttle of logins, the count of new MACs in an hour.
+//! Every change of an operator goes the same way ([`change`]): the role is checked, a device is
+//! read from the store, companies, users and settings from memory, `domain` computes what it
+//! should be, the store commits that together with its audit record if it is still what was read,
+//! and only then memory changes. What phones show goes ways of its own ([`contacts`],
+//! [`sighting_writer`]). Several gateways may share a store: each follows it and so hears of what
+//! the others changed, a second later at most ([`background`]). Phones and keys that were removed
+//! are refused by all then. What is no part of the store is each gateway's own: sessions, the
+//! throttle of logins, the count of new MACs in an hour.
 
 mod actor;
 mod audit;
