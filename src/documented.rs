@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-/// Compares what stands between the marks `begin` and `end` in a page with the table it should be; with
-/// the variable `update` set, writes it there.
+/// Compares what stands between the marks `begin` and `end` in a page with the table it should be;
+/// with the variable `update` set, writes it there.
 pub(crate) fn assert_table(page: &str, begin: &str, end: &str, update: &str, table: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(page);
     let text = std::fs::read_to_string(&path).expect("the page is there");

@@ -3,8 +3,8 @@
 //!
 //! A handset is a MAC address and a port, `0015654aa9370`. One that was never seen is recorded as
 //! *inactive* and refused. An operator *promotes* it into a company; from then on it gets the files
-//! of its type, made of vendor-neutral settings and the templates of its family. Operators work over
-//! a REST API on a port of its own, or with the commands of [`tools`], which speak it.
+//! of its type, made of vendor-neutral settings and the templates of its family. Operators work
+//! over a REST API on a port of its own, or with the commands of [`tools`], which speak it.
 //!
 //! # Map
 //!
@@ -24,8 +24,9 @@
 //! | [`tools`] | what the `dialtone` command does, one file a tool |
 //! | [`simulator`] | virtual handsets, for trying a gateway |
 //!
-//! Outside `src/`: `templates/` has the families, `docs/` what operators read, `tests/integration/` the tests
-//! that start the real gateway, `benches/` what it costs; `.ci/run` is what must hold before a change lands.
+//! Outside `src/`: `templates/` has the families, `docs/` what operators read, `tests/integration/`
+//! the tests that start the real gateway, `benches/` what it costs; `.ci/run` is what must hold
+//! before a change lands.
 //!
 //! Who knows whom; a test compares it with the code, so an arrow that is not here is a mistake:
 //!
@@ -48,45 +49,48 @@
 //!
 //! # A handset's request, in seven steps
 //!
-//! 1. [`net`] accepts under a permit, finds the connection a place, does TLS beside the accept loop and
-//!    reads the head under a deadline.
-//! 2. [`handset::Edge`] refuses what can be refused before the MAC is known (network, method, length) and
-//!    makes a [`provision::Fetch`] of the rest: target, User-Agent, address, certificate.
-//! 3. [`provision::Provisioner`] has the steps from here to the reply, in one file. It reads the request with
-//!    [`catalogue::Catalogue::identify`]: MAC, port, type and the evidence. What was answered with a file
-//!    is remembered.
-//! 4. [`registry::Registry::sight`] finds the MAC in memory, or has it recorded as an inactive device,
-//!    within a quota that networks share fairly. What the request claims or shows anew is kept. All of
-//!    that is stored behind the answer.
-//! 5. A device that is not active gets what anybody gets: a common file, which has no company, no phone
-//!    and no secret in it, or the refusal.
+//! 1. [`net`] accepts under a permit, finds the connection a place, does TLS beside the accept loop
+//!    and reads the head under a deadline.
+//! 2. [`handset::Edge`] refuses what can be refused before the MAC is known (network, method,
+//!    length) and makes a [`provision::Fetch`] of the rest: target, User-Agent, address,
+//!    certificate.
+//! 3. [`provision::Provisioner`] has the steps from here to the reply, in one file. It reads the
+//!    request with [`catalogue::Catalogue::identify`]: MAC, port, type and the evidence. What was
+//!    answered with a file is remembered.
+//! 4. [`registry::Registry::sight`] finds the MAC in memory, or has it recorded as an inactive
+//!    device, within a quota that networks share fairly. What the request claims or shows anew is
+//!    kept. All of that is stored behind the answer.
+//! 5. A device that is not active gets what anybody gets: a common file, which has no company, no
+//!    phone and no secret in it, or the refusal.
 //! 6. An active one gets the cached body, if all it was made of is as it was; else
 //!    [`registry::Registry::composition`] lays the layers over each other and [`catalogue`] renders
 //!    them. Same inputs, same bytes. That it was sent a file of its own is noted once
 //!    ([`registry::Registry::note_served`]): from then on no claim changes what it is.
-//! 7. [`handset`] words the reply: 200 with an entity tag, 304, the one refusal, or 503 with `Retry-After`
-//!    for a fault of ours, on which the phone keeps what it has. Operators can read what became of it
-//!    ([`registry::Registry::requests`]).
+//! 7. [`handset`] words the reply: 200 with an entity tag, 304, the one refusal, or 503 with
+//!    `Retry-After` for a fault of ours, on which the phone keeps what it has. Operators can read
+//!    what became of it ([`registry::Registry::requests`]).
 //!
 //! # An admin command (promote), in six steps
 //!
 //! 1. [`net`], as above, with listeners and limits of its own.
-//! 2. [`admin`] receives as much of a body as who sends it may send, and finds out who that is: by key,
-//!    password or cookie. From here on it goes on when the client hangs up.
-//! 3. Its table says who may, and names the command's file. That makes domain types of the fields, or a
-//!    message that names the one that is wrong, and calls [`registry::Registry::promote`].
-//! 4. Every change goes through `registry/change.rs`: lock, read, decide, commit, take over, and all of it
-//!    again when another was faster. Here it is decided by [`domain::Device::promote`], in pure code, and
-//!    by rendering every file of the type: what cannot be made is refused now, not when the phone asks.
-//! 5. The [`store`] commits device and audit record together, if all that was relied on still holds.
-//! 6. `registry/memory.rs` takes over what was committed; then comes the answer. Other gateways on the
-//!    same store hear of it within a second (`registry/background.rs`).
+//! 2. [`admin`] receives as much of a body as who sends it may send, and finds out who that is: by
+//!    key, password or cookie. From here on it goes on when the client hangs up.
+//! 3. Its table says who may, and names the command's file. That makes domain types of the fields,
+//!    or a message that names the one that is wrong, and calls [`registry::Registry::promote`].
+//! 4. Every change goes through `registry/change.rs`: lock, read, decide, commit, take over, and
+//!    all of it again when another was faster. Here it is decided by [`domain::Device::promote`],
+//!    in pure code, and by rendering every file of the type: what cannot be made is refused now,
+//!    not when the phone asks.
+//! 5. The [`store`] commits device and audit record together, if all that was relied on still
+//!    holds.
+//! 6. `registry/memory.rs` takes over what was committed; then comes the answer. Other gateways on
+//!    the same store hear of it within a second (`registry/background.rs`).
 //!
 //! # Invariants
 //!
-//! - A handset causes one device at its first contact, within the quota, a few claims on it until it
-//!   is promoted and served, and reads. What it sends reaches no path of the file system, and no query
-//!   but as a bound value.
+//! - A handset causes one device at its first contact, within the quota, a few claims on it until
+//!   it is promoted and served, and reads. What it sends reaches no path of the file system, and no
+//!   query but as a bound value.
 //! - No phone's configuration leaves before an operator made the phone active.
 //! - Unknown, inactive, over quota, forbidden network, strange method, missing file: one refusal,
 //!   the same bytes. It promises nothing, and so waits for no disk; where a MAC is looked up, all
@@ -95,8 +99,8 @@
 //!   succeeds, at whichever gateway, and none fits an object that was removed and made anew.
 //! - Memory has one writer, which takes what is newer only. Gateways share nothing but the store.
 //! - A fault of ours is never "not found" for a phone that is to be served.
-//! - A promotion or a change of a phone is refused that leaves it without a file. A file for ports of
-//!   several companies has of each company only what is its own.
+//! - A promotion or a change of a phone is refused that leaves it without a file. A file for ports
+//!   of several companies has of each company only what is its own.
 //! - Secrets are in no log, message, list, preview or audit record; one command, which is
 //!   recorded, shows those of a phone. The value of a setting adds no
 //!   line, element or key to a file.

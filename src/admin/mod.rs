@@ -242,8 +242,8 @@ fn fault() -> Response<AnswerBody> {
 const MAX_OBJECT: usize = 64;
 const MAX_REASON: usize = 300;
 
-/// The line each request leaves in the log, who wanted what of which object and what came of it: what
-/// is known of it so far.
+/// The line each request leaves in the log, who wanted what of which object and what came of it:
+/// what is known of it so far.
 #[derive(Default)]
 struct Log {
     /// The login.

@@ -140,8 +140,8 @@ pub(super) fn ids(headers: &HeaderMap) -> Vec<String> {
     ids.take(MAX_COOKIES).collect()
 }
 
-/// `Set-Cookie` for a session. `Strict` (RFC 6265bis, section 5.2): a browser sends it for no page of
-/// another site, not even for a link there, which nothing here is made to be opened by.
+/// `Set-Cookie` for a session. `Strict` (RFC 6265bis, section 5.2): a browser sends it for no page
+/// of another site, not even for a link there, which nothing here is made to be opened by.
 pub(super) fn cookie(id: &str, secure: bool) -> String {
     format!(
         "{COOKIE}={id}; Path=/; HttpOnly; SameSite=Strict{}",

@@ -9,7 +9,8 @@ use crate::config::Config;
 use crate::domain::ErrorChain;
 use crate::net::{BindError, Bound};
 
-/// Below it a port takes a privilege (`net.ipv4.ip_unprivileged_port_start`, unless it was changed).
+/// Below it a port takes a privilege (`net.ipv4.ip_unprivileged_port_start`, unless it was
+/// changed).
 const FIRST_UNPRIVILEGED_PORT: u16 = 1024;
 
 /// A listener that could not be had: which key asks for it, why, and the way out. It has its

@@ -8,9 +8,9 @@ use crate::config::Config;
 /// own, and templates and certificates while they are read.
 const BESIDE_CONNECTIONS: u64 = 64;
 
-/// Raises the limit of open files to what `config` needs, and gives the configuration that fits in what
-/// was had: with fewer connections of phones, of which those of no use are closed first, rather than
-/// phones that nobody accepts.
+/// Raises the limit of open files to what `config` needs, and gives the configuration that fits in
+/// what was had: with fewer connections of phones, of which those of no use are closed first,
+/// rather than phones that nobody accepts.
 pub(super) fn fit_descriptors(mut config: Config) -> Config {
     let wanted = config.handset.max_connections;
     let needed = (wanted + config.admin.max_connections) as u64 + BESIDE_CONNECTIONS;
@@ -47,8 +47,8 @@ fn raise_to(needed: u64) -> u64 {
     }
 }
 
-/// How many connections of phones `available` descriptors are enough for. The smallest number that the
-/// configuration takes, however few there are: the accept loops close what is of no use then.
+/// How many connections of phones `available` descriptors are enough for. The smallest number that
+/// the configuration takes, however few there are: the accept loops close what is of no use then.
 fn fitting(wanted: usize, admin: usize, available: u64) -> usize {
     let left = available.saturating_sub(BESIDE_CONNECTIONS + admin as u64);
     wanted.min(usize::try_from(left).unwrap_or(usize::MAX).max(16))

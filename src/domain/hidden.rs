@@ -8,7 +8,8 @@ use regex::Regex;
 /// writing, join and separate without a width, or tag; the Unicode ends of lines and paragraphs
 /// (Unicode 16, general categories Cc, Cf, Zl, Zp); and the two that XML 1.0 section 2.2 does not
 /// have; the Hangul fillers, which are letters without ink; and more than eight combining marks on
-/// one character, which no script stacks and which cover the lines around. Not the two joiners, without which Persian and the languages of India are misspelt.
+/// one character, which no script stacks and which cover the lines around. Not the two joiners,
+/// without which Persian and the languages of India are misspelt.
 static HIDDEN: LazyLock<Regex> = LazyLock::new(|| {
     let class = concat!(
         r"[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\u{115F}\u{1160}\u{3164}\u{FFA0}\u{FFFE}\u{FFFF}",

@@ -11,7 +11,8 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 /// The network that one subscriber has to itself: an IPv4 address, or the /64 of an IPv6 one, of
-/// which the subscriber can pick any address (RFC 6177). An IPv4 address in IPv6 form is one of IPv4.
+/// which the subscriber can pick any address (RFC 6177). An IPv4 address in IPv6 form is one of
+/// IPv4.
 #[must_use]
 pub fn subscriber(address: IpAddr) -> IpAddr {
     match address.to_canonical() {

@@ -1,4 +1,5 @@
-//! The phone-facing edge: who may ask, request to [`Fetch`](crate::provision::Fetch), reply to response.
+//! The phone-facing edge: who may ask, request to [`Fetch`](crate::provision::Fetch), reply to
+//! response.
 //!
 //! One request, in the order of `Edge::answer`:
 //! 1. `access`: the address the request really comes from, and whether it may ask at all.

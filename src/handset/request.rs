@@ -87,7 +87,8 @@ fn text(value: &[u8], most: usize) -> String {
     text
 }
 
-/// C0 and DEL have pictures; C1, where `net` moves the control characters it tolerates, takes theirs.
+/// C0 and DEL have pictures; C1, where `net` moves the control characters it tolerates, takes
+/// theirs.
 fn picture(character: char) -> char {
     match character {
         '\0'..='\u{1f}' => char::from_u32(0x2400 + u32::from(character)),

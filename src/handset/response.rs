@@ -1,5 +1,5 @@
-//! Everything a handset can be answered, and whether it has the file already. The HTTP library adds `Content-Length` and `Date`, and leaves
-//! the body out where the request was HEAD.
+//! Everything a handset can be answered, and whether it has the file already. The HTTP library adds
+//! `Content-Length` and `Date`, and leaves the body out where the request was HEAD.
 
 use std::time::{Duration, SystemTime};
 

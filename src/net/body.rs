@@ -1,4 +1,5 @@
-//! Reading a request's body, never more of it than agreed. The time is bounded by [`super::Limits::request`].
+//! Reading a request's body, never more of it than agreed. The time is bounded by
+//! [`super::Limits::request`].
 
 use bytes::{Bytes, BytesMut};
 use http::{Request, header};

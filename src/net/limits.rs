@@ -32,9 +32,9 @@ pub struct Limits {
     /// one address still cannot take an eighth of [`Limits::connections`]. At it, the address gives
     /// up one that is of no use for each that comes; who finds none is turned away.
     pub connections_per_address: u32,
-    /// How long a connection that was of no use yet keeps its place when places run short. Default 1 s:
-    /// a boot has its first file within a few round trips, and 16,384 places that are taken anew each
-    /// second are more handshakes than a processor does.
+    /// How long a connection that was of no use yet keeps its place when places run short. Default
+    /// 1 s: a boot has its first file within a few round trips, and 16,384 places that are taken
+    /// anew each second are more handshakes than a processor does.
     pub newcomer_grace: Duration,
     /// Networks that [`Limits::connections_per_address`] does not count:
     /// proxies. Default none.
@@ -62,7 +62,8 @@ pub struct Limits {
     /// bodies. Default off.
     pub tolerate_control_chars: bool,
     /// What an accept loop waits after an error such as too few descriptors, and between two
-    /// looks for a connection that may be closed. Default 50 ms: long enough not to spin, short enough to go unnoticed.
+    /// looks for a connection that may be closed. Default 50 ms: long enough not to spin, short
+    /// enough to go unnoticed.
     pub accept_pause: Duration,
 }
 

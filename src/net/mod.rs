@@ -1,7 +1,7 @@
 //! Listeners and connections, for whoever answers requests on them.
 //!
-//! A connection's way: permit, accept (`accept`), a place for which another may have to go (`places`),
-//! TLS beside the accept loop, HTTP/1 under deadlines
+//! A connection's way: permit, accept (`accept`), a place for which another may have to go
+//! (`places`), TLS beside the accept loop, HTTP/1 under deadlines
 //! (`connection`, `watch`). What is there for speed alone is in `tuning`.
 //! This module knows neither handsets nor operators: an edge brings its
 //! [`Handler`] and its [`Limits`].

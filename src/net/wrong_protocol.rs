@@ -1,5 +1,5 @@
-//! Peers that speak TLS to a plain port, or plain HTTP to one with TLS: both are told, and so is the
-//! operator who wrote the wrong URL.
+//! Peers that speak TLS to a plain port, or plain HTTP to one with TLS: both are told, and so is
+//! the operator who wrote the wrong URL.
 
 use std::error::Error;
 use std::io;
@@ -16,7 +16,8 @@ pub(super) const ALERT: &[u8] = &[0x15, 0x03, 0x01, 0x00, 0x02, 0x02, 0x28];
 pub(super) const ANSWER: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\n\
     Content-Length: 47\r\nConnection: close\r\n\r\nThis port speaks HTTPS: ask for https:// here.\n";
 
-/// Whether a connection begins as TLS does: with a handshake record of version 3.x (RFC 8446 section 5.1).
+/// Whether a connection begins as TLS does: with a handshake record of version 3.x (RFC 8446
+/// section 5.1).
 pub(super) fn is_tls(first: &[u8]) -> bool {
     matches!(first, [0x16, 0x03, ..] | [0x16])
 }

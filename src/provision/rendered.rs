@@ -1,4 +1,5 @@
-//! A rendered file, as every edge gets it, and the cache that keeps it until what it was made of changes.
+//! A rendered file, as every edge gets it, and the cache that keeps it until what it was made of
+//! changes.
 
 use std::any::Any;
 use std::fmt;
@@ -125,8 +126,8 @@ struct BodyWeighter;
 
 impl Weighter<BodyKey, CachedBody> for BodyWeighter {
     fn weight(&self, _: &BodyKey, kept: &CachedBody) -> u64 {
-        // 450: key, version, Arc, the media type, the handles, texts and counts of three header values and
-        // the table's own share.
+        // 450: key, version, Arc, the media type, the handles, texts and counts of three header
+        // values and the table's own share.
         kept.rendered.body.len() as u64 + 450
     }
 }

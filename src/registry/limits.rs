@@ -180,8 +180,8 @@ pub(super) fn require_maker(
 
 impl Composition {
     /// What is set for the phone and does not reach it: settings its type has nothing for, and
-    /// what goes beyond the type; and raw parameters there is no room to remember. One sentence each, at most [`MAX_WARNINGS`]. Of the system's
-    /// settings only with `sees_system`.
+    /// what goes beyond the type; and raw parameters there is no room to remember. One sentence
+    /// each, at most [`MAX_WARNINGS`]. Of the system's settings only with `sees_system`.
     #[must_use]
     pub fn not_expressed(&self, id: PhoneId, sees_system: bool) -> Vec<String> {
         let Some(phone_type) = self.phone_type() else { return Vec::new() };
@@ -282,8 +282,8 @@ fn set_rows_of(layer: &Layer) -> Vec<(String, String)> {
 
 impl Registry {
     /// What is to be known of a phone the caller sees: the notice of its type, and what is set for
-    /// it and does not reach it, see [`Composition::not_expressed`]. Takes some renderings for each setting that was not
-    /// asked of the type before: nothing for a thread that serves phones.
+    /// it and does not reach it, see [`Composition::not_expressed`]. Takes some renderings for each
+    /// setting that was not asked of the type before: nothing for a thread that serves phones.
     ///
     /// # Errors
     /// [`RegistryError::PermissionDenied`], "Phone not found".

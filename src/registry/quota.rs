@@ -16,7 +16,8 @@ pub struct Quota {
     /// 20 MB of memory.
     pub inactive_devices: usize,
     /// New MACs from one network (an IPv4 address, an IPv6 /48) in one hour. Default 1,000: a
-    /// site behind one address boots with all its phones, and a walk through an OUI takes two years.
+    /// site behind one address boots with all its phones, and a walk through an OUI takes two
+    /// years.
     pub new_macs_per_address_per_hour: u32,
     /// Seconds after which an inactive device that nobody asked for goes. Default 30 days.
     pub inactive_max_age_s: i64,

@@ -47,7 +47,8 @@ impl<K: Eq + Hash + Clone> RateLimiter<K> {
         }
     }
 
-    /// Counts one more of `key` at `now`; keys that are nearest to nothing go for it, when there are too many.
+    /// Counts one more of `key` at `now`; keys that are nearest to nothing go for it, when there
+    /// are too many.
     pub fn count(&mut self, key: K, now: Duration) {
         self.make_room(&key, now);
         let tat = self.tats.entry(key).or_insert(now);

@@ -1,4 +1,5 @@
-//! Who may see what a phone sent. The files themselves are no part of the store: [`crate::uploads`].
+//! Who may see what a phone sent. The files themselves are no part of the store:
+//! [`crate::uploads`].
 
 use serde_json::json;
 

@@ -287,8 +287,8 @@ impl Room {
         }
     }
 
-    /// Who has to go for one more of `network`, from now on [`SlotState::Evicting`]: the oldest of the
-    /// network that takes most room, if it takes more than this one; else its own oldest.
+    /// Who has to go for one more of `network`, from now on [`SlotState::Evicting`]: the oldest of
+    /// the network that takes most room, if it takes more than this one; else its own oldest.
     fn next_to_leave(&mut self, network: Site) -> Option<Mac> {
         let own = self.networks.get(&network).copied().unwrap_or_default();
         let &(most, largest) = self.by_room.last()?;

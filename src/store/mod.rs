@@ -37,7 +37,8 @@ use crate::domain::{
 pub enum Mutation {
     /// Stores the device, which has a phone; what it says of being served counts only when
     /// nothing was said before, its sighting only when it is later than the one that is
-    /// there, and what was [`written`](Device::written) is added to. Conflicts also when a company of one of its phones does not exist.
+    /// there, and what was [`written`](Device::written) is added to. Conflicts also when a company
+    /// of one of its phones does not exist.
     PutDevice {
         /// The device as it is to be.
         device: Device,
@@ -337,7 +338,8 @@ pub enum StoreError {
 
 /// So many commits back a store tells what was changed, for those who follow it: of the fastest
 /// storm of unknown phones that is five seconds, else days; 6 MB of a file. What is removed leaves
-/// a trace for that long. Who is further behind reads all anew, three seconds for a million devices.
+/// a trace for that long. Who is further behind reads all anew, three seconds for a million
+/// devices.
 pub const REMEMBERED_COMMITS: u64 = 200_000;
 
 /// A commit with more objects than this is not remembered one by one, so that one page of

@@ -100,7 +100,8 @@ impl Local {
         for suffix in ["", "-wal", "-shm", "-journal", ".lock"] {
             let mut path = path.clone().into_os_string();
             path.push(suffix);
-            // One that is not there is as good as one that went; what stays is empty, and of no harm.
+            // One that is not there is as good as one that went; what stays is empty, and of no
+            // harm.
             let _ = std::fs::remove_file(path);
         }
     }

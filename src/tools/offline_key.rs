@@ -28,8 +28,8 @@ pub enum KeyChangeError {
 
 /// Makes a key, unless keys to revoke are named one by one, and returns it; it is kept
 /// nowhere else. Where no System-Admin can sign in, one is made with it if nobody has the login:
-/// whoever may write the store's file may do anything. On return the change and its audit record, which names the gateway, are
-/// durable.
+/// whoever may write the store's file may do anything. On return the change and its audit record,
+/// which names the gateway, are durable.
 ///
 /// # Errors
 /// [`KeyChangeError`]: among others a gateway has the store, or there is no such user.

@@ -3,8 +3,8 @@
 //!
 //! Takes in `values`: `mac`, with `port` (0 when absent), or `phoneid`, which
 //! counts only without `mac`; `company` and `phone_type`; `name`; `settings`, a
-//! layer; `other_maker`, `true` for a MAC that is another maker's than the type. Gives `numrows`, 1,
-//! and `warnings`, see `update phone`. Fails with "Phone already activated" when it is, and
+//! layer; `other_maker`, `true` for a MAC that is another maker's than the type. Gives `numrows`,
+//! 1, and `warnings`, see `update phone`. Fails with "Phone already activated" when it is, and
 //! when the phone's files cannot be made.
 
 use super::{Call, counted_with_warnings};

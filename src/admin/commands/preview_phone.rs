@@ -6,8 +6,8 @@
 //!
 //! Rows: `file` (the path), `scope` (`device`, `port` or `common`), `content_type`,
 //! and `content` or, when it cannot be made, `error`; `left_out` where settings of the phone are
-//! not in the file because they would count for ports of other companies too. Ports of the device whose
-//! company the caller does not administer are shown as if they were inactive. Beside the rows
+//! not in the file because they would count for ports of other companies too. Ports of the device
+//! whose company the caller does not administer are shown as if they were inactive. Beside the rows
 //! `warnings`, see `update phone`.
 
 use serde::Serialize;

@@ -3,10 +3,10 @@
 //! Takes in `scope`: `mac`, with `port` (0 when absent), or `phoneid`, which counts
 //! only without `mac`. Takes in `values` what is to change: `name`; `settings`, a
 //! merge patch (RFC 7396) of the phone's own layer, `null` to empty it;
-//! `phone_type`, of the whole device, from a System-Admin, with `other_maker`, `true` for a MAC that
-//! is another maker's than the type. The company is changed by `assign`. Gives `numrows`, 1, and
-//! `warnings` where something that is set does not reach the phone. Fails when the phone's files
-//! cannot be made then, and when something is written that the type does not have.
+//! `phone_type`, of the whole device, from a System-Admin, with `other_maker`, `true` for a MAC
+//! that is another maker's than the type. The company is changed by `assign`. Gives `numrows`, 1,
+//! and `warnings` where something that is set does not reach the phone. Fails when the phone's
+//! files cannot be made then, and when something is written that the type does not have.
 
 use super::{Call, counted_with_warnings};
 use crate::admin::CommandResult;

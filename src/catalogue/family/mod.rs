@@ -128,7 +128,8 @@ pub struct PhoneType {
     pub model: String,
     pub aliases: Vec<String>,
     pub description: String,
-    /// What an operator has to know of it when one is made active: that it takes no files over HTTP, say.
+    /// What an operator has to know of it when one is made active: that it takes no files over
+    /// HTTP, say.
     pub notice: Option<String>,
     /// SIP accounts of one port; at least 1.
     pub lines: u16,
@@ -150,7 +151,8 @@ pub struct PhoneType {
     /// The `type` of templates.
     pub(crate) view: Value,
     pub(crate) macs: Option<Regex>,
-    /// Of rows of [`super::coverage_rows`], whether its files express them, as far as that was asked.
+    /// Of rows of [`super::coverage_rows`], whether its files express them, as far as that was
+    /// asked.
     pub(crate) expressed: Mutex<HashMap<String, bool>>,
 }
 

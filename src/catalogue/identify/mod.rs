@@ -47,7 +47,8 @@ pub struct Identity {
     /// With a MAC: the port the path names, else the first.
     pub port: Option<Port>,
     pub phone_type: Option<TypeKey>,
-    /// How well the request tells the type; where it [is not told](Strength::is_told) it is a fallback.
+    /// How well the request tells the type; where it [is not told](Strength::is_told) it is a
+    /// fallback.
     pub strength: Strength,
     pub vendor: Option<String>,
     pub model: Option<String>,

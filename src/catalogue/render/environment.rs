@@ -1,5 +1,5 @@
-//! How the template engine is set up: strict, bounded, every value escaped as it is printed, and with
-//! the filters and tests that templates have besides those of the engine.
+//! How the template engine is set up: strict, bounded, every value escaped as it is printed, and
+//! with the filters and tests that templates have besides those of the engine.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

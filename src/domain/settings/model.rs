@@ -25,7 +25,8 @@ layered! {
     /// What the layers of a phone come to. A value nobody set is `None`, a
     /// list nobody set is empty; a text may be set and empty.
     pub struct Settings {
-        /// Values for every line that is listed in `lines` of any layer, below what the line itself says in any layer.
+        /// Values for every line that is listed in `lines` of any layer, below what the line itself
+        /// says in any layer.
         pub(super) line_defaults: Line = Kind::Group(Line::FIELDS),
         /// The SIP lines by number.
         pub lines: BTreeMap<u16, Line> = Kind::Numbered { max: MAX_LINES, of: Line::FIELDS },
@@ -129,11 +130,13 @@ layered! {
         pub expiry_s: Option<u32> = Kind::Integer { min: 60, max: 86_400, unit: "seconds" },
         /// What the line dials to reach its voicemail.
         pub voicemail: Option<String> = Kind::Dial,
-        /// Whether the line shares its calls with the same line of other phones, and how it is told of them.
+        /// Whether the line shares its calls with the same line of other phones, and how it is told
+        /// of them.
         pub shared: Option<SharedLine> = Kind::Choice(SharedLine::NAMES),
         /// Whether the line answers every call by itself.
         pub auto_answer: Option<bool> = Kind::Bool,
-        /// User part of the address of the list (RFC 4662) whose members the keys of type `blf_list` show.
+        /// User part of the address of the list (RFC 4662) whose members the keys of type
+        /// `blf_list` show.
         pub blf_list: Option<String> = Kind::SipUser,
     }
 }
@@ -330,7 +333,8 @@ layered! {
 layered! {
     /// Which digits are a number.
     pub struct DialPlan {
-        /// What is called as soon as it was dialled, by the rules of a digit map (RFC 3435 section 2.1.5).
+        /// What is called as soon as it was dialled, by the rules of a digit map (RFC 3435 section
+        /// 2.1.5).
         pub patterns: Vec<String> = Kind::List { of: &Kind::DialPattern, max: 32 },
         /// How long the phone waits for another digit before it calls what was dialled.
         pub timeout_s: Option<u8> = Kind::Integer { min: 1, max: 60, unit: "seconds" },

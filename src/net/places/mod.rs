@@ -12,10 +12,10 @@
 //! 3. Those that were of use, the one that has been idle longest.
 //!
 //! Only a connection whose peer is waited for is ever closed, so that none loses an answer that is
-//! being made, and none of which that has been so for less than [`Limits::newcomer_grace`]: so those who
-//! come anew have their share, up to half of the places. An address that has all it may have gives up one of its
-//! own, without a grace: a phone goes on although its neighbour behind the same address holds two
-//! thousand connections.
+//! being made, and none of which that has been so for less than [`Limits::newcomer_grace`]: so
+//! those who come anew have their share, up to half of the places. An address that has all it may
+//! have gives up one of its own, without a grace: a phone goes on although its neighbour behind the
+//! same address holds two thousand connections.
 //!
 //! The order is looked up among some of the connections, as Redis does for its keys: the table is
 //! a list, and nothing is sorted or locked while requests are answered. It is locked

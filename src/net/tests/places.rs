@@ -39,7 +39,8 @@ impl Running {
         crowd
     }
 
-    /// Phones that boot, each with an address of its own and two files on one connection, which it keeps.
+    /// Phones that boot, each with an address of its own and two files on one connection, which it
+    /// keeps.
     async fn boots(&self) {
         let mut phones = Vec::new();
         for last in 1..=20 {

@@ -163,8 +163,8 @@ impl<B: Body + Unpin> Body for TrackedBody<B> {
     }
 }
 
-/// Sets, in the head of a request, the highest bit of control characters, which RFC 9110 section 5.5 has
-/// no place for, so that the request is not refused for them.
+/// Sets, in the head of a request, the highest bit of control characters, which RFC 9110 section
+/// 5.5 has no place for, so that the request is not refused for them.
 ///
 /// Avaya 12x0 firmware sends `AVAYA/SIP12x0` and one of the bytes 0x14, 0x16,
 /// 0x17 or 0xff in its User-Agent (wazo-provd-plugins, wazo_avaya/common). The

@@ -1,4 +1,5 @@
-//! The table of families and settings, as `check --coverage` prints it and `docs/coverage.md` has it.
+//! The table of families and settings, as `check --coverage` prints it and `docs/coverage.md` has
+//! it.
 
 use std::fmt::Write;
 

@@ -250,8 +250,8 @@ impl Object for Slots {
     }
 }
 
-/// Constants of a type, of a device, of a path: a handful, looked through from the first to the last,
-/// which is quicker than hashing the name.
+/// Constants of a type, of a device, of a path: a handful, looked through from the first to the
+/// last, which is quicker than hashing the name.
 #[derive(Debug)]
 pub(crate) struct Names<K>(Vec<(K, Value)>);
 

@@ -1,4 +1,5 @@
-//! A setting nobody set: false in a condition, an error that names it, by where it stands, when printed.
+//! A setting nobody set: false in a condition, an error that names it, by where it stands, when
+//! printed.
 
 use std::fmt;
 use std::sync::Arc;
@@ -76,7 +77,8 @@ pub(crate) fn refuse(text: &str) -> Result<(), Error> {
     Err(Error::new(ErrorKind::InvalidOperation, message).with_source(NotSet(path)))
 }
 
-/// Where a setting stands, written out only when a message needs it: from a root of the settings down to a group or to one setting: `lines.1.backup.registrar`.
+/// Where a setting stands, written out only when a message needs it: from a root of the settings
+/// down to a group or to one setting: `lines.1.backup.registrar`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SettingPath {
     root: Root,

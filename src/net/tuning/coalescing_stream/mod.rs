@@ -10,9 +10,9 @@
 //!
 //! **How it was measured.** `benches/run --part requests --part boot` with and without, in turns.
 //!
-//! **How to turn it off.** Give `connection::run` the `TcpStream` itself; [`CoalescingStream::peek`]
-//! is then `TcpStream::readable` followed by `TcpStream::peek`, and the watch needs no
-//! `close_follows`.
+//! **How to turn it off.** Give `connection::run` the `TcpStream` itself;
+//! [`CoalescingStream::peek`] is then `TcpStream::readable` followed by `TcpStream::peek`, and the
+//! watch needs no `close_follows`.
 
 #[cfg(test)]
 mod tests;
@@ -53,8 +53,8 @@ const MAX_HELD: usize = 16 * 1024;
 /// A hello has 200 to 600 bytes; of one with a large key share (1.2 KB) the rest comes later.
 const MAX_PEEKED: usize = 2 * 1024;
 
-/// So long is a record with `close_notify`, in TLS 1.2; room for it beside an answer keeps the answer
-/// from being copied once more.
+/// So long is a record with `close_notify`, in TLS 1.2; room for it beside an answer keeps the
+/// answer from being copied once more.
 const CLOSE_NOTIFY: usize = 31;
 
 impl CoalescingStream {

@@ -1,12 +1,12 @@
 //! Which TLS handshakes go on when thousands want to at once.
 //!
-//! **What it gains.** After a power cut ten thousand phones have said hello before the first has its files. If
-//! each were answered as soon as a processor is free, thousands would be under way at a time:
-//! all would have their files late, and no cache would still hold a connection
+//! **What it gains.** After a power cut ten thousand phones have said hello before the first has
+//! its files. If each were answered as soon as a processor is free, thousands would be under way at
+//! a time: all would have their files late, and no cache would still hold a connection
 //! when its phone goes on. So, as long as phones are quick to go on, few are under way, and
-//! those who came first have their files first. A storm of ten thousand boots takes 1.4 to 1.5 times
-//! its bare handshakes instead of 1.64, its p99 is 1.4 s instead of 1.7, and the kernel's queue of
-//! connections does not run over.
+//! those who came first have their files first. A storm of ten thousand boots takes 1.4 to 1.5
+//! times its bare handshakes instead of 1.64, its p99 is 1.4 s instead of 1.7, and the kernel's
+//! queue of connections does not run over.
 //!
 //! **How it was measured.** `benches/run --part storm`, with windows from 2 to 64.
 //!
@@ -33,8 +33,8 @@ use tokio::time::sleep;
 /// Admits the handshakes of all connections of one server.
 #[derive(Debug)]
 pub(in crate::net) struct HandshakeAdmission {
-    /// Permits for the first step of a handshake, keys and signature, which is nearly all of its work
-    /// and keeps a processor busy: one for each, as more would only wait in the
+    /// Permits for the first step of a handshake, keys and signature, which is nearly all of its
+    /// work and keeps a processor busy: one for each, as more would only wait in the
     /// runtime's queue, and whatever comes later behind them.
     steps: Semaphore,
     /// Permits to be under way, from the first step until the peer has answered it or is late.
