@@ -58,8 +58,7 @@ pub struct Limits {
     /// read buffer.
     pub head_bytes: usize,
     /// Accept control characters in header values, as some handsets send them
-    /// (`watch` says which). Only for an edge that makes no use of request
-    /// bodies. Default off.
+    /// (`watch` says which). A request's body stays as it came. Default off.
     pub tolerate_control_chars: bool,
     /// What an accept loop waits after an error such as too few descriptors, and between two
     /// looks for a connection that may be closed. Default 50 ms: long enough not to spin, short

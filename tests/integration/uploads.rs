@@ -4,9 +4,11 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::support::{self, Gateway};
+use crate::support::{self, Gateway, http};
 
 const POLYCOM: &str = "FileTransport PolycomSoundPointIP-SPIP_335-UA/3.2.1.0078";
 const LOG: &str = "/0004f2000002-app.log";
@@ -110,6 +112,41 @@ fn chunks_post_and_bytes_that_are_no_text() {
     let (status, answer) = send(&gateway, &head, b"3\r\n\xff\0a\r\n2\r\nbc\r\n0\r\n\r\n");
     assert_eq!(status, 201, "{answer}");
     assert_eq!(content(&gateway, PHONE, "0004f2000002-app.log")["base64"], "/wBhYmM=");
+}
+
+#[test]
+fn what_comes_together_with_its_head_is_kept_as_it_came() {
+    let gateway = start();
+    put(&gateway, OVERRIDES, b"x");
+    let mut body: Vec<u8> = (0..=255).collect();
+    body.extend(b"\r\n\r\n\x01\n\n\x7f");
+    let head =
+        |framing: &str| format!("PUT {LOG} HTTP/1.1\r\nHost: gw\r\n{framing}\r\n\r\n").into_bytes();
+    let by_length = [head(&format!("Content-Length: {}", body.len())), body.clone()].concat();
+    let first_chunk = format!("{:x}\r\n", body.len()).into_bytes();
+    let chunked = head("Transfer-Encoding: chunked");
+    let chunked = [&chunked, &first_chunk, &body, &b"\r\n0\r\n\r\n"[..]].concat();
+    for request in [by_length, chunked] {
+        let mut stream = http::connect(gateway.http()).unwrap();
+        for _ in 0..2 {
+            put(&gateway, LOG, b"another");
+            stream.write_all(&request).unwrap();
+            let mut status = [0; 12];
+            stream.read_exact(&mut status).unwrap();
+            assert_eq!(&status, b"HTTP/1.1 204");
+            let kept = content(&gateway, PHONE, "0004f2000002-app.log");
+            assert_eq!(kept["base64"], STANDARD.encode(&body), "{kept}");
+            // A head after a body is one again, in which control characters pass.
+            let ask = b"GET /x HTTP/1.1\r\nHost: gw\r\nUser-Agent: A\x17\r\n\r\n";
+            stream.write_all(ask).unwrap();
+            let mut answers = Vec::new();
+            while !answers.ends_with(b"Not found\n") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).unwrap();
+                answers.push(byte[0]);
+            }
+        }
+    }
 }
 
 #[test]

@@ -27,18 +27,25 @@ pub(super) struct Context<H> {
 }
 
 impl<H: Handler> Context<H> {
+    /// Notes that a head has ended, and when that was. Called before more is read, so that no byte
+    /// of the body is taken for one of a head.
+    pub(super) fn came(&self, request: &Request<Incoming>) -> Instant {
+        let now = Instant::now();
+        self.watch.request_came(now, !request.body().is_end_stream());
+        now
+    }
+
     pub(super) async fn answer(
         &self,
         request: Request<Incoming>,
+        came: Instant,
     ) -> Response<TrackedBody<H::Body>> {
-        let now = Instant::now();
-        self.watch.request_came(now, !request.body().is_end_stream());
         let is_last = wants_no_more(&request);
         let mut response = match malformed_reason(&request) {
             Some(reason) => self.refuse_malformed(reason),
             None => self.handled(request).await,
         };
-        response.headers_mut().insert(DATE, date_at(now));
+        response.headers_mut().insert(DATE, date_at(came));
         response.map(|body| TrackedBody::new(body, &self.watch, is_last))
     }
 

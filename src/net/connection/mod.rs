@@ -84,7 +84,8 @@ where
         Arc::new(Context { shared: Arc::clone(shared), handler, peer, watch: Arc::clone(&watch) });
     let service = service_fn(move |request| {
         let context = Arc::clone(&context);
-        async move { Ok::<_, Infallible>(context.answer(request).await) }
+        let came = context.came(&request);
+        async move { Ok::<_, Infallible>(context.answer(request, came).await) }
     });
     let connection = Box::pin(shared.http.serve_connection(TokioIo::new(io), service));
     drive(shared, connection, watch, address)

@@ -135,6 +135,50 @@ async fn control_characters_in_a_header_pass_where_they_are_tolerated() {
 }
 
 #[tokio::test]
+async fn a_body_stays_as_it_came_where_control_characters_of_a_head_pass() {
+    let running = Running::start(Limits { tolerate_control_chars: true, ..Limits::default() });
+    let mut body: Vec<u8> = (0..=255).collect();
+    body.extend(b"\r\n\r\nUser-Agent: A\x17/\n\n\x01\x7f\r\n");
+    let length = body.len();
+    let head = |framing: String| {
+        format!("PUT /echo HTTP/1.1\r\nHost: a\r\nUser-Agent: A\x17/\r\n{framing}\r\n\r\n")
+            .into_bytes()
+    };
+    let by_length = [head(format!("Content-Length: {length}")), body.clone()].concat();
+    let chunked = [
+        head("Transfer-Encoding: chunked".to_owned()),
+        format!("{length:x}\r\n").into_bytes(),
+        body.clone(),
+        b"\r\n0\r\n\r\n".to_vec(),
+    ]
+    .concat();
+    let ask = "GET /agent HTTP/1.1\r\nHost: a\r\nUser-Agent: A\x17/\r\n\r\n";
+    for request in [by_length, chunked] {
+        let mut client = running.connect().await;
+        for _ in 0..3 {
+            client.send(&request).await;
+            assert_eq!(client.answer(true).await.body, body);
+        }
+        client.send(ask).await;
+        assert_eq!(client.answer(true).await.text(), format!("{:?}", b"A\x97/"));
+        client.send(&request).await;
+        assert_eq!(client.answer(true).await.body, body);
+
+        // One after the other without waiting for an answer; no head of these has anything odd.
+        let plain = String::from_utf8_lossy(&request[..60]).replace("User-Agent: A\x17/\r\n", "");
+        let plain = [plain.as_bytes(), &request[60..]].concat();
+        let end = plain.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
+        for cut in [end - 1, end + 1, end + 4, plain.len() - 7] {
+            client.send([&plain[..], &plain, &plain[..cut]].concat()).await;
+            client.send(&plain[cut..]).await;
+            for _ in 0..3 {
+                assert_eq!(client.answer(true).await.body, body, "{cut}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_body_is_read_up_to_its_limit() {
     let running = Running::start(Limits::default());
     let mut client = running.connect().await;

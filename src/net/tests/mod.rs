@@ -45,6 +45,11 @@ impl Handler for Probe {
             }
             "/large" => "x".repeat(8 * 1024 * 1024),
             "/agent" => format!("{:?}", request.headers()["user-agent"].as_bytes()),
+            "/echo" => {
+                let mut reader = BodyReader::new(request.into_body());
+                reader.read_up_to(100_000).await.unwrap();
+                return Response::new(Full::new(reader.into_bytes()));
+            }
             "/body" => {
                 let mut reader = BodyReader::new(request.into_body());
                 match reader.read_up_to(10).await {

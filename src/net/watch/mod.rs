@@ -5,6 +5,7 @@
 //! one store, and one timer per connection looks from time to time
 //! ([`Watch::check`]).
 
+mod head;
 mod phase;
 mod stream;
 #[cfg(test)]

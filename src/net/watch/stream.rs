@@ -9,13 +9,15 @@ use hyper::body::{Body, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::super::wrong_protocol::{self, TlsToPlainPort};
+use super::head::HeadBytes;
 use super::{Event, Watch};
 
 /// A stream whose traffic moves the [`Watch`].
 pub(in crate::net) struct WatchedStream<S> {
     stream: S,
     watch: Arc<Watch>,
-    tolerate_control_chars: bool,
+    /// `None`: control characters are not tolerated.
+    heads: Option<HeadBytes>,
     /// Nothing was read yet, and what comes may be TLS by mistake.
     may_be_tls: bool,
     /// The peer has said that it sends nothing more.
@@ -30,8 +32,8 @@ impl<S> WatchedStream<S> {
         is_plain: bool,
         tolerate_control_chars: bool,
     ) -> WatchedStream<S> {
-        let may_be_tls = is_plain;
-        WatchedStream { stream, watch, tolerate_control_chars, may_be_tls, peer_ended: false }
+        let heads = tolerate_control_chars.then(HeadBytes::new);
+        WatchedStream { stream, watch, heads, may_be_tls: is_plain, peer_ended: false }
     }
 }
 
@@ -56,8 +58,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for WatchedStream<S> {
                 let _ = Pin::new(&mut self.stream).poll_write(cx, wrong_protocol::ALERT);
                 return Poll::Ready(Err(io::Error::other(TlsToPlainPort)));
             }
-            if self.tolerate_control_chars && self.watch.phase().takes_head() {
-                sanitize_control_chars(new);
+            let phase = self.watch.phase();
+            if let Some(heads) = &mut self.heads {
+                heads.pass(new, phase);
             }
             self.watch.on(Event::BytesCame);
         }
@@ -163,22 +166,6 @@ impl<B: Body + Unpin> Body for TrackedBody<B> {
     }
 }
 
-/// Sets, in the head of a request, the highest bit of control characters, which RFC 9110 section
-/// 5.5 has no place for, so that the request is not refused for them.
-///
-/// Avaya 12x0 firmware sends `AVAYA/SIP12x0` and one of the bytes 0x14, 0x16,
-/// 0x17 or 0xff in its User-Agent (wazo-provd-plugins, wazo_avaya/common). The
-/// byte stays one byte above 0x7f, which is allowed, and can be told from text.
-/// NUL stays forbidden, and so do line ends where they do not belong.
-fn sanitize_control_chars(head: &mut [u8]) {
-    let odd =
-        |byte: u8| (byte < 0x20 && !matches!(byte, 0 | b'\t' | b'\n' | b'\r')) || byte == 0x7f;
-    // Without a branch, so that many bytes are looked at together.
-    for byte in head {
-        *byte |= u8::from(odd(*byte)) << 7;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::convert::Infallible;
@@ -217,16 +204,5 @@ mod tests {
         assert_eq!(watch.phase(), Phase::Busy);
         drop(parts);
         assert_eq!(watch.phase(), Phase::SendingLast);
-    }
-
-    #[test]
-    fn control_characters_become_allowed_bytes_and_nothing_else_changes() {
-        let mut head =
-            b"GET / HTTP/1.1\r\nUser-Agent: AVAYA/SIP12x0\x17/\x7f\xff\r\nA:\tb\0\r\n\r\n".to_vec();
-        sanitize_control_chars(&mut head);
-        assert_eq!(
-            head,
-            b"GET / HTTP/1.1\r\nUser-Agent: AVAYA/SIP12x0\x97/\xff\xff\r\nA:\tb\0\r\n\r\n"
-        );
     }
 }
