@@ -47,7 +47,7 @@ pub struct Limits {
     /// to the end of its head. Default 10 s: most heads are one packet.
     pub head: Duration,
     /// From the end of the head to the last byte of the response handed to the
-    /// kernel, the request's body and a slow reader included. Default 60 s:
+    /// kernel, the request's body, however it comes, and a slow reader included. Default 60 s:
     /// 100 KB at 2 KB/s. Over it the connection is cut.
     pub request: Duration,
     /// Between two requests of a connection. Default 15 s: one boot asks for

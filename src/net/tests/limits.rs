@@ -15,7 +15,21 @@ async fn a_slow_head_is_cut() {
 #[tokio::test]
 async fn a_head_sent_byte_by_byte_gains_no_time() {
     let running = Running::start(Limits { head: quick(100), ..Limits::default() });
+    drip(running.connect().await).await;
+    assert_eq!(running.server.counts().timed_out, 1);
+}
+
+#[tokio::test]
+async fn a_body_sent_byte_by_byte_gains_no_time() {
+    let running = Running::start(Limits { request: quick(200), ..Limits::default() });
     let mut client = running.connect().await;
+    client.send("PUT /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n").await;
+    drip(client).await;
+    assert_eq!(running.server.counts().timed_out, 1);
+}
+
+/// Sends a byte now and then until the server ends the connection.
+async fn drip(mut client: Client<TcpStream>) {
     let (mut read, mut write) = client.stream.split();
     let dripping = async {
         while write.write_all(b"a").await.is_ok() {
@@ -23,12 +37,10 @@ async fn a_head_sent_byte_by_byte_gains_no_time() {
         }
     };
     let cut = async { while let Ok(1..) = read.read(&mut [0; 64]).await {} };
-    tokio::time::timeout(TIMEOUT, async {
+    let ended = async {
         tokio::select! { () = dripping => {}, () = cut => {} }
-    })
-    .await
-    .unwrap();
-    assert_eq!(running.server.counts().timed_out, 1);
+    };
+    tokio::time::timeout(TIMEOUT, ended).await.expect("the server ends the connection");
 }
 
 #[tokio::test]

@@ -98,7 +98,7 @@ impl Watch {
         if phase == state.phase && event != Event::Ready && event != Event::RequestCame {
             return;
         }
-        let since_ms = if event.restarts_clock() { self.ms_to(now()) } else { state.since_ms };
+        let since_ms = if phase.restarts_clock(event) { self.ms_to(now()) } else { state.since_ms };
         let new = State { phase, has_body: has_body(state), since_ms };
         self.state.store(new.pack(), Ordering::Relaxed);
         if matches!(event, Event::Admitted | Event::Ready) {

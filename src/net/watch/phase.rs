@@ -102,20 +102,19 @@ impl Phase {
         matches!(self, Phase::Head | Phase::Idle)
     }
 
+    /// Whether this phase is on time of its own, `event` having led to it. All of a request is on one
+    /// time, from the end of its head: a slow writer of its body gains none, and no slow reader.
+    pub(crate) fn restarts_clock(self, event: Event) -> bool {
+        match self {
+            Phase::Busy => event == Event::RequestCame,
+            Phase::Body | Phase::Sending | Phase::SendingLast => false,
+            Phase::Hello | Phase::Queued | Phase::Handshake | Phase::Head | Phase::Idle => true,
+        }
+    }
+
     /// Whether the last request was answered and no other has begun.
     pub(crate) fn is_answered(self) -> bool {
         matches!(self, Phase::Sending | Phase::SendingLast | Phase::Idle)
-    }
-}
-
-impl Event {
-    /// Whether the phase it leads to is on time of its own. A slow reader is on the time of its
-    /// request, and so is a slow writer of a body.
-    pub(crate) fn restarts_clock(self) -> bool {
-        !matches!(
-            self,
-            Event::BodyAwaited | Event::AnswerMade | Event::LastAnswerMade | Event::CloseDeferred
-        )
     }
 }
 

@@ -76,6 +76,20 @@ async fn slow_readers_and_slow_bodies_are_on_the_requests_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_body_that_drips_is_on_the_requests_time() {
+    let limits = limits(60, 60, 10);
+    let watch = ready();
+    watch.request_came(Instant::now(), true);
+    for _ in 0..3 {
+        watch.on(Event::BodyAwaited);
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        watch.on(Event::BytesCame);
+        assert_eq!(watch.phase(), Phase::Busy);
+    }
+    assert_eq!(cut_after(&watch, &limits).await.as_secs(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_was_of_no_use_gains_no_time_by_asking() {
     let watch = ready();
     let waited = |watch: &Watch| watch.waited_for_peer(Instant::now());
