@@ -179,12 +179,16 @@ pub(super) async fn answer(
 }
 
 /// What a change of a phone touched, and what of its settings does not reach it. The change is
-/// made: when that cannot be found out, nothing is said of it.
+/// made: when that cannot be found out, that is what is said.
 async fn counted_with_warnings(call: &Call, id: PhoneId, numrows: usize) -> CommandResult {
     let (registry, actor) = (call.core.registry.clone(), call.actor.clone());
     let found =
         call.core.blocking.run(call.party.clone(), move || registry.warnings(&actor, id)).await;
-    let warnings = found.ok().and_then(Result::ok).unwrap_or_default();
+    let warnings = found.and_then(|warnings| warnings.map_err(Fail::from)).unwrap_or_else(|why| {
+        let why = why.message();
+        let told = "it is done, and what does not reach the phone was not looked for";
+        vec![format!("{told}: {why}; preview phone says it")]
+    });
     Ok(Answer::counted_but(numrows, &warnings))
 }
 

@@ -1,7 +1,7 @@
 //! What takes long is done in turns, and nobody has them all.
 
 use std::sync::Barrier;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -66,4 +66,35 @@ fn who_has_no_turn_in_time_is_told_when_to_come_again() {
         assert_eq!(said, json!({ "result": "fail", "message": message }));
     }
     assert_eq!(preview(&gateway, "ca_a").status, 200, "it came again");
+}
+
+#[test]
+fn a_change_whose_warnings_find_no_turn_is_made_and_says_so() {
+    let gateway = Gateway::base_with_place_timeout(Duration::ZERO);
+    let is_over = AtomicBool::new(false);
+    let told = thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::SeqCst) {
+                    preview(&gateway, "ca_a");
+                }
+            });
+        }
+        // Sooner or later a change meets a preview.
+        let told = (0..2_000).find_map(|number| {
+            let values = json!({ "name": format!("name {number}") });
+            let body = json!({ "scope": { "phoneid": "00049f3333330" }, "values": values });
+            let answer = gateway.ask("ca_a", "update/phone", body);
+            assert_eq!((&answer["result"], &answer["numrows"]), (&json!("success"), &json!(1)));
+            let warnings = answer["warnings"].as_array()?;
+            warnings.iter().find(|said| said.to_string().contains("was not looked for")).cloned()
+        });
+        is_over.store(true, Ordering::SeqCst);
+        told
+    });
+    assert_eq!(
+        told.unwrap(),
+        "it is done, and what does not reach the phone was not looked for: Too much is being done \
+         for you already: ask for less at a time; preview phone says it"
+    );
 }
