@@ -4,7 +4,7 @@
 //! 2: the arguments make no sense.
 
 use std::error::Error;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -12,6 +12,7 @@ use clap::{Parser, Subcommand};
 use dialtone::catalogue::{Catalogue, Sources, update_examples};
 use dialtone::domain::ErrorChain;
 use dialtone::tools::config_arguments::{ConfigArguments, ServeArguments};
+use dialtone::tools::output::printable_lines;
 use dialtone::tools::remote::{self, RemoteCommand};
 use dialtone::tools::render::{self, RenderArguments};
 use dialtone::tools::transfer::{self, ExportArguments, ImportArguments};
@@ -83,10 +84,16 @@ fn main() -> ExitCode {
         // Whoever reads our output has what it wanted: `dialtone phone active | head`.
         Err(error) if is_closed_pipe(&*error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("dialtone: {}", ErrorChain(&*error));
+            say(&ErrorChain(&*error).to_string());
             ExitCode::FAILURE
         }
     }
+}
+
+/// On standard error. What is told may quote a document, a file or an answer, whose every byte
+/// somebody else may have chosen.
+fn say(what: &str) {
+    eprintln!("dialtone: {}", printable_lines(what));
 }
 
 /// Its memory has keys and the phones' passwords, also that of the tools: the kernel writes no
@@ -97,7 +104,7 @@ fn keep_memory_private() {
     // What the limit does not hold for: core files that are piped into a program.
     let hidden = set_dumpable_behavior(DumpableBehavior::NotDumpable);
     if let Err(error) = limited.and(hidden) {
-        eprintln!("dialtone: warning: a crash may leave a core file with secrets: {error}");
+        say(&format!("warning: a crash may leave a core file with secrets: {error}"));
     }
 }
 
@@ -124,7 +131,7 @@ fn run(command: Command) -> Outcome {
             let importing = transfer::import(&arguments, io::stdin().lock());
             let imported = runtime()?.block_on(importing)?;
             for warning in &imported.warnings {
-                eprintln!("dialtone: warning: {warning}");
+                say(&format!("warning: {warning}"));
             }
             println!(
                 "imported: companies {}, users {}, devices {}, phones {}",
@@ -134,7 +141,8 @@ fn run(command: Command) -> Outcome {
         }
         Command::Remote(command) => {
             let (input, out) = (io::stdin().lock(), io::stdout().lock());
-            Ok(runtime()?.block_on(remote::run(command, input, out))?)
+            let is_terminal = out.is_terminal();
+            Ok(runtime()?.block_on(remote::run(command, input, out, is_terminal))?)
         }
     }
 }
@@ -166,10 +174,10 @@ fn identify_requests(
 fn check_all(arguments: &ServeArguments) -> Outcome {
     let (config, warnings) = arguments.load()?;
     for warning in warnings {
-        eprintln!("dialtone: warning: {warning}");
+        say(&format!("warning: {warning}"));
     }
     for note in check::notes(&config) {
-        eprintln!("dialtone: note: {note}");
+        say(&format!("note: {note}"));
     }
     let mut failures = check::problems(&config);
     match check::catalogue(&config.catalogue.sources()) {

@@ -34,12 +34,45 @@ pub fn table(columns: &[(&str, &str)], rows: &[Value]) -> String {
 pub fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
-        let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        if c.is_control() || turns {
+        if steers(c) {
             shown.extend(c.escape_unicode());
         } else {
             shown.push(c);
         }
+    }
+    shown
+}
+
+fn steers(c: char) -> bool {
+    let turns =
+        matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    c.is_control() || turns
+}
+
+/// JSON on several lines, which means what it did: the same escaped as JSON has it. Most of it the
+/// library leaves as it is.
+#[must_use]
+pub fn printable_json(value: &Value) -> String {
+    let mut shown = String::new();
+    for c in format!("{value:#}").chars() {
+        if steers(c) && c != '\n' {
+            let _ = write!(shown, "\\u{:04x}", u32::from(c));
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
+/// As [`printable`], of a text that may have several lines: their breaks stay, and tabs.
+#[must_use]
+pub fn printable_lines(text: &str) -> String {
+    let text = text.replace("\r\n", "\n");
+    let mut shown = String::with_capacity(text.len());
+    for part in text.split_inclusive(['\n', '\t']) {
+        let end = part.len() - usize::from(part.ends_with(['\n', '\t']));
+        shown.push_str(&printable(&part[..end]));
+        shown.push_str(&part[end..]);
     }
     shown
 }
@@ -54,14 +87,18 @@ fn field<'v>(row: &'v Value, name: &str) -> &'v Value {
     name.split('.').fold(row, |value, part| &value[part])
 }
 
+/// Whether the values of a field or a column of that name are times.
+pub(super) fn is_time(name: &str) -> bool {
+    let last = name.rsplit('.').next();
+    matches!(last, Some("at" | "changed" | "created" | "first" | "last" | "received" | "served"))
+}
+
 fn cell(name: &str, value: &Value) -> String {
-    let is_time =
-        matches!(name.rsplit('.').next(), Some("created" | "changed" | "at" | "first" | "last"));
     match value {
         Value::Null => "-".to_owned(),
         Value::String(text) if text.is_empty() => "-".to_owned(),
         Value::String(text) => printable(text),
-        Value::Number(number) if is_time => {
+        Value::Number(number) if is_time(name) => {
             number.as_i64().map_or_else(|| number.to_string(), time)
         }
         Value::Array(items) if items.iter().all(Value::is_string) => {
@@ -107,5 +144,10 @@ mod tests {
         assert!(shown.chars().all(|c| c == '\n' || !c.is_control()), "{shown:?}");
         assert_eq!(shown.lines().count(), 2);
         assert!(shown.contains("\\u{1b}[31m\\u{202e}\\u{a}b"), "{shown}");
+        assert_eq!(printable_lines("a\tb\u{9b}\r\n\nc\rd\r"), "a\tb\\u{9b}\n\nc\\u{d}d\\u{d}");
+        let value = json!({ "\u{9b}": "\u{7f}\u{202e}\n" });
+        let text = printable_json(&value);
+        assert_eq!(text, "{\n  \"\\u009b\": \"\\u007f\\u202e\\n\"\n}");
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
     }
 }

@@ -14,6 +14,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::domain::ErrorChain;
+use crate::tools::output::printable_lines;
 use boot::BootArguments;
 use ca::CaArguments;
 use fleet::FleetArguments;
@@ -55,7 +56,7 @@ impl Arguments {
             Ok(true) => ExitCode::SUCCESS,
             Ok(false) => ExitCode::FAILURE,
             Err(message) => {
-                eprintln!("phonesim: {message}");
+                eprintln!("phonesim: {}", printable_lines(&message));
                 ExitCode::from(NOT_BEGUN)
             }
         }

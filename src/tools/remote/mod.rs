@@ -143,7 +143,7 @@ impl Task {
 }
 
 /// Carries out one command. What it asks of standard input comes from `input`,
-/// what it shows goes to `out`.
+/// what it shows goes to `out`; `is_terminal` says whether that is one.
 ///
 /// # Errors
 /// [`RemoteError`].
@@ -151,6 +151,7 @@ pub async fn run(
     command: RemoteCommand,
     input: impl BufRead,
     out: impl Write,
+    is_terminal: bool,
 ) -> Result<(), RemoteError> {
     let offline = match &command {
         RemoteCommand::User { command, .. } => command.offline(),
@@ -174,7 +175,7 @@ pub async fn run(
     if connection.json {
         return show::json(&task.show, &reply, out);
     }
-    show::text(&task, &reply, out)
+    show::text(&task, &reply, is_terminal, out)
 }
 
 impl Connection {

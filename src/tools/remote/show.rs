@@ -1,5 +1,6 @@
 //! Answers of the gateway for people and for programs.
 
+use std::borrow::Cow;
 use std::io::Write;
 
 use base64::Engine;
@@ -7,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use super::{RemoteError, Task};
-use crate::tools::output::{printable, table, time};
+use crate::tools::output::{is_time, printable, printable_json, printable_lines, table, time};
 
 /// How the answer to a call is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,11 +32,18 @@ pub(super) fn json(show: &Show, reply: &Value, mut out: impl Write) -> Result<()
         Show::Table(_) | Show::One | Show::Files | Show::Content => &reply["values"],
         Show::Done(..) | Show::Key(_) => reply,
     };
-    writeln!(out, "{shown:#}")?;
+    writeln!(out, "{}", printable_json(shown))?;
     Ok(out.flush()?)
 }
 
-pub(super) fn text(task: &Task, reply: &Value, mut out: impl Write) -> Result<(), RemoteError> {
+/// `is_terminal`: `out` is one, and nothing that a phone sent or a file has may steer it. Elsewhere
+/// these are what they are, byte for byte.
+pub(super) fn text(
+    task: &Task,
+    reply: &Value,
+    is_terminal: bool,
+    mut out: impl Write,
+) -> Result<(), RemoteError> {
     for warning in reply["warnings"].as_array().into_iter().flatten() {
         eprintln!("dialtone: warning: {}", printable(warning.as_str().unwrap_or_default()));
     }
@@ -52,7 +60,7 @@ pub(super) fn text(task: &Task, reply: &Value, mut out: impl Write) -> Result<()
                 writeln!(out, "{name} = {value}")?;
             }
         }
-        Show::Files => return files(task, rows, out),
+        Show::Files => return files(task, rows, is_terminal, out),
         Show::Content => {
             let row = rows.first();
             let bytes = row.and_then(|row| match (&row["content"], &row["base64"]) {
@@ -61,7 +69,12 @@ pub(super) fn text(task: &Task, reply: &Value, mut out: impl Write) -> Result<()
                 _ => None,
             });
             let bytes = bytes.ok_or_else(|| RemoteError::Nothing(task.call.attempt.clone()))?;
-            out.write_all(&bytes)?;
+            if is_terminal {
+                let text = printable_lines(&String::from_utf8_lossy(&bytes));
+                out.write_all(text.as_bytes())?;
+            } else {
+                out.write_all(&bytes)?;
+            }
         }
         Show::Done(what, done) => writeln!(out, "{}", counted(reply, what, done))?,
         Show::Key(done) => match reply["key"].as_str() {
@@ -82,7 +95,12 @@ fn counted(reply: &Value, what: &str, done: &str) -> String {
     }
 }
 
-fn files(task: &Task, rows: &[Value], mut out: impl Write) -> Result<(), RemoteError> {
+fn files(
+    task: &Task,
+    rows: &[Value],
+    is_terminal: bool,
+    mut out: impl Write,
+) -> Result<(), RemoteError> {
     if rows.is_empty() {
         return Err(RemoteError::Nothing(task.call.attempt.clone()));
     }
@@ -96,9 +114,13 @@ fn files(task: &Task, rows: &[Value], mut out: impl Write) -> Result<(), RemoteE
             );
         }
         match row["content"].as_str() {
-            // The file as it is: it may go into another file.
+            // As it is: it may go into another file.
             Some(content) => {
                 writeln!(out, "==> {name} <==")?;
+                let content = match is_terminal {
+                    true => Cow::Owned(printable_lines(content)),
+                    false => Cow::Borrowed(content),
+                };
                 out.write_all(content.as_bytes())?;
                 if !content.ends_with('\n') {
                     writeln!(out)?;
@@ -130,19 +152,14 @@ fn flatten(name: String, value: &Value, lines: &mut Vec<(String, String)>) {
                 flatten(format!("{name}.{}", at + 1), item, lines);
             }
         }
-        Value::Number(number) if is_time(&name) => {
+        // A setting may have any name.
+        Value::Number(number) if is_time(&name) && !name.starts_with("settings.") => {
             let shown = number.as_i64().map_or_else(|| number.to_string(), time);
             lines.push((name, shown));
         }
         Value::String(text) => lines.push((name, printable(text))),
         other => lines.push((name, printable(&other.to_string()))),
     }
-}
-
-fn is_time(name: &str) -> bool {
-    let in_claim = || name.strip_prefix("claims.")?.split_once('.').map(|(_, field)| field);
-    matches!(name, "created" | "changed" | "served" | "sighting.first" | "sighting.last")
-        || matches!(in_claim(), Some("first" | "last"))
 }
 
 #[cfg(test)]
@@ -155,8 +172,22 @@ mod tests {
     fn shown(show: Show, reply: &Value) -> Result<String, RemoteError> {
         let mut out = Vec::new();
         let task = Task::new(Call::new("read", "phone", "read it".to_owned()), show);
-        text(&task, reply, &mut out)?;
+        text(&task, reply, false, &mut out)?;
         Ok(String::from_utf8(out).unwrap())
+    }
+
+    #[test]
+    fn what_a_phone_sent_is_as_it_is_but_on_a_terminal() {
+        let sent = b"a\x1b[2J\tb\r\n\x9bc\xff\n";
+        let rows = json!({ "values": [{ "base64": STANDARD.encode(sent) }] });
+        let task = Task::new(Call::new("uploads", "phone", String::new()), Show::Content);
+        let shown = |is_terminal| {
+            let mut out = Vec::new();
+            text(&task, &rows, is_terminal, &mut out).unwrap();
+            out
+        };
+        assert_eq!(shown(false), sent);
+        assert_eq!(shown(true), "a\\u{1b}[2J\tb\n\u{fffd}c\u{fffd}\n".as_bytes());
     }
 
     #[test]
@@ -165,7 +196,7 @@ mod tests {
             "phoneid": "0004f20102030",
             "created": 0,
             "company": null,
-            "settings": { "lines": { "1": { "user": "100", "codecs": ["pcma"] } } },
+            "settings": { "lines": { "1": { "user": "100", "codecs": ["pcma"] } }, "vendor": { "x": { "at": 1 } } },
             "sighting": { "user_agent": "x\u{1b}" },
             "claims": [{ "strength": "path", "first": 60 }, { "strength": "oui", "first": 1 }],
         });
@@ -176,6 +207,7 @@ mod tests {
              company = null\n\
              settings.lines.1.user = 100\n\
              settings.lines.1.codecs = [\"pcma\"]\n\
+             settings.vendor.x.at = 1\n\
              sighting.user_agent = x\\u{1b}\n\
              claims.1.strength = path\nclaims.1.first = 1970-01-01T00:01:00Z\n\
              claims.2.strength = oui\nclaims.2.first = 1970-01-01T00:00:01Z\n"
