@@ -15,6 +15,23 @@ use crate::domain::{Device, Mac, PhoneId, Port, TransitionError};
 /// Most warnings of one answer; who has more has one reason often.
 pub(super) const MAX_WARNINGS: usize = 100;
 
+/// What a type has so many of, as one and as more.
+type Counted = (&'static str, &'static str);
+
+const LINES: Counted = ("line", "lines");
+const KEYS: Counted = ("programmable key", "programmable keys");
+const SOFT_KEYS: Counted = ("programmable soft key", "programmable soft keys");
+const MODULES: Counted = ("expansion module", "expansion modules");
+const MODULE_KEYS: Counted = ("key on a module", "keys on a module");
+
+fn has(described: &str, most: u16, (one, more): Counted) -> String {
+    match most {
+        0 => format!("{described} has no {more}"),
+        1 => format!("{described} has one {one}"),
+        most => format!("{described} has {most} {more}"),
+    }
+}
+
 /// What a phone's own settings have and its type does not: a line, a key, a module too many, a
 /// text that is too long.
 pub(super) fn beyond(
@@ -25,41 +42,32 @@ pub(super) fn beyond(
     let document = layer.to_json();
     let mut found = Vec::new();
     let described = &phone_type.description;
-    let mut too_many = |path: String, of: &Value, what: &str, most: u16| {
+    let mut too_many = |path: String, of: &Value, what: Counted, most: u16| {
         for (number, entry) in of.as_object().into_iter().flatten() {
             let is_beyond = number.parse::<u16>().is_ok_and(|number| number > most);
             if is_beyond && has_values(entry) {
-                let message = match most {
-                    0 => format!("{described} has no {what}s"),
-                    1 => format!("{described} has one {what}"),
-                    most => format!("{described} has {most} {what}s"),
-                };
+                let message = has(described, most, what);
                 found.push(SettingError { field: format!("{path}.{number}"), message });
             }
         }
     };
-    too_many("lines".to_owned(), &document["lines"], "line", phone_type.lines);
-    too_many("keys".to_owned(), &document["keys"], "programmable key", phone_type.keys);
-    too_many(
-        "expansion".to_owned(),
-        &document["expansion"],
-        "expansion module",
-        phone_type.modules,
-    );
+    too_many("lines".to_owned(), &document["lines"], LINES, phone_type.lines);
+    too_many("keys".to_owned(), &document["keys"], KEYS, phone_type.keys);
+    too_many("expansion".to_owned(), &document["expansion"], MODULES, phone_type.modules);
     if phone_type.soft_keys > 0 {
         let most = phone_type.soft_keys;
-        too_many("soft_keys".to_owned(), &document["soft_keys"], "programmable soft key", most);
+        too_many("soft_keys".to_owned(), &document["soft_keys"], SOFT_KEYS, most);
     }
     for (number, module) in document["expansion"].as_object().into_iter().flatten() {
         if number.parse::<u16>().is_ok_and(|number| number <= phone_type.modules) {
             let path = format!("expansion.{number}.keys");
-            too_many(path, &module["keys"], "key on a module", phone_type.module_keys);
+            too_many(path, &module["keys"], MODULE_KEYS, phone_type.module_keys);
         }
     }
     for (path, row) in set_rows(&document) {
         let line = at_path(&document, &path).as_u64();
         if row == "keys.N.line" && line.is_some_and(|line| line > phone_type.lines.into()) {
-            let message = format!("{described} has {} lines", phone_type.lines);
+            let message = has(described, phone_type.lines, LINES);
             found.push(SettingError { field: path, message });
         }
     }
