@@ -289,9 +289,10 @@ fn set_rows_of(layer: &Layer) -> Vec<(String, String)> {
 }
 
 impl Registry {
-    /// What is to be known of a phone the caller sees: the notice of its type, and what is set for
-    /// it and does not reach it, see [`Composition::not_expressed`]. Takes some renderings for each
-    /// setting that was not asked of the type before: nothing for a thread that serves phones.
+    /// What is to be known of a phone the caller sees: the notice of its type, that it asks for
+    /// nothing that its type has, and what is set for it and does not reach it, see
+    /// [`Composition::not_expressed`]. Takes some renderings for each setting that was not asked of
+    /// the type before: nothing for a thread that serves phones.
     ///
     /// # Errors
     /// [`RegistryError::PermissionDenied`], "Phone not found".
@@ -307,7 +308,8 @@ impl Registry {
             let notice = phone_type.notice.as_ref()?;
             Some(format!("{}: {notice}", phone_type.description))
         });
+        let unanswered = self.asked_in_vain(&composition);
         let not_expressed = composition.not_expressed(id, sees_system);
-        Ok(notice.into_iter().chain(not_expressed).collect())
+        Ok(notice.into_iter().chain(unanswered).chain(not_expressed).collect())
     }
 }

@@ -348,3 +348,50 @@ fn what_a_phone_says_takes_a_guess_away_whenever_it_comes() {
         assert_eq!(phone["claims"][0]["strength"], "contradicted", "{phone}");
     }
 }
+
+#[test]
+fn who_promotes_a_phone_that_asks_for_no_file_of_its_type_is_told() {
+    let gateway = Gateway::start();
+    for (mac, asked, other, of_type) in [
+        (
+            "0022ee012345",
+            "/algom0022ee012345.conf",
+            "/logo.png?mac=0022ee012345",
+            "/0022ee012345.cfg",
+        ),
+        (
+            "000b82b0c0d1",
+            "/app/provision/?mac=000b82b0c0d1/cfg000b82b0c0d1.xml",
+            "/fw/cp000b82b0c0d1.bin",
+            "/cfg000b82b0c0d1.xml",
+        ),
+    ] {
+        let scope = json!({ "phoneid": format!("{mac}0") });
+        let warned = |verb: &str| {
+            let body = json!({ "type": "phone", "scope": scope });
+            let answer = gateway.done(verb, body);
+            let warnings = answer["warnings"].as_array().cloned().unwrap_or_default();
+            let said = warnings.into_iter().map(|said| said.as_str().unwrap().to_owned());
+            said.filter(|said| said.starts_with("the phone asked last for ")).collect::<Vec<_>>()
+        };
+        gateway.get(other, None);
+        assert_eq!(gateway.get(asked, None).status, 404);
+        let said = warned("promote");
+        assert_eq!(said.len(), 1, "{asked}");
+        // What is in a query is shown only where it is a MAC.
+        let shown = asked.replace("000b82b0c0d1/cfg000b82b0c0d1.xml", "***");
+        let start = format!("the phone asked last for {shown}, and ");
+        assert!(said[0].starts_with(&start), "{said:?}");
+        gateway.set(&format!("{mac}0"), line());
+        assert_eq!(gateway.get(asked, None).status, 404);
+        assert_eq!(warned("preview"), said);
+        assert_eq!(gateway.get(of_type, None).status, 200, "{of_type}");
+        assert_eq!(warned("preview"), Vec::<String>::new());
+        gateway.get(asked, None);
+        assert_eq!(warned("preview"), Vec::<String>::new(), "it knows where its file is");
+    }
+    // One that was never seen to ask is not said to ask in vain.
+    let values = json!({ "mac": "0022ee012346", "company": "default", "phone_type": "generic" });
+    let answer = gateway.done("create", json!({ "type": "phone", "values": values }));
+    assert_eq!(answer.get("warnings"), None, "{answer}");
+}

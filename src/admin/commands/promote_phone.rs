@@ -2,7 +2,7 @@
 //!
 //! Takes `scope.phoneid` (any inactive port of it) and `values.company` (`default`
 //! when absent). Gives `numrows`, the ports activated, and `warnings` where something
-//! that is set does not reach the phone. Fails when a file of the
+//! that is set does not reach the phone, or the phone asks for nothing that its type has. Fails when a file of the
 //! phone's type cannot be made of the settings it would have.
 
 use super::{Call, counted_with_warnings};

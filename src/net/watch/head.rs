@@ -1,13 +1,13 @@
-//! Which bytes of a connection belong to the heads of its requests, and the control characters there.
+//! Which bytes of a connection belong to heads of requests, and the control characters there.
 
 use super::Phase;
 
 /// Makes control characters in heads pass, and leaves bodies alone.
 ///
 /// The bytes that are read hold both, and where a body ends only the HTTP library knows. What it
-/// reads while a head is awaited begins with one, or goes on with one: it has a request from what it
-/// holds before it reads on. So a head is looked for there, and ends with its first empty line (RFC
-/// 9112 section 2.1). Whatever else comes is not touched, be it a body, or a request sent
+/// reads while a head is awaited begins with one, or goes on with one: of what it holds it makes a
+/// request before it reads on. So a head is looked for there, and ends with its first empty line
+/// (RFC 9112 section 2.1). Whatever else comes is not touched, be it a body, or a request sent
 /// without waiting for the answer to the one before.
 #[derive(Debug)]
 pub(super) struct HeadBytes {

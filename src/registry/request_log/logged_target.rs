@@ -27,6 +27,12 @@ impl LoggedTarget {
         LoggedTarget(target)
     }
 
+    /// Whether something of it may be missing here.
+    pub(super) fn may_be_cut(&self) -> bool {
+        // A character has up to four bytes.
+        self.0.len() + 3 >= LoggedTarget::MAX
+    }
+
     /// As it was received, to be read by the catalogue and not to be shown.
     #[must_use]
     pub fn unredacted(&self) -> &str {

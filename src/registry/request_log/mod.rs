@@ -5,6 +5,7 @@
 //! All others, which anybody can send in any number and with any MAC, have room by the network
 //! they come from: whoever floods pushes out what came from his own network and little else.
 
+mod in_vain;
 mod logged_target;
 
 use std::collections::VecDeque;
