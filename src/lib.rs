@@ -113,14 +113,18 @@
 //!   does not become one of every later request.
 //! - Shutdown: stop accepting, finish requests within the grace period, close the store.
 
+#[warn(missing_docs)]
 pub mod admin;
+#[warn(missing_docs)]
 pub mod app;
 pub mod catalogue;
+#[warn(missing_docs)]
 pub mod config;
 #[cfg(test)]
 mod documented;
 #[warn(missing_docs)]
 pub mod domain;
+#[warn(missing_docs)]
 pub mod handset;
 pub mod net;
 #[warn(missing_docs)]

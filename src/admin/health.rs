@@ -24,7 +24,9 @@ const STORE_TIMEOUT: Duration = Duration::from_secs(2);
 /// One of the gateway's listeners.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListenerState {
+    /// What operators know it by: `http 0.0.0.0:8080`.
     pub name: String,
+    /// Whether it accepts connections.
     pub up: bool,
 }
 

@@ -68,6 +68,7 @@ use shares::Shares;
 pub struct AdminOptions {
     /// Longest request body in bytes. Default 1 MiB: four times the largest settings.
     pub body_bytes: usize,
+    /// When a session ends, and how many there may be.
     pub sessions: SessionLimits,
     /// How long a request waits for its turn at what takes long, or for a place for a long list,
     /// before it is told to come again. Default 10 seconds: tools wait longer for an answer.

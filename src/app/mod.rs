@@ -43,6 +43,7 @@ pub use listeners::{ListenError, listener_problems};
 pub use run::run;
 
 /// Why the gateway does not start.
+#[allow(missing_docs, reason = "each message says what it is, and so its source")]
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
     #[error(transparent)]
@@ -82,8 +83,11 @@ pub struct App {
 /// Where the gateway listens, with the ports it really got.
 #[derive(Debug, Clone, Default)]
 pub struct Addresses {
+    /// For phones, plain HTTP.
     pub http: Vec<SocketAddr>,
+    /// For phones, over TLS.
     pub https: Vec<SocketAddr>,
+    /// For operators; empty: there is no API.
     pub admin: Vec<SocketAddr>,
     /// Whether the admin listeners speak TLS.
     pub admin_is_tls: bool,

@@ -15,8 +15,11 @@ pub struct AdminSection {
     pub listen: Vec<SocketAddr>,
     /// Empty: plain HTTP.
     pub pairs: Vec<PairFiles>,
+    /// Connections at a time, 8 to 65,536; of all listeners of operators together.
     pub max_connections: usize,
+    /// Connections at a time from one address (IPv6: a /64), 1 to 65,536.
     pub max_connections_per_address: u32,
+    /// The longest body of a request in bytes, 4 KiB to 64 MiB.
     pub max_body_bytes: usize,
     /// A session ends when it was not used for so long.
     pub session_idle: Duration,

@@ -14,23 +14,33 @@ use crate::registry::PublicUrl;
 pub struct HandsetSection {
     /// Plain HTTP; empty: off.
     pub http: Vec<SocketAddr>,
+    /// HTTP over TLS; empty: off.
     pub https: Vec<SocketAddr>,
     /// Where phones reach the gateway, for those that nobody tells another place.
     pub public_url: Option<PublicUrl>,
+    /// From accept to the end of the TLS handshake, 1 to 300 s.
     pub tls_handshake_timeout: Duration,
+    /// From the first byte of a request to the end of its head, 1 to 300 s.
     pub header_timeout: Duration,
+    /// How long making an answer may take, 1 to 300 s and less than `request_timeout`.
     pub answer_timeout: Duration,
+    /// From the end of a head to the last byte of the answer, 1 s to an hour.
     pub request_timeout: Duration,
+    /// How long a connection may wait for its next request, 1 s to an hour.
     pub idle_timeout: Duration,
+    /// Connections at a time, 16 to 1,000,000; of all listeners of phones together.
     pub max_connections: usize,
+    /// Connections at a time from one address (IPv6: a /64), 1 to 1,000,000.
     pub max_connections_per_address: u32,
     /// Of connections that were of no use yet, when places run short.
     pub newcomer_grace: Duration,
+    /// The longest head of a request in bytes, from [`Limits::MIN_HEAD_BYTES`] to 1 MiB.
     pub max_header_bytes: usize,
     /// Who may ask at all.
     pub allowed_networks: Networks,
     /// Who is believed about the address of a phone behind it.
     pub trusted_proxies: Networks,
+    /// Where a trusted proxy names the phone.
     pub forwarded_header: ForwardedHeader,
 }
 

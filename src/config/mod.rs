@@ -43,15 +43,25 @@ const RENAMED: &[(&str, &str)] = &[("quota.inactive_rows", "quota.inactive_devic
 /// Everything that can be configured, checked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
+    /// Where phones ask, and what one of them may take up.
     pub handset: HandsetSection,
+    /// The certificates that phones are shown, and whether they show theirs.
     pub tls: TlsSection,
+    /// Where operators ask.
     pub admin: AdminSection,
+    /// Where what is durable is kept.
     pub store: StoreSection,
+    /// How much unknown handsets may cause.
     pub quota: QuotaSection,
+    /// Which families and types there are.
     pub catalogue: CatalogueSection,
+    /// How much memory rendered files may take.
     pub cache: CacheSection,
+    /// Where what phones send is kept, and how much of it.
     pub uploads: UploadsSection,
+    /// What is logged, and how it is written.
     pub log: LogSection,
+    /// How the gateway ends.
     pub shutdown: ShutdownSection,
 }
 
@@ -62,6 +72,7 @@ pub struct Override {
     pub key: &'static str,
     /// What the user typed: `--store`.
     pub option: &'static str,
+    /// The value as it was typed; it is read as one of a variable would be.
     pub value: String,
 }
 

@@ -5,11 +5,14 @@ use std::fmt;
 /// Where a value was given; the order problems are listed in.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Origin {
-    /// Line from 1; 0 for the file as a whole.
+    /// A place in the configuration file.
     File {
+        /// The file as it was named.
         path: String,
+        /// From 1; 0 for the file as a whole.
         line: usize,
     },
+    /// An environment variable, by its name.
     Variable(String),
     /// An option of the command: `--store`.
     Option(&'static str),
@@ -32,7 +35,9 @@ impl fmt::Display for Origin {
 /// One thing to put right.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ConfigProblem {
+    /// Where the value was given.
     pub place: Origin,
+    /// Which key, what is wrong with it, and what it may be.
     pub message: String,
 }
 

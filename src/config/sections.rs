@@ -18,20 +18,25 @@ const DAY_S: i64 = 24 * 3_600;
 /// `[store]`
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoreSection {
+    /// `sqlite:FILE`, or `memory:`, which forgets all at the end.
     pub url: StoreUrl,
 }
 
 /// `[quota]`: how much unknown handsets may cause.
 #[derive(Debug, Clone, PartialEq)]
 pub struct QuotaSection {
+    /// Devices without an active phone that are kept at most, 0 to 10,000,000.
     pub inactive_devices: usize,
+    /// Devices that one address (IPv6: a /64) may make known in an hour, 0 to 1,000,000.
     pub new_macs_per_address_per_hour: u32,
+    /// An inactive device goes when it was not seen for so long, 1 to 3,650 days.
     pub inactive_max_age: Duration,
 }
 
 /// `[catalogue]`
 #[derive(Debug, Clone, PartialEq)]
 pub struct CatalogueSection {
+    /// Families of an operator, over the built-in ones; `None`: there are none.
     pub templates_dir: Option<PathBuf>,
     /// Empty: all.
     pub only_types: Vec<TypeKey>,
@@ -47,15 +52,20 @@ pub struct CacheSection {
 /// `[uploads]`: what phones send. Off without a folder.
 #[derive(Debug, Clone, PartialEq)]
 pub struct UploadsSection {
+    /// The folder; `None`: nothing is taken in.
     pub dir: Option<PathBuf>,
+    /// Bytes of one phone, 64 KiB to 1 TiB.
     pub bytes_per_phone: u64,
+    /// Bytes of all phones together, 1 MiB to 1 PiB.
     pub total_bytes: u64,
 }
 
 /// `[log]`
 #[derive(Debug, Clone, PartialEq)]
 pub struct LogSection {
+    /// Which lines there are: a level, or one for each module.
     pub level: LogFilter,
+    /// How a line is written.
     pub format: LogFormat,
 }
 

@@ -12,7 +12,9 @@ use crate::net::tls::{ClientCertificates, PairFiles};
 pub struct TlsSection {
     /// Empty: a self-signed one, made under `certs_dir`.
     pub pairs: Vec<PairFiles>,
+    /// Where a self-signed certificate is kept that the gateway made.
     pub certs_dir: PathBuf,
+    /// Whether phones are asked for a certificate.
     pub clients: ClientCertificates,
     /// How often the files of every listener are looked at for a change.
     pub reload_interval: Duration,

@@ -9,7 +9,9 @@ use crate::net::Networks;
 /// The header in which a proxy names the phone's address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ForwardedHeader {
+    /// `X-Forwarded-For`: addresses, the nearest last.
     XForwardedFor,
+    /// `Forwarded` (RFC 7239), of which `for` is read.
     Forwarded,
 }
 

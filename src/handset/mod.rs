@@ -39,6 +39,7 @@ use crate::provision::{BrokenOff, Fetch, FileOwner, Provision, Receipt, Reply, S
 /// What the edge allows and passes on.
 #[derive(Debug)]
 pub struct EdgeOptions {
+    /// Who may ask, and which proxies are believed.
     pub access: Access,
     /// How long provisioning may take; then the phone is told to come again.
     /// Meant to be below what phones wait themselves, so that they hear it; no
