@@ -8,9 +8,12 @@ use crate::registry::compose::Composition;
 impl Registry {
     /// What a device asked for last, in a sentence, when its type has neither that file nor any
     /// other it was seen to ask for: a type by the maker of a MAC may be one whose phones ask
-    /// differently. `None` too when no request of it is remembered.
+    /// differently. `None` too when no request of it is remembered, or the type has no files.
     pub(in crate::registry) fn asked_in_vain(&self, composition: &Composition) -> Option<String> {
         let phone_type = composition.phone_type()?;
+        let family = composition.catalogue.family_of(phone_type);
+        // One that has no files at all has a notice of its own.
+        family.files.iter().find(|file| file.template.is_some())?;
         let file_of = |entry: &RequestLogEntry| {
             let target = Target::parse(entry.target.unredacted());
             composition.catalogue.file_for(phone_type, &target).map(|(file, _)| file)
