@@ -159,7 +159,7 @@ fn a_user_id_that_leaves_none_for_the_next_user_is_refused() {
     let values = json!({ "login": "cy", "role": "User", "password": "correct horse" });
     gateway.done("create/user", json!({ "values": values }));
     let read = gateway.done("read/user", json!({ "scope": { "login": "cy" } }));
-    assert_eq!(read["rows"][0]["id"], json!(highest + 1), "{read}");
+    assert_eq!(read["values"][0]["id"], json!(highest + 1), "{read}");
 }
 
 #[test]
