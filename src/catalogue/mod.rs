@@ -120,7 +120,7 @@ impl Catalogue {
     fn tried(&self, name: &str, files: &Files) -> Vec<Problem> {
         let mut problems = Vec::new();
         if let Some(family) = self.families.iter().position(|family| family.id == name) {
-            problems = try_family(self, family, &mut |_, _| Ok(()));
+            problems = try_family(self, family, &|_, _| Ok(()));
         }
         examples::run(self, name, files, &mut problems);
         problems

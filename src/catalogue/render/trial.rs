@@ -3,7 +3,10 @@
 //! between them take most ways through a template.
 
 use std::collections::HashSet;
+use std::num::NonZero;
+use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Map, Value, json};
 
@@ -45,30 +48,62 @@ const PIN: &str = "730915284617";
 const MAX_PROBLEMS: usize = 20;
 
 impl Catalogue {
-    /// Renders every file of every type of every family.
+    /// Renders every file of every family, of the types that between them go every way a template
+    /// can, and on all processors, since each takes its milliseconds.
     ///
     /// Gives each file to `look`, which may find something wrong with it. That a setting is
     /// missing is no problem: it is what a template says of a phone that cannot do without.
+    ///
+    /// # Panics
+    /// When `look` does.
     #[must_use]
     pub fn try_templates(
         &self,
-        mut look: impl FnMut(&FileSpec, &RenderedFile) -> Result<(), String>,
+        look: impl Fn(&FileSpec, &RenderedFile) -> Result<(), String> + Sync,
     ) -> Vec<Problem> {
-        let families = 0..self.families().len();
-        families.flat_map(|family| try_family(self, family, &mut look)).collect()
+        let next = AtomicUsize::new(0);
+        let tried = || {
+            let families = std::iter::repeat_with(|| next.fetch_add(1, Ordering::Relaxed));
+            let families = families.take_while(|&family| family < self.families().len());
+            families.map(|family| (family, try_family(self, family, &look))).collect::<Vec<_>>()
+        };
+        let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let mut problems: Vec<_> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..processors).map(|_| scope.spawn(tried)).collect();
+            let joined = threads.into_iter().map(std::thread::ScopedJoinHandle::join);
+            joined.flat_map(|tried| tried.unwrap_or_else(|panic| resume_unwind(panic))).collect()
+        });
+        problems.sort_by_key(|(family, _)| *family);
+        problems.into_iter().flat_map(|(_, problems)| problems).collect()
     }
+}
+
+/// Rounds of made-up settings that a family gets at least: each has other choices.
+const MIN_ROUNDS: usize = 4;
+
+/// The types that are tried: those of [`Catalogue::representatives_of`], and the one with the
+/// most of everything, with which a template does the most work.
+fn tried_types(catalogue: &Catalogue, family: usize) -> Vec<&PhoneType> {
+    let mut types = catalogue.representatives_of(family);
+    let size = |of: &&PhoneType| {
+        let keys = u32::from(of.keys) + u32::from(of.modules) * u32::from(of.module_keys);
+        u32::from(of.ports) * (u32::from(of.lines) + keys)
+    };
+    types.extend(catalogue.types_of(family).max_by_key(size));
+    let rounds = types.len().max(MIN_ROUNDS);
+    types.into_iter().cycle().take(rounds).collect()
 }
 
 /// As [`Catalogue::try_templates`], of one family.
 pub(crate) fn try_family(
     catalogue: &Catalogue,
     family: usize,
-    look: &mut dyn FnMut(&FileSpec, &RenderedFile) -> Result<(), String>,
+    look: &(dyn Fn(&FileSpec, &RenderedFile) -> Result<(), String> + Sync),
 ) -> Vec<Problem> {
     let fragments = Arc::new(Fragments::kept_without(SECRET));
     let mut found = HashSet::new();
     let mut problems = Vec::new();
-    for (round, phone_type) in catalogue.types_of(family).enumerate() {
+    for (round, phone_type) in tried_types(catalogue, family).into_iter().enumerate() {
         for extent in Extent::ALL {
             let settings = settings(catalogue, phone_type, extent, round);
             let files =

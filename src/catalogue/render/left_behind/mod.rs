@@ -38,13 +38,18 @@ impl Catalogue {
     /// One type for each way in which the templates of a family can go: what they look at
     /// besides the settings are the type's data and whether it has several of something.
     pub(crate) fn representatives(&self) -> Vec<&PhoneType> {
+        (0..self.families.len()).flat_map(|family| self.representatives_of(family)).collect()
+    }
+
+    /// As [`Catalogue::representatives`], of one family.
+    pub(crate) fn representatives_of(&self, family: usize) -> Vec<&PhoneType> {
         let mut first = BTreeMap::new();
-        for phone_type in self.types() {
+        for phone_type in self.types_of(family) {
             let several = [phone_type.lines, phone_type.keys, phone_type.ports, phone_type.modules]
                 .map(|count| count.min(2));
             let data =
                 phone_type.view.get_attr("data").map(|data| data.to_string()).unwrap_or_default();
-            first.entry((phone_type.family, several, data)).or_insert(phone_type);
+            first.entry((several, data)).or_insert(phone_type);
         }
         first.into_values().collect()
     }
