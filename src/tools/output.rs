@@ -4,6 +4,8 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
+use crate::domain::{printable, steers};
+
 /// Rows as a table with a header, columns aligned; the title is what stands
 /// over a column, the name is where its value is, `sighting.address`.
 #[must_use]
@@ -28,27 +30,6 @@ pub fn table(columns: &[(&str, &str)], rows: &[Value]) -> String {
     text
 }
 
-/// Control characters, and what turns the direction of writing, as escapes:
-/// User-Agents and names come from anywhere.
-#[must_use]
-pub fn printable(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        if steers(c) {
-            shown.extend(c.escape_unicode());
-        } else {
-            shown.push(c);
-        }
-    }
-    shown
-}
-
-fn steers(c: char) -> bool {
-    let turns =
-        matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    c.is_control() || turns
-}
-
 /// JSON on several lines, which means what it did: the same escaped as JSON has it. Most of it the
 /// library leaves as it is.
 #[must_use]
@@ -60,19 +41,6 @@ pub fn printable_json(value: &Value) -> String {
         } else {
             shown.push(c);
         }
-    }
-    shown
-}
-
-/// As [`printable`], of a text that may have several lines: their breaks stay, and tabs.
-#[must_use]
-pub fn printable_lines(text: &str) -> String {
-    let text = text.replace("\r\n", "\n");
-    let mut shown = String::with_capacity(text.len());
-    for part in text.split_inclusive(['\n', '\t']) {
-        let end = part.len() - usize::from(part.ends_with(['\n', '\t']));
-        shown.push_str(&printable(&part[..end]));
-        shown.push_str(&part[end..]);
     }
     shown
 }
@@ -144,7 +112,6 @@ mod tests {
         assert!(shown.chars().all(|c| c == '\n' || !c.is_control()), "{shown:?}");
         assert_eq!(shown.lines().count(), 2);
         assert!(shown.contains("\\u{1b}[31m\\u{202e}\\u{a}b"), "{shown}");
-        assert_eq!(printable_lines("a\tb\u{9b}\r\n\nc\rd\r"), "a\tb\\u{9b}\n\nc\\u{d}d\\u{d}");
         let value = json!({ "\u{9b}": "\u{7f}\u{202e}\n" });
         let text = printable_json(&value);
         assert_eq!(text, "{\n  \"\\u009b\": \"\\u007f\\u202e\\n\"\n}");

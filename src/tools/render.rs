@@ -98,7 +98,11 @@ fn write(
         let (phone_type, file, facts) =
             composition.file(&Target::parse(path)).ok_or_else(|| {
                 let patterns = files.map(|file| file.pattern().to_owned()).collect();
-                ToolError::NoSuchFile { phone_type: key, file: output::printable(path), patterns }
+                ToolError::NoSuchFile {
+                    phone_type: key,
+                    file: crate::domain::printable(path),
+                    patterns,
+                }
             })?;
         out.write_all(&body(composition, phone, phone_type, file, facts)?)?;
         return Ok(out.flush()?);

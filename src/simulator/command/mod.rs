@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::domain::ErrorChain;
-use crate::tools::output::printable_lines;
+use crate::domain::printable_lines;
 use boot::BootArguments;
 use ca::CaArguments;
 use fleet::FleetArguments;

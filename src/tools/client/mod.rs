@@ -228,7 +228,7 @@ fn read(
         Some("success") if status.is_success() => Ok(reply),
         Some("fail") => {
             let message = reply["message"].as_str().unwrap_or("refused without a reason");
-            Err(ClientError::Refused { attempt, message: super::output::printable(message) })
+            Err(ClientError::Refused { attempt, message: crate::domain::printable(message) })
         }
         _ => Err(ClientError::Strange { attempt, url, status }),
     }

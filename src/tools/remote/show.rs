@@ -8,7 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use super::{RemoteError, Task};
-use crate::tools::output::{is_time, printable, printable_json, printable_lines, table, time};
+use crate::domain::{printable, printable_lines};
+use crate::tools::output::{is_time, printable_json, table, time};
 
 /// How the answer to a call is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
