@@ -140,8 +140,16 @@ impl UploadsSection {
         let most = 1_u64 << 40;
         UploadsSection {
             dir: section.optional("dir"),
-            bytes_per_phone: section.number("bytes_per_phone", 8 << 20, 65_536..=most),
-            total_bytes: section.number("total_bytes", 10 << 30, 1_048_576..=1_u64 << 50),
+            bytes_per_phone: section.number(
+                "bytes_per_phone",
+                UploadOptions::BYTES_PER_PHONE,
+                65_536..=most,
+            ),
+            total_bytes: section.number(
+                "total_bytes",
+                UploadOptions::TOTAL_BYTES,
+                1_048_576..=1_u64 << 50,
+            ),
         }
     }
 

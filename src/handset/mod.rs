@@ -4,9 +4,10 @@
 //! One request, in the order of `Edge::answer`:
 //! 1. `access`: the address the request really comes from, and whether it may ask at all.
 //! 2. `request`: method, target and headers become a `Fetch`, each within bounds.
-//! 3. Provisioning answers, under a timeout; a forbidden network too, so that its refusal takes
+//! 3. What a phone sends (PUT, POST) goes to provisioning as it comes, under the deadline of the request.
+//! 4. Provisioning answers, under a timeout; a forbidden network too, so that its refusal takes
 //!    as long as any.
-//! 4. `response`: file, "not modified", the one refusal, or "later".
+//! 5. `response`: file, "not modified", the one refusal, or "later".
 //!
 //! Whoever is not to have a file gets the same refusal: an unknown phone, a strange
 //! method, a forbidden network and a missing file look alike.
@@ -90,6 +91,10 @@ impl<P: Provision> Edge<P> {
             return refuse(request).await;
         };
         if request::is_upload(&request) {
+            // SECURITY: a browser inside the phones' network names its page; no phone does.
+            if request.headers().contains_key(header::ORIGIN) {
+                return refuse(request).await;
+            }
             // In a box: it is rare, and every request had room for it.
             return Box::pin(self.receive(request, fetch, peer)).await;
         }
@@ -126,7 +131,7 @@ impl<P: Provision> Edge<P> {
         peer: &Peer,
     ) -> Response<Full<Bytes>> {
         let waits_for_us = request.headers().contains_key(header::EXPECT);
-        let mut body = Upload(BodyReader::new(request.into_body()));
+        let mut body = IncomingBody(BodyReader::new(request.into_body()));
         match self.provisioner.receive(fetch, &mut body).await {
             stored @ (Receipt::Created | Receipt::Replaced) => {
                 peer.standing.of_use();
@@ -145,9 +150,9 @@ impl<P: Provision> Edge<P> {
 }
 
 /// What a handset sends, for provisioning.
-struct Upload(BodyReader);
+struct IncomingBody(BodyReader);
 
-impl UploadBody for Upload {
+impl UploadBody for IncomingBody {
     fn announced(&self) -> u64 {
         self.0.announced()
     }

@@ -12,7 +12,7 @@ use crate::catalogue::{
     Catalogue, FileSpec, PathFacts, PhoneType, RenderInput, Scope, mac_of_subject,
 };
 use crate::domain::settings::Written;
-use crate::domain::{Mac, Timestamp};
+use crate::domain::{LogRate, Mac, Timestamp};
 use crate::registry::{
     Known, LoggedTarget, NotRecorded, Registry, RequestEvidence, RequestLogEntry, RequestOutcome,
     Requester, SightOutcome,
@@ -27,6 +27,7 @@ pub struct Provisioner {
     bodies: BodyCache,
     /// `None`: what phones send is refused.
     pub(super) uploads: Option<Arc<Uploads>>,
+    pub(super) upload_faults: LogRate,
 }
 
 /// What was decided, for the handset and for the log.
@@ -120,7 +121,7 @@ impl Provisioner {
     #[must_use]
     pub fn new(registry: Arc<Registry>, rendered_bytes: u64) -> Self {
         let (parsed, bodies) = (ParseCache::new(), BodyCache::new(rendered_bytes));
-        Provisioner { registry, parsed, bodies, uploads: None }
+        Provisioner { registry, parsed, bodies, uploads: None, upload_faults: LogRate::default() }
     }
 
     /// With a place for what phones send.

@@ -1,11 +1,13 @@
 //! What phones send: who may, and what of it is kept. Also what of it they get back.
 
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::provisioner::Provisioner;
 use super::{Fetch, Receipt, Rendered, UploadBody};
 use crate::catalogue::{Catalogue, Target, UploadSpec};
-use crate::domain::{ErrorChain, Mac};
+use crate::domain::{ErrorChain, LogRate, Mac};
 use crate::registry::{RequestOutcome, Requester};
 use crate::uploads::{FileName, Sender, UploadError, Uploads};
 
@@ -33,7 +35,9 @@ impl Provisioner {
                 Ok((mac, _)) => {
                     requester = Requester::ActivePhone(mac);
                     match self.accepted(&catalogue, mac, &parsed.target) {
-                        Some(accepted) => kept(uploads, accepted, body).await,
+                        Some(accepted) => {
+                            kept(uploads, &self.upload_faults, accepted, fetch.address, body).await
+                        }
                         None => (Receipt::Refused, RequestOutcome::NoSuchFile, String::new()),
                     }
                 }
@@ -54,6 +58,11 @@ impl Provisioner {
         target: &Target,
     ) -> Option<Arc<Rendered>> {
         let uploads = self.uploads.as_ref()?;
+        // SECURITY: that there is none is found out in memory, in the time of any refusal.
+        let may_be_there = |name| uploads.may_have(mac, &name);
+        if !FileName::new(target.file_name()).is_some_and(may_be_there) {
+            return None;
+        }
         let Accepted { sender, name, spec } = self.accepted(catalogue, mac, target)?;
         if !spec.is_served_back {
             return None;
@@ -73,17 +82,19 @@ impl Provisioner {
     fn accepted(&self, catalogue: &Arc<Catalogue>, mac: Mac, target: &Target) -> Option<Accepted> {
         let composition = self.registry.composition(catalogue, mac)?;
         let (file, _) = catalogue.file_for(composition.phone_type()?, target)?;
-        let sender = Sender::of(&composition.device)?;
+        let sender = self.registry.sender(mac)?;
         Some(Accepted { sender, name: FileName::new(target.file_name())?, spec: file.upload? })
     }
 }
 
 async fn kept<B: UploadBody>(
     uploads: &Uploads,
+    faults: &LogRate,
     accepted: Accepted,
+    address: IpAddr,
     body: &mut B,
 ) -> (Receipt, RequestOutcome, String) {
-    match write(uploads, &accepted, body).await {
+    match write(uploads, &accepted, address, body).await {
         Ok(true) => (Receipt::Replaced, RequestOutcome::Received, String::new()),
         Ok(false) => (Receipt::Created, RequestOutcome::Received, String::new()),
         Err(error) => {
@@ -95,9 +106,11 @@ async fn kept<B: UploadBody>(
                 | UploadError::BrokenOff(_) => Receipt::Refused,
             };
             let detail = ErrorChain(&error).to_string();
-            if let UploadError::Io(_) | UploadError::Full(_) = error {
-                let mac = accepted.sender.mac();
-                tracing::warn!(%mac, name = %accepted.name, error = detail, "an upload was not kept");
+            if let UploadError::Io(_) | UploadError::Full(_) = error
+                && let Some(others) = faults.due_at(Instant::now())
+            {
+                let (mac, name) = (accepted.sender.mac(), &accepted.name);
+                tracing::warn!(%mac, %name, error = detail, others, "an upload was not kept");
             }
             (receipt, RequestOutcome::NotReceived, detail)
         }
@@ -107,9 +120,11 @@ async fn kept<B: UploadBody>(
 async fn write<B: UploadBody>(
     uploads: &Uploads,
     Accepted { sender, name, spec }: &Accepted,
+    address: IpAddr,
     body: &mut B,
 ) -> Result<bool, UploadError> {
-    let mut incoming = uploads.begin(sender, name, spec.max_bytes, body.announced()).await?;
+    let mut incoming =
+        uploads.begin(sender, address, name, spec.max_bytes, body.announced()).await?;
     while let Some(bytes) = body.next().await {
         incoming.write(&bytes.map_err(UploadError::BrokenOff)?).await?;
     }

@@ -1,11 +1,13 @@
 //! Who may see what a phone sent. The files themselves are no part of the store:
 //! [`crate::uploads`].
 
+use std::sync::Arc;
+
 use serde_json::json;
 
 use super::actor::may_see;
 use super::change::Plan;
-use super::{Actor, Registry, RegistryError};
+use super::{Actor, Directory, Registry, RegistryError};
 use crate::domain::{Action, Device, Mac, PhoneId, State, Subject, TransitionError};
 use crate::uploads::{FileName, Sender};
 
@@ -13,7 +15,7 @@ impl Registry {
     /// The device as one that sends files, as it is now; `None` without an active phone.
     #[must_use]
     pub fn sender(&self, mac: Mac) -> Option<Sender> {
-        Sender::of(&self.memory.index.device(mac)?)
+        sender_of(&self.memory.index.device(mac)?, &self.directory())
     }
 
     /// The device of an active phone, for an operator who wants to know what it sent: one who
@@ -24,7 +26,7 @@ impl Registry {
     pub fn sender_for(&self, actor: &Actor, id: PhoneId) -> Result<Sender, RegistryError> {
         actor.require_admin()?;
         let device = self.memory.index.device(id.mac).ok_or(TransitionError::NotFound)?;
-        seen_by(actor, id, &device)
+        seen_by(actor, id, &device, &self.directory())
     }
 
     /// As [`Registry::sender_for`], of a file that is shown to the operator: logs and overrides
@@ -38,21 +40,58 @@ impl Registry {
         id: PhoneId,
         name: &FileName,
     ) -> Result<Sender, RegistryError> {
+        self.record_upload(actor, id, Action::Reveal, name).await
+    }
+
+    /// As [`Registry::reveal_upload`], of a file that is removed.
+    ///
+    /// # Errors
+    /// As [`Registry::reveal_upload`].
+    pub async fn delete_upload(
+        &self,
+        actor: &Actor,
+        id: PhoneId,
+        name: &FileName,
+    ) -> Result<Sender, RegistryError> {
+        self.record_upload(actor, id, Action::Update, name).await
+    }
+
+    async fn record_upload(
+        &self,
+        actor: &Actor,
+        id: PhoneId,
+        action: Action,
+        name: &FileName,
+    ) -> Result<Sender, RegistryError> {
         actor.require_admin()?;
         let now = self.clock.now();
-        self.change_device(actor, id.mac, |device, _| {
-            let sender = seen_by(actor, id, device)?;
-            let mut event = actor.event(now, Action::Reveal, Subject::Phone, id.to_string());
+        self.change_device(actor, id.mac, |device, directory| {
+            let sender = seen_by(actor, id, device, directory)?;
+            let mut event = actor.event(now, action, Subject::Phone, id.to_string());
             let company = device.phones.get(&id.port).and_then(|phone| phone.company());
             event.company = company.map(ToString::to_string).unwrap_or_default();
-            event.after = json!({ "upload": name.as_str() });
+            let upload = json!({ "upload": name.as_str() });
+            match action {
+                Action::Reveal => event.after = upload,
+                _ => event.before = upload,
+            }
             Ok(Plan::nothing(sender).recorded(event))
         })
         .await
     }
 }
 
-fn seen_by(actor: &Actor, id: PhoneId, device: &Device) -> Result<Sender, RegistryError> {
+fn sender_of(device: &Device, directory: &Directory) -> Option<Sender> {
+    let companies = device.companies().filter_map(|company| directory.companies.get(company));
+    Sender::of(device, companies.map(Arc::as_ref))
+}
+
+fn seen_by(
+    actor: &Actor,
+    id: PhoneId,
+    device: &Device,
+    directory: &Directory,
+) -> Result<Sender, RegistryError> {
     let phone = device.phone(id.port).filter(|phone| may_see(actor, phone));
     if phone.is_none_or(|phone| phone.state == State::Inactive) {
         return Err(TransitionError::NotFound.into());
@@ -61,5 +100,5 @@ fn seen_by(actor: &Actor, id: PhoneId, device: &Device) -> Result<Sender, Regist
     if !device.companies().all(|company| actor.administers(company)) {
         return Err(RegistryError::PermissionDenied);
     }
-    Sender::of(device).ok_or_else(|| TransitionError::NotFound.into())
+    sender_of(device, directory).ok_or_else(|| TransitionError::NotFound.into())
 }

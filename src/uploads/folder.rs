@@ -6,8 +6,10 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 use std::time::SystemTime;
 
+use rustix::fs::FlockOperation;
 use tempfile::NamedTempFile;
 
+use super::quota::UploadQuota;
 use super::{FileName, Sender, Upload};
 use crate::domain::{Mac, Timestamp};
 
@@ -83,40 +85,79 @@ fn modified(metadata: &fs::Metadata) -> Timestamp {
     Timestamp::from_seconds(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
 }
 
+pub(super) fn remove(place: &Path) -> io::Result<bool> {
+    match fs::remove_file(place) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Taken as long as the file is open: a second gateway would remove what this one is writing.
+pub(super) fn lock(dir: &Path) -> io::Result<File> {
+    let lock = File::create(dir.join(".lock"))?;
+    match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(lock),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(io::Error::new(
+            ErrorKind::ResourceBusy,
+            "another gateway has it: each needs its own",
+        )),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// What a look through all files found.
 #[derive(Debug, Default)]
 pub(super) struct Swept {
     pub bytes: u64,
+    pub files: Vec<(Mac, FileName)>,
     pub removed: usize,
 }
 
 /// Counts all files and removes those whose sender is no more.
-pub(super) fn sweep(dir: &Path, sender: impl Fn(Mac) -> Option<Sender>) -> io::Result<Swept> {
+pub(super) fn sweep(
+    dir: &Path,
+    quota: &UploadQuota,
+    sender: impl Fn(Mac) -> Option<Sender>,
+) -> io::Result<Swept> {
     let mut swept = Swept::default();
-    for device in fs::read_dir(dir)? {
+    for device in fs::read_dir(dir).map_err(|error| at(dir, &error))? {
         let device = device?;
-        // What is not called as a MAC is not ours to count or to remove.
+        // What is no folder called as a MAC is not ours to count or to remove.
         let mac = device.file_name().to_str().and_then(|name| name.parse::<Mac>().ok());
-        let Some(mac) = mac.filter(|mac| device.file_name() == mac.to_string().as_str()) else {
+        let mac = mac.filter(|mac| device.file_name() == mac.to_string().as_str());
+        let Some(mac) = mac.filter(|_| device.file_type().is_ok_and(|kind| kind.is_dir())) else {
             continue;
         };
+        let folder = device.path();
+        // One that sends loses nothing now; what it had before goes the next time.
+        let still = quota.hold_still(mac);
         let now = sender(mac);
-        for whose in fs::read_dir(device.path())? {
-            let whose = whose?;
-            let uploads = list(&whose.path())?;
-            let is_current = now.as_ref().is_some_and(|sender| whose.file_name() == sender.whose());
-            if is_current {
+        let wrong = |error: io::Error| at(&folder, &error);
+        for owner in fs::read_dir(&folder).map_err(wrong)? {
+            let owner = owner.map_err(wrong)?;
+            let is_current =
+                now.as_ref().is_some_and(|sender| owner.file_name() == sender.owner_digest());
+            let uploads = list(&owner.path()).map_err(wrong)?;
+            if is_current || still.is_none() {
                 swept.bytes += uploads.iter().map(|upload| upload.bytes).sum::<u64>();
+                swept.files.extend(uploads.into_iter().map(|upload| (mac, upload.name)));
                 continue;
             }
             for upload in &uploads {
-                fs::remove_file(whose.path().join(upload.name.as_str()))?;
+                remove(&owner.path().join(upload.name.as_str())).map_err(wrong)?;
             }
             swept.removed += uploads.len();
             // Fails where there is anything else in it, which stays.
-            let _ = fs::remove_dir(whose.path());
+            let _ = fs::remove_dir(owner.path());
         }
-        let _ = fs::remove_dir(device.path());
+        if still.is_some() {
+            let _ = fs::remove_dir(&folder);
+        }
     }
     Ok(swept)
+}
+
+fn at(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }

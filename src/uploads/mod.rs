@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! uploads/0004f2abcdef/1f0c9a66b0d84c3e/0004f2abcdef-app.log
-//!         MAC          whose            name
+//!         MAC          digest of owners name
 //! ```
 //!
 //! A file is written beside its place and moved there when it is whole: nobody reads half of one,
@@ -11,17 +11,17 @@
 //! back under it.
 
 mod folder;
-mod ledger;
+mod quota;
 mod sender;
 
 use std::io;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tokio::io::AsyncWriteExt;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::io::{AsyncWriteExt, BufWriter};
 
-use ledger::{Ledger, Reservation};
+use quota::{SendingTurn, UploadQuota};
 pub use sender::{FileName, Sender};
 
 use crate::domain::{Mac, Timestamp};
@@ -29,41 +29,55 @@ use crate::domain::{Mac, Timestamp};
 /// Where uploads are kept and how much of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UploadOptions {
+    /// A folder that one gateway writes to, made when it is not there.
     pub dir: PathBuf,
     /// Of one phone, all its files together.
     pub bytes_per_phone: u64,
-    /// Of all phones.
+    /// Of all phones, with what is still coming.
     pub total_bytes: u64,
+}
+
+impl UploadOptions {
+    /// The default of a phone: some logs, of which a Polycom phone keeps 180 KB at most.
+    pub const BYTES_PER_PHONE: u64 = 8 << 20;
+    /// The default of all phones: a hundred thousand with a hundred kilobytes each.
+    pub const TOTAL_BYTES: u64 = 10 << 30;
 }
 
 /// The uploads of all phones.
 #[derive(Debug)]
 pub struct Uploads {
     options: UploadOptions,
-    ledger: Arc<Ledger>,
-    places: Arc<Semaphore>,
+    quota: Arc<UploadQuota>,
+    /// Held as long as the folder is in use.
+    _lock: std::fs::File,
 }
 
-/// Uploads at a time. Phones send them when they have time; one that is told to come again keeps
-/// its log until then. So many write to one disk without keeping it from the store.
-const AT_A_TIME: usize = 32;
 /// Files of one phone: every one a family declares, and old ones.
 const FILES_PER_PHONE: usize = 64;
+
+/// Bytes gathered before the disk is asked: a body may come byte by byte.
+const GATHERED_BYTES: usize = 64 << 10;
 
 /// Why an upload was not kept.
 #[derive(Debug, thiserror::Error)]
 pub enum UploadError {
+    /// More than its family allows, in bytes.
     #[error("it is longer than {0} bytes")]
     TooLong(u64),
+    /// More than the phone may have, in bytes.
     #[error("the phone has no more room: {0} bytes in all, {FILES_PER_PHONE} files")]
     PhoneIsFull(u64),
+    /// More than all phones may have, in bytes.
     #[error("there is no more room for uploads: {0} bytes in all")]
     Full(u64),
     /// Too many at a time, another one of the same phone, or what is there is being counted.
     #[error("others are being written")]
     Busy,
+    /// The phone went away, or sent broken chunks.
     #[error("it broke off")]
     BrokenOff(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The disk's fault.
     #[error("it could not be written")]
     Io(#[from] io::Error),
 }
@@ -71,24 +85,44 @@ pub enum UploadError {
 /// An upload that is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upload {
+    /// As it is asked for.
     pub name: FileName,
+    /// Its length.
     pub bytes: u64,
+    /// When it was whole.
     pub received: Timestamp,
 }
 
-/// One upload on its way in. Dropped before [`Incoming::finish`] it leaves nothing.
-pub struct Incoming {
-    file: tokio::fs::File,
+/// One upload on its way in. Dropped before [`UploadWriter::finish`] it leaves nothing.
+pub struct UploadWriter {
+    file: BufWriter<tokio::fs::File>,
     /// Removes the file when dropped.
     temporary: tempfile::TempPath,
-    place: PathBuf,
+    dir: PathBuf,
+    folder: PathBuf,
+    name: FileName,
     written: u64,
-    /// What it may have, and why no more.
-    room: u64,
-    too_long: fn(u64) -> UploadError,
-    told: u64,
-    reservation: Reservation,
-    _place: OwnedSemaphorePermit,
+    allowance: Allowance,
+    turn: SendingTurn,
+}
+
+/// What an upload may have, and what it is told when it has more.
+#[derive(Debug, Clone, Copy)]
+struct Allowance {
+    bytes: u64,
+    /// Whether the family's limit is the least of the two, else the phone's.
+    is_of_family: bool,
+    limit: u64,
+}
+
+impl Allowance {
+    fn exceeded(self) -> UploadError {
+        if self.is_of_family {
+            UploadError::TooLong(self.limit)
+        } else {
+            UploadError::PhoneIsFull(self.limit)
+        }
+    }
 }
 
 impl Uploads {
@@ -96,71 +130,73 @@ impl Uploads {
     /// in it is counted by [`Uploads::count`]; until then every upload is told to come again.
     ///
     /// # Errors
-    /// When the folder cannot be made or written to.
+    /// When the folder cannot be made or written to, or another gateway has it.
     pub fn open(options: UploadOptions) -> io::Result<Uploads> {
         folder::make(&options.dir)?;
+        let lock = folder::lock(&options.dir)?;
         folder::remove_incoming(&options.dir)?;
-        let places = Arc::new(Semaphore::new(AT_A_TIME));
-        Ok(Uploads { options, ledger: Arc::default(), places })
+        Ok(Uploads { options, quota: Arc::default(), _lock: lock })
     }
 
     /// Counts what is there, and removes the uploads that no `sender` of now has: of phones that
     /// were deleted or went to another company. Returns how many files went. Blocks.
     ///
     /// # Errors
-    /// When the folder cannot be read; what was counted before stays in force.
+    /// When the folder cannot be read, with the path; what was counted before stays in force.
     pub fn count(&self, sender: impl Fn(Mac) -> Option<Sender>) -> io::Result<usize> {
-        let swept = folder::sweep(&self.options.dir, sender)?;
-        self.ledger.count(swept.bytes);
+        let swept = folder::sweep(&self.options.dir, &self.quota, sender)?;
+        self.quota.count(swept.bytes, &swept.files);
         Ok(swept.removed)
     }
 
-    /// Begins to take in an upload of at most `most` bytes, of which `told` are known to come.
+    /// Begins to take in an upload from that address, of at most `most` bytes, of which
+    /// `announced` are known to come.
     ///
     /// # Errors
     /// As [`UploadError`] says; nothing was changed.
     pub async fn begin(
         &self,
         from: &Sender,
+        address: IpAddr,
         name: &FileName,
         most: u64,
-        told: u64,
-    ) -> Result<Incoming, UploadError> {
-        let permit = self.places.clone().try_acquire_owned().map_err(|_| UploadError::Busy)?;
-        let mut reservation = Ledger::reserve(&self.ledger, from.mac()).ok_or(UploadError::Busy)?;
-        let (dir, folder, name) = (self.options.dir.clone(), from.folder(), name.clone());
-        let (kept, temporary, place) = blocking(move || {
-            let folder = dir.join(folder);
-            let kept = folder::list(&folder)?;
-            let temporary = folder::incoming(&dir)?;
-            Ok((kept, temporary, folder.join(name.as_str())))
-        })
-        .await?;
-        let replaced = kept.iter().find(|upload| place.ends_with(upload.name.as_str()));
-        let replaced = replaced.map(|upload| upload.bytes);
-        let of_phone = kept.iter().map(|upload| upload.bytes).sum::<u64>() - replaced.unwrap_or(0);
-        let UploadOptions { bytes_per_phone, total_bytes, .. } = self.options;
+        announced: u64,
+    ) -> Result<UploadWriter, UploadError> {
+        let mut turn =
+            UploadQuota::turn(&self.quota, from.mac(), address).ok_or(UploadError::Busy)?;
+        let UploadOptions { dir, bytes_per_phone, total_bytes } = self.options.clone();
+        let folder = dir.join(from.folder());
+        let of_phone = folder.clone();
+        let kept = blocking(move || folder::list(&of_phone)).await?;
+        let replaced = kept.iter().find(|upload| upload.name == *name).map(|upload| upload.bytes);
         if replaced.is_none() && kept.len() >= FILES_PER_PHONE {
             return Err(UploadError::PhoneIsFull(bytes_per_phone));
         }
-        reservation.replaces(replaced);
-        let left_of_phone = bytes_per_phone.saturating_sub(of_phone);
-        let left = total_bytes.saturating_sub(reservation.others());
-        let (room, too_long, of): (_, fn(u64) -> UploadError, _) = if left < most.min(left_of_phone)
-        {
-            (left, UploadError::Full, total_bytes)
-        } else if left_of_phone < most {
-            (left_of_phone, UploadError::PhoneIsFull, bytes_per_phone)
+        let others = kept.iter().map(|upload| upload.bytes).sum::<u64>() - replaced.unwrap_or(0);
+        let left = bytes_per_phone.saturating_sub(others);
+        let mut allowance = if left < most {
+            Allowance { bytes: left, is_of_family: false, limit: bytes_per_phone }
         } else {
-            (most, UploadError::TooLong, most)
+            Allowance { bytes: most, is_of_family: true, limit: most }
         };
-        if told > room {
-            return Err(too_long(of));
+        if announced > allowance.bytes {
+            return Err(allowance.exceeded());
         }
-        let (file, temporary) = temporary.into_parts();
-        let file = tokio::fs::File::from_std(file);
-        let (written, _place, told) = (0, permit, of);
-        Ok(Incoming { file, temporary, place, written, room, too_long, told, reservation, _place })
+        if announced > 0 {
+            allowance.bytes = announced;
+        }
+        turn.reserve(allowance.bytes, replaced, total_bytes)?;
+        let beside = dir.clone();
+        let (file, temporary) = blocking(move || folder::incoming(&beside)).await?.into_parts();
+        let file = BufWriter::with_capacity(GATHERED_BYTES, tokio::fs::File::from_std(file));
+        let (name, written) = (name.clone(), 0);
+        Ok(UploadWriter { file, temporary, dir, folder, name, written, allowance, turn })
+    }
+
+    /// Whether the device may have sent a file of that name. Reads memory alone.
+    #[must_use]
+    pub fn may_have(&self, mac: Mac, name: &FileName) -> bool {
+        self.quota.may_have(mac, name)
     }
 
     /// What the phone sent, in order of name.
@@ -185,9 +221,19 @@ impl Uploads {
         let name = name.clone();
         blocking(move || folder::read(&place, name)).await
     }
+
+    /// Removes one upload; whether it was there. Its bytes count until the next
+    /// [`Uploads::count`].
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub async fn remove(&self, from: &Sender, name: &FileName) -> io::Result<bool> {
+        let place = self.options.dir.join(from.folder()).join(name.as_str());
+        blocking(move || folder::remove(&place)).await
+    }
 }
 
-impl Incoming {
+impl UploadWriter {
     /// Takes in the next bytes.
     ///
     /// # Errors
@@ -195,8 +241,8 @@ impl Incoming {
     /// [`UploadError::Io`].
     pub async fn write(&mut self, bytes: &[u8]) -> Result<(), UploadError> {
         self.written += bytes.len() as u64;
-        if self.written > self.room {
-            return Err((self.too_long)(self.told));
+        if self.written > self.allowance.bytes {
+            return Err(self.allowance.exceeded());
         }
         Ok(self.file.write_all(bytes).await?)
     }
@@ -207,16 +253,19 @@ impl Incoming {
     /// [`UploadError::Io`]; what was there before is there still.
     pub async fn finish(mut self) -> Result<bool, UploadError> {
         self.file.flush().await?;
-        self.file.sync_data().await?;
-        let Incoming { temporary, place, written, reservation, .. } = self;
+        self.file.get_ref().sync_data().await?;
+        let UploadWriter { temporary, dir, folder, name, written, turn, .. } = self;
+        let place = folder.join(name.as_str());
         blocking(move || {
-            let folder = place.parent().unwrap_or(Path::new("."));
-            folder::make(folder)?;
+            folder::make(&folder)?;
             temporary.persist(&place).map_err(|error| error.error)?;
-            folder::sync(folder)
+            // The names of the file and of folders that may be new.
+            [&*folder, folder.parent().unwrap_or(Path::new(".")), &*dir]
+                .into_iter()
+                .try_for_each(folder::sync)
         })
         .await?;
-        Ok(reservation.keep(written))
+        Ok(turn.keep(&name, written))
     }
 }
 

@@ -1,38 +1,47 @@
 //! Whose an upload is, and what it is called: what makes its path.
 
+use std::collections::BTreeSet;
 use std::fmt;
+use std::num::NonZero;
 use std::path::PathBuf;
 
 use sha2::{Digest, Sha256};
 
-use crate::domain::{CompanyId, Device, Mac};
+use crate::domain::{Company, Device, Mac};
 
 /// A device with an active phone, as it is now. One that was given to another company is another
-/// sender.
+/// sender, as is one that was deleted and made anew, or whose company was.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sender {
     mac: Mac,
-    /// 16 hexadecimal digits of a digest of the companies of its active phones.
-    whose: String,
+    /// 16 hexadecimal digits.
+    owner_digest: String,
 }
 
 impl Sender {
-    /// `None` for a device without an active phone.
+    /// `companies` are those of the active phones of the device; `None` without one.
     #[must_use]
-    pub fn of(device: &Device) -> Option<Sender> {
-        let mut companies: Vec<&CompanyId> = device.companies().collect();
-        companies.sort_unstable();
-        companies.dedup();
-        if companies.is_empty() {
-            return None;
-        }
+    pub fn of<'c>(
+        device: &Device,
+        companies: impl IntoIterator<Item = &'c Company>,
+    ) -> Option<Sender> {
+        let owners: BTreeSet<(&str, u64)> = companies
+            .into_iter()
+            .map(|company| (company.id.as_str(), company.instance.map_or(0, NonZero::get)))
+            .collect();
+        // When its first active phone was made.
+        let active = device.phones.values().filter(|phone| phone.company().is_some());
+        let since = active.map(|phone| phone.created).min().filter(|_| !owners.is_empty())?;
         let mut digest = Sha256::new();
-        for company in companies {
-            digest.update(company.as_str());
+        digest.update(since.seconds().to_be_bytes());
+        for (company, instance) in owners {
+            digest.update(company);
             digest.update([0]);
+            digest.update(instance.to_be_bytes());
         }
-        let whose = digest.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        Some(Sender { mac: device.mac, whose })
+        let digest = digest.finalize();
+        let owner_digest = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        Some(Sender { mac: device.mac, owner_digest })
     }
 
     /// The device that sends.
@@ -43,11 +52,11 @@ impl Sender {
 
     /// Of its files, below the folder of all.
     pub(super) fn folder(&self) -> PathBuf {
-        PathBuf::from(self.mac.to_string()).join(&self.whose)
+        PathBuf::from(self.mac.to_string()).join(&self.owner_digest)
     }
 
-    pub(super) fn whose(&self) -> &str {
-        &self.whose
+    pub(super) fn owner_digest(&self) -> &str {
+        &self.owner_digest
     }
 }
 
@@ -69,6 +78,7 @@ impl FileName {
         is_name.then(|| FileName(name.to_ascii_lowercase()))
     }
 
+    /// As it is on the disk, in lower case.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

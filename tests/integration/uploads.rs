@@ -76,6 +76,9 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     let mut all = Vec::new();
     for entry in std::fs::read_dir(folder).into_iter().flatten() {
         let path = entry.unwrap().path();
+        if path.ends_with(".lock") {
+            continue;
+        }
         if path.is_dir() { all.extend(files(&path)) } else { all.push(path) }
     }
     all
@@ -296,4 +299,97 @@ fn without_a_folder_nothing_is_taken_in() {
     assert_eq!(status, 404);
     let answer = gateway.ask("uploads", json!({ "type": "phone", "scope": { "phoneid": PHONE } }));
     assert!(answer["message"].as_str().unwrap().contains("[uploads] dir"), "{answer}");
+}
+
+#[test]
+fn an_upload_can_be_deleted_and_is_not_sent_back_then() {
+    let gateway = start();
+    put(&gateway, OVERRIDES, b"<a/>");
+    let delete = |file: &str| {
+        let scope = json!({ "phoneid": PHONE, "file": file });
+        gateway.done("delete", json!({ "type": "upload", "scope": scope }))["numrows"].clone()
+    };
+    assert_eq!(delete("0004f2000002-web.cfg"), 0);
+    assert_eq!(delete("0004f2000002-phone.cfg"), 1);
+    assert_eq!(gateway.get(OVERRIDES, Some(POLYCOM)).status, 404);
+    let events = gateway.done("events", json!({ "type": "phone", "scope": { "phoneid": PHONE } }));
+    assert_eq!(events["values"][0]["before"], json!({ "upload": "0004f2000002-phone.cfg" }));
+    // What is not there is not shown, and nobody is on record as having seen it.
+    assert_eq!(content(&gateway, PHONE, "0004f2000002-web.cfg"), Value::Null);
+    let after = gateway.done("events", json!({ "type": "phone", "scope": { "phoneid": PHONE } }));
+    assert_eq!(after, events);
+}
+
+#[test]
+fn what_a_phone_sent_is_not_its_that_was_made_anew_nor_its_companys() {
+    let gateway = start();
+    let company = |verb: &str| {
+        let body = match verb {
+            "create" => json!({ "type": "company", "values": { "company": "acme" } }),
+            _ => json!({ "type": "company", "scope": { "company": "acme" } }),
+        };
+        gateway.done(verb, body);
+    };
+    let delete = |phone: &str| {
+        gateway.done("delete", json!({ "type": "phone", "scope": { "phoneid": phone } }));
+    };
+    company("create");
+    create(&gateway, "0004f2000003", "acme");
+    assert_eq!(put(&gateway, "/0004f2000003-phone.cfg", b"<a/>"), 201);
+    delete("0004f20000030");
+    company("delete");
+    company("create");
+    create(&gateway, "0004f2000003", "acme");
+    assert_eq!(uploads(&gateway, "0004f20000030"), Vec::<Value>::new());
+    assert_eq!(gateway.get("/0004f2000003-phone.cfg", Some(POLYCOM)).status, 404);
+}
+
+#[test]
+fn what_is_still_coming_counts_against_the_room_of_all() {
+    let gateway = start_with(8 << 20, 1_048_576);
+    create(&gateway, "0004f2000003", "default");
+    put(&gateway, OVERRIDES, b"<a/>");
+    let mut first = TcpStream::connect(gateway.http()).unwrap();
+    let head = format!(
+        "PUT {LOG} HTTP/1.1\r\nHost: gw\r\nUser-Agent: {POLYCOM}\r\nContent-Length: 1000000\r\n\r\n"
+    );
+    first.write_all(head.as_bytes()).unwrap();
+    first.write_all(&[b'a'; 500_000]).unwrap();
+    // Fits as long as the first has not begun; then it is called for, and breaks off.
+    let is_called_for = || {
+        let mut second = TcpStream::connect(gateway.http()).unwrap();
+        let head = format!(
+            "PUT /0004f2000003-app.log HTTP/1.1\r\nHost: gw\r\nUser-Agent: {POLYCOM}\r\n\
+             Expect: 100-continue\r\nContent-Length: 60000\r\n\r\n"
+        );
+        second.write_all(head.as_bytes()).unwrap();
+        let mut answer = [0; 12];
+        second.read_exact(&mut answer).unwrap();
+        &answer != b"HTTP/1.1 404"
+    };
+    let tries = (0..10_000).find(|_| !is_called_for());
+    assert!(tries.is_some(), "there was room all the time");
+    first.write_all(&[b'a'; 500_000]).unwrap();
+    let mut answer = [0; 12];
+    first.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 201");
+}
+
+#[test]
+fn a_second_gateway_does_not_start_on_the_folder() {
+    let gateway = start();
+    let dir = gateway.dir().join("uploads");
+    let options =
+        dialtone::uploads::UploadOptions { dir, bytes_per_phone: 65_536, total_bytes: 1 << 20 };
+    let error = dialtone::uploads::Uploads::open(options).unwrap_err();
+    assert!(error.to_string().contains("another gateway"), "{error}");
+}
+
+#[test]
+fn a_page_in_a_browser_sends_nothing() {
+    let gateway = start();
+    put(&gateway, OVERRIDES, b"<a/>");
+    let head = format!("POST {LOG} HTTP/1.1\r\nOrigin: http://evil.example\r\nContent-Length: 1");
+    assert_eq!(send(&gateway, &head, b"a").0, 404);
+    assert_eq!(uploads(&gateway, PHONE).len(), 1);
 }

@@ -10,6 +10,7 @@ mod create_phone;
 mod create_user;
 mod delete_company;
 mod delete_phone;
+mod delete_upload;
 mod delete_user;
 mod demote_phone;
 mod events;
@@ -105,6 +106,7 @@ pub(super) const COMMANDS: &[Command] = commands! {
     Admin               "reveal"    "phone"    reveal_phone::run;
     Admin               "requests"  "phone"    requests_phone::run;
     Admin               "uploads"   "phone"    uploads_phone::run;
+    Admin               "delete"    "upload"   delete_upload::run;
 
     SystemAdmin         "create"    "company"  create_company::run;
     Admin               "read"      "company"  read_company::run;

@@ -8,6 +8,8 @@
 //! `file` names also `content`, or `base64` where it is no text; that it was shown is in the audit
 //! record, since it may have passwords in it. None when there is no such file.
 
+use std::sync::Arc;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
@@ -15,8 +17,9 @@ use serde::Serialize;
 use super::Call;
 use crate::admin::CommandResult;
 use crate::admin::answer::{Fail, Rows};
-use crate::catalogue::{Target, UploadKind};
-use crate::domain::{Mac, Timestamp};
+use crate::catalogue::{Catalogue, Target, UploadKind};
+use crate::domain::{Mac, Timestamp, TypeKey};
+use crate::registry::Registry;
 use crate::uploads::{FileName, Upload};
 
 #[derive(Serialize)]
@@ -32,49 +35,70 @@ struct Row {
 }
 
 pub(super) async fn run(call: Call) -> CommandResult {
-    let Call { core, actor, body, .. } = &call;
+    let Call { core, actor, party, body, .. } = call;
     let scope = body.scope()?;
     scope.only(&["mac", "port", "phoneid", "file"])?;
     let id = scope.phone()?;
-    let name = scope.filled("file")?.map(str::to_owned);
-    let sender = core.registry.sender_for(actor, id)?;
-    let Some(uploads) = &core.options.uploads else {
-        return Err(Fail::new("Uploads are off: set [uploads] dir in the configuration"));
-    };
-    let mut rows = Rows::new();
-    let Some(name) = name else {
-        for upload in uploads.list(&sender).await.map_err(|error| unreadable(&error))? {
-            rows.push(&row(&call, id.mac, upload));
+    let name = scope.filled("file")?.map(FileName::new);
+    let sender = core.registry.sender_for(&actor, id)?;
+    let uploads = core.options.uploads.as_ref().ok_or_else(off)?;
+    let mut listed = uploads.list(&sender).await.map_err(|error| unreadable(&error))?;
+    let mut shown = None;
+    if let Some(name) = name {
+        listed.retain(|upload| Some(&upload.name) == name.as_ref());
+        // Only what is there can be shown, and be on record as shown.
+        if let Some(name) = name.filter(|_| !listed.is_empty()) {
+            let sender = core.registry.reveal_upload(&actor, id, &name).await?;
+            shown = uploads.read(&sender, &name).await.map_err(|error| unreadable(&error))?;
         }
-        return Ok(rows.finish());
-    };
-    let Some(name) = FileName::new(&name) else { return Ok(rows.finish()) };
-    let sender = core.registry.reveal_upload(actor, id, &name).await?;
-    let found = uploads.read(&sender, &name).await.map_err(|error| unreadable(&error))?;
-    if let Some((upload, bytes)) = found {
-        let mut row = row(&call, id.mac, upload);
-        match String::from_utf8(bytes) {
-            Ok(text) => row.content = Some(text),
-            Err(error) => row.base64 = Some(STANDARD.encode(error.as_bytes())),
-        }
-        rows.push(&row);
     }
-    Ok(rows.finish())
+    let registry = core.registry.clone();
+    // Of some megabytes: nothing for a thread that serves phones.
+    let answer = move || {
+        let kinds = Kinds::of(&registry, id.mac);
+        let rows = listed.into_iter().map(|Upload { name: file, bytes, received }| {
+            let kind = kinds.kind(&file);
+            Row { kind, file, bytes, received, content: None, base64: None }
+        });
+        let mut rows: Vec<Row> = rows.collect();
+        if let (Some(row), Some((_, bytes))) = (rows.first_mut(), shown) {
+            match String::from_utf8(bytes) {
+                Ok(text) => row.content = Some(text),
+                Err(error) => row.base64 = Some(STANDARD.encode(error.as_bytes())),
+            }
+        }
+        rows.into_iter().collect::<Rows>().finish()
+    };
+    core.blocking.run(party, answer).await
 }
 
-fn row(call: &Call, mac: Mac, upload: Upload) -> Row {
-    let registry = &call.core.registry;
-    let catalogue = registry.catalogue();
-    let target = Target::parse(&format!("/{}", upload.name));
-    let kind = registry.composition(&catalogue, mac).and_then(|composition| {
-        let (file, _) = catalogue.file_for(composition.phone_type()?, &target)?;
+/// What the type of a device calls the files it sends.
+struct Kinds {
+    catalogue: Arc<Catalogue>,
+    phone_type: Option<TypeKey>,
+}
+
+impl Kinds {
+    fn of(registry: &Registry, mac: Mac) -> Kinds {
+        let catalogue = registry.catalogue();
+        let composition = registry.composition(&catalogue, mac);
+        let phone_type = composition.map(|composition| composition.device.phone_type);
+        Kinds { catalogue, phone_type }
+    }
+
+    fn kind(&self, name: &FileName) -> Option<UploadKind> {
+        let phone_type = self.catalogue.phone_type(self.phone_type.as_ref()?)?;
+        let target = Target::parse(&format!("/{name}"));
+        let (file, _) = self.catalogue.file_for(phone_type, &target)?;
         Some(file.upload?.kind)
-    });
-    let Upload { name: file, bytes, received } = upload;
-    Row { file, kind, bytes, received, content: None, base64: None }
+    }
 }
 
-fn unreadable(error: &std::io::Error) -> Fail {
-    tracing::error!(%error, "uploads could not be read");
-    Fail::new("The uploads could not be read; the log says more")
+pub(super) fn off() -> Fail {
+    Fail::new("Uploads are off: set [uploads] dir in the configuration")
+}
+
+pub(super) fn unreadable(error: &std::io::Error) -> Fail {
+    tracing::error!(%error, "uploads could not be read or removed");
+    Fail::new("The uploads could not be read or removed; the log says more")
 }

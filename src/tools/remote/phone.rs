@@ -96,8 +96,11 @@ pub enum PhoneCommand {
     /// List the files a phone sent, or show one; that it was shown is on record.
     Uploads {
         phone: PhoneId,
-        /// Name of one file: it goes to standard output as it is.
+        /// Name of one file: what is in it goes to standard output.
         file: Option<String>,
+        /// Remove that file, so that the phone does not get it back.
+        #[arg(long, requires = "file")]
+        delete: bool,
     },
     /// Show what a phone asked last and why it got what it got.
     Requests {
@@ -236,7 +239,13 @@ impl PhoneCommand {
                 Task::new(of("preview", phone).scope("file", file), Show::Files)
             }
             PhoneCommand::Reveal { phone } => Task::new(of("reveal", phone), Show::One),
-            PhoneCommand::Uploads { phone, file } => {
+            PhoneCommand::Uploads { phone, file, delete: true } => {
+                let attempt = format!("delete a file that phone {phone} sent");
+                let call = Call::new("delete", "upload", attempt);
+                let call = call.scope("phoneid", phone.to_string()).scope("file", file);
+                Task::new(call, Show::Done("file", "deleted"))
+            }
+            PhoneCommand::Uploads { phone, file, delete: false } => {
                 let show = if file.is_some() { Show::Content } else { Show::Table(UPLOADS) };
                 Task::new(of("uploads", phone).scope("file", file), show)
             }
