@@ -139,6 +139,21 @@ fn a_template_prints_what_is_set() {
 }
 
 #[test]
+fn a_template_finds_the_patterns_that_cut_a_number() {
+    let template = "{% for pattern in settings.dial_plan.patterns %}\n{{ pattern }}\
+                    {{ 'T' if pattern is cutting(settings.emergency_numbers) else '' }} \
+                    {% endfor %}\n{{ settings.dial_plan.patterns | select('cutting', ['1101']) | join }} \
+                    {{ (settings.emergency_numbers or []) | map('dialled') | join('|') }}";
+    let patterns = serde_json::json!(["[1-9]x", "1xx", "0x."]);
+    let settings = serde_json::json!({ "dial_plan": { "patterns": patterns } });
+    assert_eq!(render(template, settings).unwrap(), "[1-9]x 1xx 0x. [1-9]x1xx ");
+    let settings = serde_json::json!({
+        "dial_plan": { "patterns": patterns }, "emergency_numbers": ["112", "110,1"],
+    });
+    assert_eq!(render(template, settings).unwrap(), "[1-9]xT 1xx 0x. [1-9]x1xx 112|110");
+}
+
+#[test]
 fn printing_what_nobody_set_names_template_line_and_setting() {
     for template in [
         "a\n{{ lines[0].registrar }}",

@@ -9,7 +9,7 @@ use super::actor::may_see;
 use super::compose::Composition;
 use super::{Actor, Registry, RegistryError};
 use crate::catalogue::{Catalogue, Limit, PhoneType, cannot_of, set_rows};
-use crate::domain::settings::{Layer, SettingError, Written};
+use crate::domain::settings::{Layer, SettingError, Written, cuts_short, dialled};
 use crate::domain::{Device, Mac, PhoneId, Port, TransitionError};
 
 /// Most warnings of one answer; who has more has one reason often.
@@ -213,6 +213,7 @@ impl Composition {
         let rows = set.iter().flatten().map(|(_, row)| row.clone()).collect();
         let expressed = self.catalogue.expressed(phone_type, &rows);
         warnings.extend(self.not_remembered(phone_type, id.port, &layers));
+        warnings.extend(self.cut_short(phone_type, id.port, &layers));
         let mut said_above: BTreeSet<String> = BTreeSet::new();
         for ((name, layer), set) in layers.iter().zip(set) {
             // Others of a company may have more lines and keys.
@@ -243,6 +244,32 @@ impl Composition {
             }
         }
         warnings
+    }
+
+    /// Patterns of the dial plan that call before an emergency number is dialled to its end.
+    fn cut_short(
+        &self,
+        phone_type: &PhoneType,
+        port: Port,
+        layers: &[(&str, Layer)],
+    ) -> Vec<String> {
+        let seen =
+            |path: &str| layers.iter().any(|(_, layer)| !at_path(&layer.to_json(), path).is_null());
+        let Ok(settings) = self.settings_of(phone_type, port) else { return Vec::new() };
+        if !seen("dial_plan.patterns") {
+            return Vec::new();
+        }
+        let names_number = seen("emergency_numbers");
+        let said = |(at, pattern): (usize, &String)| {
+            let mut numbers = settings.emergency_numbers.iter();
+            let number = numbers.find(|number| cuts_short(pattern, number))?;
+            let number = if names_number { format!(" {}", dialled(number)) } else { String::new() };
+            Some(format!(
+                "dial_plan.patterns[{at}]: {pattern} fits what the emergency number{number} begins \
+                 with: called at once, it would cut it short; a T at its end makes phones wait"
+            ))
+        };
+        settings.dial_plan.patterns.iter().enumerate().filter_map(said).collect()
     }
 
     /// Raw parameters of these layers that would stay in the phone when they are set no more: so

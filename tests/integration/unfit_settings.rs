@@ -68,6 +68,26 @@ fn what_a_type_cannot_have_is_refused_and_what_does_not_reach_the_phone_is_said(
 }
 
 #[test]
+fn a_pattern_that_would_cut_an_emergency_number_short_is_said() {
+    let gateway = Gateway::start();
+    let said =
+        json!({ "type": "settings", "values": { "settings": { "emergency_numbers": ["112"] } } });
+    gateway.done("update", said);
+    let settings = json!({
+        "lines": { "1": { "user": "1", "password": "p", "registrar": "pbx.example" } },
+        "dial_plan": { "patterns": ["[1-9]x", "1xx", "1xT"] },
+    });
+    let values = json!({
+        "mac": "001565000001", "company": "default", "phone_type": "t46s", "settings": settings,
+    });
+    let created = gateway.ask("create", json!({ "type": "phone", "values": values }));
+    let warnings = created["warnings"].as_array().unwrap();
+    let text = warnings[0].as_str().unwrap();
+    assert!(warnings.len() == 1 && text.contains("emergency number 112"), "{created}");
+    assert!(text.starts_with("dial_plan.patterns[0]: [1-9]x "), "{text}");
+}
+
+#[test]
 fn a_type_has_a_notice_for_whoever_makes_one_active() {
     const FAMILY: &str = r#"
         vendor = "Acme"

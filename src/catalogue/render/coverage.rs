@@ -11,7 +11,7 @@ use super::trial::{self, Extent, Maker};
 use crate::catalogue::{Catalogue, PhoneType};
 use crate::domain::Port;
 use crate::domain::settings::schema::{self, Field, Kind};
-use crate::domain::settings::{Codec, KeyType, Layer, Settings, resolve};
+use crate::domain::settings::{Codec, KeyType, Layer, LdapSecurity, Settings, resolve};
 
 /// Values that are tried of one setting beside none and the one that everything else is tried
 /// with: enough that one differs from what the phone has by itself.
@@ -20,6 +20,8 @@ const TRIED: usize = 2;
 const TYPES: usize = 8;
 /// Ports, and files of one pattern, that are looked at.
 const PORTS: usize = 2;
+/// Rather no directory than its password in the clear: one that is left out is not expressed.
+const LDAP_SECURITY: &str = "directory.ldap.security";
 /// What a key is tried with.
 const NUMBER: &str = "7300171";
 /// Lines, keys, modules and their keys that are looked at: all of a type are written alike.
@@ -63,7 +65,9 @@ impl Catalogue {
     pub fn coverage(&self, family: usize) -> Vec<(String, Coverage)> {
         let cannot = &self.families()[family].cannot;
         let is_open = |row: &String| cannot_of(cannot, row).is_none();
-        let mut open: BTreeSet<String> = coverage_rows().into_iter().filter(is_open).collect();
+        // What some of its phones have nothing for, others may have: of a choice among several.
+        let is_tried = |row: &String| is_open(row) || row.contains('=');
+        let mut open: BTreeSet<String> = coverage_rows().into_iter().filter(is_tried).collect();
         let mut found = Expressed::new();
         let types: Vec<&PhoneType> = different(self.types_of(family)).collect();
         for phone_type in types.iter().step_by(types.len().div_ceil(TYPES).max(1)) {
@@ -105,6 +109,16 @@ fn different<'c>(
     })
 }
 
+/// Choices of a setting that have a row each.
+fn choices(row: &str) -> &'static [&'static str] {
+    match row {
+        "keys.N.type" => KeyType::NAMES,
+        "codecs" => Codec::NAMES,
+        LDAP_SECURITY => LdapSecurity::NAMES,
+        _ => &[],
+    }
+}
+
 /// Every row there is, in the schema's order.
 #[must_use]
 pub fn coverage_rows() -> Vec<String> {
@@ -122,12 +136,7 @@ pub fn coverage_rows() -> Vec<String> {
         if is_row {
             rows.push(path.clone());
         }
-        let choices = match path.as_str() {
-            "keys.N.type" => KeyType::NAMES,
-            "codecs" => Codec::NAMES,
-            _ => &[],
-        };
-        rows.extend(choices.iter().filter(|c| **c != "none").map(|c| format!("{path}={c}")));
+        rows.extend(choices(path).iter().filter(|c| **c != "none").map(|c| format!("{path}={c}")));
     }
     rows.push("expansion.N.keys.N.type".to_owned());
     rows
@@ -195,6 +204,9 @@ impl Trial<'_> {
             return false;
         }
         if let Some((path, choice)) = row.split_once('=') {
+            if path == LDAP_SECURITY {
+                return self.has_ldap(choice);
+            }
             if path != "codecs" {
                 return self.has_key(choice);
             }
@@ -222,14 +234,25 @@ impl Trial<'_> {
         {
             return true;
         }
-        // A code may be only what a key dials that has none of its own.
+        if path.starts_with("directory.ldap.") {
+            let mut base = self.base.clone();
+            put(&mut base, LDAP_SECURITY, json!("none"));
+            let files = self.files_of(&base);
+            if self.values(row, &path).any(|value| self.files_with(&base, &path, value) != files) {
+                return true;
+            }
+        }
+        // A code may be only what a key dials that has none of its own, before a number or alone.
         path.starts_with("feature_codes.")
             && self.phone_type.keys > 0
-            && KeyType::NAMES.iter().any(|kind| {
-                let mut base = self.base.clone();
-                put(&mut base, "keys.1", json!({ "type": kind, "line": 1 }));
-                let files = self.files_of(&base);
-                self.values(row, &path).any(|value| self.files_with(&base, &path, value) != files)
+            && [None, Some(NUMBER)].iter().any(|number| {
+                KeyType::NAMES.iter().any(|kind| {
+                    let mut base = self.base.clone();
+                    put(&mut base, "keys.1", json!({ "type": kind, "value": number, "line": 1 }));
+                    let files = self.files_of(&base);
+                    self.values(row, &path)
+                        .any(|value| self.files_with(&base, &path, value) != files)
+                })
             })
     }
 
@@ -254,6 +277,17 @@ impl Trial<'_> {
         } else {
             same.next().is_none()
         }
+    }
+
+    /// Whether a directory searched so is other than one without encryption, and not left out.
+    fn has_ldap(&self, security: &str) -> bool {
+        let mut base = self.base.clone();
+        put(&mut base, "directory.ldap.server", json!("ldap.example"));
+        let plain = self.files_with(&base, LDAP_SECURITY, json!("none"));
+        put(&mut base, LDAP_SECURITY, json!(security));
+        let files = self.files_of(&base);
+        let other = json!("other.example");
+        files != plain && self.files_with(&base, "directory.ldap.server", other) != files
     }
 
     fn files_with(&self, base: &Value, path: &str, value: Value) -> Files {
@@ -365,7 +399,7 @@ fn set_below(
                 }
             }
             Kind::Vendor => {}
-            _ if row == "keys.N.type" || row == "codecs" => {
+            _ if !choices(&row).is_empty() => {
                 let of = |choice: &Value| {
                     (path.clone(), format!("{row}={}", choice.as_str().unwrap_or_default()))
                 };
@@ -396,6 +430,10 @@ mod tests {
         for row in ["lines.N.srtp", "keys.N.type=park", "keys.N.label", "codecs=opus", "language"] {
             assert!(t46s.contains(row), "{row}");
         }
+        let ldaps = "directory.ldap.security=ldaps";
+        assert!(t46s.contains(ldaps) && !of("t46g").contains(ldaps) && !of("t28p").contains(ldaps));
+        assert!(of("t28p").contains("directory.ldap.user"));
+        assert!(!of("snom200").contains(ldaps) && !of("t28p").contains("codecs=opus"));
         let pap2t = of("pap2t");
         assert!(pap2t.contains("lines.N.password") && pap2t.contains("codecs=pcma"));
         for row in ["keys.N.type=park", "keys.N.value", "codecs=opus", "language"] {
@@ -420,7 +458,7 @@ mod tests {
     fn what_is_set_is_known_by_its_rows() {
         let document = json!({
             "lines": { "2": { "user": "1" } }, "keys": { "7": { "type": "dnd", "label": "x" } },
-            "codecs": ["opus"], "network": { "vlan": { "id": 7 } }, "vendor": { "snom": { "a": 1 } },
+            "codecs": ["opus"], "directory": { "ldap": { "security": "ldaps" } }, "network": { "vlan": { "id": 7 } }, "vendor": { "snom": { "a": 1 } },
         });
         let rows: Vec<_> = set_rows(&document).into_iter().collect();
         let pair = |path: &str, row: &str| (path.to_owned(), row.to_owned());
@@ -429,10 +467,11 @@ mod tests {
             pair("keys.7.type", "keys.N.type=dnd"),
             pair("keys.7.label", "keys.N.label"),
             pair("codecs", "codecs=opus"),
+            pair("directory.ldap.security", "directory.ldap.security=ldaps"),
             pair("network.vlan.id", "network.vlan.id"),
         ] {
             assert!(rows.contains(&expected), "{expected:?} in {rows:?}");
         }
-        assert_eq!(rows.len(), 5);
+        assert_eq!(rows.len(), 6);
     }
 }

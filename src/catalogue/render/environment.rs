@@ -16,7 +16,7 @@ use super::escape::{is_plain, not_written, write_escaped};
 use crate::catalogue::family::definition::Escape;
 use crate::catalogue::family::problem::Problem;
 use crate::catalogue::family::source::Folders;
-use crate::domain::settings::Url;
+use crate::domain::settings::{Url, cuts_short, dialled};
 
 /// The work one file may take: a step of the engine costs 1, and so do 64 bytes of any text. A
 /// file of a desk phone takes some 10,000, the users of a server with 1,000 handsets some 100,000;
@@ -118,6 +118,11 @@ fn add_filters(env: &mut Environment<'static>, maps: &Arc<Maps>) {
     });
     env.add_filter("bracketed", bracketed);
     env.add_filter("pad", pad);
+    env.add_filter("dialled", |number: &Value| -> Result<String, Error> {
+        let text = number.to_string();
+        context::refuse(&text)?;
+        Ok(dialled(&text).to_owned())
+    });
     for (name, part) in URL_PARTS {
         env.add_filter(name, move |url: &Value| -> Result<Value, Error> {
             let text = url.to_string();
@@ -132,6 +137,7 @@ fn add_filters(env: &mut Environment<'static>, maps: &Arc<Maps>) {
         lookup(&maps, state.name(), value, table)
     });
     env.add_test("set", |value: &Value| !Unset::is(value));
+    env.add_test("cutting", cutting);
 }
 
 fn default(value: &Value, other: Option<Value>, _options: Kwargs) -> Value {
@@ -153,6 +159,17 @@ fn bracketed(host: &Value) -> Result<Value, Error> {
         true => Value::from(format!("[{text}]")),
         false => host.clone(),
     })
+}
+
+/// Whether a pattern of a digit map cuts one of the numbers short; none are what nobody set.
+fn cutting(pattern: &Value, numbers: &Value) -> Result<bool, Error> {
+    let pattern = pattern.to_string();
+    context::refuse(&pattern)?;
+    if Unset::is(numbers) || numbers.is_none() {
+        return Ok(false);
+    }
+    let mut numbers = numbers.try_iter()?;
+    Ok(numbers.any(|number| number.as_str().is_some_and(|number| cuts_short(&pattern, number))))
 }
 
 fn pad(number: i64, width: usize) -> String {

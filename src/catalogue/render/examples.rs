@@ -30,6 +30,9 @@ struct Example {
     written: Vec<String>,
     #[serde(default)]
     written_lines: u16,
+    /// The highest module of which they set keys.
+    #[serde(default)]
+    written_modules: u16,
     #[serde(default)]
     removed: Vec<String>,
 }
@@ -220,7 +223,8 @@ fn render(catalogue: &Catalogue, text: &str) -> Result<Option<Body>, String> {
     let family = catalogue.family_of(phone_type);
     let lines = example.written_lines;
     let written = Written::named(&example.written, lines, &family.id, &example.removed)
-        .ok_or("written names a group that there is not")?;
+        .ok_or("written names a group that there is not")?
+        .with_modules(example.written_modules);
     let input = RenderInput { mac, ports, named_port: path.port, path, device_wide, written };
     let said = |error: RenderError| match &error.setting {
         Some(setting) => format!("{error} (setting {setting})"),

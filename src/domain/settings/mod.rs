@@ -7,6 +7,7 @@
 
 mod agree;
 mod check;
+mod digit_map;
 mod explain;
 mod model;
 mod overlay;
@@ -24,6 +25,7 @@ mod zone;
 use serde_json::{Map, Value};
 
 pub use check::{MAX_ERRORS, SettingError};
+pub use digit_map::{cuts_short, dialled};
 pub use explain::{Explained, explain};
 pub use model::{
     Access, AlertTone, Backup, Calls, DialPlan, Directory, Display, Expansion, FeatureCodes,

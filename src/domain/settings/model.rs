@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use super::overlay::layered;
 use super::read::Fields;
-use super::schema::{Kind, MAX_LINES, MAX_TEXT, MAX_URL};
+use super::schema::{Kind, MAX_LINES, MAX_MODULES, MAX_TEXT, MAX_URL};
 use super::value::{
     CallerIdSource, Codec, DateFormat, Dtmf, HourFormat, KeyType, LdapSecurity, Secret, SharedLine,
     Srtp, SyslogLevel, Transport, VendorValue, WifiSecurity,
@@ -33,7 +33,7 @@ layered! {
         /// The phone's own programmable keys by number.
         pub keys: BTreeMap<u16, Key> = Kind::Numbered { max: 255, of: Key::FIELDS },
         /// Expansion modules by number.
-        pub expansion: BTreeMap<u16, Expansion> = Kind::Numbered { max: 6, of: Expansion::FIELDS },
+        pub expansion: BTreeMap<u16, Expansion> = Kind::Numbered { max: MAX_MODULES, of: Expansion::FIELDS },
         /// The keys below the display while nobody calls, by number from the left.
         pub soft_keys: BTreeMap<u16, Key> = Kind::Numbered { max: 10, of: Key::FIELDS },
         /// Clock and calendar.

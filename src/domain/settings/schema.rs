@@ -16,6 +16,8 @@ pub const MAX_URL: usize = 512;
 pub const MAX_VENDOR_TEXT: usize = 4096;
 /// The highest number of a line: no phone and no port of a base has more.
 pub const MAX_LINES: u16 = 64;
+/// The highest number of an expansion module: no phone takes more.
+pub const MAX_MODULES: u16 = 6;
 /// Most raw parameters for one family in one layer.
 pub const MAX_VENDOR_PARAMETERS: usize = 500;
 /// Most families one layer has raw parameters for.

@@ -11,8 +11,8 @@ use serde_json::Value;
 
 use super::read::{Fields, Read};
 use super::rule;
-use super::schema::{MAX_LINES, MAX_VENDOR_PARAMETERS};
-use super::{Key, SettingError, Settings};
+use super::schema::{MAX_LINES, MAX_MODULES, MAX_VENDOR_PARAMETERS};
+use super::{Expansion, Key, SettingError, Settings};
 
 /// The groups that are left alone until a file has set them: the name templates call each by, and
 /// the settings that belong to it.
@@ -37,7 +37,7 @@ pub const KEPT: &[(&str, &[&str])] = &[
     ("credentials", &["provisioning.user", "provisioning.password"]),
 ];
 
-/// What was set once: groups of [`KEPT`], lines, and raw parameters. It only grows: what two
+/// What was set once: groups of [`KEPT`], lines, keys of modules, and raw parameters. It only grows: what two
 /// gateways noted comes together with [`Written::and`] in whatever order they did.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Written {
@@ -45,6 +45,8 @@ pub struct Written {
     groups: u32,
     /// The highest number of a line that any file has set up, on whatever port; 0: none has.
     lines: u16,
+    /// The highest number of an expansion module that any file has set a key of; 0: none has.
+    modules: u16,
     /// By family, because a device may turn out to be of another one, which has no use for the
     /// names; at most [`Written::MAX_PARAMETERS`] names, and no family without one.
     parameters: BTreeMap<String, BTreeSet<String>>,
@@ -65,6 +67,9 @@ impl Written {
         }
         let lines = settings.lines.iter().rev().find(|(_, line)| line.is_enabled());
         written.lines = lines.map_or(0, |(number, _)| *number);
+        let is_used = |module: &Expansion| module.keys.values().any(Key::is_used);
+        let modules = settings.expansion.iter().rev().find(|(_, module)| is_used(module));
+        written.modules = modules.map_or(0, |(number, _)| *number);
         if let Some(parameters) = settings.vendor.get(family) {
             parameters.keys().for_each(|name| written.add(family, name));
         }
@@ -77,10 +82,16 @@ impl Written {
         Written { parameters: BTreeMap::new(), ..self }
     }
 
-    /// This, of a type that has no more than `count` lines for a file to set up.
+    /// This, of a type that has no more than so many lines and modules for a file to set up.
     #[must_use]
-    pub fn of_lines(self, count: u16) -> Written {
-        Written { lines: self.lines.min(count), ..self }
+    pub fn within(self, lines: u16, modules: u16) -> Written {
+        Written { lines: self.lines.min(lines), modules: self.modules.min(modules), ..self }
+    }
+
+    /// This, with keys set of the modules up to a number.
+    #[must_use]
+    pub fn with_modules(self, number: u16) -> Written {
+        Written { modules: number.min(MAX_MODULES), ..self }
     }
 
     /// Groups by their names in [`KEPT`] and raw parameters of a family, and the lines up to
@@ -116,6 +127,9 @@ impl Written {
         if stored.lines.is_some_and(|lines| lines > MAX_LINES) {
             wrong.push(problem("lines", format!("must be at most {MAX_LINES}")));
         }
+        if stored.modules.is_some_and(|modules| modules > MAX_MODULES) {
+            wrong.push(problem("modules", format!("must be at most {MAX_MODULES}")));
+        }
         for (family, names) in &stored.parameters {
             if !rule::is_family(family) {
                 wrong.push(problem("parameters", format!("no family can be called {family:?}")));
@@ -134,11 +148,12 @@ impl Written {
         if wrong.is_empty() { Ok(stored.into()) } else { Err(wrong) }
     }
 
-    /// Every group and line, and one raw parameter of the family.
+    /// Every group, line and module, and one raw parameter of the family.
     #[must_use]
     pub fn everything(family: &str) -> Written {
         let groups = (1 << KEPT.len()) - 1;
-        let mut written = Written { groups, lines: MAX_LINES, ..Written::default() };
+        let mut written =
+            Written { groups, lines: MAX_LINES, modules: MAX_MODULES, ..Written::default() };
         written.add(family, "removed");
         written
     }
@@ -146,7 +161,7 @@ impl Written {
     /// Whether nothing was ever set.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.groups == 0 && self.lines == 0 && self.parameters.is_empty()
+        self.groups == 0 && self.lines == 0 && self.modules == 0 && self.parameters.is_empty()
     }
 
     /// The names of the groups.
@@ -159,6 +174,12 @@ impl Written {
     #[must_use]
     pub fn lines(&self) -> u16 {
         self.lines
+    }
+
+    /// The highest number of a module that a key was set of, at most that of the schema; 0 for none.
+    #[must_use]
+    pub fn modules(&self) -> u16 {
+        self.modules
     }
 
     /// The names of the raw parameters of a family.
@@ -175,6 +196,7 @@ impl Written {
         // When there is no room for more, all is covered that ever can be.
         self.groups & other.groups == other.groups
             && self.lines >= other.lines
+            && self.modules >= other.modules
             && (self.is_full() || other.names().all(|(family, name)| has(family, name)))
     }
 
@@ -183,6 +205,7 @@ impl Written {
     pub fn and(mut self, other: &Written) -> Written {
         self.groups |= other.groups;
         self.lines = self.lines.max(other.lines);
+        self.modules = self.modules.max(other.modules);
         for (family, name) in other.names() {
             self.add(family, name);
         }
@@ -220,7 +243,7 @@ fn bit(name: &str) -> Option<u32> {
     Some(1 << KEPT.iter().position(|(group, _)| *group == name)?)
 }
 
-/// As it is stored and exported: `{"groups":["vlan"],"lines":2,"parameters":{"snom":["dhcp"]}}`.
+/// As it is stored and exported: `{"groups":["vlan"],"lines":2,"modules":0,"parameters":{"snom":["dhcp"]}}`.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Stored {
@@ -229,6 +252,9 @@ struct Stored {
     /// `None`: nobody counted them when it was stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     lines: Option<u16>,
+    /// As `lines`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    modules: Option<u16>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     parameters: BTreeMap<String, BTreeSet<String>>,
 }
@@ -237,13 +263,15 @@ impl Serialize for Written {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let groups = self.groups().map(str::to_owned).collect();
         let lines = Some(self.lines).filter(|_| !self.is_empty());
-        Stored { groups, lines, parameters: self.parameters.clone() }.serialize(serializer)
+        let modules = Some(self.modules).filter(|_| !self.is_empty());
+        let parameters = self.parameters.clone();
+        Stored { groups, lines, modules, parameters }.serialize(serializer)
     }
 }
 
 /// As the store has it. A group that there is not any more is passed over, as are names that no
-/// parameter can have or that there is no room for. Where lines were not counted, any may have been
-/// set up that there are.
+/// parameter can have or that there is no room for. Where lines and modules were not counted, any
+/// may have been set up that there are.
 impl<'de> Deserialize<'de> for Written {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Written, D::Error> {
         Ok(Stored::deserialize(deserializer)?.into())
@@ -263,6 +291,12 @@ impl From<Stored> for Written {
             Some(lines) => lines.min(MAX_LINES),
             None if written.is_empty() => 0,
             None => MAX_LINES,
+        };
+        let had_keys = written.groups & bit("keys").unwrap_or_default() != 0;
+        written.modules = match stored.modules {
+            Some(modules) => modules.min(MAX_MODULES),
+            None if had_keys => MAX_MODULES,
+            None => 0,
         };
         written
     }
@@ -398,9 +432,35 @@ mod tests {
         let three = lines(json!({ "lines": { "1": {}, "3": {}, "4": { "enabled": false } } }));
         assert_eq!((three.lines(), three.is_empty()), (3, false));
         assert_eq!(lines(json!({ "lines": { "4": { "enabled": false } } })), Written::default());
-        let one = three.clone().of_lines(1);
+        let one = three.clone().within(1, 0);
         assert_eq!((one.lines(), one.covers(&three), three.covers(&one)), (1, false, true));
         assert_eq!(one.and(&three).and(&Written::default()).lines(), 3);
+    }
+
+    #[test]
+    fn the_highest_module_with_a_key_is_remembered() {
+        let modules = |of: &str, kind: &str| {
+            let module = json!({ of: { "keys": { "3": { "type": kind, "value": "1" } } } });
+            let document = json!({ "expansion": module });
+            let settings = resolve(&[&Layer::parse(&document).unwrap()]).unwrap();
+            Written::by(&settings, "snom")
+        };
+        let two = modules("2", "speed_dial");
+        assert_eq!((two.modules(), modules("2", "none").modules()), (2, 0));
+        let one = two.clone().within(64, 1);
+        assert_eq!((one.modules(), one.covers(&two), two.covers(&one)), (1, false, true));
+        assert_eq!(one.and(&two).and(&Written::default()).modules(), 2);
+        let stored = serde_json::to_string(&two).unwrap();
+        assert_eq!(serde_json::from_str::<Written>(&stored).unwrap(), two);
+    }
+
+    #[test]
+    fn a_record_from_before_modules_were_counted_may_have_any_that_keys_were_set_of() {
+        let modules = |text: &str| serde_json::from_str::<Written>(text).unwrap().modules();
+        assert_eq!(modules(r#"{"groups":["keys"],"lines":1}"#), MAX_MODULES);
+        assert_eq!(modules(r#"{"groups":["vlan"],"lines":1}"#), 0);
+        assert_eq!(modules(r#"{"groups":["keys"],"lines":1,"modules":1}"#), 1);
+        assert_eq!(modules(r#"{"modules":65535}"#), MAX_MODULES);
     }
 
     #[test]

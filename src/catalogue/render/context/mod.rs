@@ -79,7 +79,7 @@ pub struct RenderInput {
 }
 
 impl RenderInput {
-    /// What the file sets for a family and type: the groups and lines of any active port, and the
+    /// What the file sets for a family and type: the groups, lines and modules of any active port, and the
     /// raw parameters of the device as a whole.
     ///
     /// SECURITY: those of a port are not counted. They are in the file only where its template has
@@ -91,7 +91,7 @@ impl RenderInput {
             all.and(&Written::by(&port.settings, &family.id).without_parameters())
         });
         let of_device = Written::by(&self.device_wide, &family.id);
-        of_ports.and(&of_device).of_lines(phone_type.lines)
+        of_ports.and(&of_device).within(phone_type.lines, phone_type.modules)
     }
 }
 
@@ -297,11 +297,14 @@ fn vendor(context: &Context) -> Value {
 }
 
 /// Each group that is left alone until a file has set it, and whether one has; of the type's
-/// `lines` the highest that a file has set up.
+/// `lines` the highest that a file has set up, and of modules the highest that it set keys of.
 fn written(written: &Written, lines: u16) -> Value {
     let is_in = |name: &str| written.groups().any(|group| group == name);
     let groups = KEPT.iter().map(|&(name, _)| (name, Value::from(is_in(name))));
-    Names::value(groups.chain([("lines", Value::from(written.lines().min(lines)))]))
+    // The modules may have been taken off since, and the type be one without them.
+    let numbers = [("lines", written.lines().min(lines)), ("modules", written.modules())];
+    let numbers = numbers.map(|(name, number)| (name, Value::from(number)));
+    Names::value(groups.chain(numbers))
 }
 
 /// The raw parameters of a port, each for who names it.

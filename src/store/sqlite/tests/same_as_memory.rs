@@ -76,9 +76,9 @@ fn a_written() -> impl Strategy<Value = Written> {
     let groups = option::of(Just("vlan".to_owned()));
     let names = vec((0..9u8).prop_map(|name| format!("p{name}")), 0..3);
     let family = prop_oneof![Just("snom"), Just("yealink")];
-    (groups, 0..4u16, family, names).prop_map(|(group, lines, family, names)| {
+    (groups, 0..4u16, 0..3u16, family, names).prop_map(|(group, lines, modules, family, names)| {
         let groups: Vec<String> = group.into_iter().collect();
-        Written::named(&groups, lines, family, &names).unwrap()
+        Written::named(&groups, lines, family, &names).unwrap().with_modules(modules)
     })
 }
 
