@@ -36,26 +36,19 @@ pub(super) struct TlsToPlainPort;
 #[error("plain HTTP was spoken to a port of TLS")]
 pub(super) struct HttpToTlsPort;
 
-/// Logs `error` if one of the two is behind it: a wrong URL in a phone or in a DHCP option,
-/// or a scanner, so not more often than the log's rate.
-pub(super) fn report(rate: &LogRate, address: SocketAddr, error: &(dyn Error + 'static)) {
-    let mut cause = Some(error);
-    while let Some(error) = cause.filter(|error| !is_wrong(*error)) {
-        cause = error.source();
-    }
-    if let Some(wrong) = cause
-        && let Some(not_logged) = rate.due_at(Instant::now())
-    {
-        tracing::info!(%address, not_logged, "{wrong}; is a URL wrong there?");
+/// Logs `error` if plain HTTP to a port of TLS is behind it.
+pub(super) fn report(rate: &LogRate, address: SocketAddr, error: &io::Error) {
+    // An error that `io::Error::other` made does not name what is in it as its source.
+    if let Some(wrong) = error.get_ref().filter(|inner| inner.is::<HttpToTlsPort>()) {
+        log(rate, address, wrong);
     }
 }
 
-fn is_wrong(error: &(dyn Error + 'static)) -> bool {
-    // An error that `io::Error::other` made does not name what is in it as its source.
-    let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-    match inner {
-        Some(inner) => inner.is::<TlsToPlainPort>() || inner.is::<HttpToTlsPort>(),
-        None => false,
+/// Logs what was spoken to the wrong port: for a wrong URL in a phone or in a DHCP option,
+/// or a scanner, so not more often than the log's rate.
+pub(super) fn log(rate: &LogRate, address: SocketAddr, wrong: &(dyn Error + 'static)) {
+    if let Some(not_logged) = rate.due_at(Instant::now()) {
+        tracing::info!(%address, not_logged, "{wrong}; is a URL wrong there?");
     }
 }
 

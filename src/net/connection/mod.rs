@@ -25,7 +25,7 @@ use super::shared::Shared;
 use super::tls::{Tls, TlsPeer};
 use super::tuning::CoalescingStream;
 use super::watch::{Event, Watch, WatchedStream};
-use super::wrong_protocol::{self, HttpToTlsPort};
+use super::wrong_protocol::{self, HttpToTlsPort, TlsToPlainPort};
 use super::{Handler, Peer, Standing};
 use answer::Context;
 
@@ -120,8 +120,10 @@ async fn drive<S, F>(
                 Poll::Pending if watch.take_close_follows() => connection.as_mut().poll(cx),
                 polled => polled,
             }) => {
+                if watch.spoke_tls() {
+                    wrong_protocol::log(&shared.wrong_protocol_log, address, &TlsToPlainPort);
+                }
                 if let Err(error) = result {
-                    wrong_protocol::report(&shared.wrong_protocol_log, address, &error);
                     tracing::debug!(%address, "connection ended: {error}");
                 }
                 return;

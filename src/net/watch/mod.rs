@@ -31,6 +31,8 @@ pub(super) struct Watch {
     /// Milliseconds from the connection's start to when it could first be of use.
     could_be_of_use_ms: AtomicU64,
     was_of_use: AtomicBool,
+    /// Whether TLS was spoken where it is not.
+    spoke_tls: AtomicBool,
     /// What ends the connection for others' sake.
     task: OnceLock<AbortHandle>,
 }
@@ -67,6 +69,7 @@ impl Watch {
             state: AtomicU64::new(state.pack()),
             could_be_of_use_ms: AtomicU64::new(0),
             was_of_use: AtomicBool::new(false),
+            spoke_tls: AtomicBool::new(false),
             task: OnceLock::new(),
         }
     }
@@ -117,6 +120,15 @@ impl Watch {
 
     pub(super) fn phase(&self) -> Phase {
         self.state().phase
+    }
+
+    /// The peer spoke TLS to a plain port.
+    pub(super) fn note_tls(&self) {
+        self.spoke_tls.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn spoke_tls(&self) -> bool {
+        self.spoke_tls.load(Ordering::Relaxed)
     }
 
     /// Whether the answer that is going out may wait for the close.

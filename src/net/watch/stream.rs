@@ -56,6 +56,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for WatchedStream<S> {
             if std::mem::take(&mut self.may_be_tls) && wrong_protocol::is_tls(new) {
                 // So few bytes the socket takes at once, or nobody is there any more.
                 let _ = Pin::new(&mut self.stream).poll_write(cx, wrong_protocol::ALERT);
+                // The HTTP library takes an error before a request for the connection's end.
+                self.watch.note_tls();
                 return Poll::Ready(Err(io::Error::other(TlsToPlainPort)));
             }
             let phase = self.watch.phase();

@@ -1,9 +1,12 @@
 //! What the gateway's own log says of an operator's request.
 
 use std::fs::File;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 
 use serde_json::{Value, json};
 
+use crate::support::eventually;
 use crate::support::gateway::call;
 use crate::support::http::request;
 use crate::support::process::Process;
@@ -52,4 +55,21 @@ fn each_request_says_who_wanted_what_of_which_object_and_why_it_failed() {
     assert!(log.contains(r#"reason="Login incorrect.""#), "{log}");
     assert!(log.contains("Not logged in: the body was not read as JSON"), "{log}");
     assert!(!log.contains("s3cret"), "{log}");
+}
+
+#[test]
+fn tls_that_is_spoken_to_a_port_of_http_is_logged() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let path = dir.path().join("log");
+    let process = Process::start_as(dir.path(), "serve", File::create(&path).unwrap().into());
+    let mut stream = TcpStream::connect(process.http).unwrap();
+    // The start of a hello.
+    stream.write_all(&[0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00, 0x01, 0xfc, 0x03, 0x03]).unwrap();
+    let mut alert = Vec::new();
+    stream.read_to_end(&mut alert).unwrap();
+    assert_eq!(alert.first(), Some(&0x15));
+    eventually("TLS to a port of HTTP is logged", || {
+        let log = std::fs::read_to_string(&path).unwrap();
+        log.contains("TLS was spoken to a port of plain HTTP; is a URL wrong there?")
+    });
 }
