@@ -44,10 +44,11 @@ pub(super) fn hold(path: &Path) -> Result<Held, StoreError> {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),
     };
-    if !parent.exists() {
-        tracing::warn!(folder = %parent.display(), "the folder of the store is missing and made");
-    }
+    let is_missing = !parent.exists();
     make_directory(parent).map_err(|e| said(parent, "cannot make the directory", &e))?;
+    if is_missing {
+        tracing::warn!(folder = %parent.display(), "the folder of the store was missing and is made");
+    }
     let parent = parent.canonicalize().map_err(|e| said(parent, "cannot be reached", &e))?;
     let path = parent.join(name);
     refuse_special(&path)?;
