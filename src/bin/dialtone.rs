@@ -13,7 +13,7 @@ use dialtone::catalogue::{Catalogue, Sources, update_examples};
 use dialtone::domain::ErrorChain;
 use dialtone::domain::printable_lines;
 use dialtone::tools::config_arguments::{ConfigArguments, ServeArguments};
-use dialtone::tools::remote::{self, RemoteCommand};
+use dialtone::tools::remote::{self, RemoteCommand, RemoteError};
 use dialtone::tools::render::{self, RenderArguments};
 use dialtone::tools::transfer::{self, ExportArguments, ImportArguments};
 use dialtone::tools::{check, identify, serve};
@@ -85,6 +85,10 @@ fn main() -> ExitCode {
         Err(error) if is_closed_pipe(&*error) => ExitCode::SUCCESS,
         Err(error) => {
             say(&ErrorChain(&*error).to_string());
+            let remote = error.downcast_ref::<RemoteError>();
+            if remote.is_some_and(RemoteError::is_of_arguments) {
+                return ExitCode::from(2);
+            }
             ExitCode::FAILURE
         }
     }

@@ -311,10 +311,15 @@ impl Composition {
         let marker = |form: Option<PasswordForm>| {
             form.filter(|_| self.directory.system.password_seed.is_some()).map(|_| HIDDEN)
         };
-        let access = json!({ "access": {
-            "admin_password": marker(own.admin), "user_password": marker(own.user),
-        } });
-        self.gateway.patched(&access).unwrap_or_else(|_| self.gateway.clone())
+        let mut gateway = self.gateway.to_json();
+        let markers = [("admin_password", marker(own.admin)), ("user_password", marker(own.user))];
+        for (name, marker) in markers {
+            if let Some(marker) = marker {
+                gateway["access"][name] = json!(marker);
+            }
+        }
+        // Not as a patch, which must not have markers.
+        Layer::from_stored(&gateway.to_string())
     }
 
     fn is_of_several_companies(&self) -> bool {

@@ -10,8 +10,9 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Map, Value};
 
+use crate::domain::nearest;
 use crate::domain::settings::Settings;
-use crate::domain::settings::schema::{Field, Kind, is_secret_parameter};
+use crate::domain::settings::schema::{self, Field, Kind, is_secret_parameter};
 
 /// Settings to change.
 #[derive(Debug, Clone, Default, Args)]
@@ -37,8 +38,12 @@ pub enum PatchError {
     Nothing,
     #[error("`{0}` is not SETTING=VALUE, such as lines.1.registrar=sip.example.com")]
     NoValue(String),
-    #[error("there is no setting {0}")]
-    Unknown(String),
+    #[error("there is no setting {path}{}", did_you_mean(.nearest.as_deref()))]
+    Unknown {
+        path: String,
+        /// The setting there is whose path is most like it.
+        nearest: Option<String>,
+    },
     #[error("{0} is a group of settings: name one in it")]
     Group(String),
     #[error("{path}: must be {expectation}")]
@@ -59,6 +64,38 @@ pub enum PatchError {
     NotJson { what: String, line: usize, column: usize },
     #[error("{what}: not a JSON object")]
     NoObject { what: String },
+}
+
+fn did_you_mean(nearest: Option<&str>) -> String {
+    nearest.map(|path| format!("; did you mean {path}?")).unwrap_or_default()
+}
+
+impl PatchError {
+    /// Whether the arguments make no sense, whatever is in files and on standard input.
+    #[must_use]
+    pub fn is_of_arguments(&self) -> bool {
+        !matches!(
+            self,
+            PatchError::File { .. } | PatchError::NotJson { .. } | PatchError::NoObject { .. }
+        )
+    }
+
+    fn unknown(path: &str) -> PatchError {
+        // The schema writes numbers as `N`.
+        let mut numbers = path.split('.').filter(|part| part.parse::<u16>().is_ok());
+        let is_number = |part: &str| part.parse::<u16>().is_ok();
+        let plain: Vec<&str> =
+            path.split('.').map(|part| if is_number(part) { "N" } else { part }).collect();
+        let known = schema::fields().iter().map(|field| field.path.as_str());
+        let nearest = nearest(&plain.join("."), known).map(|found| {
+            let parts = found.split('.').map(|part| match part {
+                "N" => numbers.next().unwrap_or("1"),
+                part => part,
+            });
+            parts.collect::<Vec<_>>().join(".")
+        });
+        PatchError::Unknown { path: path.to_owned(), nearest }
+    }
 }
 
 impl SettingArguments {
@@ -120,7 +157,7 @@ enum Found {
 }
 
 fn setting(path: &str) -> Result<Found, PatchError> {
-    let unknown = || PatchError::Unknown(path.to_owned());
+    let unknown = || PatchError::unknown(path);
     let mut fields: &'static [Field] = Settings::FIELDS;
     let mut parts = path.split('.');
     loop {
@@ -251,9 +288,12 @@ mod tests {
     #[test]
     fn what_cannot_be_meant_is_refused() {
         assert!(error("lines.1.user").contains("is not SETTING=VALUE"));
-        assert_eq!(error("lines.1.usr=x"), "there is no setting lines.1.usr");
-        assert_eq!(error("lines.one.user=x"), "there is no setting lines.one.user");
-        assert_eq!(error("lines.1.user.x=x"), "there is no setting lines.1.user.x");
+        let nearest = "; did you mean lines.1.user?";
+        assert_eq!(error("lines.1.usr=x"), format!("there is no setting lines.1.usr{nearest}"));
+        assert_eq!(error("line.1.user=x"), format!("there is no setting line.1.user{nearest}"));
+        assert!(error("lines.one.user=x").starts_with("there is no setting lines.one.user"));
+        assert!(error("lines.1.user.x=x").starts_with("there is no setting lines.1.user.x"));
+        assert_eq!(error("qqq=x"), "there is no setting qqq");
         assert!(error("lines.1=x").contains("is a group"));
         assert!(
             error("lines.1.registrar_port=sip").starts_with("lines.1.registrar_port: must be 1")

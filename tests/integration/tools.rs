@@ -144,8 +144,19 @@ fn what_went_wrong_is_said_and_is_the_exit_code() {
     let message = failed(asking(&gateway, "phone promote 0004f20000010"), 1);
     assert_eq!(message, "dialtone: promote phone 0004f20000010: Phone not found\n");
     assert!(failed(asking(&gateway, "phone promote 0004f2"), 2).contains("not a phoneid"));
-    let message = failed(asking(&gateway, "phone set 0004f20000010 lines.1.password=hunter2"), 1);
+    let message = failed(asking(&gateway, "phone set 0004f20000010 lines.1.password=hunter2"), 2);
     assert!(message.contains("is a secret") && !message.contains("hunter2"), "{message}");
+    for (line, said) in [
+        ("settings set", "nothing to change"),
+        ("settings set language", "is not SETTING=VALUE"),
+        (
+            "settings set line.1.user=x",
+            "there is no setting line.1.user; did you mean lines.1.user?",
+        ),
+    ] {
+        let message = failed(asking(&gateway, line), 2);
+        assert!(message.contains(said), "{message}");
+    }
     let mut keyless = asking(&gateway, "phone active");
     keyless.env_remove("DIALTONE_KEY");
     assert!(failed(keyless, 1).contains("no API key: set DIALTONE_KEY"));
@@ -378,4 +389,20 @@ fn check_reads_the_schema_that_counts_and_leaves_every_byte_as_it_was() {
     assert!(is_upgraded(dir.path()), "while another program has it open");
     drop(store);
     assert!(is_upgraded(dir.path()), "the log is folded in");
+}
+
+#[test]
+fn explain_shows_that_a_password_is_the_phone_s_own() {
+    let gateway = Gateway::start();
+    let settings = serde_json::json!({ "lines": { "1": { "user": "1", "password": "p", "registrar": "pbx.example" } } });
+    let values = serde_json::json!({
+        "mac": "001565000001", "company": "default", "phone_type": "t46s", "settings": settings,
+    });
+    gateway.done("create", serde_json::json!({ "type": "phone", "values": values }));
+    let dir = gateway.stop();
+    let line = "render --store sqlite:dialtone.db 0015650000010 --explain";
+    let explained = done(dialtone(dir.path(), line));
+    let own = explained.lines().find(|line| line.starts_with("access.admin_password"));
+    let words: Vec<&str> = own.unwrap_or_default().split_whitespace().collect();
+    assert_eq!(words, ["access.admin_password", "***", "gateway"], "{explained}");
 }

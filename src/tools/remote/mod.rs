@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use super::client::{AdminUrl, AuthorityError, Call, Client, ClientError};
 use super::offline_key::{self, KeyChangeError};
 use super::patch::PatchError;
+use crate::domain::printable;
 use company::CompanyCommand;
 use phone::PhoneCommand;
 use settings::SettingsCommand;
@@ -102,11 +103,32 @@ pub enum RemoteError {
     OfflineKey(Box<KeyChangeError>),
     #[error("{0}: the gateway shows no such object")]
     Nothing(String),
+    #[error(
+        "{attempt}: there is no file {file}; the same command without it shows which there are"
+    )]
+    NoFile { attempt: String, file: String },
     /// Some files of a preview; each was reported where it stands.
     #[error("{failed} of {all} files cannot be made")]
     Files { failed: usize, all: usize },
     #[error("cannot write the output")]
     Output(#[from] io::Error),
+}
+
+impl RemoteError {
+    /// Whether the arguments make no sense: then nothing was asked of the gateway.
+    #[must_use]
+    pub fn is_of_arguments(&self) -> bool {
+        matches!(self, RemoteError::Patch(error) if error.is_of_arguments())
+    }
+
+    /// What is said of an answer without a row.
+    fn nothing(call: &Call) -> RemoteError {
+        let attempt = call.attempt.clone();
+        match call.scope.get("file").and_then(Value::as_str) {
+            Some(file) => RemoteError::NoFile { attempt, file: printable(file) },
+            None => RemoteError::Nothing(attempt),
+        }
+    }
 }
 
 /// A call and what is shown of its answer.

@@ -53,8 +53,7 @@ pub(super) fn text(
     match task.show {
         Show::Table(columns) => out.write_all(table(columns, rows).as_bytes())?,
         Show::One => {
-            let row =
-                rows.first().ok_or_else(|| RemoteError::Nothing(task.call.attempt.clone()))?;
+            let row = rows.first().ok_or_else(|| RemoteError::nothing(&task.call))?;
             let mut lines = Vec::new();
             flatten(String::new(), row, &mut lines);
             for (name, value) in lines {
@@ -69,7 +68,7 @@ pub(super) fn text(
                 (_, Value::String(base64)) => STANDARD.decode(base64).ok(),
                 _ => None,
             });
-            let bytes = bytes.ok_or_else(|| RemoteError::Nothing(task.call.attempt.clone()))?;
+            let bytes = bytes.ok_or_else(|| RemoteError::nothing(&task.call))?;
             if is_terminal {
                 let text = printable_lines(&String::from_utf8_lossy(&bytes));
                 out.write_all(text.as_bytes())?;
@@ -103,7 +102,7 @@ fn files(
     mut out: impl Write,
 ) -> Result<(), RemoteError> {
     if rows.is_empty() {
-        return Err(RemoteError::Nothing(task.call.attempt.clone()));
+        return Err(RemoteError::nothing(&task.call));
     }
     let mut failed = 0;
     for row in rows {
