@@ -43,6 +43,7 @@ pub use identify::{Evidence, Identity, Request};
 pub use render::context::{PortInput, RenderInput, Whose, whose};
 pub use render::coverage::{Coverage, Expressed, cannot_of, coverage_rows, set_rows};
 pub use render::examples::{ExampleOutcome, check_examples, update_examples};
+pub use render::values::Unsaid;
 pub use render::{RenderError, RenderedFile};
 
 use crate::domain::{Timestamp, TypeKey, to_hex};

@@ -359,15 +359,15 @@ fn a_template_that_no_phone_could_be_given_is_not_loaded() {
         ),
         (
             "{% for line in lines if line.backup.port %}{{ line.usr }}{% endfor %}",
-            "acme/device.cfg.j2:1: undefined value ({mac}.cfg of `a1`, everything is set)",
+            "acme/device.cfg.j2:1: undefined value in `{{ line.usr }}` ({mac}.cfg of `a1`, everything is set)",
         ),
         (
             "{% for line in lines if line.enabled and not line.backup.port %}{{ line.usr }}{% endfor %}",
-            "acme/device.cfg.j2:1: undefined value ({mac}.cfg of `a1`, little is set)",
+            "acme/device.cfg.j2:1: undefined value in `{{ line.usr }}` ({mac}.cfg of `a1`, little is set)",
         ),
         (
             "{% for key in keys if key.type == \"none\" %}{{ key.typ }}{% endfor %}",
-            "acme/device.cfg.j2:1: undefined value ({mac}.cfg of `a1`, nothing is set)",
+            "acme/device.cfg.j2:1: undefined value in `{{ key.typ }}` ({mac}.cfg of `a1`, nothing is set)",
         ),
     ] {
         let message = load_folder(template, None).unwrap_err();

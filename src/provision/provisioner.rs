@@ -244,7 +244,10 @@ impl Provisioner {
             Err(error) => return Decision::fault(error.to_string()),
         };
         let changed = composition.changed();
-        let sets = input.sets(catalogue.family_of(phone_type), phone_type);
+        let sets = match file.sets {
+            true => input.sets(catalogue.family_of(phone_type), phone_type),
+            false => Written::default(),
+        };
         let made =
             self.render(catalogue, Some(phone_type), phone_type.family, file, input, changed);
         let written = &composition.device.written;

@@ -2,7 +2,8 @@
 //!
 //! New settings of a company are checked as a layer only. Whether every phone's
 //! files can still be made of them is not tried: there may be thousands, and one
-//! phone in odd company must not forbid a change for all. A phone whose file
+//! phone in odd company must not forbid a change for all. One phone of each type is
+//! tried afterwards, see [`Registry::reach`]. A phone whose file
 //! cannot be made keeps what it has, and `preview` shows why.
 
 use std::num::NonZeroU64;
@@ -12,9 +13,11 @@ use serde_json::{Value, json};
 
 use super::audit::FieldChanges;
 use super::change::Plan;
+use super::limits::require_families;
 use super::random::Random;
 use super::text::{check_name, patched};
 use super::{Actor, Registry, RegistryError};
+use crate::domain::settings::Layer;
 use crate::domain::{Action, Company, CompanyId, Event, Subject, Timestamp};
 use crate::store::Mutation;
 
@@ -75,6 +78,7 @@ impl Registry {
         let mut company = Company::new(new.id, new.name, now);
         company.instance = new_instance(random);
         company.settings = patched(&company.settings, new.settings.as_ref())?;
+        require_families(&self.catalogue(), &Layer::default(), &company.settings)?;
         self.change_directory(actor, |directory| {
             if directory.companies.contains_key(&company.id) {
                 return Err(RegistryError::AlreadyExists(format!("Company {}", company.id)));
@@ -87,7 +91,8 @@ impl Registry {
         .await
     }
 
-    /// Changes name and settings. Durable when it returns.
+    /// Changes name and settings. Durable when it returns. Gives the settings before and after, for
+    /// [`Registry::reach`].
     ///
     /// # Errors
     /// [`RegistryError::PermissionDenied`], [`RegistryError::NoSuchCompany`],
@@ -97,7 +102,7 @@ impl Registry {
         actor: &Actor,
         id: &CompanyId,
         change: CompanyChange,
-    ) -> Result<(), RegistryError> {
+    ) -> Result<(Layer, Layer), RegistryError> {
         actor.require_admin()?;
         change.name.as_deref().map_or(Ok(()), check_name)?;
         let now = self.clock.now();
@@ -110,12 +115,14 @@ impl Registry {
                 changed: now,
                 ..Company::clone(before)
             };
+            require_families(&self.catalogue(), &before.settings, &company.settings)?;
             let mut changes = FieldChanges::default();
             changes.field("name", before.name.as_str(), company.name.as_str());
             changes.settings(&before.settings, &company.settings);
             let event = changes.of(event(actor, now, Action::Update, id));
+            let layers = (before.settings.clone(), company.settings.clone());
             let put = Mutation::PutCompany { company, expect: Some(before.revision) };
-            Ok(Plan::commit(vec![put], ()).recorded(event))
+            Ok(Plan::commit(vec![put], layers).recorded(event))
         })
         .await
     }

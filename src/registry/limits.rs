@@ -10,7 +10,7 @@ use super::compose::Composition;
 use super::{Actor, Registry, RegistryError};
 use crate::catalogue::{Catalogue, Limit, PhoneType, cannot_of, set_rows};
 use crate::domain::settings::{Layer, SettingError, Written, cuts_short, dialled};
-use crate::domain::{Device, Mac, PhoneId, Port, TransitionError};
+use crate::domain::{Device, Mac, PhoneId, Port, TransitionError, nearest};
 
 /// Most warnings of one answer; who has more has one reason often.
 pub(super) const MAX_WARNINGS: usize = 100;
@@ -122,13 +122,71 @@ fn beyond_limit(limit: &Limit, value: &Value) -> Option<String> {
 
 /// Whether an entry is more than one that switches a line or a key off.
 fn has_values(entry: &Value) -> bool {
-    let Some(fields) = entry.as_object() else { return false };
-    let is_off = fields.get("enabled") == Some(&Value::Bool(false))
-        || fields.get("type") == Some(&Value::from("none"));
-    !fields.is_empty() && !is_off
+    entry.as_object().is_some_and(|fields| !fields.is_empty()) && !is_off(entry)
 }
 
-fn at_path<'d>(document: &'d Value, path: &str) -> &'d Value {
+/// Whether an entry switches a line or a key off.
+fn is_off(entry: &Value) -> bool {
+    entry["enabled"] == Value::Bool(false) || entry["type"] == "none"
+}
+
+/// A setting, or a value of one, that does not come into the files of a type.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Unreached {
+    /// Where it is set.
+    pub path: String,
+    /// The value, where others of the same setting do come.
+    pub value: Option<String>,
+    /// Why, as the end of a sentence.
+    pub why: String,
+}
+
+impl Unreached {
+    /// What is said of one phone.
+    fn of_type(&self, phone_type: &PhoneType) -> String {
+        let described = &phone_type.description;
+        let Unreached { path, why, .. } = self;
+        match &self.value {
+            Some(value) => format!("{path}: {value}: {described} has none of it: {why}"),
+            None => format!("{path}: {described} has nothing for it: {why}"),
+        }
+    }
+}
+
+/// Of what a layer sets what does not come into the files of a type.
+pub(super) fn unreached(
+    catalogue: &Catalogue,
+    phone_type: &PhoneType,
+    layer: &Layer,
+    set: &[(String, String)],
+) -> Vec<Unreached> {
+    let family = catalogue.family_of(phone_type);
+    let rows = set.iter().map(|(_, row)| row.clone()).collect();
+    let expressed = catalogue.expressed(phone_type, &rows);
+    let document = layer.to_json();
+    let mut found = Vec::new();
+    for (path, row) in set {
+        let path = path.clone();
+        if !expressed.contains(row) {
+            let why =
+                cannot_of(&family.cannot, row).unwrap_or("the gateway does not write it for them");
+            let value = row.split_once('=').map(|(_, choice)| choice.to_owned());
+            found.push(Unreached { path, value, why: why.to_owned() });
+            continue;
+        }
+        for unsaid in catalogue.unsaid(phone_type, row, at_path(&document, &path)) {
+            let why = match unsaid.taken_as {
+                Some(taken_as) => format!("they are given {taken_as}"),
+                None => "the gateway knows no name that they have for it".to_owned(),
+            };
+            let path = path.clone();
+            found.push(Unreached { path, value: Some(unsaid.value), why });
+        }
+    }
+    found
+}
+
+pub(super) fn at_path<'d>(document: &'d Value, path: &str) -> &'d Value {
     path.split('.').fold(document, |at, name| &at[name])
 }
 
@@ -151,6 +209,36 @@ pub(super) fn require_within(
         new.retain(|problem| !known.contains(problem));
     }
     if new.is_empty() { Ok(()) } else { Err(RegistryError::Settings(new)) }
+}
+
+/// Refuses raw parameters for a family that there is not: mostly a slip, and then they reach no
+/// phone. What was there before stays.
+///
+/// # Errors
+/// [`RegistryError::Settings`] that names the families there are.
+pub(super) fn require_families(
+    catalogue: &Catalogue,
+    before: &Layer,
+    after: &Layer,
+) -> Result<(), RegistryError> {
+    if before == after {
+        return Ok(());
+    }
+    let (before, after) = (before.to_json(), after.to_json());
+    let families: Vec<&str> = catalogue.families().iter().map(|family| &*family.id).collect();
+    let set = after["vendor"].as_object().into_iter().flatten();
+    let unknown = set.filter(|(name, parameters)| {
+        !families.contains(&name.as_str()) && before["vendor"][*name] != **parameters
+    });
+    let wrong: Vec<SettingError> = unknown
+        .map(|(name, _)| {
+            let nearest = nearest(name, families.iter().copied());
+            let hint = nearest.map(|name| format!(" (did you mean {name}?)")).unwrap_or_default();
+            let message = format!("is no family{hint}; there are {}", families.join(", "));
+            SettingError { field: format!("vendor.{name}"), message }
+        })
+        .collect();
+    if wrong.is_empty() { Ok(()) } else { Err(RegistryError::Settings(wrong)) }
 }
 
 /// Refuses a type of one maker for a MAC of another: mostly a slip, and then a phone that never
@@ -178,7 +266,7 @@ pub(super) fn require_maker(
         return Ok(());
     }
     let message = format!(
-        "{mac} is an address of {}, and {} is by {}; say \"other_maker\": true if that is meant",
+        "{mac} is an address of {}, and {} is by {}; say \"other_maker\": true (--other-maker) if that is meant",
         owners.join(" or "),
         phone_type.key,
         own.vendor,
@@ -187,62 +275,50 @@ pub(super) fn require_maker(
 }
 
 impl Composition {
-    /// What is set for the phone and does not reach it: settings its type has nothing for, and
-    /// what goes beyond the type; and raw parameters there is no room to remember. One sentence
+    /// What is set for the phone and does not reach it: settings its type has nothing for, values
+    /// it does not know, what goes beyond the type, and what of the phone's own has no effect without
+    /// a setting that is not there; and raw parameters there is no room to remember. One sentence
     /// each, at most [`MAX_WARNINGS`]. Of the system's settings only with `sees_system`.
     #[must_use]
     pub fn not_expressed(&self, id: PhoneId, sees_system: bool) -> Vec<String> {
         let Some(phone_type) = self.phone_type() else { return Vec::new() };
-        let family = self.catalogue.family_of(phone_type);
-        let mut warnings = Vec::new();
-        let mut told = BTreeSet::new();
+        let all = self.layers(id.port);
         // What a type itself says by default is no operator's wish.
         // The phone's own first: that is what can be mended here.
-        let layers: Vec<_> = self
-            .layers(id.port)
-            .into_iter()
-            .rev()
-            .filter(|(name, _)| match *name {
-                "gateway" | "type" => false,
-                // SECURITY: what all companies share is nothing a Company-Admin may read.
-                "system" => sees_system,
-                _ => true,
-            })
-            .collect();
-        let set: Vec<_> = layers.iter().map(|(_, layer)| set_rows_of(layer)).collect();
-        let rows = set.iter().flatten().map(|(_, row)| row.clone()).collect();
-        let expressed = self.catalogue.expressed(phone_type, &rows);
-        warnings.extend(self.not_remembered(phone_type, id.port, &layers));
+        let is_wish = |name: &str| match name {
+            "gateway" | "type" => false,
+            // SECURITY: what all companies share is nothing a Company-Admin may read.
+            "system" => sees_system,
+            _ => true,
+        };
+        let layers: Vec<_> = all.iter().rev().filter(|(name, _)| is_wish(name)).cloned().collect();
+        let mut warnings: Vec<String> =
+            self.not_remembered(phone_type, id.port, &layers).into_iter().collect();
         warnings.extend(self.cut_short(phone_type, id.port, &layers));
         let mut said_above: BTreeSet<String> = BTreeSet::new();
-        for ((name, layer), set) in layers.iter().zip(set) {
+        for (name, layer) in &layers {
             // Others of a company may have more lines and keys.
-            let mut beyond = match *name {
+            let mut unfit = match *name {
                 "phone" => beyond(&self.catalogue, phone_type, layer),
                 _ => unfit_texts(&self.catalogue, phone_type, layer),
             };
-            beyond.retain(|problem| !said_above.contains(&problem.field));
-            said_above.extend(set.iter().map(|(path, _)| path.clone()));
-            told.extend(beyond.iter().map(|problem| problem.field.clone()));
-            let room = MAX_WARNINGS.saturating_sub(warnings.len());
-            warnings.extend(beyond.iter().take(room).map(ToString::to_string));
-            for (path, row) in set {
-                if warnings.len() >= MAX_WARNINGS {
-                    return warnings;
-                }
-                if expressed.contains(&row) || !told.insert(path.clone()) {
-                    continue;
-                }
-                let (value, of) = match row.split_once('=') {
-                    Some((_, choice)) => (format!(": {choice}"), "has none of it"),
-                    None => (String::new(), "has nothing for it"),
-                };
-                let why = cannot_of(&family.cannot, &row);
-                let why = why.unwrap_or("its files do not have it yet");
-                let described = &phone_type.description;
-                warnings.push(format!("{path}{value}: {described} {of}: {why}"));
+            unfit.retain(|problem| !said_above.contains(&problem.field));
+            let mut set = set_rows_of(layer);
+            set.retain(|(path, _)| {
+                !said_above.contains(path) && unfit.iter().all(|problem| problem.field != *path)
+            });
+            warnings.extend(unfit.iter().map(ToString::to_string));
+            let unreached = unreached(&self.catalogue, phone_type, layer, &set);
+            if *name == "phone" {
+                set.retain(|(path, _)| unreached.iter().all(|one| one.path != *path));
+                warnings.extend(unreached.iter().map(|one| one.of_type(phone_type)));
+                warnings.extend(self.without_effect(phone_type, &all, &set));
+            } else {
+                warnings.extend(unreached.iter().map(|one| one.of_type(phone_type)));
             }
+            said_above.extend(set_rows_of(layer).into_iter().map(|(path, _)| path));
         }
+        warnings.truncate(MAX_WARNINGS);
         warnings
     }
 
@@ -270,6 +346,37 @@ impl Composition {
             ))
         };
         settings.dial_plan.patterns.iter().enumerate().filter_map(said).collect()
+    }
+
+    /// Of these settings of the phone's own those that need another one.
+    fn without_effect(
+        &self,
+        phone_type: &PhoneType,
+        layers: &[(&str, Layer)],
+        set: &[(String, String)],
+    ) -> Vec<String> {
+        let Some((_, own)) = layers.last() else { return Vec::new() };
+        let own = own.to_json();
+        let is_off_above = |path: &str| {
+            path.match_indices('.').any(|(dot, _)| is_off(at_path(&own, &path[..dot])))
+        };
+        let is_tried = |(path, row): &&(String, String)| {
+            // Which line a key is of says nothing by itself, and what is switched off has no effect.
+            !row.ends_with(".line") && !row.contains('=') && !is_off_above(path)
+        };
+        let tried: Vec<_> = set.iter().filter(is_tried).cloned().collect();
+        if tried.is_empty() {
+            return Vec::new();
+        }
+        let layers: Vec<Layer> = layers.iter().map(|(_, layer)| layer.clone()).collect();
+        let found = self.catalogue.without_effect(phone_type, &layers, &tried);
+        let described = &phone_type.description;
+        let sentence = |path: &str| {
+            format!(
+                "{path}: has no effect: {described} uses it only with a setting that is not set"
+            )
+        };
+        found.into_iter().map(sentence).collect()
     }
 
     /// Raw parameters of these layers that would stay in the phone when they are set no more: so
@@ -303,7 +410,7 @@ impl Composition {
 
 /// What a layer sets, each as its path and its row in the table of coverage: the keys of a module
 /// are as the phone's own. Without what is for people, or for the gateway.
-fn set_rows_of(layer: &Layer) -> Vec<(String, String)> {
+pub(super) fn set_rows_of(layer: &Layer) -> Vec<(String, String)> {
     let mut set = set_rows(&layer.to_json());
     for (_, row) in &mut set {
         *row = row.replacen("line_defaults.", "lines.N.", 1);

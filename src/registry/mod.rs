@@ -35,6 +35,7 @@ mod public_url;
 mod quota;
 mod random;
 mod rate;
+mod reach;
 mod request_log;
 mod settings;
 mod sight;

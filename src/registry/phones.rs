@@ -11,7 +11,7 @@ use super::index::Wanted;
 use super::limits;
 use super::text::{check_name, is_assignable_mac, patched};
 use super::{Actor, Registry, RegistryError};
-use crate::catalogue::PhoneType;
+use crate::catalogue::{Catalogue, PhoneType};
 use crate::domain::settings::{Layer, Written};
 use crate::domain::{
     Action, Claims, CompanyId, Device, Mac, Phone, PhoneId, Port, Revision, State, Subject,
@@ -145,8 +145,9 @@ impl Registry {
             return Err(invalid("mac", format!("{} is the address of no phone", id.mac)));
         }
         let catalogue = self.catalogue();
-        let phone_type =
-            catalogue.phone_type(&new.phone_type).ok_or_else(|| no_type(&new.phone_type))?;
+        let phone_type = catalogue
+            .phone_type(&new.phone_type)
+            .ok_or_else(|| no_type(&catalogue, &new.phone_type))?;
         require_port(phone_type, id.port)?;
         let now = self.clock.now();
         self.change_or_make_device(actor, id.mac, |device, directory| {
@@ -162,6 +163,7 @@ impl Registry {
                 },
                 settings: patched(&kept, new.settings.as_ref())?,
             };
+            limits::require_families(&catalogue, &kept, &phone.settings)?;
             limits::require_within(&catalogue, phone_type, &kept, &phone.settings)?;
             let mut event = actor.event(now, Action::Create, Subject::Phone, id.to_string());
             event.company = new.company.to_string();
@@ -206,6 +208,7 @@ impl Registry {
             changes.field("name", phone.name.as_str(), name.as_str());
             changes.settings(&phone.settings, &settings);
             let catalogue = self.catalogue();
+            limits::require_families(&catalogue, &phone.settings, &settings)?;
             let key = change.phone_type.as_ref().unwrap_or(&device.phone_type);
             if let Some(phone_type) = catalogue.phone_type(key) {
                 limits::require_within(&catalogue, phone_type, &phone.settings, &settings)?;
@@ -213,7 +216,8 @@ impl Registry {
             let mut changed = device.with_values(id.port, name, settings, now)?;
             if let Some(key) = &change.phone_type {
                 changes.field("phone_type", device.phone_type.as_str(), key.as_str());
-                let phone_type = catalogue.phone_type(key).ok_or_else(|| no_type(key))?;
+                let phone_type =
+                    catalogue.phone_type(key).ok_or_else(|| no_type(&catalogue, key))?;
                 require_port(phone_type, id.port)?;
                 changed = changed.with_type(key, phone_type.ports, now)?;
                 if !change.other_maker {
@@ -287,8 +291,11 @@ fn require_port(phone_type: &PhoneType, port: Port) -> Result<(), RegistryError>
     Err(invalid("port", format!("{} has ports 0 to {last}, not {port}", phone_type.key)))
 }
 
-fn no_type(key: &TypeKey) -> RegistryError {
-    RegistryError::NoSuchType(key.to_string())
+fn no_type(catalogue: &Catalogue, key: &TypeKey) -> RegistryError {
+    let plain = |key: &TypeKey| key.as_str().replace(['-', '_'], "").to_lowercase();
+    let meant = catalogue.types().into_iter().find(|known| plain(&known.key) == plain(key));
+    let hint = meant.map(|known| format!("; its key is {}", known.key)).unwrap_or_default();
+    RegistryError::NoSuchType(format!("{key}{hint}"))
 }
 
 fn invalid(field: &str, message: String) -> RegistryError {

@@ -8,8 +8,10 @@ use serde_json::Value;
 
 use super::audit::FieldChanges;
 use super::change::Plan;
+use super::limits::require_families;
 use super::text::patched;
 use super::{Actor, Registry, RegistryError};
+use crate::domain::settings::Layer;
 use crate::domain::{Action, Subject};
 use crate::store::{Mutation, SystemSettings};
 
@@ -21,7 +23,8 @@ impl Registry {
         Ok(self.directory().system.clone())
     }
 
-    /// Merges `patch` (RFC 7396) into the system settings. Durable when it returns.
+    /// Merges `patch` (RFC 7396) into the system settings. Durable when it returns. Gives them
+    /// before and after, for [`Registry::reach`].
     ///
     /// # Errors
     /// [`RegistryError::PermissionDenied`], [`RegistryError::Settings`].
@@ -29,7 +32,7 @@ impl Registry {
         &self,
         actor: &Actor,
         patch: &Value,
-    ) -> Result<(), RegistryError> {
+    ) -> Result<(Layer, Layer), RegistryError> {
         actor.require_system_admin()?;
         let now = self.clock.now();
         self.change_directory(actor, |directory| {
@@ -39,11 +42,13 @@ impl Registry {
                 changed: now,
                 ..SystemSettings::clone(before)
             };
+            require_families(&self.catalogue(), &before.settings, &system.settings)?;
             let mut changes = FieldChanges::default();
             changes.settings(&before.settings, &system.settings);
             let event = actor.event(now, Action::Update, Subject::Settings, String::new());
+            let layers = (before.settings.clone(), system.settings.clone());
             let put = Mutation::PutSystemSettings { system, expect: before.revision };
-            Ok(Plan::commit(vec![put], ()).recorded(changes.of(event)))
+            Ok(Plan::commit(vec![put], layers).recorded(changes.of(event)))
         })
         .await
     }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::RegistryError;
-use crate::domain::settings::Layer;
+use crate::domain::settings::{Layer, SettingError};
 use crate::domain::{Mac, hidden_char};
 
 /// Most characters of the name of a phone, company or user.
@@ -48,6 +48,22 @@ pub(super) fn is_assignable_mac(mac: Mac) -> bool {
     !matches!(mac.bits(), 0 | 0xffff_ffff_ffff)
 }
 
+/// Refuses media ports of a layer that are none: RTP is on the even ports, RTCP on the odd ones
+/// above them (RFC 3550 section 11), and the first is not above the last.
+fn require_ports(layer: &Layer) -> Result<(), RegistryError> {
+    let rtp = &layer.to_json()["rtp"];
+    let (first, last) = (rtp["first_port"].as_u64(), rtp["last_port"].as_u64());
+    let message = match (first, last) {
+        (Some(first), _) if first % 2 != 0 => format!("must be even, not {first}"),
+        (Some(first), Some(last)) if first > last => {
+            format!("must be at most rtp.last_port, {last}, not {first}")
+        }
+        _ => return Ok(()),
+    };
+    let field = "rtp.first_port".to_owned();
+    Err(RegistryError::Settings(vec![SettingError { field, message }]))
+}
+
 /// The layer with a patch merged into it (RFC 7396); `null` empties it.
 ///
 /// # Errors
@@ -56,6 +72,12 @@ pub(super) fn patched(layer: &Layer, patch: Option<&Value>) -> Result<Layer, Reg
     match patch {
         None => Ok(layer.clone()),
         Some(Value::Null) => Ok(Layer::default()),
-        Some(patch) => layer.patched(patch).map_err(RegistryError::Settings),
+        Some(patch) => {
+            let patched = layer.patched(patch).map_err(RegistryError::Settings)?;
+            match patch.get("rtp") {
+                Some(_) => require_ports(&patched).map(|()| patched),
+                None => Ok(patched),
+            }
+        }
     }
 }

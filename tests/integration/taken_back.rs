@@ -172,3 +172,29 @@ fn what_there_is_no_room_to_note_is_noted_by_the_next_request() {
     store.set(None);
     eventually("the next request is noted", || gateway.get() == file && gateway.is_noted());
 }
+
+#[test]
+fn a_file_that_only_names_others_has_set_nothing() {
+    let gateway = crate::support::Gateway::start();
+    let settings = json!({
+        "lines": { "1": { "user": "1", "password": "p", "registrar": "pbx.example" } },
+        "network": { "vlan": { "id": 7 } },
+    });
+    let values = json!({ "mac": "0004f2000001", "company": "default", "phone_type": "ip550", "settings": settings });
+    gateway.done("create", json!({ "type": "phone", "values": values }));
+    let taken_back = |fetched: &str| {
+        assert_eq!(gateway.get(fetched, None).status, 200);
+        gateway.settle();
+        let files = |settings: Value| {
+            let scope = json!({ "mac": "0004f2000001" });
+            let values = json!({ "settings": settings });
+            gateway.done("update", json!({ "type": "phone", "scope": scope, "values": values }));
+            gateway.ask("preview", json!({ "type": "phone", "scope": scope })).to_string()
+        };
+        let unset = files(json!({ "network": null }));
+        files(json!({ "network": { "vlan": { "id": 7 } } }));
+        unset.contains("vlanId")
+    };
+    assert!(!taken_back("/0004f2000001.cfg"));
+    assert!(taken_back("/0004f2000001-dialtone.cfg"));
+}

@@ -226,3 +226,143 @@ fn a_dial_plan_that_is_longer_than_the_phone_takes_is_refused_or_told() {
     assert_eq!(update(plan(27, 4))["result"], "success");
     assert_eq!(warnings(), [] as [Value; 0]);
 }
+
+/// Two T46S and a Snom D785 in the company acme, each with a line of its own.
+fn office() -> Gateway {
+    let gateway = Gateway::start();
+    gateway.done("create", json!({ "type": "company", "values": { "company": "acme" } }));
+    for (mac, phone_type) in
+        [("001565000001", "t46s"), ("001565000002", "t46s"), ("000413000001", "snomD785")]
+    {
+        let settings = json!({
+            "lines": { "1": { "user": "1", "password": "p" } },
+            "line_defaults": { "registrar": "pbx.example" },
+        });
+        let values = json!({ "mac": mac, "company": "acme", "phone_type": phone_type, "settings": settings });
+        gateway.done("create", json!({ "type": "phone", "values": values }));
+    }
+    gateway
+}
+
+fn warnings(answer: &Value) -> Vec<String> {
+    assert_eq!(answer["result"], "success", "{answer}");
+    let all = answer["warnings"].as_array().cloned().unwrap_or_default();
+    all.iter().map(|one| one.as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_company_s_and_the_system_s_change_says_which_phones_it_does_not_reach() {
+    let gateway = office();
+    let update = |kind: &str, settings: Value| {
+        let scope = match kind {
+            "company" => json!({ "company": "acme" }),
+            _ => json!({}),
+        };
+        let values = json!({ "settings": settings });
+        gateway.ask("update", json!({ "type": kind, "scope": scope, "values": values }))
+    };
+    for kind in ["company", "settings"] {
+        let said = warnings(&update(
+            kind,
+            json!({ "language": "fi", "lines": { "17": { "user": "9" } } }),
+        ));
+        let of_t46s = |text: &str| text.contains("2 phones of type t46s");
+        let has = |field: &str| said.iter().any(|one| one.starts_with(field) && of_t46s(one));
+        assert!(has("language: fi: ") && has("lines.17: "), "{kind}: {said:?}");
+        // What was said once is not said again.
+        assert_eq!(warnings(&update(kind, json!({ "language": "fi" }))), [""; 0], "{kind}");
+        update(kind, Value::Null);
+    }
+    assert_eq!(warnings(&update("company", json!({ "language": "de" }))), [""; 0]);
+    gateway.done("create", json!({ "type": "company", "values": { "company": "empty" } }));
+    let values = json!({ "settings": { "language": "fi" } });
+    let scope = json!({ "company": "empty" });
+    let empty =
+        gateway.ask("update", json!({ "type": "company", "scope": scope, "values": values }));
+    assert_eq!(warnings(&empty), [""; 0]);
+    // Whoever moves a phone there learns it too.
+    let assign = json!({ "type": "phone", "scope": { "phoneid": "0015650000010" }, "values": { "company": "empty" } });
+    let said = warnings(&gateway.ask("assign", assign));
+    assert!(said.iter().any(|one| one.starts_with("language: fi: Yealink SIP-T46S")), "{said:?}");
+}
+
+#[test]
+fn a_company_that_takes_from_its_phones_what_they_need_is_told() {
+    let gateway = office();
+    let update = |kind: &str, scope: Value, settings: Value| {
+        let values = json!({ "settings": settings });
+        gateway.ask("update", json!({ "type": kind, "scope": scope, "values": values }))
+    };
+    let company = json!({ "company": "acme" });
+    let registrar = json!({ "line_defaults": { "registrar": "pbx.example" } });
+    assert_eq!(warnings(&update("company", company.clone(), registrar)), [""; 0]);
+    for mac in ["001565000001", "001565000002"] {
+        update("phone", json!({ "mac": mac }), json!({ "line_defaults": null }));
+    }
+    let said = warnings(&update("company", company, json!({ "line_defaults": null })));
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].starts_with("2 phones of type t46s may get no files now"), "{said:?}");
+    assert!(said[0].contains("lines.1.registrar is not set"), "{said:?}");
+}
+
+#[test]
+fn a_value_and_a_setting_that_do_not_reach_a_phone_are_said() {
+    let gateway = office();
+    let update = |mac: &str, settings: Value| {
+        let values = json!({ "settings": settings });
+        let scope = json!({ "mac": mac });
+        gateway.ask("update", json!({ "type": "phone", "scope": scope, "values": values }))
+    };
+    let t46s = |settings: Value| warnings(&update("001565000001", settings));
+    for (settings, said) in [
+        (json!({ "language": "fi" }), "language: fi: Yealink SIP-T46S has none of it"),
+        (json!({ "tones": "PL" }), "tones: PL: Yealink SIP-T46S has none of it"),
+        (
+            json!({ "ring": { "tone": 12 } }),
+            "ring.tone: 12: Yealink SIP-T46S has none of it: they are given 8",
+        ),
+        (json!({ "lock": { "after_s": 60 } }), "lock.after_s: has no effect"),
+        (json!({ "alert_tones": { "1": { "tone": 2 } } }), "alert_tones.1.tone: has no effect"),
+    ] {
+        let all = t46s(settings.clone());
+        assert!(all.len() == 1 && all[0].starts_with(said), "{settings}: {all:?}");
+        let unset = settings.as_object().unwrap().keys().map(|name| (name.clone(), Value::Null));
+        assert_eq!(t46s(Value::Object(unset.collect())), [""; 0]);
+    }
+    let of_use = json!({
+        "language": "de", "tones": "DE", "ring": { "tone": 8 }, "lock": { "after_s": 60, "pin": "1234" },
+        "keys": { "1": { "type": "dnd", "line": 1 } },
+    });
+    assert_eq!(t46s(of_use), [""; 0]);
+    let brazil = warnings(&update("000413000001", json!({ "tones": "BR" })));
+    assert!(brazil.len() == 1 && brazil[0].starts_with("tones: BR: "), "{brazil:?}");
+}
+
+#[test]
+fn what_is_no_family_and_no_range_of_ports_is_refused() {
+    let gateway = office();
+    let refused = |kind: &str, scope: Value, settings: Value| {
+        let values = json!({ "settings": settings });
+        let answer =
+            gateway.ask("update", json!({ "type": kind, "scope": scope, "values": values }));
+        assert_eq!(answer["result"], "fail", "{answer}");
+        answer["message"].as_str().unwrap().to_owned()
+    };
+    for (kind, scope) in [
+        ("phone", json!({ "mac": "001565000001" })),
+        ("company", json!({ "company": "acme" })),
+        ("settings", json!({})),
+    ] {
+        let message = refused(kind, scope.clone(), json!({ "vendor": { "yealin": { "a": 1 } } }));
+        let expected = "settings: vendor.yealin: is no family (did you mean yealink?); there are ";
+        assert!(message.starts_with(expected), "{message}");
+        let ports = json!({ "rtp": { "first_port": 20000, "last_port": 19000 } });
+        let message = refused(kind, scope.clone(), ports);
+        assert_eq!(
+            message,
+            "settings: rtp.first_port: must be at most rtp.last_port, 19000, not 20000"
+        );
+        let message = refused(kind, scope, json!({ "rtp": { "first_port": 20001 } }));
+        assert_eq!(message, "settings: rtp.first_port: must be even, not 20001");
+    }
+}

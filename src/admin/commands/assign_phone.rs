@@ -3,16 +3,17 @@
 //! Takes `scope.mac`, with `scope.port` for one port of it and else all active
 //! ones; or `scope.phoneid`, which counts only without `mac`; `scope.company`,
 //! in which all of them must be; `values.company`, the target. Gives `numrows`
-//! and `company`, by port the company each was in before.
+//! and `company`, by port the company each was in before; `warnings`, of the first port, where
+//! something that is set there does not reach it.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::Call;
+use super::{Call, warnings};
 use crate::admin::CommandResult;
 use crate::admin::answer::{Answer, Fail};
-use crate::domain::CompanyId;
+use crate::domain::{CompanyId, PhoneId};
 
 pub(super) async fn run(call: Call) -> CommandResult {
     let scope = call.body.scope()?;
@@ -39,9 +40,16 @@ pub(super) async fn run(call: Call) -> CommandResult {
     struct Assigned {
         numrows: usize,
         company: BTreeMap<String, CompanyId>,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        warnings: Vec<String>,
     }
+    let warnings = match from.keys().next() {
+        Some(&port) => warnings(&call, PhoneId { mac, port }).await,
+        None => Vec::new(),
+    };
     Ok(Answer::of(&Assigned {
         numrows: from.len(),
         company: from.into_iter().map(|(port, company)| (port.to_string(), company)).collect(),
+        warnings,
     }))
 }

@@ -39,7 +39,8 @@ use super::blocking::Party;
 use super::receive::Received;
 use super::request::{ApiMethod, ApiRequest, RequestBody, UnreadBody};
 use super::{CommandResult, Core, auth};
-use crate::domain::{PhoneId, UserId};
+use crate::domain::settings::Layer;
+use crate::domain::{CompanyId, PhoneId, UserId};
 use crate::registry::Actor;
 
 /// One command.
@@ -183,15 +184,37 @@ pub(super) async fn answer(
 /// What a change of a phone touched, and what of its settings does not reach it. The change is
 /// made: when that cannot be found out, that is what is said.
 async fn counted_with_warnings(call: &Call, id: PhoneId, numrows: usize) -> CommandResult {
+    Ok(Answer::counted_but(numrows, &warnings(call, id).await))
+}
+
+async fn warnings(call: &Call, id: PhoneId) -> Vec<String> {
     let (registry, actor) = (call.core.registry.clone(), call.actor.clone());
     let found =
         call.core.blocking.run(call.party.clone(), move || registry.warnings(&actor, id)).await;
-    let warnings = found.and_then(|warnings| warnings.map_err(Fail::from)).unwrap_or_else(|why| {
-        let why = why.message();
-        let told = "it is done, and what does not reach the phone was not looked for";
-        vec![format!("{told}: {why}; preview phone says it")]
+    found
+        .and_then(|warnings| warnings.map_err(Fail::from))
+        .unwrap_or_else(|why| vec![format!("{}; preview phone says it", not_looked_for(&why))])
+}
+
+fn not_looked_for(why: &Fail) -> String {
+    let told = "it is done, and what does not reach the phone was not looked for";
+    format!("{told}: {}", why.message())
+}
+
+/// One row, and what of a change of the settings of a company, or of all phones, does not reach
+/// phones; as [`counted_with_warnings`].
+async fn counted_with_reach(
+    call: &Call,
+    company: Option<CompanyId>,
+    (before, after): (Layer, Layer),
+) -> CommandResult {
+    let (registry, actor) = (call.core.registry.clone(), call.actor.clone());
+    let look = move || registry.reach(&actor, company.as_ref(), &before, &after);
+    let found = call.core.blocking.run(call.party.clone(), look).await;
+    let warnings = found.unwrap_or_else(|why| {
+        vec![format!("{}; preview phone says it of one", not_looked_for(&why))]
     });
-    Ok(Answer::counted_but(numrows, &warnings))
+    Ok(Answer::counted_but(1, &warnings))
 }
 
 fn use_post() -> Fail {

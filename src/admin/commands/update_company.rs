@@ -2,13 +2,13 @@
 //! phones at their next request.
 //!
 //! Takes `scope.company`, and in `values` what is to change: `name`; `settings`, a
-//! merge patch (RFC 7396), `null` to empty the layer. Gives `numrows`, 1. The
-//! settings are checked by themselves, not with each phone; `preview` shows what
-//! becomes of one.
+//! merge patch (RFC 7396), `null` to empty the layer. Gives `numrows`, 1, and `warnings` where
+//! something of the change does not reach phones of the company, or where a phone of one of their
+//! types would get no file, as one of each type shows; `preview` shows what becomes of another.
 
-use super::Call;
+use super::{Call, counted_with_reach};
 use crate::admin::CommandResult;
-use crate::admin::answer::{Answer, Fail};
+use crate::admin::answer::Fail;
 use crate::registry::CompanyChange;
 
 pub(super) async fn run(call: Call) -> CommandResult {
@@ -21,6 +21,6 @@ pub(super) async fn run(call: Call) -> CommandResult {
         name: values.text("name")?.map(str::to_owned),
         settings: values.raw("settings").cloned(),
     };
-    call.core.registry.update_company(&call.actor, &id, change).await?;
-    Ok(Answer::counted(1))
+    let layers = call.core.registry.update_company(&call.actor, &id, change).await?;
+    counted_with_reach(&call, Some(id), layers).await
 }

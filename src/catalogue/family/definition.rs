@@ -188,6 +188,9 @@ pub(crate) struct File {
     pub pad: usize,
     #[serde(default)]
     pub keeps: Keeps,
+    /// Whether settings come into it. One that only names others, or only takes back, sets nothing.
+    #[serde(default = "yes")]
+    pub sets: bool,
     /// The path of the file that takes back what it set.
     pub reset_in: Option<Spanned<String>>,
     /// Its phones send it.
@@ -215,6 +218,10 @@ pub enum UploadKind {
     Calls,
     /// Its state, or all of its configuration.
     Report,
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn one() -> usize {

@@ -289,6 +289,7 @@ impl Loader<'_> {
                 line_ending: file.line_ending,
                 header: None,
                 keeps: file.keeps,
+                sets: false,
                 reset_in: None,
                 upload,
             });
@@ -335,6 +336,7 @@ impl Loader<'_> {
             line_ending: file.line_ending,
             header,
             keeps: file.keeps,
+            sets: file.sets,
             reset_in: file.reset_in.map(Spanned::into_inner),
             upload: None,
         })
@@ -481,6 +483,7 @@ impl Loader<'_> {
                 macs: written.macs.as_ref().and_then(|macs| self.regex(macs)),
                 own_passwords: OwnPasswords { admin: None, user: None },
                 expressed: Mutex::default(),
+                unsaid: Mutex::default(),
                 key: key.clone(),
             };
             let phone_type = PhoneType { view: view(&phone_type, vendor, &data), ..phone_type };

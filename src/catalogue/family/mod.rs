@@ -14,6 +14,7 @@ use minijinja::Value;
 use regex::Regex;
 
 use super::identify::path_pattern::{PathFacts, PathPattern};
+use super::render::values::Unsaid;
 use crate::domain::settings::Layer;
 use crate::domain::{Mac, PasswordForm, Port, TypeKey};
 use definition::{Encoding, Escape, Keeps, Limit, LineEnding, Scope, UploadKind};
@@ -79,6 +80,8 @@ pub struct FileSpec {
     /// Bytes before the text.
     pub header: Option<Header>,
     pub(crate) keeps: Keeps,
+    /// Whether settings come into it: a phone that only fetched one that sets nothing was given none.
+    pub sets: bool,
     /// The pattern of the file, fetched with this one, that takes back what this one set and sets
     /// no more; `None`: it does so itself.
     pub reset_in: Option<String>,
@@ -154,6 +157,8 @@ pub struct PhoneType {
     /// Of rows of [`super::coverage_rows`], whether its files express them, as far as that was
     /// asked.
     pub(crate) expressed: Mutex<HashMap<String, bool>>,
+    /// Of values of such rows, each as JSON, what its files do not say of them, as far as that was asked.
+    pub(crate) unsaid: Mutex<HashMap<(String, String), Vec<Unsaid>>>,
 }
 
 impl Family {

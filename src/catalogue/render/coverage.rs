@@ -148,14 +148,7 @@ fn express_of(
     wanted: &BTreeSet<String>,
 ) -> Expressed {
     let mut found = Expressed::new();
-    // With little set also what only stands in for something that is not there: a number for a
-    // name, the registrar's port where no proxy is asked.
-    for extent in [Extent::Everything, Extent::Little] {
-        let mut base = trial::document(catalogue, phone_type, extent, 0);
-        shorten(&mut base);
-        let mut trial =
-            Trial { catalogue, phone_type, base, files: Files::new(), with_keys: OnceCell::new() };
-        trial.files = trial.files_of(&trial.base);
+    for trial in Trial::all(catalogue, phone_type) {
         let open = wanted.iter().filter(|row| !found.contains(*row));
         let more: Vec<String> = open.filter(|row| trial.expresses(row)).cloned().collect();
         found.extend(more);
@@ -181,20 +174,35 @@ fn shorten(document: &mut Value) {
     }
 }
 
-type Files = Vec<Result<Vec<u8>, String>>;
+pub(super) type Files = Vec<Result<Vec<u8>, String>>;
 
-struct Trial<'a> {
+pub(super) struct Trial<'a> {
     catalogue: &'a Catalogue,
     phone_type: &'a PhoneType,
-    base: Value,
+    pub(super) base: Value,
     /// Those of the base.
     files: Files,
     /// Those with each kind of key.
     with_keys: OnceCell<Vec<(&'static str, Files)>>,
 }
 
-impl Trial<'_> {
-    fn expresses(&self, row: &str) -> bool {
+impl<'a> Trial<'a> {
+    /// With much set, and with little: then also what only stands in for something that is not
+    /// there shows, a number for a name, the registrar's port where no proxy is asked.
+    pub(super) fn all(
+        catalogue: &'a Catalogue,
+        phone_type: &'a PhoneType,
+    ) -> impl Iterator<Item = Trial<'a>> {
+        [Extent::Everything, Extent::Little].into_iter().map(move |extent| {
+            let mut base = trial::document(catalogue, phone_type, extent, 0);
+            shorten(&mut base);
+            let (files, with_keys) = (Files::new(), OnceCell::new());
+            let trial = Trial { catalogue, phone_type, base, files, with_keys };
+            Trial { files: trial.files_of(&trial.base), ..trial }
+        })
+    }
+
+    pub(super) fn expresses(&self, row: &str) -> bool {
         // What a type has none of need not be tried.
         let has_none = |prefix: &str, count: u16| count == 0 && row.starts_with(prefix);
         if has_none("keys.", self.phone_type.keys)
@@ -290,7 +298,7 @@ impl Trial<'_> {
         files != plain && self.files_with(&base, "directory.ldap.server", other) != files
     }
 
-    fn files_with(&self, base: &Value, path: &str, value: Value) -> Files {
+    pub(super) fn files_with(&self, base: &Value, path: &str, value: Value) -> Files {
         let mut document = base.clone();
         put(&mut document, path, value);
         self.files_of(&document)
@@ -298,50 +306,57 @@ impl Trial<'_> {
 
     /// Values of a setting, and none.
     fn values(&self, row: &str, path: &str) -> std::vec::IntoIter<Value> {
-        let kind = kind_of(row).expect("a row is a setting of the schema");
-        let mut values = vec![Value::Null];
-        match kind {
-            Kind::Choice(names) => values.extend(names.iter().map(|name| json!(name))),
-            kind => {
-                let maker = |round| Maker::new(self.phone_type, round);
-                values.extend((1..=TRIED).map(|round| maker(round).value(path, kind)));
-            }
-        }
-        values.into_iter()
+        values(self.phone_type, row, path).into_iter()
     }
 
     fn files_of(&self, document: &Value) -> Files {
         // What was made of the schema may have been made not to fit it: a line without a user.
         let Ok(layer) = Layer::parse(document) else { return Vec::new() };
         let Ok(settings) = resolve(&[&self.phone_type.defaults, &layer]) else { return Vec::new() };
-        let settings = Arc::new(settings);
-        let family = self.catalogue.family_of(self.phone_type);
-        let with_template = family.files.iter().filter(|file| file.template.is_some());
-        let files = with_template.flat_map(|file| {
-            let facts = file.example_facts(self.phone_type, trial::mac()).into_iter().take(PORTS);
-            facts.map(move |facts| (file, facts))
-        });
-        files
-            .map(|(file, path)| {
-                let input = trial::input(
-                    file,
-                    path,
-                    &settings,
-                    Port::first(self.phone_type.ports).take(PORTS),
-                    Extent::Everything,
-                );
-                let rendered = self.catalogue.render(family, Some(self.phone_type), file, input);
-                rendered.map(|file| file.body).map_err(|error| error.to_string())
-            })
-            .collect()
+        files_of(self.catalogue, self.phone_type, &Arc::new(settings))
     }
+}
+
+/// Values of a setting, and none.
+pub(super) fn values(phone_type: &PhoneType, row: &str, path: &str) -> Vec<Value> {
+    let mut values = vec![Value::Null];
+    match kind_of(row).expect("a row is a setting of the schema") {
+        Kind::Choice(names) => values.extend(names.iter().map(|name| json!(name))),
+        kind => {
+            let maker = |round| Maker::new(phone_type, round);
+            values.extend((1..=TRIED).map(|round| maker(round).value(path, kind)));
+        }
+    }
+    values
+}
+
+/// The files of a new phone that has these settings on each of its first ports.
+pub(super) fn files_of(
+    catalogue: &Catalogue,
+    phone_type: &PhoneType,
+    settings: &Arc<Settings>,
+) -> Files {
+    let family = catalogue.family_of(phone_type);
+    let with_template = family.files.iter().filter(|file| file.template.is_some());
+    let files = with_template.flat_map(|file| {
+        let facts = file.example_facts(phone_type, trial::mac()).into_iter().take(PORTS);
+        facts.map(move |facts| (file, facts))
+    });
+    files
+        .map(|(file, path)| {
+            let ports = Port::first(phone_type.ports).take(PORTS);
+            let input = trial::input(file, path, settings, ports, Extent::Everything);
+            let rendered = catalogue.render(family, Some(phone_type), file, input);
+            rendered.map(|file| file.body).map_err(|error| error.to_string())
+        })
+        .collect()
 }
 
 fn has(file: &[u8], part: &[u8]) -> bool {
     file.windows(part.len()).any(|window| window == part)
 }
 
-fn kind_of(row: &str) -> Option<&'static Kind> {
+pub(super) fn kind_of(row: &str) -> Option<&'static Kind> {
     let mut fields: &'static [Field] = Settings::FIELDS;
     let mut kind = None;
     for name in row.split('.').filter(|name| *name != "N") {

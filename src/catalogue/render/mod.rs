@@ -15,6 +15,7 @@ mod references;
 #[cfg(test)]
 mod taken_back;
 pub(crate) mod trial;
+pub(crate) mod values;
 
 use std::sync::{Arc, LazyLock};
 
@@ -154,7 +155,11 @@ impl Catalogue {
             phone_type: type_value(phone_type),
         });
         let context = Context::new(input, family, phone_type, fragment);
-        let text = template.render(Value::from_object(context)).map_err(|error| named(&error))?;
+        let text = template.render(Value::from_object(context)).map_err(|error| {
+            let mut error = named(&error);
+            self.quote_undefined(file.escape, &mut error);
+            error
+        })?;
         if text.len() > MAX_BODY_BYTES {
             let message = format!("the file has more than {MAX_BODY_BYTES} bytes");
             return Err(RenderError { template: name.into(), message, ..RenderError::default() });
@@ -164,6 +169,30 @@ impl Catalogue {
             body = header.before(mac.unwrap_or(Mac::from_bits(0)), &body);
         }
         Ok(RenderedFile { body, content_type: file.content_type.clone() })
+    }
+}
+
+impl Catalogue {
+    /// Says of an undefined value what stands there: the engine keeps no names.
+    fn quote_undefined(&self, escape: Escape, error: &mut RenderError) {
+        if error.message != ErrorKind::UndefinedError.to_string() {
+            return;
+        }
+        let line = error.line.and_then(|line| line.checked_sub(1));
+        let source = self.templates.of(escape).get_template(&error.template).ok();
+        if let (Some(line), Some(template)) = (line, source)
+            && let Some(text) = template.source().lines().nth(line)
+        {
+            let printed = text.split("{{").skip(1).filter_map(|rest| rest.split_once("}}"));
+            let printed: Vec<String> =
+                printed.map(|(what, _)| format!("`{{{{{what}}}}}`")).collect();
+            let what = if printed.is_empty() {
+                format!("`{}`", text.trim())
+            } else {
+                printed.join(" or ")
+            };
+            error.message = format!("{} in {what}", error.message);
+        }
     }
 }
 

@@ -16,6 +16,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use dashmap::DashMap;
 
 use super::progress::Progress;
+use super::reach::PhonesOfType;
 use super::sighting_fingerprint::SightingFingerprint;
 use super::waiting::{InactiveQuota, WaitingDevice};
 pub use listing::{Listing, PhoneRow};
@@ -24,8 +25,8 @@ use shared::{Interner, Symbols};
 
 use crate::domain::settings::{Layer, Written};
 use crate::domain::{
-    Claims, CompanyId, Device, Mac, Phone, Port, Revision, State, Strength, Timestamp, TypeKey,
-    Waiting,
+    Claims, CompanyId, Device, Mac, Phone, PhoneId, Port, Revision, State, Strength, Timestamp,
+    TypeKey, Waiting,
 };
 use crate::store::Object;
 
@@ -376,6 +377,33 @@ impl Index {
         let old = |entry: &Entry| !entry.is_active() && entry.last_sign() < before;
         let found = self.devices.iter().filter(|entry| old(entry.value()));
         found.take(limit).map(|entry| Mac::from_bits(*entry.key())).collect()
+    }
+
+    /// The types of the active phones of a company, or of all, in order of key; one walk over all
+    /// devices.
+    pub(super) fn types_of(&self, company: Option<&CompanyId>) -> Vec<PhonesOfType> {
+        let number = match company.map(|company| self.companies.known(company)) {
+            Some(None) => return Vec::new(),
+            Some(number) => number,
+            None => None,
+        };
+        let mut found: BTreeMap<u32, (usize, PhoneId)> = BTreeMap::new();
+        for entry in &self.devices {
+            let is_one =
+                |row: &&Row| row.company.is_some() && (number.is_none() || row.company == number);
+            for row in entry.rows.all().iter().filter(is_one) {
+                let phone = PhoneId { mac: Mac::from_bits(*entry.key()), port: row.port() };
+                found.entry(entry.phone_type).or_insert((0, phone)).0 += 1;
+            }
+        }
+        let of = |(number, (count, example)): (u32, (usize, PhoneId))| PhonesOfType {
+            phone_type: self.types.name(number),
+            count,
+            example,
+        };
+        let mut types: Vec<PhonesOfType> = found.into_iter().map(of).collect();
+        types.sort_unstable_by(|one, other| one.phone_type.cmp(&other.phone_type));
+        types
     }
 
     /// Whether any phone is in the company.
