@@ -179,7 +179,11 @@ impl Phone {
         path: &str,
         answer: &Answer,
     ) -> Result<Got, BootError> {
-        let read = self.lines.read(&self.member.model.simulate.config, &answer.body);
+        let model = &self.member.model;
+        let read = match model.boot.requests[at].configures {
+            true => self.lines.read(&model.simulate.config, &answer.body),
+            false => Ok(()),
+        };
         if let Err(why) = read {
             let sample = run.samples.last_mut().expect("the request has left its sample");
             sample.error = Some(ErrorKind::Named(Unreadable::KIND));

@@ -21,6 +21,8 @@ pub(super) struct StepTable {
     pub put: Option<String>,
     #[serde(default)]
     pub optional: bool,
+    #[serde(default = "yes")]
+    pub configures: bool,
     pub user_agent: Option<StepUserAgent>,
     #[serde(rename = "source")]
     pub _source: Option<String>,

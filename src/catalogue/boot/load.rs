@@ -50,15 +50,15 @@ pub(super) fn family(
 
 fn step(written: Spanned<StepTable>) -> Result<BootStep, Found> {
     let span = written.span();
-    let written = written.into_inner();
-    let (upload, path) = match (written.get, written.put) {
+    let mut written = written.into_inner();
+    let (upload, path) = match (written.get.take(), written.put.take()) {
         (Some(path), None) => (false, path),
         (None, Some(path)) => (true, path),
         _ => return Err((span, "a [[boot]] needs one of get and put".to_owned())),
     };
     PathPattern::compile(&path).map_err(|error| (span, error))?;
-    let (optional, user_agent) = (written.optional, written.user_agent);
-    Ok(BootStep { upload, path, optional, user_agent })
+    let StepTable { optional, configures, user_agent, .. } = written;
+    Ok(BootStep { upload, path, optional, configures, user_agent })
 }
 
 /// Compiles `[simulate]` and tries it on every type a fleet can have.

@@ -28,6 +28,8 @@ pub struct BootShape {
 pub struct RequestShape {
     pub upload: bool,
     pub optional: bool,
+    /// What comes is read as a configuration; otherwise the phone only keeps it.
+    pub configures: bool,
     /// `None`: it does not say what it is.
     pub user_agent: Option<MacText>,
     /// How `family.toml` writes the path.

@@ -52,6 +52,8 @@ pub struct BootStep {
     pub path: String,
     /// A refusal is part of a normal boot.
     pub optional: bool,
+    /// What comes is read as a configuration.
+    pub configures: bool,
     /// `None`: the one its phones usually send.
     pub(super) user_agent: Option<StepUserAgent>,
 }
@@ -91,6 +93,7 @@ impl Simulate {
                     Ok(path) => requests.push(RequestShape {
                         upload: step.upload,
                         optional: step.optional,
+                        configures: step.configures,
                         user_agent: user_agent.clone(),
                         pattern: step.path.clone(),
                         path,

@@ -157,6 +157,9 @@ pub enum Encoding {
     Utf8,
     #[serde(rename = "iso-8859-1")]
     Latin1,
+    /// The template writes two hexadecimal digits for each byte.
+    #[serde(rename = "hex")]
+    Hex,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]

@@ -12,7 +12,7 @@ use minijinja::{
 };
 
 use super::context::{self, Unset};
-use super::escape::{is_plain, not_written, write_escaped};
+use super::escape::{hex, is_plain, not_written, write_escaped};
 use crate::catalogue::family::definition::Escape;
 use crate::catalogue::family::problem::Problem;
 use crate::catalogue::family::source::Folders;
@@ -122,6 +122,15 @@ fn add_filters(env: &mut Environment<'static>, maps: &Arc<Maps>) {
         let text = number.to_string();
         context::refuse(&text)?;
         Ok(dialled(&text).to_owned())
+    });
+    env.add_filter("hex", |text: &Value| -> Result<String, Error> {
+        let text = text.to_string();
+        context::refuse(&text)?;
+        Ok(hex(&text))
+    });
+    // What a phone cannot have in its file, and no setting alone is to blame for.
+    env.add_function("fail", |message: String| -> Result<Value, Error> {
+        Err(Error::new(ErrorKind::InvalidOperation, message))
     });
     for (name, part) in URL_PARTS {
         env.add_filter(name, move |url: &Value| -> Result<Value, Error> {

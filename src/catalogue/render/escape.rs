@@ -73,18 +73,51 @@ fn is_breaking(c: char) -> bool {
 }
 
 /// The bytes that go over the wire.
-pub(crate) fn encode(text: String, encoding: Encoding, line_ending: LineEnding) -> Vec<u8> {
+///
+/// # Errors
+/// What is written in hexadecimal digits has something else in it, or one digit too many.
+pub(crate) fn encode(
+    text: String,
+    encoding: Encoding,
+    line_ending: LineEnding,
+) -> Result<Vec<u8>, String> {
     let text = match line_ending {
         LineEnding::Lf => text,
         LineEnding::Crlf => text.replace('\n', "\r\n"),
         LineEnding::None => text.replace('\n', ""),
     };
-    match encoding {
+    Ok(match encoding {
         Encoding::Utf8 => text.into_bytes(),
         Encoding::Latin1 => {
             text.chars().map(|c| u8::try_from(u32::from(c)).unwrap_or(b'?')).collect()
         }
+        Encoding::Hex => return bytes_of_hex(&text),
+    })
+}
+
+/// The digits of the bytes of `text`.
+pub(crate) fn hex(text: &str) -> String {
+    let mut digits = String::with_capacity(text.len() * 2);
+    for byte in text.bytes() {
+        write!(digits, "{byte:02x}").expect("a String takes everything");
     }
+    digits
+}
+
+/// White space between bytes does not count.
+fn bytes_of_hex(text: &str) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::with_capacity(text.len() / 2);
+    for word in text.split_ascii_whitespace() {
+        for pair in word.as_bytes().chunks(2) {
+            let digits: String = pair.iter().copied().map(char::from).collect();
+            let byte = match pair.len() {
+                2 if !digits.starts_with('+') => u8::from_str_radix(&digits, 16).ok(),
+                _ => None,
+            };
+            bytes.push(byte.ok_or_else(|| format!("`{word}` is not bytes of two digits each"))?);
+        }
+    }
+    Ok(bytes)
 }
 
 #[cfg(test)]
@@ -106,13 +139,23 @@ mod tests {
         assert_eq!(escaped(text, Escape::Xml), "a&quot;b\\c&lt;d&gt;&amp;&apos;e");
         assert_eq!(escaped(text, Escape::Url), "a%22b%5Cc%3Cd%3E%26%27e");
         assert_eq!(escaped("a b-/%\u{e9}", Escape::Url), "a%20b-%2F%25%C3%A9", "as RFC 3986");
-        assert_eq!(encode("a&\nb\n".into(), Encoding::Utf8, LineEnding::None), b"a&b");
+        assert_eq!(encode("a&\nb\n".into(), Encoding::Utf8, LineEnding::None).unwrap(), b"a&b");
     }
 
     #[test]
     fn latin1_keeps_what_it_can_write() {
-        let bytes = encode("Zoë €\n".into(), Encoding::Latin1, LineEnding::Crlf);
+        let bytes = encode("Zoë €\n".into(), Encoding::Latin1, LineEnding::Crlf).unwrap();
         assert_eq!(bytes, b"Zo\xeb ?\r\n");
+    }
+
+    #[test]
+    fn bytes_are_written_in_digits() {
+        let bytes = |text: &str| encode(text.into(), Encoding::Hex, LineEnding::Lf);
+        let text = format!("03 0a0309\n{} 00\n", hex("siu.bin"));
+        assert_eq!(bytes(&text).unwrap(), b"\x03\x0a\x03\x09siu.bin\0");
+        for wrong in ["0", "03 0", "0g", "+1", "é"] {
+            assert!(bytes(wrong).unwrap_err().contains("two digits each"), "{wrong}");
+        }
     }
 
     proptest! {

@@ -9,7 +9,7 @@ use crate::catalogue::FileSpec;
 use crate::catalogue::family::definition::{Encoding, Escape};
 
 /// What an attribute says where its value is the name of something.
-const NAMING: &[&str] = &["name", "idx", "perm", "overwrite", "e", "number", "format", "mac"];
+const NAMING: &[&str] = &["name", "idx", "perm", "overwrite", "e", "number", "format", "mac", "ID"];
 
 /// All that some parser takes for the end of a line.
 const LINE_ENDS: [char; 11] = [
@@ -23,7 +23,8 @@ pub(crate) fn decoded(file: &FileSpec, mut body: Vec<u8>) -> String {
     }
     match file.encoding {
         Encoding::Utf8 => String::from_utf8(body).expect("it says that it is UTF-8"),
-        Encoding::Latin1 => body.into_iter().map(char::from).collect(),
+        // Those of bytes are no text; see `of`.
+        Encoding::Latin1 | Encoding::Hex => body.into_iter().map(char::from).collect(),
     }
 }
 
@@ -34,15 +35,16 @@ pub(crate) struct Pair {
     pub value: String,
 }
 
-/// Every key in its order: the beginnings of lines, or elements and attributes.
+/// Every key in its order: the beginnings of lines, or elements and attributes. What is no text has none.
 ///
 /// # Errors
 /// What makes it no file of its syntax.
 pub(crate) fn of(file: &FileSpec, text: &str) -> Result<Vec<Pair>, String> {
-    match file.escape {
-        Escape::Xml => elements(text),
-        Escape::Line | Escape::Quoted => Ok(lines(text)),
-        Escape::Url => Ok(arguments(text)),
+    match (file.encoding, file.escape) {
+        (Encoding::Hex, _) => Ok(Vec::new()),
+        (_, Escape::Xml) => elements(text),
+        (_, Escape::Line | Escape::Quoted) => Ok(lines(text)),
+        (_, Escape::Url) => Ok(arguments(text)),
     }
 }
 

@@ -164,7 +164,12 @@ impl Catalogue {
             let message = format!("the file has more than {MAX_BODY_BYTES} bytes");
             return Err(RenderError { template: name.into(), message, ..RenderError::default() });
         }
-        let mut body = encode(text, file.encoding, file.line_ending);
+        let body = encode(text, file.encoding, file.line_ending);
+        let mut body = body.map_err(|message| RenderError {
+            template: name.into(),
+            message,
+            ..RenderError::default()
+        })?;
         if let Some(header) = &file.header {
             body = header.before(mac.unwrap_or(Mac::from_bits(0)), &body);
         }

@@ -17,7 +17,7 @@ use crate::catalogue::family::problem::Problem;
 use crate::catalogue::{Catalogue, FileSpec, PathFacts, PhoneType, RenderedFile, Scope};
 use crate::domain::settings::schema::{Field, Kind};
 use crate::domain::settings::{Layer, Settings, Written, resolve};
-use crate::domain::{CompanyId, Mac, Port};
+use crate::domain::{CompanyId, Mac, PasswordForm, Port};
 
 /// How much is set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -258,6 +258,19 @@ impl Maker<'_> {
         Value::Object(pairs.collect())
     }
 
+    /// A secret; of those of the phone itself one that it takes.
+    fn password(&self, path: &str) -> &'static str {
+        let form = match path {
+            "access.admin_password" => self.phone_type.own_passwords.admin,
+            "access.user_password" => self.phone_type.own_passwords.user,
+            _ => None,
+        };
+        match form {
+            Some(PasswordForm::Digits(count)) => &PIN[..count.min(PIN.len())],
+            _ => SECRET,
+        }
+    }
+
     pub(super) fn value(&self, path: &str, kind: &Kind) -> Value {
         // Something else for each place of each type, and the same each time.
         let turn = path.bytes().fold(self.round, |turn, byte| turn.wrapping_add(byte.into()));
@@ -265,7 +278,7 @@ impl Maker<'_> {
             Kind::Bool => json!(turn.is_multiple_of(2)),
             Kind::Integer { min, max, .. } => json!(min + turn as u64 % (max - min + 1)),
             Kind::Text { .. } => json!(format!("Text {turn}")),
-            Kind::Secret => json!(SECRET),
+            Kind::Secret => json!(self.password(path)),
             Kind::Pin => json!(PIN),
             Kind::Choice(names) => json!(names[turn % names.len()]),
             Kind::Host => json!(format!("host{turn}.example.com")),

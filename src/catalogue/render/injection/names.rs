@@ -47,7 +47,7 @@ fn numberless(name: &str) -> String {
 }
 
 /// The names in one key: of a line its beginning; of XML the element's, its attributes', and what
-/// an attribute `name` says.
+/// an attribute `name` or `ID` says.
 fn names_in(file: &FileSpec, key: &str) -> Vec<String> {
     if file.escape != Escape::Xml {
         let name = key.trim_end_matches(['=', ':']).trim();
@@ -59,7 +59,9 @@ fn names_in(file: &FileSpec, key: &str) -> Vec<String> {
     let mut names: Vec<String> = element.map(numberless).into_iter().collect();
     for word in words {
         match (word.split_once('='), word.strip_prefix('@')) {
-            (Some(("name", value)), _) => names.extend(["name".to_owned(), numberless(value)]),
+            (Some((name @ ("name" | "ID"), value)), _) => {
+                names.extend([name.to_owned(), numberless(value)]);
+            }
             (Some((name, _)), _) | (None, Some(name)) => names.push(numberless(name)),
             (None, None) => {}
         }
