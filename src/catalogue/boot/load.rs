@@ -12,7 +12,6 @@ use super::selector::Places;
 use super::shape::{BootShape, MacText, Unfilled};
 use super::simulate::{ANY_MAC, BootStep, ConfigReader, Simulate};
 use crate::catalogue::family::problem::line_at;
-use crate::catalogue::identify::facts::UserAgentFacts;
 use crate::catalogue::identify::path_pattern::PathPattern;
 use crate::catalogue::{Catalogue, Family, PhoneType, Problem};
 use crate::domain::Mac;
@@ -174,7 +173,7 @@ fn is_recognised(
         return Err(format!("`{text}` has a character a header cannot have"));
     }
     let mut grammars = family.user_agents.iter();
-    let read = grammars.find_map(|regex| UserAgentFacts::read(regex, &text));
+    let read = grammars.find_map(|pattern| pattern.read(&text));
     match read {
         None if family.user_agents.is_empty() => Ok(()),
         None => Err(format!("no [[user_agent]] pattern fits `{text}`")),

@@ -99,6 +99,8 @@ pub(crate) struct ClosestTable {
 #[serde(deny_unknown_fields)]
 pub(crate) struct UserAgent {
     pub pattern: Spanned<String>,
+    #[serde(default)]
+    pub renamed: BTreeMap<String, String>,
     #[serde(rename = "source")]
     pub _source: Option<String>,
     #[serde(default)]

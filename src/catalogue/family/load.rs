@@ -17,7 +17,7 @@ use super::never_reset::NeverReset;
 use super::problem::{Problem, line_at};
 use super::source::Files;
 use super::{Closest, Family, FileSpec, OwnPasswords, PhoneType, UploadSpec};
-use crate::catalogue::identify::facts::UserAgentFacts;
+use crate::catalogue::identify::facts::UserAgentPattern;
 use crate::catalogue::identify::path_pattern::PathPattern;
 use crate::catalogue::render::context::{Names, constant};
 use crate::domain::settings::{Layer, schema};
@@ -375,30 +375,35 @@ impl Loader<'_> {
         }
     }
 
-    fn user_agents(&mut self, agents: Vec<UserAgent>, types: &[PhoneType]) -> Vec<Regex> {
-        let mut regexes = Vec::new();
+    fn user_agents(
+        &mut self,
+        agents: Vec<UserAgent>,
+        types: &[PhoneType],
+    ) -> Vec<UserAgentPattern> {
+        let mut patterns = Vec::new();
         for agent in agents {
             let Some(regex) = self.regex(&agent.pattern) else { continue };
             if !agent.pattern.get_ref().starts_with('^') {
                 self.problem(agent.pattern.span(), "a User-Agent pattern must begin with ^");
             }
+            let pattern = UserAgentPattern { regex, renamed: agent.renamed };
             for example in &agent.examples {
-                self.example(example, &regex, types);
+                self.example(example, &pattern, types);
             }
-            regexes.push(regex);
+            patterns.push(pattern);
         }
-        regexes
+        patterns
     }
 
     /// A captured User-Agent must be read exactly as the family says.
     fn example(
         &mut self,
         example: &Spanned<super::definition::UserAgentExample>,
-        regex: &Regex,
+        pattern: &UserAgentPattern,
         types: &[PhoneType],
     ) {
         let wanted = example.get_ref();
-        let Some(read) = UserAgentFacts::read(regex, &wanted.text) else {
+        let Some(read) = pattern.read(&wanted.text) else {
             self.problem(example.span(), format!("the pattern does not fit `{}`", wanted.text));
             return;
         };

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex};
 use minijinja::Value;
 use regex::Regex;
 
+use super::identify::facts::UserAgentPattern;
 use super::identify::path_pattern::{PathFacts, PathPattern};
 use super::render::values::Unsaid;
 use crate::domain::settings::Layer;
@@ -42,7 +43,7 @@ pub struct Family {
     /// Tells the MACs in its blocks that other makers' phones have.
     pub(crate) foreign_macs: Option<Regex>,
     pub(crate) closest: Vec<Closest>,
-    pub(crate) user_agents: Vec<Regex>,
+    pub(crate) user_agents: Vec<UserAgentPattern>,
     pub(crate) headers: Vec<(String, Regex)>,
     /// Its `family.toml`, for what only [`super::boot`] reads in it.
     pub(crate) text: String,

@@ -41,8 +41,9 @@ pub(crate) fn user_agent_index(families: &[Family]) -> (RegexSet, Vec<(usize, us
         .enumerate()
         .flat_map(|(family, own)| (0..own.user_agents.len()).map(move |at| (family, at)))
         .collect();
-    let set =
-        RegexSet::new(owners.iter().map(|&(family, at)| families[family].user_agents[at].as_str()))
-            .expect("each expression was compiled before");
+    let set = RegexSet::new(
+        owners.iter().map(|&(family, at)| families[family].user_agents[at].regex.as_str()),
+    )
+    .expect("each expression was compiled before");
     (set, owners)
 }

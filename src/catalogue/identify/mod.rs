@@ -92,9 +92,10 @@ impl Catalogue {
             agent_family.map(|_| true).or_else(|| has_agent(&request).then_some(false));
         let clues = Clues { model: said, firmware: agent_facts.firmware, path, mac, is_agent_read };
         let Weighed { phone_type, strength } = self.weigh_type(family, clues, &mut evidence);
-        let told = phone_type
-            .filter(|_| strength.is_told())
-            .map(|phone_type| self.variant(phone_type, agent_facts.modules.or(headers.modules)));
+        let told = phone_type.filter(|_| strength.is_told()).map(|phone_type| {
+            let modules = agent_facts.modules.or(headers.modules);
+            self.variant(phone_type, modules, headers.module)
+        });
         let phone_type = told.or(phone_type.filter(|_| mac.is_some()));
         if let (None, Some(assumed)) = (told, phone_type) {
             evidence.push(Evidence::Fallback(assumed.key.clone()));
@@ -124,7 +125,7 @@ impl Catalogue {
     }
 
     fn user_agent<'r>(
-        &self,
+        &'r self,
         request: &Request<'r>,
         files: &FileMatches<'_>,
         evidence: &mut Vec<Evidence>,
@@ -143,7 +144,7 @@ impl Catalogue {
         };
         let (family, pattern) = self.user_agent_owners[at];
         evidence.push(Evidence::UserAgent { family: self.families[family].id.clone() });
-        let facts = UserAgentFacts::read(&self.families[family].user_agents[pattern], text);
+        let facts = self.families[family].user_agents[pattern].read(text);
         Some((family, facts.unwrap_or_default()))
     }
 
@@ -169,6 +170,7 @@ impl Catalogue {
                 firmware: all.firmware.or(facts.firmware),
                 mac: all.mac.or(facts.mac),
                 modules: Some(modules),
+                module: all.module.or(facts.module),
             };
         }
         all
@@ -223,12 +225,24 @@ impl Catalogue {
         }
     }
 
-    /// The variant with that many modules, if there is one.
-    fn variant<'c>(&'c self, phone_type: &'c PhoneType, modules: Option<u16>) -> &'c PhoneType {
+    /// The variant with that many modules, if there is one: with modules of that kind, or the first.
+    fn variant<'c>(
+        &'c self,
+        phone_type: &'c PhoneType,
+        modules: Option<u16>,
+        module: Option<&str>,
+    ) -> &'c PhoneType {
         let Some(modules) = modules.filter(|&count| count > 0) else { return phone_type };
-        self.types_of(phone_type.family)
-            .find(|other| other.base.as_ref() == Some(&phone_type.key) && other.modules == modules)
-            .unwrap_or(phone_type)
+        let mut variants = self.types_of(phone_type.family).filter(|other| {
+            other.base.as_ref() == Some(&phone_type.key) && other.modules == modules
+        });
+        let first = variants.next();
+        let has_it = |other: &&PhoneType| {
+            let own = other.constant("module");
+            own.zip(module).is_some_and(|(own, module)| own.eq_ignore_ascii_case(module))
+        };
+        let exact = first.into_iter().chain(variants).find(has_it);
+        exact.or(first).unwrap_or(phone_type)
     }
 }
 
