@@ -89,8 +89,8 @@
 //! # Invariants
 //!
 //! - A handset causes one device at its first contact, within the quota, a few claims on it until
-//!   it is promoted and served, and reads. What it sends reaches no path of the file system, and no
-//!   query but as a bound value.
+//!   it is promoted and served, and reads. What it sends reaches no query but as
+//!   a bound value, and the file system only as the name of an upload that its family declares.
 //! - No phone's configuration leaves before an operator made the phone active.
 //! - Unknown, inactive, over quota, forbidden network, strange method, missing file: one refusal,
 //!   the same bytes. It promises nothing, and so waits for no disk; where a MAC is looked up, all
@@ -101,8 +101,8 @@
 //! - A fault of ours is never "not found" for a phone that is to be served.
 //! - A promotion or a change of a phone is refused that leaves it without a file. A file for ports
 //!   of several companies has of each company only what is its own.
-//! - Secrets are in no log, message, list, preview or audit record; one command, which is
-//!   recorded, shows those of a phone. The value of a setting adds no
+//! - Secrets are in no log, message, list, preview or audit record; two commands, which are
+//!   recorded, show those of a phone and what it sent. The value of a setting adds no
 //!   line, element or key to a file.
 //! - Active phones boot from memory; the store is not asked.
 //! - Every queue, table and cache has a bound, every wait on a peer a deadline, every task an owner

@@ -118,6 +118,28 @@ fn a_phone_that_names_itself_otherwise_is_not_what_its_address_lets_guess() {
     assert!(said.iter().any(|text| text.contains("not t46g")), "{said:?}");
 }
 
+#[test]
+fn headers_tell_the_modules_and_a_firmware_by_what_name_a_model_goes() {
+    let catalogue = catalogue();
+    let module = |n: usize, kind: &str| (format!("x-aastra-expmod{n}"), kind.to_owned());
+    let read = |firmware: &str, headers: &[(String, String)]| {
+        let agent = format!("Aastra57i MAC:00-08-5D-1A-98-70 V:{firmware}-SIP");
+        let target = Target::parse("/00085D1A9870.cfg");
+        let request = Request { target: &target, user_agent: Some(&agent), headers };
+        let read = catalogue.identify(request);
+        (read.phone_type.unwrap().to_string(), read.model.unwrap())
+    };
+    let named = |key: &str, model: &str| (key.to_owned(), model.to_owned());
+    assert_eq!(read("2.1.0.2145", &[]), named("aastra57i", "57i"));
+    assert_eq!(read("2.6.0.1008", &[]), named("aastra6757i", "6757i"));
+    let one = [module(1, "536M")];
+    assert_eq!(read("2.1.0.2145", &one), named("aastra57i536m", "57i"));
+    let two = [module(1, "560m"), module(2, "560M")];
+    assert_eq!(read("2.1.0.2145", &two), named("aastra57i560m2", "57i"));
+    let unknown = [module(1, "999X")];
+    assert_eq!(read("2.1.0.2145", &unknown), named("aastra57i536m", "57i"));
+}
+
 const D895: &str = "Mozilla/4.0 (compatible; snomD895-SIP 10.1.226.16 2010.12-00001-gd311851f1 \
                     (Feb 25 2026 - 14:19:43) 000413AABBCC SXM:0 UXM:0 UXMC:0)";
 
