@@ -1,4 +1,4 @@
-//! The phone-facing edge: who may ask, request to [`Fetch`](crate::provision::Fetch), reply to
+//! The phone-facing edge: who may ask, request to [`Fetch`], reply to
 //! response.
 //!
 //! One request, in the order of `Edge::answer`:

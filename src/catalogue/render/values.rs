@@ -81,9 +81,9 @@ impl Catalogue {
                 let defaults = path.strip_prefix("lines.").and_then(|rest| rest.split_once('.'));
                 let defaults = defaults.map(|(_, name)| format!("line_defaults.{name}"));
                 let there = [Some(path.to_owned()), defaults].into_iter().flatten();
-                let there = there.filter(|path| !at_path(document, path).is_null());
-                there.fold(Some(layer.clone()), |layer, path| {
-                    layer?.patched(&patch(&path, Value::Null)).ok()
+                let mut there = there.filter(|path| !at_path(document, path).is_null());
+                there.try_fold(layer.clone(), |layer, path| {
+                    layer.patched(&patch(&path, Value::Null)).ok()
                 })
             });
             each.collect()

@@ -76,7 +76,7 @@ fn version_through_log(path: &Path) -> Result<i64, StoreError> {
 }
 
 /// Leaves no trace: the file is open for reading only, nobody is locked out, the index of the log
-/// is in memory (https://www.sqlite.org/wal.html, section 8) and not in a `-shm` file, and the log
+/// is in memory (<https://www.sqlite.org/wal.html>, section 8) and not in a `-shm` file, and the log
 /// stays when this closes.
 fn read_version(path: &Path) -> rusqlite::Result<i64> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
