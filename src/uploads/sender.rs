@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use sha2::{Digest, Sha256};
 
-use crate::domain::{Company, Device, Mac};
+use crate::domain::{Company, Device, Mac, to_hex};
 
 /// A device with an active phone, as it is now. One that was given to another company is another
 /// sender, as is one that was deleted and made anew, or whose company was.
@@ -39,9 +39,7 @@ impl Sender {
             digest.update([0]);
             digest.update(instance.to_be_bytes());
         }
-        let digest = digest.finalize();
-        let owner_digest = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        Some(Sender { mac: device.mac, owner_digest })
+        Some(Sender { mac: device.mac, owner_digest: to_hex(&digest.finalize()[..8]) })
     }
 
     /// The device that sends.

@@ -12,11 +12,12 @@ use minijinja::{
 };
 
 use super::context::{self, Unset};
-use super::escape::{hex, is_plain, not_written, write_escaped};
+use super::escape::{is_plain, not_written, write_escaped};
 use crate::catalogue::family::definition::Escape;
 use crate::catalogue::family::problem::Problem;
 use crate::catalogue::family::source::Folders;
 use crate::domain::settings::{Url, cuts_short, dialled};
+use crate::domain::to_hex;
 
 /// The work one file may take: a step of the engine costs 1, and so do 64 bytes of any text. A
 /// file of a desk phone takes some 10,000, the users of a server with 1,000 handsets some 100,000;
@@ -126,7 +127,7 @@ fn add_filters(env: &mut Environment<'static>, maps: &Arc<Maps>) {
     env.add_filter("hex", |text: &Value| -> Result<String, Error> {
         let text = text.to_string();
         context::refuse(&text)?;
-        Ok(hex(&text))
+        Ok(to_hex(text.as_bytes()))
     });
     // What a phone cannot have in its file, and no setting alone is to blame for.
     env.add_function("fail", |message: String| -> Result<Value, Error> {

@@ -95,15 +95,6 @@ pub(crate) fn encode(
     })
 }
 
-/// The digits of the bytes of `text`.
-pub(crate) fn hex(text: &str) -> String {
-    let mut digits = String::with_capacity(text.len() * 2);
-    for byte in text.bytes() {
-        write!(digits, "{byte:02x}").expect("a String takes everything");
-    }
-    digits
-}
-
 /// White space between bytes does not count.
 fn bytes_of_hex(text: &str) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::with_capacity(text.len() / 2);
@@ -151,7 +142,7 @@ mod tests {
     #[test]
     fn bytes_are_written_in_digits() {
         let bytes = |text: &str| encode(text.into(), Encoding::Hex, LineEnding::Lf);
-        let text = format!("03 0a0309\n{} 00\n", hex("siu.bin"));
+        let text = format!("03 0a0309\n{} 00\n", crate::domain::to_hex(b"siu.bin"));
         assert_eq!(bytes(&text).unwrap(), b"\x03\x0a\x03\x09siu.bin\0");
         for wrong in ["0", "03 0", "0g", "+1", "é"] {
             assert!(bytes(wrong).unwrap_err().contains("two digits each"), "{wrong}");
