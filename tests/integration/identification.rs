@@ -293,10 +293,10 @@ fn whoever_names_an_address_is_listed() {
     });
     let mut listed = 0;
     for (target, mac, phone_type) in [
-        ("/algom0022ee012345.conf", "0022ee012345", "generic"),
-        ("/Config0080F0000001.cfg", "0080f0000001", "generic"),
-        ("/app/provision/?mac=0c383e000001/cfg0c383e000001.xml", "0c383e000001", "generic"),
-        ("/CTLSEP00562B043615.tlv", "00562b043615", "generic"),
+        ("/acmem0a0022012345.conf", "0a0022012345", "generic"),
+        ("/AcmeConfig0A0080000001.cfg", "0a0080000001", "generic"),
+        ("/app/provision/?mac=0a383e000001/cfg0a383e000001.xml", "0a383e000001", "generic"),
+        ("/CTLXYZ0A562B043615.tlv", "0a562b043615", "generic"),
         // A name that only a phone of Snom's own asks, in a block that Snom shares.
         ("/000413E21234.xml", "000413e21234", "generic"),
         ("/000413e7abcd.htm", "000413e7abcd", "generic"),
@@ -314,8 +314,8 @@ fn whoever_names_an_address_is_listed() {
     for target in [
         "/y000000000028.cfg",
         "/000000000000.cfg",
-        "/algom01005e012345.conf",
-        "/x0022ee0123456.conf",
+        "/acmem01005e012345.conf",
+        "/x0a00220123456.conf",
         "/firmware-20261130.bin",
         "/002e3a6fe532d90943e6fcaf08e1a408/y000000000028.cfg",
     ] {
@@ -376,10 +376,10 @@ fn who_promotes_a_phone_that_asks_for_no_file_of_its_type_is_told() {
     let gateway = Gateway::start();
     for (mac, asked, other, of_type) in [
         (
-            "0022ee012345",
-            "/algom0022ee012345.conf",
-            "/logo.png?mac=0022ee012345",
-            "/0022ee012345.cfg",
+            "0a0022012345",
+            "/acmem0a0022012345.conf",
+            "/logo.png?mac=0a0022012345",
+            "/0a0022012345.cfg",
         ),
         (
             "000b82b0c0d1",
@@ -413,7 +413,7 @@ fn who_promotes_a_phone_that_asks_for_no_file_of_its_type_is_told() {
         assert_eq!(warned("preview"), Vec::<String>::new(), "it knows where its file is");
     }
     // One that was never seen to ask is not said to ask in vain.
-    let values = json!({ "mac": "0022ee012346", "company": "default", "phone_type": "generic" });
+    let values = json!({ "mac": "0a0022012346", "company": "default", "phone_type": "generic" });
     let answer = gateway.done("create", json!({ "type": "phone", "values": values }));
     assert_eq!(answer.get("warnings"), None, "{answer}");
 }
