@@ -92,8 +92,7 @@ fn a_phone_that_names_itself_otherwise_is_not_what_its_address_lets_guess() {
     check(&[
         (yealink, None, Some("t46g"), Family),
         (yealink, Some(""), Some("t46g"), Family),
-        (yealink, Some("Yealink SIP-VP59 91.86.0.20 80:5e:c0:aa:bb:cc"), generic, Contradicted),
-        (yealink, Some("Yealink W60B 77.83.0.85 80:5e:c0:aa:bb:cc"), generic, Contradicted),
+        (yealink, Some("Yealink VC800 63.345.0.40 80:5e:c0:aa:bb:cc"), generic, Contradicted),
         (yealink, Some("Yealink VC800 63.345.0.40"), generic, Contradicted),
         (yealink, Some("Yealink MP54 122.15.0.33 80:5e:c0:aa:bb:cc"), generic, Contradicted),
         (yealink, Some("Zultys ZIP37G 47.85.0.10 80:5e:c0:aa:bb:cc"), generic, Contradicted),
@@ -112,7 +111,7 @@ fn a_phone_that_names_itself_otherwise_is_not_what_its_address_lets_guess() {
     let flyingvoice = Some("Flyingvoice FIP13G V0.6.24 00:21:F2:22:AE:F1");
     let read = identify(&catalogue, "/y000000000000.cfg", flyingvoice);
     assert_eq!((read.phone_type, read.vendor, read.model, read.mac), (None, None, None, None));
-    let read = identify(&catalogue, yealink, Some("Yealink W60B 77.83.0.85"));
+    let read = identify(&catalogue, yealink, Some("Yealink VC800 63.345.0.40"));
     assert_eq!((read.vendor, read.model), (None, None));
     let said: Vec<String> = read.evidence.iter().map(ToString::to_string).collect();
     assert!(said.iter().any(|text| text.contains("not t46g")), "{said:?}");
@@ -359,8 +358,8 @@ fn how_sure_the_type_is_stands_beside_it() {
 fn what_a_phone_says_takes_a_guess_away_whenever_it_comes() {
     let clock = ManualClock::new();
     let gateway = Gateway::start_at(clock.clone(), |_, _| {});
-    let w60b = Some("Yealink W60B 77.83.0.85 80:5e:c0:aa:bb:cc");
-    for (mac, order) in [("805ec0aabbcc", [None, w60b]), ("805ec0aabbcd", [w60b, None])] {
+    let vc800 = Some("Yealink VC800 63.345.0.40 80:5e:c0:aa:bb:cc");
+    for (mac, order) in [("805ec0aabbcc", [None, vc800]), ("805ec0aabbcd", [vc800, None])] {
         for user_agent in order {
             gateway.get(&format!("/{mac}.cfg"), user_agent);
             clock.advance(60);
