@@ -12,6 +12,7 @@ mod first_key;
 mod http_edge;
 mod identification;
 mod limits;
+mod own_family;
 mod own_passwords;
 mod papers;
 mod phonesim;

@@ -130,7 +130,7 @@ fn every_command_and_its_options_are_known() {
     assert!(tried > 20, "commands are recognised");
 }
 
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
@@ -153,7 +153,7 @@ fn guides() -> impl Iterator<Item = PathBuf> {
     papers().into_iter().filter(|paper| !paper.ends_with("CHANGELOG.md"))
 }
 
-fn read(path: &Path) -> String {
+pub(crate) fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
@@ -181,7 +181,7 @@ fn uncommented(example: &str) -> String {
 
 /// The words of a command as a shell would part them, with something that can be parsed where
 /// the papers have a word in capitals.
-fn arguments(line: &str) -> Vec<String> {
+pub(crate) fn arguments(line: &str) -> Vec<String> {
     let mut arguments = Vec::new();
     for (quoted, part) in line.split('\'').enumerate().map(|(at, part)| (at % 2 == 1, part)) {
         if quoted {
