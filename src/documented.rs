@@ -1,20 +1,28 @@
 //! Tables of the documentation that are made from the code: each is compared, or written anew.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Compares what stands between the marks `begin` and `end` in a page with the table it should be;
 /// with the variable `update` set, writes it there.
 pub(crate) fn assert_table(page: &str, begin: &str, end: &str, update: &str, table: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(page);
-    let text = std::fs::read_to_string(&path).expect("the page is there");
+    let text = self::page(page);
     let (before, rest) = text.split_once(begin).expect("the table begins");
     let (documented, after) = rest.split_once(end).expect("the table ends");
     if std::env::var_os(update).is_some() {
         let text = format!("{before}{begin}{table}{end}{after}");
-        std::fs::write(&path, text).expect("the page can be written");
+        std::fs::write(path(page), text).expect("the page can be written");
         return;
     }
     let differing = table.lines().zip(documented.lines()).find(|(is, says)| is != says);
     assert_eq!(differing, None, "{page} is not true; {update}=1 writes it");
     assert!(table == documented, "{page} is not true; {update}=1 writes it");
+}
+
+/// The text of a page, by its path in the project.
+pub(crate) fn page(name: &str) -> String {
+    std::fs::read_to_string(path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+fn path(page: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(page)
 }

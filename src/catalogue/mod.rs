@@ -13,6 +13,8 @@ mod boot;
 mod family;
 mod identify;
 #[cfg(test)]
+mod makers;
+#[cfg(test)]
 mod marks;
 mod render;
 #[cfg(test)]

@@ -1,14 +1,33 @@
-//! The table in `docs/settings.md` is written from the schema.
+//! The table in `docs/settings.md` is written from the schema, and the list of what is left alone
+//! from the groups that are remembered.
 
 use std::fmt::Write;
 
-use crate::documented::assert_table;
+use crate::documented::{assert_table, page};
+use crate::domain::settings::KEPT;
 use crate::domain::settings::schema::{Documented, fields};
 
 #[test]
 fn the_documented_table_is_the_schemas() {
     let (begin, end) = ("<!-- table: begin -->\n", "<!-- table: end -->\n");
     assert_table("docs/settings.md", begin, end, "UPDATE_SETTINGS_TABLE", &table());
+}
+
+#[test]
+fn the_documented_groups_are_those_that_are_left_alone() {
+    let mut list = String::new();
+    for (_, paths) in KEPT {
+        writeln!(list, "- `{}`", paths.join("`, `")).expect("a String takes all");
+    }
+    let (begin, end) = ("<!-- kept: begin -->\n", "<!-- kept: end -->\n");
+    assert_table("docs/settings.md", begin, end, "UPDATE_SETTINGS_TABLE", &list);
+
+    let families = page("templates/README.md");
+    let row = families.lines().find(|line| line.starts_with("| `written` |"));
+    let row = row.expect("the page has what templates see");
+    for (name, _) in KEPT {
+        assert!(row.contains(&format!("`.{name}`")), "templates/README.md has no written.{name}");
+    }
 }
 
 fn table() -> String {
