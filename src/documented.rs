@@ -1,10 +1,15 @@
 //! Tables of the documentation that are made from the code: each is compared, or written anew.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+/// A page has several tables, whose tests run at one time: each reads and writes it alone.
+static PAGES: Mutex<()> = Mutex::new(());
 
 /// Compares what stands between the marks `begin` and `end` in a page with the table it should be;
 /// with the variable `update` set, writes it there.
 pub(crate) fn assert_table(page: &str, begin: &str, end: &str, update: &str, table: &str) {
+    let _alone = PAGES.lock().unwrap_or_else(PoisonError::into_inner);
     let text = self::page(page);
     let (before, rest) = text.split_once(begin).expect("the table begins");
     let (documented, after) = rest.split_once(end).expect("the table ends");
