@@ -113,26 +113,20 @@
 //!   does not become one of every later request.
 //! - Shutdown: stop accepting, finish requests within the grace period, close the store.
 
-#[warn(missing_docs)]
+#![warn(missing_docs)]
+
 pub mod admin;
-#[warn(missing_docs)]
 pub mod app;
 pub mod catalogue;
-#[warn(missing_docs)]
 pub mod config;
 #[cfg(test)]
 mod documented;
-#[warn(missing_docs)]
 pub mod domain;
-#[warn(missing_docs)]
 pub mod handset;
 pub mod net;
-#[warn(missing_docs)]
 pub mod provision;
-#[warn(missing_docs)]
 pub mod registry;
 pub mod simulator;
-#[warn(missing_docs)]
 pub mod store;
 pub mod tools;
 pub mod uploads;

@@ -99,10 +99,10 @@ impl Answer {
 
 /// What the head of an answer says of its size.
 struct Extent {
-    /// Of the head, with the empty line.
+    /// The length of the head in bytes, with the empty line.
     head: usize,
     status: u16,
-    /// Of the body; `None` when it comes in parts.
+    /// The length of the body in bytes; `None` when it comes in parts.
     body: Option<usize>,
 }
 

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 /// Both servers get this many.
 pub(crate) const WORKERS: usize = 2;
 
-/// Of what `/proc` shows: Linux counts in hundredths there on every machine (`USER_HZ`).
+/// The ticks of what `/proc` shows: Linux counts in hundredths there on every machine (`USER_HZ`).
 const TICKS_PER_SECOND: f64 = 100.0;
 
 /// Longer than either server takes to start, with a million phones too.
@@ -225,7 +225,7 @@ impl Nginx {
         children.split_whitespace().filter_map(|pid| pid.parse().ok()).collect()
     }
 
-    /// Of all workers.
+    /// The processor time of all workers.
     pub(crate) fn cpu(&self) -> Duration {
         self.workers().into_iter().map(cpu_of).sum()
     }

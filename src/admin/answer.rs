@@ -53,7 +53,8 @@ impl Fail {
         Fail { result: "fail", message: message.into(), busy: None }
     }
 
-    /// Of a request that was not looked into for want of a place; it may be sent again as it is.
+    /// The failure of a request that was not looked into for want of a place; it may be sent again
+    /// as it is.
     pub(super) fn busy(busy: Busy, message: impl Into<String>) -> Fail {
         Fail { busy: Some(busy), ..Fail::new(message) }
     }

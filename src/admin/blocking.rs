@@ -11,7 +11,7 @@ use crate::domain::{CompanyId, Role, User, UserId, subscriber};
 
 /// Pieces of work at a time. There may be no more cores than that, and phones come first.
 const AT_ONCE: usize = 2;
-/// Of one party.
+/// How many jobs of one party run at a time.
 const OF_A_PARTY: usize = 1;
 
 /// Those who have one turn together.

@@ -249,7 +249,7 @@ const MAX_REASON: usize = 300;
 struct Log {
     /// The login.
     who: Option<String>,
-    /// Of the table of commands.
+    /// The command's name in the table of commands; `None` for a path that is none.
     command: Option<&'static str>,
     /// The phone, company or user the command names.
     object: Option<String>,

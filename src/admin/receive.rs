@@ -36,7 +36,7 @@ const IN_VAIN: Rate = Rate { burst: 20, interval: Duration::from_secs(10) };
 /// Networks that are counted, some 500 kB.
 const MOST_NETWORKS: usize = 10_000;
 
-/// Of a body that is too long, so many times the limit is read and thrown away.
+/// So many times the limit of a body that is too long is read and thrown away.
 const PASSED_OVER: usize = 8;
 
 /// Receives bodies of up to a limit.
@@ -93,7 +93,7 @@ impl Received {
 }
 
 impl Receiver {
-    /// Of up to `limit` bytes.
+    /// A receiver of bodies of up to `limit` bytes.
     pub(super) fn new(limit: usize) -> Receiver {
         Receiver {
             limit,

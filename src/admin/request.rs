@@ -50,7 +50,8 @@ pub(super) struct ApiRequest {
     pub method: ApiMethod,
     /// What follows `/rest`.
     pub path: Vec<String>,
-    /// Of sessions, as the client sent them; none of a page of another site.
+    /// The cookies of sessions, as the client sent them; a request of a page of another site has
+    /// none.
     pub cookies: Vec<String>,
     /// An API key in `Authorization: Bearer` (RFC 6750).
     pub bearer: Option<String>,

@@ -25,9 +25,10 @@ pub struct SessionLimits {
     pub idle: Duration,
     /// It ends after this in any case. Default 12 hours: a working day.
     pub absolute: Duration,
-    /// Of all users. Default 10,000, some 2 MB. The longest unused goes for a new one.
+    /// How many sessions all users have together. Default 10,000, some 2 MB. The longest unused
+    /// goes for a new one.
     pub most: usize,
-    /// Of one user, so that one account cannot crowd out the others. Default 50.
+    /// How many one user has, so that one account cannot crowd out the others. Default 50.
     pub most_of_one: usize,
 }
 

@@ -32,7 +32,7 @@ pub struct HandsetSection {
     pub max_connections: usize,
     /// Connections at a time from one address (IPv6: a /64), 1 to 1,000,000.
     pub max_connections_per_address: u32,
-    /// Of connections that were of no use yet, when places run short.
+    /// How long a connection that was of no use yet is left alone when places run short.
     pub newcomer_grace: Duration,
     /// The longest head of a request in bytes, from [`Limits::MIN_HEAD_BYTES`] to 1 MiB.
     pub max_header_bytes: usize,

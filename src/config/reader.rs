@@ -114,7 +114,7 @@ impl Reader {
         }
     }
 
-    /// Of the first key that was given at all.
+    /// The place of the first key that was given at all.
     fn place(&self, keys: &[&str]) -> Origin {
         let places = keys.iter().filter_map(|&key| self.known.get(key));
         places.min_by_key(|&place| *place == Origin::Default).cloned().unwrap_or(Origin::Default)

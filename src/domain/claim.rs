@@ -194,7 +194,7 @@ impl Claims {
         leaves.map(|(at, _)| at)
     }
 
-    /// Of those made at one time the strongest.
+    /// The place of the earliest claim; of those made at one time it is the strongest.
     fn earliest(&self) -> Option<usize> {
         let first = self.0.iter().enumerate().min_by_key(|(_, claim)| claim.first);
         first.map(|(at, _)| at)

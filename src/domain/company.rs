@@ -84,13 +84,13 @@ pub struct Company {
     pub instance: Option<NonZeroU64>,
     /// For people; empty when none was given.
     pub name: String,
-    /// Of all its phones, below what a phone says itself.
+    /// What is set for all its phones, below what a phone says itself.
     pub settings: Layer,
     /// When it was made; kept through changes.
     pub created: Timestamp,
     /// When name or settings last changed.
     pub changed: Timestamp,
-    /// Of its last change; given by the store.
+    /// The revision of its last change; given by the store.
     pub revision: Revision,
 }
 

@@ -15,7 +15,7 @@ use super::Timestamp;
 pub struct EventId(pub u64);
 
 impl EventId {
-    /// Of what is not stored yet.
+    /// The id of an event that is not stored yet.
     pub const NONE: EventId = EventId(0);
 
     /// The id of the event after this one.

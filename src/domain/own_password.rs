@@ -17,9 +17,9 @@ pub struct PasswordSeed([u8; 32]);
 /// Whose password it is: a phone has one for those who set it up and one for who uses it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PasswordOf {
-    /// Of who administers the phone on its web page.
+    /// The password of who administers the phone on its web page.
     Admin,
-    /// Of who uses the phone.
+    /// The password of who uses the phone.
     User,
 }
 
@@ -47,7 +47,7 @@ impl PasswordForm {
 }
 
 impl PasswordSeed {
-    /// Of 32 bytes nobody can guess.
+    /// A seed of 32 bytes, which nobody must be able to guess.
     #[must_use]
     pub fn new(random: [u8; 32]) -> PasswordSeed {
         PasswordSeed(random)

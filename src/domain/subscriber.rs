@@ -33,7 +33,7 @@ const IPV4: u64 = 0xffff_ffff << 32;
 const PREFIX: u64 = !0xffff;
 
 impl Site {
-    /// Of what nobody saw yet.
+    /// The site of what nobody saw yet.
     pub const UNKNOWN: Site = Site(0);
 
     /// The site of an address; an IPv4 address in IPv6 form is one of IPv4.

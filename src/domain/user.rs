@@ -13,7 +13,7 @@ use super::{CompanyId, Revision, Timestamp};
 pub struct UserId(pub u64);
 
 impl UserId {
-    /// Of one that is not made yet.
+    /// The id of a user that is not made yet.
     pub const NONE: UserId = UserId(0);
     /// The highest that an import may bring. The next user gets one more, and a JSON number is
     /// exact up to twice as much (RFC 8259, section 6): more than will ever be made.
@@ -99,7 +99,7 @@ pub struct User {
     pub key_hashes: Vec<ApiKeyHash>,
     /// When the user was made; kept through changes.
     pub created: Timestamp,
-    /// Of its last change; given by the store.
+    /// The revision of its last change; given by the store.
     pub revision: Revision,
 }
 

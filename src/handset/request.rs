@@ -9,7 +9,7 @@ use crate::provision::Fetch;
 /// The longest of 250 recorded requests has 38 bytes (`/snom/settings-m9.php?mac=...`);
 /// this leaves room for a path prefix and a query of any size that is sane.
 const MOST_TARGET_BYTES: usize = 2_048;
-/// Of each header that is passed on. `X-Aastra-ExpMod1..3`, for which this was
+/// The longest value of a header that is passed on. `X-Aastra-ExpMod1..3`, for which this was
 /// made, hold a model like `536M`.
 const MOST_HEADER_BYTES: usize = 256;
 

@@ -9,6 +9,7 @@ use hyper::body::{Body, Incoming};
 /// Why a body could not be had.
 #[derive(Debug, thiserror::Error)]
 pub enum BodyError {
+    /// The connection broke, or what came is not HTTP.
     #[error("the body could not be read")]
     Broken(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
@@ -21,6 +22,7 @@ pub struct BodyReader {
 }
 
 impl BodyReader {
+    /// Takes a body of which nothing has been read yet.
     #[must_use]
     pub fn new(body: Incoming) -> BodyReader {
         BodyReader { body, data: BytesMut::new() }

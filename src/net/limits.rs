@@ -39,6 +39,7 @@ pub struct Limits {
     /// Networks that [`Limits::connections_per_address`] does not count:
     /// proxies. Default none.
     pub uncounted: Networks,
+    /// What becomes of a connection above [`Limits::connections_per_address`].
     pub over_address_limit: OverAddressLimit,
     /// From accept to the end of the TLS handshake. Default 10 s: two lost
     /// packets (1 s and 2 s more, RFC 6298) and a slow processor fit in.

@@ -19,6 +19,7 @@ pub struct Bound {
 }
 
 /// An address that could not be had.
+#[allow(missing_docs, reason = "each message says what it is, and so its source")]
 #[derive(Debug, thiserror::Error)]
 #[error("failed to bind to {address}")]
 pub struct BindError {

@@ -47,7 +47,7 @@ const LOG_INTERVAL: Duration = Duration::from_secs(10);
 /// Who is at the other end of a connection; the same for all its requests.
 #[derive(Debug, Clone)]
 pub struct Peer {
-    /// Of the socket: a proxy's own when one stands between.
+    /// The address of the socket: a proxy's own when one stands between.
     pub address: SocketAddr,
     /// `None` on a plain connection.
     pub tls: Option<TlsPeer>,
@@ -68,6 +68,7 @@ pub trait Handler: Send + Sync + 'static {
         + Unpin
         + 'static;
 
+    /// Answers one request.
     fn handle(
         &self,
         request: Request<Incoming>,

@@ -11,6 +11,7 @@ use ipnet::IpNet;
 pub struct Network(IpNet);
 
 /// Why a text is not a network.
+#[allow(missing_docs, reason = "each message says what it is, and so its source")]
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidNetwork {
     #[error("`{0}` is not an IP address or a network like 10.0.0.0/8")]

@@ -94,11 +94,13 @@ pub struct Counts {
     pub open: u64,
     /// Turned away because their address had its share.
     pub over_address_limit: u64,
+    /// Times that the kernel had no connection to give: no descriptor was free, for one.
     pub accept_errors: u64,
     /// TLS handshakes that failed or took too long.
     pub handshakes_failed: u64,
     /// Cut because a head, a request or a pause took too long.
     pub timed_out: u64,
+    /// Panics of a handler, each of which ended its connection.
     pub panics: u64,
     /// Closed in favour of others when places ran short.
     pub closed_for_others: u64,

@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use crate::domain::settings::{Settings, Stack, UnreadableLayer};
 use crate::domain::{CompanyId, TypeKey};
 
-/// Of all types some twenty are in one house; at some 5 KB each this is room for the types of a
+/// Some twenty of all types are in one house; at some 5 KB each this is room for the types of a
 /// hundred companies. When it is full, all begins anew.
 const MAX_KEPT: usize = 2_000;
 

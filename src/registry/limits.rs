@@ -153,7 +153,7 @@ impl Unreached {
     }
 }
 
-/// Of what a layer sets what does not come into the files of a type.
+/// Finds what of all that a layer sets does not come into the files of a type.
 pub(super) fn unreached(
     catalogue: &Catalogue,
     phone_type: &PhoneType,
@@ -348,7 +348,7 @@ impl Composition {
         settings.dial_plan.patterns.iter().enumerate().filter_map(said).collect()
     }
 
-    /// Of these settings of the phone's own those that need another one.
+    /// Finds those of these settings of the phone's own that have no effect without another one.
     fn without_effect(
         &self,
         phone_type: &PhoneType,

@@ -42,7 +42,7 @@ pub struct PhoneChange {
     pub name: Option<String>,
     /// A merge patch (RFC 7396).
     pub settings: Option<Value>,
-    /// Of the whole device.
+    /// What type the whole device is to be.
     pub phone_type: Option<TypeKey>,
     /// Whether the MAC may be of another maker than that type.
     pub other_maker: bool,
@@ -51,11 +51,11 @@ pub struct PhoneChange {
 /// Which phones to read; what is `None` does not matter.
 #[derive(Debug, Clone, Default)]
 pub struct PhoneFilter {
-    /// Of this device only.
+    /// Only phones of this device.
     pub mac: Option<Mac>,
-    /// On this port only.
+    /// Only phones on this port.
     pub port: Option<Port>,
-    /// Of this type only.
+    /// Only phones of this type.
     pub phone_type: Option<TypeKey>,
     /// Active phones of these companies only.
     pub companies: Option<Vec<CompanyId>>,

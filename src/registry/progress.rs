@@ -24,7 +24,7 @@ pub(super) struct Progress {
 struct State {
     /// All changes up to this one are in memory.
     floor: Revision,
-    /// Of own commits in memory above it.
+    /// The revisions of own commits above it that are in memory.
     ahead: BTreeSet<Revision>,
     /// Removals above it.
     removed: HashMap<Object, Revision>,

@@ -204,7 +204,7 @@ struct Slot {
     /// Seconds, as the index keeps them.
     created: u32,
     state: SlotState,
-    /// Of the strongest claim that was made while it was [`SlotState::Reserved`].
+    /// How strong the strongest claim was that was made while it was [`SlotState::Reserved`].
     strength: Strength,
 }
 
@@ -234,7 +234,7 @@ struct Room {
     leaving: usize,
 }
 
-/// Of one network.
+/// What is counted of one network.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 struct Count {
     /// Those that may go, and those that come: a flood counts before it is stored.

@@ -11,14 +11,18 @@ use super::sample::Sample;
 pub enum BootOutcome {
     /// The gateway has nothing for it yet.
     Refused,
+    /// It has all it needs, and would register with this line.
     Configured(Line),
+    /// It has not, for another reason than a refusal.
     Failed(BootError),
 }
 
 /// One boot of one phone.
 #[derive(Debug)]
 pub struct Boot {
+    /// How it ended.
     pub outcome: BootOutcome,
+    /// Its requests in order, those that were made again included.
     pub samples: Vec<Sample>,
     /// How late the simulator itself began it.
     pub lag: Duration,

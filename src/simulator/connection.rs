@@ -33,10 +33,15 @@ pub struct Connection {
 /// A whole answer.
 #[derive(Debug)]
 pub struct Answer {
+    /// The status of the answer.
     pub status: StatusCode,
+    /// The entity tag, as it came.
     pub etag: Option<HeaderValue>,
+    /// The date of the last change, as it came.
     pub last_modified: Option<HeaderValue>,
+    /// How long the gateway asks to wait; `None` where it says nothing, or a date.
     pub retry_after: Option<Duration>,
+    /// The whole body, without what the transfer put around its parts.
     pub body: Bytes,
     /// From the moment the request was ready to be written until the body was whole.
     pub took: Duration,

@@ -23,9 +23,11 @@ use super::wire::{Counted, Wire};
 /// One target's way of being reached, shared by a fleet.
 #[derive(Debug)]
 pub struct Dialer {
+    /// The gateway that connections go to.
     pub target: GatewayUrl,
     permits: Arc<Semaphore>,
     options: DialOptions,
+    /// What all connections have put on the wire.
     pub wire: Arc<Wire>,
 }
 
@@ -36,6 +38,7 @@ pub struct DialOptions {
     pub connections: usize,
     /// TCP and TLS together.
     pub connect_timeout: Duration,
+    /// How long an answer may take, from the request to its last byte.
     pub answer_timeout: Duration,
     /// Loopback addresses to come from, phone by phone; 0: the system chooses. One
     /// address has about 28,000 ports to one target, and each stays taken for a minute
@@ -58,6 +61,7 @@ impl Default for DialOptions {
 }
 
 /// Why no connection can be opened at all.
+#[allow(missing_docs, reason = "each message says what it is, and so its source")]
 #[derive(Debug, thiserror::Error)]
 pub enum DialError {
     #[error("source addresses are loopback addresses; the target {0} is none")]

@@ -6,6 +6,7 @@ use std::io;
 use super::read_config::Unreadable;
 
 /// No answer could be had.
+#[allow(missing_docs, reason = "each message says what it is, and so its source")]
 #[derive(Debug, thiserror::Error)]
 pub enum ExchangeError {
     #[error("cannot connect")]
@@ -27,6 +28,7 @@ pub enum ExchangeError {
 }
 
 /// Why a boot failed.
+#[allow(missing_docs, reason = "each message says what it is, and so its source")]
 #[derive(Debug, thiserror::Error)]
 pub enum BootError {
     #[error("{file}")]

@@ -13,20 +13,27 @@ use crate::domain::{Mac, TypeKey};
 /// One simulated phone on paper.
 #[derive(Debug, Clone)]
 pub struct Member {
+    /// Its address, which no other member has.
     pub mac: Mac,
+    /// What it has in common with the others of its type.
     pub model: Arc<Model>,
 }
 
 /// What all phones of one type have in common.
 #[derive(Debug)]
 pub struct Model {
+    /// The type's key in the catalogue.
     pub type_key: TypeKey,
+    /// The name of the type's family.
     pub family: String,
+    /// Phones behind its MAC; at least 1.
     pub ports: u16,
     /// Whether some request of its boot tells its MAC and type; others are recorded as
     /// the family's fallback until an operator says what they are.
     pub is_told: bool,
+    /// What the family says of its boots.
     pub simulate: Simulate,
+    /// The requests of the type's boot, all but the MAC filled in.
     pub boot: BootShape,
     /// For each request of the boot, its place in [`Fleet::files`].
     pub files: Vec<usize>,
@@ -52,6 +59,7 @@ impl Model {
 /// The phones of a run, in the order in which they boot.
 #[derive(Debug)]
 pub struct Fleet {
+    /// The phones, their types mixed by chance as the plan weighs them.
     pub members: Vec<Member>,
     /// Family and path pattern of every kind of request, for the report.
     pub files: Vec<(String, String)>,
@@ -60,13 +68,16 @@ pub struct Fleet {
 /// How many of what.
 #[derive(Debug, Clone)]
 pub struct Plan {
+    /// How many phones there are.
     pub phones: usize,
     /// Families or types with their weights; empty: every family alike.
     pub mix: Vec<(String, u32)>,
+    /// What chance is made of: the same seed gives the same fleet.
     pub seed: u64,
 }
 
 /// Why there is no such fleet.
+#[allow(missing_docs, reason = "each message says what it is, and so its source")]
 #[derive(Debug, thiserror::Error)]
 pub enum FleetError {
     #[error(transparent)]

@@ -10,6 +10,7 @@ use rustls::pki_types::ServerName;
 /// A gateway to ask. Its address is looked up once: a storm measures the gateway, not DNS.
 #[derive(Debug, Clone)]
 pub struct GatewayUrl {
+    /// Where to connect to.
     pub address: SocketAddr,
     /// `None` for plain HTTP.
     pub tls_name: Option<ServerName<'static>>,
@@ -20,6 +21,7 @@ pub struct GatewayUrl {
 }
 
 /// Why a run cannot be pointed there.
+#[allow(missing_docs, reason = "each message says what it is, and so its source")]
 #[derive(Debug, thiserror::Error)]
 pub enum GatewayUrlError {
     #[error("`{0}` is not a URL like http://127.0.0.1:8080/ or https://gateway.lab/")]

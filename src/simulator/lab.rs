@@ -20,23 +20,32 @@ use crate::domain::ErrorChain;
 /// One run.
 #[derive(Debug)]
 pub struct Lab {
+    /// How the gateway is reached.
     pub dialer: Dialer,
+    /// What this run changes about its phones.
     pub habits: Habits,
+    /// The counts of the run so far.
     pub live: Arc<Live>,
+    /// What chance is made of: the same seed gives the same run.
     pub seed: u64,
     /// The `file` of samples: family and pattern.
     pub files: Vec<(String, String)>,
+    /// Where the end of each boot is written; `None`: nowhere.
     pub outcomes: Option<Arc<OutcomeLog>>,
+    /// Where a phase says how far it is.
     pub progress: ProgressDisplay,
 }
 
 /// What a phase was and what came of it.
 #[derive(Debug)]
 pub struct Phase {
+    /// What the report calls the phase.
     pub name: String,
+    /// How long it took, until its last boot had ended.
     pub took: Duration,
+    /// Its boots and requests, added up.
     pub figures: Figures,
-    /// Of the phones; what operators do is elsewhere.
+    /// What the phones did; what operators do is elsewhere.
     pub wire: WireCounts,
 }
 

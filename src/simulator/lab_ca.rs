@@ -30,6 +30,7 @@ const VALID: Duration = Duration::from_secs(365 * 24 * 3_600);
 const BACKDATED: Duration = Duration::from_secs(24 * 3_600);
 
 /// Why there is no authority to sign with.
+#[allow(missing_docs, reason = "each message says what it is, and so its source")]
 #[derive(Debug, thiserror::Error)]
 pub enum CaError {
     #[error("cannot read {}", path.display())]

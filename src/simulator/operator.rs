@@ -23,13 +23,16 @@ const MOST_BODY: usize = 256 * 1024 * 1024;
 /// One verb, added up.
 #[derive(Debug, Clone, Default)]
 pub struct Calls {
+    /// How long the calls took.
     pub latency: Latencies,
+    /// Calls that brought nothing.
     pub failed: u64,
     /// What the first failure said.
     pub example: Option<String>,
 }
 
 /// Why a call brought nothing.
+#[allow(missing_docs, reason = "each message says what it is, and so its source")]
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
     #[error(transparent)]

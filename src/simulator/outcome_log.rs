@@ -86,7 +86,7 @@ impl OutcomeLog {
     /// On return every line is with the system.
     ///
     /// # Errors
-    /// Of this or of any line before it.
+    /// What the system said of this or of any line before it.
     pub fn finish(&self) -> io::Result<()> {
         let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
         match out.failed.take() {

@@ -27,6 +27,7 @@ use crate::catalogue::{Conditional, RequestShape};
 /// Lives as long as its fleet; a boot needs it alone.
 #[derive(Debug)]
 pub struct Phone {
+    /// Who it is.
     pub member: Member,
     /// Its place in the fleet, which decides its source address.
     number: usize,
@@ -50,6 +51,7 @@ struct Validators {
 pub struct Habits {
     /// Instead of the family's.
     pub retries: Option<u8>,
+    /// The pause before the first attempt more, instead of the family's; it doubles each time.
     pub retry_delay: Option<Duration>,
     /// Forgets what it has before a boot, like a phone after a factory reset.
     pub forgets: bool,

@@ -15,6 +15,7 @@ use super::measure::Live;
 /// Where a phase says how far it is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum ProgressDisplay {
+    /// Nothing is shown.
     #[default]
     Off,
     /// Standard error, as a bar that is gone at the end.
@@ -26,6 +27,7 @@ pub enum ProgressDisplay {
 /// What the steps of a phase are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Steps {
+    /// Boots of phones.
     Boots,
     /// Phones an operator is done with.
     Operations,
@@ -154,7 +156,7 @@ impl Count {
         self.steps.counted(&self.live).load(Ordering::Relaxed) - self.before
     }
 
-    /// Of the whole run so far.
+    /// What is told of the whole run so far.
     fn summary(&self) -> String {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         format!(

@@ -83,12 +83,14 @@ impl ErrorKind {
 pub struct Sample {
     /// Place in the report's list of files.
     pub file: usize,
+    /// How the request ended.
     pub ending: Ending,
     /// From when the phone wanted the file: the first of a boot from the moment the
     /// boot was due, so that what the simulator or a full gateway held up counts.
     pub latency: Duration,
     /// On the wire only; `None` without an answer.
     pub took: Option<Duration>,
+    /// Bytes of the answer's body; 0 without one.
     pub body_bytes: usize,
     /// Opened for it, with the handshake of TLS where there is one: none when an open one was used.
     pub connections: u32,

@@ -32,13 +32,16 @@ pub enum Trust {
 /// Which versions of TLS the phones speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Versions {
+    /// TLS 1.2 and 1.3, as the gateway prefers.
     Both,
     /// What most handsets in the field speak.
     Tls12,
+    /// TLS 1.3 alone.
     Tls13,
 }
 
 /// Why the phones cannot speak TLS.
+#[allow(missing_docs, reason = "each message says what it is, and so its source")]
 #[derive(Debug, thiserror::Error)]
 pub enum FleetTlsError {
     #[error("cannot use the authorities in {}", path.display())]

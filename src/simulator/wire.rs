@@ -12,18 +12,26 @@ use tokio::net::TcpStream;
 /// What one run put on the wire. Relaxed: the numbers are for people and order nothing.
 #[derive(Debug, Default)]
 pub struct Wire {
+    /// Bytes that came, TLS and all.
     pub received: AtomicU64,
+    /// Bytes that went, TLS and all.
     pub sent: AtomicU64,
+    /// Connections that were opened.
     pub connections: AtomicU64,
+    /// TLS handshakes that were completed.
     pub handshakes: AtomicU64,
 }
 
 /// A [`Wire`] at one moment, or what came between two.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct WireCounts {
+    /// Bytes that came, TLS and all.
     pub received: u64,
+    /// Bytes that went, TLS and all.
     pub sent: u64,
+    /// Connections that were opened.
     pub connections: u64,
+    /// TLS handshakes that were completed.
     pub handshakes: u64,
 }
 

@@ -133,7 +133,7 @@ pub enum Guard {
 /// What one object is since a revision.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Change {
-    /// Of the commit that last changed it.
+    /// The revision of the commit that last changed it.
     pub revision: Revision,
     /// The object, as it was when this was read.
     pub object: Changed,
@@ -164,7 +164,7 @@ impl Changed {
         }
     }
 
-    /// Of an object that is there.
+    /// The revision of an object that is there; `None` of one that is not.
     #[must_use]
     pub fn revision(&self) -> Option<Revision> {
         match self {

@@ -24,6 +24,7 @@ pub struct ConfigArguments {
 /// What `serve` takes besides.
 #[derive(Debug, Clone, Default, Args)]
 pub struct ServeArguments {
+    /// What every command takes that reads a configuration.
     #[command(flatten)]
     pub common: ConfigArguments,
     /// Addresses for phones over HTTP, with commas; none: off. `[handset] http`

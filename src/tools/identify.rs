@@ -12,8 +12,11 @@ use crate::domain::{Port, Strength};
 /// that captures can be piped in as they are.
 #[derive(Debug, Default, Deserialize)]
 pub struct Input {
+    /// The path and query, as the handset asks.
     pub path: String,
+    /// The `User-Agent`; without it, that of `headers` counts.
     pub user_agent: Option<String>,
+    /// Headers by their names, in any case.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
 }
@@ -21,16 +24,25 @@ pub struct Input {
 /// What one request tells; `null` where nothing can be said.
 #[derive(Debug, Serialize)]
 pub struct Output {
+    /// The address, twelve lower-case hexadecimal digits.
     pub mac: Option<String>,
+    /// The port behind it, from 0.
     pub port: Option<u16>,
+    /// The key of the type.
     pub phone_type: Option<String>,
     /// How sure the type is, and the same in words.
     pub strength: Option<Strength>,
+    /// [`Output::strength`] in words.
     pub told_by: Option<&'static str>,
+    /// The maker.
     pub vendor: Option<String>,
+    /// The model, as the request named it.
     pub model: Option<String>,
+    /// The version of the firmware, as the request named it.
     pub firmware: Option<String>,
+    /// The file that the request is for, its MAC and port filled in.
     pub file: Option<String>,
+    /// All that was found, in words.
     pub evidence: Vec<String>,
 }
 

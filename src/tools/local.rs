@@ -10,6 +10,7 @@ use crate::store::url::{self, StoreUrl};
 use crate::store::{Store, StoreError};
 
 /// Why there is no registry to work on.
+#[allow(missing_docs, reason = "each message says what it is, and so its source")]
 #[derive(Debug, thiserror::Error)]
 pub enum LocalError {
     #[error("memory: is the store of one process and gone with it; name a file with --store")]

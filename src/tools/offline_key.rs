@@ -11,13 +11,16 @@ use crate::store::url::StoreUrl;
 /// What to do with the keys of one user, in a store that no gateway has open.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyChange {
+    /// The store they are in.
     pub store: StoreUrl,
+    /// Whose keys they are.
     pub login: String,
     /// With keys that are named one by one no new one is made.
     pub revoke: Revoke,
 }
 
 /// Why the keys are as they were.
+#[allow(missing_docs, reason = "each message says what it is, and so its source")]
 #[derive(Debug, thiserror::Error)]
 pub enum KeyChangeError {
     #[error(transparent)]

@@ -30,6 +30,7 @@ pub struct SettingArguments {
 }
 
 /// Why the arguments are no patch.
+#[allow(missing_docs, reason = "each message says what it is, and so its source")]
 #[derive(Debug, thiserror::Error)]
 pub enum PatchError {
     #[error(

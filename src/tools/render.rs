@@ -14,8 +14,10 @@ use crate::domain::settings::{UnreadableLayer, explain};
 use crate::domain::{PhoneId, State};
 use crate::registry::Composition;
 
+/// What `render` takes.
 #[derive(Debug, Clone, Args)]
 pub struct RenderArguments {
+    /// What every command takes that reads a configuration.
     #[command(flatten)]
     pub config: ConfigArguments,
     /// MAC and port: 0004f20102030.
@@ -28,6 +30,7 @@ pub struct RenderArguments {
 }
 
 /// Why nothing, or not all, was rendered.
+#[allow(missing_docs, reason = "each message says what it is, and so its source")]
 #[derive(Debug, thiserror::Error)]
 pub enum ToolError {
     #[error(transparent)]

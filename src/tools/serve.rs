@@ -7,6 +7,7 @@ use crate::app::{self, AppError};
 use crate::config::{ConfigError, LogFormat, LogSection};
 
 /// Why the gateway did not start, or not to its end.
+#[allow(missing_docs, reason = "each message says what it is, and so its source")]
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     #[error(transparent)]

@@ -15,8 +15,10 @@ use crate::registry::{
     Clock, Document, ImportError, Imported, RegistryError, SystemClock, SystemRandom,
 };
 
+/// What `export` takes.
 #[derive(Debug, Clone, Args)]
 pub struct ExportArguments {
+    /// What every command takes that reads a configuration.
     #[command(flatten)]
     pub config: ConfigArguments,
     /// With hashes of passwords and keys, and the secret settings. Without them
@@ -28,8 +30,10 @@ pub struct ExportArguments {
     pub output: Option<PathBuf>,
 }
 
+/// What `import` takes.
 #[derive(Debug, Clone, Args)]
 pub struct ImportArguments {
+    /// What every command takes that reads a configuration.
     #[command(flatten)]
     pub config: ConfigArguments,
     /// The document; `-` is standard input.
@@ -37,6 +41,7 @@ pub struct ImportArguments {
 }
 
 /// Why nothing was moved.
+#[allow(missing_docs, reason = "each message says what it is, and so its source")]
 #[derive(Debug, thiserror::Error)]
 pub enum TransferError {
     #[error(transparent)]

@@ -31,9 +31,9 @@ use crate::domain::{Mac, Timestamp};
 pub struct UploadOptions {
     /// A folder that one gateway writes to, made when it is not there.
     pub dir: PathBuf,
-    /// Of one phone, all its files together.
+    /// The bytes that all files of one phone may have together.
     pub bytes_per_phone: u64,
-    /// Of all phones, with what is still coming.
+    /// The bytes that the files of all phones may have together, with what is still coming.
     pub total_bytes: u64,
 }
 

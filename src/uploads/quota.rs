@@ -13,7 +13,8 @@ use crate::domain::{Mac, subscriber};
 /// Uploads at a time. Phones send them when they have time; one that is told to come again keeps
 /// its log until then. So many write to one disk without keeping it from the store.
 const AT_A_TIME: usize = 32;
-/// Of one subscriber's network: a large site shares them, and nobody keeps the others from theirs.
+/// How many uploads of one subscriber's network are under way at a time: a large site shares them,
+/// and nobody keeps the others from theirs.
 const AT_A_TIME_PER_SUBSCRIBER: usize = 8;
 
 /// Shared by all uploads under way.

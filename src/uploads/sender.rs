@@ -48,7 +48,7 @@ impl Sender {
         self.mac
     }
 
-    /// Of its files, below the folder of all.
+    /// The folder of its files, below the folder of all.
     pub(super) fn folder(&self) -> PathBuf {
         PathBuf::from(self.mac.to_string()).join(&self.owner_digest)
     }
@@ -65,7 +65,7 @@ pub struct FileName(String);
 impl FileName {
     const MAX: usize = 128;
 
-    /// Of a name in any case; `None` when it has other characters or is too long.
+    /// Takes a name in any case; `None` when it has other characters or is too long.
     #[must_use]
     pub fn new(name: &str) -> Option<FileName> {
         let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');

@@ -90,7 +90,7 @@ impl State {
     }
 }
 
-/// Of another block of Polycom's than the phones that are known.
+/// The MAC of a stranger, of another block of Polycom's than the phones that are known.
 fn stranger(number: u64) -> Mac {
     Mac::from_bits(0x0090_7a00_0000 | (number & 0xff_ffff))
 }

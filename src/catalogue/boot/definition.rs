@@ -76,8 +76,10 @@ pub enum ConnectionUse {
 /// answer in chunks cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 pub enum HttpVersion {
+    /// HTTP/1.0 (RFC 1945).
     #[serde(rename = "1.0")]
     V1_0,
+    /// HTTP/1.1 (RFC 9112).
     #[default]
     #[serde(rename = "1.1")]
     V1_1,
@@ -87,11 +89,14 @@ pub enum HttpVersion {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Conditional {
+    /// The phone asks as if for the first time.
     None,
+    /// `If-None-Match` with the `ETag` it got.
     #[default]
     Etag,
     /// `If-Modified-Since` with the `Last-Modified` it got.
     Modified,
+    /// The phone sends `If-None-Match` and `If-Modified-Since`.
     Both,
 }
 
@@ -101,6 +106,7 @@ pub enum Conditional {
 pub enum Syntax {
     /// Lines of `key = value` or `key: value`, with `[sections]` or without.
     KeyValue,
+    /// A value is the text of an element or one of its attributes.
     Xml,
     /// `key=value&key=value`, percent-encoded.
     Url,

@@ -29,6 +29,7 @@ pub struct Boots {
 pub struct FamilyBoot {
     /// The requests of a normal boot, of which a type may leave some out.
     pub steps: Vec<BootStep>,
+    /// What else its phones do at boot, the same for every request.
     pub simulate: Simulate,
 }
 

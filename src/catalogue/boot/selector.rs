@@ -11,7 +11,9 @@ use super::definition::Syntax;
 /// One value's place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Selector {
+    /// The key of a `key = value` line, `section/key` in a section.
     Key(Numbered),
+    /// The way to an element, and what of it has the value.
     Xml {
         /// The innermost last. Empty: any element.
         steps: Vec<Step>,

@@ -16,6 +16,7 @@ const ENCODED_IN_PATHS: &AsciiSet =
 /// The boot of one type, all but the MAC filled in.
 #[derive(Debug, Clone)]
 pub struct BootShape {
+    /// The version that all requests of the boot are in.
     pub http_version: HttpVersion,
     /// Whether requests have a `Host`; always with HTTP/1.1.
     pub sends_host: bool,
@@ -26,7 +27,9 @@ pub struct BootShape {
 /// One request of it.
 #[derive(Debug, Clone)]
 pub struct RequestShape {
+    /// Whether the phone sends the file (PUT) and does not ask for it.
     pub upload: bool,
+    /// Whether a refusal is part of a normal boot.
     pub optional: bool,
     /// What comes is read as a configuration; otherwise the phone only keeps it.
     pub configures: bool,

@@ -20,18 +20,22 @@ pub struct Simulate {
     /// By type key.
     pub(super) http_versions: BTreeMap<String, HttpVersion>,
     pub(super) host: bool,
+    /// Whether the requests of a boot share a connection.
     pub connection: ConnectionUse,
+    /// What the phone sends back of the last answer when it asks again.
     pub conditional: Conditional,
     /// Attempts after the first when the gateway cannot be had.
     pub retries: u8,
     /// Before the first of them, in seconds; it doubles each time.
     pub retry_delay_s: u32,
+    /// How the phone reads what it gets.
     pub config: ConfigReader,
 }
 
 /// How its phones read their configuration.
 #[derive(Debug, Clone)]
 pub struct ConfigReader {
+    /// The grammar of its files.
     pub syntax: Syntax,
     /// A file that begins otherwise is dropped by the phone.
     pub first_line: Option<String>,
@@ -39,14 +43,18 @@ pub struct ConfigReader {
     pub header: Option<Header>,
     /// A value that means there is none.
     pub unset: Option<String>,
+    /// Where the user of each line stands.
     pub user: Places,
+    /// Where the registrar of each line stands.
     pub registrar: Places,
+    /// Where the password of each line stands; when given, a line without one cannot register.
     pub password: Option<Places>,
 }
 
 /// One request of a normal boot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BootStep {
+    /// Whether the phone sends the file (PUT) and does not ask for it.
     pub upload: bool,
     /// A path pattern; `{mac}` and the like are to be filled in.
     pub path: String,

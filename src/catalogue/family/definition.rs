@@ -215,9 +215,11 @@ pub(crate) struct UploadFile {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum UploadKind {
+    /// What the phone wrote down of its work.
     Log,
     /// Settings that its user made at the phone.
     Overrides,
+    /// The phone's own directory.
     Contacts,
     /// Lists of calls.
     Calls,
@@ -239,7 +241,7 @@ fn one() -> usize {
 pub(crate) enum Keeps {
     /// All it sets.
     All(#[expect(dead_code, reason = "people read it")] String),
-    /// Of these keys, and of what is in those elements, in the form `dialtone check` has them.
+    /// It keeps these keys, and what is in those elements, in the form `dialtone check` has them.
     Keys(BTreeMap<String, String>),
 }
 

@@ -31,6 +31,7 @@ pub struct Family {
     pub vendor: String,
     /// `pgroup` of readtypes.
     pub group: String,
+    /// What its phones ask for; the first whose path fits a request counts.
     pub files: Vec<FileSpec>,
     /// Settings that its phones have nothing for, by their paths (`lines.N.srtp`; a group stands
     /// for all that is below it), and why.
@@ -53,9 +54,9 @@ pub struct Family {
 /// What models that no type has are taken for.
 #[derive(Debug)]
 pub(crate) struct Closest {
-    /// Of whole names, plain: see [`plain_model`].
+    /// What whole names must be like, plain: see [`plain_model`].
     pub models: Regex,
-    /// Of the firmware, where it matters; then only one that is told fits.
+    /// What the firmware must be like, where it matters; then only one that is told fits.
     pub firmware: Option<Regex>,
     pub phone_type: TypeKey,
 }
@@ -73,10 +74,15 @@ pub struct FileSpec {
     pub(crate) patterns: Vec<PathPattern>,
     /// Name in the template environment, `yealink/device.cfg.j2`; `None`: refused.
     pub template: Option<String>,
+    /// For which ports the file is: all of a device, one, or no phone's in particular.
     pub scope: Scope,
+    /// The `Content-Type` of the answer.
     pub content_type: Arc<str>,
+    /// What is done to every value, so that none can add a line, an element or a key.
     pub escape: Escape,
+    /// How the characters of the file become bytes.
     pub encoding: Encoding,
+    /// What ends each of its lines.
     pub line_ending: LineEnding,
     /// Bytes before the text.
     pub header: Option<Header>,
@@ -93,6 +99,7 @@ pub struct FileSpec {
 /// A file that phones send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UploadSpec {
+    /// What the phones send in it.
     pub kind: UploadKind,
     /// A longer one is refused whole.
     pub max_bytes: u64,
@@ -125,26 +132,32 @@ impl FileSpec {
 /// An entry of the catalogue.
 #[derive(Debug)]
 pub struct PhoneType {
+    /// What the API and the store call the type; no other type of the catalogue has the same.
     pub key: TypeKey,
     /// Place of its family in [`super::Catalogue::families`].
     pub family: usize,
     /// As the maker writes it.
     pub model: String,
+    /// Other names of the same model, in User-Agents and paths.
     pub aliases: Vec<String>,
+    /// The maker's name and the model's, for people.
     pub description: String,
     /// What an operator has to know of it when one is made active: that it takes no files over
     /// HTTP, say.
     pub notice: Option<String>,
     /// SIP accounts of one port; at least 1.
     pub lines: u16,
+    /// Programmable keys of the phone's own, without those of modules.
     pub keys: u16,
     /// Phones behind one MAC; at least 1.
     pub ports: u16,
     /// Expansion modules attached, and the keys of each.
     pub modules: u16,
+    /// Keys of each module; of a type without modules, of those that its variants have.
     pub module_keys: u16,
     /// Keys below the display that can be given something to do.
     pub soft_keys: u16,
+    /// The maker's product code, `{code}` in paths.
     pub code: Option<String>,
     /// The key of the type this is a variant of, of the same model: no request tells the two apart.
     pub base: Option<TypeKey>,
@@ -155,10 +168,10 @@ pub struct PhoneType {
     /// The `type` of templates.
     pub(crate) view: Value,
     pub(crate) macs: Option<Regex>,
-    /// Of rows of [`super::coverage_rows`], whether its files express them, as far as that was
+    /// Whether its files express rows of [`super::coverage_rows`], as far as that was
     /// asked.
     pub(crate) expressed: Mutex<HashMap<String, bool>>,
-    /// Of values of such rows, each as JSON, what its files do not say of them, as far as that was asked.
+    /// What its files do not say of values of such rows, each as JSON, as far as that was asked.
     pub(crate) unsaid: Mutex<HashMap<(String, String), Vec<Unsaid>>>,
 }
 

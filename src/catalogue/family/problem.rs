@@ -9,6 +9,7 @@ pub struct Problem {
     pub file: String,
     /// From 1, when the problem has a place in the file.
     pub line: Option<usize>,
+    /// What is wrong, and where it can be told what to write instead.
     pub message: String,
 }
 

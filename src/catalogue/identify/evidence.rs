@@ -7,53 +7,75 @@ use crate::domain::{Mac, TypeKey};
 /// One thing that was found, and what it was taken to mean.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Evidence {
+    /// The path is one that phones of a family ask for.
     Path {
+        /// The name of the family.
         family: String,
+        /// The path pattern that fitted, as `family.toml` writes it.
         pattern: String,
     },
+    /// A family's pattern reads the User-Agent.
     UserAgent {
+        /// The name of the family.
         family: String,
     },
+    /// There is a User-Agent, and no family's pattern reads it.
     UnknownUserAgent,
+    /// A header told something of the phone, its modules for one.
     Header {
+        /// The header's name, in lower case.
         name: String,
     },
+    /// The address is of a manufacturer's block.
     Oui {
+        /// The names of all families that have the block.
         families: Vec<String>,
     },
     /// The address stands for nobody: zeros, ones or a group.
     PlaceholderMac(Mac),
     /// Two parts of the request name different addresses; the first counts.
     MacsDiffer {
+        /// The address that counts.
         used: Mac,
+        /// The address that does not.
         ignored: Mac,
+        /// Which part of the request named the one that does not.
         ignored_from: &'static str,
     },
+    /// Path and User-Agent name different models; the User-Agent's counts.
     ModelsDiffer {
+        /// The model that counts.
         used: String,
+        /// The model that does not.
         ignored: String,
     },
     /// The path is of another family than the User-Agent.
     PathOfAnotherFamily {
+        /// The name of the path's family.
         family: String,
     },
     /// The manufacturer block belongs to other families than the one found.
     OuiOfAnotherFamily {
+        /// The names of the families that have the block.
         families: Vec<String>,
     },
     /// A model that no type has and that is like none.
     UnknownModel(String),
     /// A model that no type has, and the type that is like it.
     ClosestModel {
+        /// The model, as the request named it.
         said: String,
+        /// The model whose files it gets.
         served_as: String,
     },
     /// Path or address would have told the type, and the phone names itself as no such one.
     NotAssumed(TypeKey),
     /// The address is in a part of the manufacturer's block that another maker's phones have.
     OuiOfAnotherMaker {
+        /// The name of the family that has the rest of the block.
         family: String,
     },
+    /// Nothing tells the type, so that the family's usual one is assumed.
     Fallback(TypeKey),
 }
 

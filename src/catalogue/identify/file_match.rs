@@ -57,7 +57,7 @@ impl<'a> FileMatches<'a> {
         own.copied().find_map(|(owner, at)| self.fitting(owner, at))
     }
 
-    /// Of each family that has one, in order of family.
+    /// The first file that fits of each family that has one, in order of family.
     pub(super) fn all(&self) -> impl Iterator<Item = FileMatch> {
         let families = self.owners.chunk_by(|(one, _), (other, _)| one.0 == other.0);
         families.filter_map(|own| own.iter().find_map(|&(owner, at)| self.fitting(owner, at)))

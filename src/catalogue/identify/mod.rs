@@ -33,7 +33,9 @@ use target::Target;
 /// One request as far as it tells who sent it.
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
+    /// The path and query that were asked for.
     pub target: &'a Target,
+    /// The `User-Agent`, as it came; `None` when there was none.
     pub user_agent: Option<&'a str>,
     /// Lower-case names.
     pub headers: &'a [(String, String)],
@@ -46,17 +48,22 @@ pub struct Identity {
     pub mac: Option<Mac>,
     /// With a MAC: the port the path names, else the first.
     pub port: Option<Port>,
+    /// The type of the catalogue; `None` when not even a generic one is there.
     pub phone_type: Option<TypeKey>,
     /// How well the request tells the type; where it [is not told](Strength::is_told) it is a
     /// fallback.
     pub strength: Strength,
+    /// The maker of the family that was found.
     pub vendor: Option<String>,
+    /// The model, as the request named it.
     pub model: Option<String>,
+    /// The version of the firmware, as the request named it.
     pub firmware: Option<String>,
     /// Place of the family in [`Catalogue::families`].
     pub family: Option<usize>,
     /// The family's file that the request names.
     pub file: Option<FileMatch>,
+    /// All that was found, in the order in which it was looked for.
     pub evidence: Vec<Evidence>,
 }
 

@@ -23,9 +23,13 @@ type Groups = [Option<usize>; NAMES.len()];
 pub struct PathFacts {
     /// Any twelve hex digits the pattern's `{mac}` stood for, also `000000000000`.
     pub mac: Option<Mac>,
+    /// The port, counted from 0, that `{port}` stood for.
     pub port: Option<Port>,
+    /// The model or alias that `{model}` stood for, as it was asked for.
     pub model: Option<String>,
+    /// The product code that `{code}` stood for, as it was asked for.
     pub code: Option<String>,
+    /// The text that `{part}` stood for, as it was asked for.
     pub part: Option<String>,
 }
 
@@ -37,7 +41,7 @@ pub(crate) struct PathPattern {
     pub expression: String,
     /// Slashes from the end of a path to where the pattern begins; at least 1.
     slashes: usize,
-    /// Of that part of the path.
+    /// What that part of the path must be like.
     part: Expression,
     arguments: Vec<(String, Expression)>,
 }

@@ -34,15 +34,17 @@ pub type Expressed = BTreeSet<String>;
 /// Whether a family has a setting in its files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Coverage {
+    /// Its files change when the setting does.
     Yes,
     /// The family says that its phones have nothing for it.
     Cannot,
+    /// Its files have nothing for it, and the family does not say why.
     NotYet,
 }
 
 impl Catalogue {
-    /// Of these rows those that the files of the type express. What was found of one is kept: it
-    /// takes some renderings.
+    /// Finds those of these rows that the files of the type express. What was found of one is kept:
+    /// it takes some renderings.
     #[must_use]
     pub fn expressed(&self, phone_type: &PhoneType, rows: &BTreeSet<String>) -> Expressed {
         // A std lock: nothing awaits under it, and no request of a phone takes it.

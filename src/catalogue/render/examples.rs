@@ -51,6 +51,7 @@ struct PortExample {
 pub struct ExampleOutcome {
     /// `yealink/examples/basic.toml`.
     pub name: String,
+    /// The `Content-Type` of the file.
     pub content_type: Arc<str>,
     /// What was rendered.
     pub body: Vec<u8>,

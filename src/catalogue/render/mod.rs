@@ -41,7 +41,9 @@ static TOO_MUCH_WORK: LazyLock<String> =
 /// One rendered file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RenderedFile {
+    /// The bytes that the phone gets, header and padding included.
     pub body: Vec<u8>,
+    /// The `Content-Type` that the family says.
     pub content_type: Arc<str>,
 }
 
@@ -51,9 +53,11 @@ pub struct RenderedFile {
 pub struct RenderError {
     /// Relative to the templates folder.
     pub template: String,
+    /// The line of the template, from 1; `None` where it cannot be told.
     pub line: Option<usize>,
     /// The setting that is missing, when that is the reason: `lines.1.registrar`.
     pub setting: Option<String>,
+    /// What went wrong there, for people.
     pub message: String,
 }
 

@@ -141,7 +141,7 @@ pub(crate) fn try_family(
     problems
 }
 
-/// Of a block for documentation, RFC 7042 section 2.1.2.
+/// A MAC of a block for documentation, RFC 7042 section 2.1.2.
 pub(super) fn mac() -> Mac {
     Mac::from_bits(0x0000_5e00_5301)
 }

@@ -56,7 +56,7 @@ impl Catalogue {
         found
     }
 
-    /// Of these settings of a phone, each as its path and its row, those that its files are the
+    /// Finds those of a phone's settings, each as its path and its row, that its files are the
     /// same without, whatever their value is: something that they need is not set. `layers` are
     /// all of the phone's, lowest first. At most 200 settings are tried, some renderings each.
     #[must_use]

@@ -51,7 +51,8 @@ pub struct Device {
     pub written: Written,
     /// When anything that its configuration is made of last changed.
     pub changed: Timestamp,
-    /// Of its last change; given by the store. What is noted of its requests is none.
+    /// The revision of its last change; given by the store. What is noted of its requests is no
+    /// change.
     pub revision: Revision,
 }
 

@@ -142,8 +142,8 @@ impl Device {
         (!device.claims.say_the_same(&self.claims)).then_some(device)
     }
 
-    /// Of another type, or with more of its ports; `None` when that is nothing new, or an active
-    /// port would have to go.
+    /// The device with another type, or with more of its ports; `None` when that is nothing new, or
+    /// an active port would have to go.
     fn of_type(&self, phone_type: &TypeKey, ports: u16, now: Timestamp) -> Option<Device> {
         let there = self.waiting.map_or(0, |waiting| waiting.ports);
         if self.phone_type == *phone_type && (there >= ports || self.waiting.is_none()) {

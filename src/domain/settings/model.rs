@@ -160,8 +160,8 @@ impl Settings {
 }
 
 impl Settings {
-    /// Of a numbered group that is no line and no key: what is set there, or what a number that
-    /// nobody set has. `None` for any other name.
+    /// The entry of a numbered group that is no line and no key: what is set there, or what a
+    /// number that nobody set has. `None` for any other name.
     #[must_use]
     pub fn entry(&self, of: &str, index: u16) -> Option<&dyn Fields> {
         static NO_TONE: LazyLock<AlertTone> = LazyLock::new(AlertTone::default);
@@ -476,9 +476,9 @@ layered! {
 layered! {
     /// Differentiated services code points, RFC 2474: the six bits, not the byte.
     pub struct Qos {
-        /// Of SIP packets.
+        /// The DSCP of SIP packets.
         pub sip_dscp: Option<u8> = DSCP,
-        /// Of RTP packets.
+        /// The DSCP of RTP packets.
         pub rtp_dscp: Option<u8> = DSCP,
     }
 }

@@ -49,7 +49,7 @@ pub(super) struct Place {
     id: u64,
 }
 
-/// Of the places, so many are for connections whose successors are here already.
+/// So many of the places are for connections whose successors are here already.
 const IN_PASSING: usize = 16;
 
 impl Places {

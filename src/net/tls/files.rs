@@ -23,6 +23,7 @@ use super::{ClientCertificates, Tls, TlsOptions};
 type Cause = Box<dyn Error + Send + Sync>;
 
 /// What is wrong with which file.
+#[allow(missing_docs, reason = "each message says what it is, and so its source")]
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     #[error("no certificate is configured")]

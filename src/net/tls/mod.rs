@@ -25,7 +25,9 @@ pub use files::TlsError;
 /// A certificate chain and the key of its first certificate, both PEM.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PairFiles {
+    /// The certificate chain, the server's own certificate first.
     pub certificate: PathBuf,
+    /// The private key, unencrypted.
     pub key: PathBuf,
 }
 
@@ -37,9 +39,18 @@ pub struct PairFiles {
 /// its handshake fails. A fleet with such certificates needs `Off`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClientCertificates {
+    /// No certificate is asked for.
     Off,
-    Optional { authorities: PathBuf },
-    Required { authorities: PathBuf },
+    /// One is asked for, and a client that shows none is served.
+    Optional {
+        /// The authorities that may have signed it: PEM, one or more.
+        authorities: PathBuf,
+    },
+    /// One is asked for, and the handshake of a client that shows none fails.
+    Required {
+        /// The authorities that may have signed it: PEM, one or more.
+        authorities: PathBuf,
+    },
 }
 
 /// What a listener shows its clients and asks of them.
@@ -49,6 +60,7 @@ pub struct TlsOptions {
     /// client is used, so put ECDSA before RSA; without a fitting name, the
     /// first its abilities allow.
     pub pairs: Vec<PairFiles>,
+    /// What clients are asked for.
     pub clients: ClientCertificates,
 }
 
@@ -141,6 +153,7 @@ impl Tls {
 /// Present on every TLS connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsPeer {
+    /// The version of the connection.
     pub version: TlsVersion,
     /// Subject CN of the client's certificate, which has been verified against
     /// the configured authorities. `None` without a certificate, and for one
@@ -152,7 +165,9 @@ pub struct TlsPeer {
 /// The version that was agreed on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TlsVersion {
+    /// TLS 1.2 (RFC 5246).
     V1_2,
+    /// TLS 1.3 (RFC 8446).
     V1_3,
 }
 

@@ -173,7 +173,7 @@ impl Watch {
         state.phase.waits_for_peer().then(|| now.saturating_duration_since(since))
     }
 
-    /// Of the task that serves the connection.
+    /// Takes the handle of the task that serves the connection.
     pub(super) fn set_task(&self, task: AbortHandle) {
         let _ = self.task.set(task);
     }
@@ -204,7 +204,7 @@ impl Watch {
     }
 }
 
-/// Of a connection, for its edge to say that it was of use.
+/// A handle of a connection, by which its edge says that it was of use.
 ///
 /// When places for connections run short, those that never were are closed first, and the networks
 /// of those that were are remembered. So an edge says it of what a stranger cannot have: a

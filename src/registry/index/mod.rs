@@ -36,7 +36,7 @@ struct Entry {
     phone_type: u32,
     changed: u32,
     last_seen: u32,
-    /// Of the sighting last noted, to notice when another one differs.
+    /// A hash of the sighting last noted, to notice when another one differs.
     seen_hash: u32,
     /// Never the same twice, also when a device goes and another comes with its MAC.
     revision: Revision,

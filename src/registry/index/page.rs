@@ -14,7 +14,7 @@ pub(in crate::registry) struct Wanted<'a> {
     pub phone_type: Option<&'a TypeKey>,
     /// Whether inactive phones are.
     pub inactive: bool,
-    /// Of which companies active phones are; `None`: of all.
+    /// The companies whose active phones are listed; `None`: all.
     pub companies: Option<&'a [CompanyId]>,
 }
 

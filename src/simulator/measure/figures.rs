@@ -11,29 +11,43 @@ use crate::simulator::sample::{Ending, ErrorKind};
 /// One kind of request, added up.
 #[derive(Debug, Clone, Default)]
 pub struct FileFigures {
+    /// How many requests ended in which way.
     pub endings: BTreeMap<Ending, u64>,
+    /// How long the phone waited, from when it wanted the file.
     pub latency: Latencies,
+    /// How long answers took on the wire.
     pub took: Latencies,
+    /// Bytes of all bodies together.
     pub body_bytes: u64,
+    /// Connections opened to ask for it.
     pub connections: u64,
+    /// How many requests went wrong in which way, also where asking again helped.
     pub errors: BTreeMap<ErrorKind, u64>,
 }
 
 /// Something that went wrong, how often, and one case of it.
 #[derive(Debug, Clone)]
 pub struct Trouble {
+    /// How often it happened.
     pub count: u64,
+    /// What the first case said.
     pub example: String,
 }
 
 /// One phase, added up.
 #[derive(Debug, Clone, Default)]
 pub struct Figures {
+    /// What came of each file, by its place in the fleet's list of files.
     pub files: HashMap<usize, FileFigures>,
+    /// Boots that were refused.
     pub refused: u64,
+    /// Boots after which the phone could register.
     pub configured: u64,
+    /// Boots that failed.
     pub failed: u64,
+    /// How long boots took, from when they were due.
     pub boot: Latencies,
+    /// How late the simulator itself began boots.
     pub lag: Latencies,
     /// Boots that ended otherwise than they should.
     pub unexpected: u64,

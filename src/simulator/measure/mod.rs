@@ -18,13 +18,19 @@ pub use latencies::Latencies;
 /// Counts to look at while a run goes on.
 #[derive(Debug, Default)]
 pub struct Live {
+    /// Boots that have ended.
     pub boots: AtomicU64,
+    /// Boots that were refused.
     pub refused: AtomicU64,
+    /// Boots after which the phone could register.
     pub configured: AtomicU64,
+    /// Boots that failed.
     pub failed: AtomicU64,
+    /// Boots that ended otherwise than they should.
     pub unexpected: AtomicU64,
     /// Counted as they end, not when their boot does.
     pub requests: AtomicU64,
+    /// Calls of operators that have ended.
     pub operations: AtomicU64,
 }
 

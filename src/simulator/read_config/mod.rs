@@ -15,7 +15,9 @@ use crate::catalogue::{ANY_LINE, ConfigReader, Selector, Syntax};
 /// The line a phone registers with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
+    /// The user to register as.
     pub user: String,
+    /// The host to register with.
     pub registrar: String,
 }
 
@@ -29,6 +31,7 @@ pub struct Lines {
 }
 
 /// Why a phone cannot use a file.
+#[allow(missing_docs, reason = "each message says what it is, and so its source")]
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
     #[error("the first line is `{found}`, not `{wanted}`")]

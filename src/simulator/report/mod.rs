@@ -17,18 +17,26 @@ use super::wire::WireCounts;
 /// All of it. Times in the unit their names end in.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
+    /// The name of the scenario, as the command has it.
     pub scenario: String,
+    /// The URL that phones asked.
     pub target: String,
+    /// The seed, with which the same run can be made again.
     pub seed: u64,
+    /// How many phones took part.
     pub phones: usize,
     /// Whether every phone got what it should, and nothing else was wrong.
     pub as_expected: bool,
+    /// How long the whole run took.
     pub duration_s: f64,
+    /// What came of each phase, in order.
     pub phases: Vec<PhaseReport>,
     /// By verb of the admin API.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub admin: BTreeMap<String, CallsReport>,
+    /// What the whole run put on the wire, operators included.
     pub wire: WireReport,
+    /// What the simulator itself took.
     pub own: OwnReport,
     /// What else was found, good or bad.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -38,26 +46,38 @@ pub struct Report {
 /// Something a scenario looked for, and how it was.
 #[derive(Debug, Clone, Serialize)]
 pub struct Finding {
+    /// Whether it was as it should be.
     pub ok: bool,
+    /// What was looked for and found, a sentence.
     pub what: String,
 }
 
 /// What came of one phase.
 #[derive(Debug, Clone, Serialize)]
 pub struct PhaseReport {
+    /// The name of the phase.
     pub name: String,
+    /// How long it took.
     pub duration_s: f64,
+    /// Boots that ended in it.
     pub boots: u64,
+    /// Boots that ended in a second, on average.
     pub boots_per_s: f64,
+    /// Boots after which the phone could register.
     pub configured: u64,
+    /// Boots that were refused.
     pub refused: u64,
+    /// Boots that failed.
     pub failed: u64,
+    /// Boots that ended otherwise than they should.
     pub unexpected: u64,
     /// From when a boot was due until it ended.
     pub boot_ms: Quantiles,
     /// How late the simulator began boots; near the latencies, it measures itself.
     pub lag_ms: Quantiles,
+    /// What its phones put on the wire.
     pub wire: WireReport,
+    /// What came of each file that was asked for.
     pub files: Vec<FileReport>,
     /// Why boots failed or were unexpected.
     pub errors: Vec<ErrorReport>,
@@ -66,17 +86,23 @@ pub struct PhaseReport {
 /// What came of the requests for one file of a family.
 #[derive(Debug, Clone, Serialize)]
 pub struct FileReport {
+    /// The name of the family.
     pub family: String,
+    /// The file's path pattern, as `family.toml` writes it.
     pub file: String,
+    /// Requests for it, those that were made again included.
     pub requests: u64,
+    /// How many requests ended in which way.
     pub endings: BTreeMap<&'static str, u64>,
     /// From when the phone wanted it, connecting included.
     pub latency_ms: Quantiles,
     /// On the wire, from the request to the whole answer.
     pub answer_ms: Quantiles,
+    /// Bytes of all bodies together.
     pub body_bytes: u64,
     /// Connections opened to ask for it, and TLS handshakes on them.
     pub connections: u64,
+    /// TLS handshakes on these connections.
     pub tls_handshakes: u64,
     /// Requests that went wrong, by kind; some were made again and went well then.
     pub errors: BTreeMap<String, u64>,
@@ -85,26 +111,37 @@ pub struct FileReport {
 /// One kind of error, with an example.
 #[derive(Debug, Clone, Serialize)]
 pub struct ErrorReport {
+    /// A short name of the kind.
     pub kind: String,
+    /// How often it happened.
     pub count: u64,
+    /// What the first case said.
     pub example: String,
 }
 
 /// Quantiles of a time, in milliseconds.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 pub struct Quantiles {
+    /// Half took no longer.
     pub p50: f64,
+    /// Nine in ten took no longer.
     pub p90: f64,
+    /// 99 in a hundred took no longer.
     pub p99: f64,
+    /// 999 in a thousand took no longer.
     pub p99_9: f64,
+    /// None took longer.
     pub max: f64,
 }
 
 /// What came of the calls of one verb.
 #[derive(Debug, Clone, Serialize)]
 pub struct CallsReport {
+    /// How many calls were made.
     pub calls: u64,
+    /// How many of them brought nothing.
     pub failed: u64,
+    /// How long they took, from when they were due.
     pub latency_ms: Quantiles,
     /// What the first failure said.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -114,9 +151,13 @@ pub struct CallsReport {
 /// What went over the wire, TLS and all.
 #[derive(Debug, Clone, Serialize)]
 pub struct WireReport {
+    /// Connections that were opened.
     pub connections: u64,
+    /// TLS handshakes that were completed.
     pub tls_handshakes: u64,
+    /// Bytes that the simulator sent.
     pub bytes_sent: u64,
+    /// Bytes that the simulator received.
     pub bytes_received: u64,
 }
 
@@ -124,10 +165,14 @@ pub struct WireReport {
 /// take this off before saying what the gateway can do.
 #[derive(Debug, Clone, Serialize)]
 pub struct OwnReport {
+    /// Processor time of the whole run.
     pub cpu_s: f64,
     /// Processors kept busy on average.
     pub cpus_busy: f64,
+    /// Processor time of the run, shared among its requests.
     pub cpu_us_per_request: f64,
+    /// The most memory it had at a time, in units of 1,000,000 bytes; `None` where the system does
+    /// not say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub peak_memory_mb: Option<f64>,
 }
@@ -135,8 +180,11 @@ pub struct OwnReport {
 /// What a scenario hands over.
 #[derive(Debug, Default)]
 pub struct RunResult {
+    /// The phases of the run, in order.
     pub phases: Vec<Phase>,
+    /// What operators called, by verb.
     pub calls: BTreeMap<String, Calls>,
+    /// What the scenario looked for.
     pub findings: Vec<Finding>,
 }
 
@@ -156,6 +204,7 @@ impl Start {
 }
 
 impl Report {
+    /// Makes the report of a run that is over: the time from `start` to now counts.
     #[must_use]
     pub fn new(
         scenario: &str,

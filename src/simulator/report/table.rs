@@ -117,7 +117,7 @@ fn admin_calls(text: &mut String, report: &Report) -> std::fmt::Result {
     Ok(())
 }
 
-/// Of each kind how many, with an example.
+/// Writes how many failures of each kind there were, with an example.
 fn failures(text: &mut String, report: &Report) -> std::fmt::Result {
     for phase in &report.phases {
         for file in &phase.files {

@@ -32,7 +32,7 @@ pub struct Churn {
     pub period: Duration,
     /// How long boots and operations go on being begun.
     pub duration: Duration,
-    /// Of all operators together.
+    /// How many calls all operators together make in a second.
     pub operations_per_s: f64,
 }
 

@@ -29,12 +29,14 @@ pub struct Scan {
     pub model: Arc<Model>,
     /// The first address; the rest follow it.
     pub first: Mac,
+    /// How many addresses are asked for.
     pub requests: usize,
     /// 0: each worker asks as soon as it has its last answer, and latency counts from there:
     /// a gateway that stalls is asked less then, so only a rate tells how it would have been.
     pub requests_per_s: f64,
     /// Connections it uses, each from a source address of its own if there are several.
     pub workers: usize,
+    /// How TLS is spoken; `None`: plain HTTP.
     pub tls: Option<Arc<ClientConfig>>,
 }
 

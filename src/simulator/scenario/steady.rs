@@ -17,6 +17,7 @@ pub struct Steady {
     pub period: Duration,
     /// How long phones go on beginning them.
     pub duration: Duration,
+    /// How each boot should end.
     pub expect: Expect,
 }
 

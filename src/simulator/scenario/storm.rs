@@ -15,6 +15,7 @@ pub struct Storm {
     /// One after the other, each when all have ended the one before. From the second
     /// on, phones ask whether what they have is still good.
     pub rounds: u32,
+    /// How each boot should end.
     pub expect: Expect,
 }
 

@@ -126,11 +126,11 @@ pub(super) struct DeviceReader {
 }
 
 impl DeviceReader {
-    /// Of a device, in the order they are read.
+    /// The columns of a device, in the order they are read.
     pub(super) const DEVICE: &str = "mac, type, waiting, created, first_seen, last_seen, address, \
                               user_agent, type_guess, firmware, certificate, changed, revision, \
                               claims, served, written";
-    /// Of a phone, in the order they are read.
+    /// The columns of a phone, in the order they are read.
     pub(super) const PHONE: &str = "id, company, created, name, settings";
 
     /// A device, still without the phones that have rows of their own.

@@ -14,8 +14,11 @@ pub use machine::{notes, problems};
 /// What was found in order.
 #[derive(Debug)]
 pub struct Checked {
+    /// How many families there are, the built-in ones included.
     pub families: usize,
+    /// How many types they have together.
     pub types: usize,
+    /// How many examples were rendered and compared.
     pub examples: usize,
 }
 

@@ -32,10 +32,13 @@ const MOST_BYTES: usize = 512 << 20;
 /// A command of the API.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Call {
+    /// What to do: `read`, `promote` and the like, as the API names it.
     pub verb: &'static str,
     /// `phone`, `company`, `user`, `settings`.
     pub kind: &'static str,
+    /// Which objects it is about.
     pub scope: Map<String, Value>,
+    /// What to set in them.
     pub values: Map<String, Value>,
     /// What is attempted, for messages: `promote 0004f20102030`.
     pub attempt: String,
@@ -45,6 +48,7 @@ pub struct Call {
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 /// Why there is no success to report.
+#[allow(missing_docs, reason = "each message says what it is, and so its source")]
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     #[error("cannot connect to {url}")]

@@ -10,6 +10,7 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio_rustls::TlsConnector;
 
 /// Why nobody can be trusted.
+#[allow(missing_docs, reason = "each message says what it is, and so its source")]
 #[derive(Debug, thiserror::Error)]
 pub enum AuthorityError {
     // The system's authorities are no default: a gateway has a certificate of

@@ -18,6 +18,7 @@ pub struct AdminUrl {
 
 /// Not the URL of an admin API. Does not hold the text: there may be a
 /// password in it.
+#[allow(missing_docs, reason = "each message says what it is, and so its source")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidUrl {
     #[error("write http:// or https:// and the address, such as http://127.0.0.1:8081")]

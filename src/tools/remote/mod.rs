@@ -50,39 +50,49 @@ pub struct Connection {
     pub json: bool,
 }
 
+/// The commands that ask a running gateway.
 #[derive(Debug, Clone, Subcommand)]
 pub enum RemoteCommand {
     /// Phones: list, promote, configure, remove them.
     Phone {
+        /// Which gateway is asked, and as whom.
         #[command(flatten)]
         connection: Connection,
+        /// What is asked.
         #[command(subcommand)]
         command: PhoneCommand,
     },
     /// Companies, the tenants phones belong to.
     Company {
+        /// Which gateway is asked, and as whom.
         #[command(flatten)]
         connection: Connection,
+        /// What is asked.
         #[command(subcommand)]
         command: CompanyCommand,
     },
     /// Users of the admin API and their keys.
     User {
+        /// Which gateway is asked, and as whom.
         #[command(flatten)]
         connection: Connection,
+        /// What is asked.
         #[command(subcommand)]
         command: UserCommand,
     },
     /// The settings all phones share.
     Settings {
+        /// Which gateway is asked, and as whom.
         #[command(flatten)]
         connection: Connection,
+        /// What is asked.
         #[command(subcommand)]
         command: SettingsCommand,
     },
 }
 
 /// Why a command was not carried out, or its answer not shown.
+#[allow(missing_docs, reason = "each message says what it is, and so its source")]
 #[derive(Debug, thiserror::Error)]
 pub enum RemoteError {
     #[error("no API key: set DIALTONE_KEY, or name its file with --key-file")]

@@ -17,7 +17,7 @@ pub enum PhoneCommand {
     Inactive,
     /// List the active phones.
     Active {
-        /// Of this company only; may be given several times.
+        /// Only phones of this company; may be given several times.
         #[arg(long)]
         company: Vec<CompanyId>,
     },
@@ -25,7 +25,7 @@ pub enum PhoneCommand {
     List {
         #[arg(long)]
         mac: Option<Mac>,
-        /// Of this company only; may be given several times.
+        /// Only phones of this company; may be given several times.
         #[arg(long)]
         company: Vec<CompanyId>,
         #[arg(long = "type", value_name = "TYPE")]
@@ -74,7 +74,7 @@ pub enum PhoneCommand {
         phone: PhoneId,
         #[arg(long)]
         name: Option<String>,
-        /// Of the whole device.
+        /// The type that the whole device is to be.
         #[arg(long = "type", value_name = "TYPE")]
         phone_type: Option<TypeKey>,
         /// The MAC is another maker's than that type, and that is meant.

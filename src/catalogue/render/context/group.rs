@@ -75,7 +75,7 @@ impl Group {
         }
     }
 
-    /// Of a line or a key itself: its number.
+    /// The number of a line or a key; `None` of any other group.
     pub(crate) fn index(&self) -> Option<u16> {
         match self.at.root() {
             Root::Line(index)
@@ -91,7 +91,7 @@ impl Group {
         }
     }
 
-    /// Of a line or a key: whether it says something.
+    /// Whether a line or a key says something; false for any other group.
     pub(crate) fn is_used(&self) -> bool {
         self.line().is_some_and(Line::is_enabled) || self.key().is_some_and(Key::is_used)
     }
@@ -206,8 +206,8 @@ impl Slots {
         Slots::value(settings, count, What::SoftKeys)
     }
 
-    /// Of a numbered group that every phone may have as many of as the schema says; `None`
-    /// for any other name.
+    /// The entries of a numbered group that every phone may have as many of as the schema says;
+    /// `None` for any other name.
     pub(super) fn entries(settings: &Arc<Settings>, of: &'static str) -> Option<Value> {
         let count = Settings::entries(of)?;
         Some(Slots::value(settings, count, What::Entries { of }))

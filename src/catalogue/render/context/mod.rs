@@ -42,9 +42,11 @@ pub(crate) const ROOT_NAMES: &[&str] = &[
 /// One port of the device a file is rendered for.
 #[derive(Debug, Clone)]
 pub struct PortInput {
+    /// The port's number, from 0.
     pub port: Port,
     /// `None`: inactive, to be switched off.
     pub company: Option<CompanyId>,
+    /// What people call the phone on this port; empty when nobody named it.
     pub name: String,
     /// All layers resolved; for an inactive port those below the company.
     pub settings: Arc<Settings>,
@@ -98,6 +100,7 @@ impl RenderInput {
 /// Whose a device is, by its active ports.
 #[derive(Debug, Clone, Copy)]
 pub enum Whose<'a> {
+    /// No port is active.
     Nobodys,
     /// The first active port's settings count for all of it.
     OneCompanys(&'a Arc<Settings>),

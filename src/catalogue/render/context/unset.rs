@@ -99,7 +99,7 @@ pub(crate) enum Root {
         key: u16,
     },
     SoftKey(u16),
-    /// Of a numbered group of the settings, called by its name.
+    /// An entry of a numbered group of the settings, which is called by its name.
     Entry {
         of: &'static str,
         index: u16,

@@ -51,7 +51,7 @@ enum Tag {
 }
 
 impl FragmentKey {
-    /// Of a template of a family, for a file that is escaped so and a type.
+    /// The key of a template of a family, for a file that is escaped so and a type.
     pub(super) fn new(
         escape: Escape,
         family: &str,

@@ -26,7 +26,7 @@ use key::{FragmentKey, Refusal};
 /// How the file of such a template ends.
 pub(crate) const FRAGMENT_ENDING: &str = ".fragment.j2";
 
-/// Of all types some twenty are in one house, and each has a handful of texts of some 2 KB:
+/// Some twenty of all types are in one house, and each has a handful of texts of some 2 KB:
 /// this is a hundred times as much, and what is not asked for again goes first.
 const MAX_KEPT_BYTES: u64 = 8 << 20;
 const TYPICAL_FRAGMENT_BYTES: u64 = 2 << 10;

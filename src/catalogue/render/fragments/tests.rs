@@ -223,7 +223,7 @@ fn what_is_kept_has_a_bound() {
     assert!(kept.weight() <= MAX_KEPT_BYTES && kept.len() > 64, "{} bytes", kept.weight());
 }
 
-/// Of a document, what `dice` leave of it: each value and each group may go.
+/// What `dice` leave of a document: each value and each group may go.
 fn thinned(document: &Json, dice: &mut dyn FnMut() -> bool) -> Json {
     let Json::Object(fields) = document else { return document.clone() };
     let left = fields.iter().filter(|_| dice()).map(|(name, value)| (name.clone(), value));
@@ -231,7 +231,7 @@ fn thinned(document: &Json, dice: &mut dyn FnMut() -> bool) -> Json {
     Json::Object(left.into_iter().map(|(name, value)| (name, thinned(value, dice))).collect())
 }
 
-/// Of every type, with settings of which each has another part, one after the other: what was
+/// Renders every type, with settings of which each has another part, one after the other: what was
 /// kept for one phone is asked for by the next.
 #[test]
 fn a_file_is_the_same_whether_its_fragments_were_kept_or_not() {

@@ -17,7 +17,7 @@ use crate::catalogue::family::source;
 use crate::catalogue::{Catalogue, FileSpec, PhoneType, Scope, Sources};
 use crate::domain::settings::{Layer, Settings, Written, resolve};
 
-/// Of one file; who leaves more behind has not thought of it yet.
+/// So many keys of one file are named; who leaves more behind has not thought of it yet.
 const MAX_KEYS: usize = 20;
 
 impl Catalogue {

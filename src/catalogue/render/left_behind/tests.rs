@@ -33,7 +33,7 @@ struct Moment {
 struct Set {
     round: usize,
     seed: u64,
-    /// Of ten settings.
+    /// How many of ten settings are kept.
     kept: u64,
 }
 

@@ -20,7 +20,7 @@ pub struct Zone {
     pub posix: String,
     /// Seconds that standard time is ahead of UTC; negative in the west.
     pub offset_s: i32,
-    /// Of standard time: `CET`, `-03`.
+    /// The abbreviation of standard time: `CET`, `-03`.
     pub abbreviation: String,
     /// `None`: no summer time.
     pub dst: Option<Daylight>,

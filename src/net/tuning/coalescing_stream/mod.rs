@@ -40,7 +40,7 @@ pub(in crate::net) struct CoalescingStream {
     /// What the peer sent first, until it is read.
     peeked: Vec<u8>,
     held: Vec<u8>,
-    /// Of [`CoalescingStream::held`], what has been sent.
+    /// How many bytes of [`CoalescingStream::held`] have been sent.
     sent: usize,
     handshake_done: bool,
     watch: Arc<Watch>,
