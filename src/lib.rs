@@ -15,6 +15,7 @@
 //! | [`store`] | what is durable: one trait that gateways can follow, in one SQLite file or in memory |
 //! | [`registry`] | the rules over the store, all phones in memory, who changed what |
 //! | [`provision`] | a request of a handset without HTTP: [`provision::Fetch`] in, [`provision::Reply`] out |
+//! | [`files`] | what operators lay out for phones as it is: firmware, tones, pictures, in one folder |
 //! | [`uploads`] | what phones send: logs, overrides, contacts, in one folder |
 //! | [`net`] | listeners, limits, deadlines, TLS, drain; knows neither handsets nor operators |
 //! | [`handset`] | the edge for handsets: who may ask, request to fetch, reply to response |
@@ -33,16 +34,17 @@
 //! ```text
 //! dialtone  -> tools, catalogue, domain
 //! phonesim  -> simulator
-//! tools     -> app, config, registry, store, catalogue, net, domain
-//! app       -> config, handset, admin, provision, registry, store, uploads, catalogue, net, domain
+//! tools     -> app, config, registry, store, catalogue, files, net, domain
+//! app       -> config, handset, admin, provision, registry, store, uploads, files, catalogue, net, domain
 //! config    -> handset, admin, provision, registry, store, uploads, catalogue, net, domain
 //! handset   -> provision, net, domain
-//! admin     -> registry, uploads, catalogue, net, domain
-//! provision -> registry, uploads, catalogue, domain
+//! admin     -> registry, uploads, files, catalogue, net, domain
+//! provision -> registry, uploads, files, catalogue, domain
 //! registry  -> store, uploads, catalogue, domain
 //! simulator -> catalogue, domain
 //! store     -> domain
 //! uploads   -> domain
+//! files     -> domain
 //! catalogue -> domain
 //! net       -> domain
 //! ```
@@ -122,6 +124,7 @@ pub mod config;
 #[cfg(test)]
 mod documented;
 pub mod domain;
+pub mod files;
 pub mod handset;
 pub mod net;
 pub mod provision;

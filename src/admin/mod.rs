@@ -52,6 +52,7 @@ pub use health::{ListenerState, ListenerStates};
 pub use session::SessionLimits;
 
 use crate::domain::UserId;
+use crate::files::Files;
 use crate::net::{Handler, Limits, Peer, Standing, body};
 use crate::registry::{Random, Registry};
 use crate::uploads::Uploads;
@@ -75,6 +76,8 @@ pub struct AdminOptions {
     pub place_timeout: Duration,
     /// What phones sent, to be shown; `None`: nothing is taken in.
     pub uploads: Option<Arc<Uploads>>,
+    /// What phones are given as it is; `None`: nothing.
+    pub files: Option<Arc<Files>>,
 }
 
 impl Default for AdminOptions {
@@ -84,6 +87,7 @@ impl Default for AdminOptions {
             sessions: SessionLimits::default(),
             place_timeout: Duration::from_secs(10),
             uploads: None,
+            files: None,
         }
     }
 }

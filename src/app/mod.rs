@@ -9,6 +9,7 @@
 //! 5. On a signal: stop accepting, finish requests, close the store.
 
 mod expiry;
+mod files;
 mod listeners;
 mod process;
 mod reload;
@@ -28,6 +29,7 @@ use tokio_util::task::TaskTracker;
 use crate::admin::{Admin, ListenerState, ListenerStates};
 use crate::catalogue::{Catalogue, CatalogueError, Sources};
 use crate::config::Config;
+use crate::files::Files;
 use crate::handset;
 use crate::net::tls::{Tls, TlsError};
 use crate::net::{Bound, Drained, Server};
@@ -58,6 +60,8 @@ pub enum AppError {
     Registry(#[from] RegistryError),
     #[error("[uploads] dir: {} cannot be written", dir.display())]
     Uploads { dir: PathBuf, source: std::io::Error },
+    #[error("[files] dir: {} cannot be read", dir.display())]
+    Files { dir: PathBuf, source: std::io::Error },
     #[error("{what}")]
     Io { what: &'static str, source: std::io::Error },
 }
@@ -68,6 +72,7 @@ pub struct App {
     provisioner: Arc<Provisioner>,
     sources: Sources,
     public_url: Option<PublicUrl>,
+    files: Option<Arc<Files>>,
     store: Arc<dyn Store>,
     handset_server: Server,
     admin_server: Server,
@@ -122,8 +127,10 @@ impl App {
             tracing::warn!(%error, "phones have no passwords of their own before the next start");
         }
         let uploads = wiring::uploads(config)?;
+        let files = wiring::files(config)?;
         let provisioner = Provisioner::new(registry.clone(), config.cache.rendered_bytes);
-        let provisioner = Arc::new(provisioner.with_uploads(uploads.clone()));
+        let provisioner = provisioner.with_uploads(uploads.clone()).with_files(files.clone());
+        let provisioner = Arc::new(provisioner);
 
         let listeners = BoundListeners::bind(config)?;
         let addresses = listeners.addresses(!config.admin.pairs.is_empty());
@@ -140,13 +147,14 @@ impl App {
             registry.clone(),
             Arc::new(SystemRandom),
             listener_states(&addresses, &handset_server, &admin_server),
-            wiring::admin_options(config, uploads.clone()),
+            wiring::admin_options(config, uploads.clone(), files.clone()),
         ));
         let mut app = App {
             registry,
             provisioner,
             sources,
             public_url: config.handset.public_url.clone(),
+            files,
             store,
             handset_server,
             admin_server,
@@ -183,6 +191,9 @@ impl App {
         self.tasks.spawn(expiry::run(self.registry.clone(), self.stop.clone()));
         if let Some(uploads) = uploads {
             self.tasks.spawn(uploads::run(uploads, self.registry.clone(), self.stop.clone()));
+        }
+        if let Some(files) = &self.files {
+            self.tasks.spawn(files::run(files.clone(), self.stop.clone()));
         }
         for tls in &self.tls {
             self.tasks.spawn(tls.clone().watch(reload_interval, self.stop.clone()));

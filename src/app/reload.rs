@@ -23,6 +23,11 @@ impl App {
                 Err(error) => tracing::error!(%error, "reading certificates failed"),
             }
         }
+        if let Some(files) = self.files.clone()
+            && let Err(error) = super::files::look(files).await
+        {
+            tracing::error!(%error, "the folder of files for phones could not be looked through");
+        }
         match self.reload_catalogue().await {
             Ok(types) => tracing::info!(types, "the catalogue was read again"),
             Err(error) => {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::AppError;
 use crate::admin::{AdminOptions, SessionLimits};
 use crate::config::Config;
+use crate::files::Files;
 use crate::handset::{Access, EdgeOptions};
 use crate::net::Limits;
 use crate::registry::Quota;
@@ -57,6 +58,13 @@ pub(super) fn uploads(config: &Config) -> Result<Option<Arc<Uploads>>, AppError>
     Ok(Some(Arc::new(uploads.map_err(|source| AppError::Uploads { dir, source })?)))
 }
 
+/// The folder of what phones are given as it is, where there is to be one.
+pub(super) fn files(config: &Config) -> Result<Option<Arc<Files>>, AppError> {
+    let Some(dir) = config.files.dir.clone() else { return Ok(None) };
+    let files = Files::open(&dir);
+    Ok(Some(Arc::new(files.map_err(|source| AppError::Files { dir, source })?)))
+}
+
 pub(super) fn quota(config: &Config) -> Quota {
     let quota = &config.quota;
     Quota {
@@ -66,7 +74,11 @@ pub(super) fn quota(config: &Config) -> Quota {
     }
 }
 
-pub(super) fn admin_options(config: &Config, uploads: Option<Arc<Uploads>>) -> AdminOptions {
+pub(super) fn admin_options(
+    config: &Config,
+    uploads: Option<Arc<Uploads>>,
+    files: Option<Arc<Files>>,
+) -> AdminOptions {
     let admin = &config.admin;
     AdminOptions {
         body_bytes: admin.max_body_bytes,
@@ -76,6 +88,7 @@ pub(super) fn admin_options(config: &Config, uploads: Option<Arc<Uploads>>) -> A
             ..SessionLimits::default()
         },
         uploads,
+        files,
         ..AdminOptions::default()
     }
 }

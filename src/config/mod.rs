@@ -29,8 +29,8 @@ pub use handset::HandsetSection;
 pub use problem::{ConfigError, ConfigProblem, Origin};
 use reader::Reader;
 pub use sections::{
-    CacheSection, CatalogueSection, LogSection, QuotaSection, ShutdownSection, StoreSection,
-    UploadsSection,
+    CacheSection, CatalogueSection, FilesSection, LogSection, QuotaSection, ShutdownSection,
+    StoreSection, UploadsSection,
 };
 pub use tls::TlsSection;
 
@@ -59,6 +59,8 @@ pub struct Config {
     pub cache: CacheSection,
     /// Where what phones send is kept, and how much of it.
     pub uploads: UploadsSection,
+    /// Where the files are that phones are given as they are.
+    pub files: FilesSection,
     /// What is logged, and how it is written.
     pub log: LogSection,
     /// How the gateway ends.
@@ -111,6 +113,7 @@ impl Config {
             catalogue: CatalogueSection::read(reader.section("catalogue")),
             cache: CacheSection::read(reader.section("cache")),
             uploads: UploadsSection::read(reader.section("uploads")),
+            files: FilesSection::read(reader.section("files")),
             log: LogSection::read(reader.section("log")),
             shutdown: ShutdownSection::read(reader.section("shutdown")),
         }

@@ -60,6 +60,13 @@ pub struct UploadsSection {
     pub total_bytes: u64,
 }
 
+/// `[files]`: firmware, tones and pictures that phones are given as they are. Off without a folder.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FilesSection {
+    /// The folder; `None`: there are none.
+    pub dir: Option<PathBuf>,
+}
+
 /// `[log]`
 #[derive(Debug, Clone, PartialEq)]
 pub struct LogSection {
@@ -158,6 +165,12 @@ impl UploadsSection {
     pub fn options(&self) -> Option<UploadOptions> {
         let UploadsSection { dir, bytes_per_phone, total_bytes } = self.clone();
         Some(UploadOptions { dir: dir?, bytes_per_phone, total_bytes })
+    }
+}
+
+impl FilesSection {
+    pub(super) fn read(mut section: Section<'_>) -> FilesSection {
+        FilesSection { dir: section.optional("dir") }
     }
 }
 

@@ -14,6 +14,7 @@
 
 mod access;
 mod forwarded;
+mod hosted;
 mod request;
 mod response;
 
@@ -25,12 +26,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response, header};
-use http_body_util::Full;
 use hyper::body::{Body, Incoming};
 
 pub use access::Access;
 pub use forwarded::ForwardedHeader;
 
+pub use hosted::EdgeBody;
 use response::FileHeaders;
 
 use crate::net::body::BodyReader;
@@ -80,7 +81,7 @@ impl<P: Provision> Edge<P> {
         Edge { provisioner, options }
     }
 
-    async fn answer(&self, request: Request<Incoming>, peer: &Peer) -> Response<Full<Bytes>> {
+    async fn answer(&self, request: Request<Incoming>, peer: &Peer) -> Response<EdgeBody> {
         let options = &self.options;
         let asker = options.access.asker(peer.address.ip(), request.headers());
         let address = asker.address;
@@ -113,6 +114,10 @@ impl<P: Provision> Edge<P> {
                     response::file(file.body.clone(), headers)
                 }
             }
+            Ok(Reply::Hosted(file)) => {
+                peer.standing.of_use();
+                hosted::response(file, &request)
+            }
             Ok(Reply::Refused) => refuse(request).await,
             Ok(Reply::Unavailable) => self.fault(),
             Err(_) => {
@@ -129,7 +134,7 @@ impl<P: Provision> Edge<P> {
         request: Request<Incoming>,
         fetch: Fetch,
         peer: &Peer,
-    ) -> Response<Full<Bytes>> {
+    ) -> Response<EdgeBody> {
         let waits_for_us = request.headers().contains_key(header::EXPECT);
         let mut body = IncomingBody(BodyReader::new(request.into_body()));
         match self.provisioner.receive(fetch, &mut body).await {
@@ -163,21 +168,21 @@ impl UploadBody for IncomingBody {
 }
 
 impl<P: Provision> Handler for Edge<P> {
-    type Body = Full<Bytes>;
+    type Body = EdgeBody;
 
     fn handle(
         &self,
         request: Request<Incoming>,
         peer: &Peer,
-    ) -> impl Future<Output = Response<Full<Bytes>>> + Send {
+    ) -> impl Future<Output = Response<EdgeBody>> + Send {
         self.answer(request, peer)
     }
 
-    fn malformed(&self, reason: &'static str) -> Response<Full<Bytes>> {
+    fn malformed(&self, reason: &'static str) -> Response<EdgeBody> {
         response::malformed(reason)
     }
 
-    fn fault(&self) -> Response<Full<Bytes>> {
+    fn fault(&self) -> Response<EdgeBody> {
         response::unavailable(self.options.retry_after.next())
     }
 }
@@ -188,7 +193,7 @@ impl<P: Provision> Handler for Edge<P> {
 /// connection for its next file.
 const MOST_DISCARDED: usize = 64 * 1024;
 
-async fn refuse(request: Request<Incoming>) -> Response<Full<Bytes>> {
+async fn refuse(request: Request<Incoming>) -> Response<EdgeBody> {
     if !request.body().is_end_stream() {
         // In a box: it is rare, and every request had room for it.
         Box::pin(body::discard(request, MOST_DISCARDED)).await;

@@ -5,9 +5,9 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
-use http_body_util::Full;
 use httpdate::HttpDate;
 
+use super::EdgeBody;
 use crate::domain::Timestamp;
 use crate::provision::{EntityTag, Rendered};
 
@@ -16,7 +16,7 @@ use crate::provision::{EntityTag, Rendered};
 /// forbid the handset to keep the file it then asks about with `If-None-Match`.
 const FILE_CACHE: HeaderValue = HeaderValue::from_static("private, no-cache");
 
-pub(super) fn file(body: Bytes, file: FileHeaders) -> Response<Full<Bytes>> {
+pub(super) fn file(body: Bytes, file: FileHeaders) -> Response<EdgeBody> {
     let FileHeaders { content_type, etag, last_modified } = file;
     let mut response = with_validators(StatusCode::OK, body, etag, last_modified);
     response.headers_mut().insert(header::CONTENT_TYPE, content_type);
@@ -26,14 +26,14 @@ pub(super) fn file(body: Bytes, file: FileHeaders) -> Response<Full<Bytes>> {
 /// RFC 9110 section 15.4.5: what a 200 would have had of `ETag` and
 /// `Cache-Control`, no body and no length. `Last-Modified` goes with it for
 /// handsets that keep only that.
-pub(super) fn not_modified(file: FileHeaders) -> Response<Full<Bytes>> {
+pub(super) fn not_modified(file: FileHeaders) -> Response<EdgeBody> {
     with_validators(StatusCode::NOT_MODIFIED, Bytes::new(), file.etag, file.last_modified)
 }
 
 /// The one refusal: why is for the log, not for who asks. 404 and not 403,
 /// because chains of 404 are part of a normal boot (Yealink, Grandstream) and
 /// every phone goes on after one; what they do after 403 is not known.
-pub(super) fn refusal() -> Response<Full<Bytes>> {
+pub(super) fn refusal() -> Response<EdgeBody> {
     let mut response = plain(StatusCode::NOT_FOUND, Bytes::from_static(b"Not found\n"));
     // A phone that is promoted must not meet a cached refusal.
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -42,14 +42,14 @@ pub(super) fn refusal() -> Response<Full<Bytes>> {
 
 /// What the phone sent is kept: 201 for the first of its name, else 204, as servers for such files
 /// answer (RFC 9110 section 9.3.4).
-pub(super) fn stored(is_first: bool) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::new()));
+pub(super) fn stored(is_first: bool) -> Response<EdgeBody> {
+    let mut response = Response::new(EdgeBody::whole(Bytes::new()));
     *response.status_mut() = if is_first { StatusCode::CREATED } else { StatusCode::NO_CONTENT };
     response
 }
 
 /// A fault of ours: the handset keeps what it has and comes again in `retry_after` seconds.
-pub(super) fn unavailable(retry_after: u64) -> Response<Full<Bytes>> {
+pub(super) fn unavailable(retry_after: u64) -> Response<EdgeBody> {
     let body = Bytes::from_static(b"Try again later\n");
     let mut response = plain(StatusCode::SERVICE_UNAVAILABLE, body);
     let headers = response.headers_mut();
@@ -59,7 +59,7 @@ pub(super) fn unavailable(retry_after: u64) -> Response<Full<Bytes>> {
 }
 
 /// A request that the RFC has refused before anybody looks at what it asks for.
-pub(super) fn malformed(reason: &'static str) -> Response<Full<Bytes>> {
+pub(super) fn malformed(reason: &'static str) -> Response<EdgeBody> {
     plain(StatusCode::BAD_REQUEST, Bytes::from_static(reason.as_bytes()))
 }
 
@@ -68,8 +68,8 @@ fn with_validators(
     body: Bytes,
     etag: HeaderValue,
     last_modified: Option<HeaderValue>,
-) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(body));
+) -> Response<EdgeBody> {
+    let mut response = Response::new(EdgeBody::whole(body));
     *response.status_mut() = status;
     let mut headers = HeaderMap::with_capacity(6);
     headers.insert(header::ETAG, etag);
@@ -81,8 +81,8 @@ fn with_validators(
     response
 }
 
-fn plain(status: StatusCode, body: Bytes) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(body));
+fn plain(status: StatusCode, body: Bytes) -> Response<EdgeBody> {
+    let mut response = Response::new(EdgeBody::whole(body));
     *response.status_mut() = status;
     let content_type = HeaderValue::from_static("text/plain");
     response.headers_mut().insert(header::CONTENT_TYPE, content_type);

@@ -9,12 +9,14 @@
 //!    refusal.
 //! 4. An active device gets the file its type has under that name: the body of the same version
 //!    from the cache, or one that is rendered.
+//!    One that an operator laid out, below `files/MAC/`, is sent from the disk ([`hosted`]).
 //! 5. That it was sent a file of its own is noted.
 //!
 //! All of it reads from memory and waits for nothing, and what 2 and 5 record is stored behind the
 //! answer; but what an active phone asks back that it once sent is read from its file. What it
 //! sends goes its own way, in [`receive`].
 
+mod hosted;
 mod parse_cache;
 mod provisioner;
 mod receive;
@@ -28,6 +30,7 @@ use bytes::Bytes;
 use http::HeaderName;
 
 use crate::domain::Timestamp;
+pub use crate::files::HostedFile;
 
 pub use parse_cache::FileOwner;
 pub use provisioner::Provisioner;
@@ -54,10 +57,12 @@ pub struct Fetch {
 }
 
 /// What the handset gets.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub enum Reply {
     /// A file, the phone's own or one that anybody gets.
     File(Sent),
+    /// A file that an operator laid out, to be sent as it is.
+    Hosted(HostedFile),
     /// Unknown, inactive, over quota, no such file: all one.
     Refused,
     /// A fault of ours; the handset keeps what it has and comes again, when the edge says.

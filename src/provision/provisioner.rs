@@ -12,7 +12,8 @@ use crate::catalogue::{
     Catalogue, FileSpec, PathFacts, PhoneType, RenderInput, Scope, mac_of_subject,
 };
 use crate::domain::settings::Written;
-use crate::domain::{LogRate, Mac, Timestamp};
+use crate::domain::{HostedPath, LogRate, Mac, Timestamp};
+use crate::files::{Files, HostedFile};
 use crate::registry::{
     Known, LoggedTarget, NotRecorded, Registry, RequestEvidence, RequestLogEntry, RequestOutcome,
     Requester, SightOutcome,
@@ -28,38 +29,63 @@ pub struct Provisioner {
     /// `None`: what phones send is refused.
     pub(super) uploads: Option<Arc<Uploads>>,
     pub(super) upload_faults: LogRate,
+    /// `None`: there are none.
+    pub(super) files: Option<Arc<Files>>,
 }
 
 /// What was decided, for the handset and for the log.
-struct Decision {
-    /// What is sent, and whose it is.
-    file: Option<(Arc<Rendered>, FileOwner)>,
+pub(super) struct Decision {
+    /// What is sent.
+    file: Option<Found>,
     outcome: RequestOutcome,
     detail: String,
 }
 
+/// A file that is sent.
+enum Found {
+    /// In memory, with whose it is.
+    Rendered(Arc<Rendered>, FileOwner),
+    /// On the disk.
+    Hosted(HostedFile),
+}
+
 impl Decision {
-    fn refused(outcome: RequestOutcome) -> Decision {
+    pub(super) fn refused(outcome: RequestOutcome) -> Decision {
         Decision { file: None, outcome, detail: String::new() }
     }
 
     fn served(rendered: Arc<Rendered>, owner: FileOwner) -> Decision {
-        let file = Some((rendered, owner));
+        let file = Some(Found::Rendered(rendered, owner));
         Decision { file, outcome: RequestOutcome::Served, detail: String::new() }
+    }
+
+    pub(super) fn hosted(file: HostedFile) -> Decision {
+        let file = Some(Found::Hosted(file));
+        Decision { file, outcome: RequestOutcome::Served, detail: String::new() }
+    }
+
+    /// A file laid out for phones that is there and is not sent now.
+    pub(super) fn not_sent(detail: String) -> Decision {
+        Decision { file: None, outcome: RequestOutcome::NotSent, detail }
     }
 
     fn fault(detail: String) -> Decision {
         Decision { file: None, outcome: RequestOutcome::RenderFailed, detail }
     }
 
+    /// Whose the file is that is made of settings.
     fn owner(&self) -> Option<FileOwner> {
-        self.file.as_ref().map(|&(_, owner)| owner)
+        match self.file {
+            Some(Found::Rendered(_, owner)) => Some(owner),
+            Some(Found::Hosted(_)) | None => None,
+        }
     }
 
     fn reply(self, at: Timestamp) -> Reply {
         match (self.file, self.outcome) {
-            (Some((file, owner)), _) => Reply::File(Sent { file, owner, at }),
-            (None, RequestOutcome::RenderFailed) => Reply::Unavailable,
+            (Some(Found::Rendered(file, owner)), _) => Reply::File(Sent { file, owner, at }),
+            (Some(Found::Hosted(file)), _) => Reply::Hosted(file),
+            (None, RequestOutcome::RenderFailed | RequestOutcome::NotSent) => Reply::Unavailable,
             (None, _) => Reply::Refused,
         }
     }
@@ -79,7 +105,10 @@ impl Provision for Provisioner {
             Ok((mac, known)) => {
                 requester = Requester::ActivePhone(mac);
                 let is_sent = !fetch.is_head;
-                let mut decision = self.file(&catalogue, mac, known, &parsed, is_sent);
+                let mut decision = match HostedPath::asked(&parsed.target.path) {
+                    Some(asked) => self.hosted(&catalogue, mac, asked).await,
+                    None => self.file(&catalogue, mac, known, &parsed, is_sent),
+                };
                 if decision.outcome == RequestOutcome::NoSuchFile
                     && let Some(sent) = self.sent_back(&catalogue, mac, &parsed.target).await
                 {
@@ -121,13 +150,26 @@ impl Provisioner {
     #[must_use]
     pub fn new(registry: Arc<Registry>, rendered_bytes: u64) -> Self {
         let (parsed, bodies) = (ParseCache::new(), BodyCache::new(rendered_bytes));
-        Provisioner { registry, parsed, bodies, uploads: None, upload_faults: LogRate::default() }
+        Provisioner {
+            registry,
+            parsed,
+            bodies,
+            uploads: None,
+            upload_faults: LogRate::default(),
+            files: None,
+        }
     }
 
     /// With a place for what phones send.
     #[must_use]
     pub fn with_uploads(self, uploads: Option<Arc<Uploads>>) -> Self {
         Provisioner { uploads, ..self }
+    }
+
+    /// With a folder of what phones are given as it is.
+    #[must_use]
+    pub fn with_files(self, files: Option<Arc<Files>>) -> Self {
+        Provisioner { files, ..self }
     }
 
     /// Has the registry take in what the request showed. `Ok` for an active device; else why it

@@ -269,6 +269,13 @@ impl Composition {
         Ok(self.with_own_passwords(phone_type, finish(&shared, &own)?))
     }
 
+    /// Which version of its firmware the phone should run, by the settings of an active port.
+    #[must_use]
+    pub fn firmware_version(&self, port: Port) -> Option<String> {
+        let settings = self.settings_of(self.phone_type()?, port).ok()?;
+        settings.firmware.version.clone()
+    }
+
     /// With a password of the phone's own where no layer sets one, and its type takes one.
     fn with_own_passwords(
         &self,

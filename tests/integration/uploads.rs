@@ -1,5 +1,6 @@
 //! What phones send: who may, what is kept of it, who sees it, what they get back.
 
+use std::cell::Cell;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -8,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::support::{self, Gateway, http};
+use crate::support::{self, Gateway, eventually, http};
 
 const POLYCOM: &str = "FileTransport PolycomSoundPointIP-SPIP_335-UA/3.2.1.0078";
 const LOG: &str = "/0004f2000002-app.log";
@@ -51,14 +52,13 @@ fn send(gateway: &Gateway, head: &str, body: &[u8]) -> (u16, String) {
 
 fn put(gateway: &Gateway, path: &str, body: &[u8]) -> u16 {
     // The folder is counted right after the start, and until then a phone is told to come again.
-    for _ in 0..1_000 {
-        let head = format!("PUT {path} HTTP/1.1\r\nContent-Length: {}", body.len());
-        match send(gateway, &head, body).0 {
-            503 => std::thread::yield_now(),
-            status => return status,
-        }
-    }
-    panic!("the gateway takes nothing in");
+    let head = format!("PUT {path} HTTP/1.1\r\nContent-Length: {}", body.len());
+    let status = Cell::new(0);
+    eventually("the gateway takes something in", || {
+        status.set(send(gateway, &head, body).0);
+        status.get() != 503
+    });
+    status.get()
 }
 
 fn uploads(gateway: &Gateway, phone: &str) -> Vec<Value> {

@@ -2,13 +2,16 @@
 //! see the phones of the companies they administer, and inactive ones with `default`.
 //!
 //! Takes in `scope`, each narrowing: `phoneid`, `mac`, `port`, `company` (one or a
-//! list), `phone_type`, `state` (`active` or `inactive`); `limit` (100, at most
-//! 1000) and `after`, the `next` of the page before.
+//! list), `phone_type`, `state` (`active` or `inactive`), `firmware` (`other`: of those that
+//! should run a version and said that they run another); `limit` (100, at most 1000) and
+//! `after`, the `next` of the page before. With `firmware` a page may be short of rows.
 //!
 //! Rows, in order of phoneid: `phoneid`, `phone_type`, `type`, `state`, `created`,
 //! `company` (`null`: inactive), `name`, `settings` of the phone's own layer with
 //! `***` for secrets, `sighting` (`null`: never seen) with `first`, `last`,
-//! `address`, `user_agent`, `type_guess`, `firmware`, `certificate`; `served` (`null`: it
+//! `address`, `user_agent`, `type_guess`, `firmware`, `certificate`; `wanted_firmware` (`null`:
+//! any), the version that an active phone should run, by its setting `firmware.version` or the
+//! file `VERSION` of what is laid out for its type; `served` (`null`: it
 //! was never sent a file of its own); `claims`, strongest first: what its requests and
 //! operators claimed the device to be, each with `phone_type`, `strength` (`assumed`, `oui`,
 //! `family`, `mac_range`, `contradicted`, `closest`, `path`, `user_agent`, `certificate`,
@@ -16,15 +19,17 @@
 //! them `next` when there are more.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::Value;
 
 use super::Call;
-use crate::admin::CommandResult;
 use crate::admin::answer::{Fail, Rows};
 use crate::admin::fields::Fields;
-use crate::domain::{Claims, CompanyId, PhoneId, Timestamp, TypeKey};
+use crate::admin::{CommandResult, Core};
+use crate::domain::{Claims, CompanyId, Device, PhoneId, Port, Timestamp, TypeKey};
+use crate::files::Asker;
 use crate::registry::{PhoneFilter, PhonePage};
 
 /// Rows of a page nobody asked the size of.
@@ -32,12 +37,26 @@ const LIMIT: usize = 100;
 
 pub(super) async fn run(call: Call) -> CommandResult {
     // A malformed name is the name of nothing: no rows. A company must be known first.
-    let Some(filter) = filter(call.body.scope()?)? else { return Ok(Rows::new().finish()) };
+    let scope = call.body.scope()?;
+    let only_other = match scope.filled("firmware")? {
+        None => false,
+        Some("other") => true,
+        Some(_) => return Err(Fail::new("firmware: must be other")),
+    };
+    let Some(filter) = filter(scope)? else { return Ok(Rows::new().finish()) };
     let page = call.core.registry.phones(&call.actor, &filter).await?;
     let catalogue = call.core.registry.catalogue();
     let mut rows = Rows::new();
     for (id, device) in &page.phones {
         let Some(phone) = device.phone(id.port) else { continue };
+        let wanted_firmware =
+            phone.company().and_then(|_| wanted_firmware(&call.core, device, id.port));
+        let runs = device.sighting.as_ref().and_then(|seen| seen.firmware.as_deref());
+        let is_other =
+            wanted_firmware.as_deref().zip(runs).is_some_and(|(wanted, runs)| wanted != runs);
+        if only_other && !is_other {
+            continue;
+        }
         rows.push(&Row {
             phoneid: *id,
             phone_type: &device.phone_type,
@@ -56,6 +75,7 @@ pub(super) async fn run(call: Call) -> CommandResult {
                 firmware: seen.firmware.as_deref(),
                 certificate: seen.certificate.as_deref(),
             }),
+            wanted_firmware,
             served: device.served,
             claims: &device.claims,
         });
@@ -63,8 +83,27 @@ pub(super) async fn run(call: Call) -> CommandResult {
     Ok(rows.finish_before(page.next.map(|next| next.to_string())))
 }
 
+/// Which version an active phone should run.
+fn wanted_firmware(core: &Core, device: &Arc<Device>, port: Port) -> Option<String> {
+    let composition = core.registry.compose(Device::clone(device));
+    composition.firmware_version(port).or_else(|| {
+        let family = &composition.catalogue.family_of(composition.phone_type()?).id;
+        core.options.files.as_ref()?.firmware_version(Asker::of(device, family))
+    })
+}
+
 fn filter(scope: Fields<'_>) -> Result<Option<PhoneFilter>, Fail> {
-    scope.only(&["phoneid", "mac", "port", "company", "phone_type", "state", "limit", "after"])?;
+    scope.only(&[
+        "phoneid",
+        "mac",
+        "port",
+        "company",
+        "phone_type",
+        "state",
+        "firmware",
+        "limit",
+        "after",
+    ])?;
     let mut filter = PhoneFilter {
         port: scope.port()?,
         companies: scope.companies("company")?,
@@ -122,6 +161,7 @@ struct Row<'a> {
     name: &'a str,
     settings: Value,
     sighting: Option<Sighting<'a>>,
+    wanted_firmware: Option<String>,
     served: Option<Timestamp>,
     claims: &'a Claims,
 }

@@ -9,6 +9,7 @@ mod agree;
 mod check;
 mod digit_map;
 mod explain;
+mod hosted;
 mod model;
 mod overlay;
 mod read;
@@ -27,6 +28,7 @@ use serde_json::{Map, Value};
 pub use check::{MAX_ERRORS, SettingError};
 pub use digit_map::{cuts_short, dialled};
 pub use explain::{Explained, explain};
+pub use hosted::NoBaseUrl;
 pub use model::{
     Access, AlertTone, Backup, Calls, DialPlan, Directory, Display, Expansion, FeatureCodes,
     Firmware, Intercom, Key, Ldap, Line, Lock, MulticastGroup, Nat, Network, OutboundProxy,

@@ -19,6 +19,8 @@ const DSCP: Kind = Kind::Integer { min: 0, max: 63, unit: "" };
 /// Phones number their ring tones; none is known with more than twenty.
 const RING_TONE: Kind = Kind::Integer { min: 1, max: 20, unit: "" };
 const WEB: Kind = Kind::Url(&["http", "https"]);
+/// As [`WEB`], or a file that the gateway hosts.
+const WEB_OR_HOSTED: Kind = Kind::Url(&["http", "https", "files"]);
 const ATTRIBUTES: Kind = Kind::List { of: &Kind::LdapAttribute, max: 8 };
 
 layered! {
@@ -286,7 +288,7 @@ layered! {
         /// How long nothing happens before the screen saver comes; 0: never.
         pub screensaver_s: Option<u32> = Kind::Integer { min: 0, max: 86_400, unit: "seconds" },
         /// Picture behind everything.
-        pub wallpaper: Option<String> = WEB,
+        pub wallpaper: Option<String> = WEB_OR_HOSTED,
         /// Whether the phone saves power outside office hours.
         pub power_saving: Option<bool> = Kind::Bool,
     }
@@ -427,7 +429,7 @@ layered! {
         /// Whether a server must have a certificate that the phone trusts.
         pub verify_server: Option<bool> = Kind::Bool,
         /// Certificate of an authority the phone is to trust, PEM.
-        pub ca_url: Option<String> = WEB,
+        pub ca_url: Option<String> = WEB_OR_HOSTED,
     }
 }
 
@@ -515,7 +517,7 @@ layered! {
     /// What software the phone should run.
     pub struct Firmware {
         /// Where the phone gets it.
-        pub url: Option<String> = Kind::Url(&["http", "https", "ftp", "tftp"]),
+        pub url: Option<String> = Kind::Url(&["http", "https", "ftp", "tftp", "files"]),
         /// Which version it is, as the vendor spells it.
         pub version: Option<String> = TEXT,
     }

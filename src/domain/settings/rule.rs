@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::schema::{Kind, MAX_TEXT, MAX_URL};
 use super::url::{Url, is_host};
 use super::zone::Zone;
-use crate::domain::hidden_char;
+use crate::domain::{HostedPath, hidden_char};
 
 /// ISO 3166-1 alpha-2, as in the `iso3166.tab` of the IANA time zone database.
 const COUNTRIES: &str = "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI \
@@ -130,13 +130,16 @@ fn is_ldap_attribute(text: &str) -> bool {
         && text.starts_with(|c: char| c.is_ascii_alphabetic())
 }
 
-/// `scheme://host[:port][/path...]` in ASCII. User name and password are
+/// `scheme://host[:port][/path...]` in ASCII, or `files:PATH` for what the gateway hosts. User name and password are
 /// refused, because a URL is shown where a secret is not. Braces are outside
 /// RFC 3986, but handsets have placeholders such as `{mac}`.
 fn is_url(text: &str, schemes: &[&str]) -> bool {
     let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&()*+,;=%{}".contains(&b);
     if text.len() > MAX_URL || !text.bytes().all(allowed) {
         return false;
+    }
+    if text.starts_with("files:") {
+        return schemes.contains(&"files") && HostedPath::of_setting(text).is_some();
     }
     Url::parse(text).is_some_and(|url| schemes.contains(&url.scheme))
 }

@@ -98,7 +98,8 @@ impl Watch {
     ) {
         let state = self.state();
         let phase = state.phase.after(event);
-        if phase == state.phase && event != Event::Ready && event != Event::RequestCame {
+        let goes_on = matches!(event, Event::Ready | Event::RequestCame | Event::PartMade);
+        if phase == state.phase && !goes_on {
             return;
         }
         let since_ms = if phase.restarts_clock(event) { self.ms_to(now()) } else { state.since_ms };

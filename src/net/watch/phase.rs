@@ -49,6 +49,8 @@ pub(in crate::net) enum Event {
     /// The request's body was read for, and nothing was there.
     BodyAwaited,
     AnswerMade,
+    /// A part of an answer was made that is made in parts.
+    PartMade,
     /// The answer was made, and the peer has said that it asks for nothing after it.
     LastAnswerMade,
     /// All that was written is with the kernel, or held back for the close.
@@ -103,10 +105,11 @@ impl Phase {
     }
 
     /// Whether this phase is on time of its own, `event` having led to it. All of a request is on one
-    /// time, from the end of its head: a slow writer of its body gains none, and no slow reader.
+    /// time, from the end of its head: a slow writer of its body gains none, and no slow reader. But
+    /// each part of an answer in parts has the time anew, since a large file takes a slow line long.
     pub(crate) fn restarts_clock(self, event: Event) -> bool {
         match self {
-            Phase::Busy => event == Event::RequestCame,
+            Phase::Busy => matches!(event, Event::RequestCame | Event::PartMade),
             Phase::Body | Phase::Sending | Phase::SendingLast => false,
             Phase::Hello | Phase::Queued | Phase::Handshake | Phase::Head | Phase::Idle => true,
         }

@@ -114,7 +114,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for WatchedStream<S> {
 pub(in crate::net) struct TrackedBody<B> {
     body: B,
     /// `None`: the body came whole, and what ends the request was said when it came.
-    _end: Option<End>,
+    end: Option<End>,
 }
 
 impl<B: Body> TrackedBody<B> {
@@ -132,7 +132,7 @@ impl<B: Body> TrackedBody<B> {
             }
             None => Some(End { watch: Arc::clone(watch), event }),
         };
-        TrackedBody { body, _end: end }
+        TrackedBody { body, end }
     }
 }
 
@@ -156,7 +156,11 @@ impl<B: Body + Unpin> Body for TrackedBody<B> {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        if let (Some(end), Poll::Ready(Some(Ok(_)))) = (&self.end, &polled) {
+            end.watch.on(Event::PartMade);
+        }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {

@@ -33,6 +33,8 @@ pub enum RequestOutcome {
     Received,
     /// What the phone sent was not kept; the detail says why.
     NotReceived,
+    /// A file laid out for phones is there and was not sent; the detail says why.
+    NotSent,
     /// The path and headers name no MAC.
     NoMac,
     /// New: about to be listed as inactive.

@@ -8,6 +8,7 @@ use rustix::fs::{Access, access};
 use crate::app::listener_problems;
 use crate::config::Config;
 use crate::domain::ErrorChain;
+use crate::files::Files;
 use crate::net::tls::{ClientCertificates, PairFiles, Tls, TlsError, TlsOptions};
 use crate::store::url::StoreUrl;
 use crate::store::{Found, SqliteStore};
@@ -28,6 +29,11 @@ pub fn problems(config: &Config) -> Vec<String> {
         problems.extend(unwritable("[tls] certs_dir", &config.tls.certs_dir));
     }
     problems.extend(config.uploads.dir.iter().filter_map(|dir| unwritable("[uploads] dir", dir)));
+    if let Some(dir) = &config.files.dir
+        && let Err(error) = Files::open(dir)
+    {
+        problems.push(format!("[files] dir: {} cannot be read: {error}", dir.display()));
+    }
     problems
 }
 

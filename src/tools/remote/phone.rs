@@ -30,6 +30,9 @@ pub enum PhoneCommand {
         company: Vec<CompanyId>,
         #[arg(long = "type", value_name = "TYPE")]
         phone_type: Option<TypeKey>,
+        /// Only those that run another version of their firmware than they should.
+        #[arg(long)]
+        other_firmware: bool,
     },
     /// List the phone types there are.
     Types,
@@ -158,6 +161,7 @@ const KNOWN: &[(&str, &str)] = &[
     ("LAST SEEN", "sighting.last"),
     ("ADDRESS", "sighting.address"),
     ("FIRMWARE", "sighting.firmware"),
+    ("WANTED", "wanted_firmware"),
 ];
 const TYPES: &[(&str, &str)] =
     &[("TYPE", "phone_type"), ("GROUP", "pgroup"), ("DESCRIPTION", "description")];
@@ -193,11 +197,12 @@ impl PhoneCommand {
                 let call = call("active", "list active phones").scope("company", names(&company));
                 Task::new(call, Show::Table(ACTIVE))
             }
-            PhoneCommand::List { mac, company, phone_type } => {
+            PhoneCommand::List { mac, company, phone_type, other_firmware } => {
                 let call = call("read", "list phones")
                     .scope("mac", mac.map(|mac| mac.to_string()))
                     .scope("company", names(&company))
-                    .scope("phone_type", phone_type.map(|key| key.to_string()));
+                    .scope("phone_type", phone_type.map(|key| key.to_string()))
+                    .scope("firmware", other_firmware.then_some("other"));
                 Task::new(call, Show::Table(KNOWN)).paged("after", usize::MAX)
             }
             PhoneCommand::Types => {

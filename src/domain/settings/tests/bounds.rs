@@ -124,8 +124,11 @@ fn samples(kind: &Kind) -> (Vec<Value>, Vec<Value>) {
             ],
         ),
         Kind::Url(schemes) => {
-            let mut good: Vec<Value> =
-                schemes.iter().map(|scheme| json!(format!("{scheme}://a"))).collect();
+            let of_scheme = |scheme: &&str| match *scheme {
+                "files" => json!("files:a/b.rom"),
+                scheme => json!(format!("{scheme}://a")),
+            };
+            let mut good: Vec<Value> = schemes.iter().map(of_scheme).collect();
             for rest in [
                 "a.example:8443/p/{mac}.cfg?x=$y&z=%20#f",
                 "192.0.2.1",
@@ -136,6 +139,7 @@ fn samples(kind: &Kind) -> (Vec<Value>, Vec<Value>) {
             }
             good.push(json!(format!("http://a/{}", long(512 - 9))));
             let mut bad = vec![json!(format!("http://a/{}", long(513 - 9))), json!(7)];
+            bad.extend(["files://a", "files:/a", "files:../a"].map(|text| json!(text)));
             for rest in [
                 "",
                 "/path",
@@ -351,18 +355,13 @@ fn the_kinds_of_the_texts_are_these() {
     assert!(dial[1..].iter().all(|path| path.starts_with("feature_codes.")) && dial.len() == 16);
     assert_eq!(
         of_kind(&Kind::Url(&["http", "https"])),
-        [
-            "display.wallpaper",
-            "vpn.url",
-            "trust.ca_url",
-            "provisioning.base_url",
-            "directory.url",
-            "phone_books.N.url"
-        ]
+        ["vpn.url", "provisioning.base_url", "directory.url", "phone_books.N.url"]
     );
+    let or_hosted = of_kind(&Kind::Url(&["http", "https", "files"]));
+    assert_eq!(or_hosted, ["display.wallpaper", "trust.ca_url"]);
     assert_eq!(of_kind(&Kind::Pin), ["lock.pin"]);
     assert_eq!(of_kind(&Kind::MulticastAddress), ["multicast.N.address"]);
-    assert_eq!(of_kind(&Kind::Url(&["http", "https", "ftp", "tftp"])), ["firmware.url"]);
+    assert_eq!(of_kind(&Kind::Url(&["http", "https", "ftp", "tftp", "files"])), ["firmware.url"]);
     assert_eq!(
         of_kind(&Kind::Text { max: 512 }),
         ["keys.N.value", "expansion.N.keys.N.value", "soft_keys.N.value"]

@@ -1,0 +1,212 @@
+//! What an operator lays out for phones as it is: firmware, ring tones, pictures, languages.
+//!
+//! ```text
+//! files/families/yealink/T46S-66.86.0.15.rom      all phones of the family
+//! files/families/yealink/t46s/logo.jpg            those of the type
+//! files/companies/acme/logo.jpg                   all phones of the company
+//! files/companies/acme/yealink/logo.jpg           of these, those of the family
+//! files/companies/acme/yealink/t46s/logo.jpg      of these, those of the type
+//! ```
+//!
+//! A phone asks for `files/MAC/logo.jpg`; the one in the most particular folder counts. A file
+//! called `VERSION` says which version the firmware in its folder is. Files hold no secrets: who knows the MAC of an active phone can ask for them.
+
+mod index;
+mod streams;
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use arc_swap::ArcSwap;
+use cap_std::ambient_authority;
+use cap_std::fs::Dir;
+
+use crate::domain::{CompanyId, Device, HostedPath, Mac, TypeKey};
+
+use index::Index;
+pub use index::MAX_FILES;
+use streams::Streams;
+pub use streams::{MAX_STREAMS, MAX_STREAMS_PER_PHONE, Stream};
+
+/// The folder of files, as it was when it was last looked through.
+#[derive(Debug)]
+pub struct Files {
+    /// Nothing outside of it can be opened through it, by whatever link.
+    dir: Dir,
+    path: PathBuf,
+    index: ArcSwap<Index>,
+    streams: Arc<Streams>,
+}
+
+/// Who asks, as far as folders tell phones apart.
+#[derive(Debug, Clone, Copy)]
+pub struct Asker<'a> {
+    /// The device.
+    pub mac: Mac,
+    /// The company that all of its active phones are of; `None` when they are of several.
+    pub company: Option<&'a CompanyId>,
+    /// The family of its type.
+    pub family: &'a str,
+    /// Its type.
+    pub phone_type: &'a TypeKey,
+}
+
+impl<'a> Asker<'a> {
+    /// A device of that family.
+    #[must_use]
+    pub fn of(device: &'a Device, family: &'a str) -> Asker<'a> {
+        let mut companies = device.companies();
+        // What one company laid out is not for the phones of another on the same device.
+        let company = companies.next().filter(|first| companies.all(|other| other == *first));
+        Asker { mac: device.mac, company, family, phone_type: &device.phone_type }
+    }
+
+    /// The folders that it gets files from, the most particular first.
+    fn folders(&self) -> impl Iterator<Item = String> {
+        let Asker { company, family, phone_type, .. } = *self;
+        let of_company = company.into_iter().flat_map(move |company| {
+            [
+                format!("companies/{company}/{family}/{phone_type}"),
+                format!("companies/{company}/{family}"),
+                format!("companies/{company}"),
+            ]
+        });
+        of_company.chain([format!("families/{family}/{phone_type}"), format!("families/{family}")])
+    }
+}
+
+/// A file that is about to be sent. As long as it is there it counts as one that is being sent.
+#[derive(Debug)]
+pub struct HostedFile {
+    /// Open for reading; stays what it is when another is put in its place.
+    pub file: File,
+    /// Its length in bytes.
+    pub bytes: u64,
+    /// When it was last written.
+    pub modified: SystemTime,
+    /// What tells it from any other that stood or will stand there: of the file system.
+    pub version: FileVersion,
+    /// The name at the end of its path.
+    pub name: String,
+    /// Its turn, given back when it is dropped.
+    pub stream: Stream,
+}
+
+/// What a file system changes when a file is written to or replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileVersion {
+    inode: u64,
+    bytes: u64,
+    changed_s: i64,
+    changed_ns: i64,
+}
+
+impl FileVersion {
+    /// As text of hexadecimal digits and `-`.
+    #[must_use]
+    pub fn tag(self) -> String {
+        let FileVersion { inode, bytes, changed_s, changed_ns } = self;
+        format!("{inode:x}-{bytes:x}-{changed_s:x}-{changed_ns:x}")
+    }
+}
+
+/// Why a file that is there is not sent.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// So many are being sent that this one has to wait; see [`MAX_STREAMS`].
+    #[error("{MAX_STREAMS} files are being sent, or {MAX_STREAMS_PER_PHONE} to this phone")]
+    Busy,
+    /// The disk's fault, or the file went since the folder was looked through.
+    #[error("{path}")]
+    Io {
+        /// Below the folder of all files.
+        path: String,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl Files {
+    /// The files below `path`, looked through. Blocks.
+    ///
+    /// # Errors
+    /// When it is no folder that can be read, with the path of what cannot.
+    pub fn open(path: &Path) -> io::Result<Files> {
+        let dir = Dir::open_ambient_dir(path, ambient_authority())?;
+        let index = ArcSwap::from_pointee(Index::of(&dir)?);
+        Ok(Files { dir, path: path.to_owned(), index, streams: Arc::default() })
+    }
+
+    /// Looks through the folder again: what came and went counts from now on. Blocks.
+    ///
+    /// # Errors
+    /// As [`Files::open`]; what was found before stays in force.
+    pub fn look(&self) -> io::Result<()> {
+        let index = Index::of(&self.dir)?;
+        let was_cut = self.index.swap(Arc::new(index)).is_cut();
+        if self.index.load().is_cut() && !was_cut {
+            let path = self.path.display();
+            tracing::warn!(%path, "the folder has more than {MAX_FILES} files: the rest is not there");
+        }
+        Ok(())
+    }
+
+    /// Where the file stands that counts for who asks. Looked up in memory, so that nobody hears
+    /// from the time whether a phone is one that gets files.
+    #[must_use]
+    pub fn find(&self, asker: Asker<'_>, asked: &HostedPath) -> Option<String> {
+        let index = self.index.load();
+        let mut paths = asker.folders().map(|folder| format!("{folder}/{asked}"));
+        paths.find(|path| index.has(path))
+    }
+
+    /// The version of the firmware that is laid out for who asks, as its maker spells it: what the
+    /// file `VERSION` in the most particular of its folders says.
+    #[must_use]
+    pub fn firmware_version(&self, asker: Asker<'_>) -> Option<String> {
+        let index = self.index.load();
+        asker.folders().find_map(|folder| index.version(&folder).map(str::to_owned))
+    }
+
+    /// Opens what [`Files::find`] found, for one phone.
+    ///
+    /// # Errors
+    /// [`FileError`].
+    pub async fn open_for(
+        self: &Arc<Files>,
+        mac: Mac,
+        path: String,
+    ) -> Result<HostedFile, FileError> {
+        let stream = self.streams.begin(mac).ok_or(FileError::Busy)?;
+        let files = self.clone();
+        let opened = tokio::task::spawn_blocking(move || {
+            let opened = files.dir.open(&path).and_then(|file| {
+                let file = file.into_std();
+                let metadata = file.metadata()?;
+                Ok((file, metadata))
+            });
+            opened
+                .map_err(|source| FileError::Io { path: path.clone(), source })
+                .map(|opened| (path, opened))
+        });
+        let gone = |error| FileError::Io { path: String::new(), source: io::Error::other(error) };
+        let (path, (file, metadata)) = opened.await.map_err(gone)??;
+        Ok(HostedFile {
+            file,
+            bytes: metadata.len(),
+            modified: metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH),
+            version: FileVersion {
+                inode: metadata.ino(),
+                bytes: metadata.len(),
+                changed_s: metadata.ctime(),
+                changed_ns: metadata.ctime_nsec(),
+            },
+            name: path.rsplit('/').next().unwrap_or_default().to_owned(),
+            stream,
+        })
+    }
+}

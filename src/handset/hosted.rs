@@ -1,0 +1,163 @@
+//! Files from the disk: conditions and ranges of HTTP, and a body that is read as it is sent.
+
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use futures_util::stream::{self, Stream};
+use http::{HeaderMap, HeaderValue, Request, Response, header};
+use http_body_util::Full;
+use http_serve::Entity;
+use hyper::body::{Body, Frame};
+use tokio::time::Instant;
+
+use crate::provision::HostedFile;
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// What is read and handed to the connection at a time; with TLS four records.
+const PART_BYTES: u64 = 64 << 10;
+
+/// How long one file may take: 60 MB at 17 KB a second. A phone goes on where it was cut, or
+/// begins anew.
+const LONGEST: Duration = Duration::from_secs(3_600);
+
+/// The body of an answer to a handset.
+pub enum EdgeBody {
+    /// In memory: nearly all.
+    Whole(Full<Bytes>),
+    /// Read from the disk while it is sent.
+    InParts(Box<http_serve::Body<Bytes, BoxError>>),
+}
+
+impl EdgeBody {
+    pub(super) fn whole(bytes: Bytes) -> EdgeBody {
+        EdgeBody::Whole(Full::new(bytes))
+    }
+}
+
+impl Body for EdgeBody {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        match self.get_mut() {
+            EdgeBody::Whole(body) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
+            EdgeBody::InParts(body) => Pin::new(body.as_mut()).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            EdgeBody::Whole(body) => body.is_end_stream(),
+            EdgeBody::InParts(body) => body.is_end_stream(),
+        }
+    }
+
+    /// Of a body in parts none, so that the connection sees that it is one; its length is in the
+    /// headers.
+    fn size_hint(&self) -> hyper::body::SizeHint {
+        match self {
+            EdgeBody::Whole(body) => body.size_hint(),
+            EdgeBody::InParts(_) => hyper::body::SizeHint::default(),
+        }
+    }
+}
+
+/// The answer to `request` for that file: whole, in part, or that the phone has it.
+pub(super) fn response<B>(file: HostedFile, request: &Request<B>) -> Response<EdgeBody> {
+    let content_type = mime_guess::from_path(&file.name).first_or_octet_stream();
+    let entity = OnDisk {
+        bytes: file.bytes,
+        modified: file.modified,
+        etag: HeaderValue::try_from(format!("\"{}\"", file.version.tag()))
+            .expect("digits and hyphens in quotes are visible"),
+        content_type: HeaderValue::try_from(content_type.as_ref())
+            .expect("a media type is visible ASCII"),
+        file: Arc::new(file),
+    };
+    let mut response = http_serve::serve(entity, request);
+    if response.body().is_end_stream() {
+        return response.map(|_| EdgeBody::whole(Bytes::new()));
+    }
+    // Of a refusal in words too: old phones read no chunks.
+    let length = response.body().size_hint().exact();
+    response.headers_mut().extend(length.map(|length| (header::CONTENT_LENGTH, length.into())));
+    response.map(|body| EdgeBody::InParts(Box::new(body)))
+}
+
+struct OnDisk {
+    file: Arc<HostedFile>,
+    bytes: u64,
+    modified: SystemTime,
+    etag: HeaderValue,
+    content_type: HeaderValue,
+}
+
+impl Entity for OnDisk {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn len(&self) -> u64 {
+        self.bytes
+    }
+
+    fn get_range(
+        &self,
+        range: Range<u64>,
+    ) -> Pin<Box<dyn Stream<Item = Result<Bytes, BoxError>> + Send + Sync>> {
+        Box::pin(parts(self.file.clone(), range, Instant::now() + LONGEST))
+    }
+
+    fn add_headers(&self, headers: &mut HeaderMap) {
+        headers.insert(header::CONTENT_TYPE, self.content_type.clone());
+    }
+
+    fn etag(&self) -> Option<HeaderValue> {
+        Some(self.etag.clone())
+    }
+
+    /// In whole seconds: a phone sends back what it was sent, and that has no fractions.
+    fn last_modified(&self) -> Option<SystemTime> {
+        let since = self.modified.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Some(SystemTime::UNIX_EPOCH + Duration::from_secs(since.as_secs()))
+    }
+}
+
+/// What is in the file from one place to another, each part read when the one before has gone.
+fn parts(
+    file: Arc<HostedFile>,
+    range: Range<u64>,
+    deadline: Instant,
+) -> impl Stream<Item = Result<Bytes, BoxError>> + Send + Sync {
+    stream::try_unfold(range, move |Range { start, end }| {
+        let file = file.clone();
+        async move {
+            if start >= end {
+                return Ok(None);
+            }
+            if Instant::now() >= deadline {
+                return Err(io::Error::from(io::ErrorKind::TimedOut).into());
+            }
+            let bytes = end.min(start + PART_BYTES) - start;
+            let read = move || part(&file.file, start, bytes);
+            let part = tokio::task::spawn_blocking(read).await??;
+            Ok(Some((Bytes::from(part), start + bytes..end)))
+        }
+    })
+}
+
+fn part(file: &File, at: u64, bytes: u64) -> io::Result<Vec<u8>> {
+    let mut part = vec![0; usize::try_from(bytes).map_err(io::Error::other)?];
+    file.read_exact_at(&mut part, at)?;
+    Ok(part)
+}

@@ -1,0 +1,330 @@
+//! Files that an operator lays out: which phone gets which, whole, in part, and nothing else.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use serde_json::json;
+
+use crate::support::http::{self, Answer};
+use crate::support::{Gateway, eventually};
+
+const YEALINK: &str = "Yealink SIP-T46S 66.86.0.15 00:15:65:00:00:01";
+const MAC: &str = "001565000001";
+
+/// A gateway with these files, and active T46S phones of the companies.
+fn start(files: &[(&str, &[u8])], phones: &[(&str, &str)]) -> Gateway {
+    let gateway = Gateway::start_with(|config, dir| {
+        lay_out(&dir.join("files"), files);
+        config.files.dir = Some(dir.join("files"));
+        config.handset.public_url = Some("http://gw.example/p/".parse().unwrap());
+    });
+    for (mac, company) in phones {
+        if *company != "default" {
+            let body = json!({ "type": "company", "values": { "company": company } });
+            gateway.done("create", body);
+        }
+        let line = json!({ "1": { "user": "1", "password": "p", "registrar": "a.example" } });
+        let settings = json!({ "lines": line });
+        let values =
+            json!({ "mac": mac, "company": company, "phone_type": "t46s", "settings": settings });
+        gateway.done("create", json!({ "type": "phone", "values": values }));
+    }
+    gateway
+}
+
+fn lay_out(dir: &Path, files: &[(&str, &[u8])]) {
+    fs::create_dir_all(dir).unwrap();
+    for (path, bytes) in files {
+        let path = dir.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+}
+
+fn dir(gateway: &Gateway) -> PathBuf {
+    gateway.dir().join("files")
+}
+
+fn ask(gateway: &Gateway, target: &str, headers: &[(&str, &str)]) -> Answer {
+    let headers: Vec<_> = headers.iter().copied().chain([("User-Agent", YEALINK)]).collect();
+    http::request(gateway.http(), "GET", target, &headers, b"").expect("the gateway answers")
+}
+
+fn url(mac: &str, name: &str) -> String {
+    format!("/p/files/{mac}/{name}")
+}
+
+#[test]
+fn the_most_particular_file_counts() {
+    let gateway = start(
+        &[
+            ("families/yealink/a", b"family"),
+            ("families/yealink/b", b"family"),
+            ("families/yealink/c", b"family"),
+            ("families/yealink/t46s/b", b"type"),
+            ("families/snom/only", b"snom"),
+            ("companies/acme/c", b"company"),
+            ("companies/acme/d", b"company"),
+            ("companies/acme/yealink/d", b"company, family"),
+            ("companies/acme/yealink/e", b"company, family"),
+            ("companies/acme/yealink/t46s/e", b"company, type"),
+            ("companies/acme/tones/f", b"company, below"),
+        ],
+        &[(MAC, "acme"), ("001565000002", "default")],
+    );
+    let got = |mac: &str, name: &str| {
+        let answer = ask(&gateway, &url(mac, name), &[]);
+        (answer.status == 200).then(|| answer.text().to_owned())
+    };
+    for (name, of_acme, of_other) in [
+        ("a", Some("family"), Some("family")),
+        ("b", Some("type"), Some("type")),
+        ("c", Some("company"), Some("family")),
+        ("d", Some("company, family"), None),
+        ("e", Some("company, type"), None),
+        ("tones/f", Some("company, below"), None),
+        ("only", None, None),
+        ("tones", None, None),
+    ] {
+        assert_eq!(got(MAC, name).as_deref(), of_acme, "{name}");
+        assert_eq!(got("001565000002", name).as_deref(), of_other, "{name} of the other");
+    }
+}
+
+#[test]
+fn who_gets_no_file_hears_nothing_of_it() {
+    let gateway = start(&[("families/yealink/a.rom", b"rom")], &[(MAC, "default")]);
+    assert_eq!(ask(&gateway, &url(MAC, "a.rom"), &[]).status, 200);
+    assert_eq!(gateway.last_outcome(MAC), "served");
+    let refusal = ask(&gateway, "/p/nothing", &[]);
+    let refused = |target: &str| {
+        let answer = ask(&gateway, target, &[]);
+        assert_eq!(answer, refusal, "{target}");
+    };
+    refused(&url("001565000009", "a.rom"));
+    refused(&url("001565000009", "none.rom"));
+    refused(&url(MAC, "none.rom"));
+    assert_eq!(gateway.last_outcome(MAC), "no_such_file");
+    refused("/p/files/a.rom");
+    // Who asks for one is listed like any phone.
+    assert_eq!(gateway.inactive(), [("0015650000090".to_owned(), "t46s".to_owned())]);
+}
+
+#[test]
+fn nothing_outside_of_the_folder_is_sent() {
+    let gateway = start(&[("families/yealink/a", b"a")], &[(MAC, "default")]);
+    let (files, outside) = (dir(&gateway), gateway.dir().join("outside"));
+    fs::create_dir(&outside).unwrap();
+    fs::write(outside.join("secret"), b"secret").unwrap();
+    let family = files.join("families/yealink");
+    symlink(outside.join("secret"), family.join("link")).unwrap();
+    symlink("../../../outside/secret", family.join("relative")).unwrap();
+    symlink(&outside, family.join("folder")).unwrap();
+    symlink("a", family.join("inside")).unwrap();
+    symlink(".", family.join("circle")).unwrap();
+    gateway.reload();
+    for name in [
+        "link",
+        "relative",
+        "folder/secret",
+        "../../../../outside/secret",
+        "%2e%2e/%2e%2e/outside/secret",
+        "..%2f..%2foutside%2fsecret",
+        "/etc/passwd",
+        ".",
+        "",
+        "circle",
+    ] {
+        let answer = ask(&gateway, &url(MAC, name), &[]);
+        assert_eq!(answer.status, 404, "{name}: {answer:?}");
+    }
+    assert_eq!(ask(&gateway, &url(MAC, "inside"), &[]).text(), "a", "a link that stays inside");
+    // What stood there when the folder was looked through may be a link when it is opened.
+    fs::remove_file(family.join("a")).unwrap();
+    symlink(outside.join("secret"), family.join("a")).unwrap();
+    assert_eq!(ask(&gateway, &url(MAC, "a"), &[]).status, 503);
+    assert_eq!(gateway.last_outcome(MAC), "not_sent");
+}
+
+#[test]
+fn parts_and_conditions_are_those_of_http() {
+    let rom: Vec<u8> = (0..200_000_u32).map(|at| (at % 251) as u8).collect();
+    let gateway = start(&[("families/yealink/a.rom", &rom)], &[(MAC, "default")]);
+    let target = url(MAC, "a.rom");
+    let whole = ask(&gateway, &target, &[]);
+    assert_eq!((whole.status, whole.body == rom), (200, true));
+    assert_eq!(whole.header("content-length"), Some("200000"));
+    assert_eq!(whole.header("accept-ranges"), Some("bytes"));
+    assert_eq!(whole.header("content-type"), Some("application/octet-stream"));
+    let (tag, date) = (whole.header("etag").unwrap(), whole.header("last-modified").unwrap());
+
+    let part = ask(&gateway, &target, &[("Range", "bytes=65530-131080")]);
+    assert_eq!((part.status, &part.body[..]), (206, &rom[65_530..=131_080]));
+    assert_eq!(part.header("content-range"), Some("bytes 65530-131080/200000"));
+    let rest = ask(&gateway, &target, &[("Range", "bytes=199990-"), ("If-Range", tag)]);
+    assert_eq!((rest.status, &rest.body[..]), (206, &rom[199_990..]));
+    let anew = ask(&gateway, &target, &[("Range", "bytes=199990-"), ("If-Range", "\"old\"")]);
+    assert_eq!((anew.status, anew.body.len()), (200, 200_000));
+    assert_eq!(ask(&gateway, &target, &[("Range", "bytes=200000-")]).status, 416);
+
+    assert_eq!(ask(&gateway, &target, &[("If-None-Match", tag)]).status, 304);
+    assert_eq!(ask(&gateway, &target, &[("If-Modified-Since", date)]).status, 304);
+    let head = http::request(gateway.http(), "HEAD", &target, &[], b"").unwrap();
+    assert_eq!((head.status, head.body.len()), (200, 0));
+    assert_eq!(head.header("content-length"), Some("200000"));
+
+    // Another file in its place is another file.
+    let place = dir(&gateway).join("families/yealink/a.rom");
+    fs::write(place.with_extension("new"), b"new").unwrap();
+    fs::rename(place.with_extension("new"), &place).unwrap();
+    let new = ask(&gateway, &target, &[("If-None-Match", tag)]);
+    assert_eq!((new.status, new.text()), (200, "new"));
+}
+
+#[test]
+fn settings_name_a_file_and_phones_get_where_it_is() {
+    let gateway = start(&[("families/yealink/t46s.rom", b"rom")], &[(MAC, "default")]);
+    let settings = json!({
+        "firmware": { "url": "files:t46s.rom" },
+        "vendor": { "yealink": { "gui_lang.url": "files:lang/de.lang" } },
+    });
+    gateway.set(&format!("{MAC}0"), settings);
+    let config = gateway.get(&format!("/{MAC}.cfg"), Some(YEALINK));
+    let at = |path: &str| format!("http://gw.example/p/files/{MAC}/{path}\n");
+    for line in ["static.firmware.url = ", "gui_lang.url = "] {
+        assert!(config.text().contains(line), "{}", config.text());
+    }
+    assert!(config.text().contains(&at("t46s.rom")), "{}", config.text());
+    assert!(config.text().contains(&at("lang/de.lang")), "{}", config.text());
+    assert_eq!(ask(&gateway, &url(MAC, "t46s.rom"), &[]).text(), "rom");
+}
+
+#[test]
+fn what_names_a_file_without_a_place_for_it_is_refused() {
+    let gateway = Gateway::start();
+    let line = json!({ "1": { "user": "1", "password": "p", "registrar": "a.example" } });
+    let values = json!({
+        "mac": MAC, "company": "default", "phone_type": "t46s",
+        "settings": { "lines": line, "firmware": { "url": "files:a.rom" } },
+    });
+    let answer = gateway.ask("create", json!({ "type": "phone", "values": values }));
+    let message = answer["message"].as_str().unwrap();
+    assert!(message.contains("firmware.url names a file of this gateway"), "{message}");
+    assert!(message.contains("public_url"), "{message}");
+    let odd = json!({
+        "type": "settings", "values": { "settings": { "firmware": { "url": "files:../a" } } },
+    });
+    let message = gateway.ask("update", odd)["message"].to_string();
+    assert!(message.contains("files"), "{message}");
+}
+
+#[test]
+fn what_is_laid_out_is_there_by_itself_and_what_goes_is_gone() {
+    let gateway = start(&[], &[(MAC, "default")]);
+    assert_eq!(ask(&gateway, &url(MAC, "a"), &[]).status, 404);
+    lay_out(&dir(&gateway), &[("families/yealink/a", b"a")]);
+    eventually("the file is found", || ask(&gateway, &url(MAC, "a"), &[]).status == 200);
+    fs::remove_file(dir(&gateway).join("families/yealink/a")).unwrap();
+    gateway.reload();
+    assert_eq!(ask(&gateway, &url(MAC, "a"), &[]).status, 404);
+}
+
+/// The first bytes of a large answer, of which the rest is left in the connection.
+fn begin(gateway: &Gateway, target: &str) -> (std::net::TcpStream, [u8; 12]) {
+    let mut stream = http::connect(gateway.http()).unwrap();
+    let head = format!("GET {target} HTTP/1.1\r\nHost: gw.test\r\nUser-Agent: {YEALINK}\r\n\r\n");
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut status = [0; 12];
+    stream.read_exact(&mut status).unwrap();
+    (stream, status)
+}
+
+#[test]
+fn a_phone_takes_a_few_files_at_a_time_and_others_go_on() {
+    // More than the buffers of a connection hold.
+    let rom = vec![7; 64 << 20];
+    let gateway =
+        start(&[("families/yealink/a.rom", &rom)], &[(MAC, "default"), ("001565000002", "acme")]);
+    let mut slow: Vec<_> = (0..4).map(|_| begin(&gateway, &url(MAC, "a.rom"))).collect();
+    assert!(slow.iter().all(|(_, status)| status == b"HTTP/1.1 200"));
+    let answer = ask(&gateway, &url(MAC, "a.rom"), &[]);
+    assert_eq!(answer.status, 503);
+    assert!(answer.header("retry-after").is_some(), "{answer:?}");
+    assert_eq!(gateway.last_outcome(MAC), "not_sent");
+    let other = ask(&gateway, &url("001565000002", "a.rom"), &[("Range", "bytes=0-9")]);
+    assert_eq!(other.status, 206);
+    assert_eq!(gateway.get(&format!("/{MAC}.cfg"), Some(YEALINK)).status, 200);
+    // Read to its end one is whole, and another may begin.
+    let (mut stream, _) = slow.pop().unwrap();
+    let (head, mut bytes) = (read_head(&mut stream), vec![0; rom.len()]);
+    stream.read_exact(&mut bytes).unwrap();
+    assert!(bytes == rom, "{head}");
+    eventually("its turn is free", || {
+        ask(&gateway, &url(MAC, "a.rom"), &[("Range", "bytes=0-9")]).status == 206
+    });
+}
+
+fn read_head(stream: &mut impl Read) -> String {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        head.push(byte[0]);
+    }
+    String::from_utf8(head).unwrap()
+}
+
+#[test]
+fn phones_boot_while_many_take_their_firmware() {
+    let rom = vec![7; 8 << 20];
+    let macs: Vec<String> = (1..=20).map(|number| format!("0015650000{number:02}")).collect();
+    let phones: Vec<_> = macs.iter().map(|mac| (mac.as_str(), "default")).collect();
+    let gateway = start(&[("families/yealink/a.rom", &rom)], &phones);
+    thread::scope(|scope| {
+        let taken: Vec<_> = macs
+            .iter()
+            .map(|mac| scope.spawn(|| ask(&gateway, &url(mac, "a.rom"), &[]).body.len()))
+            .collect();
+        for mac in &macs {
+            let config = http::get(gateway.http(), &format!("/{mac}.cfg"), Some(YEALINK));
+            assert_eq!(config.status, 200);
+        }
+        for taken in taken {
+            assert_eq!(taken.join().unwrap(), rom.len());
+        }
+    });
+}
+
+#[test]
+fn phones_that_run_another_version_than_they_should_are_found() {
+    let gateway = start(
+        &[
+            ("families/yealink/VERSION", b"66.86.0.20\n"),
+            ("companies/acme/yealink/t46s/VERSION", b"66.86.0.15"),
+        ],
+        &[(MAC, "default"), ("001565000002", "acme"), ("001565000003", "other")],
+    );
+    for mac in [MAC, "001565000002"] {
+        let agent = YEALINK.replace("00:15:65:00:00:01", &spelled(mac));
+        assert_eq!(gateway.get(&format!("/{mac}.cfg"), Some(&agent)).status, 200);
+    }
+    let listed = |scope: serde_json::Value| -> Vec<String> {
+        let answer = gateway.done("read", json!({ "type": "phone", "scope": scope }));
+        let rows = answer["values"].as_array().unwrap().iter();
+        rows.map(|row| format!("{} {}", row["phoneid"], row["wanted_firmware"])).collect()
+    };
+    let other = json!({ "firmware": "other" });
+    assert_eq!(listed(other.clone()), [format!(r#""{MAC}0" "66.86.0.20""#)]);
+    assert_eq!(listed(json!({ "mac": "001565000002" })), [r#""0015650000020" "66.86.0.15""#]);
+    // A setting says it before the folder does; of a phone that was never seen nothing is known.
+    gateway.set(&format!("{MAC}0"), json!({ "firmware": { "version": "66.86.0.15" } }));
+    assert_eq!(listed(other), Vec::<String>::new());
+}
+
+fn spelled(mac: &str) -> String {
+    let pairs: Vec<_> = mac.as_bytes().chunks(2).map(|two| str::from_utf8(two).unwrap()).collect();
+    pairs.join(":")
+}
