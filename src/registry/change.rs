@@ -235,7 +235,10 @@ impl Registry {
             };
             let directory = self.memory.directory();
             let who = actor.guard(&directory)?;
-            let plan = decide(&devices, &directory)?.guarded(who);
+            let mut plan = decide(&devices, &directory)?.guarded(who);
+            if let LockScope::Device(_) = scope {
+                self.remember_what_is_left(&mut plan.mutations).await?;
+            }
             if plan.mutations.is_empty() {
                 return Ok(plan.result);
             }
@@ -251,6 +254,20 @@ impl Registry {
             }
         }
         Err(RegistryError::Contended(contended))
+    }
+
+    /// A phone that is made active may have been removed before, and then has what files set in it:
+    /// the new ones take that back.
+    async fn remember_what_is_left(&self, mutations: &mut [Mutation]) -> Result<(), StoreError> {
+        for mutation in mutations {
+            if let Mutation::PutDevice { device, .. } = mutation
+                && device.companies().next().is_some()
+            {
+                let left = self.store.left_in(device.mac).await?;
+                device.written = std::mem::take(&mut device.written).and(&left);
+            }
+        }
+        Ok(())
     }
 
     /// Those there are, as the store has them; so has memory afterwards. To be called under their

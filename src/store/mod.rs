@@ -29,6 +29,10 @@ use crate::domain::{
     Timestamp, User, UserId,
 };
 
+/// Removed devices of which it is known what files had set in them: so many phones are not
+/// taken out of service and given away again within years. Some 10 MB.
+pub const MAX_LEFT: usize = 100_000;
+
 /// One change of a commit.
 ///
 /// What is put carries its revision afterwards whatever it carried before. `expect` is the
@@ -45,7 +49,8 @@ pub enum Mutation {
         /// The revision it was read with; `None`: there must be none.
         expect: Option<Revision>,
     },
-    /// Removes the device with all its phones.
+    /// Removes the device with all its phones. What was [`written`](Device::written) stays, see
+    /// [`Store::left_in`].
     RemoveDevice {
         /// The device.
         mac: Mac,
@@ -391,6 +396,10 @@ pub trait Store: Send + Sync + 'static {
 
     /// Those of the devices that there are, in order of MAC, as they were at one moment.
     async fn devices(&self, macs: &[Mac]) -> Result<Vec<Device>, StoreError>;
+
+    /// What files had set in a device of that MAC when it was last removed, and whenever before: it
+    /// may have it still. Known of the last [`MAX_LEFT`] that were removed; else nothing.
+    async fn left_in(&self, mac: Mac) -> Result<Written, StoreError>;
 
     /// Companies (with `default`, which a new store makes), users, system settings.
     async fn tenancy(&self) -> Result<Tenancy, StoreError>;

@@ -103,6 +103,35 @@ fn what_a_company_sets_no_more_is_taken_back_at_every_gateway() {
 }
 
 #[test]
+fn what_was_set_in_a_phone_that_was_removed_is_taken_back_when_it_comes_again() {
+    let gateway = Gateway::start();
+    assert!(gateway.get().text().contains(SET));
+    eventually("it is stored", || gateway.is_noted());
+    let id = format!("{PHONE}0");
+    let other = json!({ "company": "acme" });
+    gateway.done("create", json!({ "type": "company", "values": other }));
+    let delete = || gateway.done("delete", json!({ "type": "phone", "scope": { "phoneid": id } }));
+    // Made by hand.
+    delete();
+    let line = json!({ "user": "1", "password": "geheim", "registrar": "sip.example.com" });
+    let values = json!({
+        "phoneid": id, "company": "acme", "phone_type": "t46s", "settings": { "lines": { "1": line } },
+    });
+    gateway.done("create", json!({ "type": "phone", "values": values }));
+    assert!(gateway.get().text().contains(TAKEN_BACK));
+    // Found when it asks, and promoted.
+    delete();
+    gateway.node.get(PHONE);
+    let promote = json!({
+        "type": "phone", "scope": { "phoneid": id }, "values": { "company": "acme" },
+    });
+    gateway.done("promote", promote);
+    assert!(gateway.get().text().contains(TAKEN_BACK));
+    let later = node(&gateway.store, &gateway.clock);
+    assert!(later.get_only(PHONE).text().contains(TAKEN_BACK));
+}
+
+#[test]
 fn how_many_lines_a_phone_ever_had_is_remembered() {
     let gateway = Gateway::start();
     let lines = |lines: Value| {

@@ -236,7 +236,7 @@ pub(crate) async fn what_files_have_set_is_added_up(store: &impl Store, other: &
     assert_eq!(there.written, all);
     done(store, [Mutation::RemoveDevice { mac: mac(1), expect: there.revision }]).await;
     let revision = done(store, [put(&device(1, 1), None)]).await;
-    assert_eq!(read(store, mac(1)).await, Some(at(revision, &device(1, 1))), "it is forgotten");
+    assert_eq!(read(store, mac(1)).await, Some(at(revision, &device(1, 1))), "it is another one");
     // A commit that is refused notes nothing.
     let refused = [note(1, &["vlan"], &[]), put(&device(1, 1), None)];
     assert_eq!(commit(store, refused).await, conflict("device 000413000001"));
@@ -261,4 +261,23 @@ pub(crate) async fn what_files_have_set_is_told_and_is_no_change(
     assert_eq!(changes[0].object, Changed::Device(mac(1), Some(device.clone())));
     // Who read it before may change it.
     done(other, [put(&device, Some(revision))]).await;
+}
+
+pub(crate) async fn what_files_set_in_a_removed_device_is_known(
+    store: &impl Store,
+    other: &impl Store,
+) {
+    let made = |number, written| Device { written, ..device(number, 1) };
+    let remove = |number, expect| Mutation::RemoveDevice { mac: mac(number), expect };
+    assert_eq!(store.left_in(mac(1)).await, Ok(Written::default()));
+    let first = done(store, [put(&made(1, written(&["vlan"], &["dhcp"])), None)]).await;
+    let plain = done(store, [put(&made(2, Written::default()), None)]).await;
+    assert_eq!(store.left_in(mac(1)).await, Ok(Written::default()), "it is there");
+    done(store, [remove(1, first), remove(2, plain)]).await;
+    assert_eq!(other.left_in(mac(1)).await, Ok(written(&["vlan"], &["dhcp"])));
+    assert_eq!(other.left_in(mac(2)).await, Ok(Written::default()));
+    // It comes again and goes again: both are left.
+    let again = done(store, [put(&made(1, written(&["time"], &[])), None)]).await;
+    done(other, [remove(1, again)]).await;
+    assert_eq!(store.left_in(mac(1)).await, Ok(written(&["vlan", "time"], &["dhcp"])));
 }

@@ -51,6 +51,7 @@ macro_rules! suite {
             a_put_keeps_a_sighting_noted_since_the_read
             what_files_have_set_is_added_up
             what_files_have_set_is_told_and_is_no_change
+            what_files_set_in_a_removed_device_is_known
             a_phone_needs_its_company
             a_company_changes_by_its_revision_only
             a_named_company_stays

@@ -15,6 +15,7 @@ use self::state::State;
 use super::{
     Changes, EventFilter, Guard, MAX_REMEMBERED_COMMIT, Mutation, Store, StoreError, Tenancy,
 };
+use crate::domain::settings::Written;
 use crate::domain::{Company, CompanyId, Device, Event, Mac, Revision, Timestamp};
 
 /// A store that forgets everything when its last handle goes. A clone is one more handle on
@@ -109,6 +110,10 @@ impl Store for MemoryStore {
         self.with(|state| {
             Ok(macs.into_iter().filter_map(|mac| state.devices.get(mac)).cloned().collect())
         })
+    }
+
+    async fn left_in(&self, mac: Mac) -> Result<Written, StoreError> {
+        self.with(|state| Ok(state.left.get(&mac).cloned().unwrap_or_default()))
     }
 
     async fn tenancy(&self) -> Result<Tenancy, StoreError> {

@@ -1,14 +1,17 @@
 //! What a store in memory holds, and its commits: all of each or nothing.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::hash::RandomState;
+
+use indexmap::IndexMap;
 
 use crate::domain::settings::Written;
 use crate::domain::{
     Company, CompanyId, Device, Event, EventId, Mac, Revision, Sighting, Timestamp, User, UserId,
 };
 use crate::store::{
-    Change, Changed, Changes, Guard, MAX_REMEMBERED_COMMIT, Mutation, Object, REMEMBERED_COMMITS,
-    StoreError, SystemSettings,
+    Change, Changed, Changes, Guard, MAX_LEFT, MAX_REMEMBERED_COMMIT, Mutation, Object,
+    REMEMBERED_COMMITS, StoreError, SystemSettings,
 };
 
 /// Bounds the audit record, some 50 MB; the other stores keep theirs on disk.
@@ -22,6 +25,8 @@ pub(super) struct State {
     pub system: SystemSettings,
     pub events: VecDeque<Event>,
     pub catalogues: HashMap<String, Timestamp>,
+    /// Of removed devices, the one that was removed first first.
+    pub left: IndexMap<Mac, Written, RandomState>,
     pub head: Revision,
     /// What the last commits changed, oldest first.
     log: VecDeque<(Revision, Object)>,
@@ -172,7 +177,10 @@ impl State {
                 if self.devices.get(&mac).map(|there| there.revision) != Some(expect) {
                     return Err(StoreError::device_conflict(mac));
                 }
-                Ok(Some(Undo::Device(mac, self.devices.remove(&mac))))
+                let removed = self.devices.remove(&mac);
+                let set = removed.as_ref().map(|device| device.written.clone());
+                self.leave(mac, set.unwrap_or_default());
+                Ok(Some(Undo::Device(mac, removed)))
             }
             Mutation::NoteSighting { mac, sighting } => {
                 Ok(self.devices.get_mut(&mac).map(|device| {
@@ -232,6 +240,19 @@ impl State {
                 self.events.push_back(Event { id, ..event });
                 Ok(Some(Undo::Append))
             }
+        }
+    }
+
+    /// Keeps what files have set in a device that is removed. Not undone: one that stays after all
+    /// has it as well.
+    fn leave(&mut self, mac: Mac, set: Written) {
+        let before = self.left.shift_remove(&mac).unwrap_or_default();
+        let all = before.and(&set);
+        if !all.is_empty() {
+            self.left.insert(mac, all);
+        }
+        if self.left.len() > MAX_LEFT {
+            self.left.shift_remove_index(0);
         }
     }
 

@@ -39,6 +39,7 @@ use self::writer::{Answer, Done, Request, Work, Writer};
 use super::{
     Changes, EventFilter, Guard, MAX_REMEMBERED_COMMIT, Mutation, Store, StoreError, Tenancy,
 };
+use crate::domain::settings::Written;
 use crate::domain::{Device, Event, Mac, Revision, Timestamp};
 
 /// How long a statement waits for another program, say the sqlite3 tool, to
@@ -268,6 +269,10 @@ impl Store for SqliteStore {
         macs.sort_unstable();
         macs.dedup();
         self.read(move |conn| queries::devices(conn, &macs)).await
+    }
+
+    async fn left_in(&self, mac: Mac) -> Result<Written, StoreError> {
+        self.read(move |conn| queries::left_in(conn, mac)).await
     }
 
     async fn tenancy(&self) -> Result<Tenancy, StoreError> {

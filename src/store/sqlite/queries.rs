@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Result};
 
 use super::ledger::{self, Ledger, Object};
 use super::rows::{self, DeviceReader, mac_bits, revision, text};
+use crate::domain::settings::Written;
 use crate::domain::{
     ApiKeyHash, Company, CompanyId, Device, Mac, Revision, Timestamp, User, UserId,
 };
@@ -48,6 +49,13 @@ pub(super) fn device(conn: &Connection, mac: Mac) -> Result<Option<Device>> {
 /// Those that there are of `macs`, which are in order.
 pub(super) fn devices(conn: &Connection, macs: &[Mac]) -> Result<Vec<Device>> {
     macs.iter().filter_map(|&mac| device(conn, mac).transpose()).collect()
+}
+
+/// What files had set in a device that was removed.
+pub(super) fn left_in(conn: &Connection, mac: Mac) -> Result<Written> {
+    let sql = "SELECT written FROM left_in_device WHERE mac = ?1";
+    let read = |row: &rusqlite::Row<'_>| rows::written(row, 0, mac);
+    Ok(conn.prepare_cached(sql)?.query_row([mac_bits(mac)], read).optional()?.unwrap_or_default())
 }
 
 /// Gives the devices, which are in order, their phones with ids from `first` to `last`.

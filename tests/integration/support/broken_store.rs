@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use dialtone::domain::settings::Written;
 use dialtone::domain::{Device, Event, Mac, Revision, Timestamp};
 use dialtone::store::{
     Changes, EventFilter, Guard, MemoryStore, Mutation, Store, StoreError, Tenancy,
@@ -126,6 +127,11 @@ impl Store for BrokenStore {
         assert!(*self.fault.borrow() != Some(Fault::Panics), "as it was told to");
         self.can_read()?;
         self.well.devices(macs).await
+    }
+
+    async fn left_in(&self, mac: Mac) -> Result<Written, StoreError> {
+        self.can_read()?;
+        self.well.left_in(mac).await
     }
 
     async fn tenancy(&self) -> Result<Tenancy, StoreError> {

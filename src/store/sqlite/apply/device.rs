@@ -5,8 +5,9 @@ use rusqlite::{Connection, OptionalExtension, Result, ToSql, params};
 use super::{Applied, changed, missing};
 use crate::domain::settings::Written;
 use crate::domain::{CompanyId, Device, Mac, Phone, Port, Revision, Sighting, Timestamp};
-use crate::store::StoreError;
+use crate::store::sqlite::queries;
 use crate::store::sqlite::rows::{self, SightingColumns, bits, mac_bits};
+use crate::store::{MAX_LEFT, StoreError};
 
 pub(super) fn put(
     conn: &Connection,
@@ -71,12 +72,25 @@ pub(super) fn put(
 }
 
 pub(super) fn remove(conn: &Connection, mac: Mac, expect: Revision) -> Result<Applied> {
+    let set = written(conn, mac)?.unwrap_or_default();
     let sql = "DELETE FROM device WHERE mac = ?1 AND revision = ?2";
     let removed = conn.prepare_cached(sql)?.execute([mac_bits(mac), bits(expect.0)])?;
     if removed > 0 {
         remove_phones(conn, mac)?;
+        leave(conn, mac, &set)?;
     }
     Ok(changed(removed, || StoreError::device_conflict(mac)))
+}
+
+/// Keeps what files have set in a device that is removed.
+fn leave(conn: &Connection, mac: Mac, set: &Written) -> Result<()> {
+    let all = queries::left_in(conn, mac)?.and(set);
+    let Some(text) = rows::written_text(&all) else { return Ok(()) };
+    let sql = "INSERT OR REPLACE INTO left_in_device (mac, written) VALUES (?1, ?2)";
+    conn.prepare_cached(sql)?.execute(params![mac_bits(mac), text])?;
+    let sql = "DELETE FROM left_in_device WHERE id <= (SELECT max(id) FROM left_in_device) - ?1";
+    conn.prepare_cached(sql)?.execute([i64::try_from(MAX_LEFT).unwrap_or(i64::MAX)])?;
+    Ok(())
 }
 
 pub(super) fn note_sighting(conn: &Connection, mac: Mac, sighting: &Sighting) -> Result<Applied> {

@@ -260,7 +260,7 @@ async fn an_upgrade_that_was_killed_half_way_is_made_again() {
         .unwrap()
         .pragma_query_value(None, "user_version", |row| row.get(0))
         .unwrap();
-    assert_eq!(version, 4);
+    assert_eq!(version, 5);
     store.close().await;
 }
 
@@ -274,7 +274,7 @@ async fn a_row_that_cannot_be_read_is_named_and_nothing_is_upgraded() {
     let refused = SqliteStore::open(&old.path(), NOW).err().unwrap().to_string();
     assert!(refused.contains(&format!("device {}, address", mac(6))), "{refused}");
     assert_eq!(old.phones(), before);
-    assert!(matches!(SqliteStore::look(&old.path()), Ok(Found::Older(1, 4))));
+    assert!(matches!(SqliteStore::look(&old.path()), Ok(Found::Older(1, 5))));
 }
 
 #[tokio::test]
@@ -284,7 +284,7 @@ async fn what_only_reads_leaves_an_older_store_as_it_is() {
     let path = old.path();
     let refused = SqliteStore::open_without_upgrade(&path, NOW).err().unwrap().to_string();
     assert!(refused.contains("start the gateway once"), "{refused}");
-    assert_eq!(SqliteStore::look(&path), Ok(Found::Older(1, 4)));
+    assert_eq!(SqliteStore::look(&path), Ok(Found::Older(1, 5)));
     SqliteStore::open(&path, NOW).unwrap().close().await;
     assert_eq!(SqliteStore::look(&path), Ok(Found::Current));
     SqliteStore::open_without_upgrade(&path, NOW).unwrap().close().await;
