@@ -96,7 +96,7 @@ fn a_phone_that_names_itself_otherwise_is_not_what_its_address_lets_guess() {
         (yealink, Some("Yealink VC800 63.345.0.40"), generic, Contradicted),
         (yealink, Some("Yealink MP54 122.15.0.33 80:5e:c0:aa:bb:cc"), generic, Contradicted),
         (yealink, Some("Zultys ZIP37G 47.85.0.10 80:5e:c0:aa:bb:cc"), generic, Contradicted),
-        (yealink, Some("Fanvil X4 2.10.2.6887 805ec0aabbcc"), generic, Contradicted),
+        (yealink, Some("Acme X4 2.10.2.6887 805ec0aabbcc"), generic, Contradicted),
         (yealink, Some("curl/8.0"), generic, Contradicted),
         (yealink, Some("AVAYA/SIP12x0\u{17}/04.00.04.00"), generic, Contradicted),
         ("/000413241122.xml", None, Some("snom320"), MacRange),
@@ -108,8 +108,8 @@ fn a_phone_that_names_itself_otherwise_is_not_what_its_address_lets_guess() {
         ("/y000000000000.cfg", None, Some("t28p"), Path),
     ]);
     let catalogue = catalogue();
-    let flyingvoice = Some("Flyingvoice FIP13G V0.6.24 00:21:F2:22:AE:F1");
-    let read = identify(&catalogue, "/y000000000000.cfg", flyingvoice);
+    let other = Some("Acme FIP13G V0.6.24 00:21:F2:22:AE:F1");
+    let read = identify(&catalogue, "/y000000000000.cfg", other);
     assert_eq!((read.phone_type, read.vendor, read.model, read.mac), (None, None, None, None));
     let read = identify(&catalogue, yealink, Some("Yealink VC800 63.345.0.40"));
     assert_eq!((read.vendor, read.model), (None, None));
