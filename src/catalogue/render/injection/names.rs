@@ -114,7 +114,9 @@ fn every_name_in_a_file_was_seen_somewhere() {
         let listed = listed(&family.id);
         let known: BTreeSet<&String> = listed.names.values().flatten().collect();
         let written = written(at);
-        assert!(!written.is_empty(), "{} writes something", family.id);
+        // Of some phones all that is known is what they are: they are given nothing.
+        let gives = family.files.iter().any(|file| file.template.is_some());
+        assert_eq!(!written.is_empty(), gives, "{} writes what its files say", family.id);
         let unknown = written.iter().filter(|(name, _)| !known.contains(name));
         strange.extend(unknown.map(|(name, at)| format!("{}: {name} ({at})", family.id)));
     }
