@@ -130,7 +130,9 @@ fn what_is_set_is_not_taken_back() {
         for document in [everything(phone_type), json!({})] {
             let plain = said(phone_type, &document, &[]);
             let names = names(family, &said(phone_type, &everything(phone_type), &[]));
-            assert!(!names.is_empty(), "{family}");
+            let files = &CATALOGUE.family_of(phone_type).files;
+            let gives = files.iter().any(|file| file.template.is_some());
+            assert_eq!(!names.is_empty(), gives, "{family}");
             for removed in names {
                 let taken = said(phone_type, &document, &removed);
                 assert_eq!(plain.len(), taken.len());
