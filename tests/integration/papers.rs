@@ -59,6 +59,27 @@ fn every_link_has_a_file_and_every_fragment_a_heading() {
 }
 
 #[test]
+fn every_paper_is_reached_from_the_readme() {
+    let mut reached = BTreeSet::from([root().join("README.md")]);
+    let mut to_read = reached.clone();
+    while let Some(paper) = to_read.pop_first() {
+        for target in LINK.captures_iter(&read(&paper)).map(|found| found[1].to_owned()) {
+            let path = target.split('#').next().unwrap_or_default();
+            let linked = paper.with_file_name("").join(path).canonicalize();
+            // Folders, and what is elsewhere.
+            let Some(linked) = linked.ok().filter(|linked| linked.is_file()) else { continue };
+            if linked.extension().is_some_and(|ending| ending == "md")
+                && reached.insert(linked.clone())
+            {
+                to_read.insert(linked);
+            }
+        }
+    }
+    let lost: Vec<_> = papers().into_iter().filter(|paper| !reached.contains(paper)).collect();
+    assert!(lost.is_empty(), "{lost:#?}");
+}
+
+#[test]
 fn every_file_that_is_named_is_there() {
     let mut missing = Vec::new();
     let mut named = 0;
