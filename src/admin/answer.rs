@@ -121,7 +121,8 @@ impl Answer {
         Answer::counted_but(numrows, &[])
     }
 
-    /// As [`Answer::counted`], with what did not go as it may have been meant, if anything.
+    /// Does as [`Answer::counted`], and says what did not go as it may have been meant, if
+    /// anything.
     pub(super) fn counted_but(numrows: usize, warnings: &[String]) -> Answer {
         #[derive(Serialize)]
         struct Counted<'a> {
@@ -183,12 +184,12 @@ impl Rows {
         self.finish_before(None)
     }
 
-    /// With `warnings`, if there are any: what the rows do not show.
+    /// Ends the answer with `warnings`, if there are any: what the rows do not show.
     pub(super) fn finish_but(self, warnings: &[String]) -> Answer {
         self.finish_with("warnings", (!warnings.is_empty()).then_some(warnings))
     }
 
-    /// With `next`, what to ask for to get the rest.
+    /// Ends the answer with `next`, what to ask for to get the rest.
     pub(super) fn finish_before(self, next: Option<String>) -> Answer {
         self.finish_with("next", next)
     }

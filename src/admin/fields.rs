@@ -38,7 +38,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// As it is, `null` too.
+    /// The field as it is, `null` too.
     pub(super) fn raw(&self, name: &str) -> Option<&'a Value> {
         self.map?.get(name)
     }

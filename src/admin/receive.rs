@@ -86,7 +86,7 @@ const SIGN_IN_FIRST: &str =
     "a session's cookie, or a key as Authorization: Bearer KEY, is not held to this";
 
 impl Received {
-    /// As of a GET.
+    /// What a GET has: no body.
     pub(super) fn nothing() -> Received {
         Received { bytes: Bytes::new(), counted: None, _place: None }
     }

@@ -40,7 +40,7 @@ impl Endpoint {
     }
 }
 
-/// Between slashes; several together are one, and one at the end is none.
+/// What stands between slashes; several together are one, and one at the end is none.
 fn parts(path: &str) -> impl Iterator<Item = &str> {
     path.split('/').filter(|part| !part.is_empty())
 }

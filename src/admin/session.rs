@@ -21,7 +21,7 @@ const MAX_COOKIES: usize = 4;
 /// How long sessions last and how many there are.
 #[derive(Debug, Clone)]
 pub struct SessionLimits {
-    /// Without a request it ends after this. Default 30 minutes.
+    /// A session without a request ends after this. Default 30 minutes.
     pub idle: Duration,
     /// It ends after this in any case. Default 12 hours: a working day.
     pub absolute: Duration,

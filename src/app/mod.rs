@@ -88,11 +88,11 @@ pub struct App {
 /// Where the gateway listens, with the ports it really got.
 #[derive(Debug, Clone, Default)]
 pub struct Addresses {
-    /// For phones, plain HTTP.
+    /// The addresses for phones over plain HTTP.
     pub http: Vec<SocketAddr>,
-    /// For phones, over TLS.
+    /// The addresses for phones over TLS.
     pub https: Vec<SocketAddr>,
-    /// For operators; empty: there is no API.
+    /// The addresses for operators; empty: there is no API.
     pub admin: Vec<SocketAddr>,
     /// Whether the admin listeners speak TLS.
     pub admin_is_tls: bool,
@@ -108,7 +108,7 @@ impl App {
         App::start_with(config, Arc::new(SystemClock)).await
     }
 
-    /// Like [`App::start`], with the time passed in.
+    /// Does as [`App::start`], with the time passed in.
     ///
     /// # Errors
     /// As [`App::start`].
@@ -271,7 +271,7 @@ impl App {
     }
 }
 
-/// For `GET /ready`: a listener is up until its server drains.
+/// What `GET /ready` says of the listeners: one is up until its server drains.
 fn listener_states(addresses: &Addresses, handsets: &Server, admin: &Server) -> ListenerStates {
     let named = |kind: &'static str, list: &[SocketAddr], server: &Server| {
         let server = server.clone();

@@ -94,8 +94,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// On standard error. What is told may quote a document, a file or an answer, whose every byte
-/// somebody else may have chosen.
+/// Says it on standard error. What is told may quote a document, a file or an answer, whose every
+/// byte somebody else may have chosen.
 fn say(what: &str) {
     eprintln!("dialtone: {}", printable_lines(what));
 }

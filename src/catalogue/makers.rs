@@ -82,7 +82,7 @@ fn makers(catalogue: &Catalogue) -> String {
 
 #[derive(Default)]
 struct Maker {
-    /// With which descriptions of its types begin, other than its own.
+    /// The names with which descriptions of its types begin, other than its own.
     names: BTreeSet<String>,
     families: Vec<String>,
     types: usize,

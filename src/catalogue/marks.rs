@@ -33,7 +33,7 @@ fn marks(text: &str) -> Vec<String> {
     found
 }
 
-/// Up to a full stop, another mark, or what ends a comment or a string.
+/// The text up to a full stop, another mark, or what ends a comment or a string.
 fn sentence(text: &str) -> String {
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let ends = [MARK, "#}", "\""].iter().filter_map(|end| text.find(end));

@@ -76,17 +76,17 @@ pub struct Sources {
 #[derive(Debug)]
 pub struct Catalogue {
     families: Vec<Family>,
-    /// In order of family.
+    /// The types in order of family.
     types: Vec<PhoneType>,
     /// Where each family's types begin and end in `types`.
     ranges: Vec<std::ops::Range<usize>>,
     by_key: HashMap<TypeKey, usize>,
     generic: Option<usize>,
     path_set: RegexSet,
-    /// For each expression of the set, who has it.
+    /// Who has each expression of the set.
     path_owners: Vec<Vec<PathOwner>>,
     user_agent_set: RegexSet,
-    /// For each expression of the set: family and place in its `user_agents`.
+    /// The family of each expression of the set, and the place in its `user_agents`.
     user_agent_owners: Vec<(usize, usize)>,
     ouis: HashMap<u32, Vec<usize>>,
     header_names: Arc<[HeaderName]>,
@@ -282,8 +282,8 @@ impl Catalogue {
         Some((self.matched_file(&found), found.facts))
     }
 
-    /// As [`Catalogue::file_for`], of a request that this catalogue identified: what was found
-    /// then is not looked for again.
+    /// Does as [`Catalogue::file_for`], for a request that this catalogue identified: what was
+    /// found then is not looked for again.
     #[must_use]
     pub fn file_for_identified(
         &self,

@@ -18,13 +18,13 @@ pub struct HandsetSection {
     pub https: Vec<SocketAddr>,
     /// Where phones reach the gateway, for those that nobody tells another place.
     pub public_url: Option<PublicUrl>,
-    /// From accept to the end of the TLS handshake, 1 to 300 s.
+    /// How long it may be from accept to the end of the TLS handshake, 1 to 300 s.
     pub tls_handshake_timeout: Duration,
-    /// From the first byte of a request to the end of its head, 1 to 300 s.
+    /// How long it may be from the first byte of a request to the end of its head, 1 to 300 s.
     pub header_timeout: Duration,
     /// How long making an answer may take, 1 to 300 s and less than `request_timeout`.
     pub answer_timeout: Duration,
-    /// From the end of a head to the last byte of the answer, 1 s to an hour.
+    /// How long it may be from the end of a head to the last byte of the answer, 1 s to an hour.
     pub request_timeout: Duration,
     /// How long a connection may wait for its next request, 1 s to an hour.
     pub idle_timeout: Duration,

@@ -121,7 +121,7 @@ impl Config {
 }
 
 impl Default for Config {
-    /// As of an empty file.
+    /// The configuration that an empty file gives.
     fn default() -> Config {
         Config::read(&mut Reader::default())
     }

@@ -9,7 +9,7 @@ pub enum Origin {
     File {
         /// The file as it was named.
         path: String,
-        /// From 1; 0 for the file as a whole.
+        /// The line, from 1; 0 for the file as a whole.
         line: usize,
     },
     /// An environment variable, by its name.

@@ -17,7 +17,7 @@ pub(super) enum Raw {
     List(Vec<Given>),
     /// What no key takes.
     Other(&'static str),
-    /// From the environment or an option, where all is text: the key says what
+    /// A value of the environment or an option, where all is text: the key says what
     /// it is, a comma separates a list.
     Loose(String),
 }
@@ -32,7 +32,7 @@ pub(super) struct Given {
 /// All that was given, and what is wrong with it.
 #[derive(Debug, Default)]
 pub(super) struct Reader {
-    /// By `section.key`; what counts least first.
+    /// What was given, by `section.key`; what counts least comes first.
     given: BTreeMap<String, Vec<Given>>,
     /// Sections the file has, empty ones too.
     sections: Vec<(String, Origin)>,
@@ -76,7 +76,7 @@ impl Reader {
         }
     }
 
-    /// After the environment, which they beat.
+    /// Adds what options say, after the environment, which they beat.
     pub(super) fn add_overrides(&mut self, overrides: Vec<Override>) {
         for Override { key, option, value } in overrides {
             let given = Given { raw: Raw::Loose(value), place: Origin::Option(option) };
@@ -106,7 +106,7 @@ impl Reader {
         }
     }
 
-    /// As [`Reader::problem_between`], and the configuration can be used.
+    /// Does as [`Reader::problem_between`], but the configuration can be used.
     pub(super) fn warn_between(&mut self, keys: &[&str], message: &str) {
         if !keys.iter().any(|&key| self.bad.contains(key)) {
             let message = format!("{}: {message}", keys[0]);
@@ -120,7 +120,7 @@ impl Reader {
         places.min_by_key(|&place| *place == Origin::Default).cloned().unwrap_or(Origin::Default)
     }
 
-    /// To be called when every section was read.
+    /// Names all keys that no section knows. It is to be called when every section was read.
     pub(super) fn refuse_unknown(&mut self, renamed: &[(&str, &str)]) {
         let mut found = Vec::new();
         for (section, place) in &self.sections {
@@ -294,7 +294,7 @@ impl Section<'_> {
         self.reader.problem_between(&names, message);
     }
 
-    /// As [`Section::take`], for a key that is no list: there `NAME=` in a unit
+    /// Does as [`Section::take`], for a key that is no list: there `NAME=` in a unit
     /// file or a compose file means that it is not set.
     fn take_single<T>(
         &mut self,

@@ -79,7 +79,7 @@ pub struct LogSection {
 /// `[shutdown]`
 #[derive(Debug, Clone, PartialEq)]
 pub struct ShutdownSection {
-    /// For requests that are under way.
+    /// How long requests that are under way have to end.
     pub grace_period: Duration,
 }
 

@@ -92,7 +92,7 @@ pub struct Claim {
     /// Where it was first made from at all, when that was elsewhere, and with less strength.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_address: Option<IpAddr>,
-    /// As [`Sighting::user_agent`](super::Sighting::user_agent), of the same request.
+    /// The same as [`Sighting::user_agent`](super::Sighting::user_agent), of the same request.
     pub user_agent: String,
 }
 

@@ -82,7 +82,7 @@ pub struct Company {
     /// Tells it from every other company that had this id or will have it: random. `None`:
     /// `default`, which cannot be deleted, and those from before companies were told apart.
     pub instance: Option<NonZeroU64>,
-    /// For people; empty when none was given.
+    /// What people call the company; empty when no name was given.
     pub name: String,
     /// What is set for all its phones, below what a phone says itself.
     pub settings: Layer,

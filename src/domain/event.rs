@@ -91,7 +91,7 @@ pub struct Event {
     pub from: String,
     /// What was done.
     pub action: Action,
-    /// To what kind of object.
+    /// The kind of object it happened to.
     pub subject: Subject,
     /// phoneid or MAC, company id, login; empty for the system settings and where it is about
     /// many.

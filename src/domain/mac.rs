@@ -18,7 +18,7 @@ pub struct Mac(MacAddress);
 pub struct InvalidMac;
 
 impl Mac {
-    /// From the low 48 bits; the index and the stores keep MACs as integers.
+    /// Makes a MAC of the low 48 bits; the index and the stores keep MACs as integers.
     #[must_use]
     pub fn from_bits(bits: u64) -> Mac {
         let b = bits.to_be_bytes();

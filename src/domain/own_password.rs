@@ -35,7 +35,8 @@ pub enum PasswordForm {
 impl PasswordForm {
     /// Nearly 60 bits, and short enough for every phone.
     pub const USUAL: PasswordForm = PasswordForm::Characters(12);
-    /// From what a phone may call a password to what the bits of one hash are enough for.
+    /// How long one may be: from what a phone may call a password to what the bits of one hash are
+    /// enough for.
     pub const LENGTHS: std::ops::RangeInclusive<usize> = 4..=24;
 
     fn alphabet(self) -> (&'static [u8], usize) {
@@ -53,7 +54,7 @@ impl PasswordSeed {
         PasswordSeed(random)
     }
 
-    /// As it is stored and exported; a secret.
+    /// The seed as it is stored and exported; a secret.
     #[must_use]
     pub fn expose(&self) -> String {
         to_hex(&self.0)

@@ -23,7 +23,7 @@ pub fn steers(c: char) -> bool {
     c.is_control() || turns
 }
 
-/// As [`printable`], of a text that may have several lines: their breaks stay, and tabs.
+/// Does as [`printable`], for a text that may have several lines: their breaks stay, and tabs.
 #[must_use]
 pub fn printable_lines(text: &str) -> String {
     let text = text.replace("\r\n", "\n");

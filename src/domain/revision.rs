@@ -9,7 +9,7 @@ use std::fmt;
 pub struct Revision(pub u64);
 
 impl Revision {
-    /// Before the first commit, and of what is not stored yet.
+    /// The revision before the first commit, and of what is not stored yet.
     pub const NONE: Revision = Revision(0);
 
     /// The revision of the change after this one.

@@ -85,7 +85,7 @@ pub struct User {
     pub id: UserId,
     /// Unique; 1 to 64 printable characters without spaces.
     pub login: String,
-    /// For people; empty when none was given.
+    /// What people call the user; empty when no name was given.
     pub name: String,
     /// What the user may do.
     pub role: Role,
@@ -95,7 +95,7 @@ pub struct User {
     pub admin_companies: Vec<CompanyId>,
     /// argon2id in PHC form; `None`: no login with a password.
     pub password_hash: Option<String>,
-    /// At most [`User::MAX_KEYS`].
+    /// The hashes of the user's keys, at most [`User::MAX_KEYS`].
     pub key_hashes: Vec<ApiKeyHash>,
     /// When the user was made; kept through changes.
     pub created: Timestamp,

@@ -95,7 +95,8 @@ pub(super) struct FileHeaders {
     pub content_type: HeaderValue,
     /// A strong one, with its quotes.
     pub etag: HeaderValue,
-    /// In whole seconds; `None` as long as it would not tell the file from the one before.
+    /// The date of the last change in whole seconds; `None` as long as it would not tell the file
+    /// from the one before.
     pub last_modified: Option<HeaderValue>,
 }
 

@@ -41,17 +41,17 @@ pub struct Limits {
     pub uncounted: Networks,
     /// What becomes of a connection above [`Limits::connections_per_address`].
     pub over_address_limit: OverAddressLimit,
-    /// From accept to the end of the TLS handshake. Default 10 s: two lost
+    /// How long it may be from accept to the end of the TLS handshake. Default 10 s: two lost
     /// packets (1 s and 2 s more, RFC 6298) and a slow processor fit in.
     pub tls_handshake: Duration,
-    /// From the first byte of a request (or from the start of the connection)
+    /// How long it may be from the first byte of a request (or from the start of the connection)
     /// to the end of its head. Default 10 s: most heads are one packet.
     pub head: Duration,
-    /// From the end of the head to the last byte of the response handed to the
+    /// How long it may be from the end of the head to the last byte of the response handed to the
     /// kernel, the request's body, however it comes, and a slow reader included. Default 60 s:
     /// 100 KB at 2 KB/s. Over it the connection is cut.
     pub request: Duration,
-    /// Between two requests of a connection. Default 15 s: one boot asks for
+    /// How long it may be between two requests of a connection. Default 15 s: one boot asks for
     /// its files within seconds; holding thousands of idle phones buys nothing.
     pub idle: Duration,
     /// The request line and all headers, in bytes; at least 8,192. Default

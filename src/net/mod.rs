@@ -40,8 +40,8 @@ pub use server::{Counts, Drained, Server};
 pub use tls::{TlsPeer, TlsVersion};
 pub use watch::Standing;
 
-/// Between lines in the log of what may happen at each connection: soon enough for an operator who
-/// tries, and a flood fills no disk.
+/// The time between lines in the log of what may happen at each connection: soon enough for an
+/// operator who tries, and a flood fills no disk.
 const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Who is at the other end of a connection; the same for all its requests.

@@ -74,7 +74,7 @@ pub enum Reply {
 pub struct Sent {
     /// The file, which other answers may share.
     pub file: Arc<Rendered>,
-    /// For an edge that knows a phone's network by it.
+    /// Whose the file is, for an edge that knows a phone's network by it.
     pub owner: FileOwner,
     /// A time at which it was not yet taken: what it was made of is of then or later.
     pub at: Timestamp,
@@ -87,9 +87,10 @@ pub enum Receipt {
     Created,
     /// Kept, in the place of one of its name.
     Replaced,
-    /// As [`Reply::Refused`]: also what no phone of its type sends, and what is too long.
+    /// The same as [`Reply::Refused`]: also for what no phone of its type sends, and what is too
+    /// long.
     Refused,
-    /// As [`Reply::Unavailable`]: also when too many send at a time.
+    /// The same as [`Reply::Unavailable`]: also when too many send at a time.
     Unavailable,
 }
 

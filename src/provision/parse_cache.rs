@@ -24,7 +24,7 @@ pub(super) struct ParsedRequest {
     headers: Vec<(String, String)>,
     pub target: Target,
     pub identity: Identity,
-    /// For the type of the device that asked first, which is nearly always the only one.
+    /// The file for the type of the device that asked first, which is nearly always the only one.
     file: OnceLock<(u32, NamedFile)>,
 }
 

@@ -160,7 +160,7 @@ impl Provisioner {
         }
     }
 
-    /// With a place for what phones send.
+    /// Takes a place for what phones send.
     #[must_use]
     pub fn with_uploads(self, uploads: Option<Arc<Uploads>>) -> Self {
         Provisioner { uploads, ..self }

@@ -17,7 +17,7 @@ use crate::domain::{Mac, Timestamp};
 pub struct Rendered {
     /// The file's bytes, as they are sent.
     pub body: Bytes,
-    /// As the family's definition writes it, `text/plain; charset=utf-8`; unchecked.
+    /// The type as the family's definition writes it, `text/plain; charset=utf-8`; unchecked.
     pub media_type: Arc<str>,
     /// What tells these bytes from others.
     pub entity_tag: EntityTag,
@@ -62,7 +62,7 @@ impl Rendered {
 }
 
 impl fmt::Debug for Rendered {
-    /// Without the body: it holds passwords.
+    /// Shows it without the body, which holds passwords.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Rendered")
             .field("bytes", &self.body.len())

@@ -18,7 +18,7 @@ pub struct EventQuery {
     pub companies: Option<Vec<CompanyId>>,
     /// Events older than this id only.
     pub before: Option<EventId>,
-    /// At most [`EventQuery::MAX`].
+    /// How many events are read, at most [`EventQuery::MAX`].
     pub limit: usize,
 }
 

@@ -29,8 +29,8 @@ type Lock = OwnedMutexGuard<()>;
 #[derive(Debug, Clone, Copy)]
 enum LockScope<'a> {
     Device(Mac),
-    /// As [`LockScope::Device`], for one that is in memory if it is in the store: it is not read
-    /// before the commit found it there.
+    /// The same as [`LockScope::Device`], for one that is in memory if it is in the store: it is
+    /// not read before the commit found it there.
     NewDevice(Mac),
     /// Several at once. Between them and changes of one of them the store's revisions decide:
     /// a thousand locks would have to be taken in one order.
@@ -73,12 +73,12 @@ pub(super) struct Plan<T> {
     pub mutations: Vec<Mutation>,
     pub guards: Vec<Guard>,
     pub result: T,
-    /// To be told to whoever reads the log, once it is durable.
+    /// What whoever reads the log is to be told, once it is durable.
     pub left_out: Vec<LeftOut>,
 }
 
 impl<T> Plan<T> {
-    /// To leave everything as it is.
+    /// A plan to leave everything as it is.
     pub(super) fn nothing(result: T) -> Plan<T> {
         Plan::commit(Vec::new(), result)
     }
@@ -92,7 +92,7 @@ impl<T> Plan<T> {
         self
     }
 
-    /// To make `before` into `after`; `None` is no device.
+    /// A plan to make `before` into `after`; `None` is no device.
     pub(super) fn device(before: Option<&Device>, after: Option<Device>, result: T) -> Plan<T> {
         let expect = before.map(|device| device.revision);
         let mutation = match (before, after) {
@@ -117,7 +117,7 @@ impl<T> Plan<T> {
 }
 
 impl Registry {
-    /// To make `before` into `after`, of which every file can be made, with the companies and
+    /// Plans to make `before` into `after`, of which every file can be made, with the companies and
     /// settings it is made of as they are now. `named` is the phone that errors name.
     ///
     /// # Errors
@@ -152,7 +152,7 @@ impl Registry {
         Ok(changed.ok_or(TransitionError::NotFound)?)
     }
 
-    /// As [`Registry::change_device`]; `None` when there is none.
+    /// Does as [`Registry::change_device`]; `None` when there is none.
     pub(super) async fn change_device_if_any<T>(
         &self,
         actor: &Actor,
@@ -166,7 +166,7 @@ impl Registry {
         self.change(actor, LockScope::Device(mac), decide).await
     }
 
-    /// As [`Registry::change_device`], also for a device there is not yet.
+    /// Does as [`Registry::change_device`], also for a device there is not yet.
     pub(super) async fn change_or_make_device<T>(
         &self,
         actor: &Actor,
@@ -189,7 +189,7 @@ impl Registry {
         self.change(&Actor::Gateway, LockScope::Devices(macs), decide).await
     }
 
-    /// As [`Registry::change_or_make_device`], for a device that is in memory if it is in the
+    /// Does as [`Registry::change_or_make_device`], for a device that is in memory if it is in the
     /// store: it is not read before the commit found it there. `decide` must look into memory.
     pub(super) async fn make_device<T>(
         &self,

@@ -26,7 +26,7 @@ use crate::store::Mutation;
 pub struct NewCompany {
     /// Must be free.
     pub id: CompanyId,
-    /// For people; may be empty.
+    /// What people call the company; may be empty.
     pub name: String,
     /// A document of settings; `None`: no settings.
     pub settings: Option<Value>,

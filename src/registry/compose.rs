@@ -276,7 +276,7 @@ impl Composition {
         settings.firmware.version.clone()
     }
 
-    /// With a password of the phone's own where no layer sets one, and its type takes one.
+    /// Adds a password of the phone's own where no layer sets one, and its type takes one.
     fn with_own_passwords(
         &self,
         phone_type: &PhoneType,
@@ -442,7 +442,7 @@ impl Composition {
         file.template.is_some().then_some((phone_type, file, path))
     }
 
-    /// As [`Composition::file`], of a request that the same catalogue identified.
+    /// Does as [`Composition::file`], for a request that the same catalogue identified.
     #[must_use]
     pub fn file_identified(
         &self,

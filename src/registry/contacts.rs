@@ -30,9 +30,9 @@ const QUEUE: usize = 8192;
 /// Devices recorded at once. The store writes those that come together as one group.
 const GROUP: usize = 256;
 
-/// From the first contact that waits until it is recorded, with all that came meanwhile. Begun at
-/// once, a commit takes a processor from the next requests, and who asks in a row hears from
-/// their time which MAC was new; put off so long it falls on no request in particular.
+/// The time from the first contact that waits until it is recorded, with all that came meanwhile.
+/// Begun at once, a commit takes a processor from the next requests, and who asks in a row hears
+/// from their time which MAC was new; put off so long it falls on no request in particular.
 const GATHERING: Duration = Duration::from_millis(20);
 
 /// What a request told that is to be recorded.

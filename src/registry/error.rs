@@ -15,7 +15,7 @@ pub enum RegistryError {
     #[error("{}", in_words_of_the_api(.0))]
     // No source: its words would follow the API's, which say the same.
     Transition(TransitionError),
-    /// Also for a company the caller must not know of.
+    /// There is no such company, or the caller must not know of it.
     #[error("No such company")]
     NoSuchCompany,
     /// The catalogue has no type of that key.
@@ -27,7 +27,7 @@ pub enum RegistryError {
     /// A field of the request cannot be used as it is.
     #[error("{field}: {message}")]
     Invalid {
-        /// As the API names it.
+        /// The field's name in the API.
         field: String,
         /// What it must be.
         message: String,
@@ -45,7 +45,7 @@ pub enum RegistryError {
         /// Where in the template, and which setting is to blame.
         source: RenderError,
     },
-    /// As [`RegistryError::Render`], for a port the caller does not see.
+    /// The same as [`RegistryError::Render`], for a port the caller does not see.
     #[error(
         "{phone} cannot be configured: the settings of another port of the device, which are not \
          yours to see, cannot be made into a file; a System-Admin can see which"

@@ -39,7 +39,7 @@ pub(super) struct FirstKey {
 }
 
 impl Registry {
-    /// On a new store, makes the System-Admin `admin`; where its first key was never used, makes
+    /// Makes the System-Admin `admin` in a new store; where its first key was never used, makes
     /// another key in that one's place. Returns the key, which is kept nowhere else and durable
     /// on return; `None` when there are or were users, also where none can sign in
     /// ([`Registry::has_administrator`]), or when another gateway of this store made one at the
@@ -94,7 +94,7 @@ impl Registry {
         Ok(self.store.events(any).await?.is_empty())
     }
 
-    /// To be called whenever a key was shown to be right, before the call is answered: the
+    /// Is to be called whenever a key was shown to be right, before the call is answered: the
     /// first use of the first key is recorded, so that no start replaces it any more. Costs
     /// a look at a flag at all other times.
     pub async fn key_was_used(&self, user: &Arc<User>, from: IpAddr) {

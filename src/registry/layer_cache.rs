@@ -66,7 +66,7 @@ impl Clone for LayerCache {
     }
 }
 
-/// Without the settings: they are made of secrets.
+/// Shows it without the settings, in which there are secrets.
 impl fmt::Debug for LayerCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("LayerCache")

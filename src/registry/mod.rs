@@ -134,7 +134,7 @@ impl Registry {
         Ok((registry, background))
     }
 
-    /// With the URL where phones reach this gateway: their `provisioning.base_url`, where no layer
+    /// Takes the URL where phones reach this gateway: their `provisioning.base_url`, where no layer
     /// sets one.
     #[must_use]
     pub fn with_public_url(self, url: Option<&PublicUrl>) -> Registry {

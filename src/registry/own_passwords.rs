@@ -23,7 +23,7 @@ pub struct Revealed {
     pub admin_password: Option<String>,
     /// What the phone's user has, where the settings give one.
     pub user_password: Option<String>,
-    /// By number of line, likewise.
+    /// The passwords of lines by their numbers, likewise.
     pub lines: BTreeMap<u16, String>,
 }
 

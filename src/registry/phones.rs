@@ -63,7 +63,7 @@ pub struct PhoneFilter {
     pub active: Option<bool>,
     /// Phones behind this one in order of phoneid.
     pub after: Option<PhoneId>,
-    /// At most [`PhonePage::MAX`].
+    /// How many phones are listed, at most [`PhonePage::MAX`].
     pub limit: usize,
 }
 

@@ -54,7 +54,7 @@ impl Progress {
         }
     }
 
-    /// To be called while nobody can put the object into memory.
+    /// Notes a removal. It is to be called while nobody can put the object into memory.
     pub(super) fn removed(&self, object: Object, revision: Revision) {
         let mut state = self.lock();
         if revision > state.floor && state.removed.len() < MAX_AHEAD {

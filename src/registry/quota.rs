@@ -38,7 +38,7 @@ impl Default for Quota {
 pub struct WaitingStatus {
     /// Devices that wait for an operator.
     pub devices: usize,
-    /// As many as may.
+    /// How many there may be.
     pub limit: usize,
     /// Devices that had to go for newer ones, since the start.
     pub evicted: u64,

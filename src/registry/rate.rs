@@ -10,7 +10,7 @@ use std::time::Duration;
 pub struct Rate {
     /// So many at once, from a key that was not counted lately.
     pub burst: u32,
-    /// After those, one more each time this has passed.
+    /// After those, one more may come each time this has passed.
     pub interval: Duration,
 }
 

@@ -19,7 +19,7 @@ use crate::store::{Mutation, Store};
 #[derive(Clone)]
 pub(super) enum SightingUpdate {
     Seen(Mac, Sighting),
-    /// For the first time, a file of its own was sent to it.
+    /// A file of its own was sent to it for the first time.
     Served(Mac, Timestamp),
     /// What a file set that it was sent.
     Written(Mac, Written),

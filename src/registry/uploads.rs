@@ -29,8 +29,8 @@ impl Registry {
         seen_by(actor, id, &device, &self.directory())
     }
 
-    /// As [`Registry::sender_for`], of a file that is shown to the operator: logs and overrides
-    /// may have passwords in them. That it was shown is on record when this returns.
+    /// Does as [`Registry::sender_for`], for a file that is shown to the operator: logs and
+    /// overrides may have passwords in them. That it was shown is on record when this returns.
     ///
     /// # Errors
     /// As [`Registry::sender_for`]; what the store says.
@@ -43,7 +43,7 @@ impl Registry {
         self.record_upload(actor, id, Action::Reveal, name).await
     }
 
-    /// As [`Registry::reveal_upload`], of a file that is removed.
+    /// Does as [`Registry::reveal_upload`], for a file that is removed.
     ///
     /// # Errors
     /// As [`Registry::reveal_upload`].

@@ -23,9 +23,9 @@ pub const MIN_PASSWORD: usize = 8;
 /// Names a user in a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UserRef {
-    /// By number.
+    /// The user of that number.
     Id(UserId),
-    /// By login.
+    /// The user of that login.
     Login(String),
 }
 
@@ -34,7 +34,7 @@ pub enum UserRef {
 pub struct NewUser {
     /// Must be free; 1 to [`MAX_LOGIN`](super::MAX_LOGIN) characters.
     pub login: String,
-    /// For people; may be empty.
+    /// What people call the user; may be empty.
     pub name: String,
     /// What the user may do.
     pub role: Role,
@@ -42,7 +42,7 @@ pub struct NewUser {
     pub company: Option<CompanyId>,
     /// Those a Company-Admin administers.
     pub companies: Vec<CompanyId>,
-    /// At least [`MIN_PASSWORD`] characters; `None`: no login with one.
+    /// A password of at least [`MIN_PASSWORD`] characters; `None`: there is no login with one.
     pub password: Option<String>,
     /// Make an API key.
     pub key: bool,
@@ -57,7 +57,7 @@ pub struct UserChange {
     pub role: Option<Role>,
     /// `Some(None)`: belongs to no company but the default one.
     pub company: Option<Option<CompanyId>>,
-    /// In place of all that were administered before.
+    /// The companies to administer, in place of all that were before.
     pub companies: Option<Vec<CompanyId>>,
     /// `Some(None)`: no login with a password any more.
     pub password: Option<Option<String>>,
@@ -77,7 +77,7 @@ pub enum Revoke {
     None,
     /// None goes on.
     All,
-    /// By [`fingerprint`].
+    /// These keys, each named by its [`fingerprint`].
     These(Vec<String>),
 }
 
@@ -94,7 +94,7 @@ impl UserChange {
     }
 }
 
-/// By what a key is named in lists: the first eight hex digits of its SHA-256.
+/// What a key is called in lists: the first eight hex digits of its SHA-256.
 #[must_use]
 pub fn fingerprint(hash: &ApiKeyHash) -> String {
     to_hex(&hash.0[..4])

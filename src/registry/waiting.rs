@@ -104,7 +104,7 @@ impl InactiveQuota {
         room.devices.len() - room.leaving
     }
 
-    /// For a device that has room and is not stored yet: whether it is claimed to be something
+    /// Tells of a device that has room and is not stored yet whether it is claimed to be something
     /// with more weight than before.
     pub(super) fn claims_more(&self, mac: Mac, strength: Strength) -> Option<bool> {
         let mut room = self.room();

@@ -26,6 +26,6 @@ pub struct Boot {
     pub samples: Vec<Sample>,
     /// How late the simulator itself began it.
     pub lag: Duration,
-    /// From when it was due.
+    /// How long it took, from when it was due.
     pub latency: Duration,
 }

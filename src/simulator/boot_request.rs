@@ -53,7 +53,7 @@ impl BootRequest {
         BootRequest { builder, body }
     }
 
-    /// With one more header.
+    /// Adds a header.
     #[must_use]
     pub fn header(self, name: header::HeaderName, value: &HeaderValue) -> BootRequest {
         BootRequest { builder: self.builder.header(name, value), ..self }

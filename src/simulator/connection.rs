@@ -43,7 +43,8 @@ pub struct Answer {
     pub retry_after: Option<Duration>,
     /// The whole body, without what the transfer put around its parts.
     pub body: Bytes,
-    /// From the moment the request was ready to be written until the body was whole.
+    /// How long it took from the moment the request was ready to be written until the body was
+    /// whole.
     pub took: Duration,
     /// All headers but `date`, as they came: what tells two refusals apart.
     pub headers: http::HeaderMap,

@@ -35,7 +35,7 @@ pub struct Model {
     pub simulate: Simulate,
     /// The requests of the type's boot, all but the MAC filled in.
     pub boot: BootShape,
-    /// For each request of the boot, its place in [`Fleet::files`].
+    /// The place in [`Fleet::files`] of each request of the boot.
     pub files: Vec<usize>,
 }
 

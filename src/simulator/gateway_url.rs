@@ -14,7 +14,7 @@ pub struct GatewayUrl {
     pub address: SocketAddr,
     /// `None` for plain HTTP.
     pub tls_name: Option<ServerName<'static>>,
-    /// As the `Host` header has it.
+    /// The host and port as the `Host` header has them.
     pub host: String,
     /// Begins and ends with `/`.
     base: String,

@@ -195,7 +195,7 @@ impl Lab {
 }
 
 impl Running {
-    /// For one task; gone before the phase ends.
+    /// The recorder for one task, which must drop it before the phase ends.
     #[must_use]
     pub fn recorder(&self) -> Arc<Recorder> {
         Arc::clone(&self.recorder)

@@ -26,7 +26,7 @@ pub const SERVER_KEY: &str = "server.key";
 
 /// A year: long enough for any lab, short enough to be no temptation.
 const VALID: Duration = Duration::from_secs(365 * 24 * 3_600);
-/// For clocks in the lab that differ.
+/// How long ago a certificate begins to be valid, for clocks in the lab that differ.
 const BACKDATED: Duration = Duration::from_secs(24 * 3_600);
 
 /// Why there is no authority to sign with.

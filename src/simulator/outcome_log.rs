@@ -44,7 +44,7 @@ struct Row<'a> {
     /// How that is not what was expected.
     #[serde(skip_serializing_if = "Option::is_none")]
     unexpected: Option<&'a str>,
-    /// From when the boot was due.
+    /// How long the boot took in milliseconds, from when it was due.
     duration_ms: f64,
 }
 
@@ -83,7 +83,7 @@ impl OutcomeLog {
         }
     }
 
-    /// On return every line is with the system.
+    /// Ends the log: on return every line is with the system.
     ///
     /// # Errors
     /// What the system said of this or of any line before it.

@@ -85,10 +85,10 @@ pub struct Sample {
     pub file: usize,
     /// How the request ended.
     pub ending: Ending,
-    /// From when the phone wanted the file: the first of a boot from the moment the
-    /// boot was due, so that what the simulator or a full gateway held up counts.
+    /// How long it took from when the phone wanted the file: the first of a boot from the moment
+    /// the boot was due, so that what the simulator or a full gateway held up counts.
     pub latency: Duration,
-    /// On the wire only; `None` without an answer.
+    /// How long it took on the wire only; `None` without an answer.
     pub took: Option<Duration>,
     /// Bytes of the answer's body; 0 without one.
     pub body_bytes: usize,

@@ -32,7 +32,7 @@ impl SeededRandom {
         u64::try_from(product >> 64).expect("the high half of a product below 2^128")
     }
 
-    /// From 0 to just below 1.
+    /// A number from 0 to just below 1.
     pub fn fraction(&mut self) -> f64 {
         #[allow(clippy::cast_precision_loss, reason = "53 bits are exact in an f64")]
         let bits = (self.next_u64() >> 11) as f64;

@@ -23,7 +23,7 @@ use crate::domain::Mac;
 /// Whether a phone looks at the gateway's certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Trust {
-    /// Like the many phones that have no clock at boot, or no authorities.
+    /// It does not look, like the many phones that have no clock at boot, or no authorities.
     Anyone,
     /// PEM, one or more.
     Authorities(PathBuf),
@@ -60,7 +60,8 @@ pub struct FleetTls {
 }
 
 impl FleetTls {
-    /// With `ca`, every phone has a certificate of its own from it, CN = its MAC.
+    /// Prepares TLS for a fleet. With `ca`, every phone has a certificate of its own from it, CN =
+    /// its MAC.
     ///
     /// # Errors
     /// [`FleetTlsError`]

@@ -242,9 +242,9 @@ pub struct SystemSettings {
 /// Everything but devices and the audit record, as it was at one moment.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Tenancy {
-    /// In order of id, `default` among them.
+    /// The companies in order of id, `default` among them.
     pub companies: Vec<Company>,
-    /// In order of number.
+    /// The users in order of number.
     pub users: Vec<User>,
     /// The settings all phones share.
     pub system: SystemSettings,
@@ -263,7 +263,7 @@ pub struct EventFilter {
     pub name: Option<String>,
     /// Only events of these companies, when given.
     pub companies: Option<Vec<String>>,
-    /// At most this many; the store caps it at [`EventFilter::MAX`]. 0 reads nothing.
+    /// How many are read at most; the store caps it at [`EventFilter::MAX`]. 0 reads nothing.
     pub limit: usize,
 }
 
@@ -317,7 +317,7 @@ pub enum StoreError {
         /// What more is known of it, as it follows the sentence: ` (pid 71)`; may be empty.
         by: String,
     },
-    /// Not a store of this program, of a newer version, or damaged.
+    /// What is there is no store of this program, is of a newer version, or is damaged.
     #[error("{what}: {why}")]
     Unusable {
         /// The file, or the object in it.

@@ -52,7 +52,7 @@ pub async fn open(url: &StoreUrl, now: Timestamp) -> Result<Arc<dyn Store>, Stor
     open_with(url, now, SqliteStore::open).await
 }
 
-/// As [`open`], but leaves a store of an older version as it is.
+/// Does as [`open`], but leaves a store of an older version as it is.
 ///
 /// # Errors
 /// What [`SqliteStore::open_without_upgrade`] says.
@@ -104,7 +104,8 @@ impl FromStr for StoreUrl {
     }
 }
 
-/// As RFC 3986, section 3.1 spells a scheme, and short: nothing else is printed back.
+/// Whether it is spelled as RFC 3986, section 3.1 spells a scheme, and short: nothing else is
+/// printed back.
 fn is_scheme(text: &str) -> bool {
     let fits = (1..=16).contains(&text.len());
     fits && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'))

@@ -72,7 +72,7 @@ impl ConfigArguments {
 }
 
 impl ServeArguments {
-    /// As [`ConfigArguments::load`].
+    /// Does as [`ConfigArguments::load`].
     ///
     /// # Errors
     /// Every problem of file, environment and options.

@@ -86,14 +86,14 @@ impl Local {
         Ok(Local { registry, store, made })
     }
 
-    /// On return what was changed is on disk and the store free for others.
+    /// Closes the store: on return what was changed is on disk and the store free for others.
     pub(super) async fn close(self) {
         drop(self.registry);
         self.store.close().await;
     }
 
-    /// As [`Local::close`], of one that has nothing in it: a store that was made for this goes
-    /// again, with what stands beside it.
+    /// Does as [`Local::close`], for one that has nothing in it: a store that was made for this
+    /// goes again, with what stands beside it.
     pub(super) async fn close_unused(self) {
         let made = self.made.clone();
         self.close().await;

@@ -15,7 +15,7 @@ pub struct KeyChange {
     pub store: StoreUrl,
     /// Whose keys they are.
     pub login: String,
-    /// With keys that are named one by one no new one is made.
+    /// Which keys to take away. With keys that are named one by one no new one is made.
     pub revoke: Revoke,
 }
 

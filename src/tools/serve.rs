@@ -38,7 +38,7 @@ pub fn run(arguments: &ServeArguments) -> Result<(), ServeError> {
     Ok(served?)
 }
 
-/// To standard error: standard output is for what a command was asked for.
+/// Logs to standard error: standard output is for what a command was asked for.
 fn begin_log(log: &LogSection) {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(log.level.env_filter())

@@ -85,7 +85,7 @@ pub enum UploadError {
 /// An upload that is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upload {
-    /// As it is asked for.
+    /// The name by which it is asked for.
     pub name: FileName,
     /// Its length.
     pub bytes: u64,

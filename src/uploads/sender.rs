@@ -76,7 +76,7 @@ impl FileName {
         is_name.then(|| FileName(name.to_ascii_lowercase()))
     }
 
-    /// As it is on the disk, in lower case.
+    /// The name as it is on the disk, in lower case.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

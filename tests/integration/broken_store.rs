@@ -24,7 +24,7 @@ struct Gateway {
 }
 
 impl Gateway {
-    /// With a phone that is active and one that is not.
+    /// A gateway with a phone that is active and one that is not.
     fn start(answer_timeout: Duration) -> Gateway {
         Gateway::start_with(quota(), answer_timeout)
     }

@@ -33,7 +33,7 @@ fn identify(catalogue: &Catalogue, target: &str, user_agent: Option<&str>) -> Id
     catalogue.identify(Request { target: &target, user_agent, headers: &[] })
 }
 
-/// Without what firmwares disagree on.
+/// The model's name without what firmwares disagree on.
 fn plain(model: &str) -> String {
     let kept = model.chars().filter(|c| !matches!(c, '_' | '-' | ' '));
     kept.map(|c| c.to_ascii_lowercase()).collect()

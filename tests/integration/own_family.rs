@@ -77,8 +77,8 @@ fn unindented(block: &str) -> String {
     block.lines().map(|line| format!("{}\n", line.strip_prefix("    ").unwrap_or(line))).collect()
 }
 
-/// Without line breaks and blanks, as the page breaks long lines. The sum of what `check` found
-/// grows with every family: there numbers do not count.
+/// What was said without line breaks and blanks, as the page breaks long lines. The sum of what
+/// `check` found grows with every family: there numbers do not count.
 fn comparable(said: &str) -> String {
     let is_sum = said.contains("all in order");
     let kept = said.chars().filter(|c| !c.is_whitespace());

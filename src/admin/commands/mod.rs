@@ -48,7 +48,7 @@ pub(super) struct Command {
     verb: &'static str,
     /// What it acts on: the API's `type`.
     object: &'static str,
-    /// For the log.
+    /// What the log calls the command.
     name: &'static str,
     access: Access,
     run: fn(Call) -> Pin<Box<dyn Future<Output = CommandResult> + Send>>,

@@ -20,7 +20,8 @@ pub use simulate::{BootStep, ConfigReader, Simulate};
 /// The boots of a catalogue's families.
 #[derive(Debug)]
 pub struct Boots {
-    /// In the order of [`Catalogue::families`]; `None`: the simulator leaves its phones out.
+    /// The boots in the order of [`Catalogue::families`]; `None`: the simulator leaves its phones
+    /// out.
     families: Vec<Option<FamilyBoot>>,
 }
 

@@ -20,7 +20,7 @@ pub struct BootShape {
     pub http_version: HttpVersion,
     /// Whether requests have a `Host`; always with HTTP/1.1.
     pub sends_host: bool,
-    /// At least one.
+    /// Its requests, at least one.
     pub requests: Vec<RequestShape>,
 }
 

@@ -13,11 +13,11 @@ use crate::domain::{Mac, Port};
 #[derive(Debug, Clone)]
 pub struct Simulate {
     pub(super) user_agent: Option<String>,
-    /// By type key.
+    /// What single types have instead, by type key.
     pub(super) user_agents: BTreeMap<String, String>,
     pub(super) mac_case: MacCase,
     pub(super) http_version: HttpVersion,
-    /// By type key.
+    /// What single types have instead, by type key.
     pub(super) http_versions: BTreeMap<String, HttpVersion>,
     pub(super) host: bool,
     /// Whether the requests of a boot share a connection.
@@ -26,7 +26,7 @@ pub struct Simulate {
     pub conditional: Conditional,
     /// Attempts after the first when the gateway cannot be had.
     pub retries: u8,
-    /// Before the first of them, in seconds; it doubles each time.
+    /// The pause before the first of them, in seconds; it doubles each time.
     pub retry_delay_s: u32,
     /// How the phone reads what it gets.
     pub config: ConfigReader,

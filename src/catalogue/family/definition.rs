@@ -144,7 +144,7 @@ pub enum Scope {
 pub enum Escape {
     /// One value a line: no line breaks, no control characters.
     Line,
-    /// As `line`, inside double quotes.
+    /// Does as `line`, inside double quotes.
     Quoted,
     /// XML text and attribute values.
     Xml,

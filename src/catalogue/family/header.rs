@@ -8,7 +8,8 @@ use crate::domain::Mac;
 /// More than any header has; a length or a checksum of more bytes is a slip of the pen.
 const MOST_BYTES: usize = 8;
 
-/// As for the longest blocks that files are cut into.
+/// The most that a file is padded to: the longest blocks that files are cut into are of this
+/// length.
 const MOST_PAD: usize = 512;
 
 /// One field, as `family.toml` writes it. Numbers are big-endian.

@@ -27,7 +27,7 @@ use never_reset::NeverReset;
 pub struct Family {
     /// The name of its folder.
     pub id: String,
-    /// For people.
+    /// The maker's name, for people.
     pub vendor: String,
     /// `pgroup` of readtypes.
     pub group: String,
@@ -74,7 +74,7 @@ pub struct FileSpec {
     pub(crate) patterns: Vec<PathPattern>,
     /// Name in the template environment, `yealink/device.cfg.j2`; `None`: refused.
     pub template: Option<String>,
-    /// For which ports the file is: all of a device, one, or no phone's in particular.
+    /// Whether the file is for all ports of a device, for one, or for no phone in particular.
     pub scope: Scope,
     /// The `Content-Type` of the answer.
     pub content_type: Arc<str>,
@@ -136,7 +136,7 @@ pub struct PhoneType {
     pub key: TypeKey,
     /// Place of its family in [`super::Catalogue::families`].
     pub family: usize,
-    /// As the maker writes it.
+    /// The model's name as the maker writes it.
     pub model: String,
     /// Other names of the same model, in User-Agents and paths.
     pub aliases: Vec<String>,

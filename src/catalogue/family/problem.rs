@@ -7,7 +7,7 @@ use std::fmt;
 pub struct Problem {
     /// `yealink/family.toml`, relative to the templates folder.
     pub file: String,
-    /// From 1, when the problem has a place in the file.
+    /// The line, from 1, when the problem has a place in the file.
     pub line: Option<usize>,
     /// What is wrong, and where it can be told what to write instead.
     pub message: String,

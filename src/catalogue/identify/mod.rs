@@ -44,9 +44,9 @@ pub struct Request<'a> {
 /// What one request tells. `None` where nothing can be said.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Identity {
-    /// Only addresses a handset can own.
+    /// The address, where it is one that a handset can own.
     pub mac: Option<Mac>,
-    /// With a MAC: the port the path names, else the first.
+    /// The port that the path names, else the first; `None` without a MAC.
     pub port: Option<Port>,
     /// The type of the catalogue; `None` when not even a generic one is there.
     pub phone_type: Option<TypeKey>,

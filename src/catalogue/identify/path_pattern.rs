@@ -96,7 +96,7 @@ impl PathPattern {
         self.arguments.iter().all(|(name, _)| target.argument(name).is_some())
     }
 
-    /// With what the arguments tell; `None` when one is missing.
+    /// Adds what the arguments tell; `None` when one is missing.
     pub(crate) fn with_arguments(
         &self,
         mut facts: PathFacts,

@@ -189,8 +189,8 @@ pub(super) struct Trial<'a> {
 }
 
 impl<'a> Trial<'a> {
-    /// With much set, and with little: then also what only stands in for something that is not
-    /// there shows, a number for a name, the registrar's port where no proxy is asked.
+    /// Renders with much set, and with little: then also what only stands in for something that is
+    /// not there shows, a number for a name, the registrar's port where no proxy is asked.
     pub(super) fn all(
         catalogue: &'a Catalogue,
         phone_type: &'a PhoneType,

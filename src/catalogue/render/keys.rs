@@ -48,7 +48,7 @@ pub(crate) fn of(file: &FileSpec, text: &str) -> Result<Vec<Pair>, String> {
     }
 }
 
-/// Up to and with what separates a key from its value; the whole line without one.
+/// Parts lines after what separates a key from its value; a line without one is a key as a whole.
 fn lines(text: &str) -> Vec<Pair> {
     let key = |line: &str| {
         let end = line.find(['=', ':']).map_or(line.len(), |end| end + 1);

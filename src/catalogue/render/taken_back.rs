@@ -16,7 +16,7 @@ use crate::domain::settings::{Layer, Written, resolve};
 static CATALOGUE: LazyLock<Catalogue> =
     LazyLock::new(|| Catalogue::load(&Sources::default()).unwrap_or_else(|e| panic!("{e}")));
 
-/// In every value of what keeps the phone ours.
+/// What is in every value of what keeps the phone ours.
 const OURS: &str = "ours4711";
 
 /// Names the files that the phone reads, which tell of removed parameters too (Polycom).

@@ -94,7 +94,7 @@ fn tried_types(catalogue: &Catalogue, family: usize) -> Vec<&PhoneType> {
     types.into_iter().cycle().take(rounds).collect()
 }
 
-/// As [`Catalogue::try_templates`], of one family.
+/// Does as [`Catalogue::try_templates`], for one family.
 pub(crate) fn try_family(
     catalogue: &Catalogue,
     family: usize,
@@ -210,7 +210,7 @@ pub(crate) fn settings(
     Arc::new(resolve(&[&phone_type.defaults, &layer]).expect("layers that were just checked"))
 }
 
-/// As [`settings`], as an operator would write them.
+/// Makes what [`settings`] makes, as an operator would write it.
 pub(crate) fn document(
     catalogue: &Catalogue,
     phone_type: &PhoneType,
@@ -325,7 +325,7 @@ impl Maker<'_> {
     }
 }
 
-/// With summer time and without, of halves of hours, in both halves of the earth.
+/// Zones with summer time and without, of halves of hours, in both halves of the earth.
 const ZONES: [&str; 5] =
     ["Europe/Berlin", "Asia/Kolkata", "America/St_Johns", "Australia/Lord_Howe", "UTC"];
 const LANGUAGES: [&str; 5] = ["de", "en", "fr-CA", "pt-BR", "zh-Hant-TW"];

@@ -19,7 +19,7 @@ const TRIED_WITHOUT: usize = 200;
 /// A value of which the files of a type have nothing, or something else.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unsaid {
-    /// As an operator writes it; of a list the one entry.
+    /// The value as an operator writes it; of a list the one entry.
     pub value: String,
     /// The number that the files have in its place.
     pub taken_as: Option<u64>,

@@ -199,7 +199,7 @@ pub struct Phone {
     pub state: State,
     /// First contact (or `create`); kept through promote and assign.
     pub created: Timestamp,
-    /// For people; empty when none was given.
+    /// What people call the phone; empty when no name was given.
     pub name: String,
     /// The highest layer: what is said of this phone alone.
     pub settings: Layer,
@@ -231,12 +231,12 @@ pub struct Sighting {
     pub last: Timestamp,
     /// Where that one came from.
     pub address: IpAddr,
-    /// At most [`Sighting::MAX_USER_AGENT`] bytes, control characters escaped;
+    /// The `User-Agent`, at most [`Sighting::MAX_USER_AGENT`] bytes, control characters escaped;
     /// empty when the handset sent none.
     pub user_agent: String,
     /// The type the last telling request suggested; may differ from the device's.
     pub type_guess: Option<TypeKey>,
-    /// As the User-Agent spelled it.
+    /// The version as the User-Agent spelled it.
     pub firmware: Option<String>,
     /// Subject CN of the client certificate, when one was presented and checked.
     pub certificate: Option<String>,

@@ -119,7 +119,7 @@ impl Device {
         Ok(Assigned { device, from })
     }
 
-    /// With one more claim, of a type of which the first `ports` ports are believed. A claim
+    /// Adds a claim, of a type of which the first `ports` ports are believed. A claim
     /// stronger than all before tells the type, while no port is active or the device was never
     /// sent a file of its own: an operator who promoted it may have been misled. `None` when
     /// there is nothing new.

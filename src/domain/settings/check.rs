@@ -284,7 +284,7 @@ fn shown(value: &Value) -> String {
     }
 }
 
-/// At most 40 characters of a text, those no text may have escaped.
+/// Gives at most 40 characters of a text, those no text may have escaped.
 fn printable(text: &str) -> String {
     let mut out = String::new();
     for c in text.chars().take(40) {

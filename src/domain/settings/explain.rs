@@ -13,7 +13,7 @@ use super::{HIDDEN, Layer, Settings, redacted};
 pub struct Explained {
     /// `lines.1.registrar`.
     pub field: String,
-    /// As [`Layer::redacted`] shows it.
+    /// The value as [`Layer::redacted`] shows it.
     pub value: Value,
     /// The layer's name; `company (line_defaults)` for what a line has from
     /// that layer's `line_defaults`.

@@ -88,7 +88,7 @@ impl Layer {
         Ok(Layer::from_stored(&text))
     }
 
-    /// From the text a store kept; not validated again.
+    /// Reads the text a store kept, which is not validated again.
     #[must_use]
     pub fn from_stored(text: &str) -> Layer {
         Layer((!text.is_empty() && text != "{}").then(|| text.into()))
@@ -128,7 +128,7 @@ impl Layer {
         }
     }
 
-    /// Like [`Layer::redacted`], with [`HIDDEN_CHANGED`] where the secret is
+    /// Does as [`Layer::redacted`], with [`HIDDEN_CHANGED`] where the secret is
     /// not the one `before` has.
     #[must_use]
     pub fn redacted_against(&self, before: &Layer) -> Value {

@@ -29,7 +29,7 @@ pub const MAX_STORED: usize = 256 * 1024;
 /// One setting, or a group of them.
 #[derive(Debug)]
 pub struct Field {
-    /// As the JSON document spells it.
+    /// The name as the JSON document spells it.
     pub name: &'static str,
     /// What it means, for people.
     pub doc: &'static str,

@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 /// A URL in its parts: `scheme://host[:port][/path][?query]`, without user name and password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Url<'a> {
-    /// Before the `://`, as it is written.
+    /// What stands before the `://`, as it is written.
     pub scheme: &'a str,
     /// A name or an address, an IPv6 address without its brackets.
     pub host: &'a str,

@@ -14,10 +14,10 @@ macro_rules! choices {
         impl $name {
             /// Every value, in the order of the schema.
             pub const ALL: &'static [$name] = &[$($name::$variant,)+];
-            /// As the document spells them, in the same order.
+            /// The names as the document spells them, in the same order.
             pub const NAMES: &'static [&'static str] = &[$($text,)+];
 
-            /// As the document spells it.
+            /// The name as the document spells it.
             #[must_use]
             pub fn as_str(self) -> &'static str {
                 match self { $($name::$variant => $text,)+ }

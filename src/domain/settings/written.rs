@@ -47,8 +47,8 @@ pub struct Written {
     lines: u16,
     /// The highest number of an expansion module that any file has set a key of; 0: none has.
     modules: u16,
-    /// By family, because a device may turn out to be of another one, which has no use for the
-    /// names; at most [`Written::MAX_PARAMETERS`] names, and no family without one.
+    /// Raw parameters by family, because a device may turn out to be of another one, which has no
+    /// use for the names; at most [`Written::MAX_PARAMETERS`] names, and no family without one.
     parameters: BTreeMap<String, BTreeSet<String>>,
 }
 
@@ -111,7 +111,7 @@ impl Written {
         Some(written)
     }
 
-    /// As it is exported, of a document that somebody may have changed.
+    /// Reads it as it is exported, of a document that somebody may have changed.
     ///
     /// # Errors
     /// What is no name of a group, a family or a raw parameter, or more than can be remembered: all
@@ -243,7 +243,8 @@ fn bit(name: &str) -> Option<u32> {
     Some(1 << KEPT.iter().position(|(group, _)| *group == name)?)
 }
 
-/// As it is stored and exported: `{"groups":["vlan"],"lines":2,"modules":0,"parameters":{"snom":["dhcp"]}}`.
+/// The form in which it is stored and exported:
+/// `{"groups":["vlan"],"lines":2,"modules":0,"parameters":{"snom":["dhcp"]}}`.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Stored {
@@ -252,7 +253,7 @@ struct Stored {
     /// `None`: nobody counted them when it was stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     lines: Option<u16>,
-    /// As `lines`.
+    /// The same as `lines`, of modules.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     modules: Option<u16>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -269,9 +270,9 @@ impl Serialize for Written {
     }
 }
 
-/// As the store has it. A group that there is not any more is passed over, as are names that no
-/// parameter can have or that there is no room for. Where lines and modules were not counted, any
-/// may have been set up that there are.
+/// Reads it as the store has it. A group that there is not any more is passed over, as are names
+/// that no parameter can have or that there is no room for. Where lines and modules were not
+/// counted, any may have been set up that there are.
 impl<'de> Deserialize<'de> for Written {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Written, D::Error> {
         Ok(Stored::deserialize(deserializer)?.into())

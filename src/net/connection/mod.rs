@@ -59,7 +59,7 @@ fn peer(address: SocketAddr, tls: Option<TlsPeer>, watch: &Arc<Watch>) -> Peer {
     Peer { address, tls, standing: Standing::new(watch) }
 }
 
-/// Not an `async fn`, which would have room for all it is given for as long as it lasts:
+/// This is no `async fn`, which would have room for all it is given for as long as it lasts:
 /// ten thousand phones at once have a connection each.
 fn serve<H, S>(
     shared: &Arc<Shared>,
@@ -145,7 +145,7 @@ async fn drive<S, F>(
     }
 }
 
-/// In a box: a kilobyte that is handed on from here to the HTTP library.
+/// The stream is in a box: a kilobyte that is handed on from here to the HTTP library.
 type Done = (Box<TlsStream<CoalescingStream>>, TlsPeer);
 
 /// `None` when it fails, which is logged and counted, or the server stops.

@@ -105,7 +105,7 @@ pub(super) fn key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
     })
 }
 
-/// As PKCS#8 has it (RFC 7468, section 11), or as older OpenSSL wrote keys (RFC 1421).
+/// Whether a key is encrypted, as PKCS#8 has it (RFC 7468, section 11) or older OpenSSL (RFC 1421).
 fn is_encrypted(pem: &[u8]) -> bool {
     let marks = ["-----BEGIN ENCRYPTED PRIVATE KEY-----", "Proc-Type: 4,ENCRYPTED"];
     let text = String::from_utf8_lossy(pem);
@@ -123,7 +123,7 @@ pub(super) fn not_after(certificate: &X509Certificate<'_>) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).unwrap_or(0))
 }
 
-/// As people read it, to the second and in UTC.
+/// The time as people read it, to the second and in UTC.
 pub(super) fn date(time: SystemTime) -> String {
     jiff::Timestamp::try_from(time).map_or_else(|_| "an odd date".to_owned(), |t| t.to_string())
 }

@@ -56,9 +56,9 @@ pub enum ClientCertificates {
 /// What a listener shows its clients and asks of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsOptions {
-    /// At least one. The first that fits the name and the abilities of the
-    /// client is used, so put ECDSA before RSA; without a fitting name, the
-    /// first its abilities allow.
+    /// The server's certificates, at least one. The first that fits the name and the abilities of
+    /// the client is used, so put ECDSA before RSA; without a fitting name, the first its abilities
+    /// allow.
     pub pairs: Vec<PairFiles>,
     /// What clients are asked for.
     pub clients: ClientCertificates,

@@ -10,7 +10,7 @@ use x509_parser::extensions::GeneralName;
 
 #[derive(Debug)]
 pub(super) struct Resolver {
-    /// In the operator's order.
+    /// The certificates in the operator's order.
     pairs: Vec<Pair>,
 }
 

@@ -80,7 +80,7 @@ impl HeadBytes {
 }
 
 impl Line {
-    /// After these bytes of the connection too.
+    /// Where the line is after these bytes of the connection too.
     fn after(self, bytes: &[u8]) -> Line {
         match (self, bytes) {
             (line, []) => line,

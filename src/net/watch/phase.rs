@@ -31,7 +31,7 @@ pub(in crate::net) enum Phase {
     Body = 5,
     /// All of the response is made and going out.
     Sending = 6,
-    /// As [`Phase::Sending`], and the close follows at once: the response may wait for it.
+    /// It is as [`Phase::Sending`], and the close follows at once: the response may wait for it.
     SendingLast = 7,
     /// The first byte of the next request is waited for.
     Idle = 8,

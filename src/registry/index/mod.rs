@@ -71,7 +71,7 @@ struct Row {
     settings: Layer,
 }
 
-/// In the place of a company's number.
+/// What stands in the place of a company's number for a phone that is not active.
 const INACTIVE: u32 = u32::MAX;
 
 const _: () = assert!(size_of::<Entry>() <= 88, "a million phones have to fit");
@@ -102,7 +102,7 @@ impl Rows {
 pub struct Known {
     /// Number of the type, see [`Index::phone_type`]; the same as long as the process runs.
     pub phone_type: u32,
-    /// To the second; 1970 when it was not seen yet.
+    /// When it was last seen, to the second; 1970 when it was not yet.
     pub last_seen: Timestamp,
     pub(super) seen_hash: u32,
     /// Whether one of its ports belongs to a company.
@@ -140,7 +140,7 @@ pub(super) struct Index {
 }
 
 impl Index {
-    /// With room for so many devices that wait for an operator.
+    /// An empty index with room for so many devices that wait for an operator.
     pub(super) fn new(waiting: usize) -> Index {
         Index {
             devices: DashMap::new(),
@@ -207,7 +207,7 @@ impl Index {
         hasher.finish()
     }
 
-    /// To be called after the company's new form can be read: a body made of the old
+    /// Is to be called after the company's new form can be read: a body made of the old
     /// one must not get the new version.
     pub(super) fn company_changed(&self, company: &CompanyId, revision: Revision) {
         let number = self.companies.number(company) as usize;
@@ -218,7 +218,7 @@ impl Index {
         versions[number] = revision;
     }
 
-    /// As [`Index::company_changed`], for the system settings.
+    /// Does as [`Index::company_changed`], for the system settings.
     pub(super) fn system_changed(&self, revision: Revision) {
         self.system_version.store(revision.0, Ordering::Release);
     }

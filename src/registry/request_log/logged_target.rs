@@ -33,7 +33,7 @@ impl LoggedTarget {
         self.0.len() + 3 >= LoggedTarget::MAX
     }
 
-    /// As it was received, to be read by the catalogue and not to be shown.
+    /// The target as it was received, to be read by the catalogue and not to be shown.
     #[must_use]
     pub fn unredacted(&self) -> &str {
         &self.0

@@ -187,7 +187,7 @@ struct Rings {
     length: usize,
 }
 
-/// With the lengths above some 25,000 requests; at 300 bytes 7 MB.
+/// So many rings of the lengths above hold some 25,000 requests; at 300 bytes that is 7 MB.
 const RINGS: usize = 256;
 
 impl Rings {

@@ -132,7 +132,7 @@ pub(super) struct SightingEntry {
 }
 
 impl Document {
-    /// From JSON.
+    /// Reads a document from JSON.
     ///
     /// # Errors
     /// [`ImportError::Shape`] with the place of the first thing that is no such document.
@@ -147,7 +147,7 @@ impl Document {
         Ok(document)
     }
 
-    /// As JSON, one company, user and device a line, so that two exports can be
+    /// Writes it as JSON, one company, user and device a line, so that two exports can be
     /// compared line by line.
     ///
     /// # Errors

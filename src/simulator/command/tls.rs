@@ -34,7 +34,7 @@ enum TlsVersion {
 }
 
 impl TlsArguments {
-    /// As the phones, without a certificate.
+    /// What operators speak: TLS as the phones do, without a certificate.
     pub(super) fn of_operators(&self) -> Result<Arc<rustls::ClientConfig>, String> {
         let trust = self.trust.clone().map_or(Trust::Anyone, Trust::Authorities);
         let tls = FleetTls::new(&trust, Versions::Both, None).map_err(text)?;

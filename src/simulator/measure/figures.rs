@@ -51,7 +51,7 @@ pub struct Figures {
     pub lag: Latencies,
     /// Boots that ended otherwise than they should.
     pub unexpected: u64,
-    /// By kind.
+    /// What went wrong, by kind.
     pub errors: BTreeMap<String, Trouble>,
 }
 

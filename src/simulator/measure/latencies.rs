@@ -38,7 +38,7 @@ impl Latencies {
         self.0.len()
     }
 
-    /// In milliseconds; 0 without a sample.
+    /// The quantile in milliseconds; 0 without a sample.
     #[must_use]
     pub fn quantile_ms(&self, quantile: f64) -> f64 {
         #[allow(clippy::cast_precision_loss, reason = "at most an hour in microseconds")]

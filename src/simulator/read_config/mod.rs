@@ -146,7 +146,7 @@ impl<'a> Found<'a> {
     }
 }
 
-/// As UTF-8; what is not is ISO-8859-1, in which every byte is a character.
+/// Reads it as UTF-8; what is not is ISO-8859-1, in which every byte is a character.
 fn text(body: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(body) {
         Ok(text) => Cow::Borrowed(text.strip_prefix('\u{feff}').unwrap_or(text)),

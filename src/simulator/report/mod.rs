@@ -31,7 +31,7 @@ pub struct Report {
     pub duration_s: f64,
     /// What came of each phase, in order.
     pub phases: Vec<PhaseReport>,
-    /// By verb of the admin API.
+    /// What came of operators' calls, by verb of the admin API.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub admin: BTreeMap<String, CallsReport>,
     /// What the whole run put on the wire, operators included.
@@ -71,7 +71,7 @@ pub struct PhaseReport {
     pub failed: u64,
     /// Boots that ended otherwise than they should.
     pub unexpected: u64,
-    /// From when a boot was due until it ended.
+    /// How long boots took, from when they were due.
     pub boot_ms: Quantiles,
     /// How late the simulator began boots; near the latencies, it measures itself.
     pub lag_ms: Quantiles,
@@ -94,9 +94,9 @@ pub struct FileReport {
     pub requests: u64,
     /// How many requests ended in which way.
     pub endings: BTreeMap<&'static str, u64>,
-    /// From when the phone wanted it, connecting included.
+    /// How long it took from when the phone wanted it, connecting included.
     pub latency_ms: Quantiles,
-    /// On the wire, from the request to the whole answer.
+    /// How long it took on the wire, from the request to the whole answer.
     pub answer_ms: Quantiles,
     /// Bytes of all bodies together.
     pub body_bytes: u64,
@@ -239,13 +239,13 @@ impl Report {
         }
     }
 
-    /// For people.
+    /// The report for people, a table.
     #[must_use]
     pub fn table(&self) -> String {
         table::of(self)
     }
 
-    /// For programs.
+    /// The report for programs, JSON.
     #[must_use]
     pub fn json(&self) -> String {
         serde_json::to_string_pretty(self).expect("numbers, text and lists are JSON")

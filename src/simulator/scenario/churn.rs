@@ -28,7 +28,7 @@ use crate::simulator::seeded_random::SeededRandom;
 /// How much the operators change, and for how long.
 #[derive(Debug, Clone)]
 pub struct Churn {
-    /// Between two boots of a phone.
+    /// The time between two boots of a phone.
     pub period: Duration,
     /// How long boots and operations go on being begun.
     pub duration: Duration,

@@ -20,7 +20,7 @@ const LOOKING_FOR: Duration = Duration::from_secs(5);
 /// call should have been made: its latency counts from there.
 #[derive(Debug, Clone)]
 pub struct Office {
-    /// At least one.
+    /// Who makes the calls; there is at least one.
     pub operators: Vec<Arc<Operator>>,
     /// Where phones are promoted to first, and where else they can be assigned. Each
     /// exists; at least one.

@@ -13,7 +13,7 @@ use crate::simulator::report::RunResult;
 /// How often each phone boots, and for how long.
 #[derive(Debug, Clone)]
 pub struct Steady {
-    /// Between two of a phone's resyncs.
+    /// The time between two of a phone's resyncs.
     pub period: Duration,
     /// How long phones go on beginning them.
     pub duration: Duration,

@@ -10,7 +10,7 @@ use crate::simulator::report::RunResult;
 /// How fast the phones come, and how often.
 #[derive(Debug, Clone)]
 pub struct Storm {
-    /// From the first phone's boot to the last one's; zero: all at once.
+    /// The time from the first phone's boot to the last one's; zero: all boot at once.
     pub ramp: Duration,
     /// One after the other, each when all have ended the one before. From the second
     /// on, phones ask whether what they have is still good.

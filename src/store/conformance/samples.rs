@@ -85,7 +85,7 @@ pub(crate) fn sighting(later_s: i64) -> Sighting {
     }
 }
 
-/// As its first request makes it.
+/// A device as its first request makes it.
 pub(crate) fn device(number: u64, ports: u16) -> Device {
     let claim = Claim {
         phone_type: key("snom320"),
@@ -105,7 +105,7 @@ pub(crate) fn activate(device: &mut Device, number: u16, company: &str) {
     device.phones.insert(port(number), phone);
 }
 
-/// As the store has it after a commit.
+/// The device as the store has it after a commit.
 pub(crate) fn at(revision: Revision, device: &Device) -> Device {
     Device { revision, ..device.clone() }
 }

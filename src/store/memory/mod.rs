@@ -33,7 +33,7 @@ struct Shared {
 }
 
 impl MemoryStore {
-    /// With the company `default`, created at `now`.
+    /// A store that has the company `default`, created at `now`.
     #[must_use]
     pub fn new(now: Timestamp) -> MemoryStore {
         let company = Company::new(CompanyId::default_company(), String::new(), now);

@@ -137,8 +137,8 @@ impl Held {
         }
     }
 
-    /// As [`Held::check`], and whether the file has all pages that its header counts. To be
-    /// believed only while nothing is folded into the file, which begins with its header.
+    /// Does as [`Held::check`], and sees whether the file has all pages that its header counts. To
+    /// be believed only while nothing is folded into the file, which begins with its header.
     ///
     /// # Errors
     /// [`StoreError::Unusable`].

@@ -62,8 +62,9 @@ fn version_of_file(path: &Path, file: &File) -> Result<i64, StoreError> {
 /// no page of this file, and the next time it is right.
 const TRIES: usize = 5;
 
-/// As SQLite sees it with the log's commits, of which the file's own header tells nothing: an
-/// upgrade is there alone when the gateway that made it was killed, or a reader was in the way.
+/// Reads the version as SQLite sees it with the log's commits, of which the file's own header tells
+/// nothing: an upgrade is there alone when the gateway that made it was killed, or a reader was in
+/// the way.
 fn version_through_log(path: &Path) -> Result<i64, StoreError> {
     let mut read = read_version(path);
     for _ in 1..TRIES {

@@ -110,7 +110,7 @@ impl SqliteStore {
         SqliteStore::open_with(path, now, SqliteOptions::default())
     }
 
-    /// As [`SqliteStore::open`], but leaves a store of an older version as it is.
+    /// Does as [`SqliteStore::open`], but leaves a store of an older version as it is.
     ///
     /// # Errors
     /// Those of [`SqliteStore::open`], and [`StoreError::Unusable`] for an older version.

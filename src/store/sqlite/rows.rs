@@ -88,7 +88,7 @@ impl<'a> From<&'a Sighting> for SightingColumns<'a> {
 }
 
 impl SightingColumns<'_> {
-    /// In the order of the columns.
+    /// The values in the order of the columns.
     pub(super) fn values(&self) -> [&dyn ToSql; 7] {
         [
             &self.first,

@@ -58,7 +58,7 @@ pub(super) struct Request {
 pub(super) struct Writer {
     pub connection: Connection,
     pub requests: mpsc::Receiver<Request>,
-    /// At most this many requests in one transaction.
+    /// How many requests are in one transaction at most.
     pub group: usize,
     /// See [`super::SqliteOptions::gathering`].
     pub gathering: Duration,

@@ -56,7 +56,8 @@ pub enum ClientError {
     /// Nothing was sent: the key least of all.
     #[error("{url} cannot be trusted")]
     Tls { url: AdminUrl, source: io::Error },
-    /// As [`ClientError::Tls`]: what `openssl req -x509` makes unless it is told otherwise.
+    /// The same as [`ClientError::Tls`], of what `openssl req -x509` makes unless it is told
+    /// otherwise.
     #[error(
         "{url} cannot be trusted: its certificate is that of an authority (basicConstraints CA:TRUE), \
          which may sign others but not serve; make one with CA:FALSE, as certs/README.md shows"

@@ -11,12 +11,12 @@ use rustls::pki_types::ServerName;
 pub struct AdminUrl {
     https: bool,
     name: ServerName<'static>,
-    /// As it is resolved: an IPv6 address without its brackets.
+    /// The host as it is resolved: an IPv6 address without its brackets.
     host: String,
     port: u16,
 }
 
-/// Not the URL of an admin API. Does not hold the text: there may be a
+/// Why a text is not the URL of an admin API. It does not hold the text: there may be a
 /// password in it.
 #[allow(missing_docs, reason = "each message says what it is, and so its source")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -24,7 +24,7 @@ pub(super) enum Show {
     Content,
     /// How many phones, companies, ... something was done to: `1 phone promoted`.
     Done(&'static str, &'static str),
-    /// As `Done`, and the new key alone on standard output, for a file.
+    /// Says as `Done` what was done, and prints the new key alone on standard output, for a file.
     Key(&'static str),
 }
 

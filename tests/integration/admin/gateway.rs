@@ -95,7 +95,7 @@ impl Gateway {
         self
     }
 
-    /// With nothing in its registry.
+    /// A gateway with nothing in its registry.
     pub(super) fn new() -> Gateway {
         Gateway::new_with(AdminOptions::default())
     }

@@ -23,7 +23,7 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
-    /// With an SQLite file of its own and the defaults.
+    /// Starts one with an SQLite file of its own and the defaults.
     pub(crate) fn start() -> Gateway {
         Gateway::start_with(|_, _| {})
     }
@@ -33,7 +33,7 @@ impl Gateway {
         Gateway::start_at(Arc::new(SystemClock), adapt)
     }
 
-    /// As [`Gateway::start_with`], with the time passed in.
+    /// Does as [`Gateway::start_with`], with the time passed in.
     pub(crate) fn start_at(
         clock: Arc<dyn Clock>,
         adapt: impl FnOnce(&mut Config, &Path),

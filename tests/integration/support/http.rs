@@ -12,7 +12,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Answer {
     pub status: u16,
-    /// In order, names in lower case, without `date`.
+    /// The headers in order, names in lower case, without `date`.
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
 }
@@ -38,7 +38,7 @@ pub(crate) fn request(
     exchange(connect(address).ok()?, method, target, headers, body)
 }
 
-/// As [`request`], over a connection that is there, of TLS for example.
+/// Does as [`request`], over a connection that is there, of TLS for example.
 pub(crate) fn exchange(
     mut stream: impl Read + Write,
     method: &str,
@@ -68,7 +68,7 @@ pub(crate) fn connect(address: SocketAddr) -> std::io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// As [`connect`], from another of this machine's addresses (127.0.0.0/8 has 16 million).
+/// Does as [`connect`], from another of this machine's addresses (127.0.0.0/8 has 16 million).
 pub(crate) fn connect_from(source: IpAddr, address: SocketAddr) -> std::io::Result<TcpStream> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
     socket.bind(&SocketAddr::new(source, 0).into())?;

@@ -23,7 +23,7 @@ impl Process {
         Process::start_as(dir, "serve", Stdio::null())
     }
 
-    /// As [`Process::start`], with arguments and with somewhere for its log to go.
+    /// Does as [`Process::start`], with arguments and with somewhere for its log to go.
     pub(crate) fn start_as(dir: &Path, line: &str, log: Stdio) -> Process {
         let child = command(dir, line).stdout(Stdio::piped()).stderr(log).spawn();
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));

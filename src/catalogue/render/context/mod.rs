@@ -65,7 +65,7 @@ impl PortInput {
 pub struct RenderInput {
     /// `None` for a common file.
     pub mac: Option<Mac>,
-    /// In order of port. Empty for a common file.
+    /// The ports of the device in their order; none for a common file.
     pub ports: Vec<PortInput>,
     /// The port a file of scope `port` is for.
     pub named_port: Option<Port>,

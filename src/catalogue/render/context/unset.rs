@@ -91,7 +91,7 @@ pub(crate) struct SettingPath {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Root {
     Settings,
-    /// By number, counted from 1, as all here.
+    /// A line by its number, counted from 1, as all here.
     Line(u16),
     Key(u16),
     ModuleKey {

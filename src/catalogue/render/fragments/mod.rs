@@ -75,7 +75,7 @@ impl Fragments {
         Fragments { kept, secret: None }
     }
 
-    /// As [`Fragments::kept`], for a trial in which all secrets are `secret`.
+    /// Does as [`Fragments::kept`], for a trial in which all secrets are `secret`.
     pub(crate) fn kept_without(secret: &'static str) -> Fragments {
         Fragments { secret: Some(secret), ..Fragments::kept() }
     }

@@ -111,7 +111,7 @@ fn assert_same_keys(phone_type: &PhoneType, round: usize, texts: &[String]) {
     );
 }
 
-/// For each type; some seventy types.
+/// How many cases each type has; there are some seventy types.
 const CASES: u32 = 6;
 
 /// Always with a letter, so that a value is there whatever is taken out of it.

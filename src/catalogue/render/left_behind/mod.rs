@@ -41,7 +41,7 @@ impl Catalogue {
         (0..self.families.len()).flat_map(|family| self.representatives_of(family)).collect()
     }
 
-    /// As [`Catalogue::representatives`], of one family.
+    /// Does as [`Catalogue::representatives`], for one family.
     pub(crate) fn representatives_of(&self, family: usize) -> Vec<&PhoneType> {
         let mut first = BTreeMap::new();
         for phone_type in self.types_of(family) {
@@ -196,7 +196,7 @@ fn keys_of(
     Ok(keys.iter().filter(is_asked).cloned().collect())
 }
 
-/// Without what only says who may change it.
+/// The key without what only says who may change it.
 fn plain(key: &str) -> String {
     let parts = key.split(' ');
     let kept: Vec<&str> = parts

@@ -78,7 +78,7 @@ impl<'t> Reader<'t> {
         Some(())
     }
 
-    /// At least three letters, or anything between angle brackets.
+    /// Takes an abbreviation: at least three letters, or anything between angle brackets.
     fn abbreviation(&mut self) -> Option<&'t str> {
         if self.eat('<').is_some() {
             let name = self.take(self.0.find('>')?);

@@ -45,7 +45,7 @@ const PROBES: usize = 32;
 #[derive(Debug)]
 pub(super) struct Table {
     connections: IndexMap<u64, Connection, RandomState>,
-    /// Only those with connections.
+    /// The networks that have connections.
     networks: HashMap<IpAddr, Network, RandomState>,
     recent: RecentlyServed,
     next_id: u64,
@@ -212,13 +212,13 @@ impl Table {
     }
 }
 
-/// Up to [`PROBES`] indices below `length`, spread over all of them, others with another `hand`.
+/// Gives up to [`PROBES`] indices below `length`, spread over all, others with another `hand`.
 fn probes(hand: usize, length: usize) -> impl Iterator<Item = usize> {
     let stride = length.div_ceil(PROBES).max(1);
     (0..length).step_by(stride).map(move |step| hand.wrapping_add(step) % length)
 }
 
-/// As many networks as a large provider has sites, in some 5 MB. When there are more, those that
+/// A large provider has so many sites, which take some 5 MB. When there are more, those that
 /// were of use longest ago are forgotten. A restart forgets all, and the first boots tell them.
 const MAX_NETWORKS: usize = 65_536;
 

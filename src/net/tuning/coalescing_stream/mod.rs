@@ -58,7 +58,7 @@ const MAX_PEEKED: usize = 2 * 1024;
 const CLOSE_NOTIFY: usize = 31;
 
 impl CoalescingStream {
-    /// Before a handshake, which is over when [`CoalescingStream::handshake_done`] is called.
+    /// Takes a stream before its handshake, which [`CoalescingStream::handshake_done`] ends.
     pub(crate) fn new(stream: TcpStream, watch: Arc<Watch>) -> CoalescingStream {
         CoalescingStream {
             stream,

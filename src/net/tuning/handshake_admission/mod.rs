@@ -45,12 +45,12 @@ pub(in crate::net) struct HandshakeAdmission {
     max_window: usize,
 }
 
-/// For each processor, while peers are quick: so many that it has another one to go on with,
+/// How many each processor has, while peers are quick: so many that it has another to go on with,
 /// and so few that its second cache holds all of them (22 KB each).
 pub(in crate::net) const MIN_WINDOW: usize = 8;
 
-/// For each processor, while they are not: within [`LATE_AFTER`] more than it has first steps
-/// done, which take some 50 us with P-256 on a fast one.
+/// How many each processor has, while they are not: within [`LATE_AFTER`] more than it has first
+/// steps done, which take some 50 us with P-256 on a fast one.
 const MAX_WINDOW: usize = 1_024;
 
 /// Who answers later is late: a phone with a slow processor or far away, or somebody who
@@ -63,7 +63,7 @@ const LATE_AFTER: Duration = Duration::from_millis(50);
 const INCREASE: usize = 4;
 
 impl HandshakeAdmission {
-    /// For the processors of this machine.
+    /// An admission for the processors of this machine.
     pub(crate) fn new() -> HandshakeAdmission {
         HandshakeAdmission::of(std::thread::available_parallelism().map_or(1, NonZero::get))
     }
