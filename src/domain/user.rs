@@ -33,7 +33,7 @@ impl fmt::Display for UserId {
     }
 }
 
-/// What a user may do. The order of the table in the admin API's contract.
+/// What a user may do, in the order in which docs/api.md lists roles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Role {
     /// Everything.

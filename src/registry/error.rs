@@ -5,7 +5,7 @@ use crate::domain::settings::SettingError;
 use crate::domain::{PhoneId, TransitionError};
 use crate::store::StoreError;
 
-/// The messages are what the admin API answers; the contract fixes most of them.
+/// The messages are what the admin API answers; the published API fixes most of them.
 #[derive(Debug, thiserror::Error)]
 pub enum RegistryError {
     /// The caller's role does not allow it.

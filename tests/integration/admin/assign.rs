@@ -1,4 +1,4 @@
-//! assign (contract, sections 4 and 6.15 to 6.19, 6.22 to 6.24, 6.27).
+//! The command assign, as the published API has it.
 
 use serde_json::{Value, json};
 

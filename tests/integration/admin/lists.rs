@@ -1,4 +1,4 @@
-//! inactive, active, readtypes (contract, sections 4 and 6.2 to 6.26).
+//! The lists of the published API: inactive, active, readtypes.
 
 use std::collections::BTreeSet;
 use std::io::{Read, Write};

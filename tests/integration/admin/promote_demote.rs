@@ -1,4 +1,4 @@
-//! promote and demote (contract, sections 4 and 6.4 to 6.10, 6.24, 6.27).
+//! The commands promote and demote, as the published API has them.
 
 use std::thread;
 

@@ -1,4 +1,4 @@
-//! Who may do what: the table of the contract's section 3, and the order of checks.
+//! Who may do what, as docs/api.md says of each command, and the order of checks.
 
 use serde_json::{Value, json};
 

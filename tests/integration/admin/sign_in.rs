@@ -1,4 +1,4 @@
-//! Keys, passwords, sessions (contract, section 2).
+//! Keys, passwords, sessions.
 
 use std::io::{Read, Write};
 

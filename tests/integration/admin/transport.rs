@@ -1,4 +1,4 @@
-//! Paths, methods, bodies, headers (contract, section 1, and section 6.1).
+//! Paths, methods, bodies, headers of the admin API.
 
 use serde_json::{Value, json};
 
