@@ -9,8 +9,8 @@ use crate::domain::Mac;
 /// processors and the line with the phones that boot. Who comes beyond is told to come again.
 pub const MAX_STREAMS: usize = 256;
 
-/// Of these, to one device: it may ask for a file anew whose connection broke and is not found
-/// dead yet, and whoever knows its MAC holds no more.
+/// How many of these are to one device: it may ask for a file anew whose connection broke and is
+/// not found dead yet, and whoever knows its MAC holds no more.
 pub const MAX_STREAMS_PER_PHONE: usize = 4;
 
 #[derive(Debug, Default)]

@@ -63,7 +63,7 @@ impl Body for EdgeBody {
         }
     }
 
-    /// Of a body in parts none, so that the connection sees that it is one; its length is in the
+    /// A body in parts has none, so that the connection sees that it is one; its length is in the
     /// headers.
     fn size_hint(&self) -> hyper::body::SizeHint {
         match self {

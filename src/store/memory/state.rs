@@ -25,7 +25,7 @@ pub(super) struct State {
     pub system: SystemSettings,
     pub events: VecDeque<Event>,
     pub catalogues: HashMap<String, Timestamp>,
-    /// Of removed devices, the one that was removed first first.
+    /// What files had set in removed devices, the one that was removed first first.
     pub left: IndexMap<Mac, Written, RandomState>,
     pub head: Revision,
     /// What the last commits changed, oldest first.
