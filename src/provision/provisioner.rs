@@ -9,7 +9,7 @@ use super::parse_cache::{FileOwner, NamedFile, ParseCache, ParsedRequest};
 use super::rendered::{BodyCache, BodyKey, Version};
 use super::{Fetch, Provision, Receipt, Rendered, Reply, Sent, UploadBody};
 use crate::catalogue::{
-    Catalogue, FileSpec, PathFacts, PhoneType, RenderInput, Scope, mac_of_subject,
+    Catalogue, FileSpec, PathFacts, PhoneType, RenderError, RenderInput, Scope, mac_of_subject,
 };
 use crate::domain::settings::Written;
 use crate::domain::{HostedPath, LogRate, Mac, Timestamp};
@@ -363,7 +363,7 @@ impl Provisioner {
         &self,
         key: BodyKey,
         version: Version,
-        made: Result<Arc<Rendered>, Decision>,
+        made: Result<Arc<Rendered>, RenderError>,
         owner: FileOwner,
     ) -> Decision {
         match made {
@@ -371,7 +371,7 @@ impl Provisioner {
                 self.bodies.keep(key, version, rendered.clone());
                 Decision::served(rendered, owner)
             }
-            Err(decision) => decision,
+            Err(error) => Decision::fault(error.to_string()),
         }
     }
 
@@ -383,11 +383,9 @@ impl Provisioner {
         file: &FileSpec,
         input: RenderInput,
         changed: Timestamp,
-    ) -> Result<Arc<Rendered>, Decision> {
+    ) -> Result<Arc<Rendered>, RenderError> {
         let family = &catalogue.families()[family];
-        let rendered = catalogue
-            .render(family, phone_type, file, input)
-            .map_err(|error| Decision::fault(error.to_string()))?;
+        let rendered = catalogue.render(family, phone_type, file, input)?;
         let changed = changed.max(catalogue.served_since());
         Ok(Arc::new(Rendered::new(rendered.body, rendered.content_type, changed)))
     }
