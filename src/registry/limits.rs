@@ -362,7 +362,8 @@ impl Composition {
         };
         let is_tried = |(path, row): &&(String, String)| {
             // Which line a key is of says nothing by itself, and what is switched off has no effect.
-            !row.ends_with(".line") && !row.contains('=') && !is_off_above(path)
+            let is_choice = row.contains('=') && !row.contains("keys.N.type=");
+            !row.ends_with(".line") && !is_choice && !is_off_above(path)
         };
         let tried: Vec<_> = set.iter().filter(is_tried).cloned().collect();
         if tried.is_empty() {

@@ -15,6 +15,8 @@ const REMEMBERED: usize = 1000;
 /// Settings of a phone that are tried without; each takes a rendering of the phone's files, and
 /// two or three more where it changes nothing.
 const TRIED_WITHOUT: usize = 200;
+/// What the row of a key's kind has, of a soft key as well: `keys.N.type=park`.
+const KEY_TYPE: &str = "keys.N.type=";
 
 /// A value of which the files of a type have nothing, or something else.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,8 +59,10 @@ impl Catalogue {
     }
 
     /// Finds those of a phone's settings, each as its path and its row, that its files are the
-    /// same without, whatever their value is: something that they need is not set. `layers` are
-    /// all of the phone's, lowest first. At most 200 settings are tried, some renderings each.
+    /// same without, whatever their value is: something that they need is not set. Of a key that
+    /// does nothing, for want of a number or a code, only what it should do is among them.
+    /// `layers` are all of the phone's, lowest first. At most 200 settings are tried, some
+    /// renderings each.
     #[must_use]
     pub fn without_effect<'s>(
         &self,
@@ -93,6 +97,10 @@ impl Catalogue {
             if files(&layers) != as_it_is {
                 return false;
             }
+            // Another kind of key would do something. That of a line may be so by itself.
+            if let Some((_, kind)) = row.split_once(KEY_TYPE) {
+                return kind != "line";
+            }
             let Some(own) = layers.pop() else { return false };
             values(phone_type, row, path).into_iter().filter(|value| !value.is_null()).all(
                 |value| {
@@ -102,8 +110,15 @@ impl Catalogue {
                 },
             )
         };
-        let tried = set.iter().filter(|(_, row)| kind_of(row).is_some()).take(TRIED_WITHOUT);
-        tried.filter(changes_nothing).map(|(path, _)| path.as_str()).collect()
+        let is_asked = |row: &str| kind_of(row).is_some() || row.contains(KEY_TYPE);
+        let tried = set.iter().filter(|(_, row)| is_asked(row)).take(TRIED_WITHOUT);
+        let found: Vec<&str> =
+            tried.filter(changes_nothing).map(|(path, _)| path.as_str()).collect();
+        let is_of_one_found = |path: &str| {
+            let key = path.rsplit_once('.').filter(|(_, name)| *name != "type");
+            key.is_some_and(|(key, _)| found.contains(&&*format!("{key}.type")))
+        };
+        found.iter().filter(|path| !is_of_one_found(path)).copied().collect()
     }
 }
 
@@ -233,7 +248,7 @@ mod tests {
     fn a_setting_that_needs_another_one_is_told_from_one_that_needs_none() {
         let catalogue = Catalogue::load(&Sources::default()).unwrap();
         let phone_type = catalogue.phone_type(&"t46s".parse().unwrap()).unwrap();
-        let without_effect = |settings: Value| -> Vec<String> {
+        let of = |phone_type: &PhoneType, settings: Value| -> Vec<String> {
             let line = json!({ "user": "1", "password": "p", "registrar": "pbx.example" });
             let mut own = json!({ "lines": { "1": line } });
             own.as_object_mut().unwrap().extend(settings.as_object().unwrap().clone());
@@ -242,10 +257,22 @@ mod tests {
             let found = catalogue.without_effect(phone_type, &layers, &set);
             found.into_iter().map(str::to_owned).collect()
         };
+        let without_effect = |settings: Value| of(phone_type, settings);
         assert_eq!(without_effect(json!({ "lock": { "after_s": 60 } })), ["lock.after_s"]);
         let both = json!({ "lock": { "after_s": 60, "pin": "123456" } });
         assert_eq!(without_effect(both), [""; 0]);
         let tone = json!({ "alert_tones": { "1": { "tone": 3 } } });
         assert_eq!(without_effect(tone), ["alert_tones.1.tone"]);
+        // A key that forwards by dialling a code.
+        for key in ["spa962", "spa508g", "ip650"] {
+            let phone_type = catalogue.phone_type(&key.parse().unwrap()).unwrap();
+            let forward = json!({ "type": "forward", "value": "0171", "label": "Away" });
+            let keys = json!({ "1": { "type": "line", "line": 1 }, "2": forward });
+            let code = json!({ "forward_all_on": "*72" });
+            let alone = of(phone_type, json!({ "keys": keys }));
+            assert_eq!(alone, ["keys.2.type"], "{key}");
+            let both = of(phone_type, json!({ "keys": keys, "feature_codes": code }));
+            assert_eq!(both, [""; 0], "{key}");
+        }
     }
 }

@@ -143,10 +143,6 @@ fn left(phone_type: &PhoneType, moments: &[Moment]) -> BTreeSet<String> {
     phone.difference(&last).cloned().collect()
 }
 
-/// Families whose files do not look at `written.modules` yet.
-const KEEP_MODULES: [&str; 6] =
-    ["cisco-mpp", "cisco-spa-phone", "grandstream", "grandstream-legacy", "linksys", "polycom"];
-
 /// What is left in a phone whose module no type has any more.
 fn left_by_modules(phone_type: &PhoneType, plain: &PhoneType) -> BTreeSet<String> {
     let all = merged(document(&CATALOGUE, phone_type, Extent::Everything, 0), &always());
@@ -171,7 +167,7 @@ fn the_keys_of_a_module_go_when_the_type_is_changed_to_one_without() {
         let left = left_by_modules(phone_type, plain);
         left_by.entry(family).or_default().extend(left.iter().map(|key| without_numbers(key)));
     }
-    left_by.retain(|family, keys| !KEEP_MODULES.contains(family) && !keys.is_empty());
+    left_by.retain(|_, keys| !keys.is_empty());
     assert!(left_by.is_empty(), "{left_by:#?}");
 }
 
