@@ -99,6 +99,10 @@ fn raw_name(family: &str, key: &Key) -> Option<String> {
 fn everything(phone_type: &PhoneType) -> Value {
     let mut all = trial::document(&CATALOGUE, phone_type, Extent::Everything, 0);
     all["provisioning"]["base_url"] = json!(format!("http://{OURS}.example/"));
+    // What the gateway hosts has that address in it, and keeps no phone ours.
+    for (group, name) in [("firmware", "url"), ("display", "wallpaper"), ("trust", "ca_url")] {
+        all[group][name] = json!("http://elsewhere.example/a");
+    }
     all["provisioning"]["user"] = json!(format!("user-{OURS}"));
     for (group, name) in
         [("provisioning", "password"), ("access", "admin_password"), ("access", "user_password")]
