@@ -54,7 +54,8 @@ fn last(spec: &FileSpec, text: &str) -> BTreeMap<Key, String> {
     for pair in keys::of(spec, text).unwrap_or_else(|error| panic!("{error}: {text}")) {
         let value = pair.value.trim().to_owned();
         if spec.escape != Escape::Xml {
-            last.insert(vec![pair.key.trim_end_matches(['=', ':', ' ']).to_owned()], value);
+            let key = pair.key.trim_end_matches(['=', ':', ' ']).trim_start();
+            last.insert(vec![key.to_owned()], value);
             continue;
         }
         if let Some((element, attribute)) = pair.key.split_once(" @") {
