@@ -98,7 +98,7 @@ fn a_phone_that_names_itself_otherwise_is_not_what_its_address_lets_guess() {
         (yealink, Some("Zultys ZIP37G 47.85.0.10 80:5e:c0:aa:bb:cc"), generic, Contradicted),
         (yealink, Some("Acme X4 2.10.2.6887 805ec0aabbcc"), generic, Contradicted),
         (yealink, Some("curl/8.0"), generic, Contradicted),
-        (yealink, Some("AVAYA/SIP12x0\u{17}/04.00.04.00"), generic, Contradicted),
+        (yealink, Some("ACME/SIP12x0\u{17}/04.00.04.00"), generic, Contradicted),
         ("/000413241122.xml", None, Some("snom320"), MacRange),
         ("/000413241122.xml", Some("curl/8.0"), generic, Contradicted),
         // A path that names the model is no guess.

@@ -39,7 +39,7 @@ fn a_new_device_is_active_at_once_and_read_back_without_its_secrets() {
                 "settings": { "lines": { "1": {
                     "user": "100", "password": "***", "registrar": "pbx.example.net",
                 } } },
-                "sighting": null, "served": null,
+                "sighting": null, "wanted_firmware": null, "served": null,
                 "claims": [{
                     "phone_type": "snom320", "strength": "operator",
                     "first": NOW, "last": NOW, "user_agent": "",
@@ -183,7 +183,7 @@ fn read_filters_narrow_and_find_nothing_for_what_is_not_known() {
         (json!({ "mac": 5 }), "mac: must be a string"),
         (
             json!({ "phonid": "x" }),
-            "scope.\"phonid\" is not known here: phoneid, mac, port, company, phone_type, state, limit, after",
+            "scope.\"phonid\" is not known here: phoneid, mac, port, company, phone_type, state, firmware, limit, after",
         ),
     ] {
         gateway.refused("read/phone", json!({ "scope": scope }), message);
