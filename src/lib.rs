@@ -66,9 +66,10 @@
 //!    phone and no secret in it, or the refusal.
 //! 6. An active one gets the cached body, if all it was made of is as it was; else
 //!    [`registry::Registry::composition`] lays the layers over each other and [`catalogue`] renders
-//!    them. Same inputs, same bytes. That it was sent a file of its own is noted once
+//!    them. Same inputs, same bytes. What was laid out for it as it is ([`files`]) is sent from the
+//!    disk. That it was sent a file of its own is noted once
 //!    ([`registry::Registry::note_served`]): from then on no claim changes what it is.
-//! 7. [`handset`] words the reply: 200 with an entity tag, 304, the one refusal, or 503 with
+//! 7. [`handset`] words the reply: 200 with an entity tag, a part (206), 304, the one refusal, or 503 with
 //!    `Retry-After` for a fault of ours, on which the phone keeps what it has. Operators can read
 //!    what became of it ([`registry::Registry::requests`]).
 //!
@@ -92,7 +93,8 @@
 //!
 //! - A handset causes one device at its first contact, within the quota, a few claims on it until
 //!   it is promoted and served, and reads. What it sends reaches no query but as
-//!   a bound value, and the file system only as the name of an upload that its family declares.
+//!   a bound value, and the file system only as the name of an upload that its family declares,
+//!   and as that of a file which was laid out for it.
 //! - No phone's configuration leaves before an operator made the phone active.
 //! - Unknown, inactive, over quota, forbidden network, strange method, missing file: one refusal,
 //!   the same bytes. It promises nothing, and so waits for no disk; where a MAC is looked up, all
@@ -101,7 +103,8 @@
 //!   succeeds, at whichever gateway, and none fits an object that was removed and made anew.
 //! - Memory has one writer, which takes what is newer only. Gateways share nothing but the store.
 //! - A fault of ours is never "not found" for a phone that is to be served.
-//! - A promotion or a change of a phone is refused that leaves it without a file. A file for ports
+//! - A promotion or a change of a phone is refused that would leave it without a file its type has.
+//!   A file for ports
 //!   of several companies has of each company only what is its own.
 //! - Secrets are in no log, message, list, preview or audit record; two commands, which are
 //!   recorded, show those of a phone and what it sent. The value of a setting adds no

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::files::Files;
 
-/// So long a file is there before phones get it. A look reads names alone.
+/// So long a file is there before phones get it. A look reads names, and the files `VERSION`.
 const LOOK_INTERVAL: Duration = Duration::from_secs(10);
 
 pub(super) async fn run(files: Arc<Files>, stop: CancellationToken) {

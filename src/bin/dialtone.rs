@@ -185,10 +185,16 @@ fn check_all(arguments: &ServeArguments) -> Outcome {
     }
     let mut failures = check::problems(&config);
     match check::catalogue(&config.catalogue.sources()) {
-        Ok(checked) => println!(
-            "{} families, {} types, {} examples: all in order",
-            checked.families, checked.types, checked.examples
-        ),
+        Ok(checked) => {
+            for note in check::files(&config, &checked.families) {
+                say(&format!("note: {note}"));
+            }
+            let families = checked.families.len();
+            println!(
+                "{families} families, {} types, {} examples: all in order",
+                checked.types, checked.examples
+            );
+        }
         Err(error) => failures.push(error.to_string()),
     }
     if failures.is_empty() { Ok(()) } else { Err(failures.join("\n").into()) }

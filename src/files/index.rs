@@ -1,11 +1,11 @@
 //! Which files there are, kept in memory.
 
-use std::collections::{HashMap, HashSet};
-use std::io::{self, ErrorKind, Read};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::io::{self, Read};
 
 use cap_std::fs::Dir;
 
-use crate::domain::{HostedPath, hidden_char};
+use crate::domain::{CompanyId, HostedPath, hidden_char};
 
 /// Files that are looked at, all folders together: hundreds of models with their firmware, tones
 /// and languages, and as much again for companies. The rest is not there.
@@ -15,6 +15,9 @@ pub const MAX_FILES: usize = 100_000;
 /// back to where it stands.
 const MAX_DEPTH: usize = 8;
 
+/// Problems that are named; who has more sees them when these are gone.
+const MAX_PROBLEMS: usize = 20;
+
 /// Says what version the firmware in the same folder is.
 const VERSION: &str = "VERSION";
 
@@ -22,9 +25,9 @@ const VERSION: &str = "VERSION";
 const MAX_VERSION: u64 = 128;
 
 /// The first line; `None` when it cannot be read or is no version.
-fn version(dir: &Dir) -> Option<String> {
+fn version(root: &Dir, path: &str) -> Option<String> {
     let mut text = String::new();
-    let file = dir.open(VERSION).ok()?;
+    let file = root.open(path).ok()?;
     file.take(MAX_VERSION).read_to_string(&mut text).ok()?;
     let line = text.lines().next()?.trim();
     (!line.is_empty() && hidden_char(line).is_none()).then(|| line.to_owned())
@@ -34,63 +37,97 @@ fn version(dir: &Dir) -> Option<String> {
 #[derive(Debug, Default)]
 pub(super) struct Index {
     paths: HashSet<String>,
+    /// Without the folders that tell phones apart.
+    names: HashSet<String>,
     /// By folder.
     versions: HashMap<String, String>,
-    is_cut: bool,
+    problems: BTreeSet<String>,
 }
 
 impl Index {
     /// Looks through the folder. Links that lead out of it are not there, as is what no phone could
-    /// ask for by its name.
+    /// ask for by its name; each is a problem, and what is beside it counts.
     pub(super) fn of(dir: &Dir) -> io::Result<Index> {
         let mut index = Index::default();
-        index.add(dir, String::new(), 0)?;
+        let entries = dir.entries()?;
+        index.add(dir, entries, "", 0);
+        // Behind the folders that tell phones apart: two to four names.
+        for path in &index.paths {
+            let ends = path.match_indices('/').skip(1).map(|(at, _)| &path[at + 1..]);
+            index.names.extend(ends.map(str::to_owned));
+        }
         Ok(index)
     }
 
-    fn add(&mut self, dir: &Dir, at: String, depth: usize) -> io::Result<()> {
-        let wrong = |path: &str, error: &io::Error| {
-            let path = if path.is_empty() { "." } else { path };
-            io::Error::new(error.kind(), format!("{path}: {error}"))
-        };
-        for entry in dir.entries().map_err(|error| wrong(&at, &error))? {
-            let entry = entry.map_err(|error| wrong(&at, &error))?;
-            let Some(name) = entry.file_name().to_str().map(str::to_owned) else { continue };
+    /// `root` is what paths are below: a link may lead to another folder of it.
+    fn add(&mut self, root: &Dir, entries: cap_std::fs::ReadDir, at: &str, depth: usize) {
+        for entry in entries {
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(error) => return self.problem(at, &error),
+            };
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let path = if at.is_empty() { name.clone() } else { format!("{at}/{name}") };
             if HostedPath::new(&name).is_none() {
+                if !name.starts_with('.') {
+                    let why = "a name is of letters, digits and -._~()+,=@!, and no phone gets it";
+                    self.problem(&path, &why);
+                }
                 continue;
             }
-            let path = if at.is_empty() { name.clone() } else { format!("{at}/{name}") };
             // Follows links, as far as they stay inside.
-            let metadata = match dir.metadata(&name) {
+            let metadata = match root.metadata(&path) {
                 Ok(metadata) => metadata,
                 Err(error) => {
-                    if error.kind() != ErrorKind::NotFound {
-                        tracing::warn!(path, %error, "a file for phones is passed over");
-                    }
+                    self.problem(&path, &error);
                     continue;
                 }
             };
             if self.paths.len() >= MAX_FILES {
-                self.is_cut = true;
-                return Ok(());
+                let why =
+                    format!("there are more than {MAX_FILES} files, and the rest does not count");
+                return self.problem(".", &why);
             }
             if metadata.is_file() {
-                if name == VERSION
-                    && let Some(version) = version(dir)
-                {
-                    self.versions.insert(at.clone(), version);
+                if name == VERSION {
+                    match version(root, &path) {
+                        Some(version) => drop(self.versions.insert(at.to_owned(), version)),
+                        None => self.problem(&path, &"its first line is no version"),
+                    }
                 }
                 self.paths.insert(path);
             } else if metadata.is_dir() && depth < MAX_DEPTH {
-                let folder = dir.open_dir(&name).map_err(|error| wrong(&path, &error))?;
-                self.add(&folder, path, depth + 1)?;
+                match root.read_dir(&path) {
+                    Ok(entries) => self.add(root, entries, &path, depth + 1),
+                    Err(error) => self.problem(&path, &error),
+                }
             }
         }
-        Ok(())
+    }
+
+    fn problem(&mut self, path: &str, why: &dyn std::fmt::Display) {
+        if self.problems.len() < MAX_PROBLEMS {
+            self.problems.insert(format!("{path}: {why}"));
+        }
     }
 
     pub(super) fn has(&self, path: &str) -> bool {
         self.paths.contains(path)
+    }
+
+    /// Whether any file is called so, in whichever folder.
+    pub(super) fn has_name(&self, name: &HostedPath) -> bool {
+        self.names.contains(name.as_str())
+    }
+
+    /// Whether any phone, or any of that company, has a file of the name.
+    pub(super) fn has_anywhere(&self, company: Option<&CompanyId>, name: &HostedPath) -> bool {
+        let (end, own) =
+            (format!("/{name}"), company.map(|company| format!("companies/{company}/")));
+        let is_seen = |path: &&String| {
+            own.as_ref().is_none_or(|own| path.starts_with(own) || path.starts_with("families/"))
+        };
+        self.paths.iter().filter(is_seen).any(|path| path.ends_with(&end))
     }
 
     /// What the file `VERSION` of a folder says.
@@ -98,8 +135,14 @@ impl Index {
         self.versions.get(folder).map(String::as_str)
     }
 
-    /// Whether there were more than are looked at.
-    pub(super) fn is_cut(&self) -> bool {
-        self.is_cut
+    /// What was passed over, each with its path, at most twenty.
+    pub(super) fn problems(&self) -> &BTreeSet<String> {
+        &self.problems
+    }
+
+    /// The folders below `families`.
+    pub(super) fn families(&self) -> BTreeSet<&str> {
+        let below = self.paths.iter().filter_map(|path| path.strip_prefix("families/"));
+        below.filter_map(|path| path.split_once('/')).map(|(family, _)| family).collect()
     }
 }

@@ -17,7 +17,7 @@ mod streams;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -37,7 +37,6 @@ pub use streams::{MAX_STREAMS, MAX_STREAMS_PER_PHONE, Stream};
 pub struct Files {
     /// Nothing outside of it can be opened through it, by whatever link.
     dir: Dir,
-    path: PathBuf,
     index: ArcSwap<Index>,
     streams: Arc<Streams>,
 }
@@ -130,15 +129,23 @@ pub enum FileError {
     },
 }
 
+fn tell<'p>(problems: impl Iterator<Item = &'p String>) {
+    for problem in problems {
+        tracing::warn!(problem, "a file for phones does not count");
+    }
+}
+
 impl Files {
     /// The files below `path`, looked through. Blocks.
     ///
     /// # Errors
-    /// When it is no folder that can be read, with the path of what cannot.
+    /// When it is no folder that can be read.
     pub fn open(path: &Path) -> io::Result<Files> {
         let dir = Dir::open_ambient_dir(path, ambient_authority())?;
-        let index = ArcSwap::from_pointee(Index::of(&dir)?);
-        Ok(Files { dir, path: path.to_owned(), index, streams: Arc::default() })
+        let index = Index::of(&dir)?;
+        tell(index.problems().iter());
+        let index = ArcSwap::from_pointee(index);
+        Ok(Files { dir, index, streams: Arc::default() })
     }
 
     /// Looks through the folder again: what came and went counts from now on. Blocks.
@@ -147,12 +154,36 @@ impl Files {
     /// As [`Files::open`]; what was found before stays in force.
     pub fn look(&self) -> io::Result<()> {
         let index = Index::of(&self.dir)?;
-        let was_cut = self.index.swap(Arc::new(index)).is_cut();
-        if self.index.load().is_cut() && !was_cut {
-            let path = self.path.display();
-            tracing::warn!(%path, "the folder has more than {MAX_FILES} files: the rest is not there");
-        }
+        let before = self.index.load_full();
+        // Each once, and not at every look.
+        tell(index.problems().difference(before.problems()));
+        self.index.store(Arc::new(index));
         Ok(())
+    }
+
+    /// What no phone can get, each with its path and why, at most twenty; `families` are those that
+    /// there are.
+    #[must_use]
+    pub fn problems(&self, families: &[String]) -> Vec<String> {
+        let index = self.index.load();
+        let strange = index
+            .families()
+            .into_iter()
+            .filter(|family| families.iter().all(|known| known != family));
+        let strange = strange.map(|family| format!("families/{family}: there is no such family"));
+        index.problems().iter().cloned().chain(strange).take(20).collect()
+    }
+
+    /// Whether any file is called so, in whichever folder.
+    #[must_use]
+    pub fn has_name(&self, name: &HostedPath) -> bool {
+        self.index.load().has_name(name)
+    }
+
+    /// Whether there is a file of that name for any phone, or for any of the company.
+    #[must_use]
+    pub fn has_anywhere(&self, company: Option<&CompanyId>, name: &HostedPath) -> bool {
+        self.index.load().has_anywhere(company, name)
     }
 
     /// Where the file stands that counts for who asks. Looked up in memory, so that nobody hears
@@ -160,6 +191,11 @@ impl Files {
     #[must_use]
     pub fn find(&self, asker: Asker<'_>, asked: &HostedPath) -> Option<String> {
         let index = self.index.load();
+        // SECURITY: of a name that no file has, nothing is looked for, so that a refusal takes the
+        // time of any other.
+        if !index.has_name(asked) {
+            return None;
+        }
         let mut paths = asker.folders().map(|folder| format!("{folder}/{asked}"));
         paths.find(|path| index.has(path))
     }
@@ -183,18 +219,19 @@ impl Files {
     ) -> Result<HostedFile, FileError> {
         let stream = self.streams.begin(mac).ok_or(FileError::Busy)?;
         let files = self.clone();
-        let opened = tokio::task::spawn_blocking(move || {
-            let opened = files.dir.open(&path).and_then(|file| {
-                let file = file.into_std();
-                let metadata = file.metadata()?;
-                Ok((file, metadata))
-            });
-            opened
-                .map_err(|source| FileError::Io { path: path.clone(), source })
-                .map(|opened| (path, opened))
-        });
+        // The turn is given back by who opens, also when nobody waits any more: a disk that hangs
+        // holds as many threads as there are turns, and leaves the others.
+        let open = move || {
+            let opened = files.dir.open(&path).map(cap_std::fs::File::into_std);
+            let opened = opened.and_then(|file| Ok((file.metadata()?, file)));
+            match opened {
+                Ok((metadata, file)) => Ok((path, metadata, file, stream)),
+                Err(source) => Err(FileError::Io { path, source }),
+            }
+        };
         let gone = |error| FileError::Io { path: String::new(), source: io::Error::other(error) };
-        let (path, (file, metadata)) = opened.await.map_err(gone)??;
+        let opened = tokio::task::spawn_blocking(open).await.map_err(gone)?;
+        let (path, metadata, file, stream) = opened?;
         Ok(HostedFile {
             file,
             bytes: metadata.len(),

@@ -73,8 +73,43 @@ impl Body for EdgeBody {
     }
 }
 
-/// The answer to `request` for that file: whole, in part, or that the phone has it.
-pub(super) fn response<B>(file: HostedFile, request: &Request<B>) -> Response<EdgeBody> {
+/// Parts of one answer; each is read for itself.
+const MAX_RANGES: usize = 8;
+
+/// Takes away what a server may pass over (RFC 9110 sections 13.1.3, 13.1.4 and 14.2) and the
+/// library would refuse, or take too much work for: dates that are none, and ranges that are none,
+/// too many, or longer than the file.
+fn understood(headers: &mut HeaderMap, bytes: u64) {
+    for name in [header::IF_MODIFIED_SINCE, header::IF_UNMODIFIED_SINCE] {
+        let date = headers.get(&name).map(|value| value.to_str().map(httpdate::parse_http_date));
+        if date.is_some_and(|date| !matches!(date, Ok(Ok(_)))) {
+            headers.remove(name);
+        }
+    }
+    let is_range = |range: &str| {
+        let (first, last) = range.trim().split_once('-')?;
+        let number = |text: &str| text.parse::<u64>().ok().filter(|number| *number < 1 << 48);
+        match (first, last) {
+            ("", last) => number(last).filter(|last| (1..=bytes).contains(last)),
+            (first, "") => number(first),
+            (first, last) => number(first).and(number(last)),
+        }
+    };
+    let ranges = headers.get(header::RANGE).map(|value| {
+        let ranges = value.to_str().ok().and_then(|text| text.strip_prefix("bytes="));
+        ranges.is_some_and(|ranges| {
+            ranges.split(',').count() <= MAX_RANGES
+                && ranges.split(',').all(|range| is_range(range).is_some())
+        })
+    });
+    if ranges == Some(false) {
+        headers.remove(header::RANGE);
+    }
+}
+
+/// The answer to a request for that file: whole, in part, or that the phone has it.
+pub(super) fn response<B>(file: HostedFile, mut request: Request<B>) -> Response<EdgeBody> {
+    understood(request.headers_mut(), file.bytes);
     let content_type = mime_guess::from_path(&file.name).first_or_octet_stream();
     let entity = OnDisk {
         bytes: file.bytes,
@@ -84,8 +119,9 @@ pub(super) fn response<B>(file: HostedFile, request: &Request<B>) -> Response<Ed
         content_type: HeaderValue::try_from(content_type.as_ref())
             .expect("a media type is visible ASCII"),
         file: Arc::new(file),
+        deadline: Instant::now() + LONGEST,
     };
-    let mut response = http_serve::serve(entity, request);
+    let mut response = http_serve::serve(entity, &request);
     if response.body().is_end_stream() {
         return response.map(|_| EdgeBody::whole(Bytes::new()));
     }
@@ -101,6 +137,7 @@ struct OnDisk {
     modified: SystemTime,
     etag: HeaderValue,
     content_type: HeaderValue,
+    deadline: Instant,
 }
 
 impl Entity for OnDisk {
@@ -115,7 +152,7 @@ impl Entity for OnDisk {
         &self,
         range: Range<u64>,
     ) -> Pin<Box<dyn Stream<Item = Result<Bytes, BoxError>> + Send + Sync>> {
-        Box::pin(parts(self.file.clone(), range, Instant::now() + LONGEST))
+        Box::pin(parts(self.file.clone(), range, self.deadline))
     }
 
     fn add_headers(&self, headers: &mut HeaderMap) {

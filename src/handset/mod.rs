@@ -116,7 +116,7 @@ impl<P: Provision> Edge<P> {
             }
             Ok(Reply::Hosted(file)) => {
                 peer.standing.of_use();
-                hosted::response(file, &request)
+                hosted::response(file, request)
             }
             Ok(Reply::Refused) => refuse(request).await,
             Ok(Reply::Unavailable) => self.fault(),

@@ -17,7 +17,8 @@ impl Provisioner {
         (of, asked): (Mac, HostedPath),
     ) -> Decision {
         let none = || Decision::refused(RequestOutcome::NoSuchFile);
-        let Some(files) = self.files.as_ref().filter(|_| of == mac) else { return none() };
+        let files = self.files.as_ref().filter(|files| of == mac && files.has_name(&asked));
+        let Some(files) = files else { return none() };
         let Some(composition) = self.registry.composition(catalogue, mac) else { return none() };
         let Some(phone_type) = composition.phone_type() else {
             return Decision::refused(RequestOutcome::NoSuchType);

@@ -13,7 +13,8 @@
 //! 5. That it was sent a file of its own is noted.
 //!
 //! All of it reads from memory and waits for nothing, and what 2 and 5 record is stored behind the
-//! answer; but what an active phone asks back that it once sent is read from its file. What it
+//! answer; but what an active phone asks back that it once sent, and what was laid out for it, is
+//! read from its file. What it
 //! sends goes its own way, in [`receive`].
 
 mod hosted;
@@ -112,7 +113,8 @@ pub trait Provision: Send + Sync + 'static {
     /// the catalogue asks for them (`x-aastra-expmod1`). Few: each is copied per request.
     fn wanted_headers(&self) -> Arc<[HeaderName]>;
 
-    /// What the handset gets. Waits for nothing but the file of what an active one asks back.
+    /// What the handset gets. Waits for nothing but the file of what an active one asks back, or of
+    /// what was laid out for it.
     fn fetch(&self, fetch: Fetch) -> impl Future<Output = Reply> + Send;
 
     /// Takes in what a handset sends under that name, in as many parts as it comes. Bounded by

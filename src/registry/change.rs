@@ -12,11 +12,16 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::compose::LeftOut;
 use super::{Actor, Directory, Registry, RegistryError};
+use crate::domain::settings::Written;
 use crate::domain::{Device, Event, Mac, PhoneId, Revision, TransitionError};
 use crate::store::{Guard, Mutation, StoreError};
 
 /// Times a change is decided again because somebody was faster.
 const TRIES: usize = 4;
+
+/// Raw parameters that are taken back of those that a removed phone had: a quarter of what is
+/// remembered of a phone, so that who had it before leaves room to who has it now.
+pub(super) const MAX_LEFT_PARAMETERS: usize = Written::MAX_PARAMETERS / 4;
 
 /// Changes to devices that wait for each other: enough that two devices seldom
 /// share one, few enough to cost nothing.
@@ -264,6 +269,8 @@ impl Registry {
                 && device.companies().next().is_some()
             {
                 let left = self.store.left_in(device.mac).await?;
+                // Its own come first: who has the phone now must not be without room for them.
+                let left = left.with_parameters_up_to(MAX_LEFT_PARAMETERS);
                 device.written = std::mem::take(&mut device.written).and(&left);
             }
         }

@@ -13,7 +13,8 @@ use crate::catalogue::{
 };
 use crate::domain::settings::{HIDDEN, Layer, Secret, Settings, Stack, UnreadableLayer, Written};
 use crate::domain::{
-    Company, CompanyId, Device, Mac, PasswordForm, PasswordOf, Phone, PhoneId, Port, Timestamp,
+    Company, CompanyId, Device, HostedPath, Mac, PasswordForm, PasswordOf, Phone, PhoneId, Port,
+    Timestamp,
 };
 use crate::store::{StoreError, SystemSettings};
 
@@ -267,6 +268,27 @@ impl Composition {
         let shared = self.shared_layers(phone_type, phone.and_then(|phone| phone.company()))?;
         let own = phone.map(|phone| phone.settings.clone()).unwrap_or_default();
         Ok(self.with_own_passwords(phone_type, finish(&shared, &own)?))
+    }
+
+    /// The settings of an active port that name hosted files, see [`Settings::hosted_names`].
+    #[must_use]
+    pub fn hosted_names(&self, port: Port) -> Vec<(String, Result<HostedPath, String>)> {
+        let phone_type = self.phone_type();
+        let Some(settings) = phone_type.and_then(|of| self.settings_of(of, port).ok()) else {
+            return Vec::new();
+        };
+        let family = phone_type.map(|of| &*self.catalogue.family_of(of).id).unwrap_or_default();
+        let of_others = format!("vendor.{family}.");
+        let mut named = settings.hosted_names();
+        named.retain(|(name, _)| !name.starts_with("vendor.") || name.starts_with(&of_others));
+        named
+    }
+
+    /// Whether an active port is told where it reaches the gateway.
+    #[must_use]
+    pub fn knows_where_it_is(&self, port: Port) -> bool {
+        let settings = self.phone_type().and_then(|of| self.settings_of(of, port).ok());
+        settings.is_some_and(|settings| settings.provisioning.base_url.is_some())
     }
 
     /// Which version of its firmware the phone should run, by the settings of an active port.

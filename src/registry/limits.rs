@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::actor::may_see;
+use super::change::MAX_LEFT_PARAMETERS;
 use super::compose::Composition;
 use super::{Actor, Registry, RegistryError};
 use crate::catalogue::{Catalogue, Limit, PhoneType, cannot_of, set_rows};
@@ -403,7 +404,7 @@ impl Composition {
         Some(format!(
             "vendor.{family}.{first}{more}: will stay in the phone when it is set no more: {} raw \
              parameters that it once had are remembered, and there is no room for more; when the \
-             phone is deleted and made again, they are forgotten",
+             phone is deleted and made again, only {MAX_LEFT_PARAMETERS} of them are",
             Written::MAX_PARAMETERS
         ))
     }

@@ -125,6 +125,8 @@ fn nothing_outside_of_the_folder_is_sent() {
     symlink(&outside, family.join("folder")).unwrap();
     symlink("a", family.join("inside")).unwrap();
     symlink(".", family.join("circle")).unwrap();
+    fs::create_dir(family.join("t46s")).unwrap();
+    symlink("../a", family.join("t46s/up")).unwrap();
     gateway.reload();
     for name in [
         "link",
@@ -142,6 +144,7 @@ fn nothing_outside_of_the_folder_is_sent() {
         assert_eq!(answer.status, 404, "{name}: {answer:?}");
     }
     assert_eq!(ask(&gateway, &url(MAC, "inside"), &[]).text(), "a", "a link that stays inside");
+    assert_eq!(ask(&gateway, &url(MAC, "up"), &[]).text(), "a", "one that leads to another folder");
     // What stood there when the folder was looked through may be a link when it is opened.
     fs::remove_file(family.join("a")).unwrap();
     symlink(outside.join("secret"), family.join("a")).unwrap();
@@ -170,6 +173,20 @@ fn parts_and_conditions_are_those_of_http() {
     assert_eq!((anew.status, anew.body.len()), (200, 200_000));
     assert_eq!(ask(&gateway, &target, &[("Range", "bytes=200000-")]).status, 416);
 
+    // What is no range that makes sense gives the file, as does a date that cannot be read.
+    let many = format!("bytes={}", vec!["0-0"; 2_000].join(","));
+    for (name, value) in [
+        ("Range", &*many),
+        ("Range", "bytes=-0"),
+        ("Range", "bytes=-200001"),
+        ("Range", "bytes=0-18446744073709551615"),
+        ("Range", "lines=1-2"),
+        ("If-Modified-Since", "0"),
+        ("If-Unmodified-Since", "yesterday"),
+    ] {
+        let answer = ask(&gateway, &target, &[(name, value)]);
+        assert_eq!((answer.status, answer.body.len()), (200, 200_000), "{name}: {value:.40}");
+    }
     assert_eq!(ask(&gateway, &target, &[("If-None-Match", tag)]).status, 304);
     assert_eq!(ask(&gateway, &target, &[("If-Modified-Since", date)]).status, 304);
     let head = http::request(gateway.http(), "HEAD", &target, &[], b"").unwrap();
@@ -203,17 +220,36 @@ fn settings_name_a_file_and_phones_get_where_it_is() {
 }
 
 #[test]
-fn what_names_a_file_without_a_place_for_it_is_refused() {
+fn what_a_phone_will_not_get_is_said() {
     let gateway = Gateway::start();
     let line = json!({ "1": { "user": "1", "password": "p", "registrar": "a.example" } });
     let values = json!({
         "mac": MAC, "company": "default", "phone_type": "t46s",
         "settings": { "lines": line, "firmware": { "url": "files:a.rom" } },
     });
-    let answer = gateway.ask("create", json!({ "type": "phone", "values": values }));
-    let message = answer["message"].as_str().unwrap();
-    assert!(message.contains("firmware.url names a file of this gateway"), "{message}");
-    assert!(message.contains("public_url"), "{message}");
+    let answer = gateway.done("create", json!({ "type": "phone", "values": values }));
+    let warnings = answer["warnings"].to_string();
+    assert!(warnings.contains("this gateway hosts no files"), "{warnings}");
+    assert!(warnings.contains("public_url"), "{warnings}");
+    let config = gateway.get(&format!("/{MAC}.cfg"), Some(YEALINK));
+    assert!(config.text().contains("static.firmware.url = %NULL%"), "{}", config.text());
+
+    let gateway = start(&[("families/yealink/a.rom", b"a")], &[(MAC, "default")]);
+    let warned = |of: &str, scope: serde_json::Value, settings: serde_json::Value| {
+        let values = json!({ "settings": settings });
+        let body = json!({ "type": of, "scope": scope, "values": values });
+        gateway.done("update", body)["warnings"].to_string()
+    };
+    let phone = json!({ "phoneid": format!("{MAC}0") });
+    let there = json!({ "firmware": { "url": "files:a.rom" } });
+    let typo = json!({ "firmware": { "url": "files:b.rom" } });
+    let blank = json!({ "vendor": { "yealink": { "gui_lang.url": "files:my de.lang" } } });
+    assert_eq!(warned("phone", phone.clone(), there.clone()), "null");
+    assert!(warned("phone", phone.clone(), typo.clone()).contains("has b.rom"));
+    assert!(warned("phone", phone, blank).contains("is no name of a file"));
+    let company = json!({ "company": "default" });
+    assert!(!warned("company", company.clone(), there).contains("a.rom"));
+    assert!(warned("company", company, typo).contains("no folder in [files] dir has b.rom"));
     let odd = json!({
         "type": "settings", "values": { "settings": { "firmware": { "url": "files:../a" } } },
     });
@@ -317,7 +353,9 @@ fn phones_that_run_another_version_than_they_should_are_found() {
         rows.map(|row| format!("{} {}", row["phoneid"], row["wanted_firmware"])).collect()
     };
     let other = json!({ "firmware": "other" });
-    assert_eq!(listed(other.clone()), [format!(r#""{MAC}0" "66.86.0.20""#)]);
+    // What phones showed is stored behind the answer.
+    let found = [format!(r#""{MAC}0" "66.86.0.20""#)];
+    eventually("it is found", || listed(other.clone()) == found);
     assert_eq!(listed(json!({ "mac": "001565000002" })), [r#""0015650000020" "66.86.0.15""#]);
     // A setting says it before the folder does; of a phone that was never seen nothing is known.
     gateway.set(&format!("{MAC}0"), json!({ "firmware": { "version": "66.86.0.15" } }));

@@ -14,6 +14,7 @@ mod delete_upload;
 mod delete_user;
 mod demote_phone;
 mod events;
+mod hosted_files;
 mod inactive_phone;
 mod preview_phone;
 mod promote_phone;
@@ -41,7 +42,7 @@ use super::request::{ApiMethod, ApiRequest, RequestBody, UnreadBody};
 use super::{CommandResult, Core, auth};
 use crate::domain::settings::Layer;
 use crate::domain::{CompanyId, PhoneId, UserId};
-use crate::registry::Actor;
+use crate::registry::{Actor, RegistryError};
 
 /// One command.
 pub(super) struct Command {
@@ -188,12 +189,19 @@ async fn counted_with_warnings(call: &Call, id: PhoneId, numrows: usize) -> Comm
 }
 
 async fn warnings(call: &Call, id: PhoneId) -> Vec<String> {
-    let (registry, actor) = (call.core.registry.clone(), call.actor.clone());
-    let found =
-        call.core.blocking.run(call.party.clone(), move || registry.warnings(&actor, id)).await;
+    let (core, actor) = (call.core.clone(), call.actor.clone());
+    let look = move || all_warnings(&core, &actor, id);
+    let found = call.core.blocking.run(call.party.clone(), look).await;
     found
         .and_then(|warnings| warnings.map_err(Fail::from))
         .unwrap_or_else(|why| vec![format!("{}; preview phone says it", not_looked_for(&why))])
+}
+
+/// What is to be known of a phone: what the registry says, and hosted files that are not there.
+fn all_warnings(core: &Core, actor: &Actor, id: PhoneId) -> Result<Vec<String>, RegistryError> {
+    let mut warnings = core.registry.warnings(actor, id)?;
+    warnings.extend(hosted_files::missing_for(core, id));
+    Ok(warnings)
 }
 
 fn not_looked_for(why: &Fail) -> String {
@@ -208,8 +216,12 @@ async fn counted_with_reach(
     company: Option<CompanyId>,
     (before, after): (Layer, Layer),
 ) -> CommandResult {
-    let (registry, actor) = (call.core.registry.clone(), call.actor.clone());
-    let look = move || registry.reach(&actor, company.as_ref(), &before, &after);
+    let (core, actor) = (call.core.clone(), call.actor.clone());
+    let look = move || {
+        let mut warnings = core.registry.reach(&actor, company.as_ref(), &before, &after);
+        warnings.extend(hosted_files::missing_of(&core, company.as_ref(), &before, &after));
+        warnings
+    };
     let found = call.core.blocking.run(call.party.clone(), look).await;
     let warnings = found.unwrap_or_else(|why| {
         vec![format!("{}; preview phone says it of one", not_looked_for(&why))]

@@ -12,7 +12,7 @@
 
 use serde::Serialize;
 
-use super::Call;
+use super::{Call, all_warnings};
 use crate::admin::CommandResult;
 use crate::admin::answer::Rows;
 use crate::catalogue::Scope;
@@ -36,7 +36,7 @@ pub(super) async fn run(call: Call) -> CommandResult {
     scope.only(&["mac", "port", "phoneid", "file"])?;
     let id = scope.phone()?;
     let file = scope.filled("file")?.map(str::to_owned);
-    let registry = core.registry.clone();
+    let (registry, all) = (core.registry.clone(), core.clone());
     let preview = move || {
         let files = registry.preview(&actor, id, file.as_deref())?;
         let rows = files.into_iter().map(|file| Row {
@@ -52,7 +52,7 @@ pub(super) async fn run(call: Call) -> CommandResult {
             content: file.content.ok(),
         });
         let rows = rows.collect::<Rows>();
-        Ok(rows.finish_but(&registry.warnings(&actor, id)?))
+        Ok(rows.finish_but(&all_warnings(&all, &actor, id)?))
     };
     core.blocking.run(party, preview).await?
 }

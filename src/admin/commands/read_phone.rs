@@ -10,7 +10,7 @@
 //! `company` (`null`: inactive), `name`, `settings` of the phone's own layer with
 //! `***` for secrets, `sighting` (`null`: never seen) with `first`, `last`,
 //! `address`, `user_agent`, `type_guess`, `firmware`, `certificate`; `wanted_firmware` (`null`:
-//! any), the version that an active phone should run, by its setting `firmware.version` or the
+//! any, or neither `firmware`, `mac` nor `phoneid` is in `scope`), the version that an active phone should run, by its setting `firmware.version` or the
 //! file `VERSION` of what is laid out for its type; `served` (`null`: it
 //! was never sent a file of its own); `claims`, strongest first: what its requests and
 //! operators claimed the device to be, each with `phone_type`, `strength` (`assumed`, `oui`,
@@ -43,14 +43,17 @@ pub(super) async fn run(call: Call) -> CommandResult {
         Some("other") => true,
         Some(_) => return Err(Fail::new("firmware: must be other")),
     };
+    // It costs more than all else of a row: of one device, or where it is asked for.
+    let looks = only_other || scope.filled("mac")?.or(scope.filled("phoneid")?).is_some();
     let Some(filter) = filter(scope)? else { return Ok(Rows::new().finish()) };
     let page = call.core.registry.phones(&call.actor, &filter).await?;
     let catalogue = call.core.registry.catalogue();
     let mut rows = Rows::new();
     for (id, device) in &page.phones {
         let Some(phone) = device.phone(id.port) else { continue };
-        let wanted_firmware =
-            phone.company().and_then(|_| wanted_firmware(&call.core, device, id.port));
+        let wanted_firmware = (looks && phone.company().is_some())
+            .then(|| wanted_firmware(&call.core, device, id.port))
+            .flatten();
         let runs = device.sighting.as_ref().and_then(|seen| seen.firmware.as_deref());
         let is_other =
             wanted_firmware.as_deref().zip(runs).is_some_and(|(wanted, runs)| wanted != runs);

@@ -23,7 +23,7 @@ pub(crate) mod target;
 
 use super::family::PhoneType;
 use super::{Catalogue, GENERIC};
-use crate::domain::{Mac, Port, Strength, TypeKey};
+use crate::domain::{HostedPath, Mac, Port, Strength, TypeKey};
 pub use evidence::Evidence;
 use facts::UserAgentFacts;
 use file_match::{FileMatch, FileMatches};
@@ -81,7 +81,8 @@ impl Catalogue {
 
         // What the phone's own family reads counts before what others would read there.
         let own = agent_family.and_then(|family| files.of_family(family));
-        let of_path = own.as_ref().and_then(|file| file.facts.mac);
+        let hosted = HostedPath::asked(&request.target.path).map(|(mac, _)| mac);
+        let of_path = hosted.or_else(|| own.as_ref().and_then(|file| file.facts.mac));
         let of_path = of_path.or_else(|| files.all().find_map(|file| file.facts.mac));
         let mac = choose_mac(of_path, &agent_facts, &headers, &mut evidence);
         let family = self.choose_family(&files, agent_family, own.is_some(), mac, &mut evidence);

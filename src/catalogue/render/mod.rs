@@ -152,12 +152,7 @@ impl Catalogue {
         let template =
             self.templates.of(file.escape).get_template(name).map_err(|error| named(&error))?;
         let mac = input.mac;
-        let input = input.with_hosted_urls().map_err(|error| RenderError {
-            template: name.into(),
-            setting: Some("provisioning.base_url".into()),
-            message: error.to_string(),
-            ..RenderError::default()
-        })?;
+        let input = input.with_hosted_urls(&family.id);
         let fragment = Value::from_object(FragmentFunction {
             fragments: fragments.clone(),
             escape: file.escape,

@@ -5,34 +5,19 @@ use std::sync::Arc;
 use super::{Settings, VendorValue};
 use crate::domain::{HostedPath, Mac};
 
-/// A setting names a hosted file, and nobody says where phones reach the gateway.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{setting} names a file of this gateway, and provisioning.base_url is not set: set it, or \
-     [handset] public_url in the configuration"
-)]
-pub struct NoBaseUrl {
-    /// The setting that names the file.
-    pub setting: &'static str,
-}
-
 impl Settings {
-    /// The same with the URL, for that phone, in place of every hosted file that they name; without
-    /// a phone they name none.
+    /// The same with the URL, for that phone, in place of every hosted file that they name, of the
+    /// raw parameters those of the family. Where no URL can be made they are unset: without a
+    /// phone, and where nobody says where phones reach the gateway.
     ///
-    /// # Errors
-    /// When there is one and `provisioning.base_url` is not set.
-    pub fn with_hosted_urls(
-        self: Arc<Settings>,
-        mac: Option<Mac>,
-    ) -> Result<Arc<Settings>, NoBaseUrl> {
-        let Some(setting) = self.hosted() else { return Ok(self) };
-        let mut settings = Arc::unwrap_or_clone(self);
-        let base = settings.provisioning.base_url.clone();
-        if mac.is_some() && base.is_none() {
-            return Err(NoBaseUrl { setting });
+    /// SECURITY: a file for ports of several companies must not fail by what one of them sets.
+    #[must_use]
+    pub fn with_hosted_urls(self: Arc<Settings>, family: &str, mac: Option<Mac>) -> Arc<Settings> {
+        if !self.has_hosted(family) {
+            return self;
         }
-        let at = mac.zip(base);
+        let mut settings = Arc::unwrap_or_clone(self);
+        let at = mac.zip(settings.provisioning.base_url.clone());
         let url = |path: &HostedPath| at.as_ref().map(|(mac, base)| path.url(base, *mac));
         let texts = [
             &mut settings.firmware.url,
@@ -44,33 +29,52 @@ impl Settings {
                 *text = url(&path);
             }
         }
-        for parameters in settings.vendor.values_mut() {
-            parameters.retain(|_, value| match hosted_by(value) {
+        if let Some(parameters) = settings.vendor.get_mut(family) {
+            parameters.retain(|_, value| match hosted_by(value).map(|path| url(&path)) {
                 None => true,
-                Some(path) => match url(&path) {
-                    Some(url) => {
-                        *value = VendorValue::Text(url);
-                        true
-                    }
-                    None => false,
-                },
+                Some(Some(url)) => {
+                    *value = VendorValue::Text(url);
+                    true
+                }
+                Some(None) => false,
             });
         }
-        Ok(Arc::new(settings))
+        Arc::new(settings)
     }
 
-    /// The first setting that names a hosted file.
-    fn hosted(&self) -> Option<&'static str> {
-        let texts = [
-            ("firmware.url", &self.firmware.url),
-            ("display.wallpaper", &self.display.wallpaper),
-            ("trust.ca_url", &self.trust.ca_url),
-        ];
+    fn has_hosted(&self, family: &str) -> bool {
         let is_hosted = |text: &str| HostedPath::of_setting(text).is_some();
-        let of_text = texts.iter().find(|(_, text)| text.as_deref().is_some_and(is_hosted));
-        let raw = || self.vendor.values().flat_map(|parameters| parameters.values());
-        let of_raw = || raw().any(|value| hosted_by(value).is_some()).then_some("vendor");
-        of_text.map(|(name, _)| *name).or_else(of_raw)
+        let raw = || self.vendor.get(family).into_iter().flat_map(|raw| raw.values());
+        self.may_be_hosted().into_iter().any(|(_, text)| text.is_some_and(is_hosted))
+            || raw().any(|value| hosted_by(value).is_some())
+    }
+
+    /// The settings of which a hosted file may be the value.
+    fn may_be_hosted(&self) -> [(&'static str, Option<&str>); 3] {
+        [
+            ("firmware.url", self.firmware.url.as_deref()),
+            ("display.wallpaper", self.display.wallpaper.as_deref()),
+            ("trust.ca_url", self.trust.ca_url.as_deref()),
+        ]
+    }
+
+    /// The settings whose value begins with `files:`, each with the file it names, or `Err` with
+    /// its value where that is the name of none.
+    #[must_use]
+    pub fn hosted_names(&self) -> Vec<(String, Result<HostedPath, String>)> {
+        let named = |text: &str| {
+            text.starts_with("files:")
+                .then(|| HostedPath::of_setting(text).ok_or_else(|| text.to_owned()))
+        };
+        let texts = self.may_be_hosted().into_iter();
+        let texts = texts.filter_map(|(name, text)| Some((name.to_owned(), named(text?)?)));
+        let raw = self.vendor.iter().flat_map(|(family, parameters)| {
+            parameters.iter().filter_map(move |(name, value)| match value {
+                VendorValue::Text(text) => Some((format!("vendor.{family}.{name}"), named(text)?)),
+                VendorValue::Bool(_) | VendorValue::Integer(_) => None,
+            })
+        });
+        texts.chain(raw).collect()
     }
 }
 
@@ -86,7 +90,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::domain::settings::{Layer, resolve};
+    use crate::domain::settings::{Layer, resolve, schema};
 
     fn settings(text: &Value) -> Arc<Settings> {
         Arc::new(resolve(&[&Layer::parse(text).unwrap()]).unwrap())
@@ -101,7 +105,7 @@ mod tests {
             "vendor": { "yealink": { "gui_lang.url": "files:de.lang", "a": "files: no path", "b": 1 } },
         }));
         let mac = "0015654aa937".parse().unwrap();
-        let with = of.clone().with_hosted_urls(Some(mac)).unwrap();
+        let with = of.clone().with_hosted_urls("yealink", Some(mac));
         let at = |path: &str| Some(format!("http://gw.example/files/0015654aa937/{path}"));
         assert_eq!(with.firmware.url, at("a.rom"));
         assert_eq!(with.display.wallpaper, at("logos/a.jpg"));
@@ -109,19 +113,33 @@ mod tests {
         assert_eq!(Some(raw("gui_lang.url")), at("de.lang"));
         assert_eq!((raw("a"), raw("b")), ("files: no path".into(), "1".into()));
 
-        let common = of.with_hosted_urls(None).unwrap();
+        let common = of.with_hosted_urls("yealink", None);
         assert_eq!((&common.firmware.url, &common.display.wallpaper), (&None, &None));
         assert!(!common.vendor["yealink"].contains_key("gui_lang.url"));
     }
 
     #[test]
-    fn without_a_base_url_it_is_said_which_setting_wants_one() {
+    fn every_setting_that_takes_a_hosted_file_is_made_a_url() {
+        let fields = schema::fields();
+        let hosted = fields.iter().filter(|field| field.bounds.contains("files)"));
+        let hosted: Vec<&str> = hosted.map(|field| &*field.path).collect();
+        let of = Settings::default();
+        assert_eq!(of.may_be_hosted().map(|(name, _)| name).to_vec().len(), hosted.len());
+        for (name, _) in of.may_be_hosted() {
+            assert!(hosted.contains(&name), "{name} {hosted:?}");
+        }
+    }
+
+    #[test]
+    fn what_can_be_no_url_is_unset_and_what_names_none_is_as_it_was() {
         let mac = Some("0015654aa937".parse().unwrap());
-        let missing = |text: &Value| settings(text).with_hosted_urls(mac).unwrap_err().setting;
-        assert_eq!(missing(&json!({ "trust": { "ca_url": "files:ca.pem" } })), "trust.ca_url");
-        let raw = json!({ "vendor": { "yealink": { "gui_lang.url": "files:de.lang" } } });
-        assert_eq!(missing(&raw), "vendor");
-        let other = settings(&json!({ "firmware": { "url": "http://a.example/a.rom" } }));
-        assert!(Arc::ptr_eq(&other.clone().with_hosted_urls(mac).unwrap(), &other));
+        let raw = json!({ "gui_lang.url": "files:de.lang" });
+        let text = json!({ "trust": { "ca_url": "files:ca.pem" }, "vendor": { "yealink": raw } });
+        let nowhere = settings(&text).with_hosted_urls("yealink", mac);
+        assert_eq!((&nowhere.trust.ca_url, nowhere.vendor["yealink"].len()), (&None, 0));
+        let other = settings(&json!({
+            "firmware": { "url": "http://a.example/a.rom" }, "vendor": { "yealink": raw },
+        }));
+        assert!(Arc::ptr_eq(&other.clone().with_hosted_urls("snom", mac), &other));
     }
 }

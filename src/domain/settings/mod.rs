@@ -28,7 +28,6 @@ use serde_json::{Map, Value};
 pub use check::{MAX_ERRORS, SettingError};
 pub use digit_map::{cuts_short, dialled};
 pub use explain::{Explained, explain};
-pub use hosted::NoBaseUrl;
 pub use model::{
     Access, AlertTone, Backup, Calls, DialPlan, Directory, Display, Expansion, FeatureCodes,
     Firmware, Intercom, Key, Ldap, Line, Lock, MulticastGroup, Nat, Network, OutboundProxy,

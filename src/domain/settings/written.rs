@@ -82,6 +82,14 @@ impl Written {
         Written { parameters: BTreeMap::new(), ..self }
     }
 
+    /// This with no more than so many raw parameters.
+    #[must_use]
+    pub fn with_parameters_up_to(self, most: usize) -> Written {
+        let mut less = Written { parameters: BTreeMap::new(), ..self.clone() };
+        self.names().take(most).for_each(|(family, name)| less.add(family, name));
+        less
+    }
+
     /// This, of a type that has no more than so many lines and modules for a file to set up.
     #[must_use]
     pub fn within(self, lines: u16, modules: u16) -> Written {

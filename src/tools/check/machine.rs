@@ -61,6 +61,14 @@ pub fn notes(config: &Config) -> Vec<String> {
     notes
 }
 
+/// What of the files for phones no phone can get, with the families there are.
+#[must_use]
+pub fn files(config: &Config, families: &[String]) -> Vec<String> {
+    let Some(Ok(files)) = config.files.dir.as_deref().map(Files::open) else { return Vec::new() };
+    let problems = files.problems(families).into_iter();
+    problems.map(|problem| format!("[files] dir: {problem}")).collect()
+}
+
 fn certificates(config: &Config) -> Vec<String> {
     let now = SystemTime::now();
     let handset = usable(&config.tls.pairs, &config.tls.clients, now);

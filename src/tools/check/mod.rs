@@ -9,13 +9,13 @@ use crate::catalogue::{
 };
 
 pub use coverage::table as coverage_table;
-pub use machine::{notes, problems};
+pub use machine::{files, notes, problems};
 
 /// What was found in order.
 #[derive(Debug)]
 pub struct Checked {
-    /// How many families there are, the built-in ones included.
-    pub families: usize,
+    /// The ids of all families, the built-in ones included.
+    pub families: Vec<String>,
     /// How many types they have together.
     pub types: usize,
     /// How many examples were rendered and compared.
@@ -56,7 +56,7 @@ pub fn catalogue(sources: &Sources) -> Result<Checked, CatalogueError> {
         return Err(CatalogueError(problems));
     }
     Ok(Checked {
-        families: catalogue.families().len(),
+        families: catalogue.families().iter().map(|family| family.id.clone()).collect(),
         types: catalogue.types().len(),
         examples: outcomes.len(),
     })

@@ -15,7 +15,7 @@ use minijinja::value::{Enumerator, Object};
 use crate::catalogue::family::never_reset::NeverReset;
 use crate::catalogue::family::{Family, PhoneType};
 use crate::catalogue::identify::path_pattern::PathFacts;
-use crate::domain::settings::{KEPT, NoBaseUrl, Settings, Written, Zone};
+use crate::domain::settings::{KEPT, Settings, Written, Zone};
 use crate::domain::{CompanyId, Mac, Port};
 
 use group::Slots;
@@ -97,14 +97,12 @@ impl RenderInput {
     }
 
     /// The same with URLs in place of the files of the gateway that settings name.
-    pub(super) fn with_hosted_urls(mut self) -> Result<RenderInput, NoBaseUrl> {
-        self.device_wide = self.device_wide.with_hosted_urls(self.mac)?;
+    pub(super) fn with_hosted_urls(mut self, family: &str) -> RenderInput {
+        self.device_wide = self.device_wide.with_hosted_urls(family, self.mac);
         for port in &mut self.ports {
-            // An inactive one gets nothing, and need not know where.
-            let mac = self.mac.filter(|_| port.company.is_some());
-            port.settings = std::mem::take(&mut port.settings).with_hosted_urls(mac)?;
+            port.settings = std::mem::take(&mut port.settings).with_hosted_urls(family, self.mac);
         }
-        Ok(self)
+        self
     }
 }
 
