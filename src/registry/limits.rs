@@ -104,6 +104,12 @@ fn beyond_limit(limit: &Limit, value: &Value) -> Option<String> {
             if length > most {
                 return Some(format!("takes at most {most} characters, not {length}"));
             }
+            if length < limit.min {
+                return Some(format!("takes at least {} characters, not {length}", limit.min));
+            }
+            if let Some(character) = text.chars().find(|c| limit.without.contains(*c)) {
+                return Some(format!("cannot take `{character}`"));
+            }
             let is_cut = text.trim() != text;
             is_cut.then(|| "drops blanks at its beginning and end".to_owned())
         }

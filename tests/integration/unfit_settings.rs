@@ -369,3 +369,23 @@ fn what_is_no_family_and_no_range_of_ports_is_refused() {
         assert_eq!(message, "settings: rtp.first_port: must be even, not 20001");
     }
 }
+
+#[test]
+fn a_password_that_the_phone_cannot_have_is_refused() {
+    let gateway = Gateway::start();
+    let refused = |password: &str, admin: &str| {
+        let line =
+            json!({ "1": { "user": "1", "password": password, "registrar": "pbx.example" } });
+        let settings = json!({ "lines": line, "access": { "admin_password": admin } });
+        let values = json!({
+            "mac": "bcc342000001", "company": "default", "phone_type": "kxhdv130",
+            "settings": settings, "other_maker": true,
+        });
+        gateway.ask("create", json!({ "type": "phone", "values": values }))["message"].to_string()
+    };
+    let quoted = refused("s3\"cr\"et", "admin99");
+    assert!(quoted.contains("lines.1.password") && quoted.contains("cannot take"), "{quoted}");
+    let short = refused("s3cret", "abc");
+    assert!(short.contains("takes at least 6 characters, not 3"), "{short}");
+    assert_eq!(refused("s3cret", "admin99"), "null");
+}

@@ -80,6 +80,12 @@ pub(crate) struct OwnPasswordForm {
 pub struct Limit {
     /// Characters of a text, entries of a list.
     pub max: usize,
+    /// The fewest characters of a text.
+    #[serde(default)]
+    pub min: usize,
+    /// Characters that a text cannot have: the phone's syntax has no way to write them.
+    #[serde(default)]
+    pub without: String,
     /// Characters of all entries of a list together.
     pub characters: Option<usize>,
     #[serde(rename = "source")]
