@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use super::{Catalogue, FileSpec, GENERIC, PhoneType, Scope, Sources};
+use super::{Catalogue, Family, FileSpec, GENERIC, PhoneType, Scope, Sources};
 use crate::documented::assert_table;
 
 /// What the first sentence of a `family.toml` says that its phones are.
@@ -16,6 +16,11 @@ fn introduction(family: &str, text: &str) -> String {
     let paragraph = paragraph.join(" ");
     let end = paragraph.find(". ").unwrap_or(paragraph.len());
     paragraph[..end].trim_end_matches('.').to_owned()
+}
+
+/// Whether a file of the family is written here; the names of the others are only known.
+fn gets_files(family: &Family) -> bool {
+    family.files.iter().any(|file| file.template.is_some())
 }
 
 /// What operators have to know of types before they promote one, each said once.
@@ -42,7 +47,10 @@ fn families(catalogue: &Catalogue) -> String {
         let is_own = |file: &&FileSpec| file.template.is_some() && file.scope != Scope::Common;
         let own = family.files.iter().filter(is_own).filter(|file| file.sets);
         let files = own.map(|file| format!("`{}`", file.pattern().replace('|', r"\|")));
-        let files = files.collect::<Vec<_>>().join(", ");
+        let mut files = files.collect::<Vec<_>>().join(", ");
+        if !gets_files(family) {
+            "none: known and listed only".clone_into(&mut files);
+        }
         let (id, maker, count) = (&family.id, &family.vendor, types.len());
         let row = format!("| `{id}` | {maker} | {count} | {what} | {files} |\n");
         rows.push((Reverse(count), row));
@@ -62,7 +70,8 @@ fn makers(catalogue: &Catalogue) -> String {
     let known = catalogue.families().iter().enumerate().filter(|(_, family)| family.id != GENERIC);
     for (place, family) in known {
         let maker = makers.entry(&family.vendor).or_default();
-        maker.families.push(format!("`{}`", family.id));
+        let none = if gets_files(family) { "" } else { " (gets no file yet)" };
+        maker.families.push(format!("`{}`{none}", family.id));
         for phone_type in catalogue.types_of(place) {
             maker.types += 1;
             let name = phone_type.description.split(' ').next().unwrap_or_default();

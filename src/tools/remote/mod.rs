@@ -117,6 +117,11 @@ pub enum RemoteError {
         "{attempt}: there is no file {file}; the same command without it shows which there are"
     )]
     NoFile { attempt: String, file: String },
+    #[error(
+        "{0}: the gateway shows no file: there is no such phone here, or phones of its type get \
+         none; `dialtone phone show` tells which"
+    )]
+    NoPreview(String),
     /// Some files of a preview; each was reported where it stands.
     #[error("{failed} of {all} files cannot be made")]
     Files { failed: usize, all: usize },

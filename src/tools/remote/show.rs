@@ -102,7 +102,10 @@ fn files(
     mut out: impl Write,
 ) -> Result<(), RemoteError> {
     if rows.is_empty() {
-        return Err(RemoteError::nothing(&task.call));
+        return Err(match RemoteError::nothing(&task.call) {
+            RemoteError::Nothing(attempt) => RemoteError::NoPreview(attempt),
+            of_one_file => of_one_file,
+        });
     }
     let mut failed = 0;
     for row in rows {
@@ -244,7 +247,7 @@ mod tests {
         assert_eq!(error.to_string(), "1 of 2 files cannot be made");
         assert!(matches!(
             shown(Show::Files, &json!({ "values": [] })),
-            Err(RemoteError::Nothing(_))
+            Err(RemoteError::NoPreview(_))
         ));
     }
 }
