@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use include_dir::{Dir, include_dir};
 
+use crate::domain::settings::is_family;
+
 static BUILT_IN: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/templates");
 
 /// The files of one family by their path inside its folder.
@@ -61,9 +63,14 @@ pub(crate) fn folder(root: &Path) -> Result<Folders, (PathBuf, io::Error)> {
                        are in, or move this one elsewhere";
             return Err((entry, io::Error::other(why)));
         }
+        let name = name_of(&entry);
+        if !is_family(&name) {
+            let why = "a family's folder is called by 1 to 32 of a-z, 0-9, - and _: rename it";
+            return Err((entry, io::Error::other(why)));
+        }
         let mut files = Files::new();
         read_files(&entry, &entry, &mut files, &mut count)?;
-        folders.insert(name_of(&entry), files);
+        folders.insert(name, files);
     }
     Ok(folders)
 }
@@ -134,6 +141,19 @@ mod tests {
         assert!(said(&family).contains("name the folder above it"));
         assert!(said(directory.path()).contains("name the folder that the families are in"));
         assert_eq!(folder(&directory.path().join("templates")).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_a_familys_name_is_refused() {
+        for name in ["Escene", "my escene", "e.x"] {
+            let directory = tempfile::tempdir().unwrap();
+            let family = directory.path().join(name);
+            std::fs::create_dir(&family).unwrap();
+            std::fs::write(family.join("family.toml"), "").unwrap();
+            let (path, error) = folder(directory.path()).unwrap_err();
+            assert_eq!(path, family);
+            assert!(error.to_string().contains("rename it"), "{error}");
+        }
     }
 
     #[test]

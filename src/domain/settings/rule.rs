@@ -179,7 +179,7 @@ fn is_time_of_day(text: &str) -> bool {
 }
 
 /// A family's id, as `templates/` has a folder of that name.
-pub(super) fn is_family(text: &str) -> bool {
+pub(crate) fn is_family(text: &str) -> bool {
     (1..=32).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-".contains(&b))
 }
