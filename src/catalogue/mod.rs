@@ -34,7 +34,7 @@ pub use boot::{
     BootShape, BootStep, Boots, Conditional, ConfigReader, ConnectionUse, FamilyBoot, HttpVersion,
     MacText, RequestShape, Simulate, Syntax,
 };
-pub use family::definition::{Escape, Limit, Scope, UploadKind};
+pub use family::definition::{Escape, Limit, Scope, Separator, UploadKind};
 pub use family::problem::{CatalogueError, Problem};
 pub use family::{Family, FileSpec, PhoneType, UploadSpec};
 pub use identify::certificate::mac_of_subject;
@@ -45,6 +45,7 @@ pub use identify::{Evidence, Identity, Request};
 pub use render::context::{PortInput, RenderInput, Whose, whose};
 pub use render::coverage::{Coverage, Expressed, cannot_of, coverage_rows, set_rows};
 pub use render::examples::{ExampleOutcome, check_examples, update_examples};
+pub(crate) use render::keys::command;
 pub use render::values::Unsaid;
 pub use render::{RenderError, RenderedFile};
 

@@ -243,6 +243,18 @@ fn what_takes_back_what_a_file_set_is_a_file() {
 }
 
 #[test]
+fn a_separator_where_there_are_no_lines_is_refused() {
+    let with = |from: &str, to: &str| load(&FAMILY.replacen(from, to, 1), "a 1\n");
+    let line = "escape = \"line\"";
+    let blank = "separator = \"blank\"\nrepeats = [\"a\"]";
+    assert!(with(line, &format!("{line}\n{blank}")).is_ok());
+    let error = with(line, &format!("escape = \"xml\"\n{blank}")).unwrap_err();
+    assert!(error.contains("have a separator"), "{error}");
+    let error = with(line, &format!("{line}\nrepeats = [\"a\"]")).unwrap_err();
+    assert!(error.contains("`repeats` needs"), "{error}");
+}
+
+#[test]
 fn a_family_with_an_unknown_key_is_refused() {
     let message = load(&FAMILY.replace("group =", "gruop ="), "").unwrap_err();
     assert!(message.contains("acme/family.toml:3: "), "{message}");

@@ -106,6 +106,8 @@ pub enum Conditional {
 pub enum Syntax {
     /// Lines of `key = value` or `key: value`, with `[sections]` or without.
     KeyValue,
+    /// Lines of `SET key value` or `key value`, values in quotes or without.
+    Set,
     /// A value is the text of an element or one of its attributes.
     Xml,
     /// `key=value&key=value`, percent-encoded.

@@ -1,6 +1,7 @@
 //! Where in a configuration file a value stands: the selectors of `[simulate]`.
 //!
-//! `key_value`: the key, `account.{line}.user_name`; for an ini file `section/key`. `url`: the key.
+//! `key_value`: the key, `account.{line}.user_name`; for an ini file `section/key`. `set`,
+//! `url`: the key.
 //! `xml`: the last elements of the way to it, `users/user/username`, each with an
 //! attribute it must have if need be, `user_name[idx={line}]`, and `@name` where the value
 //! is an attribute's, `@reg.{line}.address`. `*` is any element.

@@ -180,6 +180,17 @@ pub enum LineEnding {
     None,
 }
 
+/// What stands between the name and the value in a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Separator {
+    /// `name=value` or `name: value`.
+    #[default]
+    Sign,
+    /// `name value`, also as the command `SET name value`.
+    Blank,
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct File {
@@ -192,6 +203,11 @@ pub(crate) struct File {
     pub encoding: Encoding,
     #[serde(default)]
     pub line_ending: LineEnding,
+    #[serde(default)]
+    pub separator: Separator,
+    /// Names that several lines have, told apart by their values up to the first `;`.
+    #[serde(default)]
+    pub repeats: Vec<String>,
     /// Bytes before the text.
     pub header: Option<Spanned<Vec<Field>>>,
     /// Header and text are made a multiple of it with NULs.

@@ -9,8 +9,8 @@ use regex::Regex;
 use toml::Spanned;
 
 use super::definition::{
-    self, Escape, FamilyFile, File, OwnPassword, OwnPasswordsFile, Scope, Type, UploadFile,
-    UserAgent,
+    self, Escape, FamilyFile, File, OwnPassword, OwnPasswordsFile, Scope, Separator, Type,
+    UploadFile, UserAgent,
 };
 use super::header::Header;
 use super::never_reset::NeverReset;
@@ -287,6 +287,8 @@ impl Loader<'_> {
                 escape: Escape::Line,
                 encoding: file.encoding,
                 line_ending: file.line_ending,
+                separator: file.separator,
+                repeats: file.repeats,
                 header: None,
                 keeps: file.keeps,
                 sets: false,
@@ -305,6 +307,13 @@ impl Loader<'_> {
         };
         if http::HeaderValue::from_str(&content_type).is_err() {
             self.problem(span.clone(), "content_type has a character a header cannot have");
+        }
+        let is_blank = file.separator == Separator::Blank;
+        if is_blank && !matches!(escape, Escape::Line | Escape::Quoted) {
+            self.problem(span.clone(), "only lines, of escape line or quoted, have a separator");
+        }
+        if !is_blank && !file.repeats.is_empty() {
+            self.problem(span.clone(), "`repeats` needs separator = \"blank\"");
         }
         let tells_mac = |p: &PathPattern| p.text.contains("{mac}");
         if scope == Scope::Common && patterns.iter().any(tells_mac) {
@@ -334,6 +343,8 @@ impl Loader<'_> {
             escape,
             encoding: file.encoding,
             line_ending: file.line_ending,
+            separator: file.separator,
+            repeats: file.repeats,
             header,
             keeps: file.keeps,
             sets: file.sets,

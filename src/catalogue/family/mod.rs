@@ -18,7 +18,7 @@ use super::identify::path_pattern::{PathFacts, PathPattern};
 use super::render::values::Unsaid;
 use crate::domain::settings::Layer;
 use crate::domain::{Mac, PasswordForm, Port, TypeKey};
-use definition::{Encoding, Escape, Keeps, Limit, LineEnding, Scope, UploadKind};
+use definition::{Encoding, Escape, Keeps, Limit, LineEnding, Scope, Separator, UploadKind};
 use header::Header;
 use never_reset::NeverReset;
 
@@ -84,6 +84,10 @@ pub struct FileSpec {
     pub encoding: Encoding,
     /// What ends each of its lines.
     pub line_ending: LineEnding,
+    /// What stands between name and value in its lines, where they are not XML or arguments.
+    pub separator: Separator,
+    /// Names that several lines have, told apart by their values up to the first `;`.
+    pub repeats: Vec<String>,
     /// Bytes before the text.
     pub header: Option<Header>,
     pub(crate) keeps: Keeps,

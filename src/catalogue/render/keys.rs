@@ -6,7 +6,7 @@ use quick_xml::events::{BytesStart, Event};
 use quick_xml::{Reader, XmlVersion};
 
 use crate::catalogue::FileSpec;
-use crate::catalogue::family::definition::{Encoding, Escape};
+use crate::catalogue::family::definition::{Encoding, Escape, Separator};
 
 /// What an attribute says where its value is the name of something.
 const NAMING: &[&str] = &["name", "idx", "perm", "overwrite", "e", "number", "format", "mac", "ID"];
@@ -40,11 +40,12 @@ pub(crate) struct Pair {
 /// # Errors
 /// What makes it no file of its syntax.
 pub(crate) fn of(file: &FileSpec, text: &str) -> Result<Vec<Pair>, String> {
-    match (file.encoding, file.escape) {
-        (Encoding::Hex, _) => Ok(Vec::new()),
-        (_, Escape::Xml) => elements(text),
-        (_, Escape::Line | Escape::Quoted) => Ok(lines(text)),
-        (_, Escape::Url) => Ok(arguments(text)),
+    match (file.encoding, file.escape, file.separator) {
+        (Encoding::Hex, ..) => Ok(Vec::new()),
+        (_, Escape::Xml, _) => elements(text),
+        (_, Escape::Line | Escape::Quoted, Separator::Sign) => Ok(lines(text)),
+        (_, Escape::Line | Escape::Quoted, Separator::Blank) => Ok(commands(text, &file.repeats)),
+        (_, Escape::Url, _) => Ok(arguments(text)),
     }
 }
 
@@ -55,6 +56,34 @@ fn lines(text: &str) -> Vec<Pair> {
         Pair { key: line[..end].to_owned(), value: line[end..].trim().to_owned() }
     };
     text.split(LINE_ENDS).map(key).collect()
+}
+
+/// Parts lines of `SET name value` or `name value` after the name. Comments, sections and commands that
+/// get another file have an empty key.
+fn commands(text: &str, repeats: &[String]) -> Vec<Pair> {
+    let pair = |line: &str| {
+        let Some((name, value)) = command(line) else {
+            return Pair { key: String::new(), value: line.to_owned() };
+        };
+        let inside = value.strip_prefix('"').unwrap_or(value);
+        let mut key = name.to_owned();
+        if let (true, Some((which, _))) = (repeats.contains(&key), inside.split_once(';')) {
+            key += &format!(" {which}");
+        }
+        Pair { key, value: value.to_owned() }
+    };
+    text.split(LINE_ENDS).map(pair).collect()
+}
+
+/// The name that a line of `SET name value` or `name value` sets, and its value; `None`: it sets none.
+pub(crate) fn command(line: &str) -> Option<(&str, &str)> {
+    let line = line.trim();
+    if line.is_empty() || line.starts_with(['#', '[']) || line.starts_with("GET ") {
+        return None;
+    }
+    let line = line.strip_prefix("SET ").map_or(line, str::trim_start);
+    let (name, value) = line.split_once([' ', '\t']).unwrap_or((line, ""));
+    Some((name, value.trim()))
 }
 
 /// Names and values between `&`.
@@ -135,4 +164,30 @@ fn name(text: &str) -> Result<String, String> {
     let begins = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     let fits = text.chars().all(|c| c.is_ascii_alphanumeric() || "_.-:".contains(c));
     if begins && fits { Ok(text.to_owned()) } else { Err(format!("`{text}` is no XML name")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_has_the_name_that_it_sets() {
+        let text = "## SET A 1\nSET A \"x y = 1;\"\nB  2: 3 \nC\nGET other.txt\n[USER_CONFIG]\n\
+                    SET KEY \"Key=1;Type=blf\"\nSET KEY \"Key=12;Type=blf\"\nSET\tD";
+        let found = commands(text, &["KEY".to_owned()]);
+        let found: Vec<(&str, &str)> =
+            found.iter().map(|pair| (pair.key.as_str(), pair.value.as_str())).collect();
+        let wanted = [
+            ("", "## SET A 1"),
+            ("A", "\"x y = 1;\""),
+            ("B", "2: 3"),
+            ("C", ""),
+            ("", "GET other.txt"),
+            ("", "[USER_CONFIG]"),
+            ("KEY Key=1", "\"Key=1;Type=blf\""),
+            ("KEY Key=12", "\"Key=12;Type=blf\""),
+            ("SET", "D"),
+        ];
+        assert_eq!(found, wanted);
+    }
 }

@@ -8,7 +8,7 @@ pub(crate) mod examples;
 pub(crate) mod fragments;
 #[cfg(test)]
 mod injection;
-mod keys;
+pub(crate) mod keys;
 pub(crate) mod left_behind;
 mod own_passwords;
 mod references;

@@ -38,7 +38,7 @@ pub(super) fn read(text: &str, found: &mut Found<'_>) -> Result<(), Unreadable> 
     Ok(())
 }
 
-fn unquoted(value: &str) -> &str {
+pub(super) fn unquoted(value: &str) -> &str {
     let inside = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
     inside.unwrap_or(value)
 }

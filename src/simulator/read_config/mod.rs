@@ -2,6 +2,7 @@
 //! register with.
 
 mod key_value;
+mod set;
 #[cfg(test)]
 mod tests;
 mod url;
@@ -80,6 +81,7 @@ impl Lines {
         let mut found = Found { reader, parts: Vec::new() };
         match reader.syntax {
             Syntax::KeyValue => key_value::read(&text, &mut found)?,
+            Syntax::Set => set::read(&text, &mut found)?,
             Syntax::Xml => xml::read(&text, &mut found)?,
             Syntax::Url => url::read(&text, &mut found)?,
         }

@@ -59,6 +59,17 @@ fn colons_markup_and_sections_are_read_too() {
 }
 
 #[test]
+fn commands_set_what_the_last_of_them_says() {
+    let own = reader(Syntax::Set, "USER{line}", "SIPDOMAIN", Some("PASSWORD"));
+    let body = "## SET USER1 9\n[USER_CONFIG]\nGET other.txt\nSET USER1 \"1001\"\nUSER2 \r\n\
+                SET SIPDOMAIN \"old.example.com\"\nSET SIPDOMAIN  \"pbx.example.com\"\nPASSWORD a:b=c d\n";
+    assert_eq!(read(&own, body).unwrap(), line("1001", "pbx.example.com"));
+    assert_eq!(read(&own, &body.replace(" a:b=c d", "")).unwrap(), None, "no password, no line");
+    assert_eq!(read(&own, &format!("{body}SET USER1 \"\"\n")).unwrap(), None, "taken back");
+    assert_eq!(read(&own, " \n"), Err(Unreadable::NotText));
+}
+
+#[test]
 fn attributes_and_elements_are_found_where_the_selector_says() {
     let polycom =
         reader(Syntax::Xml, "@reg.{line}.address", "reg@reg.{line}.server.1.address", None);
