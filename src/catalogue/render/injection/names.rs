@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 
 use super::*;
-use crate::catalogue::family::definition::Escape;
+use crate::catalogue::family::definition::{Escape, Separator};
 use crate::catalogue::family::source;
 use crate::catalogue::render::trial::{self, Extent};
 use crate::domain::settings::Settings;
@@ -50,7 +50,11 @@ fn numberless(name: &str) -> String {
 /// an attribute `name` or `ID` says.
 fn names_in(file: &FileSpec, key: &str) -> Vec<String> {
     if file.escape != Escape::Xml {
-        let name = key.trim_end_matches(['=', ':']).trim();
+        let mut name = key.trim_end_matches(['=', ':']).trim();
+        if file.separator == Separator::Blank {
+            // What follows tells apart those of one name.
+            name = name.split(' ').next().unwrap_or_default();
+        }
         let is_name = !name.is_empty() && !name.starts_with(['#', '<']);
         return is_name.then(|| numberless(name)).into_iter().collect();
     }
@@ -140,10 +144,15 @@ fn every_list_of_names_says_where_each_was_seen_once() {
 
 #[test]
 fn a_name_is_what_stands_before_a_value() {
-    let of = |escape: Escape, key: &str| {
+    let such = |is_such: &dyn Fn(&FileSpec) -> bool, key: &str| {
         let mut files = CATALOGUE.families().iter().flat_map(|family| &family.files);
-        names_in(files.find(|file| file.escape == escape).expect("some file is such"), key)
+        names_in(files.find(|file| is_such(file)).expect("some file is such"), key)
     };
+    let of = |escape: Escape, key: &str| {
+        such(&|file| (file.escape, file.separator) == (escape, Separator::Sign), key)
+    };
+    let by_blank = such(&|file| file.separator == Separator::Blank, "PHONEKEY Key=12");
+    assert_eq!(by_blank, ["PHONEKEY"]);
     assert_eq!(of(Escape::Line, "account.12.label ="), ["account.N.label"]);
     assert_eq!(of(Escape::Line, "P47="), ["P47"]);
     assert_eq!(of(Escape::Line, "#!version:"), [] as [&str; 0]);
