@@ -109,6 +109,7 @@ fn every_default_of_the_example_is_written_there() {
         "key",
         "templates_dir",
         "dir",
+        "dir",
     ];
     assert_eq!(commented, none);
 }
@@ -116,7 +117,7 @@ fn every_default_of_the_example_is_written_there() {
 #[test]
 fn an_unknown_key_is_refused_in_every_table_of_the_example() {
     let sections: Vec<String> = tables(EXAMPLE).keys().cloned().collect();
-    assert_eq!(sections.len(), 10);
+    assert_eq!(sections.len(), 11);
     for section in sections {
         let header = format!("\n[{section}]\n");
         let text = EXAMPLE.replace(&header, &format!("{header}frobnicate = 1\n"));
