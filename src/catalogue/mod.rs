@@ -299,13 +299,6 @@ impl Catalogue {
         Some((self.matched_file(found), found.facts.clone()))
     }
 
-    /// Whether phones of the family that `identity` tells send a file of that path.
-    #[must_use]
-    pub fn takes_upload(&self, identity: &Identity) -> bool {
-        let found = identity.file.as_ref();
-        found.is_some_and(|found| self.matched_file(found).upload.is_some())
-    }
-
     /// The common file that anyone gets who asks so, and, when the path tells it, the type.
     /// `identity` is of this catalogue.
     #[must_use]

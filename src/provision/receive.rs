@@ -28,7 +28,7 @@ impl Provisioner {
         let at = self.registry.clock().now();
         let catalogue = self.registry.catalogue();
         let (parsed, _) = self.parsed.parse(&catalogue, &fetch);
-        let is_sent_by_some = catalogue.takes_upload(&parsed.identity);
+        let is_sent_by_some = catalogue.takes_upload(&parsed.target);
         let mut requester = Requester::Stranger;
         let (receipt, outcome, detail) = if is_sent_by_some {
             match self.admit(&catalogue, &fetch, &parsed) {

@@ -80,6 +80,13 @@ impl Catalogue {
         FileMatches::of(self, target).of_family(family)
     }
 
+    /// Whether phones of any family send a file of that path: which one it is of, a known phone's
+    /// type says, and not what little the request tells.
+    #[must_use]
+    pub fn takes_upload(&self, target: &Target) -> bool {
+        FileMatches::of(self, target).all().any(|found| self.matched_file(&found).upload.is_some())
+    }
+
     /// The file that was found with this catalogue.
     pub(crate) fn matched_file(&self, found: &FileMatch) -> &FileSpec {
         let (family, file, _) = found.owner;
