@@ -191,11 +191,6 @@ impl Files {
     #[must_use]
     pub fn find(&self, asker: Asker<'_>, asked: &HostedPath) -> Option<String> {
         let index = self.index.load();
-        // SECURITY: of a name that no file has, nothing is looked for, so that a refusal takes the
-        // time of any other.
-        if !index.has_name(asked) {
-            return None;
-        }
         let mut paths = asker.folders().map(|folder| format!("{folder}/{asked}"));
         paths.find(|path| index.has(path))
     }

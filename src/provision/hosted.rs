@@ -17,6 +17,8 @@ impl Provisioner {
         (of, asked): (Mac, HostedPath),
     ) -> Decision {
         let none = || Decision::refused(RequestOutcome::NoSuchFile);
+        // SECURITY: of a name that no file has, nothing is looked for, so that a refusal takes the
+        // time of any other.
         let files = self.files.as_ref().filter(|files| of == mac && files.has_name(&asked));
         let Some(files) = files else { return none() };
         let Some(composition) = self.registry.composition(catalogue, mac) else { return none() };

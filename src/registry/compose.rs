@@ -273,15 +273,10 @@ impl Composition {
     /// The settings of an active port that name hosted files, see [`Settings::hosted_names`].
     #[must_use]
     pub fn hosted_names(&self, port: Port) -> Vec<(String, Result<HostedPath, String>)> {
-        let phone_type = self.phone_type();
-        let Some(settings) = phone_type.and_then(|of| self.settings_of(of, port).ok()) else {
-            return Vec::new();
-        };
-        let family = phone_type.map(|of| &*self.catalogue.family_of(of).id).unwrap_or_default();
-        let of_others = format!("vendor.{family}.");
-        let mut named = settings.hosted_names();
-        named.retain(|(name, _)| !name.starts_with("vendor.") || name.starts_with(&of_others));
-        named
+        let Some(phone_type) = self.phone_type() else { return Vec::new() };
+        let family = Some(&*self.catalogue.family_of(phone_type).id);
+        let settings = self.settings_of(phone_type, port);
+        settings.map(|settings| settings.hosted_names(family)).unwrap_or_default()
     }
 
     /// Whether an active port is told where it reaches the gateway.

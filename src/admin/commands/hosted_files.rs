@@ -37,7 +37,7 @@ pub(super) fn missing_of(
     after: &Layer,
 ) -> Vec<String> {
     let names = |layer: &Layer| {
-        resolve(&[layer]).map(|settings| settings.hosted_names()).unwrap_or_default()
+        resolve(&[layer]).map(|settings| settings.hosted_names(None)).unwrap_or_default()
     };
     let old = names(before);
     let new = names(after).into_iter().filter(|named| !old.contains(named)).collect();

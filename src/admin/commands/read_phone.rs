@@ -10,7 +10,8 @@
 //! `company` (`null`: inactive), `name`, `settings` of the phone's own layer with
 //! `***` for secrets, `sighting` (`null`: never seen) with `first`, `last`,
 //! `address`, `user_agent`, `type_guess`, `firmware`, `certificate`; `wanted_firmware` (`null`:
-//! any, or neither `firmware`, `mac` nor `phoneid` is in `scope`), the version that an active phone should run, by its setting `firmware.version` or the
+//! any, or neither `firmware`, `mac` nor `phoneid` is in `scope`), the version that an active phone
+//! should run, by its setting `firmware.version` or the
 //! file `VERSION` of what is laid out for its type; `served` (`null`: it
 //! was never sent a file of its own); `claims`, strongest first: what its requests and
 //! operators claimed the device to be, each with `phone_type`, `strength` (`assumed`, `oui`,

@@ -59,16 +59,18 @@ impl Settings {
     }
 
     /// The settings whose value begins with `files:`, each with the file it names, or `Err` with
-    /// its value where that is the name of none.
+    /// its value where that is the name of none; of the raw parameters those of the family, or of
+    /// all.
     #[must_use]
-    pub fn hosted_names(&self) -> Vec<(String, Result<HostedPath, String>)> {
+    pub fn hosted_names(&self, family: Option<&str>) -> Vec<(String, Result<HostedPath, String>)> {
         let named = |text: &str| {
             text.starts_with("files:")
                 .then(|| HostedPath::of_setting(text).ok_or_else(|| text.to_owned()))
         };
         let texts = self.may_be_hosted().into_iter();
         let texts = texts.filter_map(|(name, text)| Some((name.to_owned(), named(text?)?)));
-        let raw = self.vendor.iter().flat_map(|(family, parameters)| {
+        let raw = self.vendor.iter().filter(|(id, _)| family.is_none_or(|family| family == *id));
+        let raw = raw.flat_map(|(family, parameters)| {
             parameters.iter().filter_map(move |(name, value)| match value {
                 VendorValue::Text(text) => Some((format!("vendor.{family}.{name}"), named(text)?)),
                 VendorValue::Bool(_) | VendorValue::Integer(_) => None,
