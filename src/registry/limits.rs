@@ -231,21 +231,64 @@ pub(super) fn require_families(
     if before == after {
         return Ok(());
     }
-    let (before, after) = (before.to_json(), after.to_json());
     let families: Vec<&str> = catalogue.families().iter().map(|family| &*family.id).collect();
-    let set = after["vendor"].as_object().into_iter().flatten();
-    let unknown = set.filter(|(name, parameters)| {
-        !families.contains(&name.as_str()) && before["vendor"][*name] != **parameters
-    });
+    let unknown = new_parameters(before, after, |name| !families.contains(&name));
     let wrong: Vec<SettingError> = unknown
-        .map(|(name, _)| {
-            let nearest = nearest(name, families.iter().copied());
+        .into_iter()
+        .map(|name| {
+            let nearest = nearest(&name, families.iter().copied());
             let hint = nearest.map(|name| format!(" (did you mean {name}?)")).unwrap_or_default();
             let message = format!("is no family{hint}; there are {}", families.join(", "));
             SettingError { field: format!("vendor.{name}"), message }
         })
         .collect();
     if wrong.is_empty() { Ok(()) } else { Err(RegistryError::Settings(wrong)) }
+}
+
+/// Refuses raw parameters of one family for a phone of another, which would never get them. Those
+/// that were there before stay: the type of a phone may be set right later, and back.
+///
+/// # Errors
+/// [`RegistryError::Settings`] that names both families.
+pub(super) fn require_own_family(
+    catalogue: &Catalogue,
+    phone_type: &PhoneType,
+    before: &Layer,
+    after: &Layer,
+) -> Result<(), RegistryError> {
+    if before == after {
+        return Ok(());
+    }
+    let own = &catalogue.family_of(phone_type).id;
+    let foreign = new_parameters(before, after, |name| name != &**own);
+    let wrong: Vec<SettingError> =
+        foreign.iter().map(|name| foreign_parameters(catalogue, phone_type, name)).collect();
+    if wrong.is_empty() { Ok(()) } else { Err(RegistryError::Settings(wrong)) }
+}
+
+/// Finds the families, of those that are asked for, of which a layer has a raw parameter that it
+/// had not before.
+fn new_parameters(before: &Layer, after: &Layer, is_asked: impl Fn(&str) -> bool) -> Vec<String> {
+    let (before, after) = (before.to_json(), after.to_json());
+    let set = after["vendor"].as_object().into_iter().flatten();
+    let new = set.filter(|(name, parameters)| {
+        let mut parameters = parameters.as_object().into_iter().flatten();
+        is_asked(name) && parameters.any(|(of, value)| before["vendor"][*name][of] != *value)
+    });
+    new.map(|(name, _)| name.clone()).collect()
+}
+
+/// What is said of a phone's raw parameters that are of another family than its type.
+fn foreign_parameters(catalogue: &Catalogue, phone_type: &PhoneType, family: &str) -> SettingError {
+    let described = &phone_type.description;
+    let own = &catalogue.family_of(phone_type).id;
+    let of = catalogue.families().iter().find(|known| &*known.id == family);
+    let vendor = of.map(|of| format!(" ({})", of.vendor)).unwrap_or_default();
+    let message = format!(
+        "{described} is of the family {own} and gets no raw parameters of {family}{vendor}: name them vendor.{own}.NAME, \
+         or set them for a company or for all phones"
+    );
+    SettingError { field: format!("vendor.{family}"), message }
 }
 
 /// Refuses a type of one maker for a MAC of another: mostly a slip, and then a phone that never
@@ -302,6 +345,13 @@ impl Composition {
         let mut warnings: Vec<String> =
             self.not_remembered(phone_type, id.port, &layers).into_iter().collect();
         warnings.extend(self.cut_short(phone_type, id.port, &layers));
+        if let Some((_, own)) = layers.iter().find(|(name, _)| *name == "phone") {
+            let family = &self.catalogue.family_of(phone_type).id;
+            let foreign = new_parameters(&Layer::default(), own, |name| name != &**family);
+            let said =
+                foreign.iter().map(|name| foreign_parameters(&self.catalogue, phone_type, name));
+            warnings.extend(said.map(|problem| problem.to_string()));
+        }
         let mut said_above: BTreeSet<String> = BTreeSet::new();
         for (name, layer) in &layers {
             // Others of a company may have more lines and keys.

@@ -164,6 +164,7 @@ impl Registry {
                 settings: patched(&kept, new.settings.as_ref())?,
             };
             limits::require_families(&catalogue, &kept, &phone.settings)?;
+            limits::require_own_family(&catalogue, phone_type, &kept, &phone.settings)?;
             limits::require_within(&catalogue, phone_type, &kept, &phone.settings)?;
             let mut event = actor.event(now, Action::Create, Subject::Phone, id.to_string());
             event.company = new.company.to_string();
@@ -211,6 +212,7 @@ impl Registry {
             limits::require_families(&catalogue, &phone.settings, &settings)?;
             let key = change.phone_type.as_ref().unwrap_or(&device.phone_type);
             if let Some(phone_type) = catalogue.phone_type(key) {
+                limits::require_own_family(&catalogue, phone_type, &phone.settings, &settings)?;
                 limits::require_within(&catalogue, phone_type, &phone.settings, &settings)?;
             }
             let mut changed = device.with_values(id.port, name, settings, now)?;

@@ -371,6 +371,42 @@ fn what_is_no_family_and_no_range_of_ports_is_refused() {
 }
 
 #[test]
+fn raw_parameters_of_another_family_than_the_phones_are_refused_and_said() {
+    let gateway = office();
+    let update = |values: Value| {
+        let scope = json!({ "mac": "001565000001" });
+        gateway.ask("update", json!({ "type": "phone", "scope": scope, "values": values }))
+    };
+    let raw = |family: &str, value: u8| json!({ "vendor": { family: { "wui.trial": value } } });
+    let refused = update(json!({ "settings": raw("snom", 1) }));
+    assert_eq!(refused["result"], "fail");
+    let message = refused["message"].as_str().unwrap();
+    let expected = "settings: vendor.snom: Yealink SIP-T46S is of the family yealink and gets no raw parameters of snom (Snom): ";
+    assert!(message.starts_with(expected), "{message}");
+    let created = gateway.ask(
+        "create",
+        json!({ "type": "phone", "values": {
+            "mac": "001565000099", "company": "acme", "phone_type": "t46s", "settings": raw("snom", 1),
+        } }),
+    );
+    assert!(created["message"].as_str().unwrap().contains(expected), "{created}");
+    // A company may have phones of several makers.
+    let values = json!({ "settings": raw("snom", 1) });
+    let scope = json!({ "company": "acme" });
+    gateway.done("update", json!({ "type": "company", "scope": scope, "values": values }));
+    // With the type that they belong to they are right; with another one they are no more, and stay.
+    let set = json!({ "phone_type": "snomD785", "other_maker": true, "settings": raw("snom", 2) });
+    assert_eq!(update(set)["warnings"], Value::Null);
+    let retyped = update(json!({ "phone_type": "t46s" }));
+    let warnings = retyped["warnings"].to_string();
+    assert!(retyped["result"] == "success" && warnings.contains("vendor.snom: "), "{retyped}");
+    assert_eq!(update(json!({ "name": "Lobby" }))["warnings"], retyped["warnings"]);
+    assert_eq!(update(json!({ "settings": raw("snom", 3) }))["result"], "fail");
+    let without = json!({ "settings": { "vendor": { "snom": null } } });
+    assert_eq!(update(without)["warnings"], Value::Null);
+}
+
+#[test]
 fn a_password_that_the_phone_cannot_have_is_refused() {
     let gateway = Gateway::start();
     let refused = |password: &str, admin: &str| {
