@@ -13,8 +13,7 @@ use serde::Serialize;
 use super::json::NotRead;
 use super::phone_list::{MOST_WHOLE, PhoneList};
 use super::session;
-use super::shares::Busy;
-use crate::domain::ErrorChain;
+use crate::domain::{Busy, ErrorChain};
 use crate::registry::{RegistryError, StoreFault};
 
 /// A success, written out or to be written while it is sent.

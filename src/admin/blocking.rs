@@ -5,9 +5,11 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use tokio::time::sleep;
+
 use super::answer::Fail;
-use super::shares::{Busy, Shares};
-use crate::domain::{CompanyId, Role, User, UserId, subscriber};
+
+use crate::domain::{Busy, CompanyId, Role, Turns, User, UserId, subscriber};
 
 /// Pieces of work at a time. There may be no more cores than that, and phones come first.
 const AT_ONCE: usize = 2;
@@ -40,14 +42,14 @@ impl Party {
 
 /// Turns for such work, in order of asking, of a party and then of all.
 pub(super) struct Blocking {
-    turns: Shares<Party>,
+    turns: Turns<Party>,
     place_timeout: Duration,
 }
 
 impl Blocking {
     /// Whoever waits for longer than `place_timeout` is told to come again.
     pub(super) fn new(place_timeout: Duration) -> Blocking {
-        Blocking { turns: Shares::new(OF_A_PARTY, AT_ONCE), place_timeout }
+        Blocking { turns: Turns::new(OF_A_PARTY, AT_ONCE), place_timeout }
     }
 
     /// Does `work` for `party` when it is its turn. Panics when it does.
@@ -59,7 +61,7 @@ impl Blocking {
         party: Party,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Fail> {
-        let turn = self.turns.take(party, self.place_timeout).await.map_err(|busy| {
+        let turn = self.turns.wait(party, sleep(self.place_timeout)).await.map_err(|busy| {
             let message = match busy {
                 Busy::Caller => "Too much is being done for you already: ask for less at a time",
                 Busy::Everybody => "Too much is being done for others, try again",

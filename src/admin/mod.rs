@@ -39,7 +39,6 @@ mod phone_list;
 mod receive;
 mod request;
 mod session;
-mod shares;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -51,7 +50,7 @@ use tokio_util::task::TaskTracker;
 pub use health::{ListenerState, ListenerStates};
 pub use session::SessionLimits;
 
-use crate::domain::UserId;
+use crate::domain::{Turns, UserId};
 use crate::files::Files;
 use crate::net::{Handler, Limits, Peer, Standing, body};
 use crate::registry::{Random, Registry};
@@ -62,7 +61,6 @@ use json::NotRead;
 use receive::{Received, Receiver};
 use request::{ApiMethod, ApiRequest, Endpoint, RequestBody};
 use session::Sessions;
-use shares::Shares;
 
 /// What the edge allows.
 #[derive(Debug, Clone)]
@@ -120,7 +118,7 @@ struct Core {
     sessions: Sessions,
     receiver: Receiver,
     blocking: Blocking,
-    lists: Shares<UserId>,
+    lists: Turns<UserId>,
 }
 
 impl Admin {
@@ -139,7 +137,7 @@ impl Admin {
             sessions: Sessions::new(options.sessions.clone()),
             receiver: Receiver::new(options.body_bytes),
             blocking: Blocking::new(options.place_timeout),
-            lists: Shares::new(LISTS_AT_ONCE.0, LISTS_AT_ONCE.1),
+            lists: Turns::new(LISTS_AT_ONCE.0, LISTS_AT_ONCE.1),
             options,
         };
         Admin { core: Arc::new(core), tasks: TaskTracker::new() }

@@ -8,9 +8,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::shares::Share;
 use crate::catalogue::Catalogue;
-use crate::domain::{CompanyId, PhoneId, Strength, Timestamp, TypeKey, UserId};
+use crate::domain::{CompanyId, PhoneId, Strength, Timestamp, Turn, TypeKey, UserId};
 use crate::registry::{Listing, PhoneRow};
 use bytes::Bytes;
 use hyper::body::{Body, Frame};
@@ -34,7 +33,7 @@ pub struct PhoneList {
     at: usize,
     is_finished: bool,
     /// The user's place, free when this is sent or given up.
-    _place: Share<UserId>,
+    _place: Turn<UserId>,
 }
 
 /// A phone of either list.
@@ -67,7 +66,7 @@ impl PhoneList {
     pub(super) fn new(
         listing: Listing,
         catalogue: Arc<Catalogue>,
-        place: Share<UserId>,
+        place: Turn<UserId>,
     ) -> PhoneList {
         PhoneList { listing, catalogue, at: 0, is_finished: false, _place: place }
     }
@@ -141,19 +140,17 @@ impl Body for PhoneList {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use http_body_util::BodyExt;
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::admin::shares::Shares;
     use crate::catalogue::Sources;
+    use crate::domain::Turns;
     use crate::registry::{Actor, Document, Quota, Registry, SystemClock, SystemRandom};
     use crate::store::MemoryStore;
 
     /// A list of `devices` devices of 50 phones each, in the only place there is.
-    async fn list(devices: usize) -> (PhoneList, Shares<UserId>) {
+    async fn list(devices: usize) -> (PhoneList, Turns<UserId>) {
         let catalogue = Arc::new(Catalogue::load(&Sources::default()).unwrap());
         let store = Arc::new(MemoryStore::new(Timestamp::from_seconds(0)));
         let opened =
@@ -169,14 +166,14 @@ mod tests {
             .import(document.check(Timestamp::from_seconds(0)).unwrap(), &SystemRandom)
             .await
             .unwrap();
-        let places = Shares::new(1, 1);
-        let place = places.take(UserId(1), Duration::ZERO).await.unwrap();
+        let places = Turns::new(1, 1);
+        let place = places.take(UserId(1)).unwrap();
         let listing = registry.inactive(&Actor::Gateway).unwrap();
         (PhoneList::new(listing, catalogue, place), places)
     }
 
-    async fn is_free(places: &Shares<UserId>) -> bool {
-        places.take(UserId(2), Duration::ZERO).await.is_ok()
+    async fn is_free(places: &Turns<UserId>) -> bool {
+        places.take(UserId(2)).is_ok()
     }
 
     #[tokio::test]

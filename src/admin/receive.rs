@@ -12,10 +12,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use hyper::body::Incoming;
+use tokio::time::sleep;
 
 use super::answer::{AnswerBody, Fail, respond};
-use super::shares::{Share, Shares};
-use crate::domain::{UserId, subscriber};
+
+use crate::domain::{Turn, Turns, UserId, subscriber};
 use crate::net::body::{BodyError, BodyReader};
 use crate::registry::{Rate, RateLimiter};
 
@@ -42,8 +43,8 @@ const PASSED_OVER: usize = 8;
 /// Receives bodies of up to a limit.
 pub(super) struct Receiver {
     limit: usize,
-    of_users: Shares<UserId>,
-    of_networks: Shares<IpAddr>,
+    of_users: Turns<UserId>,
+    of_networks: Turns<IpAddr>,
     // A std lock: held for look-ups, never across an await.
     in_vain: Mutex<RateLimiter<IpAddr>>,
 }
@@ -53,12 +54,12 @@ pub(super) struct Received {
     pub bytes: Bytes,
     /// The network that is counted until its sender turns out to be somebody.
     counted: Option<IpAddr>,
-    _place: Option<HeldShare>,
+    _place: Option<HeldTurn>,
 }
 
-enum HeldShare {
-    OfUser { _share: Share<UserId> },
-    OfNetwork { _share: Share<IpAddr> },
+enum HeldTurn {
+    OfUser { _turn: Turn<UserId> },
+    OfNetwork { _turn: Turn<IpAddr> },
 }
 
 /// Why a body was not received.
@@ -97,8 +98,8 @@ impl Receiver {
     pub(super) fn new(limit: usize) -> Receiver {
         Receiver {
             limit,
-            of_users: Shares::new(OF_A_USER.0, OF_A_USER.1),
-            of_networks: Shares::new(OF_A_NETWORK.0, OF_A_NETWORK.1),
+            of_users: Turns::new(OF_A_USER.0, OF_A_USER.1),
+            of_networks: Turns::new(OF_A_NETWORK.0, OF_A_NETWORK.1),
             in_vain: Mutex::new(RateLimiter::new(IN_VAIN, MOST_NETWORKS)),
         }
     }
@@ -147,11 +148,11 @@ impl Receiver {
         &self,
         reader: &mut BodyReader,
         user: UserId,
-    ) -> Result<(HeldShare, Option<IpAddr>), ReceiveError> {
-        let share =
-            self.of_users.take(user, PLACE_TIMEOUT).await.map_err(|_| ReceiveError::Busy)?;
+    ) -> Result<(HeldTurn, Option<IpAddr>), ReceiveError> {
+        let turn =
+            self.of_users.wait(user, sleep(PLACE_TIMEOUT)).await.map_err(|_| ReceiveError::Busy)?;
         self.read(reader).await?;
-        Ok((HeldShare::OfUser { _share: share }, None))
+        Ok((HeldTurn::OfUser { _turn: turn }, None))
     }
 
     async fn of_stranger(
@@ -159,9 +160,12 @@ impl Receiver {
         reader: &mut BodyReader,
         network: IpAddr,
         now: Duration,
-    ) -> Result<(HeldShare, Option<IpAddr>), ReceiveError> {
-        let share =
-            self.of_networks.take(network, PLACE_TIMEOUT).await.map_err(|_| ReceiveError::Busy)?;
+    ) -> Result<(HeldTurn, Option<IpAddr>), ReceiveError> {
+        let turn = self
+            .of_networks
+            .wait(network, sleep(PLACE_TIMEOUT))
+            .await
+            .map_err(|_| ReceiveError::Busy)?;
         {
             let mut in_vain = self.in_vain.lock().unwrap_or_else(PoisonError::into_inner);
             in_vain.check(&network, now).map_err(|wait| ReceiveError::InVain {
@@ -171,7 +175,7 @@ impl Receiver {
         }
         let reading = tokio::time::timeout(TIME, self.read(reader));
         reading.await.map_err(|_| ReceiveError::TooSlow)??;
-        Ok((HeldShare::OfNetwork { _share: share }, Some(network)))
+        Ok((HeldTurn::OfNetwork { _turn: turn }, Some(network)))
     }
 
     async fn read(&self, reader: &mut BodyReader) -> Result<(), ReceiveError> {

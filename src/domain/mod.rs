@@ -19,6 +19,7 @@ mod revision;
 pub mod settings;
 mod subscriber;
 mod time;
+mod turns;
 mod type_key;
 mod user;
 
@@ -39,5 +40,6 @@ pub use printable::{printable, printable_lines, steers};
 pub use revision::Revision;
 pub use subscriber::{Site, subscriber};
 pub use time::Timestamp;
+pub use turns::{Busy, Turn, Turns};
 pub use type_key::{InvalidKey, TypeKey};
 pub use user::{ApiKeyHash, Role, User, UserId};

@@ -1,6 +1,6 @@
 //! How much is kept, who is sending, and what there is to be sent back.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::hash::BuildHasher;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use foldhash::quality::RandomState;
 
 use super::{FileName, UploadError};
-use crate::domain::{Mac, subscriber};
+use crate::domain::{Mac, Turn, Turns, subscriber};
 
 /// Uploads at a time. Phones send them when they have time; one that is told to come again keeps
 /// its log until then. So many write to one disk without keeping it from the store.
@@ -18,8 +18,9 @@ const AT_A_TIME: usize = 32;
 const AT_A_TIME_PER_SUBSCRIBER: usize = 8;
 
 /// Shared by all uploads under way.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct UploadQuota {
+    turns: Turns<IpAddr>,
     state: Mutex<State>,
     // At random, so that nobody outside makes two names meet.
     hasher: RandomState,
@@ -33,8 +34,6 @@ struct State {
     coming: u64,
     /// Devices that are sending or are looked through.
     busy: HashSet<Mac>,
-    /// Uploads under way by network.
-    senders: HashMap<IpAddr, usize>,
     /// Hashes of device and name of each file, so that a phone that asks for one that is not there
     /// hears so as fast as a stranger.
     files: HashSet<u64>,
@@ -45,7 +44,7 @@ struct State {
 pub(super) struct SendingTurn {
     quota: Arc<UploadQuota>,
     mac: Mac,
-    network: IpAddr,
+    _turn: Turn<IpAddr>,
     /// What it may become, and the length of the file whose place it takes.
     reserved: u64,
     replaced: Option<u64>,
@@ -61,6 +60,16 @@ pub(super) struct Still<'q> {
 impl Drop for Still<'_> {
     fn drop(&mut self) {
         self.quota.state().busy.remove(&self.mac);
+    }
+}
+
+impl Default for UploadQuota {
+    fn default() -> UploadQuota {
+        UploadQuota {
+            turns: Turns::new(AT_A_TIME_PER_SUBSCRIBER, AT_A_TIME),
+            state: Mutex::default(),
+            hasher: RandomState::default(),
+        }
     }
 }
 
@@ -101,17 +110,18 @@ impl UploadQuota {
     /// A turn for a device at that address. `None` when it is sending already, when too many are,
     /// or when nobody has counted yet.
     pub(super) fn turn(quota: &Arc<UploadQuota>, mac: Mac, address: IpAddr) -> Option<SendingTurn> {
-        let network = subscriber(address);
+        let turn = quota.turns.take(subscriber(address)).ok()?;
         let mut state = quota.state();
         state.kept?;
-        let all: usize = state.senders.values().sum();
-        let own = state.senders.get(&network).copied().unwrap_or(0);
-        if all >= AT_A_TIME || own >= AT_A_TIME_PER_SUBSCRIBER || !state.busy.insert(mac) {
-            return None;
-        }
-        state.senders.insert(network, own + 1);
+        let is_free = state.busy.insert(mac);
         drop(state);
-        Some(SendingTurn { quota: quota.clone(), mac, network, reserved: 0, replaced: None })
+        is_free.then(|| SendingTurn {
+            quota: quota.clone(),
+            mac,
+            _turn: turn,
+            reserved: 0,
+            replaced: None,
+        })
     }
 }
 
@@ -155,11 +165,5 @@ impl Drop for SendingTurn {
         let mut state = self.quota.state();
         state.coming -= self.reserved;
         state.busy.remove(&self.mac);
-        if let Some(own) = state.senders.get_mut(&self.network) {
-            *own -= 1;
-            if *own == 0 {
-                state.senders.remove(&self.network);
-            }
-        }
     }
 }

@@ -8,6 +8,8 @@
 
 use std::sync::Arc;
 
+use tokio::time::sleep;
+
 use super::{Call, Core};
 use crate::admin::CommandResult;
 use crate::admin::answer::{Answer, Fail};
@@ -28,10 +30,12 @@ pub(super) async fn list(
     (caller, party): (UserId, Party),
     make: impl FnOnce(&Core) -> Result<Listing, RegistryError> + Send + 'static,
 ) -> CommandResult {
-    let place = core.lists.take(caller, core.options.place_timeout).await.map_err(|busy| {
-        let message = "Too many lists are still being sent: read those you asked for to their end";
-        Fail::busy(busy, message)
-    })?;
+    let place =
+        core.lists.wait(caller, sleep(core.options.place_timeout)).await.map_err(|busy| {
+            let message =
+                "Too many lists are still being sent: read those you asked for to their end";
+            Fail::busy(busy, message)
+        })?;
     let making = core.clone();
     let make = move || {
         let listing = make(&making)?;
