@@ -96,7 +96,9 @@ impl Index {
                     }
                 }
                 self.paths.insert(path);
-            } else if metadata.is_dir() && depth < MAX_DEPTH {
+            } else if !metadata.is_dir() {
+                self.problem(&path, &"it is neither a file nor a folder");
+            } else if depth < MAX_DEPTH {
                 match root.read_dir(&path) {
                     Ok(entries) => self.add(root, entries, &path, depth + 1),
                     Err(error) => self.problem(&path, &error),

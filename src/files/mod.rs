@@ -14,8 +14,9 @@
 mod index;
 mod streams;
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
+use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -23,14 +24,14 @@ use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 use cap_std::ambient_authority;
-use cap_std::fs::Dir;
+use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
 
-use crate::domain::{CompanyId, Device, HostedPath, Mac, TypeKey};
+use crate::domain::{CompanyId, Device, HostedPath, Mac, Turns, TypeKey};
 
 use index::Index;
 pub use index::MAX_FILES;
 use streams::Streams;
-pub use streams::{MAX_STREAMS, MAX_STREAMS_PER_PHONE, Stream};
+pub use streams::{MAX_STREAMS, MAX_STREAMS_PER_PHONE, NoStream, Stream};
 
 /// The folder of files, as it was when it was last looked through.
 #[derive(Debug)]
@@ -38,7 +39,9 @@ pub struct Files {
     /// Nothing outside of it can be opened through it, by whatever link.
     dir: Dir,
     index: ArcSwap<Index>,
-    streams: Arc<Streams>,
+    streams: Streams,
+    /// Files that are looked at and not sent.
+    looks: Turns<Mac>,
 }
 
 /// Who asks, as far as folders tell phones apart.
@@ -78,7 +81,8 @@ impl<'a> Asker<'a> {
     }
 }
 
-/// A file that is about to be sent. As long as it is there it counts as one that is being sent.
+/// A file that is about to be sent, or that is told of. As long as one is there that is sent it
+/// counts as being sent.
 #[derive(Debug)]
 pub struct HostedFile {
     /// Open for reading; stays what it is when another is put in its place.
@@ -91,8 +95,8 @@ pub struct HostedFile {
     pub version: FileVersion,
     /// The name at the end of its path.
     pub name: String,
-    /// Its turn, given back when it is dropped.
-    pub stream: Stream,
+    /// Its turn, given back when it is dropped; `None` where nothing of it is sent.
+    pub stream: Option<Stream>,
 }
 
 /// What a file system changes when a file is written to or replaced.
@@ -113,11 +117,20 @@ impl FileVersion {
     }
 }
 
+/// Files that are looked at at a time, of which nothing is sent: so many threads may wait for a
+/// disk that hangs, and a phone asks about one after the other.
+const LOOKS: usize = 64;
+/// How many of these are by one device.
+const LOOKS_PER_PHONE: usize = 4;
+
 /// Why a file that is there is not sent.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
-    /// So many are being sent that this one has to wait; see [`MAX_STREAMS`].
-    #[error("{MAX_STREAMS} files are being sent, or {MAX_STREAMS_PER_PHONE} to this phone")]
+    /// So many are being sent that this one has to wait.
+    #[error(transparent)]
+    NoStream(#[from] NoStream),
+    /// So many files are asked about that this one has to wait.
+    #[error("too many files are being asked about")]
     Busy,
     /// The disk's fault, or the file went since the folder was looked through.
     #[error("{path}")]
@@ -127,6 +140,19 @@ pub enum FileError {
         /// What the system said.
         source: io::Error,
     },
+}
+
+/// What stands there may be another than when the folder was looked through: a pipe or a device is
+/// not waited for, and not read.
+fn open_file(dir: &Dir, path: &str) -> io::Result<(Metadata, File)> {
+    let mut options = OpenOptions::new();
+    options.read(true).custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
+    let file = dir.open_with(path, &options)?.into_std();
+    let metadata = file.metadata()?;
+    match metadata.is_file() {
+        true => Ok((metadata, file)),
+        false => Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no file any more")),
+    }
 }
 
 fn tell<'p>(problems: impl Iterator<Item = &'p String>) {
@@ -145,7 +171,8 @@ impl Files {
         let index = Index::of(&dir)?;
         tell(index.problems().iter());
         let index = ArcSwap::from_pointee(index);
-        Ok(Files { dir, index, streams: Arc::default() })
+        let looks = Turns::new(LOOKS_PER_PHONE, LOOKS);
+        Ok(Files { dir, index, streams: Streams::default(), looks })
     }
 
     /// Looks through the folder again: what came and went counts from now on. Blocks.
@@ -203,31 +230,55 @@ impl Files {
         asker.folders().find_map(|folder| index.version(&folder).map(str::to_owned))
     }
 
-    /// Opens what [`Files::find`] found, for one phone.
+    /// Opens what [`Files::find`] found, for a phone at that address that gets it.
     ///
     /// # Errors
     /// [`FileError`].
     pub async fn open_for(
         self: &Arc<Files>,
         mac: Mac,
+        address: IpAddr,
         path: String,
     ) -> Result<HostedFile, FileError> {
-        let stream = self.streams.begin(mac).ok_or(FileError::Busy)?;
+        let stream = self.streams.begin(mac, address)?;
+        let (file, stream) = self.opened(path, stream).await?;
+        Ok(HostedFile { stream: Some(stream), ..file })
+    }
+
+    /// Does as [`Files::open_for`], for a phone that asks about it and gets nothing of it: that
+    /// waits for no file which is being sent.
+    ///
+    /// # Errors
+    /// [`FileError`].
+    pub async fn look_at(
+        self: &Arc<Files>,
+        mac: Mac,
+        path: String,
+    ) -> Result<HostedFile, FileError> {
+        let look = self.looks.take(mac).map_err(|_| FileError::Busy)?;
+        Ok(self.opened(path, look).await?.0)
+    }
+
+    /// The file, and the turn with which it was opened.
+    async fn opened<T: Send + 'static>(
+        self: &Arc<Files>,
+        path: String,
+        turn: T,
+    ) -> Result<(HostedFile, T), FileError> {
         let files = self.clone();
         // The turn is given back by who opens, also when nobody waits any more: a disk that hangs
         // holds as many threads as there are turns, and leaves the others.
         let open = move || {
-            let opened = files.dir.open(&path).map(cap_std::fs::File::into_std);
-            let opened = opened.and_then(|file| Ok((file.metadata()?, file)));
+            let opened = open_file(&files.dir, &path);
             match opened {
-                Ok((metadata, file)) => Ok((path, metadata, file, stream)),
+                Ok((metadata, file)) => Ok((path, metadata, file, turn)),
                 Err(source) => Err(FileError::Io { path, source }),
             }
         };
         let gone = |error| FileError::Io { path: String::new(), source: io::Error::other(error) };
         let opened = tokio::task::spawn_blocking(open).await.map_err(gone)?;
-        let (path, metadata, file, stream) = opened?;
-        Ok(HostedFile {
+        let (path, metadata, file, turn) = opened?;
+        let file = HostedFile {
             file,
             bytes: metadata.len(),
             modified: metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH),
@@ -238,7 +289,8 @@ impl Files {
                 changed_ns: metadata.ctime_nsec(),
             },
             name: path.rsplit('/').next().unwrap_or_default().to_owned(),
-            stream,
-        })
+            stream: None,
+        };
+        Ok((file, turn))
     }
 }

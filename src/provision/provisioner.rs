@@ -12,7 +12,7 @@ use crate::catalogue::{
     Catalogue, FileSpec, PathFacts, PhoneType, RenderError, RenderInput, Scope, mac_of_subject,
 };
 use crate::domain::settings::Written;
-use crate::domain::{HostedPath, LogRate, Mac, Timestamp};
+use crate::domain::{LogRate, Mac, Timestamp};
 use crate::files::{Files, HostedFile};
 use crate::registry::{
     Known, LoggedTarget, NotRecorded, Registry, RequestEvidence, RequestLogEntry, RequestOutcome,
@@ -31,6 +31,7 @@ pub struct Provisioner {
     pub(super) upload_faults: LogRate,
     /// `None`: there are none.
     pub(super) files: Option<Arc<Files>>,
+    pub(super) file_faults: LogRate,
 }
 
 /// What was decided, for the handset and for the log.
@@ -105,8 +106,8 @@ impl Provision for Provisioner {
             Ok((mac, known)) => {
                 requester = Requester::ActivePhone(mac);
                 let is_sent = !fetch.is_head;
-                let mut decision = match HostedPath::asked(&parsed.target.path) {
-                    Some(asked) => self.hosted(&catalogue, mac, asked).await,
+                let mut decision = match &parsed.identity.hosted {
+                    Some(asked) => self.hosted(&catalogue, mac, &fetch, asked).await,
                     None => self.file(&catalogue, mac, known, &parsed, is_sent),
                 };
                 if decision.outcome == RequestOutcome::NoSuchFile
@@ -157,6 +158,7 @@ impl Provisioner {
             uploads: None,
             upload_faults: LogRate::default(),
             files: None,
+            file_faults: LogRate::default(),
         }
     }
 

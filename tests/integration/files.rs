@@ -2,11 +2,15 @@
 
 use std::fs;
 use std::io::{Read, Write};
+use std::net::SocketAddr;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::thread;
+use std::time::Duration;
 
+use dialtone::files::{MAX_STREAMS, MAX_STREAMS_PER_PHONE};
 use serde_json::json;
+use socket2::{Domain, Socket, Type};
 
 use crate::support::http::{self, Answer};
 use crate::support::{Gateway, eventually};
@@ -21,6 +25,11 @@ fn start(files: &[(&str, &[u8])], phones: &[(&str, &str)]) -> Gateway {
         config.files.dir = Some(dir.join("files"));
         config.handset.public_url = Some("http://gw.example/p/".parse().unwrap());
     });
+    create_phones(&gateway, phones);
+    gateway
+}
+
+fn create_phones(gateway: &Gateway, phones: &[(&str, &str)]) {
     for (mac, company) in phones {
         if *company != "default" {
             let body = json!({ "type": "company", "values": { "company": company } });
@@ -32,7 +41,6 @@ fn start(files: &[(&str, &[u8])], phones: &[(&str, &str)]) -> Gateway {
             json!({ "mac": mac, "company": company, "phone_type": "t46s", "settings": settings });
         gateway.done("create", json!({ "type": "phone", "values": values }));
     }
-    gateway
 }
 
 fn lay_out(dir: &Path, files: &[(&str, &[u8])]) {
@@ -178,7 +186,9 @@ fn parts_and_conditions_are_those_of_http() {
     for (name, value) in [
         ("Range", &*many),
         ("Range", "bytes=-0"),
+        ("Range", "bytes=-200000"),
         ("Range", "bytes=-200001"),
+        ("Range", "bytes=+0-5"),
         ("Range", "bytes=0-18446744073709551615"),
         ("Range", "lines=1-2"),
         ("If-Modified-Since", "0"),
@@ -189,7 +199,9 @@ fn parts_and_conditions_are_those_of_http() {
     }
     assert_eq!(ask(&gateway, &target, &[("If-None-Match", tag)]).status, 304);
     assert_eq!(ask(&gateway, &target, &[("If-Modified-Since", date)]).status, 304);
-    let head = http::request(gateway.http(), "HEAD", &target, &[], b"").unwrap();
+    // Of what is only asked about there are no parts (RFC 9110 section 14.2).
+    let range = [("Range", "bytes=0-9")];
+    let head = http::request(gateway.http(), "HEAD", &target, &range, b"").unwrap();
     assert_eq!((head.status, head.body.len()), (200, 0));
     assert_eq!(head.header("content-length"), Some("200000"));
 
@@ -292,6 +304,9 @@ fn a_phone_takes_a_few_files_at_a_time_and_others_go_on() {
     assert_eq!(gateway.last_outcome(MAC), "not_sent");
     let other = ask(&gateway, &url("001565000002", "a.rom"), &[("Range", "bytes=0-9")]);
     assert_eq!(other.status, 206);
+    // Who asks about one takes none.
+    let about = http::request(gateway.http(), "HEAD", &url(MAC, "a.rom"), &[], b"").unwrap();
+    assert_eq!((about.status, about.header("content-length")), (200, Some("67108864")));
     assert_eq!(gateway.get(&format!("/{MAC}.cfg"), Some(YEALINK)).status, 200);
     // Read to its end one is whole, and another may begin.
     let (mut stream, _) = slow.pop().unwrap();
@@ -311,6 +326,110 @@ fn read_head(stream: &mut impl Read) -> String {
         head.push(byte[0]);
     }
     String::from_utf8(head).unwrap()
+}
+
+/// An answer of which nothing is read but its status, in a connection that holds little.
+fn stall(gateway: &Gateway, source: [u8; 4], target: &str) -> (std::net::TcpStream, String) {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.set_recv_buffer_size(4_096).unwrap();
+    socket.bind(&SocketAddr::from((source, 0)).into()).unwrap();
+    socket.connect(&gateway.http().into()).unwrap();
+    let mut stream = std::net::TcpStream::from(socket);
+    let head = format!("GET {target} HTTP/1.1\r\nHost: gw.test\r\nUser-Agent: {YEALINK}\r\n\r\n");
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut status = [0; 12];
+    stream.read_exact(&mut status).unwrap();
+    (stream, String::from_utf8_lossy(&status).into_owned())
+}
+
+/// A file of that length that takes no room on the disk.
+fn lay_out_long(gateway: &Gateway, path: &str, bytes: u64) {
+    let path = dir(gateway).join(path);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::File::create(&path).unwrap().set_len(bytes).unwrap();
+    gateway.reload();
+}
+
+#[test]
+fn slow_readers_of_one_network_hold_their_turns_and_neither_boots_nor_other_networks_wait() {
+    let macs: Vec<String> = (1..=33).map(|number| format!("0015650000{number:02}")).collect();
+    let phones: Vec<_> = macs.iter().map(|mac| (mac.as_str(), "default")).collect();
+    let gateway = start(&[], &phones);
+    lay_out_long(&gateway, "families/yealink/a.rom", 16 << 20);
+    let (last, slow) = macs.split_last().unwrap();
+    let held: Vec<_> = slow
+        .iter()
+        .flat_map(|mac| [mac; MAX_STREAMS_PER_PHONE])
+        .map(|mac| stall(&gateway, [127, 0, 0, 1], &url(mac, "a.rom")))
+        .collect();
+    assert_eq!(held.len(), MAX_STREAMS / 2);
+    assert!(held.iter().all(|(_, status)| status == "HTTP/1.1 200"));
+    let (_stream, more) = stall(&gateway, [127, 0, 0, 1], &url(last, "a.rom"));
+    assert_eq!(more, "HTTP/1.1 503");
+    assert_eq!(gateway.last_outcome(last), "not_sent");
+    let (_stream, elsewhere) = stall(&gateway, [127, 0, 0, 2], &url(last, "a.rom"));
+    assert_eq!(elsewhere, "HTTP/1.1 200");
+    for mac in &macs {
+        let config = http::get(gateway.http(), &format!("/{mac}.cfg"), Some(YEALINK));
+        assert_eq!(config.status, 200);
+    }
+}
+
+#[test]
+fn a_turn_that_gets_on_no_more_is_given_to_another() {
+    let gateway = Gateway::start_with(|config, dir| {
+        lay_out(&dir.join("files"), &[]);
+        config.files.dir = Some(dir.join("files"));
+        config.handset.request_timeout = Duration::from_secs(2);
+        config.handset.answer_timeout = Duration::from_secs(1);
+    });
+    create_phones(&gateway, &[(MAC, "default")]);
+    lay_out_long(&gateway, "families/yealink/a.rom", 16 << 20);
+    let target = url(MAC, "a.rom");
+    let begin = || stall(&gateway, [127, 0, 0, 1], &target);
+    let held = [(); MAX_STREAMS_PER_PHONE].map(|()| begin());
+    assert!(held.iter().all(|(_, status)| status == "HTTP/1.1 200"));
+    assert_eq!(begin().1, "HTTP/1.1 503");
+    eventually("their turns are free", || begin().1 == "HTTP/1.1 200");
+}
+
+#[test]
+fn what_is_no_file_is_neither_sent_nor_waited_for() {
+    let gateway = start(&[("families/yealink/a", b"a")], &[(MAC, "default")]);
+    let family = dir(&gateway).join("families/yealink");
+    let pipe = |name: &str| {
+        let made = std::process::Command::new("mkfifo").arg(family.join(name)).status().unwrap();
+        assert!(made.success());
+    };
+    pipe("pipe");
+    gateway.reload();
+    assert_eq!(ask(&gateway, &url(MAC, "pipe"), &[]).status, 404);
+    // More than a phone has turns: none is lost.
+    fs::remove_file(family.join("a")).unwrap();
+    pipe("a");
+    for _ in 0..2 * MAX_STREAMS_PER_PHONE {
+        assert_eq!(ask(&gateway, &url(MAC, "a"), &[]).status, 503);
+    }
+    fs::remove_file(family.join("a")).unwrap();
+    fs::create_dir(family.join("a")).unwrap();
+    assert_eq!(ask(&gateway, &url(MAC, "a"), &[]).status, 503);
+    assert_eq!(gateway.last_outcome(MAC), "not_sent");
+}
+
+#[test]
+fn a_file_that_is_cut_off_while_it_is_sent_is_not_taken_for_whole() {
+    let gateway = start(&[], &[(MAC, "default")]);
+    lay_out_long(&gateway, "families/yealink/a.rom", 16 << 20);
+    let (mut stream, status) = stall(&gateway, [127, 0, 0, 1], &url(MAC, "a.rom"));
+    assert_eq!(status, "HTTP/1.1 200");
+    let file = fs::File::options().write(true).open(dir(&gateway).join("families/yealink/a.rom"));
+    file.unwrap().set_len(1 << 20).unwrap();
+    let head = read_head(&mut stream);
+    assert!(head.to_lowercase().contains("content-length: 16777216"), "{head}");
+    let mut rest = Vec::new();
+    // The connection ends, in order or not, before what was announced has come.
+    let _ = stream.read_to_end(&mut rest);
+    assert!(rest.len() < 16 << 20, "{}", rest.len());
 }
 
 #[test]

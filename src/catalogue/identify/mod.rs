@@ -63,6 +63,8 @@ pub struct Identity {
     pub family: Option<usize>,
     /// The family's file that the request names.
     pub file: Option<FileMatch>,
+    /// The file laid out for phones that it asks for, and under whose MAC.
+    pub hosted: Option<(Mac, HostedPath)>,
     /// All that was found, in the order in which it was looked for.
     pub evidence: Vec<Evidence>,
 }
@@ -81,8 +83,9 @@ impl Catalogue {
 
         // What the phone's own family reads counts before what others would read there.
         let own = agent_family.and_then(|family| files.of_family(family));
-        let hosted = HostedPath::asked(&request.target.path).map(|(mac, _)| mac);
-        let of_path = hosted.or_else(|| own.as_ref().and_then(|file| file.facts.mac));
+        let hosted = HostedPath::asked(&request.target.path);
+        let of_hosted = hosted.as_ref().map(|(mac, _)| *mac);
+        let of_path = of_hosted.or_else(|| own.as_ref().and_then(|file| file.facts.mac));
         let of_path = of_path.or_else(|| files.all().find_map(|file| file.facts.mac));
         let mac = choose_mac(of_path, &agent_facts, &headers, &mut evidence);
         let family = self.choose_family(&files, agent_family, own.is_some(), mac, &mut evidence);
@@ -128,6 +131,7 @@ impl Catalogue {
             firmware: agent_facts.firmware.map(str::to_owned),
             family,
             file,
+            hosted,
             evidence,
         }
     }
