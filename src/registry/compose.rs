@@ -13,8 +13,7 @@ use crate::catalogue::{
 };
 use crate::domain::settings::{HIDDEN, Layer, Secret, Settings, Stack, UnreadableLayer, Written};
 use crate::domain::{
-    Company, CompanyId, Device, HostedPath, Mac, PasswordForm, PasswordOf, Phone, PhoneId, Port,
-    Timestamp,
+    Company, CompanyId, Device, Mac, PasswordForm, PasswordOf, Phone, PhoneId, Port, Timestamp,
 };
 use crate::store::{StoreError, SystemSettings};
 
@@ -255,6 +254,13 @@ impl Composition {
         Ok(RenderInput { mac, ports, named_port, path, device_wide, written })
     }
 
+    /// All layers of an active port, resolved, with their secrets; `None` when its type is not in the
+    /// catalogue, or a stored layer cannot be read.
+    #[must_use]
+    pub fn settings(&self, port: Port) -> Option<Arc<Settings>> {
+        self.settings_of(self.phone_type()?, port).ok()
+    }
+
     /// All layers of an active port, resolved.
     ///
     /// # Errors
@@ -268,29 +274,6 @@ impl Composition {
         let shared = self.shared_layers(phone_type, phone.and_then(|phone| phone.company()))?;
         let own = phone.map(|phone| phone.settings.clone()).unwrap_or_default();
         Ok(self.with_own_passwords(phone_type, finish(&shared, &own)?))
-    }
-
-    /// The settings of an active port that name hosted files, see [`Settings::hosted_names`].
-    #[must_use]
-    pub fn hosted_names(&self, port: Port) -> Vec<(String, Result<HostedPath, String>)> {
-        let Some(phone_type) = self.phone_type() else { return Vec::new() };
-        let family = Some(&*self.catalogue.family_of(phone_type).id);
-        let settings = self.settings_of(phone_type, port);
-        settings.map(|settings| settings.hosted_names(family)).unwrap_or_default()
-    }
-
-    /// Whether an active port is told where it reaches the gateway.
-    #[must_use]
-    pub fn knows_where_it_is(&self, port: Port) -> bool {
-        let settings = self.phone_type().and_then(|of| self.settings_of(of, port).ok());
-        settings.is_some_and(|settings| settings.provisioning.base_url.is_some())
-    }
-
-    /// Which version of its firmware the phone should run, by the settings of an active port.
-    #[must_use]
-    pub fn firmware_version(&self, port: Port) -> Option<String> {
-        let settings = self.settings_of(self.phone_type()?, port).ok()?;
-        settings.firmware.version.clone()
     }
 
     /// Adds a password of the phone's own where no layer sets one, and its type takes one.

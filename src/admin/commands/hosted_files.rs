@@ -14,13 +14,14 @@ pub(super) fn missing_for(core: &Core, id: PhoneId) -> Vec<String> {
         return Vec::new();
     };
     let Some(phone_type) = composition.phone_type() else { return Vec::new() };
-    let asker = Asker::of(&composition.device, &catalogue.family_of(phone_type).id);
+    let Some(settings) = composition.settings(id.port) else { return Vec::new() };
+    let family = &catalogue.family_of(phone_type).id;
+    let asker = Asker::of(&composition.device, family);
     let is_there = |files: &Files, name: &HostedPath| files.find(asker, name).is_some();
-    let named = composition.hosted_names(id.port);
-    let mut warnings = said(core, named.clone(), "no folder of this phone", is_there);
-    if let Some((setting, _)) = named.first()
-        && !composition.knows_where_it_is(id.port)
-    {
+    let named = settings.hosted_names(Some(family));
+    let untold = named.first().map(|(setting, _)| setting.clone());
+    let mut warnings = said(core, named, "no folder of this phone", is_there);
+    if let Some(setting) = untold.filter(|_| settings.provisioning.base_url.is_none()) {
         warnings.push(format!(
             "{setting}: phones are not told of it: set provisioning.base_url, or [handset] \
              public_url in the configuration"

@@ -90,7 +90,8 @@ pub(super) async fn run(call: Call) -> CommandResult {
 /// Which version an active phone should run.
 fn wanted_firmware(core: &Core, device: &Arc<Device>, port: Port) -> Option<String> {
     let composition = core.registry.compose(Device::clone(device));
-    composition.firmware_version(port).or_else(|| {
+    let set = composition.settings(port).and_then(|settings| settings.firmware.version.clone());
+    set.or_else(|| {
         let family = &composition.catalogue.family_of(composition.phone_type()?).id;
         core.options.files.as_ref()?.firmware_version(Asker::of(device, family))
     })
