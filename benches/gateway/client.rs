@@ -182,6 +182,26 @@ impl Connection {
         Ok(extent.status)
     }
 
+    /// Asks, and reads the head alone: status, and how many bytes are to come, which
+    /// [`Connection::pass_over`] reads.
+    pub(crate) async fn begin(&mut self, get: &Get<'_>) -> io::Result<(u16, u64)> {
+        self.send(&get.head()).await?;
+        let extent = self.extent().await?;
+        self.read.drain(..extent.head);
+        Ok((extent.status, extent.body.unwrap_or(0) as u64))
+    }
+
+    /// Reads some of a body and keeps nothing of it; how many bytes that were.
+    pub(crate) async fn pass_over(&mut self) -> io::Result<u64> {
+        if self.read.is_empty() {
+            self.read.reserve(64 << 10);
+            self.more().await?;
+        }
+        let length = self.read.len();
+        self.read.clear();
+        Ok(length as u64)
+    }
+
     pub(crate) async fn post(&mut self, target: &str, json: &str) -> io::Result<Answer> {
         let length = json.len();
         let request = format!(

@@ -48,6 +48,8 @@ pub(crate) struct Setup {
     /// As the configuration writes them; `None`: all.
     pub allowed_networks: Option<&'static str>,
     pub new_macs_per_address_per_hour: u32,
+    /// The folder of what phones are given as it is.
+    pub files: Option<PathBuf>,
 }
 
 impl Default for Setup {
@@ -59,6 +61,7 @@ impl Default for Setup {
             certificates_are_optional: false,
             allowed_networks: None,
             new_macs_per_address_per_hour: 1_000_000,
+            files: None,
         }
     }
 }
@@ -107,6 +110,9 @@ impl Gateway {
             let wanted = if setup.certificates_are_optional { "optional" } else { "required" };
             text +=
                 &format!("client_certificates = \"{wanted}\"\nclient_ca = \"{}\"\n", ca.display());
+        }
+        if let Some(files) = &setup.files {
+            text += &format!("[files]\ndir = \"{}\"\n", files.display());
         }
         fs::write(&config, text).map_err(|error| format!("{}: {error}", config.display()))?;
         let log = directory.join("dialtone.log");

@@ -1,6 +1,7 @@
 //! The parts of a run, one file each.
 
 mod boots;
+mod firmware;
 mod growth;
 mod in_process;
 mod refusals;
@@ -29,6 +30,8 @@ pub(crate) enum Part {
     Refusals,
     /// Known phones while unknown ones storm.
     Overload,
+    /// Known phones while a hundred take their firmware.
+    Firmware,
     /// A thousand to a million known phones.
     Growth,
     /// Identify, look up, resolve, render, without a network.
@@ -45,6 +48,7 @@ impl Part {
             Part::FirstContact => strangers::first_contact(bench).await,
             Part::Refusals => refusals::run(bench).await,
             Part::Overload => strangers::overload(bench).await,
+            Part::Firmware => firmware::run(bench).await,
             Part::Growth => growth::run(bench).await,
             Part::InProcess => in_process::run(bench).await,
         }

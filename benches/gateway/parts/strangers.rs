@@ -230,7 +230,7 @@ impl Client for Known {
 /// Lets known phones boot at their times for `span`, whatever the storm does, and says how
 /// long each took. On a thread of their own, so that the storm's clients are not before
 /// them in a queue.
-async fn probe<S>(
+pub(super) async fn probe<S>(
     phones: &Boots,
     storm: impl Future<Output = Result<S, String>>,
     span: Duration,
