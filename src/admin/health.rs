@@ -4,9 +4,12 @@
 //! * `GET /health`: `{"status":"alive"}`.
 //! * `GET /ready`: `{"ready":true,"store":"ready","catalogue":"<digest>",
 //!   "listeners":{"<name>":"up"},"inactive":{"devices":0,"limit":100000,"full":false,
-//!   "evicted":0,"over_quota":0,"dropped":0}}`; 503 and `"ready":false` when the store cannot
+//!   "evicted":0,"over_quota":0,"dropped":0},"uploads":{"state":"ready","bytes":0,
+//!   "limit":10737418240,"without_room":0}}`; 503 and `"ready":false` when the store cannot
 //!   commit or a listener is down. `inactive` says how the room for unknown phones is used and
-//!   what was done since the start to keep it: that strangers fill it makes nothing unready.
+//!   what was done since the start to keep it: that strangers fill it makes nothing unready. Nor
+//!   does a folder of uploads that is `unusable`, as phones boot without it; its state is `off`,
+//!   `counting` right after the start, or `ready` else.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +20,7 @@ use serde_json::{Map, Value, json};
 use super::Core;
 use super::answer::{AnswerBody, respond};
 use crate::registry::WaitingStatus;
+use crate::uploads::{Uploads, UploadsState, UploadsStatus};
 
 /// A store that takes longer is not ready.
 const STORE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -55,6 +59,7 @@ pub(super) async fn ready(core: &Core) -> Response<AnswerBody> {
             "catalogue": core.registry.catalogue().digest(),
             "listeners": listeners,
             "inactive": inactive(core.registry.waiting_status()),
+            "uploads": uploads(core.options.uploads.as_deref().map(Uploads::status)),
         }),
     )
 }
@@ -69,4 +74,15 @@ fn inactive(status: WaitingStatus) -> Value {
         "over_quota": over_quota,
         "dropped": dropped,
     })
+}
+
+fn uploads(status: Option<UploadsStatus>) -> Value {
+    let Some(status) = status else { return json!({ "state": "off" }) };
+    let UploadsStatus { state, bytes, limit, without_room } = status;
+    let state = match state {
+        UploadsState::Counting => "counting",
+        UploadsState::Ready => "ready",
+        UploadsState::Unusable => "unusable",
+    };
+    json!({ "state": state, "bytes": bytes, "limit": limit, "without_room": without_room })
 }

@@ -190,7 +190,8 @@ impl App {
         self.tasks.spawn(background.run(self.registry.clone(), self.stop.clone()));
         self.tasks.spawn(expiry::run(self.registry.clone(), self.stop.clone()));
         if let Some(uploads) = uploads {
-            self.tasks.spawn(uploads::run(uploads, self.registry.clone(), self.stop.clone()));
+            self.tasks.spawn(uploads::try_out(uploads.clone(), self.stop.clone()));
+            self.tasks.spawn(uploads::sweep(uploads, self.registry.clone(), self.stop.clone()));
         }
         if let Some(files) = &self.files {
             self.tasks.spawn(files::run(files.clone(), self.stop.clone()));

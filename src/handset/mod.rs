@@ -136,7 +136,8 @@ impl<P: Provision> Edge<P> {
         peer: &Peer,
     ) -> Response<EdgeBody> {
         let waits_for_us = request.headers().contains_key(header::EXPECT);
-        let mut body = IncomingBody(BodyReader::new(request.into_body()));
+        let unfit = request::unfit_upload(request.headers());
+        let mut body = IncomingBody { reader: BodyReader::new(request.into_body()), unfit };
         match self.provisioner.receive(fetch, &mut body).await {
             stored @ (Receipt::Created | Receipt::Replaced) => {
                 peer.standing.of_use();
@@ -146,7 +147,7 @@ impl<P: Provision> Edge<P> {
             Receipt::Refused => {
                 // As of any request that is refused, see `refuse`.
                 if !waits_for_us {
-                    body.0.pass_over(MOST_DISCARDED).await;
+                    body.reader.pass_over(MOST_DISCARDED).await;
                 }
                 response::refusal()
             }
@@ -155,15 +156,22 @@ impl<P: Provision> Edge<P> {
 }
 
 /// What a handset sends, for provisioning.
-struct IncomingBody(BodyReader);
+struct IncomingBody {
+    reader: BodyReader,
+    /// Why it cannot be kept as it comes.
+    unfit: Option<&'static str>,
+}
 
 impl UploadBody for IncomingBody {
     fn announced(&self) -> u64 {
-        self.0.announced()
+        self.reader.announced()
     }
 
     async fn next(&mut self) -> Option<Result<Bytes, BrokenOff>> {
-        Some(self.0.next().await?.map_err(Into::into))
+        if let Some(why) = self.unfit {
+            return Some(Err(why.into()));
+        }
+        Some(self.reader.next().await?.map_err(Into::into))
     }
 }
 

@@ -1,6 +1,6 @@
 //! From HTTP to a [`Fetch`], every part within its bound.
 
-use http::{HeaderName, Method, Request, header};
+use http::{HeaderMap, HeaderName, Method, Request, header};
 
 use super::access::Asker;
 use crate::domain::Sighting;
@@ -53,6 +53,19 @@ pub(super) fn fetch<B>(
 /// Whether it brings something; phones use either method for it, as they are told.
 pub(super) fn is_upload<B>(request: &Request<B>) -> bool {
     matches!(*request.method(), Method::PUT | Method::POST)
+}
+
+/// Why what a request brings cannot be kept as it comes, in words. A part of a file is no file (RFC
+/// 9110 section 14.5); and where nothing says how long a body is there is none (RFC 9112 section
+/// 6.3), while a phone that sends so meant one, which must not cost it the file from before.
+pub(super) fn unfit_upload(headers: &HeaderMap) -> Option<&'static str> {
+    if headers.contains_key(header::CONTENT_RANGE) {
+        return Some("it is a part of a file (Content-Range)");
+    }
+    let has_length = [header::CONTENT_LENGTH, header::TRANSFER_ENCODING]
+        .iter()
+        .any(|name| headers.contains_key(name));
+    (!has_length).then_some("neither Content-Length nor chunks say how long it is")
 }
 
 /// A header's value as text of at most `most` bytes that is safe to store, log

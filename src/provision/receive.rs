@@ -23,8 +23,6 @@ const MEDIA_TYPE: &str = "application/octet-stream";
 
 impl Provisioner {
     pub(super) async fn take_in<B: UploadBody>(&self, fetch: Fetch, body: &mut B) -> Receipt {
-        // SECURITY: nothing of what anybody may send is looked at where nothing is kept.
-        let Some(uploads) = &self.uploads else { return Receipt::Refused };
         let at = self.registry.clock().now();
         let catalogue = self.registry.catalogue();
         let (parsed, _) = self.parsed.parse(&catalogue, &fetch);
@@ -34,11 +32,15 @@ impl Provisioner {
             match self.admit(&catalogue, &fetch, &parsed) {
                 Ok((mac, _)) => {
                     requester = Requester::ActivePhone(mac);
-                    match self.accepted(&catalogue, mac, &parsed.target) {
-                        Some(accepted) => {
+                    match (self.accepted(&catalogue, mac, &parsed.target), &self.uploads) {
+                        (Some(accepted), Some(uploads)) => {
                             kept(uploads, &self.upload_faults, accepted, fetch.address, body).await
                         }
-                        None => (Receipt::Refused, RequestOutcome::NoSuchFile, String::new()),
+                        (Some(_), None) => {
+                            let off = "uploads are off: [uploads] dir names no folder".to_owned();
+                            (Receipt::Refused, RequestOutcome::NotReceived, off)
+                        }
+                        (None, _) => (Receipt::Refused, RequestOutcome::NoSuchFile, String::new()),
                     }
                 }
                 Err(refused) => (Receipt::Refused, refused, String::new()),
@@ -102,11 +104,12 @@ async fn kept<B: UploadBody>(
                 UploadError::Busy | UploadError::Io(_) => Receipt::Unavailable,
                 UploadError::TooLong(_)
                 | UploadError::PhoneIsFull(_)
+                | UploadError::CompanyIsFull(_)
                 | UploadError::Full(_)
                 | UploadError::BrokenOff(_) => Receipt::Refused,
             };
             let detail = ErrorChain(&error).to_string();
-            if let UploadError::Io(_) | UploadError::Full(_) = error
+            if let UploadError::Io(_) | UploadError::Full(_) | UploadError::CompanyIsFull(_) = error
                 && let Some(others) = faults.due_at(Instant::now())
             {
                 let (mac, name) = (accepted.sender.mac(), &accepted.name);

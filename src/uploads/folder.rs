@@ -10,6 +10,7 @@ use rustix::fs::FlockOperation;
 use tempfile::NamedTempFile;
 
 use super::quota::UploadQuota;
+use super::room::Bytes;
 use super::{FileName, Sender, Upload};
 use crate::domain::{Mac, Timestamp};
 
@@ -35,6 +36,14 @@ pub(super) fn incoming(dir: &Path) -> io::Result<NamedTempFile> {
     tempfile::Builder::new()
         .permissions(Permissions::from_mode(0o600))
         .tempfile_in(dir.join(INCOMING))
+}
+
+/// Writes as much as a block of a disk has, has it on the disk, and removes it.
+pub(super) fn try_out(dir: &Path) -> io::Result<()> {
+    let mut file = incoming(dir)?;
+    io::Write::write_all(&mut file, &[0; 4_096])?;
+    file.as_file().sync_data()?;
+    file.close()
 }
 
 /// Has the names in the folder on the disk.
@@ -109,7 +118,7 @@ pub(super) fn lock(dir: &Path) -> io::Result<File> {
 /// What a look through all files found.
 #[derive(Debug, Default)]
 pub(super) struct Swept {
-    pub bytes: u64,
+    pub bytes: Bytes,
     pub files: Vec<(Mac, FileName)>,
     pub removed: usize,
 }
@@ -140,7 +149,11 @@ pub(super) fn sweep(
                 now.as_ref().is_some_and(|sender| owner.file_name() == sender.owner_digest());
             let uploads = list(&owner.path()).map_err(wrong)?;
             if is_current || still.is_none() {
-                swept.bytes += uploads.iter().map(|upload| upload.bytes).sum::<u64>();
+                let bytes = uploads.iter().map(|upload| upload.bytes).sum();
+                match now.as_ref().filter(|_| is_current) {
+                    Some(sender) => swept.bytes.add(sender.owner(), bytes),
+                    None => swept.bytes.add_nobodys(bytes),
+                }
                 swept.files.extend(uploads.into_iter().map(|upload| (mac, upload.name)));
                 continue;
             }

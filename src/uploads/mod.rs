@@ -11,7 +11,9 @@
 //! back under it.
 
 mod folder;
+mod health;
 mod quota;
+mod room;
 mod sender;
 
 use std::io;
@@ -21,6 +23,7 @@ use std::sync::Arc;
 
 use tokio::io::{AsyncWriteExt, BufWriter};
 
+use health::Health;
 use quota::{SendingTurn, UploadQuota};
 pub use sender::{FileName, Sender};
 
@@ -33,14 +36,16 @@ pub struct UploadOptions {
     pub dir: PathBuf,
     /// The bytes that all files of one phone may have together.
     pub bytes_per_phone: u64,
-    /// The bytes that the files of all phones may have together, with what is still coming.
+    /// The bytes that the files of all phones may have together, with what is still coming. The
+    /// phones of one company have at most as many as they leave to the others: half, alone.
     pub total_bytes: u64,
 }
 
 impl UploadOptions {
     /// The default of a phone: some logs, of which a Polycom phone keeps 180 KB at most.
     pub const BYTES_PER_PHONE: u64 = 8 << 20;
-    /// The default of all phones: a hundred thousand with a hundred kilobytes each.
+    /// The default of all phones: a hundred thousand with a hundred kilobytes each, where they are
+    /// of several companies.
     pub const TOTAL_BYTES: u64 = 10 << 30;
 }
 
@@ -49,6 +54,7 @@ impl UploadOptions {
 pub struct Uploads {
     options: UploadOptions,
     quota: Arc<UploadQuota>,
+    health: Arc<Health>,
     /// Held as long as the folder is in use.
     _lock: std::fs::File,
 }
@@ -71,6 +77,11 @@ pub enum UploadError {
     /// More than all phones may have, in bytes.
     #[error("there is no more room for uploads: {0} bytes in all")]
     Full(u64),
+    /// More than its company may have of all there may be, in bytes.
+    #[error(
+        "its company has no more room for uploads: as much as is left for others, of {0} bytes in all"
+    )]
+    CompanyIsFull(u64),
     /// Too many at a time, another one of the same phone, or what is there is being counted.
     #[error("others are being written")]
     Busy,
@@ -80,6 +91,30 @@ pub enum UploadError {
     /// The disk's fault.
     #[error("it could not be written")]
     Io(#[from] io::Error),
+}
+
+/// How uploads are, for those who watch over the gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UploadsStatus {
+    /// Whether they are kept.
+    pub state: UploadsState,
+    /// The bytes of all that are kept.
+    pub bytes: u64,
+    /// How many there may be.
+    pub limit: u64,
+    /// Uploads that were refused since the start because all or their company had no more room.
+    pub without_room: u64,
+}
+
+/// Whether uploads are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UploadsState {
+    /// What is there was not counted yet; phones are told to come again.
+    Counting,
+    /// They are.
+    Ready,
+    /// The folder cannot be written to or read: it is gone, or its disk is full or broken.
+    Unusable,
 }
 
 /// An upload that is kept.
@@ -104,6 +139,7 @@ pub struct UploadWriter {
     written: u64,
     allowance: Allowance,
     turn: SendingTurn,
+    health: Arc<Health>,
 }
 
 /// What an upload may have, and what it is told when it has more.
@@ -135,7 +171,7 @@ impl Uploads {
         folder::make(&options.dir)?;
         let lock = folder::lock(&options.dir)?;
         folder::remove_incoming(&options.dir)?;
-        Ok(Uploads { options, quota: Arc::default(), _lock: lock })
+        Ok(Uploads { options, quota: Arc::default(), health: Arc::default(), _lock: lock })
     }
 
     /// Counts what is there, and removes the uploads that no `sender` of now has: of phones that
@@ -144,9 +180,32 @@ impl Uploads {
     /// # Errors
     /// When the folder cannot be read, with the path; what was counted before stays in force.
     pub fn count(&self, sender: impl Fn(Mac) -> Option<Sender>) -> io::Result<usize> {
-        let swept = folder::sweep(&self.options.dir, &self.quota, sender)?;
+        let swept = folder::sweep(&self.options.dir, &self.quota, sender);
+        let swept = self.health.noted(swept)?;
         self.quota.count(swept.bytes, &swept.files);
         Ok(swept.removed)
+    }
+
+    /// Tries out whether the folder can be written to, which [`Uploads::status`] says from then on.
+    /// Blocks.
+    ///
+    /// # Errors
+    /// When it cannot.
+    pub fn try_out(&self) -> io::Result<()> {
+        self.health.tried(folder::try_out(&self.options.dir))
+    }
+
+    /// How uploads are, as far as was noticed. Reads memory alone.
+    #[must_use]
+    pub fn status(&self) -> UploadsStatus {
+        let (bytes, without_room) = self.quota.status();
+        let state = match bytes {
+            _ if self.health.is_unusable() => UploadsState::Unusable,
+            Some(_) => UploadsState::Ready,
+            None => UploadsState::Counting,
+        };
+        let limit = self.options.total_bytes;
+        UploadsStatus { state, bytes: bytes.unwrap_or(0), limit, without_room }
     }
 
     /// Begins to take in an upload from that address, of at most `most` bytes, of which
@@ -162,12 +221,11 @@ impl Uploads {
         most: u64,
         announced: u64,
     ) -> Result<UploadWriter, UploadError> {
-        let mut turn =
-            UploadQuota::turn(&self.quota, from.mac(), address).ok_or(UploadError::Busy)?;
+        let mut turn = UploadQuota::turn(&self.quota, from, address).ok_or(UploadError::Busy)?;
         let UploadOptions { dir, bytes_per_phone, total_bytes } = self.options.clone();
         let folder = dir.join(from.folder());
         let of_phone = folder.clone();
-        let kept = blocking(move || folder::list(&of_phone)).await?;
+        let kept = self.health.noted(blocking(move || folder::list(&of_phone)).await)?;
         let replaced = kept.iter().find(|upload| upload.name == *name).map(|upload| upload.bytes);
         if replaced.is_none() && kept.len() >= FILES_PER_PHONE {
             return Err(UploadError::PhoneIsFull(bytes_per_phone));
@@ -187,10 +245,12 @@ impl Uploads {
         }
         turn.reserve(allowance.bytes, replaced, total_bytes)?;
         let beside = dir.clone();
-        let (file, temporary) = blocking(move || folder::incoming(&beside)).await?.into_parts();
+        let incoming = blocking(move || folder::incoming(&beside)).await;
+        let (file, temporary) = self.health.noted(incoming)?.into_parts();
         let file = BufWriter::with_capacity(GATHERED_BYTES, tokio::fs::File::from_std(file));
         let (name, written) = (name.clone(), 0);
-        Ok(UploadWriter { file, temporary, dir, folder, name, written, allowance, turn })
+        let health = self.health.clone();
+        Ok(UploadWriter { file, temporary, dir, folder, name, written, allowance, turn, health })
     }
 
     /// Whether the device may have sent a file of that name. Reads memory alone.
@@ -244,7 +304,8 @@ impl UploadWriter {
         if self.written > self.allowance.bytes {
             return Err(self.allowance.exceeded());
         }
-        Ok(self.file.write_all(bytes).await?)
+        let written = self.file.write_all(bytes).await;
+        Ok(self.health.noted(written)?)
     }
 
     /// Puts it into its place. Durable on return. Tells whether there was one of its name before.
@@ -252,19 +313,22 @@ impl UploadWriter {
     /// # Errors
     /// [`UploadError::Io`]; what was there before is there still.
     pub async fn finish(mut self) -> Result<bool, UploadError> {
-        self.file.flush().await?;
-        self.file.get_ref().sync_data().await?;
-        let UploadWriter { temporary, dir, folder, name, written, turn, .. } = self;
+        let on_disk = async {
+            self.file.flush().await?;
+            self.file.get_ref().sync_data().await
+        };
+        self.health.noted(on_disk.await)?;
+        let UploadWriter { temporary, dir, folder, name, written, turn, health, .. } = self;
         let place = folder.join(name.as_str());
-        blocking(move || {
+        let placed = blocking(move || {
             folder::make(&folder)?;
             temporary.persist(&place).map_err(|error| error.error)?;
             // The names of the file and of folders that may be new.
             [&*folder, folder.parent().unwrap_or(Path::new(".")), &*dir]
                 .into_iter()
                 .try_for_each(folder::sync)
-        })
-        .await?;
+        });
+        health.noted(placed.await)?;
         Ok(turn.keep(&name, written))
     }
 }
@@ -274,4 +338,36 @@ async fn blocking<T: Send + 'static>(
     run: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
     tokio::task::spawn_blocking(run).await.unwrap_or_else(|error| Err(io::Error::other(error)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_unusable_until_it_was_tried_out_well() {
+        let dir = tempfile::tempdir().unwrap();
+        let options = UploadOptions {
+            dir: dir.path().to_owned(),
+            bytes_per_phone: UploadOptions::BYTES_PER_PHONE,
+            total_bytes: UploadOptions::TOTAL_BYTES,
+        };
+        let uploads = Uploads::open(options).unwrap();
+        let state = || uploads.status().state;
+        assert_eq!(state(), UploadsState::Counting);
+        uploads.count(|_| None).unwrap();
+        uploads.try_out().unwrap();
+        assert_eq!(state(), UploadsState::Ready);
+        let incoming = dir.path().join(".incoming");
+        assert_eq!(std::fs::read_dir(&incoming).unwrap().count(), 0, "nothing is left");
+        std::fs::remove_dir(&incoming).unwrap();
+        uploads.try_out().unwrap_err();
+        assert_eq!(state(), UploadsState::Unusable);
+        // That something can be read says nothing of it.
+        uploads.count(|_| None).unwrap();
+        assert_eq!(state(), UploadsState::Unusable);
+        std::fs::create_dir(&incoming).unwrap();
+        uploads.try_out().unwrap();
+        assert_eq!(state(), UploadsState::Ready);
+    }
 }

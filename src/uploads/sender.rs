@@ -14,6 +14,8 @@ use crate::domain::{Company, Device, Mac, to_hex};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sender {
     mac: Mac,
+    /// The companies of its active phones.
+    owner: String,
     /// 16 hexadecimal digits.
     owner_digest: String,
 }
@@ -32,6 +34,8 @@ impl Sender {
         // When its first active phone was made.
         let active = device.phones.values().filter(|phone| phone.company().is_some());
         let since = active.map(|phone| phone.created).min().filter(|_| !owners.is_empty())?;
+        let names: Vec<&str> = owners.iter().map(|(company, _)| *company).collect();
+        let owner = names.join(",");
         let mut digest = Sha256::new();
         digest.update(since.seconds().to_be_bytes());
         for (company, instance) in owners {
@@ -39,7 +43,12 @@ impl Sender {
             digest.update([0]);
             digest.update(instance.to_be_bytes());
         }
-        Some(Sender { mac: device.mac, owner_digest: to_hex(&digest.finalize()[..8]) })
+        Some(Sender { mac: device.mac, owner, owner_digest: to_hex(&digest.finalize()[..8]) })
+    }
+
+    #[cfg(test)]
+    pub(super) fn in_test(mac: Mac, company: &str) -> Sender {
+        Sender { mac, owner: company.to_owned(), owner_digest: "0".repeat(16) }
     }
 
     /// The device that sends.
@@ -51,6 +60,12 @@ impl Sender {
     /// The folder of its files, below the folder of all.
     pub(super) fn folder(&self) -> PathBuf {
         PathBuf::from(self.mac.to_string()).join(&self.owner_digest)
+    }
+
+    /// Who shares the room for uploads with others: a company, or those that have a device
+    /// together, which count as one of its own.
+    pub(super) fn owner(&self) -> &str {
+        &self.owner
     }
 
     pub(super) fn owner_digest(&self) -> &str {

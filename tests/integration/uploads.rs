@@ -233,19 +233,59 @@ fn an_upload_that_breaks_off_leaves_the_one_before() {
 }
 
 #[test]
-fn a_phone_and_all_phones_have_so_much_room_and_no_more() {
-    let gateway = start_with(65_536, 100_000);
+fn a_phone_a_company_and_all_have_so_much_room_and_no_more() {
+    let gateway = start_with(65_536, 200_000);
     create(&gateway, "0004f2000003", "default");
+    for (company, mac) in [("acme", "0004f2000004"), ("other", "0004f2000005")] {
+        gateway.done("create", json!({ "type": "company", "values": { "company": company } }));
+        create(&gateway, mac, company);
+    }
     let most = vec![b'a'; 60_000];
     assert_eq!(put(&gateway, LOG, &most), 201);
     assert_eq!(put(&gateway, LOG, &most), 204, "its own place counts once");
     assert_eq!(put(&gateway, OVERRIDES, &most), 404, "the phone is full");
     assert_eq!(put(&gateway, OVERRIDES, b"small"), 201);
+    let detail = |mac: &str| {
+        let requests =
+            gateway.done("requests", json!({ "type": "phone", "scope": { "mac": mac } }));
+        requests["values"][0]["detail"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(put(&gateway, "/0004f2000003-app.log", &most), 404, "its company is full");
+    let full = "its company has no more room for uploads: as much as is left for others, of 200000 \
+                bytes in all";
+    assert_eq!(detail("0004f2000003"), full);
+    assert_eq!(put(&gateway, "/0004f2000004-app.log", &most), 201, "another is not");
+    assert_eq!(put(&gateway, "/0004f2000005-app.log", &[b'a'; 40_000]), 404);
+    assert_eq!(put(&gateway, "/0004f2000005-app.log", &[b'a'; 30_000]), 201);
+    assert_eq!(put(&gateway, LOG, &most), 204, "what takes no more room than before is kept");
     assert_eq!(put(&gateway, "/0004f2000003-app.log", &most), 404, "all is full");
-    let requests =
-        gateway.done("requests", json!({ "type": "phone", "scope": { "mac": "0004f2000003" } }));
-    let detail = requests["values"][0]["detail"].as_str().unwrap().to_owned();
-    assert_eq!(detail, "there is no more room for uploads: 100000 bytes in all");
+    assert_eq!(detail("0004f2000003"), "there is no more room for uploads: 200000 bytes in all");
+    let uploads = ready(&gateway)["uploads"].clone();
+    let expected = json!({
+        "state": "ready", "bytes": 150_005, "limit": 200_000, "without_room": 3,
+    });
+    assert_eq!(uploads, expected);
+}
+
+/// What `/ready` says of a gateway that is.
+fn ready(gateway: &Gateway) -> Value {
+    let answer = http::get(gateway.admin(), "/ready", None);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    serde_json::from_slice(&answer.body).unwrap()
+}
+
+#[test]
+fn a_folder_that_cannot_be_used_is_said_and_phones_boot_on() {
+    let gateway = start();
+    assert_eq!(put(&gateway, LOG, b"one"), 201);
+    assert_eq!(ready(&gateway)["uploads"]["state"], "ready");
+    std::fs::remove_dir_all(gateway.dir().join("uploads/.incoming")).unwrap();
+    let head = format!("PUT {LOG} HTTP/1.1\r\nContent-Length: 3");
+    assert_eq!(send(&gateway, &head, b"two").0, 503);
+    assert_eq!(gateway.last_outcome("0004f2000002"), "not_received");
+    let said = ready(&gateway);
+    assert_eq!((&said["ready"], &said["uploads"]["state"]), (&json!(true), &json!("unusable")));
+    assert_eq!(content(&gateway, PHONE, "0004f2000002-app.log")["content"], "one");
 }
 
 #[test]
@@ -297,6 +337,12 @@ fn without_a_folder_nothing_is_taken_in() {
     create(&gateway, "0004f2000002", "default");
     let (status, _) = send(&gateway, &format!("PUT {LOG} HTTP/1.1\r\nContent-Length: 1"), b"a");
     assert_eq!(status, 404);
+    let requests =
+        gateway.done("requests", json!({ "type": "phone", "scope": { "mac": "0004f2000002" } }));
+    let last = &requests["values"][0];
+    let off = "uploads are off: [uploads] dir names no folder";
+    assert_eq!((&last["outcome"], &last["detail"]), (&json!("not_received"), &json!(off)));
+    assert_eq!(ready(&gateway)["uploads"], json!({ "state": "off" }));
     let answer = gateway.ask("uploads", json!({ "type": "phone", "scope": { "phoneid": PHONE } }));
     assert!(answer["message"].as_str().unwrap().contains("[uploads] dir"), "{answer}");
 }
@@ -346,7 +392,7 @@ fn what_a_phone_sent_is_not_its_that_was_made_anew_nor_its_companys() {
 
 #[test]
 fn what_is_still_coming_counts_against_the_room_of_all() {
-    let gateway = start_with(8 << 20, 1_048_576);
+    let gateway = start_with(8 << 20, 2 << 20);
     create(&gateway, "0004f2000003", "default");
     put(&gateway, OVERRIDES, b"<a/>");
     // Who asks first whether to send hears "100 Continue" when the room is taken.
@@ -377,6 +423,30 @@ fn status(stream: &mut TcpStream) -> String {
     let mut answer = [0; 12];
     stream.read_exact(&mut answer).unwrap();
     String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[test]
+fn what_is_no_whole_file_leaves_the_one_before() {
+    let gateway = start();
+    assert_eq!(put(&gateway, LOG, b"whole"), 201);
+    let refusal = send(&gateway, "PUT /0004f2000002-other.log HTTP/1.1", b"").1;
+    for (framing, why) in [
+        ("X: y", "neither Content-Length nor chunks"),
+        ("Content-Range: bytes 0-2/10\r\nContent-Length: 3", "Content-Range"),
+    ] {
+        let head = format!("PUT {LOG} HTTP/1.1\r\n{framing}");
+        let (status, answer) = send(&gateway, &head, if framing == "X: y" { b"" } else { b"abc" });
+        assert_eq!((status, answer.len()), (404, refusal.len()), "{answer}");
+        let scope = json!({ "mac": "0004f2000002" });
+        let requests = gateway.done("requests", json!({ "type": "phone", "scope": scope }));
+        let last = &requests["values"][0];
+        assert_eq!(last["outcome"], "not_received");
+        assert!(last["detail"].as_str().unwrap().contains(why), "{last}");
+        assert_eq!(content(&gateway, PHONE, "0004f2000002-app.log")["content"], "whole");
+    }
+    // One that is said to be empty is.
+    assert_eq!(put(&gateway, LOG, b""), 204);
+    assert_eq!(content(&gateway, PHONE, "0004f2000002-app.log")["content"], "");
 }
 
 #[test]

@@ -30,6 +30,7 @@ fn it_is_ready_while_the_store_and_its_listeners_are() {
                 "devices": 0, "limit": 100_000, "full": false,
                 "evicted": 0, "over_quota": 0, "dropped": 0,
             },
+            "uploads": { "state": "off" },
         })
     };
     assert_eq!(get(&gateway, "/ready"), (200, said(true, "ready", "up")));
