@@ -12,9 +12,11 @@ use serde::{Deserialize, Serialize};
 #[serde(try_from = "String", into = "String")]
 pub struct Mac(MacAddress);
 
-/// The text is not 12 hex digits, alone or separated evenly by `:`, `-` or `.`.
+/// The text is not 12 hex digits, alone or separated evenly by `:`, `-`, `.` or `_`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not a MAC address: 12 hex digits are needed, with `:`, `-`, `.` or nothing between them")]
+#[error(
+    "not a MAC address: 12 hex digits are needed, with `:`, `-`, `.`, `_` or nothing between them"
+)]
 pub struct InvalidMac;
 
 impl Mac {
@@ -87,7 +89,7 @@ impl FromStr for Mac {
                 continue;
             }
             // Separators are of one kind and stand after equal groups (2 or 4 digits).
-            let known = matches!(byte, b':' | b'-' | b'.');
+            let known = matches!(byte, b':' | b'-' | b'.' | b'_');
             let same_kind = *separator.get_or_insert(byte) == byte;
             let same_size = *group.get_or_insert(since_separator) == since_separator;
             if !known || !same_kind || !same_size || !matches!(since_separator, 2 | 4) {

@@ -42,7 +42,7 @@ impl BootRequest {
         }
         builder = builder.header(header::ACCEPT, HeaderValue::from_static("*/*"));
         if let Some(user_agent) = &step.user_agent {
-            builder = builder.header(header::USER_AGENT, user_agent.fill(mac));
+            builder = builder.header(header::USER_AGENT, octets(&user_agent.fill(mac)));
         }
         // HTTP/1.0 has nothing to say: its connections end with the answer.
         if boot.http_version == HttpVersion::V1_1
@@ -64,5 +64,22 @@ impl BootRequest {
     pub fn ready(self) -> Request<Body> {
         let message = self.builder.body(Full::new(self.body));
         message.expect("the catalogue tried path and headers at load, and the target its host")
+    }
+}
+
+/// A header's value in the one octet a character that phones send (RFC 9110, 5.5), if it can be.
+fn octets(text: &str) -> Vec<u8> {
+    let octets: Result<Vec<u8>, _> = text.chars().map(u8::try_from).collect();
+    octets.unwrap_or_else(|_| text.as_bytes().to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_has_an_octet_for_each_character() {
+        assert_eq!(octets("SIP12x0\u{ff}/04"), b"SIP12x0\xff/04");
+        assert_eq!(octets("\u{2417}"), "\u{2417}".as_bytes());
     }
 }

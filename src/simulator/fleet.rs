@@ -47,6 +47,12 @@ impl Model {
             || self.simulate.connection == ConnectionUse::Close
     }
 
+    /// What an operator must say of a phone that does not tell what it is.
+    #[must_use]
+    pub fn type_to_say(&self) -> Option<&TypeKey> {
+        (!self.is_told).then_some(&self.type_key)
+    }
+
     /// Which request of the boot is for the file that matters: the first it cannot do
     /// without.
     #[must_use]
@@ -115,6 +121,32 @@ struct MixShare {
 }
 
 impl Fleet {
+    /// One phone of each type that is not a variant of another, in order of their keys: of
+    /// the families and types in `mix` whatever their weights, or of all where it is empty.
+    ///
+    /// # Errors
+    /// [`FleetError`]
+    pub fn one_of_each(
+        catalogue: &Catalogue,
+        mix: &[(String, u32)],
+        seed: u64,
+    ) -> Result<Fleet, FleetError> {
+        let plan = Plan { phones: 0, mix: mix.to_vec(), seed };
+        let mut files = Vec::new();
+        let mut models: Vec<_> =
+            shares(catalogue, &plan, &mut files)?.into_iter().flat_map(|own| own.models).collect();
+        models.sort_by(|(a, _), (b, _)| a.type_key.cmp(&b.type_key));
+        // A mix may name a type and its family.
+        models.dedup_by(|(a, _), (b, _)| a.type_key == b.type_key);
+        let mut taken = HashSet::with_capacity(models.len());
+        let members = models.into_iter().map(|(model, mut macs)| {
+            let mac = macs.find(|mac| taken.insert(*mac));
+            let mac = mac.ok_or_else(|| FleetError::NoMacs(model.type_key.clone()))?;
+            Ok(Member { mac, model })
+        });
+        Ok(Fleet { members: members.collect::<Result<_, FleetError>>()?, files })
+    }
+
     /// The same plan and catalogue give the same fleet.
     ///
     /// # Errors
@@ -324,6 +356,20 @@ mod tests {
     }
 
     #[test]
+    fn a_fleet_of_one_of_each_has_no_type_twice() {
+        let each = |mix| Fleet::one_of_each(&catalogue(), &parse_mix(mix).unwrap(), 1).unwrap();
+        let keys = |fleet: &Fleet| -> Vec<String> {
+            fleet.members.iter().map(|member| member.model.type_key.to_string()).collect()
+        };
+        let all = keys(&each(""));
+        let distinct: BTreeSet<&String> = all.iter().collect();
+        assert_eq!(distinct.len(), all.len());
+        assert!(all.contains(&"a2".to_owned()) && all.contains(&"x1".to_owned()), "{all:?}");
+        let acme = keys(&each("a2,acme=7"));
+        assert!(acme.len() < all.len() && acme.contains(&"a2".to_owned()), "{acme:?}");
+    }
+
+    #[test]
     fn a_type_with_its_own_macs_gets_those() {
         let fleet = build(200, "a2", 1).unwrap();
         assert!(macs(&fleet).iter().all(|mac| mac.to_string().starts_with("00a0ba2")));
@@ -340,10 +386,41 @@ mod tests {
             &*catalogue.family_of(phone_type).id
         };
         let untold: BTreeSet<&str> = untold.map(|member| family(&member.model.type_key)).collect();
-        // A KWS names its model in the one request that has no MAC, and Cisco's enterprise phones
-        // and adapters in none.
-        let known = BTreeSet::from(["cisco-79x0", "cisco-ata190", "cisco-sep", "kirk"]);
+        // A KWS, a 1220 and an Algo name their model in the one request that has no MAC; Cisco's
+        // enterprise phones and adapters, 2N's intercoms and Zenitel's stations in none; and a
+        // program that nobody knows has none.
+        let known = BTreeSet::from([
+            "2n",
+            "algo",
+            "avaya-12x0",
+            "cisco-79x0",
+            "cisco-ata190",
+            "cisco-sep",
+            "generic",
+            "kirk",
+            "zenitel",
+        ]);
         assert!(untold.is_subset(&known), "{untold:?}");
+    }
+
+    #[test]
+    fn every_family_that_gives_a_file_is_simulated() {
+        let catalogue = Catalogue::load(&crate::catalogue::Sources::default()).unwrap();
+        let boots = Boots::load(&catalogue).unwrap();
+        let simulated: BTreeSet<&str> = catalogue
+            .types()
+            .into_iter()
+            .filter(|phone_type| boots.of(phone_type).is_some())
+            .map(|phone_type| catalogue.family_of(phone_type).id.as_str())
+            .collect();
+        let giving: BTreeSet<&str> = catalogue
+            .families()
+            .iter()
+            .filter(|family| family.files.iter().any(|file| file.template.is_some()))
+            .map(|family| family.id.as_str())
+            .collect();
+        assert!(giving.len() > 50, "{giving:?}");
+        assert_eq!(simulated, giving);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! A boot asks for the files of its type in order, each over again (after a growing
 //! pause) while the gateway cannot be had. A refused file that is optional is nothing;
-//! when all it needs are refused, so is the phone. What is served is read at once.
+//! when all that it needs for its configuration are refused, so is the phone. What is served is read at once.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -115,16 +115,18 @@ impl Phone {
 
     async fn files(&mut self, run: &mut Run<'_>) -> Result<BootOutcome, BootError> {
         let model = Arc::clone(&self.member.model);
-        let (mut needed, mut refused) = (0, 0);
+        let (mut needed, mut refused, mut has_settings) = (0, 0, false);
         for (at, request) in model.boot.requests.iter().enumerate() {
             let got = self.file(run, at, request).await?;
             if !request.optional {
                 needed += 1;
                 refused += usize::from(matches!(got, Got::Refused));
+                has_settings |= request.configures && !matches!(got, Got::Refused);
             }
             run.wanted = Instant::now();
         }
-        if refused > 0 && refused == needed {
+        // What anyone gets, such as a list of files, is no configuration.
+        if refused > 0 && !has_settings {
             return Ok(BootOutcome::Refused);
         }
         if refused > 0 {

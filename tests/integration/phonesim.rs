@@ -33,11 +33,14 @@ impl Run {
     }
 
     fn of(gateway: &Gateway, mix: &str, count: usize, sources: &Sources) -> Run {
-        let runtime = Runtime::new().expect("a runtime can be made");
         let catalogue = Catalogue::load(sources).expect("the families load");
         let mix = parse_mix(mix).expect("a mix");
         let plan = Plan { phones: count, mix, seed: 11 };
-        let mut fleet = Fleet::build(&catalogue, &plan).expect("a fleet");
+        Run::with(gateway, Fleet::build(&catalogue, &plan).expect("a fleet"))
+    }
+
+    fn with(gateway: &Gateway, mut fleet: Fleet) -> Run {
+        let runtime = Runtime::new().expect("a runtime can be made");
         let dialer = runtime.block_on(dialer(gateway.http()));
         let lab = Arc::new(Lab {
             dialer,
@@ -97,6 +100,22 @@ fn every_family_is_onboarded_and_boots_again_from_what_it_has() {
     };
     assert_eq!(same(0), 0);
     assert!(same(1) >= 70, "every phone asks whether its file is still good: {}", report.table());
+}
+
+#[test]
+fn one_of_each_type_is_onboarded() {
+    let gateway =
+        Gateway::start_with(|config, _| config.quota.new_macs_per_address_per_hour = 10_000);
+    let catalogue = Catalogue::load(&Sources::default()).expect("the families load");
+    let fleet = Fleet::one_of_each(&catalogue, &[], 11).expect("a fleet");
+    let count = fleet.members.len() as u64;
+    let run = Run::with(&gateway, fleet);
+    let office = run.office(&gateway, &["default"]);
+    let result =
+        run.runtime.block_on(scenario::onboard(&run.lab, run.phones(), &office, Duration::ZERO));
+    let report = run.report(&result);
+    assert!(report.as_expected, "{}", report.table());
+    assert_eq!(report.phases[2].configured, count);
 }
 
 #[test]

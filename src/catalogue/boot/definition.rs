@@ -59,6 +59,30 @@ pub(super) enum MacCase {
     Upper,
 }
 
+/// What a phone writes between the octets of its MAC in a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub(super) enum MacSeparator {
+    #[serde(rename = ":")]
+    Colon,
+    #[serde(rename = "-")]
+    Dash,
+    #[serde(rename = ".")]
+    Dot,
+    #[serde(rename = "_")]
+    Underscore,
+}
+
+impl MacSeparator {
+    pub(super) fn character(self) -> char {
+        match self {
+            MacSeparator::Colon => ':',
+            MacSeparator::Dash => '-',
+            MacSeparator::Dot => '.',
+            MacSeparator::Underscore => '_',
+        }
+    }
+}
+
 /// What becomes of a connection after an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -124,6 +148,7 @@ pub(super) struct SimulateTable {
     pub _source: Option<String>,
     #[serde(default)]
     pub mac_case: MacCase,
+    pub mac_separator: Option<MacSeparator>,
     #[serde(default)]
     pub http_version: HttpVersion,
     #[serde(default)]

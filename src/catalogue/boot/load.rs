@@ -9,7 +9,7 @@ use toml::Spanned;
 use super::FamilyBoot;
 use super::definition::{self, BootFile, SimulateTable, StepTable};
 use super::selector::Places;
-use super::shape::{BootShape, MacText, Unfilled};
+use super::shape::{BootShape, MacText, PathMac, Unfilled};
 use super::simulate::{ANY_MAC, BootStep, ConfigReader, Simulate};
 use crate::catalogue::family::problem::line_at;
 use crate::catalogue::identify::path_pattern::PathPattern;
@@ -97,7 +97,7 @@ fn simulate(
     let simulate = Simulate {
         user_agent: written.user_agent.map(Spanned::into_inner),
         user_agents: inner(written.user_agents),
-        mac_case: written.mac_case,
+        path_mac: PathMac { case: written.mac_case, separator: written.mac_separator },
         http_version: written.http_version,
         http_versions: inner(written.http_versions),
         host: written.host,

@@ -1,9 +1,12 @@
 //! Where in a configuration file a value stands: the selectors of `[simulate]`.
 //!
-//! `key_value`: the key, `account.{line}.user_name`; for an ini file `section/key`. `set`,
-//! `url`: the key.
+//! `key_value`: the key, `account.{line}.user_name`; for an ini file `section/key`. `set`: the
+//! key.
+//! `url`: the field of a form, with another that the form must have if need be,
+//! `sip_user_id[account_id={line}]`.
 //! `xml`: the last elements of the way to it, `users/user/username`, each with an
-//! attribute it must have if need be, `user_name[idx={line}]`, and `@name` where the value
+//! attribute it must have if need be, `user_name[idx={line}]`, or an element in it that ended
+//! before, `Object[Name=Line.{line}.]/User`, and `@name` where the value
 //! is an attribute's, `@reg.{line}.address`. `*` is any element.
 //! `{line}` stands for a decimal number, at most once.
 
@@ -14,6 +17,8 @@ use super::definition::Syntax;
 pub enum Selector {
     /// The key of a `key = value` line, `section/key` in a section.
     Key(Numbered),
+    /// The field of a form.
+    Field(Step),
     /// The way to an element, and what of it has the value.
     Xml {
         /// The innermost last. Empty: any element.
@@ -23,12 +28,12 @@ pub enum Selector {
     },
 }
 
-/// One element on the way.
+/// One element on the way, or the field of a form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
     /// `None`: any.
     pub name: Option<Numbered>,
-    /// An attribute it must have.
+    /// An attribute or an element that it must have in it, or a field beside it.
     pub condition: Option<(String, Numbered)>,
 }
 
@@ -117,8 +122,21 @@ impl Selector {
         if text.is_empty() {
             return Err("a selector cannot be empty".to_owned());
         }
-        if syntax != Syntax::Xml {
-            return Numbered::parse(text).map(Selector::Key);
+        let one_number = |steps: &[Step], attribute: &Option<Numbered>| {
+            let numbered = steps.iter().flat_map(Step::texts).chain(attribute);
+            match numbered.filter(|text| text.has_number()).count() {
+                0 | 1 => Ok(()),
+                _ => Err(format!("`{text}`: there is room for one `{{line}}`")),
+            }
+        };
+        match syntax {
+            Syntax::Xml => {}
+            Syntax::Url => {
+                let field = Step::parse(text)?;
+                one_number(std::slice::from_ref(&field), &None)?;
+                return Ok(Selector::Field(field));
+            }
+            Syntax::KeyValue | Syntax::Set => return Numbered::parse(text).map(Selector::Key),
         }
         let (path, attribute) = match text.split_once('@') {
             Some((path, name)) => (path, Some(Numbered::parse(name)?)),
@@ -126,13 +144,18 @@ impl Selector {
         };
         let steps = path.split('/').filter(|step| !step.is_empty());
         let steps = steps.map(Step::parse).collect::<Result<Vec<_>, _>>()?;
-        let in_steps = steps.iter().flat_map(|step| {
-            step.name.iter().chain(step.condition.as_ref().map(|(_, value)| value))
-        });
-        if in_steps.chain(&attribute).filter(|text| text.has_number()).count() > 1 {
-            return Err(format!("`{text}`: there is room for one `{{line}}`"));
-        }
+        one_number(&steps, &attribute)?;
         Ok(Selector::Xml { steps, attribute })
+    }
+
+    /// What its conditions are of.
+    pub fn conditions(&self) -> impl Iterator<Item = &str> {
+        let steps = match self {
+            Selector::Key(_) => &[],
+            Selector::Field(step) => std::slice::from_ref(step),
+            Selector::Xml { steps, .. } => steps,
+        };
+        steps.iter().filter_map(|step| Some(step.condition.as_ref()?.0.as_str()))
     }
 }
 
@@ -149,6 +172,28 @@ impl Step {
         };
         let name = if name == "*" { None } else { Some(Numbered::parse(name)?) };
         Ok(Step { name, condition })
+    }
+
+    fn texts(&self) -> impl Iterator<Item = &Numbered> {
+        self.name.iter().chain(self.condition.as_ref().map(|(_, value)| value))
+    }
+
+    /// The line that something called `name` is for, if it is this; `known` is what a condition
+    /// can be of.
+    pub fn matches<'a>(
+        &self,
+        name: &str,
+        mut known: impl Iterator<Item = (&'a str, &'a str)>,
+    ) -> Option<u16> {
+        let mut number = ANY_LINE;
+        if let Some(own) = &self.name {
+            number = own.matches(name)?;
+        }
+        if let Some((wanted, value)) = &self.condition {
+            let (_, own) = known.find(|(name, _)| name == wanted)?;
+            number = number.max(value.matches(own)?);
+        }
+        Some(number)
     }
 }
 

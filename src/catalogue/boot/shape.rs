@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::definition::{HttpVersion, MacCase};
+use super::definition::{HttpVersion, MacCase, MacSeparator};
 use crate::catalogue::PhoneType;
 use crate::domain::{Mac, Port};
 
@@ -93,12 +93,19 @@ pub(super) enum Unfilled {
     Open,
 }
 
+/// How the phones of a family write their MAC in paths.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PathMac {
+    pub case: MacCase,
+    pub separator: Option<MacSeparator>,
+}
+
 /// Fills the placeholders of a path or a User-Agent.
 pub(super) struct Filler<'a> {
     pub phone_type: &'a PhoneType,
     pub port: Port,
-    pub mac_case: MacCase,
-    pub in_path: bool,
+    /// `None`: not a path but a User-Agent.
+    pub path_mac: Option<PathMac>,
 }
 
 impl Filler<'_> {
@@ -109,7 +116,7 @@ impl Filler<'_> {
         while let Some(at) = rest.find(['{', '*']) {
             text.push_str(&rest[..at]);
             if rest[at..].starts_with('*') {
-                if self.in_path {
+                if self.path_mac.is_some() {
                     return Err(Unfilled::Unknown("*".to_owned()));
                 }
                 text.push('*');
@@ -124,7 +131,7 @@ impl Filler<'_> {
                     self.push(&mut text, self.phone_type.code.as_deref().ok_or(Unfilled::NoCode)?);
                 }
                 ("port", _) => self.push(&mut text, &self.port.number().to_string()),
-                (name, None) if !self.in_path && name.starts_with("data.") => {
+                (name, None) if self.path_mac.is_none() && name.starts_with("data.") => {
                     let constant = &name["data.".len()..];
                     let found = self.phone_type.constant(constant);
                     let found = found.ok_or_else(|| Unfilled::NoData(constant.to_owned()))?;
@@ -146,13 +153,13 @@ impl Filler<'_> {
     fn mac(&self, name: &str) -> Option<Piece> {
         let (case, separator) = name.split_once(':').unwrap_or((name, ""));
         let upper = match case {
-            "mac" if self.in_path => self.mac_case == MacCase::Upper,
+            "mac" if let Some(own) = self.path_mac => own.case == MacCase::Upper,
             "mac" => false,
             "MAC" => true,
             _ => return None,
         };
         let separator = match separator {
-            "" => None,
+            "" => self.path_mac.and_then(|own| own.separator).map(MacSeparator::character),
             "colons" => Some(':'),
             "dashes" => Some('-'),
             _ => return None,
@@ -161,7 +168,7 @@ impl Filler<'_> {
     }
 
     fn push(&self, text: &mut String, value: &str) {
-        if self.in_path {
+        if self.path_mac.is_some() {
             text.extend(utf8_percent_encode(value, ENCODED_IN_PATHS));
         } else {
             text.push_str(value);

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::definition::{Conditional, ConnectionUse, HttpVersion, MacCase, StepUserAgent, Syntax};
+use super::definition::{Conditional, ConnectionUse, HttpVersion, StepUserAgent, Syntax};
 use super::selector::Places;
-use super::shape::{BootShape, Filler, MacText, RequestShape, Unfilled};
+use super::shape::{BootShape, Filler, MacText, PathMac, RequestShape, Unfilled};
 use crate::catalogue::PhoneType;
 use crate::catalogue::family::header::Header;
 use crate::domain::{Mac, Port};
@@ -15,7 +15,8 @@ pub struct Simulate {
     pub(super) user_agent: Option<String>,
     /// What single types have instead, by type key.
     pub(super) user_agents: BTreeMap<String, String>,
-    pub(super) mac_case: MacCase,
+    /// How its phones write their MAC in a path.
+    pub(super) path_mac: PathMac,
     pub(super) http_version: HttpVersion,
     /// What single types have instead, by type key.
     pub(super) http_versions: BTreeMap<String, HttpVersion>,
@@ -89,7 +90,7 @@ impl Simulate {
             };
             let ports = if step.path.contains("{port}") { phone_type.ports } else { 1 };
             for port in Port::first(ports) {
-                let filler = Filler { phone_type, port, mac_case: self.mac_case, in_path: true };
+                let filler = Filler { phone_type, port, path_mac: Some(self.path_mac) };
                 match filler.fill(&step.path) {
                     Ok(path)
                         if format!("/{}", path.fill(Mac::from_bits(ANY_MAC)))
@@ -138,8 +139,7 @@ impl Simulate {
             Some(StepUserAgent::Text(text)) => Some(text),
             None => self.user_agents.get(phone_type.key.as_str()).or(self.user_agent.as_ref()),
         };
-        let filler =
-            Filler { phone_type, port: Port::FIRST, mac_case: self.mac_case, in_path: false };
+        let filler = Filler { phone_type, port: Port::FIRST, path_mac: None };
         text.map(|text| filler.fill(text).map_err(|error| (text.as_str(), error))).transpose()
     }
 }

@@ -98,6 +98,19 @@ fn a_boot_is_filled_in_for_the_type() {
 }
 
 #[test]
+fn a_mac_in_a_path_is_written_as_the_phone_does() {
+    let family = FAMILY.replace("mac_case =", "mac_separator = \"_\"\nmac_case =");
+    let catalogue = load(&family).unwrap();
+    let phone_type = catalogue.phone_type(&"a1".parse().unwrap()).unwrap();
+    let own = Boots::load(&catalogue).unwrap().of(phone_type).unwrap().shape(phone_type);
+    assert_eq!(paths(&own)[0], "A%201/00_A0_BA_00_00_0C.boot");
+    let user_agent = user_agents(&own)[1].clone();
+    assert_eq!(user_agent.as_deref(), Some("Acme A 1/1.2 00:A0:BA:00:00:0C"));
+    let message = problems(&family.replace("\"_\"", "\"/\""));
+    assert!(message.contains("unknown variant `/`"), "{message}");
+}
+
+#[test]
 fn a_step_says_its_own_user_agent_or_none() {
     let (loader, usual) = ("Acme A 1/0.9 00:A0:BA:00:00:0C", "Acme A 1/1.2 00:A0:BA:00:00:0C");
     let expected = [Some(loader), Some(usual), Some(usual), None];

@@ -10,7 +10,7 @@ use crate::domain::{Mac, Port};
 /// Twelve hex digits, alone or with separators of one kind between equal groups. Written so
 /// that each character leaves one way to go on, and nothing has to be tried twice.
 const MAC: &str = "[0-9a-f]{2}(?:(?::[0-9a-f]{2}){5}|(?:-[0-9a-f]{2}){5}|(?:\\.[0-9a-f]{2}){5}|\
-                   [0-9a-f]{2}(?:[0-9a-f]{8}|(?:\\.[0-9a-f]{4}){2}))";
+                   (?:_[0-9a-f]{2}){5}|[0-9a-f]{2}(?:[0-9a-f]{8}|(?:\\.[0-9a-f]{4}){2}))";
 
 /// What a pattern can take out, in the order of [`Groups`].
 const NAMES: [&str; 5] = ["mac", "port", "model", "code", "part"];
@@ -204,6 +204,7 @@ mod tests {
             "/prov/acme/0004F2AA0335.CFG",
             "/00-04-f2-aa-03-35.cfg",
             "/00%3A04%3AF2%3AAA%3A03%3A35.cfg",
+            "/00_04_f2_aa_03_35.cfg",
         ] {
             assert_eq!(mac("{mac}.cfg", target).as_deref(), Some("0004f2aa0335"), "{target}");
         }

@@ -14,6 +14,9 @@ pub(super) struct FleetArguments {
     /// How many.
     #[arg(long, short = 'n', default_value_t = 100, value_parser = at_least_one)]
     phones: usize,
+    /// One of each type of the mix, and not --phones of them.
+    #[arg(long, conflicts_with = "phones")]
+    each: bool,
     /// Families or types with weights: yealink=3,t46s,snom=2. Default: every family alike.
     #[arg(long, default_value = "")]
     mix: String,
@@ -30,6 +33,9 @@ impl FleetArguments {
         let sources = Sources { templates_dir: self.templates.clone(), ..Sources::default() };
         let catalogue = Catalogue::load(&sources).map_err(text)?;
         let mix = fleet::parse_mix(&self.mix).map_err(text)?;
+        if self.each {
+            return Fleet::one_of_each(&catalogue, &mix, self.seed).map_err(text);
+        }
         let plan = Plan { phones: self.phones, mix, seed: self.seed };
         Fleet::build(&catalogue, &plan).map_err(text)
     }

@@ -19,26 +19,28 @@ pub(super) fn read(text: &str, found: &mut Found<'_>) -> Result<(), Unreadable> 
             continue;
         }
         let Some((key, value)) = line.split_once(['=', ':']) else { continue };
-        let key = key.trim();
-        for (part, before, selector) in found.selectors() {
-            let Selector::Key(wanted) = selector else { continue };
-            let number = match section {
-                "" => wanted.matches(key),
-                section => wanted.matches(&format!("{section}/{key}")),
-            };
-            if let Some(number) = number {
-                found.parts.push((
-                    part,
-                    before.saturating_add(number),
-                    unquoted(value.trim()).to_owned(),
-                ));
-            }
+        take(section, key, value, found);
+        // A name may have colons in it.
+        if let Some((longer, value)) = line.split_once('=')
+            && longer.len() > key.len()
+        {
+            take(section, longer, value, found);
         }
     }
     Ok(())
 }
 
-pub(super) fn unquoted(value: &str) -> &str {
-    let inside = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-    inside.unwrap_or(value)
+fn take(section: &str, key: &str, value: &str, found: &mut Found<'_>) {
+    let key = key.trim();
+    for (part, before, selector) in found.selectors() {
+        let Selector::Key(wanted) = selector else { continue };
+        let number = match section {
+            "" => wanted.matches(key),
+            section => wanted.matches(&format!("{section}/{key}")),
+        };
+        if let Some(number) = number {
+            let value = value.trim().to_owned();
+            found.parts.push((part, before.saturating_add(number), value));
+        }
+    }
 }

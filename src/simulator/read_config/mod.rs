@@ -86,7 +86,7 @@ impl Lines {
             Syntax::Url => url::read(&text, &mut found)?,
         }
         for (part, line, value) in found.parts {
-            self.set(part, line, value, reader.unset.as_deref());
+            self.set(part, line, unquoted(&value), reader.unset.as_deref());
         }
         Ok(())
     }
@@ -103,11 +103,11 @@ impl Lines {
         })
     }
 
-    fn set(&mut self, part: Part, line: u16, value: String, unset: Option<&str>) {
-        let value = Some(value).filter(|value| !value.is_empty() && Some(value.as_str()) != unset);
+    fn set(&mut self, part: Part, line: u16, value: &str, unset: Option<&str>) {
+        let value = Some(value).filter(|value| !value.is_empty() && Some(*value) != unset);
         match part {
-            Part::User => put(&mut self.users, line, value.map(|value| sip_user(&value))),
-            Part::Registrar => put(&mut self.registrars, line, value.map(|value| sip_host(&value))),
+            Part::User => put(&mut self.users, line, value.map(sip_user)),
+            Part::Registrar => put(&mut self.registrars, line, value.map(sip_host)),
             Part::Password => put(&mut self.passwords, line, value.map(drop)),
         }
     }
@@ -154,6 +154,12 @@ fn text(body: &[u8]) -> Cow<'_, str> {
         Ok(text) => Cow::Borrowed(text.strip_prefix('\u{feff}').unwrap_or(text)),
         Err(_) => Cow::Owned(body.iter().map(|&byte| char::from(byte)).collect()),
     }
+}
+
+/// What stands in the quotes of a value, in whatever syntax a maker writes them.
+fn unquoted(value: &str) -> &str {
+    let inside = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    inside.unwrap_or(value)
 }
 
 /// The inside of `"Ann" <sip:1001@example.com;transport=tcp>`, or the text itself.

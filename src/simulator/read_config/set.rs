@@ -1,6 +1,5 @@
 //! Lines of `SET key value` or `key value`.
 
-use super::key_value::unquoted;
 use super::{Found, Unreadable};
 use crate::catalogue::{Selector, command};
 
@@ -14,8 +13,7 @@ pub(super) fn read(text: &str, found: &mut Found<'_>) -> Result<(), Unreadable> 
         for (part, before, selector) in found.selectors() {
             let Selector::Key(wanted) = selector else { continue };
             if let Some(number) = wanted.matches(key) {
-                let value = unquoted(value).to_owned();
-                found.parts.push((part, before.saturating_add(number), value));
+                found.parts.push((part, before.saturating_add(number), value.to_owned()));
             }
         }
     }

@@ -54,6 +54,9 @@ fn colons_markup_and_sections_are_read_too() {
     let body = "[sip]\nreg_identity=sip:no@where\n[proxy_0]\nreg_proxy=<sip:pbx.example.com;transport=tls>\n\
                 reg_identity=\"\"Ann\" <sip:100@pbx.example.com>\"\n";
     assert_eq!(read(&ini, body).unwrap(), line("100", "pbx.example.com"));
+    let named = reader(Syntax::KeyValue, "S/p:proxy{line}:user", "S/p:proxy{line}:domain", None);
+    let body = "[S]\r\np:proxy0:user=\"100\"\r\np:proxy0:domain=\"pbx:5061\"\r\n";
+    assert_eq!(read(&named, body).unwrap(), line("100", "pbx:5061"), "colons in a name");
     assert_eq!(read(&snom, "\0\0"), Err(Unreadable::NotText));
     assert_eq!(read(&snom, " \n"), Err(Unreadable::NotText));
 }
@@ -92,6 +95,59 @@ fn attributes_and_elements_are_found_where_the_selector_says() {
         "<users><user><username>501</username></user><user><username>502</username></user></users>";
     lines.read(&kirk, users.as_bytes()).unwrap();
     assert_eq!(lines.line(&kirk), Some(Line { user: "501".into(), registrar: "pbx".into() }));
+}
+
+#[test]
+fn an_element_is_told_by_one_that_it_begins_with() {
+    let own = reader(
+        Syntax::Xml,
+        "O[N=Line.{line}.SIP.]/P[N=User]/V",
+        "O[N=Profile.{line}.]/P[N=Server]/V",
+        Some("O[N=Line.{line}.SIP.]/P[N=Password]/V"),
+    );
+    let object = |name: &str, parameters: &[(&str, &str)]| {
+        let parameters = parameters
+            .iter()
+            .map(|(name, value)| format!("<P><N>{name}</N><V>{value}</V></P>"))
+            .collect::<String>();
+        format!("<O>\n<N> {name} </N>{parameters}</O>")
+    };
+    let body = format!(
+        "<L>{}{}{}{}</L>",
+        object("Line.1.SIP.", &[("User", ""), ("Password", "x")]),
+        object("Profile.2.", &[("Port", "5060"), ("Server", "pbx")]),
+        object("Line.2.SIP.", &[("Other", "no"), ("User", "1002"), ("Password", "x")]),
+        object("Line.3.SIP.", &[("User", "1003")]),
+    );
+    assert_eq!(read(&own, &body).unwrap(), line("1002", "pbx"));
+    let behind = "<L><O><P><N>User</N><V>1</V></P><N>Line.1.SIP.</N></O></L>";
+    assert_eq!(read(&own, behind).unwrap(), None, "nobody knows yet of what it is");
+}
+
+#[test]
+fn quotes_are_taken_off_in_every_syntax() {
+    let own = reader(Syntax::Xml, "I[ID=user_{line}]@value", "I[ID=server_{line}]@value", None);
+    let items = |user: &str| {
+        format!(
+            "<c><I ID='user_1' value='{user}'/><I ID='server_1' value='\"a\"'/>\
+             <I ID='user_2' value='\"2\"'/><I ID='server_2' value='\"b\"'/></c>"
+        )
+    };
+    assert_eq!(read(&own, &items("\"1\"")).unwrap(), line("1", "a"));
+    assert_eq!(read(&own, &items("\"\"")).unwrap(), line("2", "b"), "empty in its quotes");
+}
+
+#[test]
+fn each_line_of_forms_is_a_form_of_its_own() {
+    let own = reader(
+        Syntax::Url,
+        "user[account={line}]",
+        "server[account={line}]",
+        Some("password[account={line}]"),
+    );
+    let body = "account=0&user=&server=&password=\naccount=1&user=1001&server=pbx&password=x\n";
+    assert_eq!(read(&own, body).unwrap(), line("1001", "pbx"));
+    assert_eq!(read(&own, &body.replace("account", "number")).unwrap(), None);
 }
 
 #[test]

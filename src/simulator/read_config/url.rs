@@ -1,4 +1,4 @@
-//! `key=value&key=value` in percent-encoding, where a `+` is a blank.
+//! `key=value&key=value` in percent-encoding, where a `+` is a blank: a form, or one in each line.
 
 use percent_encoding::percent_decode_str;
 
@@ -10,15 +10,27 @@ pub(super) fn read(text: &str, found: &mut Found<'_>) -> Result<(), Unreadable> 
     if text.contains('\0') || text.trim().is_empty() {
         return Err(Unreadable::NotText);
     }
-    for (key, value) in text.split('&').filter_map(|one| one.split_once('=')) {
-        let value = value.replace('+', " ");
-        let value = percent_decode_str(&value).decode_utf8_lossy().into_owned();
+    for form in text.lines() {
+        let fields: Vec<(&str, String)> = form
+            .split('&')
+            .filter_map(|one| one.split_once('='))
+            .map(|(key, value)| (key, decoded(value)))
+            .collect();
         for (part, before, selector) in found.selectors() {
-            let Selector::Key(wanted) = selector else { continue };
-            if let Some(number) = wanted.matches(key) {
-                found.parts.push((part, before.saturating_add(number), value.clone()));
+            let Selector::Field(wanted) = selector else { continue };
+            let fields = || fields.iter().map(|(key, value)| (*key, value.as_str()));
+            for (key, value) in fields() {
+                if let Some(number) = wanted.matches(key, fields()) {
+                    let line = before.saturating_add(number);
+                    found.parts.push((part, line, value.to_owned()));
+                }
             }
         }
     }
     Ok(())
+}
+
+fn decoded(value: &str) -> String {
+    let value = value.replace('+', " ");
+    percent_decode_str(&value).decode_utf8_lossy().into_owned()
 }

@@ -13,11 +13,14 @@ const MOST_DEPTH: usize = 64;
 struct Element {
     name: String,
     attributes: Vec<(String, String)>,
+    /// The elements in it that have ended and that a selector asks for, each with its text.
+    children: Vec<(String, String)>,
     text: String,
 }
 
 /// The first of several equal places counts.
 pub(super) fn read(text: &str, found: &mut Found<'_>) -> Result<(), Unreadable> {
+    let asked_for: Vec<&str> = found.selectors().flat_map(|(.., one)| one.conditions()).collect();
     let mut reader = Reader::from_str(text);
     let mut open: Vec<Element> = Vec::new();
     let mut roots = 0;
@@ -35,13 +38,9 @@ pub(super) fn read(text: &str, found: &mut Found<'_>) -> Result<(), Unreadable> 
                 roots += usize::from(open.is_empty());
                 open.push(element(&start)?);
                 attributes(&open, found);
-                content(&open, found);
-                open.pop();
+                end(&mut open, &asked_for, found);
             }
-            Event::End(_) => {
-                content(&open, found);
-                open.pop();
-            }
+            Event::End(_) => end(&mut open, &asked_for, found),
             Event::Text(piece) => match open.last_mut() {
                 Some(inside) => inside.text.push_str(&piece.xml10_content()),
                 None if piece.trim().is_empty() => {}
@@ -86,7 +85,19 @@ fn element(start: &BytesStart<'_>) -> Result<Element, Unreadable> {
         let value = value.map_err(|error| wrong(&error))?;
         attributes.push((attribute.key.0.to_owned(), value.into_owned()));
     }
-    Ok(Element { name: start.name().0.to_owned(), attributes, text: String::new() })
+    let name = start.name().0.to_owned();
+    Ok(Element { name, attributes, children: Vec::new(), text: String::new() })
+}
+
+/// Ends the innermost element, whose text may tell which element its parent is.
+fn end(open: &mut Vec<Element>, asked_for: &[&str], found: &mut Found<'_>) {
+    content(open, found);
+    let Some(ended) = open.pop() else { return };
+    if let Some(parent) = open.last_mut()
+        && asked_for.contains(&ended.name.as_str())
+    {
+        parent.children.push((ended.name, ended.text.trim().to_owned()));
+    }
 }
 
 /// Looks at the attributes of the innermost element.
@@ -125,13 +136,9 @@ fn position(steps: &[Step], open: &[Element]) -> Option<u16> {
     let first = open.len().checked_sub(steps.len())?;
     let mut number = ANY_LINE;
     for (step, element) in steps.iter().zip(&open[first..]) {
-        if let Some(name) = &step.name {
-            number = number.max(name.matches(&element.name)?);
-        }
-        if let Some((wanted, value)) = &step.condition {
-            let (_, own) = element.attributes.iter().find(|(name, _)| name == wanted)?;
-            number = number.max(value.matches(own)?);
-        }
+        let known = element.attributes.iter().chain(&element.children);
+        let known = known.map(|(name, value)| (name.as_str(), value.as_str()));
+        number = number.max(step.matches(&element.name, known)?);
     }
     Some(number)
 }

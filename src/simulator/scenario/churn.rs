@@ -15,9 +15,10 @@ use tokio::time::sleep_until;
 
 use super::office::Office;
 use super::onboard::promote_all;
-use crate::domain::{ErrorChain, Mac};
+use crate::domain::{ErrorChain, Mac, TypeKey};
 use crate::simulator::boot::BootOutcome;
 use crate::simulator::error::BootError;
+use crate::simulator::fleet::Member;
 use crate::simulator::lab::{Expect, Lab, OutcomeText, Phase, boots_within, share};
 use crate::simulator::measure::Figures;
 use crate::simulator::operator::CallError;
@@ -40,6 +41,8 @@ pub struct Churn {
 #[derive(Debug)]
 struct State {
     mac: Mac,
+    /// What the operators must say of it before they promote it.
+    type_to_say: Option<TypeKey>,
     /// [`INACTIVE`], [`PROMOTING`] or [`ACTIVE`].
     stage: AtomicU8,
     /// The last edit that was begun, and the last that was acknowledged.
@@ -69,7 +72,8 @@ pub async fn churn(lab: &Arc<Lab>, phones: Vec<Phone>, office: &Office, plan: &C
     // What is missing is found when it is promoted.
     let _ = office.once_listed(&macs).await;
     // One of two has been promoted when the day begins.
-    let early: Vec<(usize, Mac)> = macs.into_iter().enumerate().step_by(2).collect();
+    let members = phones.iter().map(|phone| phone.member.clone());
+    let early = members.enumerate().step_by(2).collect();
     let promoted = promote_all(lab, "promotion", early, office).await;
     let all_promoted = promoted.figures.unexpected == 0;
     result.phases.push(promoted);
@@ -82,7 +86,7 @@ pub async fn churn(lab: &Arc<Lab>, phones: Vec<Phone>, office: &Office, plan: &C
         phones
             .iter()
             .enumerate()
-            .map(|(number, phone)| State::new(phone.member.mac, number % 2 == 0))
+            .map(|(number, phone)| State::new(&phone.member, number % 2 == 0))
             .collect(),
     );
     let (phones, phase) = day(lab, phones, office, plan, &states).await;
@@ -149,9 +153,10 @@ async fn day(
 }
 
 impl State {
-    fn new(mac: Mac, is_active: bool) -> State {
+    fn new(member: &Member, is_active: bool) -> State {
         State {
-            mac,
+            mac: member.mac,
+            type_to_say: member.model.type_to_say().cloned(),
             stage: AtomicU8::new(if is_active { ACTIVE } else { INACTIVE }),
             begun: AtomicU32::new(u32::from(is_active)),
             acknowledged: AtomicU32::new(u32::from(is_active)),
@@ -237,6 +242,10 @@ impl Work {
     ) -> Result<(), (&'static str, CallError)> {
         let state = &self.states[number];
         if state.stage.load(Ordering::SeqCst) == INACTIVE {
+            if let Some(phone_type) = &state.type_to_say {
+                let said = self.office.say_type(number, state.mac, phone_type, due).await;
+                said.map_err(|error| ("type", error))?;
+            }
             self.edit(number, due).await.map_err(|error| ("edit", error))?;
             state.stage.store(PROMOTING, Ordering::SeqCst);
             let promoted = self.office.promote(number, state.mac, Instant::now()).await;
@@ -280,6 +289,7 @@ mod tests {
     fn state(stage: u8, begun: u32) -> State {
         State {
             mac: Mac::from_bits(0x0015_6500_0001),
+            type_to_say: None,
             stage: AtomicU8::new(stage),
             begun: AtomicU32::new(begun),
             acknowledged: AtomicU32::new(0),

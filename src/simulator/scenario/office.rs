@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::domain::Mac;
+use crate::domain::{Mac, TypeKey};
 use crate::simulator::boot::BootOutcome;
 use crate::simulator::operator::{CallError, Calls, Operator};
 
@@ -75,6 +75,25 @@ impl Office {
             "type": "phone",
             "scope": { "phoneid": phone_id(mac) },
             "values": { "settings": { "lines": { "1": line } } },
+        });
+        self.operator_of(number).call("update", body, due).await.map(drop)
+    }
+
+    /// Says which type a phone is.
+    ///
+    /// # Errors
+    /// What the API says.
+    pub async fn say_type(
+        &self,
+        number: usize,
+        mac: Mac,
+        phone_type: &TypeKey,
+        due: Instant,
+    ) -> Result<(), CallError> {
+        let body = json!({
+            "type": "phone",
+            "scope": { "phoneid": phone_id(mac) },
+            "values": { "phone_type": phone_type },
         });
         self.operator_of(number).call("update", body, due).await.map(drop)
     }

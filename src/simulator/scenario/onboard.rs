@@ -9,8 +9,10 @@ use tokio::task::JoinSet;
 
 use super::office::{Office, phone_id};
 use crate::domain::{ErrorChain, Mac};
+use crate::simulator::fleet::Member;
 use crate::simulator::lab::{Expect, Lab, OutcomeText, Phase};
 use crate::simulator::measure::Figures;
+use crate::simulator::operator::CallError;
 use crate::simulator::phone::Phone;
 use crate::simulator::progress::Steps;
 use crate::simulator::report::{Finding, RunResult};
@@ -27,7 +29,7 @@ pub async fn onboard(
     let (phones, phase) = lab.boot_all("first seen", phones, ramp, &Expect::refused()).await;
     result.phases.push(phase);
     result.findings.push(listed(&phones, office).await);
-    let members = phones.iter().map(|phone| phone.member.mac).enumerate().collect();
+    let members = phones.iter().map(|phone| phone.member.clone()).enumerate().collect();
     result.phases.push(promote_all(lab, "promotion", members, office).await);
     let checking = office.clone();
     let expect = Expect::new(move |member, outcome| match checking.edit_of(member.mac, outcome) {
@@ -80,11 +82,12 @@ async fn listed(phones: &[Phone], office: &Office) -> Finding {
     Finding { ok: missing + other == 0, what }
 }
 
-/// Gives each phone its line (edit 1) and promotes it; a phase without boots.
+/// Says what each phone is that does not tell, gives it its line (edit 1) and promotes it; a phase
+/// without boots.
 pub(super) async fn promote_all(
     lab: &Arc<Lab>,
     name: &str,
-    members: Vec<(usize, Mac)>,
+    members: Vec<(usize, Member)>,
     office: &Office,
 ) -> Phase {
     let _progress = lab.progress(name, Steps::Operations, members.len() as u64);
@@ -94,15 +97,12 @@ pub(super) async fn promote_all(
     for own in 0..share {
         let (office, live) = (office.clone(), Arc::clone(&lab.live));
         let members: Vec<_> =
-            members.iter().filter(|(number, _)| number % share == own).copied().collect();
+            members.iter().filter(|(number, _)| number % share == own).cloned().collect();
         tasks.spawn(async move {
             let mut figures = Figures::default();
-            for (number, mac) in members {
-                let done = match office.edit(number, mac, 1, Instant::now()).await {
-                    Ok(()) => office.promote(number, mac, Instant::now()).await,
-                    Err(error) => Err(error),
-                };
-                if let Err(error) = done {
+            for (number, member) in members {
+                let mac = member.mac;
+                if let Err(error) = promote(&office, number, &member).await {
                     figures.unexpected += 1;
                     figures.error("not promoted", || format!("{mac}: {}", ErrorChain(&error)));
                     live.unexpected.fetch_add(1, Ordering::Relaxed);
@@ -117,4 +117,12 @@ pub(super) async fn promote_all(
         figures.merge(&ended.expect("an operator's task neither panics nor is cancelled"));
     }
     Phase { name: name.to_owned(), took: began.elapsed(), figures, wire: WireCounts::default() }
+}
+
+async fn promote(office: &Office, number: usize, member: &Member) -> Result<(), CallError> {
+    if let Some(phone_type) = member.model.type_to_say() {
+        office.say_type(number, member.mac, phone_type, Instant::now()).await?;
+    }
+    office.edit(number, member.mac, 1, Instant::now()).await?;
+    office.promote(number, member.mac, Instant::now()).await
 }
