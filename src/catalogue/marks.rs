@@ -45,7 +45,7 @@ fn sentence(text: &str) -> String {
 /// A row for each mark, by family.
 fn table() -> String {
     let mut table = "| family | what | where |\n|---|---|---|\n".to_owned();
-    for (family, files) in source::built_in() {
+    for (family, files) in source::built_in_as_written() {
         for (file, text) in files.iter().filter(|(file, _)| !file.starts_with("examples/")) {
             for what in marks(text) {
                 let what = what.replace('|', "\\|").replace('*', "\\*");

@@ -180,6 +180,17 @@ fn a_value_cannot_leave_its_line() {
 }
 
 #[test]
+fn a_shared_template_that_is_not_there_is_a_problem() {
+    let family = format!("{FAMILY}\n[shares]\nyealink = [\"device.cfg.j2\", \"parts.j2\"]\n");
+    let message = load(&family, "a\n").unwrap_err();
+    let line = family.lines().count();
+    let expected =
+        format!("acme/family.toml:{line}: shares: `yealink` has no template `parts.j2` of its own");
+    assert!(message.contains(&expected), "{message}");
+    assert!(!message.contains("device.cfg.j2"), "{message}");
+}
+
+#[test]
 fn every_problem_is_found_with_its_line() {
     let broken = FAMILY
         .replace("00a0ba\"]", "00a0b\"]")

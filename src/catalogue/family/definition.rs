@@ -15,6 +15,9 @@ pub(crate) struct FamilyFile {
     pub group: String,
     #[serde(default, rename = "sources")]
     pub _sources: Vec<String>,
+    /// Templates that lie in the folders of other families, by those.
+    #[serde(default)]
+    pub shares: BTreeMap<String, Vec<Spanned<String>>>,
     pub fallback_type: Option<Spanned<String>>,
     pub foreign_macs: Option<Spanned<String>>,
     #[serde(default)]

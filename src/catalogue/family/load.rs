@@ -20,6 +20,7 @@ use super::{Closest, Family, FileSpec, OwnPasswords, PhoneType, UploadSpec};
 use crate::catalogue::identify::facts::UserAgentPattern;
 use crate::catalogue::identify::path_pattern::PathPattern;
 use crate::catalogue::render::context::{Names, constant};
+use crate::catalogue::render::is_template;
 use crate::domain::settings::{Layer, schema};
 use crate::domain::{PasswordForm, Port, TypeKey};
 
@@ -66,6 +67,7 @@ impl Loader<'_> {
     }
 
     fn compile(&mut self, definition: FamilyFile, index: usize) -> Loaded {
+        self.shares(&definition.shares);
         let family_defaults = self.layer(&Layer::default(), definition.defaults.as_ref());
         let mut types = self.types(definition.types, &definition.vendor, index, &family_defaults);
         self.own_passwords(definition.own_passwords, &definition.cannot, &mut types);
@@ -116,6 +118,20 @@ impl Loader<'_> {
             maps,
         };
         Loaded { family, types }
+    }
+
+    /// What another family was to have was laid beside the family's own files.
+    fn shares(&mut self, shares: &BTreeMap<String, Vec<Spanned<String>>>) {
+        for (from, names) in shares {
+            for name in names {
+                if !is_template(name.get_ref()) || !self.files.contains_key(name.get_ref()) {
+                    let name_of = name.get_ref();
+                    let message =
+                        format!("shares: `{from}` has no template `{name_of}` of its own");
+                    self.problem(name.span(), message);
+                }
+            }
+        }
     }
 
     fn closest(

@@ -5,6 +5,7 @@ pub(crate) mod header;
 pub(crate) mod load;
 pub(crate) mod never_reset;
 pub(crate) mod problem;
+mod shares;
 pub(crate) mod source;
 
 use std::collections::{BTreeMap, HashMap};

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use include_dir::{Dir, include_dir};
 
+use super::shares;
 use crate::domain::settings::is_family;
 
 static BUILT_IN: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/templates");
@@ -23,6 +24,13 @@ const MAX_FILES: usize = 20_000;
 
 /// The families of the binary.
 pub(crate) fn built_in() -> Folders {
+    let mut folders = built_in_as_written();
+    shares::resolve(&mut folders, &Folders::new());
+    folders
+}
+
+/// The families of the binary, each with the files of its own folder.
+pub(crate) fn built_in_as_written() -> Folders {
     let mut folders = Folders::new();
     for family in BUILT_IN.dirs() {
         let name = family.path().to_string_lossy().into_owned();
@@ -45,7 +53,8 @@ fn collect(dir: &Dir<'_>, root: &Path, files: &mut Files) {
     }
 }
 
-/// The families of a folder: each directory in it, which has a `family.toml`.
+/// The families of a folder: each directory in it, which has a `family.toml`. What they share is
+/// from the others in it, or else from the families of the binary as they are there.
 ///
 /// # Errors
 /// What could not be read or is no family, with its path: a folder that is named one level too
@@ -72,6 +81,7 @@ pub(crate) fn folder(root: &Path) -> Result<Folders, (PathBuf, io::Error)> {
         read_files(&entry, &entry, &mut files, &mut count)?;
         folders.insert(name, files);
     }
+    shares::resolve(&mut folders, &built_in_as_written());
     Ok(folders)
 }
 

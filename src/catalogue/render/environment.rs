@@ -27,7 +27,7 @@ pub(super) const MAX_FUEL: u64 = 2_000_000;
 /// the end of a thread's stack.
 const MAX_RECURSION: usize = 120;
 
-pub(super) fn is_template(name: &str) -> bool {
+pub(crate) fn is_template(name: &str) -> bool {
     std::path::Path::new(name).extension().is_some_and(|extension| extension == "j2")
 }
 

@@ -28,7 +28,8 @@ use super::family::source::Folders;
 use super::family::{Family, FileSpec, PhoneType};
 use crate::domain::Mac;
 use context::{Context, NotSet, RenderInput, type_value};
-use environment::{MAX_FUEL, Maps, environment, is_template};
+pub(crate) use environment::is_template;
+use environment::{MAX_FUEL, Maps, environment};
 use escape::encode;
 use fragments::{FragmentFunction, Fragments};
 
