@@ -30,7 +30,7 @@ static COMMAND: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// A table of `family.toml`, not of the configuration.
-const OF_A_FAMILY: &str = "simulate";
+const OF_A_FAMILY: [&str; 3] = ["maps", "shares", "simulate"];
 
 #[test]
 fn every_link_has_a_file_and_every_fragment_a_heading() {
@@ -109,7 +109,7 @@ fn every_key_that_is_named_is_one() {
     let mut named = 0;
     for paper in guides() {
         for found in KEY.captures_iter(&read(&paper)) {
-            if &found[1] == OF_A_FAMILY {
+            if OF_A_FAMILY.contains(&&found[1]) {
                 continue;
             }
             named += 1;
