@@ -6,7 +6,8 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 use std::time::SystemTime;
 
-use rustix::fs::FlockOperation;
+use rustix::fs::{FallocateFlags, FlockOperation};
+use rustix::io::Errno;
 use tempfile::NamedTempFile;
 
 use super::quota::UploadQuota;
@@ -38,9 +39,17 @@ pub(super) fn incoming(dir: &Path) -> io::Result<NamedTempFile> {
         .tempfile_in(dir.join(INCOMING))
 }
 
-/// Writes as much as a block of a disk has, has it on the disk, and removes it.
+/// What a disk must have room for to be of use: the longest upload of most families.
+const TRIED_BYTES: u64 = 1 << 20;
+
+/// Takes that much room on the disk, writes what a block of it has, and removes it.
 pub(super) fn try_out(dir: &Path) -> io::Result<()> {
     let mut file = incoming(dir)?;
+    match rustix::fs::fallocate(file.as_file(), FallocateFlags::empty(), 0, TRIED_BYTES) {
+        // Not every file system can say so beforehand.
+        Ok(()) | Err(Errno::OPNOTSUPP) => {}
+        Err(error) => return Err(error.into()),
+    }
     io::Write::write_all(&mut file, &[0; 4_096])?;
     file.as_file().sync_data()?;
     file.close()
@@ -107,7 +116,7 @@ pub(super) fn lock(dir: &Path) -> io::Result<File> {
     let lock = File::create(dir.join(".lock"))?;
     match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(lock),
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(io::Error::new(
+        Err(Errno::WOULDBLOCK) => Err(io::Error::new(
             ErrorKind::ResourceBusy,
             "another gateway has it: each needs its own",
         )),
