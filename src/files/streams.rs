@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use crate::domain::{Busy, Mac, Site, Turn, Turns};
 
-/// Files that are sent at a time. Each has a part of 64 KiB in memory, and all share the
+/// Files that are sent at a time. Each has a part of 64 KiB in memory and the HTTP library another,
+/// with what the allocator keeps less than a megabyte (`benches/README.md`), and all share the
 /// processors and the line with the phones that boot. Who comes beyond is told to come again.
 pub const MAX_STREAMS: usize = 256;
 
