@@ -12,6 +12,7 @@ use clap::{Parser, Subcommand};
 use dialtone::catalogue::{Catalogue, Sources, update_examples};
 use dialtone::domain::ErrorChain;
 use dialtone::domain::printable_lines;
+use dialtone::tools::check::CoverageArguments;
 use dialtone::tools::config_arguments::{ConfigArguments, ServeArguments};
 use dialtone::tools::remote::{self, RemoteCommand, RemoteError};
 use dialtone::tools::render::{self, RenderArguments};
@@ -59,9 +60,13 @@ enum Command {
         /// Write the .out files of this folder's examples anew instead.
         #[arg(long, value_name = "DIR")]
         update_examples: Option<PathBuf>,
-        /// Print which settings the files of each family have instead.
-        #[arg(long, conflicts_with = "update_examples")]
-        coverage: bool,
+        /// Print how many settings the files of each family have instead; of families that are
+        /// named, which.
+        #[arg(long, value_name = "FAMILY", num_args = 0.., conflicts_with = "update_examples")]
+        coverage: Option<Vec<String>>,
+        /// With --coverage: every setting of every family, as a table in Markdown.
+        #[arg(long, requires = "coverage")]
+        wide: bool,
     },
     /// Print the files a phone would get, byte for byte, from a store no gateway has open.
     Render(RenderArguments),
@@ -118,7 +123,9 @@ fn run(command: Command) -> Outcome {
         Command::Identify { path, user_agent, templates } => {
             identify_requests(path, user_agent, templates)
         }
-        Command::Check { config, coverage: true, .. } => print_coverage(&config.common),
+        Command::Check { config, coverage: Some(families), wide, .. } => {
+            print_coverage(&config.common, &CoverageArguments { families, is_wide: wide })
+        }
         Command::Check { config, update_examples: None, .. } => check_all(&config),
         Command::Check { config, update_examples: Some(dir), .. } => {
             write_examples(&config.common, dir)
@@ -189,21 +196,17 @@ fn check_all(arguments: &ServeArguments) -> Outcome {
             for note in check::files(&config, &checked.families) {
                 say(&format!("note: {note}"));
             }
-            let families = checked.families.len();
-            println!(
-                "{families} families, {} types, {} examples: all in order",
-                checked.types, checked.examples
-            );
+            println!("{checked}");
         }
         Err(error) => failures.push(error.to_string()),
     }
     if failures.is_empty() { Ok(()) } else { Err(failures.join("\n").into()) }
 }
 
-fn print_coverage(arguments: &ConfigArguments) -> Outcome {
+fn print_coverage(arguments: &ConfigArguments, asked: &CoverageArguments) -> Outcome {
     let (config, _) = arguments.load()?;
     let catalogue = Catalogue::load(&config.catalogue.sources())?;
-    io::stdout().lock().write_all(check::coverage_table(&catalogue).as_bytes())?;
+    io::stdout().lock().write_all(check::coverage(&catalogue, asked)?.as_bytes())?;
     Ok(())
 }
 

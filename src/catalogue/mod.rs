@@ -16,6 +16,7 @@ mod identify;
 mod makers;
 #[cfg(test)]
 mod marks;
+mod parallel;
 mod render;
 #[cfg(test)]
 mod tests;
@@ -49,7 +50,7 @@ pub(crate) use render::keys::command;
 pub use render::values::Unsaid;
 pub use render::{RenderError, RenderedFile};
 
-use crate::domain::{Timestamp, TypeKey, to_hex};
+use crate::domain::{Timestamp, TypeKey, did_you_mean, nearest, to_hex};
 use family::load;
 use family::source::{self, Files, Folders};
 use identify::index::{PathOwner, path_index, user_agent_index};
@@ -73,6 +74,15 @@ pub struct Sources {
     pub only_types: BTreeSet<String>,
 }
 
+impl Sources {
+    /// The families in the operator's folder, in order; none where it cannot be read.
+    #[must_use]
+    pub fn own_families(&self) -> Vec<String> {
+        let own = self.templates_dir.as_deref().and_then(|dir| source::folder(dir).ok());
+        own.unwrap_or_default().into_keys().collect()
+    }
+}
+
 /// All families and types, compiled and checked.
 #[derive(Debug)]
 pub struct Catalogue {
@@ -93,8 +103,8 @@ pub struct Catalogue {
     header_names: Arc<[HeaderName]>,
     templates: render::Templates,
     digest: String,
-    /// Whether no type was left out.
-    has_all_types: bool,
+    /// The types that are not offered, because `only_types` does not name them.
+    not_offered: BTreeSet<TypeKey>,
     version: u64,
     served_since: Timestamp,
 }
@@ -105,18 +115,31 @@ impl Catalogue {
     /// # Errors
     /// Every problem of every family, with file and line.
     pub fn load(sources: &Sources) -> Result<Catalogue, CatalogueError> {
+        let (catalogue, own) = Catalogue::compile(sources)?;
+        let problems: Vec<Problem> =
+            own.iter().flat_map(|(name, files)| catalogue.tried(name, files)).collect();
+        if problems.is_empty() { Ok(catalogue) } else { Err(CatalogueError(problems)) }
+    }
+
+    /// Does as [`Catalogue::load`], but renders nothing: for who renders it all anyway. What no
+    /// phone could be given is not found, and is not to be served.
+    ///
+    /// # Errors
+    /// Every problem of every family that shows without, with file and line.
+    pub fn load_untried(sources: &Sources) -> Result<Catalogue, CatalogueError> {
+        Catalogue::compile(sources).map(|(catalogue, _)| catalogue)
+    }
+
+    /// The catalogue, and the folders of it that are an operator's.
+    fn compile(sources: &Sources) -> Result<(Catalogue, Folders), CatalogueError> {
         let mut folders =
             if sources.without_built_in { Folders::new() } else { source::built_in() };
-        let Some(dir) = &sources.templates_dir else {
-            return Catalogue::from_folders(&folders, &sources.only_types);
+        let own = match &sources.templates_dir {
+            Some(dir) => source::folder(dir).map_err(|(path, error)| unreadable(&path, &error))?,
+            None => Folders::new(),
         };
-        let own = source::folder(dir).map_err(|(path, error)| unreadable(&path, &error))?;
-        let names: Vec<String> = own.keys().cloned().collect();
-        folders.extend(own);
-        let catalogue = Catalogue::from_folders(&folders, &sources.only_types)?;
-        let problems: Vec<Problem> =
-            names.iter().flat_map(|name| catalogue.tried(name, &folders[name])).collect();
-        if problems.is_empty() { Ok(catalogue) } else { Err(CatalogueError(problems)) }
+        folders.extend(own.clone());
+        Ok((Catalogue::from_folders(&folders, &sources.only_types)?, own))
     }
 
     /// What is wrong with a family when it is rendered: its examples, and every type with made-up
@@ -138,6 +161,8 @@ impl Catalogue {
         let mut families: Vec<Family> = Vec::new();
         let mut types = Vec::new();
         let mut ranges = Vec::new();
+        let mut not_offered = BTreeSet::new();
+        let mut unread = Vec::new();
         for (id, files) in folders {
             match load::family(id, families.len(), files) {
                 Ok(loaded) => {
@@ -145,28 +170,42 @@ impl Catalogue {
                         only_types.is_empty() || only_types.contains(phone_type.key.as_str())
                     };
                     let start = types.len();
-                    types.extend(loaded.types.into_iter().filter(offered));
+                    let (kept, left_out): (Vec<_>, Vec<_>) =
+                        loaded.types.into_iter().partition(offered);
+                    not_offered.extend(left_out.into_iter().map(|phone_type| phone_type.key));
+                    types.extend(kept);
                     ranges.push(start..types.len());
                     families.push(loaded.family);
                 }
-                Err(found) => problems.extend(found),
+                Err(found) => {
+                    unread.push(id.as_str());
+                    problems.extend(found);
+                }
             }
         }
         let mut by_key = HashMap::new();
         for (at, phone_type) in types.iter().enumerate() {
             if let Some(first) = by_key.insert(phone_type.key.clone(), at) {
                 let first: &PhoneType = &types[first];
-                let message =
-                    format!("type `{}` is also of {}", phone_type.key, families[first.family].id);
-                let file = format!("{}/family.toml", families[phone_type.family].id);
+                let [one, other] = [first, phone_type].map(|of| &families[of.family].id);
+                let message = format!(
+                    "type `{}` is in {other}/family.toml as well: a key is of one family, so call \
+                     yours otherwise, or name your folder like the family that it replaces",
+                    phone_type.key
+                );
+                let file = format!("{one}/family.toml");
                 problems.push(Problem::new(&file, None, message));
             }
         }
-        for missing in only_types
-            .iter()
-            .filter(|key| key.parse::<TypeKey>().map_or(true, |key| !by_key.contains_key(&key)))
-        {
-            let message = format!("only_types names `{missing}`, which no family has");
+        // A family that cannot be read may have it.
+        let is_missing = |key: &&String| {
+            let key = key.parse::<TypeKey>();
+            unread.is_empty() && key.map_or(true, |key| !by_key.contains_key(&key))
+        };
+        for missing in only_types.iter().filter(is_missing) {
+            let all = types.iter().map(|phone_type| &phone_type.key).chain(&not_offered);
+            let near = did_you_mean(nearest(missing, all.map(TypeKey::as_str)));
+            let message = format!("only_types names `{missing}`, which no family has{near}");
             problems.push(Problem::new("catalogue", None, message));
         }
         let templates = render::Templates::compile(folders, &families, &mut problems);
@@ -203,7 +242,7 @@ impl Catalogue {
             header_names,
             templates,
             digest: digest(folders, only_types),
-            has_all_types: only_types.is_empty(),
+            not_offered,
             version: LOADED.fetch_add(1, Ordering::Relaxed),
             served_since: Timestamp::default(),
         })
@@ -321,8 +360,19 @@ impl Catalogue {
         Some((file, facts, phone_type))
     }
 
+    /// Settings with everything set, for tests of others.
+    #[cfg(test)]
+    pub(crate) fn everything(&self, phone_type: &PhoneType) -> serde_json::Value {
+        render::trial::document(self, phone_type, render::trial::Extent::Everything, 0)
+    }
+
     fn has_all_types(&self) -> bool {
-        self.has_all_types
+        self.not_offered.is_empty()
+    }
+
+    /// Whether there is such a type, which is not offered.
+    fn is_not_offered(&self, key: &TypeKey) -> bool {
+        self.not_offered.contains(key)
     }
 
     fn types_of(&self, family: usize) -> impl Iterator<Item = &PhoneType> {

@@ -221,6 +221,48 @@ fn every_problem_is_found_with_its_line() {
     );
 }
 
+/// The problems of a family and a template, without the first line.
+fn problems(family: &str, template: &str) -> Vec<String> {
+    let message = load(family, template).unwrap_err();
+    message.lines().skip(1).map(|line| line.trim().to_owned()).collect()
+}
+
+#[test]
+fn one_fault_is_one_problem() {
+    let tables = "{{ \"de\" | lookup(\"language\") }}";
+    let one = "base = \"a1\"";
+    let two_files =
+        FAMILY.replacen("escape = \"line\"", "escape = \"line\"\nreset_in = \"{mac}.log\"", 1);
+    for (family, template, problem) in [
+        (FAMILY.replace("00a0ba\"]", "00a0b\"]"), tables, "4: `00a0b` is not six hex digits"),
+        (FAMILY.replace("group =", "gruop ="), tables, "3: unknown field `gruop`"),
+        (
+            FAMILY.replace("key = \"a1-1\"", "key = \"a 1\""),
+            "",
+            "33: `a 1` is not a phone type key: 1 to 64 letters, digits, `_` and `-`",
+        ),
+        (
+            FAMILY.replace("key = \"a1\"", "key = \"a 1\"").replace(one, "base = \"a 1\""),
+            "",
+            "24: `a 1` is not a phone type key",
+        ),
+        (
+            two_files.replace("\"{mac}.log\"]", "\"{mak}.log\"]"),
+            "",
+            "there is no placeholder `{mak}`",
+        ),
+        (
+            FAMILY.replace("group =", "fallback_type = \"a1-2\"\ngroup ="),
+            "",
+            "3: `a1-2` is no type of this family; did you mean a1-1?",
+        ),
+    ] {
+        let found = problems(&family, template);
+        assert!(found[0].contains(problem), "{problem}: {found:?}");
+        assert_eq!(found.len(), 1, "{found:?}");
+    }
+}
+
 #[test]
 fn a_name_that_no_raw_parameter_has_is_refused() {
     let broken = FAMILY.replace("group =", "never_reset = [\"http_*\", \"*\"]\ngroup =");
@@ -412,6 +454,28 @@ fn an_example_that_cannot_be_rendered_is_not_loaded_and_one_that_differs_is() {
         "{message}"
     );
     load_folder("x", Some(example)).unwrap();
+}
+
+#[test]
+fn an_example_is_of_a_type_of_its_family() {
+    let example = |key: &str| format!("type = \"{key}\"\nfile = \"00a0ba000001.cfg\"\n");
+    let message = load_folder("x", Some(&example("a1-l"))).unwrap_err();
+    let expected = "acme/examples/one.toml: type: acme has no type `a1-l`; did you mean a1-1?";
+    assert!(message.contains(expected), "{message}");
+    let message = load_folder("x", Some(&example("a 1"))).unwrap_err();
+    assert!(message.contains("acme has no type `a 1`"), "{message}");
+
+    // One that is there and not offered has nothing to show.
+    let files = folders(FAMILY, "x");
+    let only = BTreeSet::from(["a1-1".to_owned()]);
+    let catalogue = Catalogue::from_folders(&files, &only).unwrap();
+    let tried = |key: &str| {
+        let mut files = files["acme"].clone();
+        files.insert("examples/one.toml".to_owned(), example(key));
+        let mut problems = Vec::new();
+        (examples::run(&catalogue, "acme", &files, &mut problems).len(), problems.len())
+    };
+    assert_eq!([tried("a1"), tried("a1-1"), tried("a2")], [(0, 0), (1, 0), (0, 1)]);
 }
 
 #[test]

@@ -15,6 +15,10 @@ pub struct HostedPath(String);
 const FOLDER: &str = "/files/";
 
 impl HostedPath {
+    /// What a path is of, for people.
+    pub const RULE: &str = "1 to 4 parts with / between, each of 1 to 128 letters, digits and \
+                            -._~()+,=@!, first no .";
+
     const MAX_NAMES: usize = 4;
     const MAX_NAME: usize = 128;
 

@@ -33,7 +33,7 @@ pub use hidden::hidden_char;
 pub use hosted_path::HostedPath;
 pub use log_rate::LogRate;
 pub use mac::{InvalidMac, Mac};
-pub use nearest::nearest;
+pub use nearest::{did_you_mean, nearest};
 pub use own_password::{PasswordForm, PasswordOf, PasswordSeed};
 pub use phone_id::{InvalidPhoneId, PhoneId, Port};
 pub use printable::{printable, printable_lines, steers};

@@ -10,6 +10,12 @@ pub fn nearest<'n>(wrong: &str, names: impl Iterator<Item = &'n str>) -> Option<
     best.filter(|(likeness, _)| *likeness > ENOUGH).map(|(_, name)| name)
 }
 
+/// What is said of it after a message: `; did you mean yealink?`, or nothing.
+#[must_use]
+pub fn did_you_mean(nearest: Option<&str>) -> String {
+    nearest.map(|name| format!("; did you mean {name}?")).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -70,7 +70,7 @@ impl Index {
             let path = if at.is_empty() { name.clone() } else { format!("{at}/{name}") };
             if HostedPath::new(&name).is_none() {
                 if !name.starts_with('.') {
-                    let why = "a name is of letters, digits and -._~()+,=@!, and no phone gets it";
+                    let why = format!("no phone gets it: a name is of {}", HostedPath::RULE);
                     self.problem(&path, &why);
                 }
                 continue;

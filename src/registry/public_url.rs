@@ -45,8 +45,20 @@ mod tests {
     #[test]
     fn it_is_what_base_url_takes() {
         assert!("https://gw.example:8443/p/".parse::<PublicUrl>().is_ok());
-        for wrong in ["", "gw.example", "tftp://gw.example/", "http://user:pw@gw.example/"] {
-            assert!(wrong.parse::<PublicUrl>().is_err(), "{wrong}");
+        for (wrong, why) in [
+            ("", "it has no ://"),
+            ("gw.example", "it has no ://"),
+            ("tftp://gw.example/", "it begins with none of http, https"),
+            ("http://user:pw@gw.example/", "it has a user name or a password before its host"),
+            ("http://gw.example/p?token=4711", "it has a query (`?`)"),
+            ("http://gw.example/#p", "it has a fragment (`#`)"),
+            ("http://gw.example/\u{1}", "it has a control character"),
+            ("http://gw.example/a b", "a URL is of letters, digits and"),
+            ("http://gw.example:0/", "no host and port"),
+        ] {
+            let message = wrong.parse::<PublicUrl>().unwrap_err();
+            assert!(message.contains(why), "{wrong}: {message}");
+            assert!(!message.contains("4711") && !message.contains("pw"), "{message}");
         }
     }
 }

@@ -10,9 +10,9 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Map, Value};
 
-use crate::domain::nearest;
 use crate::domain::settings::Settings;
 use crate::domain::settings::schema::{self, Field, Kind, is_secret_parameter};
+use crate::domain::{did_you_mean, nearest};
 
 /// Settings to change.
 #[derive(Debug, Clone, Default, Args)]
@@ -65,10 +65,6 @@ pub enum PatchError {
     NotJson { what: String, line: usize, column: usize },
     #[error("{what}: not a JSON object")]
     NoObject { what: String },
-}
-
-fn did_you_mean(nearest: Option<&str>) -> String {
-    nearest.map(|path| format!("; did you mean {path}?")).unwrap_or_default()
 }
 
 impl PatchError {

@@ -55,8 +55,8 @@ fn said(
     let files = core.options.files.as_deref();
     let wrong = |(setting, named): Named| match (named, files) {
         (Err(value), _) => Some(format!(
-            "{setting}: {value} is no name of a file (letters, digits and -._~()+,=@!), and the \
-             phone gets it as it stands"
+            "{setting}: {value} is no name of a file ({}), and the phone gets it as it stands",
+            HostedPath::RULE
         )),
         (Ok(name), _) if name.as_str().is_empty() && files.is_some() => None,
         (Ok(name), None) => Some(format!(

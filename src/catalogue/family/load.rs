@@ -22,7 +22,7 @@ use crate::catalogue::identify::path_pattern::PathPattern;
 use crate::catalogue::render::context::{Names, constant};
 use crate::catalogue::render::is_template;
 use crate::domain::settings::{Layer, schema};
-use crate::domain::{PasswordForm, Port, TypeKey};
+use crate::domain::{PasswordForm, Port, TypeKey, did_you_mean, nearest};
 
 /// One loaded folder.
 pub(crate) struct Loaded {
@@ -45,9 +45,13 @@ pub(crate) fn family(id: &str, index: usize, files: &Files) -> Result<Loaded, Ve
     };
     let definition: FamilyFile = toml::from_str(text).map_err(|error| {
         let line = error.span().map(|span| line_at(text, span.start));
-        vec![Problem::new(&name, line, error.message())]
+        // The parser names the program's own types.
+        let message = error.message().replace("expected u16", "expected a whole number");
+        vec![Problem::new(&name, line, message)]
     })?;
-    let mut loader = Loader { id, name, text, files, problems: Vec::new() };
+    let problems = Vec::new();
+    let mut loader =
+        Loader { id, name, text, files, problems, lacks_types: false, lacks_files: false };
     let loaded = loader.compile(definition, index);
     if loader.problems.is_empty() { Ok(loaded) } else { Err(loader.problems) }
 }
@@ -58,6 +62,10 @@ struct Loader<'a> {
     text: &'a str,
     files: &'a Files,
     problems: Vec<Problem>,
+    /// Whether a type, or a file, was refused: that another one named is not there may come of it,
+    /// and is not said beside it.
+    lacks_types: bool,
+    lacks_files: bool,
 }
 
 impl Loader<'_> {
@@ -72,10 +80,9 @@ impl Loader<'_> {
         let mut types = self.types(definition.types, &definition.vendor, index, &family_defaults);
         self.own_passwords(definition.own_passwords, &definition.cannot, &mut types);
         let fallback_type = definition.fallback_type.and_then(|key| {
-            let span = key.span();
             let found = types.iter().find(|phone_type| phone_type.key.as_str() == key.get_ref());
             if found.is_none() {
-                self.problem(span, format!("`{}` is no type of this family", key.get_ref()));
+                self.no_such_type(&key, &types);
             }
             found.map(|phone_type| phone_type.key.clone())
         });
@@ -146,8 +153,7 @@ impl Loader<'_> {
             let named = rule.phone_type.get_ref().as_str();
             let found = types.iter().find(|phone_type| phone_type.key.as_str() == named);
             if found.is_none() {
-                let message = format!("`{named}` is no type of this family");
-                self.problem(rule.phone_type.span(), message);
+                self.no_such_type(&rule.phone_type, types);
             }
             let text = rule.models.get_ref();
             if !(text.starts_with('^') && text.ends_with('$')) {
@@ -158,6 +164,15 @@ impl Loader<'_> {
             closest.push(Closest { models, firmware: firmware.flatten(), phone_type });
         }
         closest
+    }
+
+    fn no_such_type(&mut self, named: &Spanned<String>, types: &[PhoneType]) {
+        if self.lacks_types {
+            return;
+        }
+        let key = named.get_ref();
+        let near = did_you_mean(nearest(key, types.iter().map(|own| own.key.as_str())));
+        self.problem(named.span(), format!("`{key}` is no type of this family{near}"));
     }
 
     fn regex(&mut self, pattern: &Spanned<String>) -> Option<Regex> {
@@ -176,7 +191,9 @@ impl Loader<'_> {
             // Of a kind of key or a codec: `keys.N.type=park`.
             let setting = path.get_ref().split('=').next().unwrap_or_default();
             if !schema::fields().iter().any(|field| field.path == setting) {
-                self.problem(path.span(), format!("`{}` is not a setting", path.get_ref()));
+                let known = schema::fields().iter().map(|field| field.path.as_str());
+                let near = did_you_mean(nearest(setting, known));
+                self.problem(path.span(), format!("`{}` is not a setting{near}", path.get_ref()));
             }
         }
         said.into_iter().map(|(path, said)| (path.into_inner(), said)).collect()
@@ -235,7 +252,7 @@ impl Loader<'_> {
         let lengths = PasswordForm::LENGTHS;
         if length.is_some_and(|length| !lengths.contains(&length)) {
             let message =
-                format!("a password has {} to {} of them", lengths.start(), lengths.end());
+                format!("a password has {} to {} characters", lengths.start(), lengths.end());
             self.problem(span.clone(), message);
         }
         let has = |phone_type: &PhoneType, constant: &str| {
@@ -243,7 +260,7 @@ impl Loader<'_> {
             data.and_then(|data| data.get_attr(constant)).is_ok_and(|value| !value.is_undefined())
         };
         let Some(constant) = said.unless else { return all(Some(form)) };
-        if !types.iter().any(|phone_type| has(phone_type, &constant)) {
+        if !types.iter().any(|phone_type| has(phone_type, &constant)) && !self.lacks_types {
             self.problem(span, format!("no type has `{constant}` in its data"));
         }
         types.iter().map(|of| Some(form).filter(|_| !has(of, &constant))).collect()
@@ -293,6 +310,10 @@ impl Loader<'_> {
             return None;
         };
         let span = first.span();
+        if patterns.len() < file.paths.len() {
+            self.lacks_files = true;
+            return None;
+        }
         let upload = file.upload.and_then(|upload| self.upload(upload, file.template.is_some()));
         let Some(template) = file.template else {
             return Some(FileSpec {
@@ -313,12 +334,18 @@ impl Loader<'_> {
             });
         };
         if !self.files.contains_key(template.get_ref()) {
-            self.problem(template.span(), format!("there is no {}", template.get_ref()));
+            let near = nearest(template.get_ref(), self.files.keys().map(String::as_str));
+            let near = did_you_mean(near);
+            let message = format!("there is no {} in the folder{near}", template.get_ref());
+            self.problem(template.span(), message);
         }
+        let lacking =
+            lacking(file.scope.is_some(), file.content_type.is_some(), file.escape.is_some());
         let (Some(scope), Some(content_type), Some(escape)) =
             (file.scope, file.content_type, file.escape)
         else {
-            self.problem(span, "a file with a template needs scope, content_type and escape");
+            self.problem(span, format!("a file with a template needs {lacking} as well"));
+            self.lacks_files = true;
             return None;
         };
         if http::HeaderValue::from_str(&content_type).is_err() {
@@ -388,6 +415,9 @@ impl Loader<'_> {
 
     /// What takes back what another file set must be a file, and take its own back itself.
     fn resets(&mut self, resets: &[Spanned<String>], files: &[FileSpec]) {
+        if self.lacks_files {
+            return;
+        }
         for reset in resets {
             let mut all = files.iter();
             let file = all.find(|file| file.pattern() == reset.get_ref());
@@ -465,14 +495,20 @@ impl Loader<'_> {
         let mut tables: BTreeMap<usize, toml::Table> = BTreeMap::new();
         for written in types {
             let span = written.key.span();
-            let Ok(key) = written.key.get_ref().parse::<TypeKey>() else {
-                self.problem(span, format!("`{}` cannot be a type key", written.key.get_ref()));
-                continue;
+            let key = match written.key.get_ref().parse::<TypeKey>() {
+                Ok(key) => key,
+                Err(error) => {
+                    self.problem(span, format!("`{}` is {error}", written.key.get_ref()));
+                    self.lacks_types = true;
+                    continue;
+                }
             };
             let base = written.base.as_ref().and_then(|base| {
                 let found = places.get(&base.get_ref().parse().ok()?).copied();
-                if found.is_none() {
-                    let message = format!("`{}` is no type above this one", base.get_ref());
+                if found.is_none() && !self.lacks_types {
+                    let above = done.iter().map(|own| own.key.as_str());
+                    let near = did_you_mean(nearest(base.get_ref(), above));
+                    let message = format!("`{}` is no type above this one{near}", base.get_ref());
                     self.problem(base.span(), message);
                 }
                 found
@@ -526,7 +562,7 @@ impl Loader<'_> {
             }
             done.push(phone_type);
         }
-        if done.is_empty() {
+        if done.is_empty() && !self.lacks_types {
             self.problem(0..0, "a family needs at least one [[type]]");
         }
         done
@@ -542,11 +578,21 @@ impl Loader<'_> {
             ("soft_keys", phone_type.soft_keys, 0, MAX_SOFT_KEYS),
         ] {
             if !(least..=most).contains(&value) {
-                let message = format!("{what} of `{}` must be {least} to {most}", phone_type.key);
+                let message = format!(
+                    "{what} of `{}` must be {least} to {most}, not {value}",
+                    phone_type.key
+                );
                 self.problem(span.clone(), message);
             }
         }
     }
+}
+
+/// Which of what a file with a template needs are missing.
+fn lacking(has_scope: bool, has_content_type: bool, has_escape: bool) -> String {
+    let needed = [("scope", has_scope), ("content_type", has_content_type), ("escape", has_escape)];
+    let lacking = needed.iter().filter(|(_, is_there)| !is_there).map(|(name, _)| *name);
+    lacking.collect::<Vec<_>>().join(" and ")
 }
 
 /// What templates see as `type`.

@@ -169,7 +169,12 @@ fn translate(pattern: &str, any: &str) -> Result<String, String> {
                     let words: Vec<String> = words.split('|').map(regex::escape).collect();
                     format!("(?:{})", words.join("|"))
                 }
-                other => return Err(format!("there is no placeholder `{{{other}}}`")),
+                other => {
+                    return Err(format!(
+                        "there is no placeholder `{{{other}}}`: there are {{mac}}, {{model}}, \
+                         {{code}}, {{port}} and {{part}}"
+                    ));
+                }
             });
             rest = after;
         } else if let Some(after) = rest.strip_prefix('*') {
@@ -276,7 +281,10 @@ mod tests {
     fn a_bad_pattern_says_what_is_wrong() {
         let message = |text| PathPattern::compile(text).unwrap_err();
         assert_eq!(message("{mac.cfg"), "a `{` is never closed");
-        assert_eq!(message("{mak}.cfg"), "there is no placeholder `{mak}`");
+        assert_eq!(
+            message("{mak}.cfg"),
+            "there is no placeholder `{mak}`: there are {mac}, {model}, {code}, {port} and {part}"
+        );
         assert_eq!(message("a?mac"), "an argument needs `name=value`");
     }
 }

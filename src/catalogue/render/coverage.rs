@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError};
 use serde_json::{Map, Value, json};
 
 use super::trial::{self, Extent, Maker};
-use crate::catalogue::{Catalogue, PhoneType};
+use crate::catalogue::{Catalogue, PhoneType, parallel};
 use crate::domain::Port;
 use crate::domain::settings::schema::{self, Field, Kind};
 use crate::domain::settings::{Codec, KeyType, Layer, LdapSecurity, Settings, resolve};
@@ -60,6 +60,12 @@ impl Catalogue {
         }
         let known = known();
         rows.iter().filter(|row| known.get(*row) == Some(&true)).cloned().collect()
+    }
+
+    /// Does as [`Catalogue::coverage`] for several families, on all processors.
+    #[must_use]
+    pub fn coverages(&self, families: &[usize]) -> Vec<Vec<(String, Coverage)>> {
+        parallel::each(families, |&family| self.coverage(family))
     }
 
     /// Each setting of the schema and whether the family has it for any of its types.
@@ -151,8 +157,8 @@ fn express_of(
 ) -> Expressed {
     let mut found = Expressed::new();
     for trial in Trial::all(catalogue, phone_type) {
-        let open = wanted.iter().filter(|row| !found.contains(*row));
-        let more: Vec<String> = open.filter(|row| trial.expresses(row)).cloned().collect();
+        let open = wanted.iter().filter(|row| !found.contains(*row)).map(String::as_str).collect();
+        let more: Vec<String> = trial.expressed(&open).into_iter().map(str::to_owned).collect();
         found.extend(more);
         if found.len() == wanted.len() {
             break;
@@ -174,6 +180,19 @@ fn shorten(document: &mut Value) {
             }
         }
     }
+}
+
+/// Where the setting of a row is changed, all of it at once.
+#[derive(Clone)]
+struct Place<'r> {
+    row: &'r str,
+    paths: Vec<String>,
+}
+
+/// The first of each: of line, key, module and so on.
+fn places<'r>(rows: &[&'r str]) -> Vec<Place<'r>> {
+    let first = |row: &&'r str| Place { row, paths: vec![row.replace(".N.", ".1.")] };
+    rows.iter().map(first).collect()
 }
 
 pub(super) type Files = Vec<Result<Vec<u8>, String>>;
@@ -205,65 +224,162 @@ impl<'a> Trial<'a> {
     }
 
     pub(super) fn expresses(&self, row: &str) -> bool {
+        !self.expressed(&BTreeSet::from([row])).is_empty()
+    }
+
+    /// Those of these rows that the files express. Looks at many at once, and at fewer only where
+    /// they make a difference: of most there is none.
+    pub(super) fn expressed<'r>(&self, rows: &BTreeSet<&'r str>) -> BTreeSet<&'r str> {
         // What a type has none of need not be tried.
-        let has_none = |prefix: &str, count: u16| count == 0 && row.starts_with(prefix);
-        if has_none("keys.", self.phone_type.keys)
-            || has_none("soft_keys.", self.phone_type.soft_keys)
-            || has_none("expansion.", self.phone_type.modules)
-        {
-            return false;
-        }
-        if let Some((path, choice)) = row.split_once('=') {
-            if path == LDAP_SECURITY {
-                return self.has_ldap(choice);
+        let has_none = |row: &str| {
+            let has_none = |prefix: &str, count: u16| count == 0 && row.starts_with(prefix);
+            has_none("keys.", self.phone_type.keys)
+                || has_none("soft_keys.", self.phone_type.soft_keys)
+                || has_none("expansion.", self.phone_type.modules)
+        };
+        let mut open = rows.clone();
+        open.retain(|row| !has_none(row));
+        let mut found = self.choices(&open);
+        open.retain(|row| !row.contains('='));
+        let is_of_key = |row: &&str| {
+            let field = row.strip_prefix("keys.N.").or(row.strip_prefix("soft_keys.N."));
+            field.is_some_and(|field| field != "type")
+        };
+        let (of_keys, plain): (Vec<&str>, Vec<&str>) = open.into_iter().partition(is_of_key);
+        found.extend(self.changing(&self.base, &self.files, &places(&plain)));
+        let mut more = |base: &Value, open: &[Place<'r>]| {
+            let open: Vec<_> = open.iter().filter(|at| !found.contains(at.row)).cloned().collect();
+            if !open.is_empty() {
+                found.extend(self.changing(base, &self.files_of(base), &open));
             }
-            if path != "codecs" {
-                return self.has_key(choice);
-            }
-            // Alone, one that is not known gives the phone's own list.
-            let other = if choice == "pcma" { "pcmu" } else { "pcma" };
-            let with = |codecs: Value| self.files_with(&self.base, "codecs", codecs);
-            return with(json!([other, choice])) != with(json!([other]));
-        }
-        let path = row.replace(".N.", ".1.");
-        if let Some(field) = path.strip_prefix("keys.1.").or(path.strip_prefix("soft_keys.1."))
-            && field != "type"
+        };
+        // Each of these needs something else than what the base has.
+        let of = |prefix: &str| -> Vec<&'r str> {
+            plain.iter().copied().filter(|row| row.starts_with(prefix)).collect()
+        };
+        let mut plainly = self.base.clone();
+        put(&mut plainly, LDAP_SECURITY, json!("none"));
+        more(&plainly, &places(&of("directory.ldap.")));
+        // What a key needs depends on what it does.
+        for (group, count) in
+            [("keys", self.phone_type.keys), ("soft_keys", self.phone_type.soft_keys)]
         {
-            // What a key needs depends on what it does.
-            let prefix = path.strip_suffix(field).unwrap_or_default();
-            return KeyType::NAMES.iter().any(|kind| {
+            let prefix = format!("{group}.N.");
+            let fields = of_keys.iter().filter(|row| row.starts_with(&prefix));
+            for kinds in KeyType::NAMES.chunks(usize::from(count.max(1))) {
                 let mut base = self.base.clone();
-                put(&mut base, &format!("{prefix}type"), json!(kind));
-                let files = self.files_of(&base);
-                self.values(row, &path).any(|value| self.files_with(&base, &path, value) != files)
-            });
-        }
-        if self
-            .values(row, &path)
-            .any(|value| self.files_with(&self.base, &path, value) != self.files)
-        {
-            return true;
-        }
-        if path.starts_with("directory.ldap.") {
-            let mut base = self.base.clone();
-            put(&mut base, LDAP_SECURITY, json!("none"));
-            let files = self.files_of(&base);
-            if self.values(row, &path).any(|value| self.files_with(&base, &path, value) != files) {
-                return true;
+                for (kind, number) in kinds.iter().zip(1..) {
+                    let mut key = base[group]["1"].clone();
+                    put(&mut key, "type", json!(kind));
+                    put(&mut base, &format!("{group}.{number}"), key);
+                }
+                let place = |row: &&'r str| {
+                    let field = &row[prefix.len()..];
+                    let at = (1..=kinds.len()).map(|number| format!("{group}.{number}.{field}"));
+                    Place { row, paths: at.collect() }
+                };
+                more(&base, &fields.clone().map(place).collect::<Vec<_>>());
             }
         }
         // A code may be only what a key dials that has none of its own, before a number or alone.
-        path.starts_with("feature_codes.")
-            && self.phone_type.keys > 0
-            && [None, Some(NUMBER)].iter().any(|number| {
-                KeyType::NAMES.iter().any(|kind| {
-                    let mut base = self.base.clone();
-                    put(&mut base, "keys.1", json!({ "type": kind, "value": number, "line": 1 }));
-                    let files = self.files_of(&base);
-                    self.values(row, &path)
-                        .any(|value| self.files_with(&base, &path, value) != files)
-                })
+        let codes = places(&of("feature_codes."));
+        let keys: Vec<Value> = [None, Some(NUMBER)]
+            .iter()
+            .flat_map(|number| {
+                let key = move |kind| json!({ "type": kind, "value": number, "line": 1 });
+                KeyType::NAMES.iter().map(key)
             })
+            .collect();
+        if self.phone_type.keys > 0 {
+            for keys in keys.chunks(usize::from(self.phone_type.keys)) {
+                let mut base = self.base.clone();
+                for (key, number) in keys.iter().zip(1..) {
+                    put(&mut base, &format!("keys.{number}"), key.clone());
+                }
+                more(&base, &codes);
+            }
+        }
+        found
+    }
+
+    /// Those of the rows that change the files which `base` gives, each by itself.
+    fn changing<'r>(&self, base: &Value, files: &Files, rows: &[Place<'r>]) -> Vec<&'r str> {
+        let values: Vec<_> =
+            rows.iter().map(|at| values(self.phone_type, at.row, &at.paths[0])).collect();
+        let mut found = Vec::new();
+        for round in 0..values.iter().map(Vec::len).max().unwrap_or(0) {
+            let open = rows.iter().zip(&values).filter(|(at, _)| !found.contains(&at.row));
+            let changes: Vec<(&Place<'r>, &Value)> =
+                open.filter_map(|(at, values)| Some((at, values.get(round)?))).collect();
+            self.search(base, files, &changes, &mut found);
+        }
+        found
+    }
+
+    fn search<'r>(
+        &self,
+        base: &Value,
+        files: &Files,
+        changes: &[(&Place<'r>, &Value)],
+        found: &mut Vec<&'r str>,
+    ) {
+        let mut document = base.clone();
+        for (at, value) in changes {
+            for path in &at.paths {
+                put(&mut document, path, (*value).clone());
+            }
+        }
+        if changes.is_empty() || self.files_of(&document) == *files {
+            return;
+        }
+        if let [(at, _)] = changes {
+            found.push(at.row);
+            return;
+        }
+        let (first, second) = changes.split_at(changes.len() / 2);
+        self.search(base, files, first, found);
+        self.search(base, files, second, found);
+    }
+
+    /// Those of the rows that are one of several choices.
+    fn choices<'r>(&self, rows: &BTreeSet<&'r str>) -> BTreeSet<&'r str> {
+        let split = |row: &&'r str| Some((*row, row.split_once('=')?));
+        let choices: Vec<(&'r str, (&str, &'r str))> = rows.iter().filter_map(split).collect();
+        let kinds: Vec<&str> = choices
+            .iter()
+            .filter(|(_, (path, kind))| *path == "keys.N.type" && *kind != "line")
+            .map(|(_, (_, kind))| *kind)
+            .collect();
+        let has_any = self.has_any_key(&kinds);
+        let expresses = |(path, choice): (&str, &str)| match path {
+            LDAP_SECURITY => self.has_ldap(choice),
+            "codecs" => self.has_codec(choice),
+            _ => (has_any || choice == "line") && self.has_key(choice),
+        };
+        let found = choices.into_iter().filter(|(_, choice)| expresses(*choice));
+        found.map(|(row, _)| row).collect()
+    }
+
+    fn has_codec(&self, codec: &str) -> bool {
+        // Alone, one that is not known gives the phone's own list.
+        let other = if codec == "pcma" { "pcmu" } else { "pcma" };
+        let with = |codecs: Value| self.files_with(&self.base, "codecs", codecs);
+        with(json!([other, codec])) != with(json!([other]))
+    }
+
+    /// Whether keys of these kinds are anything else than unused ones.
+    fn has_any_key(&self, kinds: &[&str]) -> bool {
+        kinds.chunks(usize::from(self.phone_type.keys.max(1))).any(|kinds| {
+            let files = |of: &dyn Fn(&str) -> Value| {
+                let mut base = self.base.clone();
+                for (kind, number) in kinds.iter().zip(1..) {
+                    let key = json!({ "type": of(kind), "value": NUMBER, "line": 1 });
+                    put(&mut base, &format!("keys.{number}"), key);
+                }
+                self.files_of(&base)
+            };
+            files(&|kind| json!(kind)) != files(&|_| json!("none"))
+        })
     }
 
     /// Whether a key of that kind is other than an unused one and than that of a line, and than one
@@ -304,11 +420,6 @@ impl<'a> Trial<'a> {
         let mut document = base.clone();
         put(&mut document, path, value);
         self.files_of(&document)
-    }
-
-    /// Values of a setting, and none.
-    fn values(&self, row: &str, path: &str) -> std::vec::IntoIter<Value> {
-        values(self.phone_type, row, path).into_iter()
     }
 
     fn files_of(&self, document: &Value) -> Files {

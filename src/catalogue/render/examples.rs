@@ -10,9 +10,11 @@ use super::context::{Whose, whose};
 use super::fragments::Fragments;
 use crate::catalogue::family::problem::Problem;
 use crate::catalogue::family::source::{self, Files, Folders};
-use crate::catalogue::{Catalogue, PortInput, RenderError, RenderInput, Scope, Sources, Target};
+use crate::catalogue::{
+    Catalogue, PhoneType, PortInput, RenderError, RenderInput, Scope, Sources, Target,
+};
 use crate::domain::settings::{Layer, Written, resolve};
-use crate::domain::{CompanyId, Port};
+use crate::domain::{CompanyId, Port, TypeKey, did_you_mean, nearest};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -129,7 +131,7 @@ pub(crate) fn run(
         name.starts_with("examples/") && Path::new(name).extension().is_some_and(|e| e == "toml")
     });
     for (name, text) in examples {
-        match render(catalogue, text) {
+        match render(catalogue, family, text) {
             // Its type is not among those offered: nothing to show.
             Ok(None) => {}
             Ok(Some((body, content_type))) => {
@@ -142,6 +144,26 @@ pub(crate) fn run(
         }
     }
     outcomes
+}
+
+/// The type of an example of that family; `None`: it is not offered.
+fn type_of<'c>(
+    catalogue: &'c Catalogue,
+    family: &str,
+    named: &str,
+) -> Result<Option<&'c PhoneType>, String> {
+    let key = named.parse::<TypeKey>().ok();
+    let found = key.as_ref().and_then(|key| catalogue.phone_type(key));
+    match found.map(|phone_type| &catalogue.family_of(phone_type).id) {
+        Some(own) if own == family => return Ok(found),
+        Some(other) => return Err(format!("type `{named}` is of {other}, not of {family}")),
+        None if key.is_some_and(|key| catalogue.is_not_offered(&key)) => return Ok(None),
+        None => {}
+    }
+    let place = catalogue.families().iter().position(|own| own.id == family);
+    let all = place.into_iter().flat_map(|place| catalogue.types_of(place));
+    let near = did_you_mean(nearest(named, all.map(|phone_type| phone_type.key.as_str())));
+    Err(format!("type: {family} has no type `{named}`{near}"))
 }
 
 fn out_name(name: &str) -> String {
@@ -167,10 +189,9 @@ fn compare(name: &str, files: &Files, outcome: &ExampleOutcome, problems: &mut V
 
 type Body = (Vec<u8>, Arc<str>);
 
-fn render(catalogue: &Catalogue, text: &str) -> Result<Option<Body>, String> {
+fn render(catalogue: &Catalogue, of: &str, text: &str) -> Result<Option<Body>, String> {
     let example: Example = toml::from_str(text).map_err(|error| error.to_string())?;
-    let key = example.phone_type.parse().map_err(|_| "type is not a type key".to_owned())?;
-    let Some(phone_type) = catalogue.phone_type(&key) else { return Ok(None) };
+    let Some(phone_type) = type_of(catalogue, of, &example.phone_type)? else { return Ok(None) };
     let target = Target::parse(&format!("/{}", example.file.trim_start_matches('/')));
     let (file, path) = catalogue
         .file_for(phone_type, &target)

@@ -12,7 +12,6 @@ pub(crate) mod keys;
 pub(crate) mod left_behind;
 mod own_passwords;
 mod references;
-#[cfg(test)]
 mod taken_back;
 pub(crate) mod trial;
 pub(crate) mod values;
@@ -96,11 +95,12 @@ impl Templates {
             fragments: Arc::new(Fragments::kept()),
         };
         for (family, files) in folders {
+            // Those of a family that cannot be read nobody knows.
             let tables = maps.get(family);
             let known = references::KnownNames {
                 env: &templates.line,
                 files,
-                has_table: &|name| tables.is_some_and(|tables| tables.contains_key(name)),
+                has_table: &|name| tables.is_none_or(|tables| tables.contains_key(name)),
             };
             for (name, text) in files.iter().filter(|(name, _)| is_template(name)) {
                 let full = format!("{family}/{name}");

@@ -109,7 +109,7 @@ mod tests {
         for (said, complaint) in [
             ("user = { unless = \"colour\" }", "no type has `colour` in its data"),
             ("user = { digits = 8, characters = 8 }", "of `digits` or of `characters`"),
-            ("user = { digits = 3 }", "a password has 4 to 24 of them"),
+            ("user = { digits = 3 }", "a password has 4 to 24 characters"),
             ("user = { letters = 8 }", "true, false, or a table"),
             ("admin = \"none\"", "true, false, or a table"),
         ] {

@@ -14,7 +14,7 @@ use super::environment::is_template;
 use super::fragments::FRAGMENT_ENDING;
 use crate::catalogue::family::problem::{Problem, line_at};
 use crate::catalogue::family::source::Files;
-use crate::domain::settings;
+use crate::domain::{did_you_mean, nearest, settings};
 
 /// What the family has, for its templates to name.
 pub(super) struct KnownNames<'a> {
@@ -53,7 +53,10 @@ pub(super) fn unknown(full: &str, text: &str, known: &KnownNames<'_>) -> Vec<Pro
     for tag in TAG.find_iter(&text) {
         let line = line_at(&text, tag.start());
         let mut unknown = |what: &str, name: &str| {
-            problems.push(Problem::new(full, Some(line), format!("there is no {what} `{name}`")));
+            let files = known.files.keys().filter(|_| what == "template").map(String::as_str);
+            let near = did_you_mean(nearest(name, files));
+            let message = format!("there is no {what} `{name}`{near}");
+            problems.push(Problem::new(full, Some(line), message));
         };
         for found in INCLUDE.captures_iter(tag.as_str()) {
             if found.get(2).is_none() && !known.files.contains_key(&found[1]) {
@@ -114,7 +117,8 @@ fn unknown_name(name: &str, env: &Environment<'_>) -> Option<String> {
         return None;
     }
     if !ROOT_NAMES.contains(&root) {
-        return Some(format!("`{root}` is not a name templates have"));
+        let near = did_you_mean(nearest(root, ROOT_NAMES.iter().copied()));
+        return Some(format!("`{root}` is not a name templates have{near}"));
     }
     let rest: Vec<&str> = parts.collect();
     not_in_schema(name, root, &rest)
@@ -141,11 +145,16 @@ fn not_given(name: &str, files: &Files) -> Option<String> {
 fn not_in_schema(name: &str, root: &str, rest: &[&str]) -> Option<String> {
     let first = rest.first()?;
     match root {
-        "settings" => (!settings::schema::has(rest))
-            .then(|| format!("`{name}` is not in the settings schema")),
-        "device" | "path" | "type" => {
-            (!FIXED.contains(&(root, first))).then(|| format!("`{root}` has no `{first}`"))
-        }
+        "settings" => (!settings::schema::has(rest)).then(|| {
+            let known = settings::schema::fields().iter().map(|field| field.path.as_str());
+            let near = nearest(&rest.join("."), known.filter(|path| !path.contains(".N")));
+            let near = did_you_mean(near.map(|path| format!("settings.{path}")).as_deref());
+            format!("`{name}` is not in the settings schema{near}")
+        }),
+        "device" | "path" | "type" => (!FIXED.contains(&(root, first))).then(|| {
+            let own = FIXED.iter().filter(|(of, _)| *of == root).map(|(_, name)| *name);
+            format!("`{root}` has no `{first}`{}", did_you_mean(nearest(first, own)))
+        }),
         _ => None,
     }
 }

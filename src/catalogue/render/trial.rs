@@ -3,10 +3,7 @@
 //! between them take most ways through a template.
 
 use std::collections::HashSet;
-use std::num::NonZero;
-use std::panic::resume_unwind;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Map, Value, json};
 
@@ -14,7 +11,7 @@ use super::RenderError;
 use super::context::{PortInput, RenderInput};
 use super::fragments::Fragments;
 use crate::catalogue::family::problem::Problem;
-use crate::catalogue::{Catalogue, FileSpec, PathFacts, PhoneType, RenderedFile, Scope};
+use crate::catalogue::{Catalogue, FileSpec, PathFacts, PhoneType, RenderedFile, Scope, parallel};
 use crate::domain::settings::schema::{Field, Kind};
 use crate::domain::settings::{Layer, Settings, Written, resolve};
 use crate::domain::{CompanyId, Mac, PasswordForm, Port};
@@ -61,20 +58,9 @@ impl Catalogue {
         &self,
         look: impl Fn(&FileSpec, &RenderedFile) -> Result<(), String> + Sync,
     ) -> Vec<Problem> {
-        let next = AtomicUsize::new(0);
-        let tried = || {
-            let families = std::iter::repeat_with(|| next.fetch_add(1, Ordering::Relaxed));
-            let families = families.take_while(|&family| family < self.families().len());
-            families.map(|family| (family, try_family(self, family, &look))).collect::<Vec<_>>()
-        };
-        let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
-        let mut problems: Vec<_> = std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..processors).map(|_| scope.spawn(tried)).collect();
-            let joined = threads.into_iter().map(std::thread::ScopedJoinHandle::join);
-            joined.flat_map(|tried| tried.unwrap_or_else(|panic| resume_unwind(panic))).collect()
-        });
-        problems.sort_by_key(|(family, _)| *family);
-        problems.into_iter().flat_map(|(_, problems)| problems).collect()
+        let families: Vec<usize> = (0..self.families().len()).collect();
+        let problems = parallel::each(&families, |&family| try_family(self, family, &look));
+        problems.into_iter().flatten().collect()
     }
 }
 
@@ -294,6 +280,9 @@ impl Maker<'_> {
                 // A file of the gateway's own has become a URL before a template sees it.
                 let far: Vec<_> = schemes.iter().filter(|scheme| **scheme != "files").collect();
                 json!(format!("{}://host.example.com:8080/a/b.xml", far[turn % far.len()]))
+            }
+            Kind::Folder(schemes) => {
+                json!(format!("{}://host.example.com:8080/a/", schemes[turn % schemes.len()]))
             }
             Kind::Zone => json!(ZONES[turn % ZONES.len()]),
             Kind::Language => json!(LANGUAGES[turn % LANGUAGES.len()]),

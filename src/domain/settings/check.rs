@@ -12,6 +12,7 @@ use super::schema::{
     Field, Kind, MAX_VENDOR_FAMILIES, MAX_VENDOR_PARAMETERS, MAX_VENDOR_TEXT, is_secret_parameter,
 };
 use super::zone::Zone;
+use crate::domain::{did_you_mean, nearest};
 
 /// Problems reported of one document; who made more has made one mistake often.
 pub const MAX_ERRORS: usize = 100;
@@ -90,7 +91,9 @@ impl Check {
         };
         for name in patch.keys() {
             if !fields.iter().any(|field| field.name == name) {
-                self.at(&printable(name), |check| check.fail("is not a setting"));
+                let near = nearest(name, fields.iter().map(|field| field.name));
+                let message = format!("is not a setting{}", did_you_mean(near));
+                self.at(&printable(name), |check| check.fail(message));
             }
         }
         for field in fields {
@@ -135,8 +138,10 @@ impl Check {
         let spelled = value.as_str().and_then(Zone::spelled);
         match (kind, spelled) {
             // A URL may be refused because it holds a password.
-            (Kind::Secret | Kind::Pin | Kind::Url(_), _) => {
-                self.fail(format!("must be {}", kind.expectation()));
+            (Kind::Secret | Kind::Pin | Kind::Url(_) | Kind::Folder(_), _) => {
+                let fault = value.as_str().and_then(|text| kind.url_fault(text));
+                let fault = fault.map(|fault| format!(": {fault}")).unwrap_or_default();
+                self.fail(format!("must be {}{fault}", kind.expectation()));
             }
             (Kind::Zone, Some(name)) => self.fail(format!("must be spelled {name}")),
             _ => self.must_be(&kind.expectation(), value),

@@ -19,6 +19,7 @@ const DSCP: Kind = Kind::Integer { min: 0, max: 63, unit: "" };
 /// Phones number their ring tones; none is known with more than twenty.
 const RING_TONE: Kind = Kind::Integer { min: 1, max: 20, unit: "" };
 const WEB: Kind = Kind::Url(&["http", "https"]);
+const WEB_FOLDER: Kind = Kind::Folder(&["http", "https"]);
 /// As [`WEB`], or a file that the gateway hosts.
 const WEB_OR_HOSTED: Kind = Kind::Url(&["http", "https", "files"]);
 const ATTRIBUTES: Kind = Kind::List { of: &Kind::LdapAttribute, max: 8 };
@@ -501,7 +502,7 @@ layered! {
     /// Where and when the phone fetches its configuration.
     pub struct Provisioning {
         /// Where the phone fetches from, up to the path before its file's name.
-        pub base_url: Option<String> = WEB,
+        pub base_url: Option<String> = WEB_FOLDER,
         /// User name for HTTP authentication there.
         pub user: Option<String> = Kind::AuthUser,
         /// Password for HTTP authentication there.

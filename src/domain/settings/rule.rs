@@ -48,12 +48,28 @@ impl Kind {
                 .as_str()
                 .is_some_and(|text| text.parse().is_ok_and(|ip: Ipv4Addr| ip.is_multicast())),
             Kind::LdapAttribute => value.as_str().is_some_and(is_ldap_attribute),
-            Kind::Url(schemes) => value.as_str().is_some_and(|text| is_url(text, schemes)),
+            Kind::Url(_) | Kind::Folder(_) => {
+                value.as_str().is_some_and(|text| self.url_fault(text).is_none())
+            }
             Kind::Zone => value.as_str().is_some_and(|text| Zone::named(text).is_some()),
             Kind::Language => value.as_str().is_some_and(is_language),
             Kind::Country => value.as_str().is_some_and(is_country),
             Kind::TimeOfDay => value.as_str().is_some_and(is_time_of_day),
             Kind::List { .. } | Kind::Group(_) | Kind::Numbered { .. } | Kind::Vendor => false,
+        }
+    }
+
+    /// Why the text is no URL of this kind, for people; `None`: it is one, or the kind is another.
+    /// Never quotes the text, which may hold a password.
+    pub(super) fn url_fault(&self, text: &str) -> Option<String> {
+        match self {
+            Kind::Url(schemes) => url_fault(text, schemes),
+            Kind::Folder(schemes) => url_fault(text, schemes).or_else(|| {
+                let behind = [('?', "query"), ('#', "fragment")];
+                let (mark, what) = behind.into_iter().find(|(mark, _)| text.contains(*mark))?;
+                Some(format!("it has a {what} (`{mark}`), and the names of files come behind it"))
+            }),
+            _ => None,
         }
     }
 }
@@ -130,18 +146,37 @@ fn is_ldap_attribute(text: &str) -> bool {
         && text.starts_with(|c: char| c.is_ascii_alphabetic())
 }
 
-/// `scheme://host[:port][/path...]` in ASCII, or `files:PATH` for what the gateway hosts. User name and password are
+/// Why a text is not `scheme://host[:port][/path...]` in ASCII, or `files:PATH` for what the gateway hosts. User name and password are
 /// refused, because a URL is shown where a secret is not. Braces are outside
 /// RFC 3986, but handsets have placeholders such as `{mac}`.
-fn is_url(text: &str, schemes: &[&str]) -> bool {
-    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&()*+,;=%{}".contains(&b);
-    if text.len() > MAX_URL || !text.bytes().all(allowed) {
-        return false;
+fn url_fault(text: &str, schemes: &[&str]) -> Option<String> {
+    const MARKS: &str = "-._~:/?#[]@!$&()*+,;=%{}";
+    if text.starts_with("files:") && schemes.contains(&"files") {
+        let is_none = HostedPath::of_setting(text).is_none();
+        return is_none.then(|| format!("behind files: comes a name of {}", HostedPath::RULE));
     }
-    if text.starts_with("files:") {
-        return schemes.contains(&"files") && HostedPath::of_setting(text).is_some();
+    if text.len() > MAX_URL {
+        return Some(format!("it has {} bytes", text.len()));
     }
-    Url::parse(text).is_some_and(|url| schemes.contains(&url.scheme))
+    if hidden_char(text).is_some() {
+        return Some("it has a control character, or another that nobody sees".to_owned());
+    }
+    if !text.chars().all(|c| c.is_ascii_alphanumeric() || MARKS.contains(c)) {
+        return Some(format!("a URL is of letters, digits and {MARKS}"));
+    }
+    let Some(url) = Url::parse(text) else {
+        let (authority, _) = text.split_once("://").map_or(("", ""), |(_, rest)| {
+            rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()))
+        });
+        let fault = match (text.contains("://"), authority.contains('@')) {
+            (false, _) => "it has no ://",
+            (true, true) => "it has a user name or a password before its host",
+            (true, false) => "what is behind its :// is no host, or no host and port",
+        };
+        return Some(fault.to_owned());
+    };
+    let is_odd = !schemes.contains(&url.scheme);
+    is_odd.then(|| format!("it begins with none of {}", schemes.join(", ")))
 }
 
 /// RFC 5646: language, script, region, each in the case the RFC recommends.

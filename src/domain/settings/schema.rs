@@ -80,6 +80,9 @@ pub enum Kind {
     LdapAttribute,
     /// URL of one of the schemes, without user name or password.
     Url(&'static [&'static str]),
+    /// URL of one of the schemes, behind which come the names of files: with no query either, and
+    /// no fragment.
+    Folder(&'static [&'static str]),
     /// The IANA name of a time zone.
     Zone,
     /// A language tag (BCP 47).
@@ -140,6 +143,11 @@ impl Kind {
             }
             Kind::Url(schemes) => format!(
                 "a URL ({}) of at most {MAX_URL} characters without user name and password",
+                schemes.join(", ")
+            ),
+            Kind::Folder(schemes) => format!(
+                "a URL ({}) of at most {MAX_URL} characters without user name, password, query \
+                 (`?`) and fragment (`#`)",
                 schemes.join(", ")
             ),
             Kind::Zone => "an IANA time zone name like Europe/Berlin".into(),

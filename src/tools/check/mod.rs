@@ -4,11 +4,13 @@
 mod coverage;
 mod machine;
 
+use std::fmt;
+
 use crate::catalogue::{
-    Boots, Catalogue, CatalogueError, Escape, Problem, Sources, check_examples,
+    Boots, Catalogue, CatalogueError, Escape, ExampleOutcome, Problem, Sources, check_examples,
 };
 
-pub use coverage::table as coverage_table;
+pub use coverage::{CoverageArguments, NoSuchFamily, text as coverage};
 pub use machine::{files, notes, problems};
 
 /// What was found in order.
@@ -20,6 +22,41 @@ pub struct Checked {
     pub types: usize,
     /// How many examples were rendered and compared.
     pub examples: usize,
+    /// The families of an operator's folder; what is above counts them, too.
+    pub own: Vec<OwnFamily>,
+}
+
+/// A family of an operator's folder.
+#[derive(Debug)]
+pub struct OwnFamily {
+    /// What its folder is called.
+    pub id: String,
+    /// How many types it has that are offered.
+    pub types: usize,
+    /// How many examples of it were rendered and compared.
+    pub examples: usize,
+}
+
+impl fmt::Display for Checked {
+    /// Those of the operator, if there are any; else all.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.own.is_empty() {
+            let Checked { families, types, examples, .. } = self;
+            return write!(
+                f,
+                "{} families, {types} types, {examples} examples: all in order",
+                families.len()
+            );
+        }
+        let counted = |count: usize, what: &str| match count {
+            1 => format!("1 {what}"),
+            count => format!("{count} {what}s"),
+        };
+        let own = self.own.iter().map(|OwnFamily { id, types, examples }| {
+            format!("{id} ({}, {})", counted(*types, "type"), counted(*examples, "example"))
+        });
+        write!(f, "{}: all in order", own.collect::<Vec<_>>().join(", "))
+    }
 }
 
 /// Loads the catalogue and renders every example.
@@ -31,7 +68,8 @@ pub struct Checked {
 /// # Errors
 /// Every problem, with file and line.
 pub fn catalogue(sources: &Sources) -> Result<Checked, CatalogueError> {
-    let catalogue = Catalogue::load(sources)?;
+    // Everything is rendered here, once.
+    let catalogue = Catalogue::load_untried(sources)?;
     let (outcomes, mut problems) = check_examples(&catalogue, sources);
     problems.extend(catalogue.try_templates(|file, rendered| match file.escape {
         Escape::Xml => {
@@ -39,8 +77,12 @@ pub fn catalogue(sources: &Sources) -> Result<Checked, CatalogueError> {
         }
         Escape::Line | Escape::Quoted | Escape::Url => Ok(()),
     }));
-    problems.extend(catalogue.left_behind(sources));
-    problems.extend(catalogue.passwords_without_file(sources));
+    // What cannot be rendered would be said again, and what takes too much work done again.
+    if problems.is_empty() {
+        problems.extend(catalogue.left_behind(sources));
+        problems.extend(catalogue.taken_back(sources));
+        problems.extend(catalogue.passwords_without_file(sources));
+    }
     if let Err(CatalogueError(found)) = Boots::load(&catalogue) {
         problems.extend(found);
     }
@@ -55,7 +97,18 @@ pub fn catalogue(sources: &Sources) -> Result<Checked, CatalogueError> {
     if !problems.is_empty() {
         return Err(CatalogueError(problems));
     }
+    let own = sources.own_families();
+    let own = own.into_iter().map(|id| {
+        let types = catalogue.types();
+        let types = types.into_iter().filter(|of| catalogue.family_of(of).id == id).count();
+        let of_it = |outcome: &&ExampleOutcome| {
+            outcome.name.strip_prefix(&*id).is_some_and(|rest| rest.starts_with('/'))
+        };
+        let examples = outcomes.iter().filter(of_it).count();
+        OwnFamily { id, types, examples }
+    });
     Ok(Checked {
+        own: own.collect(),
         families: catalogue.families().iter().map(|family| family.id.clone()).collect(),
         types: catalogue.types().len(),
         examples: outcomes.len(),

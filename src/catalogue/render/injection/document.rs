@@ -173,7 +173,7 @@ fn add(place: &mut Value, kind: &Kind, round: usize, text: &mut dyn FnMut(TextKi
         Kind::SipUser | Kind::AuthUser => *place = json!(text(TextKind::User)),
         Kind::Dial => *place = json!(text(TextKind::Dial)),
         Kind::TimeOfDay => *place = json!(text(TextKind::Time)),
-        Kind::Url(_) => *place = json!(url(text)),
+        Kind::Url(_) | Kind::Folder(_) => *place = json!(url(text)),
         // Nothing of these is free.
         Kind::DialPattern => *place = json!("[2-5]xx.T"),
         Kind::Pin => *place = json!("4711"),

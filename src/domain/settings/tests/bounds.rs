@@ -165,6 +165,20 @@ fn samples(kind: &Kind) -> (Vec<Value>, Vec<Value>) {
             );
             (good, bad)
         }
+        Kind::Folder(schemes) => (
+            schemes.iter().map(|scheme| json!(format!("{scheme}://a.example:8443/p/"))).collect(),
+            [
+                "http://a/?b",
+                "http://a#b",
+                "http://a/p/#",
+                "http://u:p@a/",
+                "files:a",
+                "http://a/\r",
+                "",
+            ]
+            .map(Value::from)
+            .into(),
+        ),
         Kind::Zone => (
             vec![json!("Europe/Berlin"), json!("UTC"), json!("America/Argentina/Buenos_Aires")],
             vec![json!("Europe/berlin"), json!("CEST"), json!(""), json!(1)],
@@ -355,8 +369,9 @@ fn the_kinds_of_the_texts_are_these() {
     assert!(dial[1..].iter().all(|path| path.starts_with("feature_codes.")) && dial.len() == 16);
     assert_eq!(
         of_kind(&Kind::Url(&["http", "https"])),
-        ["vpn.url", "provisioning.base_url", "directory.url", "phone_books.N.url"]
+        ["vpn.url", "directory.url", "phone_books.N.url"]
     );
+    assert_eq!(of_kind(&Kind::Folder(&["http", "https"])), ["provisioning.base_url"]);
     let or_hosted = of_kind(&Kind::Url(&["http", "https", "files"]));
     assert_eq!(or_hosted, ["display.wallpaper", "trust.ca_url"]);
     assert_eq!(of_kind(&Kind::Pin), ["lock.pin"]);

@@ -41,7 +41,9 @@ fn value(kind: &'static Kind) -> BoxedStrategy<Value> {
         Kind::Ip => one_of(vec!["192.0.2.1", "192.0.2.2", "2001:db8::1"]),
         Kind::SipUser | Kind::AuthUser => "[a-z0-9._-]{1,8}".prop_map(Value::from).boxed(),
         Kind::Dial => "[0-9*#+]{1,6}".prop_map(Value::from).boxed(),
-        Kind::Url(_) => one_of(vec!["https://a.example/x", "http://192.0.2.1:80/"]),
+        Kind::Url(_) | Kind::Folder(_) => {
+            one_of(vec!["https://a.example/x", "http://192.0.2.1:80/"])
+        }
         Kind::Zone => one_of(vec!["Europe/Berlin", "America/Nuuk", "UTC"]),
         Kind::Language => one_of(vec!["de", "fr-CA"]),
         Kind::Country => one_of(vec!["DE", "US"]),

@@ -146,7 +146,7 @@ fn every_problem_is_told_at_once_and_where() {
         problems(document),
         [
             "colour: is not a setting",
-            "lines.1.usr: is not a setting",
+            "lines.1.usr: is not a setting; did you mean user?",
             "lines.1.registrar_port: must be 1 to 65535, not \"abc\"",
             "lines.1.backup: must be an object, not 7",
             "lines.01: must be numbered 1 to 64, without leading zeros",
