@@ -136,7 +136,8 @@ impl Registry {
         result: T,
     ) -> Result<Plan<T>, RegistryError> {
         let composition = self.compose_with(after.clone(), directory);
-        let left_out = composition.check_renderable(actor, named)?;
+        composition.check_renderable(actor, named)?;
+        let left_out = composition.all_left_out();
         let guards = directory.guards(after.companies());
         let plan = Plan::device(before, Some(after), result).guarded(guards);
         Ok(Plan { left_out, ..plan })

@@ -32,8 +32,8 @@ pub struct Composition {
     /// Whether secrets are replaced by markers.
     is_redacted: bool,
     /// What the gateway gives every phone, below all layers.
-    gateway: Layer,
-    directory: Arc<Directory>,
+    pub(super) gateway: Layer,
+    pub(super) directory: Arc<Directory>,
 }
 
 impl Registry {
@@ -108,7 +108,7 @@ impl Registry {
 }
 
 impl Composition {
-    fn of(
+    pub(super) fn of(
         device: Device,
         catalogue: Arc<Catalogue>,
         directory: Arc<Directory>,
@@ -277,7 +277,7 @@ impl Composition {
     }
 
     /// Adds a password of the phone's own where no layer sets one, and its type takes one.
-    fn with_own_passwords(
+    pub(super) fn with_own_passwords(
         &self,
         phone_type: &PhoneType,
         mut settings: Arc<Settings>,
@@ -329,13 +329,13 @@ impl Composition {
         Layer::from_stored(&gateway.to_string())
     }
 
-    fn is_of_several_companies(&self) -> bool {
+    pub(super) fn is_of_several_companies(&self) -> bool {
         let mut companies = self.device.phones.values().filter_map(|phone| phone.company());
         companies.next().is_some_and(|first| companies.any(|other| other != first))
     }
 
     /// What the active phones of the device say alike of it, their companies' settings included.
-    fn agreed(&self) -> Layer {
+    pub(super) fn agreed(&self) -> Layer {
         let found = || {
             let active = self.device.phones.values().filter(|phone| phone.company().is_some());
             let phones: Vec<_> = active.map(|phone| self.said_by(phone)).collect();
@@ -344,26 +344,9 @@ impl Composition {
         self.agreed.clone().unwrap_or_else(found)
     }
 
-    fn said_by<'a>(&'a self, phone: &'a Phone) -> Vec<&'a Layer> {
+    pub(super) fn said_by<'a>(&'a self, phone: &'a Phone) -> Vec<&'a Layer> {
         let company = phone.company().and_then(|id| self.directory.companies.get(id));
         company.map(|company| &company.settings).into_iter().chain([&phone.settings]).collect()
-    }
-
-    /// What a phone or its company says of the device as a whole and is left out of it, as the
-    /// paths of settings: of a device with ports of several companies, each counts for itself,
-    /// and only what all say alike, or the system does, counts for all.
-    #[must_use]
-    pub fn left_out(&self, port: Port) -> Vec<String> {
-        match (self.phone_type(), self.device.phones.get(&port)) {
-            (Some(phone_type), Some(phone))
-                if phone.company().is_some() && self.is_of_several_companies() =>
-            {
-                let system = &self.directory.system.settings;
-                let device = [&self.gateway, &phone_type.defaults, system, &self.agreed()];
-                Layer::left_out(&self.said_by(phone), &device)
-            }
-            _ => Vec::new(),
-        }
     }
 
     /// The layers below those of a company's phones of that type.
@@ -384,7 +367,7 @@ impl Composition {
     }
 
     /// Renders every file the device's type can ask for, so that what cannot be
-    /// rendered is known before a phone asks. Gives what is left out of them.
+    /// rendered is known before a phone asks.
     ///
     /// # Errors
     /// [`RegistryError::Render`] for the first that fails, or [`RegistryError::RenderOfAnother`]
@@ -394,14 +377,18 @@ impl Composition {
         &self,
         actor: &Actor,
         named: PhoneId,
-    ) -> Result<Vec<LeftOut>, RegistryError> {
-        self.render_all(named).map_err(|error| self.as_seen_by(actor, named, error))?;
+    ) -> Result<(), RegistryError> {
+        self.render_all(named).map_err(|error| self.as_seen_by(actor, named, error))
+    }
+
+    /// What is left out of the device's files, of each phone of which anything is.
+    pub(super) fn all_left_out(&self) -> Vec<LeftOut> {
         let left_out = self.device.phones.iter().map(|(port, phone)| LeftOut {
             phone: PhoneId { mac: self.device.mac, port: *port },
             company: phone.company().cloned(),
             settings: self.left_out(*port),
         });
-        Ok(left_out.filter(|left_out| !left_out.settings.is_empty()).collect())
+        left_out.filter(|left_out| !left_out.settings.is_empty()).collect()
     }
 
     /// An error of [`Composition::render_all`] in which nothing of another's phones is named.

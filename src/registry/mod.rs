@@ -24,6 +24,7 @@ mod expiry;
 mod first_key;
 mod index;
 mod layer_cache;
+mod left_out;
 mod limits;
 mod memory;
 mod own_passwords;

@@ -17,8 +17,8 @@ pub struct PreviewedFile {
     pub scope: Scope,
     /// The media type it would be sent with.
     pub content_type: String,
-    /// Settings of the phone that are left out of the file, as their paths: they would count for
-    /// all ports of the device, which are of several companies.
+    /// Settings of the phone that are not in the file, as their paths: they would count for all
+    /// ports of the device, which are of several companies.
     pub left_out: Vec<String>,
     /// The text, or why it cannot be made.
     pub content: Result<String, String>,
@@ -47,16 +47,18 @@ impl Registry {
         let hidden = device.phones.iter().filter(|(_, phone)| !may_see(actor, phone));
         let hidden = hidden.map(|(port, _)| *port).collect();
         let composed = self.compose(device);
-        // Before secrets are replaced, which makes them alike.
-        let left_out = composed.left_out(id.port);
-        let shown = composed.redacted().without(hidden);
+        let shown = composed.clone().redacted().without(hidden);
+        // Of what is composed: secrets that are replaced are alike.
+        let preview = |phone_type: &PhoneType, file: &FileSpec, facts: PathFacts| {
+            let left_out = composed.left_out_of(phone_type, file, facts.clone(), id.port);
+            PreviewedFile { left_out, ..shown.preview(phone_type, file, facts) }
+        };
         let phone_type = shown
             .phone_type()
             .ok_or_else(|| RegistryError::NoSuchType(shown.device.phone_type.to_string()))?;
         if let Some(path) = file {
             let asked = shown.file(&Target::parse(path));
-            let previewed = asked
-                .map(|(phone_type, file, facts)| shown.preview(phone_type, file, facts, &left_out));
+            let previewed = asked.map(|(phone_type, file, facts)| preview(phone_type, file, facts));
             return Ok(previewed.into_iter().collect());
         }
         let mut files = Vec::new();
@@ -64,20 +66,14 @@ impl Registry {
         for file in all.iter().filter(|file| file.template.is_some()) {
             let asked = file.example_facts(phone_type, id.mac).into_iter();
             let mine = asked.filter(|facts| facts.port.is_none_or(|port| port == id.port));
-            files.extend(mine.map(|facts| shown.preview(phone_type, file, facts, &left_out)));
+            files.extend(mine.map(|facts| preview(phone_type, file, facts)));
         }
         Ok(files)
     }
 }
 
 impl Composition {
-    fn preview(
-        &self,
-        phone_type: &PhoneType,
-        file: &FileSpec,
-        facts: PathFacts,
-        left_out: &[String],
-    ) -> PreviewedFile {
+    fn preview(&self, phone_type: &PhoneType, file: &FileSpec, facts: PathFacts) -> PreviewedFile {
         let path = facts.fill(file.pattern(), self.device.mac);
         let input = self.input(phone_type, file, facts).map_err(|error| error.to_string());
         let family = self.catalogue.family_of(phone_type);
@@ -89,10 +85,7 @@ impl Composition {
             path,
             scope: file.scope,
             content_type: file.content_type.to_string(),
-            left_out: match file.scope {
-                Scope::Device => left_out.to_vec(),
-                Scope::Port | Scope::Common => Vec::new(),
-            },
+            left_out: Vec::new(),
             content: rendered.map(|rendered| text(rendered.body)),
         }
     }

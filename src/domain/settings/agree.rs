@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::Layer;
 
 /// What a phone says of its own lines and keys; the rest is the device's.
-const OF_ONE_PHONE: [&str; 4] = ["line_defaults", "lines", "keys", "expansion"];
+const OF_ONE_PHONE: [&str; 5] = ["line_defaults", "lines", "keys", "expansion", "soft_keys"];
 
 impl Layer {
     /// What the phones of a device say alike of the device: each value that all of them have.
@@ -19,11 +19,11 @@ impl Layer {
     }
 
     /// What a phone, given as its layers, says of the device and the device, given as its own,
-    /// does not have so: the settings' paths.
+    /// does not have so: the names that lead to each setting, from the outermost.
     #[must_use]
-    pub fn left_out(phone: &[&Layer], device: &[&Layer]) -> Vec<String> {
+    pub fn left_out(phone: &[&Layer], device: &[&Layer]) -> Vec<Vec<String>> {
         let mut paths = Vec::new();
-        differing("", &of_device(phone), &of_device(device), &mut paths);
+        differing(&mut Vec::new(), &of_device(phone), &of_device(device), &mut paths);
         paths
     }
 }
@@ -64,22 +64,23 @@ fn in_both(one: &Map<String, Value>, other: &Map<String, Value>) -> Map<String, 
 }
 
 fn differing(
-    path: &str,
+    at: &mut Vec<String>,
     said: &Map<String, Value>,
     has: &Map<String, Value>,
-    paths: &mut Vec<String>,
+    paths: &mut Vec<Vec<String>>,
 ) {
     let nothing = Map::new();
     for (name, value) in said {
-        let path = format!("{path}{name}");
+        at.push(name.clone());
         match (value, has.get(name)) {
             (Value::Object(said), has) => {
                 let has = has.and_then(Value::as_object).unwrap_or(&nothing);
-                differing(&format!("{path}."), said, has, paths);
+                differing(at, said, has, paths);
             }
             (said, Some(has)) if said == has => {}
-            _ => paths.push(path),
+            _ => paths.push(at.clone()),
         }
+        at.pop();
     }
 }
 
@@ -113,14 +114,15 @@ mod tests {
         });
         assert_eq!(agreed.to_json(), expected);
         let system = layer(json!({ "tones": "DE" }));
+        let left_out = |phone: &[&Layer]| -> Vec<String> {
+            let found = Layer::left_out(phone, &[&system, &agreed]);
+            found.into_iter().map(|names| names.join(".")).collect()
+        };
         assert_eq!(
-            Layer::left_out(&phones[0], &[&system, &agreed]),
+            left_out(&phones[0]),
             ["codecs", "network.vlan.priority", "vendor.linksys.Proxy_2_"]
         );
-        assert_eq!(
-            Layer::left_out(&phones[1], &[&system, &agreed]),
-            ["time.zone", "codecs", "network.vlan.priority"]
-        );
+        assert_eq!(left_out(&phones[1]), ["time.zone", "codecs", "network.vlan.priority"]);
         assert_eq!(Layer::agreed(&[]), Layer::default());
         assert_eq!(Layer::agreed(&[vec![&own]]).to_json(), json!({ "language": "fr" }));
     }
