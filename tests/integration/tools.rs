@@ -139,6 +139,31 @@ fn a_long_list_is_read_page_by_page() {
 }
 
 #[test]
+fn a_list_for_a_name_that_nothing_has_is_a_mistake() {
+    let gateway = configured();
+    let ask = |line: &str| done(asking(&gateway, line));
+    ask("company create acme");
+    for (line, said) in [
+        (
+            "phone list --type linphon",
+            "list phones: no type is called linphon; did you mean linphone? (`dialtone phone types` shows all there are)",
+        ),
+        ("phone list --company acmee", "no company is called acmee; did you mean acme?"),
+        ("phone active --company default --company nosuch", "no company is called nosuch ("),
+        ("phone events --company nosuch", "no company is called nosuch ("),
+        ("company events nosuch", "no company is called nosuch ("),
+        ("user events nobody-here", "no user is called nobody-here ("),
+    ] {
+        let message = failed(asking(&gateway, line), 1);
+        assert!(message.contains(said), "{line}: {message}");
+    }
+    // What is there and has nothing is an empty list.
+    for line in ["phone list --type t46s", "phone active --company default --company acme"] {
+        ask(line);
+    }
+}
+
+#[test]
 fn what_went_wrong_is_said_and_is_the_exit_code() {
     let gateway = Gateway::start();
     let message = failed(asking(&gateway, "phone promote 0004f20000010"), 1);

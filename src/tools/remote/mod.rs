@@ -5,6 +5,7 @@
 //! answer is shown.
 
 mod company;
+mod names;
 mod phone;
 mod settings;
 mod show;
@@ -113,6 +114,14 @@ pub enum RemoteError {
     OfflineKey(Box<KeyChangeError>),
     #[error("{0}: the gateway shows no such object")]
     Nothing(String),
+    #[error("{attempt}: no {what} is called {name}{near} (`dialtone {list}` shows all there are)")]
+    NoSuchName {
+        attempt: String,
+        what: &'static str,
+        name: String,
+        near: String,
+        list: &'static str,
+    },
     #[error(
         "{attempt}: there is no file {file}; the same command without it shows which there are"
     )]
@@ -201,7 +210,21 @@ pub async fn run(
         RemoteCommand::Settings { connection, command } => (connection, command.task(input)?),
     };
     let reply = match offline {
-        None => fetch(&connection.client()?, &task).await?,
+        None => {
+            let client = connection.client()?;
+            let fetched = fetch(&client, &task).await;
+            // The API refuses some names that nothing has, and has no rows for others.
+            let rows = match &fetched {
+                Ok(reply) => reply["values"].as_array().map_or(&[][..], Vec::as_slice),
+                Err(_) => &[],
+            };
+            let is_answer =
+                matches!(&fetched, Ok(_) | Err(RemoteError::Client(ClientError::Refused { .. })));
+            if is_answer && matches!(task.show, Show::Table(_)) {
+                names::look_up(&client, &task.call, rows).await?;
+            }
+            fetched?
+        }
         Some(change) => {
             let key = offline_key::change(change)
                 .await
