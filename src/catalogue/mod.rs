@@ -33,7 +33,7 @@ use sha2::{Digest, Sha256};
 pub use boot::selector::{ANY_LINE, Numbered, Places, Selector, Step};
 pub use boot::{
     BootShape, BootStep, Boots, Conditional, ConfigReader, ConnectionUse, FamilyBoot, HttpVersion,
-    MacText, RequestShape, Simulate, Syntax,
+    MacText, RequestShape, Simulate, StepDoes, Syntax,
 };
 pub use family::definition::{Escape, Limit, Scope, Separator, UploadKind};
 pub use family::problem::{CatalogueError, Problem};

@@ -4,7 +4,8 @@
 //! One request, in the order of `Edge::answer`:
 //! 1. `access`: the address the request really comes from, and whether it may ask at all.
 //! 2. `request`: method, target and headers become a `Fetch`, each within bounds.
-//! 3. What a phone sends (PUT, POST) goes to provisioning as it comes, under the deadline of the request.
+//! 3. What a phone sends (PUT, POST) goes to provisioning as it comes, under the deadline of the request;
+//!    where its phones ask for a file with a form (POST), the form is dropped and the file is the answer.
 //! 4. Provisioning answers, under a timeout; a forbidden network too, so that its refusal takes
 //!    as long as any.
 //! 5. `response`: file, "not modified", the one refusal, or "later".
@@ -25,7 +26,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response, header};
+use http::{Method, Request, Response, header};
 use hyper::body::{Body, Incoming};
 
 pub use access::Access;
@@ -96,6 +97,10 @@ impl<P: Provision> Edge<P> {
             if request.headers().contains_key(header::ORIGIN) {
                 return refuse(request).await;
             }
+            if request.method() == Method::POST && self.provisioner.is_asked_by_form(&fetch.target)
+            {
+                return Box::pin(self.answer_form(request, fetch, peer)).await;
+            }
             // In a box: it is rare, and every request had room for it.
             return Box::pin(self.receive(request, fetch, peer)).await;
         }
@@ -129,6 +134,41 @@ impl<P: Provision> Edge<P> {
 }
 
 impl<P: Provision> Edge<P> {
+    /// A file that its phone asks for with a form, which is read to its end and dropped.
+    async fn answer_form(
+        &self,
+        request: Request<Incoming>,
+        fetch: Fetch,
+        peer: &Peer,
+    ) -> Response<EdgeBody> {
+        let (is_allowed, address) = (fetch.is_allowed, fetch.address);
+        let mut form = BodyReader::new(request.into_body());
+        match form.read_up_to(MOST_FORM).await {
+            Ok(true) => drop(form),
+            Ok(false) => {
+                form.pass_over(MOST_DISCARDED).await;
+                return response::refusal();
+            }
+            Err(_) => return response::refusal(),
+        }
+        let reply = self.provisioner.fetch_by_form(fetch);
+        match tokio::time::timeout(self.options.answer_timeout, reply).await {
+            // SECURITY: as of any request.
+            Ok(_) if !is_allowed => response::refusal(),
+            Ok(Reply::File(Sent { file, at, .. })) => {
+                peer.standing.of_use();
+                let headers = FileHeaders::of(&file, at);
+                response::file(file.body.clone(), headers)
+            }
+            Ok(Reply::Refused | Reply::Hosted(_)) => response::refusal(),
+            Ok(Reply::Unavailable) => self.fault(),
+            Err(_) => {
+                tracing::error!(%address, "a request took longer than the answer timeout");
+                self.fault()
+            }
+        }
+    }
+
     async fn receive(
         &self,
         request: Request<Incoming>,
@@ -200,6 +240,9 @@ impl<P: Provision> Handler for Edge<P> {
 /// log; after a longer one the connection closes, which costs the phone a new
 /// connection for its next file.
 const MOST_DISCARDED: usize = 64 * 1024;
+
+/// A form has a name, a password and some words about the program that sends it.
+const MOST_FORM: usize = 16 * 1024;
 
 async fn refuse(request: Request<Incoming>) -> Response<EdgeBody> {
     if !request.body().is_end_stream() {

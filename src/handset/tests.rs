@@ -48,6 +48,14 @@ impl Provision for OneFile {
         }
     }
 
+    fn is_asked_by_form(&self, target: &str) -> bool {
+        target == "/form.cfg"
+    }
+
+    async fn fetch_by_form(&self, fetch: Fetch) -> Reply {
+        self.fetch(Fetch { target: "/001565123456.cfg".to_owned(), ..fetch }).await
+    }
+
     /// Takes in nothing.
     async fn receive<B: UploadBody>(&self, _: Fetch, _: &mut B) -> Receipt {
         Receipt::Refused
@@ -167,6 +175,9 @@ async fn every_refusal_is_the_same_bytes() {
         "PUT /0004f2abcdef-boot.log HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello",
         "PUT /0004f2abcdef-app.log HTTP/1.1\r\nHost: a\r\nContent-Length: 9999999\r\n\r\n",
         "PUT /0004f2abcdef-app.log HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+        "PUT /form.cfg HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\na=b",
+        "POST /form.cfg HTTP/1.1\r\nHost: a\r\nOrigin: http://b\r\nContent-Length: 3\r\n\r\na=b",
+        "POST /form.cfg HTTP/1.1\r\nHost: a\r\nContent-Length: 9999999\r\n\r\n",
         "DELETE /001565123456.cfg HTTP/1.1\r\nHost: a\r\n\r\n",
         "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n",
         "BREW /coffee HTTP/1.1\r\nHost: a\r\n\r\n",
@@ -178,9 +189,16 @@ async fn every_refusal_is_the_same_bytes() {
     options.access.allowed = ["192.0.2.0/24".parse().unwrap()].into_iter().collect();
     let closed = start(options);
     assert_eq!(closed.get(FILE, "").await, REFUSAL);
+    let form = "POST /form.cfg HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\na=b";
+    assert_eq!(closed.ask(form).await, REFUSAL);
+    assert!(running.ask(form).await.ends_with(BODY));
     let asked = closed.provisioner.asked.lock().unwrap();
     let allowed: Vec<bool> = asked.iter().map(|fetch| fetch.is_allowed).collect();
-    assert_eq!(allowed, [false], "it is asked, for the time that takes, and told that in vain");
+    assert_eq!(
+        allowed,
+        [false, false],
+        "it is asked, for the time that takes, and told that in vain"
+    );
 }
 
 #[tokio::test]

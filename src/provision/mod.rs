@@ -15,8 +15,9 @@
 //! All of it reads from memory and waits for nothing, and what 2 and 5 record is stored behind the
 //! answer; but what an active phone asks back that it once sent, and what was laid out for it, is
 //! read from its file. What it
-//! sends goes its own way, in [`receive`].
+//! sends goes its own way, in [`receive`]; what it asks with a form, in [`by_form`].
 
+mod by_form;
 mod hosted;
 mod parse_cache;
 mod provisioner;
@@ -116,6 +117,12 @@ pub trait Provision: Send + Sync + 'static {
     /// What the handset gets. Waits for nothing but the file of what an active one asks back, or of
     /// what was laid out for it.
     fn fetch(&self, fetch: Fetch) -> impl Future<Output = Reply> + Send;
+
+    /// Whether phones of some family ask for that target with a form (POST) and wait for it.
+    fn is_asked_by_form(&self, target: &str) -> bool;
+
+    /// What the handset gets that asked with a form: its file, where its type asks so.
+    fn fetch_by_form(&self, fetch: Fetch) -> impl Future<Output = Reply> + Send;
 
     /// Takes in what a handset sends under that name, in as many parts as it comes. Bounded by
     /// what its family allows; the caller bounds the time.

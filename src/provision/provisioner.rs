@@ -9,7 +9,8 @@ use super::parse_cache::{FileOwner, NamedFile, ParseCache, ParsedRequest};
 use super::rendered::{BodyCache, BodyKey, Version};
 use super::{Fetch, Provision, Receipt, Rendered, Reply, Sent, UploadBody};
 use crate::catalogue::{
-    Catalogue, FileSpec, PathFacts, PhoneType, RenderError, RenderInput, Scope, mac_of_subject,
+    Catalogue, FileSpec, PathFacts, PhoneType, RenderError, RenderInput, Scope, Target,
+    mac_of_subject,
 };
 use crate::domain::settings::Written;
 use crate::domain::{LogRate, Mac, Timestamp};
@@ -75,14 +76,14 @@ impl Decision {
     }
 
     /// Whose the file is that is made of settings.
-    fn owner(&self) -> Option<FileOwner> {
+    pub(super) fn owner(&self) -> Option<FileOwner> {
         match self.file {
             Some(Found::Rendered(_, owner)) => Some(owner),
             Some(Found::Hosted(_)) | None => None,
         }
     }
 
-    fn reply(self, at: Timestamp) -> Reply {
+    pub(super) fn reply(self, at: Timestamp) -> Reply {
         match (self.file, self.outcome) {
             (Some(Found::Rendered(file, owner)), _) => Reply::File(Sent { file, owner, at }),
             (Some(Found::Hosted(file)), _) => Reply::Hosted(file),
@@ -136,6 +137,14 @@ impl Provision for Provisioner {
         }
         self.remember(requester, fetch, at, parsed.identity.mac, &decision);
         decision.reply(at)
+    }
+
+    fn is_asked_by_form(&self, target: &str) -> bool {
+        self.registry.catalogue().is_asked_by_form(&Target::parse(target))
+    }
+
+    async fn fetch_by_form(&self, fetch: Fetch) -> Reply {
+        self.by_form(fetch)
     }
 
     async fn receive<B: UploadBody>(&self, fetch: Fetch, body: &mut B) -> Receipt {
@@ -228,7 +237,7 @@ impl Provisioner {
     }
 
     /// A file of an active device: from the cache, or rendered. `is_sent`: not only asked about.
-    fn file(
+    pub(super) fn file(
         &self,
         catalogue: &Arc<Catalogue>,
         mac: Mac,
@@ -392,7 +401,7 @@ impl Provisioner {
         Ok(Arc::new(Rendered::new(rendered.body, rendered.content_type, changed)))
     }
 
-    fn remember(
+    pub(super) fn remember(
         &self,
         requester: Requester,
         fetch: Fetch,

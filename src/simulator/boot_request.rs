@@ -8,11 +8,14 @@ use http_body_util::Full;
 use super::connection::Body;
 use super::fleet::Model;
 use super::gateway_url::GatewayUrl;
-use crate::catalogue::{ConnectionUse, HttpVersion};
+use crate::catalogue::{ConnectionUse, HttpVersion, StepDoes};
 use crate::domain::Mac;
 
 /// What a phone writes where it uploads its log.
 const LOG: &[u8] = b"0101000000|app1 |4|00|Boot completed.\n";
+
+/// What a phone writes into the form it asks with.
+const FORM: &[u8] = b"username=simulated&password=simulated";
 
 /// One step of a boot, for one phone; conditions are for the caller to add.
 #[derive(Debug)]
@@ -26,9 +29,10 @@ impl BootRequest {
     #[must_use]
     pub fn new(target: &GatewayUrl, model: &Model, at: usize, mac: Mac) -> BootRequest {
         let (boot, step) = (&model.boot, &model.boot.requests[at]);
-        let (method, body) = match step.upload {
-            true => (Method::PUT, Bytes::from_static(LOG)),
-            false => (Method::GET, Bytes::new()),
+        let (method, body) = match step.does {
+            StepDoes::Ask => (Method::GET, Bytes::new()),
+            StepDoes::AskByForm => (Method::POST, Bytes::from_static(FORM)),
+            StepDoes::Send => (Method::PUT, Bytes::from_static(LOG)),
         };
         let mut builder = Request::builder()
             .method(method)
@@ -39,6 +43,10 @@ impl BootRequest {
             });
         if boot.sends_host {
             builder = builder.header(header::HOST, &target.host);
+        }
+        if step.does == StepDoes::AskByForm {
+            let form = HeaderValue::from_static("application/x-www-form-urlencoded");
+            builder = builder.header(header::CONTENT_TYPE, form);
         }
         builder = builder.header(header::ACCEPT, HeaderValue::from_static("*/*"));
         if let Some(user_agent) = &step.user_agent {

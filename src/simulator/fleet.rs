@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::seeded_random::SeededRandom;
 use crate::catalogue::{
     BootShape, Boots, Catalogue, CatalogueError, ConnectionUse, FamilyBoot, HttpVersion, PhoneType,
-    Request, Simulate, Target,
+    Request, Simulate, StepDoes, Target,
 };
 use crate::domain::{Mac, TypeKey};
 
@@ -57,7 +57,11 @@ impl Model {
     /// without.
     #[must_use]
     pub fn wanted(&self) -> usize {
-        let needed = self.boot.requests.iter().position(|step| !step.optional && !step.upload);
+        let needed = self
+            .boot
+            .requests
+            .iter()
+            .position(|step| !step.optional && step.does != StepDoes::Send);
         needed.unwrap_or(0)
     }
 }

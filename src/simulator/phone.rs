@@ -22,7 +22,7 @@ use super::measure::Live;
 use super::read_config::{Lines, Unreadable};
 use super::sample::{Ending, ErrorKind, Sample};
 use super::seeded_random::SeededRandom;
-use crate::catalogue::{Conditional, RequestShape};
+use crate::catalogue::{Conditional, RequestShape, StepDoes};
 
 /// Lives as long as its fleet; a boot needs it alone.
 #[derive(Debug)]
@@ -153,7 +153,7 @@ impl Phone {
             let result = self.attempt(run, at).await;
             let (trouble, asked_for) = match result {
                 Ok(answer) => match Ending::of(&answer) {
-                    Ending::Served if request.upload => return Ok(Got::Served),
+                    Ending::Served if request.does == StepDoes::Send => return Ok(Got::Served),
                     Ending::Served => return self.served(run, at, &path, &answer),
                     Ending::NotModified => return Ok(Got::Kept),
                     Ending::Refused => return Ok(Got::Refused),

@@ -10,6 +10,7 @@ mod claims;
 mod crash;
 mod files;
 mod first_key;
+mod forms;
 mod http_edge;
 mod identification;
 mod limits;

@@ -19,6 +19,7 @@ pub(super) struct BootFile {
 pub(super) struct StepTable {
     pub get: Option<String>,
     pub put: Option<String>,
+    pub post: Option<String>,
     #[serde(default)]
     pub optional: bool,
     #[serde(default = "yes")]

@@ -10,7 +10,7 @@ use super::FamilyBoot;
 use super::definition::{self, BootFile, SimulateTable, StepTable};
 use super::selector::Places;
 use super::shape::{BootShape, MacText, PathMac, Unfilled};
-use super::simulate::{ANY_MAC, BootStep, ConfigReader, Simulate};
+use super::simulate::{ANY_MAC, BootStep, ConfigReader, Simulate, StepDoes};
 use crate::catalogue::family::problem::line_at;
 use crate::catalogue::identify::path_pattern::PathPattern;
 use crate::catalogue::{Catalogue, Family, PhoneType, Problem};
@@ -50,14 +50,16 @@ pub(super) fn family(
 fn step(written: Spanned<StepTable>) -> Result<BootStep, Found> {
     let span = written.span();
     let mut written = written.into_inner();
-    let (upload, path) = match (written.get.take(), written.put.take()) {
-        (Some(path), None) => (false, path),
-        (None, Some(path)) => (true, path),
-        _ => return Err((span, "a [[boot]] needs one of get and put".to_owned())),
+    let paths = (written.get.take(), written.put.take(), written.post.take());
+    let (does, path) = match paths {
+        (Some(path), None, None) => (StepDoes::Ask, path),
+        (None, Some(path), None) => (StepDoes::Send, path),
+        (None, None, Some(path)) => (StepDoes::AskByForm, path),
+        _ => return Err((span, "a [[boot]] needs one of get, put and post".to_owned())),
     };
     PathPattern::compile(&path).map_err(|error| (span, error))?;
     let StepTable { optional, configures, user_agent, .. } = written;
-    Ok(BootStep { upload, path, optional, configures, user_agent })
+    Ok(BootStep { does, path, optional, configures, user_agent })
 }
 
 /// Compiles `[simulate]` and tries it on every type a fleet can have.

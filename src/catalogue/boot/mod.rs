@@ -15,7 +15,7 @@ mod tests;
 use super::{Catalogue, CatalogueError, PhoneType};
 pub use definition::{Conditional, ConnectionUse, HttpVersion, Syntax};
 pub use shape::{BootShape, MacText, RequestShape};
-pub use simulate::{BootStep, ConfigReader, Simulate};
+pub use simulate::{BootStep, ConfigReader, Simulate, StepDoes};
 
 /// The boots of a catalogue's families.
 #[derive(Debug)]

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::definition::{HttpVersion, MacCase, MacSeparator};
+use super::simulate::StepDoes;
 use crate::catalogue::PhoneType;
 use crate::domain::{Mac, Port};
 
@@ -27,8 +28,8 @@ pub struct BootShape {
 /// One request of it.
 #[derive(Debug, Clone)]
 pub struct RequestShape {
-    /// Whether the phone sends the file (PUT) and does not ask for it.
-    pub upload: bool,
+    /// How it goes on the wire.
+    pub does: StepDoes,
     /// Whether a refusal is part of a normal boot.
     pub optional: bool,
     /// What comes is read as a configuration; otherwise the phone only keeps it.

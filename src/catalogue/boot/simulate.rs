@@ -52,11 +52,22 @@ pub struct ConfigReader {
     pub password: Option<Places>,
 }
 
+/// What a phone does in one request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StepDoes {
+    /// It asks for the file (GET).
+    Ask,
+    /// It asks for the file with a form (POST).
+    AskByForm,
+    /// It sends the file (PUT).
+    Send,
+}
+
 /// One request of a normal boot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BootStep {
-    /// Whether the phone sends the file (PUT) and does not ask for it.
-    pub upload: bool,
+    /// How it goes on the wire.
+    pub does: StepDoes,
     /// A path pattern; `{mac}` and the like are to be filled in.
     pub path: String,
     /// A refusal is part of a normal boot.
@@ -100,7 +111,7 @@ impl Simulate {
                         return Err(format!("`{}` cannot be sent as a path", step.path));
                     }
                     Ok(path) => requests.push(RequestShape {
-                        upload: step.upload,
+                        does: step.does,
                         optional: step.optional,
                         configures: step.configures,
                         user_agent: user_agent.clone(),

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use crate::catalogue::family::source::{Files, Folders};
-use crate::catalogue::{BootShape, Boots, Catalogue, HttpVersion, RequestShape};
+use crate::catalogue::{BootShape, Boots, Catalogue, HttpVersion, RequestShape, StepDoes};
 use crate::domain::Mac;
 
 const FAMILY: &str = r#"
@@ -26,7 +26,7 @@ get = "y{code}.cfg"
 optional = true
 
 [[boot]]
-get = "port-{port}.php?mac={mac}"
+post = "port-{port}.php?mac={mac}"
 
 [[boot]]
 put = "{mac}.log"
@@ -93,8 +93,16 @@ fn a_boot_is_filled_in_for_the_type() {
     let expected =
         ["A%201/00A0BA00000C.boot", "y007.cfg", "port-0.php?mac=00A0BA00000C", "00A0BA00000C.log"];
     assert_eq!(paths(&own), expected);
-    let kinds: Vec<_> = own.requests.iter().map(|step| (step.upload, step.optional)).collect();
-    assert_eq!(kinds, [(false, true), (false, true), (false, false), (true, true)]);
+    let kinds: Vec<_> = own.requests.iter().map(|step| (step.does, step.optional)).collect();
+    assert_eq!(
+        kinds,
+        [
+            (StepDoes::Ask, true),
+            (StepDoes::Ask, true),
+            (StepDoes::AskByForm, false),
+            (StepDoes::Send, true),
+        ]
+    );
 }
 
 #[test]
@@ -163,7 +171,7 @@ fn what_cannot_be_played_is_a_problem_and_stops_no_gateway() {
         ("mac_case", "host = false\nmac_case", "simulating `a1`: `host = false` is for HTTP/1.0"),
         ("ata = \"", "atb = \"", "`atb` is no type of this family"),
         ("optional = true\nuser_agent = false", "optoinal = true", "unknown field `optoinal`"),
-        ("put = ", "get = \"x\"\nput = ", "a [[boot]] needs one of get and put"),
+        ("put = ", "get = \"x\"\nput = ", "a [[boot]] needs one of get, put and post"),
         ("{line}.user", "{n}.user", "the only placeholder is `{line}`"),
     ] {
         assert!(FAMILY.contains(from), "{from}");

@@ -225,6 +225,9 @@ pub(crate) struct File {
     pub reset_in: Option<Spanned<String>>,
     /// Its phones send it.
     pub upload: Option<Spanned<UploadFile>>,
+    /// Its phones send a form and wait for it.
+    #[serde(default)]
+    pub form: bool,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -314,6 +314,9 @@ impl Loader<'_> {
             self.lacks_files = true;
             return None;
         }
+        if file.form && (file.template.is_none() || file.scope != Some(Scope::Device)) {
+            self.problem(span.clone(), "`form` is for files with a template and scope device");
+        }
         let upload = file.upload.and_then(|upload| self.upload(upload, file.template.is_some()));
         let Some(template) = file.template else {
             return Some(FileSpec {
@@ -331,6 +334,7 @@ impl Loader<'_> {
                 sets: false,
                 reset_in: None,
                 upload,
+                form: false,
             });
         };
         if !self.files.contains_key(template.get_ref()) {
@@ -393,6 +397,7 @@ impl Loader<'_> {
             sets: file.sets,
             reset_in: file.reset_in.map(Spanned::into_inner),
             upload: None,
+            form: file.form,
         })
     }
 

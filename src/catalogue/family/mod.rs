@@ -99,6 +99,8 @@ pub struct FileSpec {
     pub reset_in: Option<String>,
     /// Its phones send it; then it has no template.
     pub upload: Option<UploadSpec>,
+    /// Its phones also ask for it with a form (POST), of which nothing is read.
+    pub form: bool,
 }
 
 /// A file that phones send.

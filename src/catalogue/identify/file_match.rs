@@ -87,6 +87,12 @@ impl Catalogue {
         FileMatches::of(self, target).all().any(|found| self.matched_file(&found).upload.is_some())
     }
 
+    /// Whether phones of any family ask for a file of that path with a form.
+    #[must_use]
+    pub fn is_asked_by_form(&self, target: &Target) -> bool {
+        FileMatches::of(self, target).all().any(|found| self.matched_file(&found).form)
+    }
+
     /// The file that was found with this catalogue.
     pub(crate) fn matched_file(&self, found: &FileMatch) -> &FileSpec {
         let (family, file, _) = found.owner;
