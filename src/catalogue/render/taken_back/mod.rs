@@ -165,40 +165,36 @@ impl<'c> Model<'c> {
     }
 
     fn too_much(&self) -> Vec<Wrong> {
+        self.tried().0
+    }
+
+    /// What is taken back and must not be, and all names that show as taken back where nothing
+    /// sets anything.
+    fn tried(&self) -> (Vec<Wrong>, BTreeSet<String>) {
         let all = self.everything();
         let set = self.said(&all, &[]);
         let names = self.names(&set);
-        let mut wrong = Vec::new();
-        for document in [&all, &json!({})] {
-            let plain = self.said(document, &[]);
-            for removed in &names {
-                wrong.extend(set_and_taken_back(
-                    self.family(),
-                    &plain,
-                    &self.said(document, removed),
-                ));
-            }
+        let (mut wrong, mut shown) = (Vec::new(), BTreeSet::new());
+        for removed in &names {
+            wrong.extend(set_and_taken_back(self.family(), &set, &self.said(&all, removed)));
         }
         let ours = self.ours(&set);
-        for (spec, name) in self.shown(&names).into_iter().filter(|(_, name)| ours.contains(name)) {
-            wrong.push(Wrong::of(spec, name, true));
-        }
-        wrong.retain(|wrong| !wrong.is_kept);
-        wrong
-    }
-
-    /// What shows as taken back, in which file, where nothing sets anything.
-    fn shown(&self, names: &[Vec<String>]) -> Vec<(&'c FileSpec, String)> {
         let plain = self.said(&json!({}), &[]);
-        let mut shown = Vec::new();
-        for removed in names {
-            for (plain, taken) in plain.iter().zip(self.said(&json!({}), removed)) {
+        for removed in &names {
+            let taken = self.said(&json!({}), removed);
+            wrong.extend(set_and_taken_back(self.family(), &plain, &taken));
+            for (plain, taken) in plain.iter().zip(&taken) {
                 let new = taken.last.keys().filter(|key| !plain.last.contains_key(*key));
-                let names = new.filter_map(|key| raw_name(self.family(), key));
-                shown.extend(names.map(|name| (taken.spec, name)));
+                for name in new.filter_map(|key| raw_name(self.family(), key)) {
+                    if ours.contains(&name) {
+                        wrong.push(Wrong::of(taken.spec, name.clone(), true));
+                    }
+                    shown.insert(name);
+                }
             }
         }
-        shown
+        wrong.retain(|wrong| !wrong.is_kept);
+        (wrong, shown)
     }
 }
 
