@@ -12,6 +12,7 @@
 mod boot;
 mod family;
 mod identify;
+mod limits;
 #[cfg(test)]
 mod makers;
 #[cfg(test)]
@@ -47,6 +48,7 @@ pub use render::context::{PortInput, RenderInput, Whose, whose};
 pub use render::coverage::{Coverage, Expressed, cannot_of, coverage_rows, set_rows};
 pub use render::examples::{ExampleOutcome, check_examples, update_examples};
 pub(crate) use render::keys::command;
+pub use render::line_keys::lines_without_key;
 pub use render::values::Unsaid;
 pub use render::{RenderError, RenderedFile};
 

@@ -9,7 +9,7 @@ use super::actor::may_see;
 use super::change::MAX_LEFT_PARAMETERS;
 use super::compose::Composition;
 use super::{Actor, Registry, RegistryError};
-use crate::catalogue::{Catalogue, Limit, PhoneType, cannot_of, set_rows};
+use crate::catalogue::{Catalogue, PhoneType, cannot_of, lines_without_key, set_rows};
 use crate::domain::settings::{Layer, SettingError, Written, cuts_short, dialled};
 use crate::domain::{Device, Mac, PhoneId, Port, TransitionError, nearest};
 
@@ -76,55 +76,13 @@ pub(super) fn beyond(
     found
 }
 
-/// Texts and lists of a layer that the type's phones would cut off.
+/// Texts and lists of a layer that the type's phones would cut off, or read as something else.
 fn unfit_texts(catalogue: &Catalogue, phone_type: &PhoneType, layer: &Layer) -> Vec<SettingError> {
-    let limits = &catalogue.family_of(phone_type).limits;
-    if limits.is_empty() {
-        return Vec::new();
-    }
     let described = &phone_type.description;
-    let document = layer.to_json();
-    let mut found = Vec::new();
-    for (path, row) in set_rows(&document) {
-        let row = row.replacen("line_defaults.", "lines.N.", 1);
-        let value = at_path(&document, &path);
-        if let Some(why) = limits.get(&row).and_then(|limit| beyond_limit(limit, value)) {
-            found.push(SettingError { field: path, message: format!("{described} {why}") });
-        }
-    }
-    found
-}
-
-/// What is said of a phone that has such a limit; `None` where the value is within.
-fn beyond_limit(limit: &Limit, value: &Value) -> Option<String> {
-    let most = limit.max;
-    match value {
-        Value::String(text) => {
-            let length = text.chars().count();
-            if length > most {
-                return Some(format!("takes at most {most} characters, not {length}"));
-            }
-            if length < limit.min {
-                return Some(format!("takes at least {} characters, not {length}", limit.min));
-            }
-            if let Some(character) = text.chars().find(|c| limit.without.contains(*c)) {
-                return Some(format!("cannot take `{character}`"));
-            }
-            let is_cut = text.trim() != text;
-            is_cut.then(|| "drops blanks at its beginning and end".to_owned())
-        }
-        Value::Array(entries) => {
-            if entries.len() > most {
-                return Some(format!("takes at most {most} of them, not {}", entries.len()));
-            }
-            let characters = limit.characters?;
-            let length: usize =
-                entries.iter().filter_map(Value::as_str).map(|text| text.chars().count()).sum();
-            (length > characters)
-                .then(|| format!("takes at most {characters} characters in all, not {length}"))
-        }
-        _ => None,
-    }
+    let unfit = catalogue.unfit(phone_type, &layer.to_json()).into_iter();
+    unfit
+        .map(|(field, why)| SettingError { field, message: format!("{described} {why}") })
+        .collect()
 }
 
 /// Whether an entry is more than one that switches a line or a key off.
@@ -345,6 +303,7 @@ impl Composition {
         let mut warnings: Vec<String> =
             self.not_remembered(phone_type, id.port, &layers).into_iter().collect();
         warnings.extend(self.cut_short(phone_type, id.port, &layers));
+        warnings.extend(self.not_shown(phone_type, id.port));
         if let Some((_, own)) = layers.iter().find(|(name, _)| *name == "phone") {
             let family = &self.catalogue.family_of(phone_type).id;
             let foreign = new_parameters(&Layer::default(), own, |name| name != &**family);
@@ -403,6 +362,20 @@ impl Composition {
             ))
         };
         settings.dial_plan.patterns.iter().enumerate().filter_map(said).collect()
+    }
+
+    /// Lines that cannot be chosen at the phone, since every key does something else.
+    fn not_shown(&self, phone_type: &PhoneType, port: Port) -> Vec<String> {
+        let Ok(settings) = self.settings_of(phone_type, port) else { return Vec::new() };
+        let described = &phone_type.description;
+        let keys = phone_type.line_keys;
+        let sentence = |line: &u16| {
+            format!(
+                "lines.{line}: {described} shows a line on a key, and none of its {keys} is left for it: \
+                 it rings, and nobody can choose it to call"
+            )
+        };
+        lines_without_key(phone_type, &settings).iter().map(sentence).collect()
     }
 
     /// Finds those of these settings of the phone's own that have no effect without another one.

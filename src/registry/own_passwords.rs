@@ -21,8 +21,12 @@ pub struct Revealed {
     /// Those of the device that its files have; not for who administers only some of its ports, and
     /// none that is set for all companies but for a System-Admin.
     pub admin_password: Option<String>,
+    /// What goes with it at the phone's own pages, where they ask for a name and it is known.
+    pub admin_name: Option<String>,
     /// What the phone's user has, where the settings give one.
     pub user_password: Option<String>,
+    /// What goes with that one, likewise.
+    pub user_name: Option<String>,
     /// The passwords of lines by their numbers, likewise.
     pub lines: BTreeMap<u16, String>,
 }
@@ -89,17 +93,16 @@ impl Registry {
                 let seen = seen.lines.get(number).and_then(|line| line.password.as_ref());
                 Some((*number, is_seen(&line.password, seen)?))
             });
+            let names = catalogue.family_of(phone_type).login_names.clone();
+            let admin_password =
+                of_device(PasswordOf::Admin, &access.admin_password, &seen.access.admin_password);
+            let user_password =
+                of_device(PasswordOf::User, &access.user_password, &seen.access.user_password);
             let revealed = Revealed {
-                admin_password: of_device(
-                    PasswordOf::Admin,
-                    &access.admin_password,
-                    &seen.access.admin_password,
-                ),
-                user_password: of_device(
-                    PasswordOf::User,
-                    &access.user_password,
-                    &seen.access.user_password,
-                ),
+                admin_name: names.admin.filter(|_| admin_password.is_some()),
+                user_name: names.user.filter(|_| user_password.is_some()),
+                admin_password,
+                user_password,
                 lines: lines.collect(),
             };
             let mut event = actor.event(now, Action::Reveal, Subject::Phone, id.to_string());

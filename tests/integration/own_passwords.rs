@@ -43,6 +43,8 @@ fn a_phone_has_passwords_of_its_own_that_an_operator_can_ask_for() {
     assert_eq!(shown["lines"], json!({ "1": "hunter2" }));
     assert_eq!(admin.len(), 12);
     assert_ne!(admin, text(&shown["user_password"]));
+    assert_eq!(shown["admin_name"], "admin");
+    assert_eq!(shown["user_name"], "user");
     assert!(file(&gateway).contains(&admin), "{}", file(&gateway));
     assert_eq!(reveal(&gateway), shown, "it stays");
 

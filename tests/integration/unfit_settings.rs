@@ -371,6 +371,72 @@ fn what_is_no_family_and_no_range_of_ports_is_refused() {
 }
 
 #[test]
+fn a_text_that_the_phone_takes_for_a_word_of_its_makers_is_refused() {
+    let gateway = office();
+    let update = |mac: &str, settings: Value| {
+        let scope = json!({ "mac": mac });
+        let values = json!({ "settings": settings });
+        gateway.ask("update", json!({ "type": "phone", "scope": scope, "values": values }))
+    };
+    for (settings, path) in [
+        (json!({ "lines": { "1": { "password": "%NULL%" } } }), "lines.1.password"),
+        (json!({ "lines": { "1": { "display_name": "%null%" } } }), "lines.1.display_name"),
+        (json!({ "access": { "admin_password": "%EMPTY%" } }), "access.admin_password"),
+    ] {
+        let message = format!(
+            "settings: {path}: Yealink SIP-T46S has a meaning of its own for %NULL% and %EMPTY%"
+        );
+        assert_eq!(update("001565000001", settings.clone())["message"], message);
+        // Nobody else has such words.
+        assert_eq!(update("000413000001", settings)["result"], "success");
+    }
+    let blank = json!({ "lines": { "1": { "password": "s3cret " } } });
+    let message = "settings: lines.1.password: Snom D785 drops blanks at its beginning and end";
+    assert_eq!(update("000413000001", blank.clone())["message"], message);
+    // A company's is for phones of several makers: those that would not have it are named.
+    let scope = json!({ "company": "acme" });
+    let values = json!({ "settings": { "line_defaults": { "label": "%NULL%" } } });
+    let said =
+        gateway.ask("update", json!({ "type": "company", "scope": scope, "values": values }));
+    let said = warnings(&said).join(" ");
+    assert!(said.contains("line_defaults.label: ") && said.contains("T46S"), "{said}");
+}
+
+#[test]
+fn lines_that_no_key_is_left_for_are_said() {
+    let gateway = Gateway::start();
+    let line = |user: &str| json!({ "user": user, "password": "p", "registrar": "pbx.example" });
+    let dials: serde_json::Map<String, Value> = (1..=3)
+        .map(|key| (key.to_string(), json!({ "type": "speed_dial", "value": "300" })))
+        .collect();
+    let settings = json!({ "lines": { "1": line("1"), "2": line("2") }, "keys": dials });
+    let created = |settings: &Value| {
+        let values = json!({
+            "mac": "001565000001", "company": "default", "phone_type": "t40p", "settings": settings,
+        });
+        gateway.ask("create", json!({ "type": "phone", "values": values }))
+    };
+    let answer = created(&settings);
+    let said = warnings(&answer);
+    assert_eq!(said.len(), 2, "{answer}");
+    let expected =
+        "lines.1: Yealink SIP-T40P shows a line on a key, and none of its 3 is left for it: ";
+    assert!(said[0].starts_with(expected) && said[1].starts_with("lines.2: "), "{said:?}");
+    let free = json!({ "settings": { "keys": { "1": null, "3": null } } });
+    let scope = json!({ "mac": "001565000001" });
+    let freed = gateway.ask("update", json!({ "type": "phone", "scope": scope, "values": free }));
+    assert_eq!(freed["warnings"], Value::Null, "{freed}");
+    let agent = "Yealink SIP-T40P 54.83.0.10 00:15:65:00:00:01";
+    let file = gateway.get("/001565000001.cfg", Some(agent)).body;
+    let file = String::from_utf8_lossy(&file).into_owned();
+    for set in
+        ["linekey.1.line = 1", "linekey.2.type = 13", "linekey.3.type = 15", "linekey.3.line = 2"]
+    {
+        assert!(file.contains(set), "{set}: {file}");
+    }
+}
+
+#[test]
 fn raw_parameters_of_another_family_than_the_phones_are_refused_and_said() {
     let gateway = office();
     let update = |values: Value| {

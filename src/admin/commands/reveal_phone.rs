@@ -5,8 +5,9 @@
 //! `mac`.
 //!
 //! One row: `phoneid`; `admin_password` and `user_password`, `null` where the phone
-//! has none, and for who does not administer all active ports of the device; `lines`, the password
-//! of each line by its number.
+//! has none, and for who does not administer all active ports of the device; `admin_name` and
+//! `user_name`, what is entered with them at the phone's own pages, `null` also where they ask for
+//! none or none is known; `lines`, the password of each line by its number.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +21,9 @@ use crate::domain::PhoneId;
 #[derive(Serialize)]
 struct Row {
     phoneid: PhoneId,
+    admin_name: Option<String>,
     admin_password: Option<String>,
+    user_name: Option<String>,
     user_password: Option<String>,
     lines: BTreeMap<u16, String>,
 }
@@ -33,7 +36,9 @@ pub(super) async fn run(call: Call) -> CommandResult {
     let mut rows = Rows::new();
     rows.push(&Row {
         phoneid: id,
+        admin_name: revealed.admin_name,
         admin_password: revealed.admin_password,
+        user_name: revealed.user_name,
         user_password: revealed.user_password,
         lines: revealed.lines,
     });

@@ -40,6 +40,8 @@ pub(crate) struct FamilyFile {
     pub defaults: Option<Spanned<toml::Table>>,
     #[serde(default)]
     pub own_passwords: OwnPasswordsFile,
+    /// Whether its phones need a key to choose a line, and which of their keys can be one.
+    pub line_keys: Option<Spanned<LineKeys>>,
     /// Raw parameters that keep the phone ours: no file takes them back.
     #[serde(default)]
     pub never_reset: Vec<Spanned<String>>,
@@ -59,6 +61,19 @@ pub(crate) struct FamilyFile {
 pub(crate) struct OwnPasswordsFile {
     pub admin: Option<Spanned<OwnPassword>>,
     pub user: Option<Spanned<OwnPassword>>,
+    /// The names that go with them at the phone's own pages.
+    #[serde(default)]
+    pub names: LoginNames,
+}
+
+/// What a phone's own pages are to be told beside a password; `None`: nothing, or nobody knows.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LoginNames {
+    /// The administrator's.
+    pub admin: Option<String>,
+    /// The user's.
+    pub user: Option<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -77,11 +92,23 @@ pub(crate) struct OwnPasswordForm {
     pub unless: Option<String>,
 }
 
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged, expecting = "true, false, or a list of constants of `data`")]
+pub(crate) enum LineKeys {
+    All(bool),
+    /// The first keys, as many as the product of these.
+    Constants(Vec<String>),
+}
+
+/// What stands in `[limits]` for every setting that is a free text, or a secret.
+pub(crate) const ALL_TEXTS: &str = "*";
+
 /// What a phone takes at most of a setting.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limit {
     /// Characters of a text, entries of a list.
+    #[serde(default = "unlimited")]
     pub max: usize,
     /// The fewest characters of a text.
     #[serde(default)]
@@ -89,6 +116,9 @@ pub struct Limit {
     /// Characters that a text cannot have: the phone's syntax has no way to write them.
     #[serde(default)]
     pub without: String,
+    /// Whole texts that the phone takes for something else, in whatever case.
+    #[serde(default)]
+    pub not: Vec<String>,
     /// Characters of all entries of a list together.
     pub characters: Option<usize>,
     #[serde(rename = "source")]
@@ -257,6 +287,10 @@ pub enum UploadKind {
 
 fn yes() -> bool {
     true
+}
+
+fn unlimited() -> usize {
+    usize::MAX
 }
 
 fn one() -> usize {

@@ -9,8 +9,8 @@ use regex::Regex;
 use toml::Spanned;
 
 use super::definition::{
-    self, Escape, FamilyFile, File, OwnPassword, OwnPasswordsFile, Scope, Separator, Type,
-    UploadFile, UserAgent,
+    self, ALL_TEXTS, Escape, FamilyFile, File, LineKeys, OwnPassword, OwnPasswordsFile, Scope,
+    Separator, Type, UploadFile, UserAgent,
 };
 use super::header::Header;
 use super::never_reset::NeverReset;
@@ -78,7 +78,9 @@ impl Loader<'_> {
         self.shares(&definition.shares);
         let family_defaults = self.layer(&Layer::default(), definition.defaults.as_ref());
         let mut types = self.types(definition.types, &definition.vendor, index, &family_defaults);
+        let login_names = definition.own_passwords.names.clone();
         self.own_passwords(definition.own_passwords, &definition.cannot, &mut types);
+        self.line_keys(definition.line_keys, &mut types);
         let fallback_type = definition.fallback_type.and_then(|key| {
             let found = types.iter().find(|phone_type| phone_type.key.as_str() == key.get_ref());
             if found.is_none() {
@@ -100,8 +102,9 @@ impl Loader<'_> {
             vendor: definition.vendor,
             group: definition.group,
             files,
-            cannot: self.of_schema(definition.cannot),
-            limits: self.of_schema(definition.limits),
+            cannot: self.of_schema(definition.cannot, None),
+            limits: self.of_schema(definition.limits, Some(ALL_TEXTS)),
+            login_names,
             never_reset: Arc::new(self.never_reset(&definition.never_reset)),
             fallback_type,
             foreign_macs: definition.foreign_macs.and_then(|macs| self.regex(&macs)),
@@ -186,11 +189,16 @@ impl Loader<'_> {
     }
 
     /// What is said of settings, by their paths.
-    fn of_schema<T>(&mut self, said: BTreeMap<Spanned<String>, T>) -> BTreeMap<String, T> {
+    fn of_schema<T>(
+        &mut self,
+        said: BTreeMap<Spanned<String>, T>,
+        also: Option<&str>,
+    ) -> BTreeMap<String, T> {
         for path in said.keys() {
             // Of a kind of key or a codec: `keys.N.type=park`.
             let setting = path.get_ref().split('=').next().unwrap_or_default();
-            if !schema::fields().iter().any(|field| field.path == setting) {
+            if Some(setting) != also && !schema::fields().iter().any(|field| field.path == setting)
+            {
                 let known = schema::fields().iter().map(|field| field.path.as_str());
                 let near = did_you_mean(nearest(setting, known));
                 self.problem(path.span(), format!("`{}` is not a setting{near}", path.get_ref()));
@@ -207,6 +215,33 @@ impl Loader<'_> {
             }
         }
         never
+    }
+
+    /// How many keys of each type can show a line: the product of these constants of its data, all
+    /// where it has none of them.
+    fn line_keys(&mut self, written: Option<Spanned<LineKeys>>, types: &mut [PhoneType]) {
+        let Some(written) = written else { return };
+        let span = written.span();
+        let constants = match written.into_inner() {
+            LineKeys::All(true) => Vec::new(),
+            LineKeys::All(false) => return,
+            LineKeys::Constants(names) => names,
+        };
+        let number = |of: &PhoneType, name: &String| {
+            let data = of.view.get_attr("data").ok()?;
+            u16::try_from(data.get_attr(name).ok().filter(|value| !value.is_undefined())?).ok()
+        };
+        for name in &constants {
+            if !types.iter().any(|of| number(of, name).is_some()) {
+                self.problem(span.clone(), format!("no type has a number `{name}` in its data"));
+            }
+        }
+        for of in types {
+            let numbers: Option<Vec<u16>> = constants.iter().map(|name| number(of, name)).collect();
+            let numbers = numbers.filter(|numbers| !numbers.is_empty());
+            let product = numbers.map(|numbers| numbers.into_iter().fold(1, u16::saturating_mul));
+            of.line_keys = product.map_or(of.keys, |product| product.min(of.keys));
+        }
     }
 
     fn own_passwords(
@@ -554,6 +589,7 @@ impl Loader<'_> {
                 defaults,
                 view: Value::UNDEFINED,
                 macs: written.macs.as_ref().and_then(|macs| self.regex(macs)),
+                line_keys: 0,
                 own_passwords: OwnPasswords { admin: None, user: None },
                 expressed: Mutex::default(),
                 unsaid: Mutex::default(),

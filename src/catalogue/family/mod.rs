@@ -19,7 +19,9 @@ use super::identify::path_pattern::{PathFacts, PathPattern};
 use super::render::values::Unsaid;
 use crate::domain::settings::Layer;
 use crate::domain::{Mac, PasswordForm, Port, TypeKey};
-use definition::{Encoding, Escape, Keeps, Limit, LineEnding, Scope, Separator, UploadKind};
+use definition::{
+    Encoding, Escape, Keeps, Limit, LineEnding, LoginNames, Scope, Separator, UploadKind,
+};
 use header::Header;
 use never_reset::NeverReset;
 
@@ -39,6 +41,8 @@ pub struct Family {
     pub cannot: BTreeMap<String, String>,
     /// Settings of which its phones take so many characters.
     pub limits: BTreeMap<String, Limit>,
+    /// The names that go with the passwords of its phones' own pages.
+    pub login_names: LoginNames,
     pub(crate) never_reset: Arc<NeverReset>,
     pub(crate) fallback_type: Option<TypeKey>,
     pub(crate) ouis: Vec<u32>,
@@ -170,6 +174,9 @@ pub struct PhoneType {
     pub base: Option<TypeKey>,
     /// The family's defaults with the type's over them.
     pub defaults: Layer,
+    /// How many of its own keys, the first, can show a line that could not be chosen without; 0: it
+    /// needs none, or has none.
+    pub line_keys: u16,
     /// What passwords its phones are given where nobody sets one.
     pub own_passwords: OwnPasswords,
     /// The `type` of templates.

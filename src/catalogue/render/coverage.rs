@@ -469,7 +469,7 @@ fn has(file: &[u8], part: &[u8]) -> bool {
     file.windows(part.len()).any(|window| window == part)
 }
 
-pub(super) fn kind_of(row: &str) -> Option<&'static Kind> {
+pub(crate) fn kind_of(row: &str) -> Option<&'static Kind> {
     let mut fields: &'static [Field] = Settings::FIELDS;
     let mut kind = None;
     for name in row.split('.').filter(|name| *name != "N") {

@@ -148,6 +148,7 @@ fn add_filters(env: &mut Environment<'static>, maps: &Arc<Maps>) {
     });
     env.add_test("set", |value: &Value| !Unset::is(value));
     env.add_test("cutting", cutting);
+    env.add_filter("showing", super::line_keys::showing);
 }
 
 fn default(value: &Value, other: Option<Value>, _options: Kwargs) -> Value {

@@ -10,6 +10,7 @@ pub(crate) mod fragments;
 mod injection;
 pub(crate) mod keys;
 pub(crate) mod left_behind;
+pub(crate) mod line_keys;
 mod own_passwords;
 mod references;
 mod taken_back;

@@ -13,7 +13,7 @@ use minijinja::value::{Enumerator, Object, ObjectRepr, Serde};
 
 use super::Counts;
 use super::unset::{Root, SettingPath, Unset};
-use crate::domain::settings::{Fields, Key, Line, Read, Settings, Zone};
+use crate::domain::settings::{Fields, Key, KeyType, Line, Read, Settings, Zone};
 
 /// A group of a template's names.
 #[derive(Debug)]
@@ -94,6 +94,11 @@ impl Group {
     /// Whether a line or a key says something; false for any other group.
     pub(crate) fn is_used(&self) -> bool {
         self.line().is_some_and(Line::is_enabled) || self.key().is_some_and(Key::is_used)
+    }
+
+    /// What a key does and the line that it says; `None`: it is no key.
+    pub(crate) fn does(&self) -> Option<(Option<KeyType>, Option<u16>)> {
+        self.is_key().then(|| self.key().map_or((None, None), |key| (key.key_type, key.line)))
     }
 
     /// The line it is or is in, if that is set.

@@ -8,6 +8,7 @@
 
 mod document;
 mod names;
+mod read_back;
 mod syntax;
 
 use std::sync::{Arc, LazyLock};
