@@ -305,6 +305,8 @@ fn a_separator_where_there_are_no_lines_is_refused() {
     assert!(error.contains("have a separator"), "{error}");
     let error = with(line, &format!("{line}\nrepeats = [\"a\"]")).unwrap_err();
     assert!(error.contains("`repeats` needs"), "{error}");
+    let error = with(line, &format!("{line}\nnamed_by = [\"ID\"]")).unwrap_err();
+    assert!(error.contains("`named_by` needs"), "{error}");
 }
 
 #[test]

@@ -241,6 +241,9 @@ pub(crate) struct File {
     /// Names that several lines have, told apart by their values up to the first `;`.
     #[serde(default)]
     pub repeats: Vec<String>,
+    /// Attributes of XML that say which of several elements of one name it is.
+    #[serde(default)]
+    pub named_by: Vec<String>,
     /// Bytes before the text.
     pub header: Option<Spanned<Vec<Field>>>,
     /// Header and text are made a multiple of it with NULs.

@@ -364,6 +364,7 @@ impl Loader<'_> {
                 line_ending: file.line_ending,
                 separator: file.separator,
                 repeats: file.repeats,
+                named_by: file.named_by,
                 header: None,
                 keeps: file.keeps,
                 sets: false,
@@ -397,6 +398,9 @@ impl Loader<'_> {
         if !is_blank && !file.repeats.is_empty() {
             self.problem(span.clone(), "`repeats` needs separator = \"blank\"");
         }
+        if escape != Escape::Xml && !file.named_by.is_empty() {
+            self.problem(span.clone(), "`named_by` needs escape = \"xml\"");
+        }
         let tells_mac = |p: &PathPattern| p.text.contains("{mac}");
         if scope == Scope::Common && patterns.iter().any(tells_mac) {
             self.problem(span.clone(), "a common file's path cannot have {mac}: it is for anyone");
@@ -427,6 +431,7 @@ impl Loader<'_> {
             line_ending: file.line_ending,
             separator: file.separator,
             repeats: file.repeats,
+            named_by: file.named_by,
             header,
             keeps: file.keeps,
             sets: file.sets,

@@ -93,6 +93,9 @@ pub struct FileSpec {
     pub separator: Separator,
     /// Names that several lines have, told apart by their values up to the first `;`.
     pub repeats: Vec<String>,
+    /// Attributes of XML whose value is the name of what the element sets, besides those that are
+    /// so with every maker.
+    pub named_by: Vec<String>,
     /// Bytes before the text.
     pub header: Option<Header>,
     pub(crate) keeps: Keeps,
@@ -194,6 +197,16 @@ impl Family {
     #[must_use]
     pub fn ouis(&self) -> &[u32] {
         &self.ouis
+    }
+
+    /// Whether the address is in a part of its blocks that other makers' phones have.
+    pub(crate) fn is_foreign(&self, mac: Mac) -> bool {
+        self.foreign_macs.as_ref().is_some_and(|macs| macs.is_match(&mac.upper()))
+    }
+
+    /// Whether its phones have addresses like this one.
+    pub(crate) fn holds(&self, mac: Mac) -> bool {
+        self.ouis.contains(&mac.oui()) && !self.is_foreign(mac)
     }
 }
 

@@ -8,8 +8,8 @@ use quick_xml::{Reader, XmlVersion};
 use crate::catalogue::FileSpec;
 use crate::catalogue::family::definition::{Encoding, Escape, Separator};
 
-/// What an attribute says where its value is the name of something.
-const NAMING: &[&str] = &["name", "idx", "perm", "overwrite", "e", "number", "format", "mac", "ID"];
+/// Attributes whose value is the name of something, with every maker; a file may have more of them.
+const NAMING: &[&str] = &["name", "idx", "perm", "overwrite", "e", "number", "format", "mac"];
 
 /// All that some parser takes for the end of a line.
 const LINE_ENDS: [char; 11] = [
@@ -42,7 +42,7 @@ pub(crate) struct Pair {
 pub(crate) fn of(file: &FileSpec, text: &str) -> Result<Vec<Pair>, String> {
     match (file.encoding, file.escape, file.separator) {
         (Encoding::Hex, ..) => Ok(Vec::new()),
-        (_, Escape::Xml, _) => elements(text),
+        (_, Escape::Xml, _) => elements(text, &file.named_by),
         (_, Escape::Line | Escape::Quoted, Separator::Sign) => Ok(lines(text)),
         (_, Escape::Line | Escape::Quoted, Separator::Blank) => Ok(commands(text, &file.repeats)),
         (_, Escape::Url, _) => Ok(arguments(text)),
@@ -96,7 +96,7 @@ fn arguments(text: &str) -> Vec<Pair> {
     text.split('&').map(pair).collect()
 }
 
-fn elements(text: &str) -> Result<Vec<Pair>, String> {
+fn elements(text: &str, named_by: &[String]) -> Result<Vec<Pair>, String> {
     let mut reader = Reader::from_str(text);
     let mut pairs: Vec<Pair> = Vec::new();
     // Names of the open elements, and where each is in `pairs`.
@@ -114,7 +114,7 @@ fn elements(text: &str) -> Result<Vec<Pair>, String> {
                 let at = pairs.len();
                 open.push((name(start.name().0)?, at));
                 let path = open.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join("/");
-                element(start, path, &mut pairs)?;
+                element(start, path, named_by, &mut pairs)?;
                 if matches!(event, Event::Empty(_)) {
                     open.pop();
                 }
@@ -138,7 +138,12 @@ fn elements(text: &str) -> Result<Vec<Pair>, String> {
     }
 }
 
-fn element(start: &BytesStart<'_>, path: String, pairs: &mut Vec<Pair>) -> Result<(), String> {
+fn element(
+    start: &BytesStart<'_>,
+    path: String,
+    named_by: &[String],
+    pairs: &mut Vec<Pair>,
+) -> Result<(), String> {
     let at = pairs.len();
     pairs.push(Pair { key: path, value: String::new() });
     // Also finds two of one name.
@@ -150,7 +155,7 @@ fn element(start: &BytesStart<'_>, path: String, pairs: &mut Vec<Pair>) -> Resul
         let value = attribute.normalized_value(XmlVersion::Implicit1_0);
         let value = value.map_err(|error| error.to_string())?.into_owned();
         let own = name(attribute.key.0)?;
-        if NAMING.contains(&own.as_str()) {
+        if NAMING.contains(&own.as_str()) || named_by.contains(&own) {
             pairs[at].key += &format!(" {own}={value}");
         } else {
             pairs.push(Pair { key: format!("{} @{own}", pairs[at].key), value });
@@ -189,5 +194,23 @@ mod tests {
             ("SET", "D"),
         ];
         assert_eq!(found, wanted);
+    }
+
+    #[test]
+    fn an_attribute_names_an_element_where_the_file_says_so() {
+        let text = "<a><b ID=\"x\" v=\"1\"/><b name=\"y\">2</b></a>";
+        let keys = |named_by: &[&str]| -> Vec<(String, String)> {
+            let named_by: Vec<String> = named_by.iter().map(|&name| name.to_owned()).collect();
+            let pairs = elements(text, &named_by).unwrap();
+            pairs.into_iter().map(|pair| (pair.key, pair.value)).collect()
+        };
+        let pairs = |of: &[(&str, &str)]| -> Vec<(String, String)> {
+            of.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect()
+        };
+        let plain =
+            [("a", ""), ("a/b", ""), ("a/b @ID", "x"), ("a/b @v", "1"), ("a/b name=y", "2")];
+        assert_eq!(keys(&[]), pairs(&plain));
+        let by_id = [("a", ""), ("a/b ID=x", ""), ("a/b ID=x @v", "1"), ("a/b name=y", "2")];
+        assert_eq!(keys(&["ID"]), pairs(&by_id));
     }
 }

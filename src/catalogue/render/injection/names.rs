@@ -47,7 +47,7 @@ fn numberless(name: &str) -> String {
 }
 
 /// The names in one key: of a line its beginning; of XML the element's, its attributes', and what
-/// an attribute `name` or `ID` says.
+/// an attribute `name`, or one of the file's `named_by`, says.
 fn names_in(file: &FileSpec, key: &str) -> Vec<String> {
     if file.escape != Escape::Xml {
         let mut name = key.trim_end_matches(['=', ':']).trim();
@@ -63,7 +63,9 @@ fn names_in(file: &FileSpec, key: &str) -> Vec<String> {
     let mut names: Vec<String> = element.map(numberless).into_iter().collect();
     for word in words {
         match (word.split_once('='), word.strip_prefix('@')) {
-            (Some((name @ ("name" | "ID"), value)), _) => {
+            (Some((name, value)), _)
+                if name == "name" || file.named_by.iter().any(|own| own == name) =>
+            {
                 names.extend([name.to_owned(), numberless(value)]);
             }
             (Some((name, _)), _) | (None, Some(name)) => names.push(numberless(name)),
