@@ -55,6 +55,7 @@ pub use render::{RenderError, RenderedFile};
 use crate::domain::{Timestamp, TypeKey, did_you_mean, nearest, to_hex};
 use family::load;
 use family::source::{self, Files, Folders};
+use identify::contradiction::makers_of;
 use identify::index::{PathOwner, path_index, user_agent_index};
 use render::examples;
 use render::trial::try_family;
@@ -102,6 +103,8 @@ pub struct Catalogue {
     /// The family of each expression of the set, and the place in its `user_agents`.
     user_agent_owners: Vec<(usize, usize)>,
     ouis: HashMap<u32, Vec<usize>>,
+    /// For each family its maker; see [`makers_of`].
+    makers: Vec<usize>,
     header_names: Arc<[HeaderName]>,
     templates: render::Templates,
     digest: String,
@@ -232,6 +235,7 @@ impl Catalogue {
             .collect();
         Ok(Catalogue {
             generic: families.iter().position(|family| family.id == GENERIC),
+            makers: makers_of(&families),
             families,
             types,
             ranges,
@@ -254,6 +258,12 @@ impl Catalogue {
     #[must_use]
     pub fn phone_type(&self, key: &TypeKey) -> Option<&PhoneType> {
         self.by_key.get(key).map(|&at| &self.types[at])
+    }
+
+    /// Whether it is the type of whatever is unknown.
+    #[must_use]
+    pub fn is_generic(&self, key: &TypeKey) -> bool {
+        key.as_str() == GENERIC
     }
 
     /// Every type, in order of key.

@@ -25,8 +25,8 @@ pub enum Strength {
     Family,
     /// The range of addresses that the maker gave to one model.
     MacRange,
-    /// A User-Agent that no family reads, or that names a model no type has: what path and
-    /// address let guess is not assumed.
+    /// A User-Agent that no family reads, or that names a model no type has, or a request that
+    /// contradicts itself: what it lets guess is not assumed.
     Contradicted,
     /// A User-Agent or path that names a model no type has, and the type that is like it.
     Closest,
@@ -58,7 +58,9 @@ impl Strength {
             Strength::Oui => "only the maker's block of addresses",
             Strength::Family => "only a path or User-Agent of the maker's, without a model",
             Strength::MacRange => "only the range of addresses of one model",
-            Strength::Contradicted => "nothing: it names itself as nothing known",
+            Strength::Contradicted => {
+                "nothing: it names itself as nothing known, or contradicts itself"
+            }
             Strength::Closest => "a model that is not known yet, and is like this one",
             Strength::Path => "the path it asks for",
             Strength::UserAgent => "the phone itself",

@@ -6,8 +6,19 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::change::Plan;
-use super::{Actor, Listing, Registry, RegistryError};
-use crate::domain::{Action, CompanyId, Mac, PhoneId, Port, Subject};
+use super::phones::{no_type, require_port};
+use super::untyped::Untyped;
+use super::{Actor, Listing, Registry, RegistryError, limits};
+use crate::domain::{Action, CompanyId, Device, Mac, PhoneId, Port, Subject, Timestamp, TypeKey};
+
+/// What an operator says that a device is, as it is promoted.
+#[derive(Debug, Clone)]
+pub struct PromotedAs {
+    /// The type of the whole device.
+    pub phone_type: TypeKey,
+    /// Whether the MAC may be of another maker than the type.
+    pub other_maker: bool,
+}
 
 impl Registry {
     /// Every inactive phone.
@@ -38,33 +49,72 @@ impl Registry {
     }
 
     /// Activates every inactive port of the device in the company of that name, all or nothing;
-    /// returns how many.
-    /// Durable when it returns.
+    /// returns how many. Durable when it returns.
     ///
     /// # Errors
-    /// [`RegistryError::PermissionDenied`], [`RegistryError::NoSuchCompany`], "Phone not found",
+    /// [`RegistryError::PermissionDenied`], also for who says the type of a device with an active
+    /// port and is no System-Admin; [`RegistryError::NoSuchCompany`], "Phone not found",
+    /// [`RegistryError::NoSuchType`], [`RegistryError::Invalid`] when the type is another maker's,
+    /// or is to be said, since the phone names a maker and none of its types;
     /// [`RegistryError::Render`] when a file of the type cannot be made of the settings.
     pub async fn promote(
         &self,
         actor: &Actor,
         id: PhoneId,
         company: &str,
+        said: Option<&PromotedAs>,
     ) -> Result<usize, RegistryError> {
         actor.require_default_company()?;
         // Before the device: that must not show to whom the company is not.
         let company = &self.directory().require_own_company(actor, company)?;
         let now = self.clock.now();
         self.change_device(actor, id.mac, |device, directory| {
-            let (promoted, moved) = device.promote(id.port, company, now)?;
+            let (mut promoted, mut moved) = device.promote(id.port, company, now)?;
             directory.require_company(actor, company)?;
+            match said {
+                Some(said) => {
+                    let typed = self.said_to_be(actor, device, id, said, now)?;
+                    (promoted, moved) = typed.promote(id.port, company, now)?;
+                }
+                None => {
+                    let untyped = Untyped::of(&self.catalogue(), device);
+                    untyped.map_or(Ok(()), |untyped| untyped.require_type(id))?;
+                }
+            }
             let mut event = actor.event(now, Action::Promote, Subject::Phone, id.to_string());
             event.company = company.to_string();
             event.before = json!({ "state": "inactive" });
             event.after = json!({ "state": "active", "company": company, "ports": moved });
+            if promoted.phone_type != device.phone_type {
+                event.before["phone_type"] = json!(device.phone_type);
+                event.after["phone_type"] = json!(promoted.phone_type);
+            }
             let plan = self.plan_device(actor, id, (Some(device), promoted), directory, moved)?;
             Ok(plan.recorded(event))
         })
         .await
+    }
+
+    /// The device as one of the type that an operator says.
+    fn said_to_be(
+        &self,
+        actor: &Actor,
+        device: &Device,
+        id: PhoneId,
+        said: &PromotedAs,
+        now: Timestamp,
+    ) -> Result<Device, RegistryError> {
+        // Active ports are of a company, and get the files of the type.
+        if device.has_active_port() {
+            actor.require_system_admin()?;
+        }
+        let (catalogue, key) = (self.catalogue(), &said.phone_type);
+        let phone_type = catalogue.phone_type(key).ok_or_else(|| no_type(&catalogue, key))?;
+        require_port(phone_type, id.port)?;
+        if !said.other_maker {
+            limits::require_maker(&catalogue, id.mac, phone_type)?;
+        }
+        Ok(device.with_type(key, phone_type.ports, now)?)
     }
 
     /// Removes every inactive port of the device; returns how many. Durable when it returns.

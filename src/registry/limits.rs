@@ -8,10 +8,11 @@ use serde_json::Value;
 use super::actor::may_see;
 use super::change::MAX_LEFT_PARAMETERS;
 use super::compose::Composition;
+use super::untyped::Untyped;
 use super::{Actor, Registry, RegistryError};
 use crate::catalogue::{Catalogue, PhoneType, cannot_of, lines_without_key, set_rows};
 use crate::domain::settings::{Layer, SettingError, Written, cuts_short, dialled};
-use crate::domain::{Device, Mac, PhoneId, Port, TransitionError, nearest};
+use crate::domain::{Device, Mac, PhoneId, Port, Strength, TransitionError, nearest};
 
 /// Most warnings of one answer; who has more has one reason often.
 pub(super) const MAX_WARNINGS: usize = 100;
@@ -263,7 +264,7 @@ pub(super) fn require_maker(
     let mut owners: Vec<&str> = catalogue
         .families()
         .iter()
-        .filter(|family| family.ouis().contains(&mac.oui()))
+        .filter(|family| family.holds(mac))
         .map(|family| family.vendor.as_str())
         .collect();
     // Several families may be of one maker.
@@ -454,7 +455,8 @@ pub(super) fn set_rows_of(layer: &Layer) -> Vec<(String, String)> {
 }
 
 impl Registry {
-    /// What is to be known of a phone the caller sees: the notice of its type, that it asks for
+    /// What is to be known of a phone the caller sees: the notice of its type, that its type is not
+    /// known while its maker is, that it asks for
     /// nothing that its type has, and what is set for it and does not reach it, see
     /// [`Composition::not_expressed`]. Takes some renderings for each setting that was not asked of
     /// the type before: nothing for a thread that serves phones.
@@ -468,6 +470,9 @@ impl Registry {
             return Err(TransitionError::NotFound.into());
         }
         let sees_system = actor.require_system_admin().is_ok();
+        let strength = self.memory.index.known(id.mac).map_or(Strength::Operator, |k| k.strength);
+        let untyped = Untyped::told_by(&self.catalogue(), &device, strength, None);
+        let untyped = untyped.map(|untyped| untyped.warning());
         let composition = self.compose(device);
         let notice = composition.phone_type().and_then(|phone_type| {
             let notice = phone_type.notice.as_ref()?;
@@ -475,6 +480,6 @@ impl Registry {
         });
         let unanswered = self.asked_in_vain(&composition);
         let not_expressed = composition.not_expressed(id, sees_system);
-        Ok(notice.into_iter().chain(unanswered).chain(not_expressed).collect())
+        Ok(notice.into_iter().chain(untyped).chain(unanswered).chain(not_expressed).collect())
     }
 }

@@ -285,7 +285,7 @@ fn with_new(
     }
 }
 
-fn require_port(phone_type: &PhoneType, port: Port) -> Result<(), RegistryError> {
+pub(super) fn require_port(phone_type: &PhoneType, port: Port) -> Result<(), RegistryError> {
     if port.number() < phone_type.ports {
         return Ok(());
     }
@@ -293,7 +293,7 @@ fn require_port(phone_type: &PhoneType, port: Port) -> Result<(), RegistryError>
     Err(invalid("port", format!("{} has ports 0 to {last}, not {port}", phone_type.key)))
 }
 
-fn no_type(catalogue: &Catalogue, key: &TypeKey) -> RegistryError {
+pub(super) fn no_type(catalogue: &Catalogue, key: &TypeKey) -> RegistryError {
     let plain = |key: &TypeKey| key.as_str().replace(['-', '_'], "").to_lowercase();
     let meant = catalogue.types().into_iter().find(|known| plain(&known.key) == plain(key));
     let hint = meant.map(|known| format!("; its key is {}", known.key)).unwrap_or_default();

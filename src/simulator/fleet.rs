@@ -391,8 +391,8 @@ mod tests {
         };
         let untold: BTreeSet<&str> = untold.map(|member| family(&member.model.type_key)).collect();
         // A KWS, a 1220 and an Algo name their model in the one request that has no MAC; Cisco's
-        // enterprise phones and adapters, 2N's intercoms and Zenitel's stations in none; and a
-        // program that nobody knows has none.
+        // enterprise phones and adapters, 2N's intercoms, Mitel's 53xx and Zenitel's stations in
+        // none; and a program that nobody knows has none.
         let known = BTreeSet::from([
             "2n",
             "algo",
@@ -402,6 +402,7 @@ mod tests {
             "cisco-sep",
             "generic",
             "kirk",
+            "mitel-53xx",
             "zenitel",
         ]);
         assert!(untold.is_subset(&known), "{untold:?}");

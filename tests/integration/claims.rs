@@ -4,13 +4,14 @@ use serde_json::{Value, json};
 
 use crate::support::{Gateway, ManualClock, http};
 
-const MAC: &str = "0015654aa937";
-const ID: &str = "0015654aa9370";
-const T46G: &str = "Yealink SIP-T46G 28.83.0.120 00:15:65:4a:a9:37";
-const T48G: &str = "Yealink SIP-T48G 35.83.0.120 00:15:65:4a:a9:37";
+/// In no maker's block, so that it speaks against none.
+const MAC: &str = "0215654aa937";
+const ID: &str = "0215654aa9370";
+const T46G: &str = "Yealink SIP-T46G 28.83.0.120 02:15:65:4a:a9:37";
+const T48G: &str = "Yealink SIP-T48G 35.83.0.120 02:15:65:4a:a9:37";
 /// Whoever asks for it says by it that the phone is a Snom.
-const SNOMS: &str = "/snom320-0015654AA937.htm";
-const OWN: &str = "/0015654aa937.cfg";
+const SNOMS: &str = "/snom320-0215654AA937.htm";
+const OWN: &str = "/0215654aa937.cfg";
 
 fn claims(gateway: &Gateway) -> Vec<(String, String)> {
     let phone = gateway.phone(ID);
@@ -151,11 +152,15 @@ fn whoever_is_no_phone_takes_no_type_away_from_elsewhere() {
     let ask = |address: &str, user_agent: &str| {
         let headers = [("X-Forwarded-For", address), ("User-Agent", user_agent)];
         let headers = if user_agent.is_empty() { &headers[..1] } else { &headers[..] };
-        http::request(gateway.http(), "GET", OWN, headers, b"").expect("it answers");
+        let own = "/0015654aa937.cfg";
+        http::request(gateway.http(), "GET", own, headers, b"").expect("it answers");
         gateway.inactive()
     };
     let guessed = ask("192.0.2.1", "");
     assert_ne!(guessed[0].1, "generic");
     assert_eq!(ask("198.51.100.9", "curl/8.5.0"), guessed, "anybody's word");
-    assert_eq!(ask("192.0.2.1", "curl/8.5.0"), [(ID.to_owned(), "generic".to_owned())]);
+    assert_eq!(
+        ask("192.0.2.1", "curl/8.5.0"),
+        [("0015654aa9370".to_owned(), "generic".to_owned())]
+    );
 }

@@ -117,6 +117,176 @@ fn a_phone_that_names_itself_otherwise_is_not_what_its_address_lets_guess() {
     assert!(said.iter().any(|text| text.contains("not t46g")), "{said:?}");
 }
 
+/// Each row of the rule's table, and what is like a contradiction and none.
+#[test]
+fn what_contradicts_itself_is_taken_for_nothing() {
+    use Strength::{Contradicted, Family, Path, UserAgent};
+    let generic = Some("generic");
+    let linphone = Some("LinphoneiOS/5.2.0 (iPhone) LinphoneSDK/5.3.0");
+    let t46g = Some("Yealink SIP-T46G 28.83.0.120");
+    let cases: &[(bool, Case)] = &[
+        // A name against a block, where the path is anybody's.
+        (true, ("/001565aabbcc.cfg", linphone, generic, Contradicted)),
+        (true, ("/001565aabbcc.cfg", Some("LinphoneIPhone/3.15.0"), generic, Contradicted)),
+        (true, ("/000b82aabbcc.cfg", t46g, generic, Contradicted)),
+        // A name against a path that only one maker's phones ask for.
+        (true, ("/y000000000028.cfg", linphone, None, Contradicted)),
+        (true, ("/SEP0a0000000001.cnf.xml", t46g, generic, Contradicted)),
+        // A name against path and block, of one other maker and of two.
+        (true, ("/SEP00562b043615.cnf.xml", t46g, generic, Contradicted)),
+        (true, ("/snomD785-000B82AABBCC.htm", t46g, generic, Contradicted)),
+        // A path against a block, without a name.
+        (true, ("/SEP001565aabbcc.cnf.xml", None, generic, Contradicted)),
+        (true, ("/snomD785-001565AABBCC.htm", Some("curl/8.0"), generic, Contradicted)),
+        // Two to one: another maker's block, another maker's file.
+        (false, ("/snomD785-001565AABBCC.htm", Some(D785), Some("snomD785"), UserAgent)),
+        (
+            false,
+            (
+                "/y000000000000.cfg",
+                Some("Flyingvoice FIP13G V0.6.24 00:21:F2:22:AE:F1"),
+                Some("fip13g"),
+                UserAgent,
+            ),
+        ),
+        // Several families of one maker, and makers that have blocks in common.
+        (
+            false,
+            (
+                "/001565aabbcc.cfg",
+                Some("Yealink SIP-W52P 25.73.0.20 00:15:65:aa:bb:cc"),
+                Some("w52p"),
+                UserAgent,
+            ),
+        ),
+        (false, ("/spa525G.cfg", Some("Linksys/SPA-942-6.1.5(a)"), None, UserAgent)),
+        (false, ("/spa000e080a0b01.xml", Some("Cisco/SPA508G-7.6.2b"), Some("spa508g"), UserAgent)),
+        // Nothing is sure but the name, or nothing but the path.
+        (false, ("/0a0000000001.cfg", t46g, Some("t46g"), UserAgent)),
+        (false, ("/snomD785-0A0000000001.htm", None, Some("snomD785"), Path)),
+        (false, ("/SEP0a0000000001.cnf.xml", None, Some("Cisco7941"), Family)),
+    ];
+    let catalogue = catalogue();
+    for &(contradicts, case) in cases {
+        let (target, user_agent, phone_type, strength) = case;
+        let read = identify(&catalogue, target, user_agent);
+        let said: Vec<String> = read.evidence.iter().map(ToString::to_string).collect();
+        let says_so = said.iter().any(|text| text.starts_with("type: none, it contradicts itself"));
+        assert_eq!(says_so, contradicts, "{target} {user_agent:?}: {said:?}");
+        assert_eq!(read.strength, strength, "{target} {user_agent:?}: {said:?}");
+        if contradicts {
+            assert_eq!((read.vendor, read.model, read.file), (None, None, None), "{target}");
+        }
+        if contradicts || read.mac.is_some() {
+            let found = read.phone_type.as_ref().map(TypeKey::as_str);
+            assert_eq!(found, phone_type, "{target} {user_agent:?}: {said:?}");
+        }
+    }
+}
+
+const D785: &str = "Mozilla/4.0 (compatible; snomD785-SIP 10.1.33.33 2010.12-00004-g9ba52f5 \
+                    000413922D24 SXM:0 UXM:0)";
+
+#[test]
+fn the_first_request_takes_no_phone_that_it_cannot_be() {
+    let clock = ManualClock::new();
+    let gateway = Gateway::start_at(clock.clone(), |_, _| {});
+    gateway.get("/001565aabbcc.cfg", Some("LinphoneIPhone/3.15.0"));
+    let id = "001565aabbcc0";
+    assert_eq!(gateway.inactive(), [(id.to_owned(), "generic".to_owned())]);
+    let row = gateway.done("inactive", json!({ "type": "phone" }))["values"][0].clone();
+    assert_eq!(row["strength"], "contradicted", "{row}");
+    let scope = json!({ "phoneid": id });
+    let asked = gateway.done("requests", json!({ "type": "phone", "scope": scope }));
+    let said = asked["values"][0]["evidence"].to_string();
+    assert!(said.contains("contradicts itself and is not taken for one of linphone"), "{said}");
+    clock.advance(60);
+    let own = Some("Yealink SIP-T46G 28.83.0.120 00:15:65:aa:bb:cc");
+    gateway.get("/001565aabbcc.cfg", own);
+    assert_eq!(gateway.inactive(), [(id.to_owned(), "t46g".to_owned())]);
+}
+
+#[test]
+fn of_families_that_share_a_block_the_one_with_that_part_of_it_counts() {
+    use Strength::{Assumed, Family, MacRange, Oui};
+    check(&[
+        ("/00041364aabb.xml", None, Some("snomM200SC"), MacRange),
+        ("/000413B6aabb.xml", None, Some("snomM900"), MacRange),
+        ("/00041362aabb.xml", None, Some("snomM300"), MacRange),
+        ("/00087B080001.xml", None, Some("snomM700"), MacRange),
+        ("/00041330aabb.htm", None, Some("snomM9"), MacRange),
+        ("/00041324aabb.xml", None, Some("snom320"), MacRange),
+        // Of another maker; nobody has it.
+        ("/000413E2aabb.xml", None, Some("generic"), Assumed),
+        // Beside bases and video phones, and Tiptel's.
+        ("/001565aabbcc.cfg", None, Some("t46g"), Family),
+        ("/009033aabbcc.zip", None, Some("kws300"), Oui),
+        // A path of nobody's, and no telling which of those that have the block.
+        ("/001565aabbcc.zip", None, Some("generic"), Assumed),
+        ("/002699aabbcc.xml", None, Some("spa942"), Family),
+        ("/MN_08000F69435B.cfg", None, Some("mitel5330"), Family),
+        ("/001AE8012345_config.xml", None, Some("openstage"), Family),
+    ]);
+}
+
+#[test]
+fn an_address_is_read_however_it_is_written() {
+    let catalogue = catalogue();
+    for (target, user_agent, mac) in [
+        ("/0015651A2B3C.CFG", None, "0015651a2b3c"),
+        ("//prov///00-15-65-1a-2b-3c.cfg", None, "0015651a2b3c"),
+        ("/00%3a15%3A65%3a1a%3A2b%3A3c.cfg", None, "0015651a2b3c"),
+        ("/00.15.65.1a.2b.3c.cfg", None, "0015651a2b3c"),
+        ("/prov/0015651a2b3c.cfg?x=1&y=%00", None, "0015651a2b3c"),
+        ("/%30%30%31%35%36%35%31%61%32%62%33%63.cfg", None, "0015651a2b3c"),
+        ("/0015651a2b3c.cfg/", None, "0015651a2b3c"),
+        ("/0015651a2b3c/", None, "0015651a2b3c"),
+        ("/{0015651a2b3c}.cfg", None, "0015651a2b3c"),
+        ("/%20%0d0015651a2b3c.cfg", None, "0015651a2b3c"),
+        ("http://prov.example.com/0015651a2b3c.cfg", None, "0015651a2b3c"),
+        ("/0015651a2b3c.cfg", Some("Yealink SIP-T46G\u{1} 28\u{7f}"), "0015651a2b3c"),
+        ("/", Some("yealink SIP-T46G 28.83.0.120 00:15:65:1A:2B:3C"), "0015651a2b3c"),
+        ("/snom/snomD785-00:04:13:92:aa:bb.htm", None, "00041392aabb"),
+        ("/SNOM320-00041324aabb.HTM", None, "00041324aabb"),
+        ("/?mac=00%3A04%3A13%3A24%3A11%3A22", None, "000413241122"),
+        ("/a/b?x=y&MAC=00-04-13-24-11-22", None, "000413241122"),
+        ("/x", Some(D785), "000413922d24"),
+        ("/cfg000B82AABBCC.XML", None, "000b82aabbcc"),
+        ("/gs/cfg00:0b:82:aa:bb:cc", None, "000b82aabbcc"),
+        ("/cfg000b82aabbcc.xml?", None, "000b82aabbcc"),
+        ("/Config000B82AABBCC.cfg", None, "000b82aabbcc"),
+        ("/app/provision/?mac=000b82aabbcc/cfg000b82aabbcc.xml", None, "000b82aabbcc"),
+        ("/algom0022EE012345.CONF", None, "0022ee012345"),
+        ("/algo//algom00-22-ee-01-23-45.conf", None, "0022ee012345"),
+        ("/SEP00562B043615.cnf.xml", None, "00562b043615"),
+        ("/sep00562b043615.CNF.XML", None, "00562b043615"),
+        ("/SIP00562B043615.cnf", None, "00562b043615"),
+        ("/spa000E08AABBCC.cfg", None, "000e08aabbcc"),
+        ("/spa942.cfg?mac=000e08aabbcc", None, "000e08aabbcc"),
+        ("/0004F2AA0335-app.log", None, "0004f2aa0335"),
+        ("/polycom/0004f2aa0335.cfg%3Fx", None, "0004f2aa0335"),
+        ("/0004f2aa0335.cfg;session=1", None, "0004f2aa0335"),
+        ("/aastra/00-08-5D-1A-98-70.cfg", None, "00085d1a9870"),
+        ("/aastra.cfg", Some("Aastra57i MAC:00-08-5D-1A-98-70 V:2.6.0.1008-SIP"), "00085d1a9870"),
+        ("/Fanvil/0C:38:3E:0A:0B:0C.cfg", None, "0c383e0a0b0c"),
+        ("/0c383e0a0b0c.txt", None, "0c383e0a0b0c"),
+        ("/MN_08000f69435b.CFG", None, "08000f69435b"),
+        ("/x/VIP_001122334455.ini", None, "001122334455"),
+        ("/prov?macaddress=00:11:22:33:44:55", None, "001122334455"),
+        ("/sipconfig-0080f0c8c381.txt", None, "0080f0c8c381"),
+    ] {
+        let read = identify(&catalogue, target, user_agent);
+        let found = read.mac.map(|mac| mac.to_string());
+        assert_eq!(found.as_deref(), Some(mac), "{target} {user_agent:?}: {:?}", read.evidence);
+        assert!(read.phone_type.is_some(), "{target}: who has an address is listed");
+    }
+    for target in
+        ["/aa001122334455.cfg", "/001122334455aa", "/?mac=00112233445", "/?x=001122334455"]
+    {
+        assert_eq!(identify(&catalogue, target, None).mac, None, "{target}");
+    }
+}
+
 #[test]
 fn headers_tell_the_modules_and_a_firmware_by_what_name_a_model_goes() {
     let catalogue = catalogue();
@@ -336,7 +506,11 @@ fn how_sure_the_type_is_stands_beside_it() {
     for (id, strength, told_by) in [
         ("000413aabbcc0", "closest", "a model that is not known yet, and is like this one"),
         ("805ec0aabbcc0", "family", "only a path or User-Agent of the maker's, without a model"),
-        ("805ec0aabbcd0", "contradicted", "nothing: it names itself as nothing known"),
+        (
+            "805ec0aabbcd0",
+            "contradicted",
+            "nothing: it names itself as nothing known, or contradicts itself",
+        ),
         ("000413aabbcd0", "path", "the path it asks for"),
         ("0015654aa9370", "user_agent", "the phone itself"),
     ] {
@@ -415,4 +589,76 @@ fn who_promotes_a_phone_that_asks_for_no_file_of_its_type_is_told() {
     let values = json!({ "mac": "0a0022012346", "company": "default", "phone_type": "generic" });
     let answer = gateway.done("create", json!({ "type": "phone", "values": values }));
     assert_eq!(answer.get("warnings"), None, "{answer}");
+}
+
+/// The answer to `promote` of the phone, with these values.
+fn promoted(gateway: &Gateway, id: &str, values: &serde_json::Value) -> serde_json::Value {
+    let scope = json!({ "phoneid": id });
+    gateway.ask("promote", json!({ "type": "phone", "scope": scope, "values": values }))
+}
+
+/// A file in the gateway's own format, with the passwords, is for nobody's phone but a generic one.
+#[test]
+fn a_phone_that_names_its_maker_and_no_type_is_not_promoted_as_just_any_phone() {
+    let gateway = Gateway::start();
+    for (mac, user_agent, said) in [
+        ("805ec0aabbcc", "Yealink VC800 63.345.0.40 80:5e:c0:aa:bb:cc", None),
+        ("000e08aabbcc", "Linksys/SPA9000-6.1.5", Some("SPA9000")),
+        ("001565aabbcc", "LinphoneIPhone/3.15.0", Some("contradicts itself")),
+    ] {
+        let id = format!("{mac}0");
+        gateway.get(&format!("/{mac}.cfg"), Some(user_agent));
+        let Some(said) = said else {
+            // Nobody reads what it calls itself, so it may be anything.
+            let answer = promoted(&gateway, &id, &json!({}));
+            assert_eq!(answer["result"], "success", "{answer}");
+            assert!(answer["warnings"][0].as_str().unwrap().contains("its type is not known"));
+            continue;
+        };
+        let answer = promoted(&gateway, &id, &json!({}));
+        let message = answer["message"].as_str().unwrap_or_else(|| panic!("{answer}"));
+        for part in [&id, user_agent, said, "phone_type", "--type"] {
+            assert!(message.contains(part), "{part}: {message}");
+        }
+        assert!(gateway.inactive().iter().any(|(waits, _)| *waits == id), "it waits still");
+    }
+    let wrong = promoted(&gateway, "000e08aabbcc0", &json!({ "phone_type": "t46g" }));
+    assert!(wrong["message"].as_str().unwrap().contains("other_maker"), "{wrong}");
+    let wrong = promoted(&gateway, "000e08aabbcc0", &json!({ "phone_type": "t46" }));
+    assert!(wrong["message"].as_str().unwrap().starts_with("No such phone type"), "{wrong}");
+    let answer = promoted(&gateway, "000e08aabbcc0", &json!({ "phone_type": "spa942" }));
+    assert_eq!((&answer["numrows"], answer.get("warnings")), (&json!(1), None), "{answer}");
+    gateway.set("000e08aabbcc0", line());
+    assert!(gateway.get("/spa000e08aabbcc.cfg", None).text().contains("<User_ID_1_"));
+    // Whoever says that it is any phone has said it.
+    let answer = promoted(&gateway, "001565aabbcc0", &json!({ "phone_type": "generic" }));
+    assert_eq!((&answer["numrows"], answer.get("warnings")), (&json!(1), None), "{answer}");
+}
+
+/// What the published API does of a phone that says nothing goes on, and whoever does it is told.
+#[test]
+fn a_phone_of_which_only_the_maker_is_known_is_promoted_with_a_warning() {
+    let gateway = Gateway::start();
+    for (target, id, has_maker) in [
+        ("/0004f2aabbcc.cfg", "0004f2aabbcc0", true),
+        ("/00085d1a9870.cfg", "00085d1a98700", true),
+        ("/0a0000000001.cfg", "0a00000000010", false),
+    ] {
+        gateway.get(target, None);
+        let answer = promoted(&gateway, id, &json!({}));
+        assert_eq!(answer["numrows"], 1, "{answer}");
+        let warnings = answer["warnings"].to_string();
+        assert_eq!(warnings.contains("its type is not known"), has_maker, "{target}: {answer}");
+    }
+    // On every change, until someone says what it is.
+    let values = json!({ "company": "default" });
+    let scope = json!({ "mac": "0004f2aabbcc" });
+    let body = json!({ "type": "phone", "scope": scope, "values": values });
+    let answer = gateway.done("assign", body);
+    assert!(answer["warnings"].to_string().contains("its type is not known"), "{answer}");
+    let body = json!({
+        "type": "phone", "scope": { "phoneid": "0004f2aabbcc0" }, "values": { "phone_type": "ip450" },
+    });
+    let answer = gateway.done("update", body);
+    assert!(!answer["warnings"].to_string().contains("its type is not known"), "{answer}");
 }

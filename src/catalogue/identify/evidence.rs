@@ -59,6 +59,12 @@ pub enum Evidence {
         /// The names of the families that have the block.
         families: Vec<String>,
     },
+    /// What is sure of the request is of several makers, and speaks against the family that was
+    /// chosen: no type is believed. See the module `contradiction`.
+    NotBelieved {
+        /// The name of the family.
+        family: String,
+    },
     /// A model that no type has and that is like none.
     UnknownModel(String),
     /// A model that no type has, and the type that is like it.
@@ -99,6 +105,9 @@ impl fmt::Display for Evidence {
             }
             Evidence::OuiOfAnotherFamily { families } => {
                 write!(f, "contradiction: the oui is one of {}", families.join(", "))
+            }
+            Evidence::NotBelieved { family } => {
+                write!(f, "type: none, it contradicts itself and is not taken for one of {family}")
             }
             Evidence::UnknownModel(model) => write!(f, "model: {model:?} is not in the catalogue"),
             Evidence::ClosestModel { said, served_as } => {

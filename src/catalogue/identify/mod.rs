@@ -6,13 +6,15 @@
 //! 4. The MAC: path first, then query, then User-Agent, then headers.
 //! 5. The family: the User-Agent's; else the one whose path it is, before all
 //!    when the path names a model; else the one among those that the OUI points to.
-//! 6. The type: by model, or by the one the family calls closest to it; then by product
+//! 6. Whether all that goes together; see [`contradiction`].
+//! 7. The type: by model, or by the one the family calls closest to it; then by product
 //!    code, by MAC range, the family's fallback, as long as the phone does not name itself
 //!    as something else; then `generic`.
 //!
 //! What contradicts is recorded as evidence, not guessed away.
 
 pub(crate) mod certificate;
+pub(crate) mod contradiction;
 mod evidence;
 pub(crate) mod facts;
 pub(crate) mod file_match;
@@ -21,9 +23,12 @@ pub(crate) mod path_pattern;
 mod phone_type;
 pub(crate) mod target;
 
+use std::borrow::Cow;
+
 use super::family::PhoneType;
 use super::{Catalogue, GENERIC};
 use crate::domain::{HostedPath, Mac, Port, Strength, TypeKey};
+use contradiction::Witnesses;
 pub use evidence::Evidence;
 use facts::UserAgentFacts;
 use file_match::{FileMatch, FileMatches};
@@ -88,7 +93,25 @@ impl Catalogue {
         let of_path = of_hosted.or_else(|| own.as_ref().and_then(|file| file.facts.mac));
         let of_path = of_path.or_else(|| files.all().find_map(|file| file.facts.mac));
         let mac = choose_mac(of_path, &agent_facts, &headers, &mut evidence);
-        let family = self.choose_family(&files, agent_family, own.is_some(), mac, &mut evidence);
+        let holders = mac.map_or(Cow::Borrowed(&[][..]), |mac| self.holders(mac));
+        let has_own = own.is_some();
+        let family = self.choose_family(&files, agent_family, has_own, &holders, &mut evidence);
+        let agent = request.user_agent.filter(|_| agent_family.is_some());
+        let witnesses = Witnesses { agent, files: &files, holders: &holders };
+        if let Some(family) = family
+            && self.is_contradicted(family, has_own || agent_family.is_none(), &witnesses)
+        {
+            evidence.push(Evidence::NotBelieved { family: self.families[family].id.clone() });
+            let Weighed { phone_type, strength } = self.unknown(Strength::Contradicted);
+            return Identity {
+                mac,
+                port: mac.map(|_| Port::FIRST),
+                phone_type: phone_type.filter(|_| mac.is_some()).map(|found| found.key.clone()),
+                strength,
+                evidence,
+                ..Identity::default()
+            };
+        }
         let file = own.or_else(|| files.of_family(family?));
         if let Some(file) = &file {
             let family = self.families[file.family()].id.clone();
@@ -194,11 +217,9 @@ impl Catalogue {
         files: &FileMatches<'_>,
         agent: Option<usize>,
         has_own: bool,
-        mac: Option<Mac>,
+        of_oui: &[usize],
         evidence: &mut Vec<Evidence>,
     ) -> Option<usize> {
-        let of_oui: &[usize] =
-            mac.and_then(|mac| self.ouis.get(&mac.oui())).map_or(&[], Vec::as_slice);
         let names = |families: &[usize]| -> Vec<String> {
             families.iter().map(|&family| self.families[family].id.clone()).collect()
         };
@@ -206,20 +227,37 @@ impl Catalogue {
             evidence.push(Evidence::Oui { families: names(of_oui) });
         }
         let chosen = agent.or_else(|| self.family_of_files(files, of_oui))?;
-        if agent.is_some() && !has_own {
-            let mut others = files.all().map(|file| file.family());
-            if let Some(other) = others.find(|&family| Some(family) != self.generic) {
-                let family = self.families[other].id.clone();
-                evidence.push(Evidence::PathOfAnotherFamily { family });
-            }
+        // A path that several makers have is nobody's.
+        if agent.is_some()
+            && !has_own
+            && self.only_maker(files.all().map(|file| file.family())).is_some()
+            && let Some(other) = files
+                .all()
+                .map(|file| file.family())
+                .find(|&family| Some(family) != self.generic && !self.is_same_maker(family, chosen))
+        {
+            let family = self.families[other].id.clone();
+            evidence.push(Evidence::PathOfAnotherFamily { family });
         }
-        if Some(chosen) != self.generic && !of_oui.is_empty() && !of_oui.contains(&chosen) {
+        let is_own_block = || of_oui.iter().any(|&holder| self.is_same_maker(holder, chosen));
+        if Some(chosen) != self.generic && !of_oui.is_empty() && !is_own_block() {
             evidence.push(Evidence::OuiOfAnotherFamily { families: names(of_oui) });
         }
         Some(chosen)
     }
 
-    /// The family of a phone that does not name itself.
+    /// The families that have the block of the address, and of it that part.
+    fn holders(&self, mac: Mac) -> Cow<'_, [usize]> {
+        let of_block = self.ouis.get(&mac.oui()).map_or(&[][..], Vec::as_slice);
+        let is_in_block = |&&family: &&usize| !self.families[family].is_foreign(mac);
+        if of_block.iter().all(|&family| self.families[family].foreign_macs.is_none()) {
+            return Cow::Borrowed(of_block);
+        }
+        of_block.iter().filter(is_in_block).copied().collect()
+    }
+
+    /// The family of a phone that does not name itself. Of several that have both path and
+    /// address, the only one that has a usual type counts.
     fn family_of_files(&self, files: &FileMatches<'_>, of_oui: &[usize]) -> Option<usize> {
         let files: Vec<FileMatch> = files.all().collect();
         let families = || files.iter().map(FileMatch::family);
@@ -231,8 +269,17 @@ impl Catalogue {
             .map(FileMatch::family)
             .collect();
         let both: Vec<usize> = specific.iter().copied().filter(|f| of_oui.contains(f)).collect();
-        match (&telling[..], &specific[..], &both[..], of_oui) {
-            ([only], ..) | (_, [only], ..) | (_, _, [only], _) | (_, [], _, [only]) => Some(*only),
+        let usual: Vec<usize> = both
+            .iter()
+            .copied()
+            .filter(|&family| self.families[family].fallback_type.is_some())
+            .collect();
+        match (&telling[..], &specific[..], &both[..], &usual[..], of_oui) {
+            ([only], ..)
+            | (_, [only], ..)
+            | (_, _, [only], ..)
+            | (_, _, _, [only], _)
+            | (_, [], _, _, [only]) => Some(*only),
             _ => self.generic.filter(|&generic| families().any(|family| family == generic)),
         }
     }

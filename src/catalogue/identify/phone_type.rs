@@ -35,19 +35,15 @@ impl Catalogue {
         clues: Clues<'_>,
         evidence: &mut Vec<Evidence>,
     ) -> Weighed<'_> {
-        let generic = |strength| {
-            let phone_type = GENERIC.parse().ok().and_then(|key| self.phone_type(&key));
-            Weighed { phone_type, strength }
-        };
         let Some(index) = family.filter(|&index| Some(index) != self.generic) else {
-            return generic(Strength::Assumed);
+            return self.unknown(Strength::Assumed);
         };
         let family = &self.families[index];
         if let Some(name) = clues.model {
             let told = self.by_model(index, name, Strength::UserAgent, clues, evidence);
             return told.unwrap_or_else(|| {
                 evidence.push(Evidence::UnknownModel(name.to_owned()));
-                generic(Strength::Contradicted)
+                self.unknown(Strength::Contradicted)
             });
         }
         let path_model = clues.path.and_then(|path| path.model.as_deref());
@@ -63,11 +59,17 @@ impl Catalogue {
                 if clues.is_agent_read == Some(false) && !family.user_agents.is_empty() =>
             {
                 evidence.push(Evidence::NotAssumed(guess.key.clone()));
-                generic(Strength::Contradicted)
+                self.unknown(Strength::Contradicted)
             }
             Some(guess) => guess,
-            None => generic(strength_of_family(clues)),
+            None => self.unknown(strength_of_family(clues)),
         }
+    }
+
+    /// The type of whatever is unknown.
+    pub(super) fn unknown(&self, strength: Strength) -> Weighed<'_> {
+        let phone_type = GENERIC.parse().ok().and_then(|key| self.phone_type(&key));
+        Weighed { phone_type, strength }
     }
 
     /// The type of that model, else the one that is like it.
@@ -132,7 +134,7 @@ impl Catalogue {
         if by_range.is_some() {
             return Some(Weighed { phone_type: by_range, strength: Strength::MacRange });
         }
-        if family.foreign_macs.as_ref().is_some_and(|macs| macs.is_match(&upper)) {
+        if family.is_foreign(mac) {
             evidence.push(Evidence::OuiOfAnotherMaker { family: family.id.clone() });
             return None;
         }

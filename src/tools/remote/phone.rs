@@ -43,6 +43,12 @@ pub enum PhoneCommand {
         phone: PhoneId,
         #[arg(long)]
         company: Option<CompanyId>,
+        /// What it is, where it was taken for something else, or for nothing known.
+        #[arg(long = "type", value_name = "TYPE")]
+        phone_type: Option<TypeKey>,
+        /// The MAC is another maker's than the type, and that is meant.
+        #[arg(long, requires = "phone_type")]
+        other_maker: bool,
     },
     /// Take all inactive ports of a phone's device off the list.
     Demote { phone: PhoneId },
@@ -209,9 +215,12 @@ impl PhoneCommand {
                 Task::new(call("readtypes", "list phone types"), Show::Table(TYPES))
             }
             PhoneCommand::Show { phone } => Task::new(of("read", phone), Show::One),
-            PhoneCommand::Promote { phone, company } => {
-                let company = company.map(|id| id.to_string());
-                Task::new(of("promote", phone).value("company", company), done("promoted"))
+            PhoneCommand::Promote { phone, company, phone_type, other_maker } => {
+                let call = of("promote", phone)
+                    .value("company", company.map(|id| id.to_string()))
+                    .value("phone_type", phone_type.map(|key| key.to_string()))
+                    .value("other_maker", other_maker.then_some(true));
+                Task::new(call, done("promoted"))
             }
             PhoneCommand::Demote { phone } => Task::new(of("demote", phone), done("demoted")),
             PhoneCommand::Assign { what, company, from } => {
@@ -365,6 +374,12 @@ mod tests {
             ("show 0004f20102030", "read", id.clone(), none.clone()),
             ("promote 0004f20102030", "promote", id.clone(), none.clone()),
             ("promote 0004f20102030 --company a", "promote", id.clone(), json!({ "company": "a" })),
+            (
+                "promote 0004f20102030 --type t46g --other-maker",
+                "promote",
+                id.clone(),
+                json!({ "phone_type": "t46g", "other_maker": true }),
+            ),
             ("demote 0004f20102030", "demote", id.clone(), none.clone()),
             ("delete 0004f20102030", "delete", id.clone(), none.clone()),
             (
