@@ -27,8 +27,9 @@ use crate::store::Mutation;
 /// Contacts that wait, half a kilobyte each: what a storm of unknown phones brings while one
 /// slow commit is written.
 const QUEUE: usize = 8192;
-/// Devices recorded at once. The store writes those that come together as one group.
-const GROUP: usize = 256;
+/// Devices recorded at once: as many as the store writes in one transaction. The next group begins
+/// when the disk has this one, so this many are recorded in the time of a commit.
+const GROUP: usize = 1024;
 
 /// The time from the first contact that waits until it is recorded, with all that came meanwhile.
 /// Begun at once, a commit takes a processor from the next requests, and who asks in a row hears
