@@ -8,7 +8,7 @@ use crate::admin::{AdminOptions, SessionLimits};
 use crate::config::Config;
 use crate::files::Files;
 use crate::handset::{Access, EdgeOptions};
-use crate::net::Limits;
+use crate::net::{Limits, Networks};
 use crate::registry::Quota;
 use crate::uploads::Uploads;
 
@@ -19,6 +19,10 @@ pub(super) fn handset_limits(config: &Config) -> Limits {
         connections_per_address: handset.max_connections_per_address,
         newcomer_grace: handset.newcomer_grace,
         uncounted: handset.trusted_proxies.clone(),
+        proxy_protocol: match handset.proxy_protocol {
+            true => handset.trusted_proxies.clone(),
+            false => Networks::none(),
+        },
         tls_handshake: handset.tls_handshake_timeout,
         head: handset.header_timeout,
         request: handset.request_timeout,

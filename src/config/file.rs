@@ -88,7 +88,7 @@ impl Lines<'_> {
                     .map(|item| Given { raw: self.raw(item), place: self.place(item.span().start) })
                     .collect(),
             ),
-            DeValue::Boolean(_) => Raw::Other("a boolean"),
+            DeValue::Boolean(is_on) => Raw::Boolean(*is_on),
             DeValue::Float(_) => Raw::Other("a number with a fraction"),
             DeValue::Datetime(_) => Raw::Other("a date"),
             DeValue::Table(_) => Raw::Other("a table"),

@@ -40,6 +40,8 @@ pub struct HandsetSection {
     pub allowed_networks: Networks,
     /// Who is believed about the address of a phone behind it.
     pub trusted_proxies: Networks,
+    /// Whether each connection of a trusted proxy begins with a header of the PROXY protocol.
+    pub proxy_protocol: bool,
     /// Where a trusted proxy names the phone.
     pub forwarded_header: ForwardedHeader,
 }
@@ -78,8 +80,14 @@ impl HandsetSection {
             ),
             allowed_networks: allowed(section.list("allowed_networks", &[])),
             trusted_proxies: section.list::<Network>("trusted_proxies", &[]).into_iter().collect(),
+            proxy_protocol: section.switch("proxy_protocol", false),
             forwarded_header: section.value("forwarded_header", "x-forwarded-for"),
         };
+        if handset.proxy_protocol && handset.trusted_proxies.is_empty() {
+            let message = "names no proxy that could be believed: \
+                           list the addresses of yours, or turn `proxy_protocol` off";
+            section.problem_between(&["trusted_proxies", "proxy_protocol"], message);
+        }
         if handset.answer_timeout >= handset.request_timeout {
             let message = "must be smaller than request_timeout_s, \
                            or phones would be cut off before they hear that they should come again";

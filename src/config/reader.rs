@@ -14,6 +14,7 @@ use super::{ConfigError, ConfigProblem, Origin, Override};
 pub(super) enum Raw {
     Text(String),
     Integer(i64),
+    Boolean(bool),
     List(Vec<Given>),
     /// What no key takes.
     Other(&'static str),
@@ -247,6 +248,19 @@ impl Section<'_> {
         list.unwrap_or_else(|| default.iter().map(|text| by_default(text)).collect())
     }
 
+    /// `true` or `false`.
+    pub(super) fn switch(&mut self, key: &str, default: bool) -> bool {
+        let is_on = self.take_single(key, |given| {
+            let is_on = match &given.raw {
+                Raw::Boolean(is_on) => Some(*is_on),
+                Raw::Loose(text) => text.trim().parse().ok(),
+                _ => None,
+            };
+            is_on.ok_or_else(|| vec![given.problem("must be true or false".to_owned())])
+        });
+        is_on.unwrap_or(default)
+    }
+
     /// A whole number within `range`, which must fit into `N`.
     pub(super) fn number<N: TryFrom<u64>>(
         &mut self,
@@ -369,6 +383,7 @@ impl Raw {
         match self {
             Raw::Text(_) | Raw::Loose(_) => "text",
             Raw::Integer(_) => "a number",
+            Raw::Boolean(_) => "a boolean",
             Raw::List(_) => "a list",
             Raw::Other(kind) => kind,
         }

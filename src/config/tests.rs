@@ -361,6 +361,11 @@ fn other_contradictions_are_refused() {
             "[handset]\nrequest_timeout_s = 8\n",
             "d.toml:2: handset.answer_timeout_s: must be smaller",
         ),
+        ("[handset]\nproxy_protocol = true\n", "d.toml:2: handset.trusted_proxies: names no proxy"),
+        (
+            "[handset]\nproxy_protocol = \"yes\"\n",
+            "d.toml:2: handset.proxy_protocol: must be true or false",
+        ),
         ("[admin]\nsession_max_s = 1799\n", "d.toml:2: admin.session_idle_s: must not be larger"),
         ("handset = 3\n", "d.toml:1: `handset` is a section"),
     ] {

@@ -12,7 +12,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::shared::{ConnectionGuard, Shared};
 use super::tls::Tls;
 use super::watch::Watch;
-use super::{Handler, LOG_INTERVAL, OverAddressLimit, connection};
+use super::{Handler, LOG_INTERVAL, connection};
 use crate::domain::LogRate;
 
 /// Accepts until the server drains; each connection is a task of its own.
@@ -58,7 +58,7 @@ pub(super) async fn accept_loop<H: Handler>(
         let (place, closed) =
             entered.map_or((None, 0), |entered| (Some(entered.place), entered.closed));
         let has_place = place.is_some();
-        let guard = ConnectionGuard { shared: Arc::clone(&shared), _permit: permit, _place: place };
+        let guard = ConnectionGuard { shared: Arc::clone(&shared), _permit: permit, place };
         shared.were_closed(closed);
         if !has_place {
             turn_away(&shared, stream, address, tls.is_some());
@@ -68,10 +68,10 @@ pub(super) async fn accept_loop<H: Handler>(
         // TLS is done over there, so that one slow peer cannot stall the rest.
         let (tls, handler) = (tls.clone(), Arc::clone(&handler));
         let serving = {
-            let (shared, watch) = (Arc::clone(&shared), Arc::clone(&watch));
+            let watch = Arc::clone(&watch);
             // In a box, because the runtime copies what it is given from hand to hand.
             Box::pin(async move {
-                connection::run(&shared, stream, address, tls, handler, watch).await;
+                connection::run(&guard, stream, address, tls, handler, watch).await;
                 drop(guard);
             })
         };
@@ -123,9 +123,7 @@ fn is_the_peers(error: &io::Error) -> bool {
 }
 
 fn turn_away(shared: &Shared, stream: TcpStream, address: SocketAddr, is_tls: bool) {
-    shared.counters.over_address_limit.add_one();
-    tracing::debug!(%address, "turned away: too many connections of this address");
-    if is_tls || shared.limits.over_address_limit == OverAddressLimit::Close {
+    if !shared.is_told_of_address_limit(address, is_tls) {
         return;
     }
     // As a std stream, because tokio's would first wait to hear that it is ready.
@@ -133,12 +131,7 @@ fn turn_away(shared: &Shared, stream: TcpStream, address: SocketAddr, is_tls: bo
     // What has come is read, else closing makes the kernel send a reset, which
     // may overtake the answer. Neither call waits and neither result matters.
     let _ = stream.read(&mut [0; 2_048]);
-    let answer = format!(
-        "HTTP/1.1 503 Service Unavailable\r\nRetry-After: {}\r\nContent-Length: 0\r\n\
-         Connection: close\r\n\r\n",
-        shared.retry_after.next()
-    );
-    let _ = stream.write(answer.as_bytes());
+    let _ = stream.write(shared.busy().as_bytes());
 }
 
 /// What is wrong with accepting, in the log once per interval: while descriptors are short the

@@ -39,6 +39,10 @@ pub struct Limits {
     /// Networks that [`Limits::connections_per_address`] does not count:
     /// proxies. Default none.
     pub uncounted: Networks,
+    /// Proxies that begin each connection with a header of the PROXY protocol, by which it is known
+    /// whose it is. Default none. Theirs without one are closed, since who comes through them
+    /// would have the proxy's address; nobody else's is looked at. They are counted by whose they are.
+    pub proxy_protocol: Networks,
     /// What becomes of a connection above [`Limits::connections_per_address`].
     pub over_address_limit: OverAddressLimit,
     /// How long it may be from accept to the end of the TLS handshake. Default 10 s: two lost
@@ -74,6 +78,7 @@ impl Default for Limits {
             connections_per_address: 2_048,
             newcomer_grace: Duration::from_secs(1),
             uncounted: Networks::none(),
+            proxy_protocol: Networks::none(),
             over_address_limit: OverAddressLimit::Say503,
             tls_handshake: Duration::from_secs(10),
             head: Duration::from_secs(10),

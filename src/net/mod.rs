@@ -1,7 +1,7 @@
 //! Listeners and connections, for whoever answers requests on them.
 //!
 //! A connection's way: permit, accept (`accept`), a place for which another may have to go
-//! (`places`), TLS beside the accept loop, HTTP/1 under deadlines
+//! (`places`), whose it is where a proxy hands it on (`proxy_protocol`), TLS beside the accept loop, HTTP/1 under deadlines
 //! (`connection`, `watch`). What is there for speed alone is in `tuning`.
 //! This module knows neither handsets nor operators: an edge brings its
 //! [`Handler`] and its [`Limits`].
@@ -13,6 +13,7 @@ mod limits;
 mod listen;
 mod networks;
 mod places;
+mod proxy_protocol;
 mod retry_after;
 mod server;
 mod shared;
@@ -47,7 +48,8 @@ const LOG_INTERVAL: Duration = Duration::from_secs(10);
 /// Who is at the other end of a connection; the same for all its requests.
 #[derive(Debug, Clone)]
 pub struct Peer {
-    /// The address of the socket: a proxy's own when one stands between.
+    /// The address of the socket, or the one a proxy named by the PROXY protocol: another proxy's
+    /// when one stands between.
     pub address: SocketAddr,
     /// `None` on a plain connection.
     pub tls: Option<TlsPeer>,

@@ -1,5 +1,6 @@
 //! What the connections of one server have in common, and what is counted of them.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -11,7 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use super::places::{Place, Places};
 use super::tuning::HandshakeAdmission;
-use super::{LOG_INTERVAL, Limits, RetryAfter};
+use super::{LOG_INTERVAL, Limits, OverAddressLimit, RetryAfter};
 use crate::domain::LogRate;
 
 /// What all connections of one server share.
@@ -29,6 +30,7 @@ pub(super) struct Shared {
     pub permits: Arc<Semaphore>,
     pub places: Arc<Places>,
     pub wrong_protocol_log: LogRate,
+    pub proxy_header_log: LogRate,
     shortage_log: LogRate,
     pub retry_after: RetryAfter,
 }
@@ -60,10 +62,28 @@ impl Shared {
             permits: Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS))),
             places: Places::new(&limits),
             wrong_protocol_log: LogRate::new(LOG_INTERVAL),
+            proxy_header_log: LogRate::new(LOG_INTERVAL),
             shortage_log: LogRate::new(LOG_INTERVAL),
             retry_after: RetryAfter::new(10, 30, seed),
             limits,
         }
+    }
+
+    /// Counts a connection that is turned away, its address having all it may have; whether its peer
+    /// is told so with [`Shared::busy`].
+    pub(super) fn is_told_of_address_limit(&self, address: SocketAddr, is_tls: bool) -> bool {
+        self.counters.over_address_limit.add_one();
+        tracing::debug!(%address, "turned away: too many connections of this address");
+        !is_tls && self.limits.over_address_limit == OverAddressLimit::Say503
+    }
+
+    /// The whole answer to a peer that is turned away.
+    pub(super) fn busy(&self) -> String {
+        format!(
+            "HTTP/1.1 503 Service Unavailable\r\nRetry-After: {}\r\nContent-Length: 0\r\n\
+             Connection: close\r\n\r\n",
+            self.retry_after.next()
+        )
     }
 
     /// Closes up to `count` connections that are of less use than others would be.
@@ -94,7 +114,7 @@ impl Shared {
 pub(super) struct ConnectionGuard {
     pub shared: Arc<Shared>,
     pub _permit: OwnedSemaphorePermit,
-    pub _place: Option<Place>,
+    pub place: Option<Place>,
 }
 
 impl Drop for ConnectionGuard {

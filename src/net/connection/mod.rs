@@ -21,29 +21,36 @@ use tokio::net::TcpStream;
 use tokio::time::{sleep_until, timeout};
 use tokio_rustls::server::TlsStream;
 
-use super::shared::Shared;
+use super::proxy_protocol::{self, ProxyHeaderError};
+use super::shared::{ConnectionGuard, Shared};
 use super::tls::{Tls, TlsPeer};
 use super::tuning::CoalescingStream;
 use super::watch::{Event, Watch, WatchedStream};
-use super::wrong_protocol::{self, HttpToTlsPort, TlsToPlainPort};
+use super::wrong_protocol::{self, WrongProtocol};
 use super::{Handler, Peer, Standing};
 use answer::Context;
 
 pub(super) async fn run<H: Handler>(
-    shared: &Arc<Shared>,
+    guard: &ConnectionGuard,
     stream: TcpStream,
     address: SocketAddr,
     tls: Option<Arc<Tls>>,
     handler: Arc<H>,
     watch: Arc<Watch>,
 ) {
+    let shared = &guard.shared;
+    let mut stream = CoalescingStream::new(stream, Arc::clone(&watch));
+    let mut address = address;
+    if shared.limits.proxy_protocol.contains(address.ip()) {
+        let Some(client) = client(guard, &mut stream, address, tls.is_some()).await else { return };
+        address = client;
+    }
     match tls {
         None => {
-            let stream = CoalescingStream::plain(stream, Arc::clone(&watch));
+            stream.handshake_done();
             serve(shared, stream, peer(address, None, &watch), handler, watch).await;
         }
         Some(tls) => {
-            let stream = CoalescingStream::new(stream, Arc::clone(&watch));
             // Made in a block, so that nothing of the handshake has room beside what is served.
             let served = {
                 let done = handshake(shared, stream, address, &tls, &watch).await;
@@ -51,6 +58,44 @@ pub(super) async fn run<H: Handler>(
                 serve(shared, stream, peer(address, Some(tls), &watch), handler, watch)
             };
             served.await;
+        }
+    }
+}
+
+/// Whose the connection of a proxy is; one that is the proxy's own has its address. `None` when that
+/// is not said, or they have as many as they may, or the server stops.
+async fn client(
+    guard: &ConnectionGuard,
+    stream: &mut CoalescingStream,
+    proxy: SocketAddr,
+    is_tls: bool,
+) -> Option<SocketAddr> {
+    let shared = &guard.shared;
+    let reading = timeout(shared.limits.head, proxy_protocol::read_header(stream));
+    let read = tokio::select! {
+        biased;
+        () = shared.stop.cancelled() => return None,
+        read = reading => read.unwrap_or_else(|_| Err(ProxyHeaderError::Ended)),
+    };
+    let client = match read {
+        Ok(Some(client)) => client,
+        Ok(None) => return Some(proxy),
+        Err(error) => {
+            proxy_protocol::report(&shared.proxy_header_log, proxy, &error);
+            return None;
+        }
+    };
+    let place = guard.place.as_ref().expect("who is served has a place");
+    match place.count_for(client.ip()) {
+        Some(closed) => {
+            shared.were_closed(closed);
+            Some(client)
+        }
+        None => {
+            if shared.is_told_of_address_limit(client, is_tls) {
+                stream.answer_and_leave(shared.busy().as_bytes());
+            }
+            None
         }
     }
 }
@@ -120,8 +165,8 @@ async fn drive<S, F>(
                 Poll::Pending if watch.take_close_follows() => connection.as_mut().poll(cx),
                 polled => polled,
             }) => {
-                if watch.spoke_tls() {
-                    wrong_protocol::log(&shared.wrong_protocol_log, address, &TlsToPlainPort);
+                if let Some(wrong) = watch.wrong_protocol() {
+                    wrong_protocol::log(&shared.wrong_protocol_log, address, wrong);
                 }
                 if let Err(error) = result {
                     tracing::debug!(%address, "connection ended: {error}");
@@ -179,9 +224,11 @@ async fn in_turn(
     watch: &Watch,
 ) -> io::Result<Done> {
     // A turn is for those who have said hello: a silent peer must not hold one.
-    if wrong_protocol::is_http(stream.peek().await?) {
-        stream.answer_and_leave(wrong_protocol::ANSWER);
-        return Err(io::Error::other(HttpToTlsPort));
+    if let Some(wrong) = WrongProtocol::to_tls_port(stream.peek().await?) {
+        if wrong == WrongProtocol::HttpToTlsPort {
+            stream.answer_and_leave(wrong_protocol::ANSWER);
+        }
+        return Err(io::Error::other(wrong));
     }
     watch.on(Event::HelloCame);
     let begin = || async move {

@@ -58,6 +58,7 @@ impl Places {
             rules: Rules {
                 per_address: limits.connections_per_address as usize,
                 uncounted: limits.uncounted.clone(),
+                proxies: limits.proxy_protocol.clone(),
                 grace: limits.newcomer_grace,
             },
             soft_limit: limits.connections - limits.connections / IN_PASSING,
@@ -89,6 +90,21 @@ impl Places {
         Some(Entered { place: Place { places: Arc::clone(self), id }, closed })
     }
 
+    /// Counts a connection that has a place by `address` from now on: a proxy said whose it is.
+    /// Returns how many connections of that address are closed for it; `None` as
+    /// [`Places::enter`] does.
+    fn count_for(&self, id: u64, address: IpAddr) -> Option<u64> {
+        let Some(address) = self.rules.counted(address) else { return Some(0) };
+        let mut table = self.table();
+        let closed = match table.count(address) >= self.rules.per_address {
+            true => vec![table.close_one_of(address, &self.rules)?],
+            false => Vec::new(),
+        };
+        table.count_for(id, address);
+        drop(table);
+        Some(close(closed))
+    }
+
     /// Closes up to `count` connections, so that there is room; returns how many.
     pub(super) fn make_room(&self, count: usize) -> u64 {
         let mut table = self.table();
@@ -101,6 +117,15 @@ impl Places {
 
     fn table(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Place {
+    /// Counts the connection, which is a proxy's so far, by the `address` that the proxy says it
+    /// comes from. Returns how many others of that address are closed for it; `None` when the
+    /// address has as many as it may and we owe an answer to all of them.
+    pub(super) fn count_for(&self, address: IpAddr) -> Option<u64> {
+        self.places.count_for(self.id, address)
     }
 }
 

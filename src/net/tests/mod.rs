@@ -3,6 +3,7 @@
 mod http;
 mod limits;
 mod places;
+mod proxy_protocol;
 mod tls;
 
 use std::io;

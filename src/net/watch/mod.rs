@@ -19,6 +19,7 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::Limits;
+use super::wrong_protocol::WrongProtocol;
 pub(super) use phase::{Event, Phase};
 pub(super) use stream::{TrackedBody, WatchedStream};
 
@@ -31,8 +32,8 @@ pub(super) struct Watch {
     /// Milliseconds from the connection's start to when it could first be of use.
     could_be_of_use_ms: AtomicU64,
     was_of_use: AtomicBool,
-    /// Whether TLS was spoken where it is not.
-    spoke_tls: AtomicBool,
+    /// What was spoken instead of HTTP.
+    wrong_protocol: OnceLock<WrongProtocol>,
     /// What ends the connection for others' sake.
     task: OnceLock<AbortHandle>,
 }
@@ -69,7 +70,7 @@ impl Watch {
             state: AtomicU64::new(state.pack()),
             could_be_of_use_ms: AtomicU64::new(0),
             was_of_use: AtomicBool::new(false),
-            spoke_tls: AtomicBool::new(false),
+            wrong_protocol: OnceLock::new(),
             task: OnceLock::new(),
         }
     }
@@ -123,13 +124,13 @@ impl Watch {
         self.state().phase
     }
 
-    /// The peer spoke TLS to a plain port.
-    pub(super) fn note_tls(&self) {
-        self.spoke_tls.store(true, Ordering::Relaxed);
+    /// The peer speaks something else than HTTP.
+    pub(super) fn note_wrong_protocol(&self, wrong: WrongProtocol) {
+        let _ = self.wrong_protocol.set(wrong);
     }
 
-    pub(super) fn spoke_tls(&self) -> bool {
-        self.spoke_tls.load(Ordering::Relaxed)
+    pub(super) fn wrong_protocol(&self) -> Option<WrongProtocol> {
+        self.wrong_protocol.get().copied()
     }
 
     /// Whether the answer that is going out may wait for the close.

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::super::wrong_protocol::{self, TlsToPlainPort};
+use super::super::wrong_protocol::{self, WrongProtocol};
 use super::head::HeadBytes;
 use super::{Event, Watch};
 
@@ -18,8 +18,8 @@ pub(in crate::net) struct WatchedStream<S> {
     watch: Arc<Watch>,
     /// `None`: control characters are not tolerated.
     heads: Option<HeadBytes>,
-    /// Nothing was read yet, and what comes may be TLS by mistake.
-    may_be_tls: bool,
+    /// Nothing was read yet, and what comes may be something else than HTTP.
+    is_first: bool,
     /// The peer has said that it sends nothing more.
     peer_ended: bool,
 }
@@ -33,7 +33,7 @@ impl<S> WatchedStream<S> {
         tolerate_control_chars: bool,
     ) -> WatchedStream<S> {
         let heads = tolerate_control_chars.then(HeadBytes::new);
-        WatchedStream { stream, watch, heads, may_be_tls: is_plain, peer_ended: false }
+        WatchedStream { stream, watch, heads, is_first: is_plain, peer_ended: false }
     }
 }
 
@@ -53,12 +53,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for WatchedStream<S> {
         if new.is_empty() {
             self.peer_ended |= had_room;
         } else {
-            if std::mem::take(&mut self.may_be_tls) && wrong_protocol::is_tls(new) {
-                // So few bytes the socket takes at once, or nobody is there any more.
-                let _ = Pin::new(&mut self.stream).poll_write(cx, wrong_protocol::ALERT);
+            if std::mem::take(&mut self.is_first)
+                && let Some(wrong) = WrongProtocol::to_plain_port(new)
+            {
+                if wrong == WrongProtocol::TlsToPlainPort {
+                    // So few bytes the socket takes at once, or nobody is there any more.
+                    let _ = Pin::new(&mut self.stream).poll_write(cx, wrong_protocol::ALERT);
+                }
                 // The HTTP library takes an error before a request for the connection's end.
-                self.watch.note_tls();
-                return Poll::Ready(Err(io::Error::other(TlsToPlainPort)));
+                self.watch.note_wrong_protocol(wrong);
+                return Poll::Ready(Err(io::Error::other(wrong)));
             }
             let phase = self.watch.phase();
             if let Some(heads) = &mut self.heads {

@@ -23,13 +23,16 @@ use crate::domain::subscriber;
 pub(super) struct Rules {
     pub per_address: usize,
     pub uncounted: Networks,
+    /// Who says of each connection whose it is.
+    pub proxies: Networks,
     pub grace: Duration,
 }
 
 impl Rules {
     /// The network whose connections are counted together; `None` for a proxy's.
     pub(super) fn counted(&self, address: IpAddr) -> Option<IpAddr> {
-        (!self.uncounted.contains(address)).then(|| subscriber(address))
+        let is_proxy = self.uncounted.contains(address) || self.proxies.contains(address);
+        (!is_proxy).then(|| subscriber(address))
     }
 
     /// A network that was served lately keeps so many connections that were of no use yet before
@@ -108,14 +111,23 @@ impl Table {
     pub(super) fn insert(&mut self, network: Option<IpAddr>, watch: Arc<Watch>) -> u64 {
         let id = self.next_id;
         self.next_id += 1;
-        let mut position = 0;
+        let connection = Connection { network: None, position: 0, watch, is_closing: false };
+        self.connections.insert(id, connection);
         if let Some(network) = network {
-            let connections = &mut self.networks.entry(network).or_default().connections;
-            position = connections.len();
-            connections.push(id);
+            self.count_for(id, network);
         }
-        self.connections.insert(id, Connection { network, position, watch, is_closing: false });
         id
+    }
+
+    /// Counts a connection, which no network has yet, as one of `network`.
+    pub(super) fn count_for(&mut self, id: u64, network: IpAddr) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        debug_assert!(connection.network.is_none(), "a connection changes its network once");
+        let of_network = self.networks.entry(network).or_default();
+        connection.network = Some(network);
+        connection.position = of_network.connections.len();
+        of_network.connections.push(id);
+        of_network.closing += usize::from(connection.is_closing);
     }
 
     pub(super) fn remove(&mut self, id: u64) {

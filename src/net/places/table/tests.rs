@@ -7,7 +7,8 @@ use proptest::prelude::*;
 use super::*;
 
 fn rules() -> Rules {
-    Rules { per_address: 16, uncounted: Networks::none(), grace: Duration::ZERO }
+    let (uncounted, proxies) = (Networks::none(), Networks::none());
+    Rules { per_address: 16, uncounted, proxies, grace: Duration::ZERO }
 }
 
 fn network(number: u8) -> IpAddr {

@@ -162,3 +162,20 @@ async fn a_phone_is_served_while_others_say_hello_and_nothing_more() {
     assert_eq!(phone.get("/file").await.text(), "a file");
     assert!(running.server.counts().closed_for_others > 0);
 }
+
+#[tokio::test]
+async fn a_proxys_header_comes_before_the_handshake() {
+    let lab = Lab::new();
+    lab.write_pair(P256, 1, 2100);
+    let local: crate::net::Networks = ["127.0.0.0/8".parse().unwrap()].into_iter().collect();
+    let limits = Limits { proxy_protocol: local, ..Limits::default() };
+    let running = serve(lab.load(ClientCertificates::Off), limits);
+    let client = lab.client(None);
+    let mut stream = TcpStream::connect(running.address).await.unwrap();
+    stream.write_all(b"PROXY TCP6 2001:db8::7 2001:db8::1 51000 8443\r\n").await.unwrap();
+    let connector = TlsConnector::from(client.config());
+    let stream = connector.connect(TlsClient::name(), stream).await.unwrap();
+    let who = Client::new(stream).get("/who").await.text().to_owned();
+    assert!(who.starts_with("2001:db8::7 Some"), "{who}");
+    assert!(client.connect(running.address).await.is_err(), "it says nothing of whose it is");
+}

@@ -50,14 +50,14 @@ pub(in crate::net) struct CoalescingStream {
 /// than 10; what is larger goes out in parts.
 const MAX_HELD: usize = 16 * 1024;
 
-/// A hello has 200 to 600 bytes; of one with a large key share (1.2 KB) the rest comes later.
-const MAX_PEEKED: usize = 2 * 1024;
-
 /// So long is a record with `close_notify`, in TLS 1.2; room for it beside an answer keeps the
 /// answer from being copied once more.
 const CLOSE_NOTIFY: usize = 31;
 
 impl CoalescingStream {
+    /// A hello has 200 to 600 bytes; of one with a large key share (1.2 KB) the rest comes later.
+    pub(crate) const MAX_PEEKED: usize = 2 * 1024;
+
     /// Takes a stream before its handshake, which [`CoalescingStream::handshake_done`] ends.
     pub(crate) fn new(stream: TcpStream, watch: Arc<Watch>) -> CoalescingStream {
         CoalescingStream {
@@ -77,20 +77,38 @@ impl CoalescingStream {
         stream
     }
 
-    /// Waits until the peer has said something, which is read then, or has ended.
+    /// What the peer has said and nobody has read. Waits until there is something, or the peer has
+    /// ended.
     ///
     /// To ask the runtime whether the stream is readable would not do: of one just accepted
     /// it says so in any case.
     pub(crate) async fn peek(&mut self) -> io::Result<&[u8]> {
-        poll_fn(|cx| {
-            let mut space = [MaybeUninit::uninit(); MAX_PEEKED];
-            let mut buffer = ReadBuf::uninit(&mut space);
-            ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
-            self.peeked = buffer.filled().to_vec();
-            Poll::Ready(Ok::<_, io::Error>(()))
-        })
-        .await?;
+        if self.peeked.is_empty() {
+            self.peek_more().await?;
+        }
         Ok(&self.peeked)
+    }
+
+    /// Waits until the peer has said more than what was peeked at; `false`: it has ended, or that
+    /// was [`CoalescingStream::MAX_PEEKED`] already.
+    pub(crate) async fn peek_more(&mut self) -> io::Result<bool> {
+        let room = Self::MAX_PEEKED.saturating_sub(self.peeked.len());
+        poll_fn(|cx| {
+            let mut space = [MaybeUninit::uninit(); Self::MAX_PEEKED];
+            let mut buffer = ReadBuf::uninit(&mut space[..room]);
+            ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
+            self.peeked.extend_from_slice(buffer.filled());
+            Poll::Ready(Ok(!buffer.filled().is_empty()))
+        })
+        .await
+    }
+
+    /// Takes so many bytes, of those that were peeked at, as read.
+    pub(crate) fn skip(&mut self, count: usize) {
+        self.peeked.drain(..count);
+        if self.peeked.is_empty() {
+            self.peeked = Vec::new();
+        }
     }
 
     /// Sends `answer` when it is dropped, and nothing of what was held.
@@ -159,10 +177,7 @@ impl AsyncRead for CoalescingStream {
         if !self.peeked.is_empty() {
             let taken = self.peeked.len().min(buffer.remaining());
             buffer.put_slice(&self.peeked[..taken]);
-            self.peeked.drain(..taken);
-            if self.peeked.is_empty() {
-                self.peeked = Vec::new();
-            }
+            self.skip(taken);
             return Poll::Ready(Ok(()));
         }
         match Pin::new(&mut self.stream).poll_read(cx, buffer) {
