@@ -128,7 +128,6 @@ fn what_contradicts_itself_is_taken_for_nothing() {
         // A name against a block, where the path is anybody's.
         (true, ("/001565aabbcc.cfg", linphone, generic, Contradicted)),
         (true, ("/001565aabbcc.cfg", Some("LinphoneIPhone/3.15.0"), generic, Contradicted)),
-        (true, ("/000b82aabbcc.cfg", t46g, generic, Contradicted)),
         // A name against a path that only one maker's phones ask for.
         (true, ("/y000000000028.cfg", linphone, None, Contradicted)),
         (true, ("/SEP0a0000000001.cnf.xml", t46g, generic, Contradicted)),
@@ -137,7 +136,9 @@ fn what_contradicts_itself_is_taken_for_nothing() {
         (true, ("/snomD785-000B82AABBCC.htm", t46g, generic, Contradicted)),
         // A path against a block, without a name.
         (true, ("/SEP001565aabbcc.cnf.xml", None, generic, Contradicted)),
-        (true, ("/snomD785-001565AABBCC.htm", Some("curl/8.0"), generic, Contradicted)),
+        // A block against who names the model.
+        (false, ("/000b82aabbcc.cfg", t46g, Some("t46g"), UserAgent)),
+        (false, ("/snomD785-001565AABBCC.htm", None, Some("snomD785"), Path)),
         // Two to one: another maker's block, another maker's file.
         (false, ("/snomD785-001565AABBCC.htm", Some(D785), Some("snomD785"), UserAgent)),
         (

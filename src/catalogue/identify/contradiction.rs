@@ -10,14 +10,20 @@
 //! maker that has its block, the path only for the one of whom it is sure: asking for `{mac}.cfg`
 //! speaks for nobody.
 //!
+//! The address speaks against a guess and against a program, which has no block, not against a phone
+//! that names its model: blocks are lent, sold and not all known, and a phone in the lab has the
+//! address that came to somebody's mind.
+//!
 //! | User-Agent | path | address | |
 //! |---|---|---|---|
 //! | A | A's | B's | A: two to one, as with phones that another maker builds |
 //! | A | B's | A's | A: an operator calls files as he likes |
+//! | A, with the model | anybody's | B's | A, unless it is a program |
 //! | A | anybody's | B's | contradiction |
 //! | A | B's | anybody's | contradiction |
 //! | A | B's | B's | contradiction: what names itself otherwise is not what the rest lets guess |
 //! | A | B's | C's | contradiction |
+//! | none | A's, with the model | B's | A |
 //! | none | A's | B's | contradiction |
 //!
 //! Makers are taken for one where they have a block of addresses in common, as Cisco and Linksys.
@@ -50,6 +56,8 @@ pub(super) struct Witnesses<'a> {
     pub files: &'a FileMatches<'a>,
     /// The families that have the block of the address.
     pub holders: &'a [usize],
+    /// Whether the model is named by what the family was chosen for.
+    pub is_model_told: bool,
 }
 
 impl Catalogue {
@@ -66,7 +74,11 @@ impl Catalogue {
         if Some(chosen) == self.generic || witnesses.holders.iter().any(speaks_for_it) {
             return false;
         }
-        let of_address = self.only_maker(witnesses.holders.iter().copied());
+        let has_block = !self.families[chosen].ouis.is_empty();
+        let of_address = match has_block && witnesses.is_model_told {
+            true => None,
+            false => self.only_maker(witnesses.holders.iter().copied()),
+        };
         // A path that is the family's own is of no other maker alone.
         if of_address.is_none() && has_own {
             return false;

@@ -97,7 +97,13 @@ impl Catalogue {
         let has_own = own.is_some();
         let family = self.choose_family(&files, agent_family, has_own, &holders, &mut evidence);
         let agent = request.user_agent.filter(|_| agent_family.is_some());
-        let witnesses = Witnesses { agent, files: &files, holders: &holders };
+        let is_model_told = match agent {
+            Some(_) => agent_facts.model.or(headers.model).is_some(),
+            None => family
+                .and_then(|family| files.of_family(family))
+                .is_some_and(|file| file.facts.model.is_some()),
+        };
+        let witnesses = Witnesses { agent, files: &files, holders: &holders, is_model_told };
         if let Some(family) = family
             && self.is_contradicted(family, has_own || agent_family.is_none(), &witnesses)
         {
