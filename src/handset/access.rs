@@ -39,12 +39,12 @@ pub(super) struct Asker {
 }
 
 impl Access {
-    /// The handset that asks; `peer` is the socket's address.
-    pub(super) fn asker(&self, peer: IpAddr, headers: &HeaderMap) -> Asker {
-        let address = if self.trusted_proxies.contains(peer) {
-            client_address(peer, headers, self.header, &self.trusted_proxies)
-        } else {
-            peer
+    /// The handset that asks; `peer` is the connection's address, `headers` those that may name
+    /// another.
+    pub(super) fn asker(&self, peer: IpAddr, headers: Option<&HeaderMap>) -> Asker {
+        let address = match headers.filter(|_| self.trusted_proxies.contains(peer)) {
+            Some(headers) => client_address(peer, headers, self.header, &self.trusted_proxies),
+            None => peer,
         };
         Asker { address, is_allowed: self.allowed.contains(address) }
     }
@@ -63,11 +63,13 @@ mod tests {
         };
         let mut headers = HeaderMap::new();
         headers.insert("x-forwarded-for", "10.1.1.1".parse().unwrap());
-        let asker = |peer: &str| access.asker(peer.parse().unwrap(), &headers);
+        let asker = |peer: &str| access.asker(peer.parse().unwrap(), Some(&headers));
         let admitted = |peer: &str| Some(asker(peer)).filter(|asker| asker.is_allowed);
         let address = |peer: &str| admitted(peer).map(|asker| asker.address);
         assert_eq!(address("192.0.2.1"), Some("10.1.1.1".parse().unwrap()));
         assert_eq!(address("192.0.2.2"), None, "its own address counts, and is not allowed");
+        let own = access.asker("192.0.2.1".parse().unwrap(), None);
+        assert!(!own.is_allowed, "a proxy's own connection");
         assert_eq!(address("10.9.9.9"), Some("10.9.9.9".parse().unwrap()));
     }
 }

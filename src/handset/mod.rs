@@ -84,7 +84,9 @@ impl<P: Provision> Edge<P> {
 
     async fn answer(&self, request: Request<Incoming>, peer: &Peer) -> Response<EdgeBody> {
         let options = &self.options;
-        let asker = options.access.asker(peer.address.ip(), request.headers());
+        // SECURITY: a proxy that hands on TCP writes no header; one that is there is its client's.
+        let naming = (!peer.is_proxys_own).then_some(request.headers());
+        let asker = options.access.asker(peer.address.ip(), naming);
         let address = asker.address;
         let certificate = peer.tls.as_ref().and_then(|tls| tls.client_cn.clone());
         let Some(fetch) =

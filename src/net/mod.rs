@@ -51,6 +51,9 @@ pub struct Peer {
     /// The address of the socket, or the one a proxy named by the PROXY protocol: another proxy's
     /// when one stands between.
     pub address: SocketAddr,
+    /// Whether a proxy said by the PROXY protocol that the connection is its own, as its checks
+    /// are: then no header of the request names anybody else.
+    pub is_proxys_own: bool,
     /// `None` on a plain connection.
     pub tls: Option<TlsPeer>,
     /// What the connection has earned: the edge says when it is of use.

@@ -391,15 +391,9 @@ impl Loader<'_> {
         if http::HeaderValue::from_str(&content_type).is_err() {
             self.problem(span.clone(), "content_type has a character a header cannot have");
         }
-        let is_blank = file.separator == Separator::Blank;
-        if is_blank && !matches!(escape, Escape::Line | Escape::Quoted) {
-            self.problem(span.clone(), "only lines, of escape line or quoted, have a separator");
-        }
-        if !is_blank && !file.repeats.is_empty() {
-            self.problem(span.clone(), "`repeats` needs separator = \"blank\"");
-        }
-        if escape != Escape::Xml && !file.named_by.is_empty() {
-            self.problem(span.clone(), "`named_by` needs escape = \"xml\"");
+        let (repeats, named) = (!file.repeats.is_empty(), !file.named_by.is_empty());
+        if let Some(problem) = unfit_for(escape, file.separator, repeats, named) {
+            self.problem(span.clone(), problem);
         }
         let tells_mac = |p: &PathPattern| p.text.contains("{mac}");
         if scope == Scope::Common && patterns.iter().any(tells_mac) {
@@ -631,6 +625,24 @@ impl Loader<'_> {
                 self.problem(span.clone(), message);
             }
         }
+    }
+}
+
+/// What a file of this syntax cannot have.
+fn unfit_for(
+    escape: Escape,
+    separator: Separator,
+    has_repeats: bool,
+    is_named: bool,
+) -> Option<&'static str> {
+    let is_blank = separator == Separator::Blank;
+    match () {
+        () if is_blank && !matches!(escape, Escape::Line | Escape::Quoted) => {
+            Some("only lines, of escape line or quoted, have a separator")
+        }
+        () if !is_blank && has_repeats => Some("`repeats` needs separator = \"blank\""),
+        () if escape != Escape::Xml && is_named => Some("`named_by` needs escape = \"xml\""),
+        () => None,
     }
 }
 

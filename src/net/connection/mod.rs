@@ -40,46 +40,55 @@ pub(super) async fn run<H: Handler>(
 ) {
     let shared = &guard.shared;
     let mut stream = CoalescingStream::new(stream, Arc::clone(&watch));
-    let mut address = address;
+    let mut whose = Whose { address, is_proxys_own: false };
     if shared.limits.proxy_protocol.contains(address.ip()) {
-        let Some(client) = client(guard, &mut stream, address, tls.is_some()).await else { return };
-        address = client;
+        let Some(said) = said_whose(guard, &mut stream, address, tls.is_some()).await else {
+            return;
+        };
+        whose = said;
     }
     match tls {
         None => {
             stream.handshake_done();
-            serve(shared, stream, peer(address, None, &watch), handler, watch).await;
+            serve(shared, stream, peer(whose, None, &watch), handler, watch).await;
         }
         Some(tls) => {
             // Made in a block, so that nothing of the handshake has room beside what is served.
             let served = {
-                let done = handshake(shared, stream, address, &tls, &watch).await;
+                let done = handshake(shared, stream, whose.address, &tls, &watch).await;
                 let Some((stream, tls)) = done else { return };
-                serve(shared, stream, peer(address, Some(tls), &watch), handler, watch)
+                serve(shared, stream, peer(whose, Some(tls), &watch), handler, watch)
             };
             served.await;
         }
     }
 }
 
-/// Whose the connection of a proxy is; one that is the proxy's own has its address. `None` when that
-/// is not said, or they have as many as they may, or the server stops.
-async fn client(
+/// Whose a connection is.
+#[derive(Clone, Copy)]
+struct Whose {
+    address: SocketAddr,
+    is_proxys_own: bool,
+}
+
+/// Whose the connection of a proxy is, as its header says. `None` when it has none, or they have as
+/// many as they may, or the server stops.
+async fn said_whose(
     guard: &ConnectionGuard,
     stream: &mut CoalescingStream,
     proxy: SocketAddr,
     is_tls: bool,
-) -> Option<SocketAddr> {
+) -> Option<Whose> {
     let shared = &guard.shared;
     let reading = timeout(shared.limits.head, proxy_protocol::read_header(stream));
     let read = tokio::select! {
         biased;
         () = shared.stop.cancelled() => return None,
-        read = reading => read.unwrap_or_else(|_| Err(ProxyHeaderError::Ended)),
+        read = reading => read.unwrap_or(Err(ProxyHeaderError::Ended)),
     };
     let client = match read {
         Ok(Some(client)) => client,
-        Ok(None) => return Some(proxy),
+        Ok(None) => return Some(Whose { address: proxy, is_proxys_own: true }),
         Err(error) => {
             proxy_protocol::report(&shared.proxy_header_log, proxy, &error);
             return None;
@@ -89,7 +98,7 @@ async fn client(
     match place.count_for(client.ip()) {
         Some(closed) => {
             shared.were_closed(closed);
-            Some(client)
+            Some(Whose { address: client, is_proxys_own: false })
         }
         None => {
             if shared.is_told_of_address_limit(client, is_tls) {
@@ -100,8 +109,9 @@ async fn client(
     }
 }
 
-fn peer(address: SocketAddr, tls: Option<TlsPeer>, watch: &Arc<Watch>) -> Peer {
-    Peer { address, tls, standing: Standing::new(watch) }
+fn peer(whose: Whose, tls: Option<TlsPeer>, watch: &Arc<Watch>) -> Peer {
+    let Whose { address, is_proxys_own } = whose;
+    Peer { address, is_proxys_own, tls, standing: Standing::new(watch) }
 }
 
 /// This is no `async fn`, which would have room for all it is given for as long as it lasts:

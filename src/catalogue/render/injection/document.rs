@@ -77,6 +77,8 @@ pub(super) enum TextKind {
     Time,
     /// What follows the host of a URL: what cannot be read as a URL is no file at all.
     Url,
+    /// The same of a URL that names of files are put behind.
+    Folder,
 }
 
 impl TextKind {
@@ -88,6 +90,7 @@ impl TextKind {
             TextKind::Dial => "100",
             TextKind::Time => "03:30",
             TextKind::Url => "a/b.xml",
+            TextKind::Folder => "a/",
         }
         .to_owned()
     }
@@ -126,7 +129,7 @@ pub(super) fn document(
             "qos": { "sip_dscp": 26, "rtp_dscp": 46 },
         },
         "access": { "admin_password": text(TextKind::Free), "user_password": text(TextKind::Free), "web_ui": true },
-        "provisioning": { "base_url": url(text), "resync_interval_s": 3600, "resync_at": text(TextKind::Time) },
+        "provisioning": { "base_url": folder(text), "resync_interval_s": 3600, "resync_at": text(TextKind::Time) },
         "firmware": { "url": url(text), "version": text(TextKind::Free) },
         "directory": { "url": url(text), "name": text(TextKind::Free) },
         "vendor": vendor(text),
@@ -173,7 +176,8 @@ fn add(place: &mut Value, kind: &Kind, round: usize, text: &mut dyn FnMut(TextKi
         Kind::SipUser | Kind::AuthUser => *place = json!(text(TextKind::User)),
         Kind::Dial => *place = json!(text(TextKind::Dial)),
         Kind::TimeOfDay => *place = json!(text(TextKind::Time)),
-        Kind::Url(_) | Kind::Folder(_) => *place = json!(url(text)),
+        Kind::Url(_) => *place = json!(url(text)),
+        Kind::Folder(_) => *place = json!(folder(text)),
         // Nothing of these is free.
         Kind::DialPattern => *place = json!("[2-5]xx.T"),
         Kind::Pin => *place = json!("4711"),
@@ -190,6 +194,10 @@ fn add(place: &mut Value, kind: &Kind, round: usize, text: &mut dyn FnMut(TextKi
 
 fn url(text: &mut dyn FnMut(TextKind) -> String) -> String {
     format!("https://pbx.example.com/{}", text(TextKind::Url))
+}
+
+fn folder(text: &mut dyn FnMut(TextKind) -> String) -> String {
+    format!("https://pbx.example.com/{}", text(TextKind::Folder))
 }
 
 fn line(at: u16, text: &mut dyn FnMut(TextKind) -> String) -> Value {

@@ -48,10 +48,13 @@ fn assert_same_shapes(phone_type: &PhoneType, round: usize, texts: &[String]) {
     let label = |text: &str| json!({ "lines": { "1": { "label": text } } });
     let url = |text: &str| json!({ "directory": { "url": format!("http://a/{text}") } });
     let free: Vec<String> = texts.iter().map(|text| accepted(text, label)).collect();
+    let folder = |text: &str| json!({ "provisioning": { "base_url": format!("http://a/{text}") } });
+    let folders: Vec<String> = texts.iter().map(|text| accepted(text, folder)).collect();
     let urls: Vec<String> = texts.iter().map(|text| accepted(text, url)).collect();
     let texts = |place| match place {
         TextKind::Free => Some(free.as_slice()),
         TextKind::Url => Some(urls.as_slice()),
+        TextKind::Folder => Some(folders.as_slice()),
         // What these accept are words without any syntax.
         TextKind::Host | TextKind::Dial | TextKind::User | TextKind::Time => None,
     };

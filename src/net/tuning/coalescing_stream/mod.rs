@@ -58,7 +58,8 @@ impl CoalescingStream {
     /// A hello has 200 to 600 bytes; of one with a large key share (1.2 KB) the rest comes later.
     pub(crate) const MAX_PEEKED: usize = 2 * 1024;
 
-    /// Takes a stream before its handshake, which [`CoalescingStream::handshake_done`] ends.
+    /// Takes a stream before its handshake, which [`CoalescingStream::handshake_done`] ends; where
+    /// there is none, at once.
     pub(crate) fn new(stream: TcpStream, watch: Arc<Watch>) -> CoalescingStream {
         CoalescingStream {
             stream,
@@ -68,13 +69,6 @@ impl CoalescingStream {
             handshake_done: false,
             watch,
         }
-    }
-
-    /// Where there is no handshake.
-    pub(crate) fn plain(stream: TcpStream, watch: Arc<Watch>) -> CoalescingStream {
-        let mut stream = CoalescingStream::new(stream, watch);
-        stream.handshake_done();
-        stream
     }
 
     /// What the peer has said and nobody has read. Waits until there is something, or the peer has
@@ -116,7 +110,7 @@ impl CoalescingStream {
         (self.held, self.sent) = (answer.to_vec(), 0);
     }
 
-    /// The handshake is over: from here on a flush is one.
+    /// The handshake is over, or there is none: from here on a flush is one.
     pub(crate) fn handshake_done(&mut self) {
         self.handshake_done = true;
     }
