@@ -112,8 +112,17 @@ impl Claim {
         }
     }
 
+    /// Whether it counts against one that is stronger: a contradiction speaks for nobody but who
+    /// asks from its own network, so what was guessed of a request from elsewhere stands.
+    #[must_use]
+    pub fn is_untouched_by(&self, contradiction: &Claim) -> bool {
+        contradiction.strength == Strength::Contradicted
+            && self.phone_type != contradiction.phone_type
+            && self.address.map(Site::of) != contradiction.address.map(Site::of)
+    }
+
     /// Who made it: who repeats it louder takes it from nobody.
-    fn site(&self) -> Option<Site> {
+    pub fn site(&self) -> Option<Site> {
         self.first_address.or(self.address).map(Site::of)
     }
 }
@@ -200,6 +209,14 @@ impl Claims {
     fn earliest(&self) -> Option<usize> {
         let first = self.0.iter().enumerate().min_by_key(|(_, claim)| claim.first);
         first.map(|(at, _)| at)
+    }
+
+    /// The strongest is of no account from now on.
+    pub fn discount_strongest(&mut self) {
+        if !self.0.is_empty() {
+            let strongest = self.0.remove(0);
+            self.0.push(Claim { strength: Strength::Assumed, ..strongest });
+        }
     }
 
     /// That an operator says so, and nobody else said anything.

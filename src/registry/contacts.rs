@@ -279,11 +279,17 @@ impl Registry {
         claim: &Claim,
         ports: u16,
     ) -> Result<Strength, RegistryError> {
-        let now = self.clock.now();
+        let (now, catalogue) = (self.clock.now(), self.catalogue());
         let told = self.change_device_if_any(&Actor::Gateway, mac, |device, directory| {
-            // A contradiction tells no type, it only takes one away: anybody's `curl` is one.
-            // So it counts from where the phone itself was first.
-            if claim.strength == Strength::Contradicted && !is_from_its_site(claim, device) {
+            // What tells no type only takes one away, and anybody's `curl` does that. So it takes
+            // none from a phone that an operator promoted as something, and else only what was
+            // said from the same network.
+            let is_heard = match claim.strength {
+                _ if device.has_active_port() => !catalogue.is_generic(&claim.phone_type),
+                Strength::Contradicted => is_from_where_it_was_said(claim, device),
+                _ => true,
+            };
+            if !is_heard {
                 return Ok(Plan::nothing(device.strength()));
             }
             match device.claimed(claim.clone(), ports, now) {
@@ -346,11 +352,12 @@ impl Drop for Settling<'_> {
     }
 }
 
-/// Whether a claim comes from the network that the device was first seen in.
-fn is_from_its_site(claim: &Claim, device: &Device) -> bool {
-    let seen = device.sighting.as_ref().map(|seen| seen.address);
-    let first = device.claims.first_address().or(seen).map(Site::of);
-    first.is_none() || claim.address.map(Site::of) == first
+/// Whether a claim comes from the network that what counts was said from; where nobody said
+/// anything, from the one that the device was first seen in.
+fn is_from_where_it_was_said(claim: &Claim, device: &Device) -> bool {
+    let seen = device.sighting.as_ref().map(|seen| Site::of(seen.address));
+    let said = device.claims.strongest().and_then(Claim::site).or(seen);
+    said.is_none() || claim.address.map(Site::of) == said
 }
 
 /// What an audit record says of a device's make-up.

@@ -1,6 +1,7 @@
 //! The passwords that phones have of their own, and showing an operator what a phone has.
 
 use std::collections::BTreeMap;
+use std::iter;
 use std::sync::Arc;
 
 use serde_json::json;
@@ -10,6 +11,7 @@ use super::change::Plan;
 use super::compose::Composition;
 use super::random::Random;
 use super::{Actor, Registry, RegistryError};
+use crate::catalogue::PhoneType;
 use crate::domain::settings::{Layer, Secret, Settings, UnreadableLayer, resolve};
 use crate::domain::{
     Action, PasswordOf, PasswordSeed, PhoneId, Port, State, Subject, TransitionError,
@@ -75,7 +77,7 @@ impl Registry {
             // SECURITY: what is set for all companies opens the phones of all of them.
             let seen = match actor.require_system_admin() {
                 Ok(()) => settings.clone(),
-                Err(_) => Arc::new(without_system(&composition, id.port)?),
+                Err(_) => without_system(&composition, phone_type, id.port)?,
             };
             let is_seen = |secret: &Option<Secret>, seen: Option<&Secret>| {
                 secret.as_ref().filter(|own| Some(*own) == seen).map(|own| own.expose().to_owned())
@@ -115,11 +117,18 @@ impl Registry {
 }
 
 /// What the phone would have if nothing was set for all companies.
-fn without_system(composition: &Composition, port: Port) -> Result<Settings, RegistryError> {
+fn without_system(
+    composition: &Composition,
+    phone_type: &PhoneType,
+    port: Port,
+) -> Result<Arc<Settings>, RegistryError> {
     let layers = composition.layers(port);
+    // The gateway's has markers there, in the place of the passwords that it makes.
+    let others = layers.iter().filter(|(name, _)| !["gateway", "system"].contains(name));
     let layers: Vec<&Layer> =
-        layers.iter().filter(|(name, _)| *name != "system").map(|(_, layer)| layer).collect();
-    resolve(&layers).map_err(|error| unreadable(&error))
+        iter::once(&composition.gateway).chain(others.map(|(_, layer)| layer)).collect();
+    let settings = resolve(&layers).map_err(|error| unreadable(&error))?;
+    Ok(composition.with_own_passwords(phone_type, Arc::new(settings)))
 }
 
 fn unreadable(error: &UnreadableLayer) -> RegistryError {

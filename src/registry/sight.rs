@@ -204,8 +204,10 @@ impl Registry {
             return;
         }
         self.memory.index.noted(evidence.mac, now, Some(hash));
-        // What contradicts is kept beside what counts, for the operator who decides.
-        let told = evidence.identity.phone_type.as_ref().filter(|_| evidence.strength().is_told());
+        // What contradicts is kept beside what counts, for the operator who decides. A guess is
+        // as well where nothing better is known, and may count, see `Claim::is_untouched_by`.
+        let is_kept = evidence.strength().is_told() || known.strength == Strength::Contradicted;
+        let told = evidence.identity.phone_type.as_ref().filter(|_| is_kept);
         if is_new
             && !is_settled(known)
             && told.is_some_and(|told| *told != self.memory.index.phone_type(known))

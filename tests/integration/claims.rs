@@ -1,5 +1,7 @@
 //! What requests claim a phone to be, and what counts.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use crate::support::{Gateway, ManualClock, http};
@@ -144,23 +146,101 @@ fn a_phone_that_was_served_stays_what_it_is() {
     assert_eq!(again.get(SNOMS, None).status, 200);
 }
 
+/// A gateway that believes whoever says where they are.
+fn behind_a_proxy(clock: Arc<ManualClock>) -> Gateway {
+    Gateway::start_at(clock, |config, _| {
+        config.handset.trusted_proxies = ["127.0.0.0/8".parse().unwrap()].into_iter().collect();
+    })
+}
+
+fn ask_from(gateway: &Gateway, address: &str, target: &str, user_agent: &str) -> http::Answer {
+    let headers = [("X-Forwarded-For", address), ("User-Agent", user_agent)];
+    let headers = if user_agent.is_empty() { &headers[..1] } else { &headers[..] };
+    let answer = http::request(gateway.http(), "GET", target, headers, b"").expect("it answers");
+    gateway.settle();
+    answer
+}
+
+const SITE: &str = "192.0.2.1";
+const ELSEWHERE: &str = "198.51.100.9";
+const NOBODYS: &str = "curl/8.5.0";
+
 #[test]
 fn whoever_is_no_phone_takes_no_type_away_from_elsewhere() {
-    let gateway = Gateway::start_with(|config, _| {
-        config.handset.trusted_proxies = ["127.0.0.0/8".parse().unwrap()].into_iter().collect();
-    });
+    let gateway = behind_a_proxy(ManualClock::new());
     let ask = |address: &str, user_agent: &str| {
-        let headers = [("X-Forwarded-For", address), ("User-Agent", user_agent)];
-        let headers = if user_agent.is_empty() { &headers[..1] } else { &headers[..] };
-        let own = "/0015654aa937.cfg";
-        http::request(gateway.http(), "GET", own, headers, b"").expect("it answers");
+        ask_from(&gateway, address, "/0015654aa937.cfg", user_agent);
         gateway.inactive()
     };
-    let guessed = ask("192.0.2.1", "");
+    let guessed = ask(SITE, "");
     assert_ne!(guessed[0].1, "generic");
-    assert_eq!(ask("198.51.100.9", "curl/8.5.0"), guessed, "anybody's word");
-    assert_eq!(
-        ask("192.0.2.1", "curl/8.5.0"),
-        [("0015654aa9370".to_owned(), "generic".to_owned())]
-    );
+    assert_eq!(ask(ELSEWHERE, NOBODYS), guessed, "anybody's word");
+    assert_eq!(ask(SITE, NOBODYS), [("0015654aa9370".to_owned(), "generic".to_owned())]);
+}
+
+#[test]
+fn whoever_is_no_phone_and_asks_first_stands_in_the_way_of_no_guess_from_elsewhere() {
+    let clock = ManualClock::new();
+    let gateway = behind_a_proxy(clock.clone());
+    let (boot, id) = ("/805ec0000059.boot", "805ec00000590");
+    let ask = |address: &str, user_agent: &str| {
+        clock.advance(60);
+        ask_from(&gateway, address, boot, user_agent);
+        let phone = gateway.phone(id);
+        let claims = phone["claims"].as_array().unwrap().iter();
+        let claims = claims.map(|claim| {
+            let text = |name: &str| claim[name].as_str().unwrap().to_owned();
+            format!("{} {} {}", text("phone_type"), text("strength"), text("address"))
+        });
+        (phone["phone_type"].as_str().unwrap().to_owned(), claims.collect::<Vec<_>>())
+    };
+    let stranger = format!("generic contradicted {ELSEWHERE}");
+    assert_eq!(ask(ELSEWHERE, NOBODYS), ("generic".to_owned(), vec![stranger]));
+    let guess = format!("t46g family {SITE}");
+    let both = vec![guess.clone(), format!("generic assumed {ELSEWHERE}")];
+    assert_eq!(ask(SITE, ""), ("t46g".to_owned(), both.clone()));
+    assert_eq!(ask(ELSEWHERE, NOBODYS), ("t46g".to_owned(), both), "he asks again");
+    // What the phone itself calls itself counts against what its path lets guess, and stays.
+    let own = vec![format!("generic contradicted {SITE}"), guess];
+    assert_eq!(ask(SITE, "NoSuchPhone/1.0"), ("generic".to_owned(), own.clone()));
+    assert_eq!(ask(SITE, ""), ("generic".to_owned(), own));
+}
+
+#[test]
+fn a_guess_stands_beside_what_contradicts_it_from_the_same_network() {
+    let clock = ManualClock::new();
+    let gateway = Gateway::start_at(clock.clone(), |_, _| {});
+    gateway.get("/805ec0000059.boot", Some(NOBODYS));
+    clock.advance(60);
+    gateway.get("/805ec0000059.boot", None);
+    gateway.settle();
+    let phone = gateway.phone("805ec00000590");
+    assert_eq!(phone["phone_type"], "generic");
+    let listed = (&phone["claims"][0]["phone_type"], &phone["claims"][1]["phone_type"]);
+    assert_eq!(listed, (&json!("generic"), &json!("t46g")));
+}
+
+#[test]
+fn what_tells_no_type_takes_none_from_a_phone_that_was_promoted() {
+    let gateway = Gateway::start();
+    let (boot, own, id) = ("/805ec0000057.boot", "/805ec0000057.cfg", "805ec00000570");
+    gateway.get(boot, None);
+    gateway.settle();
+    gateway.promote(id);
+    let line = json!({ "user": "100", "password": "hunter2", "registrar": "sip.example" });
+    let values = json!({ "settings": { "lines": { "1": line } } });
+    gateway.done("update/phone", json!({ "scope": { "phoneid": id }, "values": values }));
+    for user_agent in [NOBODYS, "Linphone/3.6.1 (eXosip2/4.1.0)", "Mozilla/5.0", "Yealink x"] {
+        gateway.get("/805ec0000057.none", Some(user_agent));
+        gateway.settle();
+        assert_eq!(gateway.phone(id)["phone_type"], "t46g", "{user_agent}");
+    }
+    assert_eq!(gateway.phone(id)["claims"][0]["phone_type"], "t46g");
+    // What names a type still counts.
+    let s = "Yealink SIP-T46S 66.86.0.15 80:5e:c0:00:00:57";
+    gateway.get("/805ec0000057.none", Some(s));
+    gateway.settle();
+    assert_eq!(gateway.phone(id)["phone_type"], "t46s");
+    let file = gateway.get(own, Some(s));
+    assert!(file.text().starts_with("#!version:"), "{}", file.text());
 }

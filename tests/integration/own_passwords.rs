@@ -103,6 +103,48 @@ fn what_is_set_for_all_companies_is_revealed_to_none_of_them() {
     assert_eq!(seen["values"][0]["lines"], json!({ "1": "hunter2" }), "{seen}");
 }
 
+/// What the Company-Admin of a company is shown of a phone, by that company's first such.
+fn revealed_to(gateway: &Gateway, company: &str, scope: &Value) -> Value {
+    let login = format!("admin-of-{company}");
+    let user = json!({ "values": { "login": login, "name": "Tenant", "role": "Company-Admin", "company": company, "companies": [company], "key": true } });
+    let key = text(&gateway.done("create/user", user)["key"]);
+    let body = json!({ "auth": { "type": "auth", "key": key }, "scope": scope });
+    call(gateway.admin(), "reveal/phone", &body)["values"][0].clone()
+}
+
+#[test]
+fn a_company_is_shown_the_passwords_that_its_own_phones_were_made() {
+    let gateway = Gateway::start();
+    promoted(&gateway);
+    let made = reveal(&gateway);
+    assert_eq!(text(&made["admin_password"]).len(), 12);
+    assert_eq!(revealed_to(&gateway, "default", &phone()), made, "names and all");
+}
+
+#[test]
+fn a_company_is_not_shown_what_opens_the_ports_of_others() {
+    let gateway = Gateway::start();
+    for company in ["acme", "other"] {
+        gateway.done("create/company", json!({ "values": { "company": company } }));
+    }
+    let mac = "000e08aabbcc";
+    let line = json!({ "user": "100", "password": "hunter2", "registrar": "sip.example" });
+    for (port, company) in [(0, "acme"), (1, "other")] {
+        let settings = json!({ "lines": { "1": line } });
+        let values = json!({ "mac": mac, "port": port, "company": company, "phone_type": "pap2t", "settings": settings });
+        gateway.done("create/phone", json!({ "values": values }));
+    }
+    let scope = json!({ "mac": mac, "port": 0 });
+    let all = gateway.done("reveal/phone", json!({ "scope": scope }))["values"][0].clone();
+    assert_eq!(text(&all["admin_password"]).len(), 12);
+    let own = revealed_to(&gateway, "acme", &scope);
+    assert_eq!(own["admin_password"], Value::Null, "{own}");
+    assert_eq!(own["admin_name"], Value::Null, "{own}");
+    assert_eq!(own["lines"], json!({ "1": "hunter2" }), "{own}");
+    let of_other = revealed_to(&gateway, "other", &scope);
+    assert_eq!(of_other, Value::Null);
+}
+
 #[test]
 fn a_company_that_is_made_again_does_not_get_the_passwords_of_the_one_before() {
     let gateway = Gateway::start();

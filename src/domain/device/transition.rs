@@ -121,16 +121,23 @@ impl Device {
 
     /// Adds a claim, of a type of which the first `ports` ports are believed. A claim
     /// stronger than all before tells the type, while no port is active or the device was never
-    /// sent a file of its own: an operator who promoted it may have been misled. `None` when
-    /// there is nothing new.
+    /// sent a file of its own: an operator who promoted it may have been misled. While no port is
+    /// active, so does one that the strongest [does not touch](Claim::is_untouched_by). `None`
+    /// when there is nothing new.
     #[must_use]
     pub fn claimed(&self, claim: Claim, ports: u16, now: Timestamp) -> Option<Device> {
         let settled = self.has_active_port() && self.served.is_some();
-        let is_stronger = claim.strength > self.strength();
+        let mut is_stronger = claim.strength > self.strength();
         let phone_type = claim.phone_type.clone();
         let mut device = self.clone();
         if device.claims.is_empty() && device.strength() == Strength::Operator {
             device.claims.decide(device.phone_type.clone(), device.changed);
+        }
+        if !device.has_active_port()
+            && device.claims.strongest().is_some_and(|strongest| claim.is_untouched_by(strongest))
+        {
+            device.claims.discount_strongest();
+            is_stronger = true;
         }
         device.claims.add(claim);
         if is_stronger
