@@ -4,8 +4,8 @@
 //! One request, in the order of `Edge::answer`:
 //! 1. `access`: the address the request really comes from, and whether it may ask at all.
 //! 2. `request`: method, target and headers become a `Fetch`, each within bounds.
-//! 3. What a phone sends (PUT, POST) goes to provisioning as it comes, under the deadline of the request;
-//!    where its phones ask for a file with a form (POST), the form is dropped and the file is the answer.
+//! 3. What a phone sends (PUT, POST) goes to provisioning as it comes, under the deadline of the
+//!    request; what it asked for with a form is the answer.
 //! 4. Provisioning answers, under a timeout; a forbidden network too, so that its refusal takes
 //!    as long as any.
 //! 5. `response`: file, "not modified", the one refusal, or "later".
@@ -99,10 +99,6 @@ impl<P: Provision> Edge<P> {
             if request.headers().contains_key(header::ORIGIN) {
                 return refuse(request).await;
             }
-            if request.method() == Method::POST && self.provisioner.is_asked_by_form(&fetch.target)
-            {
-                return Box::pin(self.answer_form(request, fetch, peer)).await;
-            }
             // In a box: it is rare, and every request had room for it.
             return Box::pin(self.receive(request, fetch, peer)).await;
         }
@@ -136,56 +132,33 @@ impl<P: Provision> Edge<P> {
 }
 
 impl<P: Provision> Edge<P> {
-    /// A file that its phone asks for with a form, which is read to its end and dropped.
-    async fn answer_form(
-        &self,
-        request: Request<Incoming>,
-        fetch: Fetch,
-        peer: &Peer,
-    ) -> Response<EdgeBody> {
-        let (is_allowed, address) = (fetch.is_allowed, fetch.address);
-        let mut form = BodyReader::new(request.into_body());
-        match form.read_up_to(MOST_FORM).await {
-            Ok(true) => drop(form),
-            Ok(false) => {
-                form.pass_over(MOST_DISCARDED).await;
-                return response::refusal();
-            }
-            Err(_) => return response::refusal(),
-        }
-        let reply = self.provisioner.fetch_by_form(fetch);
-        match tokio::time::timeout(self.options.answer_timeout, reply).await {
-            // SECURITY: as of any request.
-            Ok(_) if !is_allowed => response::refusal(),
-            Ok(Reply::File(Sent { file, at, .. })) => {
-                peer.standing.of_use();
-                let headers = FileHeaders::of(&file, at);
-                response::file(file.body.clone(), headers)
-            }
-            Ok(Reply::Refused | Reply::Hosted(_)) => response::refusal(),
-            Ok(Reply::Unavailable) => self.fault(),
-            Err(_) => {
-                tracing::error!(%address, "a request took longer than the answer timeout");
-                self.fault()
-            }
-        }
-    }
-
     async fn receive(
         &self,
         request: Request<Incoming>,
         fetch: Fetch,
         peer: &Peer,
     ) -> Response<EdgeBody> {
+        let is_allowed = fetch.is_allowed;
         let waits_for_us = request.headers().contains_key(header::EXPECT);
-        let unfit = request::unfit_upload(request.headers());
-        let mut body = IncomingBody { reader: BodyReader::new(request.into_body()), unfit };
+        let (unfit, is_post) =
+            (request::unfit_upload(request.headers()), request.method() == Method::POST);
+        let reader = BodyReader::new(request.into_body());
+        let mut body = IncomingBody { reader, unfit, is_post };
         match self.provisioner.receive(fetch, &mut body).await {
             stored @ (Receipt::Created | Receipt::Replaced) => {
                 peer.standing.of_use();
-                response::stored(stored == Receipt::Created)
+                response::stored(matches!(stored, Receipt::Created))
             }
-            Receipt::Unavailable => self.fault(),
+            // SECURITY: as of any request.
+            Receipt::Answered(_) if !is_allowed => response::refusal(),
+            Receipt::Answered(Reply::File(Sent { file, owner, at })) => {
+                if owner == FileOwner::Phone {
+                    peer.standing.of_use();
+                }
+                response::file(file.body.clone(), FileHeaders::of(&file, at))
+            }
+            Receipt::Answered(Reply::Refused | Reply::Hosted(_)) => response::refusal(),
+            Receipt::Answered(Reply::Unavailable) | Receipt::Unavailable => self.fault(),
             Receipt::Refused => {
                 // As of any request that is refused, see `refuse`.
                 if !waits_for_us {
@@ -202,6 +175,7 @@ struct IncomingBody {
     reader: BodyReader,
     /// Why it cannot be kept as it comes.
     unfit: Option<&'static str>,
+    is_post: bool,
 }
 
 impl UploadBody for IncomingBody {
@@ -214,6 +188,14 @@ impl UploadBody for IncomingBody {
             return Some(Err(why.into()));
         }
         Some(self.reader.next().await?.map_err(Into::into))
+    }
+
+    fn may_be_form(&self) -> bool {
+        self.is_post
+    }
+
+    async fn drop_form(&mut self, most: usize) -> bool {
+        matches!(self.reader.read_up_to(most).await, Ok(true))
     }
 }
 
@@ -242,9 +224,6 @@ impl<P: Provision> Handler for Edge<P> {
 /// log; after a longer one the connection closes, which costs the phone a new
 /// connection for its next file.
 const MOST_DISCARDED: usize = 64 * 1024;
-
-/// A form has a name, a password and some words about the program that sends it.
-const MOST_FORM: usize = 16 * 1024;
 
 async fn refuse(request: Request<Incoming>) -> Response<EdgeBody> {
     if !request.body().is_end_stream() {

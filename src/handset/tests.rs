@@ -48,17 +48,14 @@ impl Provision for OneFile {
         }
     }
 
-    fn is_asked_by_form(&self, target: &str) -> bool {
-        target == "/form.cfg"
-    }
-
-    async fn fetch_by_form(&self, fetch: Fetch) -> Reply {
-        self.fetch(Fetch { target: "/001565123456.cfg".to_owned(), ..fetch }).await
-    }
-
-    /// Takes in nothing.
-    async fn receive<B: UploadBody>(&self, _: Fetch, _: &mut B) -> Receipt {
-        Receipt::Refused
+    /// Takes in nothing but a form.
+    async fn receive<B: UploadBody>(&self, fetch: Fetch, body: &mut B) -> Receipt {
+        let is_form = fetch.target == "/form.cfg" && body.may_be_form();
+        if !is_form || !body.drop_form(16 * 1024).await {
+            return Receipt::Refused;
+        }
+        let asked = Fetch { target: "/001565123456.cfg".to_owned(), ..fetch };
+        Receipt::Answered(self.fetch(asked).await)
     }
 }
 

@@ -14,10 +14,9 @@
 //!
 //! All of it reads from memory and waits for nothing, and what 2 and 5 record is stored behind the
 //! answer; but what an active phone asks back that it once sent, and what was laid out for it, is
-//! read from its file. What it
-//! sends goes its own way, in [`receive`]; what it asks with a form, in [`by_form`].
+//! read from its file. What it sends goes its own way, in [`receive`]; where that is a form that its
+//! phones ask for a file with, the form is dropped, and the file is fetched as any other.
 
-mod by_form;
 mod hosted;
 mod parse_cache;
 mod provisioner;
@@ -83,12 +82,14 @@ pub struct Sent {
 }
 
 /// What becomes of what a handset sends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Receipt {
     /// Kept, the first of its name.
     Created,
     /// Kept, in the place of one of its name.
     Replaced,
+    /// It was a form, and is dropped; the handset gets what it asked for with it.
+    Answered(Reply),
     /// The same as [`Reply::Refused`]: also for what no phone of its type sends, and what is too
     /// long.
     Refused,
@@ -103,6 +104,12 @@ pub trait UploadBody: Send {
 
     /// The next bytes; `None` at its end.
     fn next(&mut self) -> impl Future<Output = Option<Result<Bytes, BrokenOff>>> + Send;
+
+    /// Whether it may be a form: it came as forms do (POST).
+    fn may_be_form(&self) -> bool;
+
+    /// Reads it to its end and drops it. `false`: it is longer than `most` bytes, or broke off.
+    fn drop_form(&mut self, most: usize) -> impl Future<Output = bool> + Send;
 }
 
 /// Why a body broke off.
@@ -118,14 +125,9 @@ pub trait Provision: Send + Sync + 'static {
     /// what was laid out for it.
     fn fetch(&self, fetch: Fetch) -> impl Future<Output = Reply> + Send;
 
-    /// Whether phones of some family ask for that target with a form (POST) and wait for it.
-    fn is_asked_by_form(&self, target: &str) -> bool;
-
-    /// What the handset gets that asked with a form: its file, where its type asks so.
-    fn fetch_by_form(&self, fetch: Fetch) -> impl Future<Output = Reply> + Send;
-
     /// Takes in what a handset sends under that name, in as many parts as it comes. Bounded by
-    /// what its family allows; the caller bounds the time.
+    /// what its family allows; the caller bounds the time. A form with which phones of its type ask
+    /// for that file is answered with it.
     fn receive<B: UploadBody>(
         &self,
         fetch: Fetch,

@@ -9,8 +9,7 @@ use super::parse_cache::{FileOwner, NamedFile, ParseCache, ParsedRequest};
 use super::rendered::{BodyCache, BodyKey, Version};
 use super::{Fetch, Provision, Receipt, Rendered, Reply, Sent, UploadBody};
 use crate::catalogue::{
-    Catalogue, FileSpec, PathFacts, PhoneType, RenderError, RenderInput, Scope, Target,
-    mac_of_subject,
+    Catalogue, FileSpec, PathFacts, PhoneType, RenderError, RenderInput, Scope, mac_of_subject,
 };
 use crate::domain::settings::Written;
 use crate::domain::{LogRate, Mac, Timestamp};
@@ -112,7 +111,8 @@ impl Provision for Provisioner {
                     None => self.file(&catalogue, mac, known, &parsed, is_sent),
                 };
                 if decision.outcome == RequestOutcome::NoSuchFile
-                    && let Some(sent) = self.sent_back(&catalogue, mac, &parsed.target).await
+                    && let Some(sent) =
+                        self.sent_back(&catalogue, mac, &known, &parsed.target).await
                 {
                     decision = Decision::served(sent, FileOwner::Phone);
                 }
@@ -137,14 +137,6 @@ impl Provision for Provisioner {
         }
         self.remember(requester, fetch, at, parsed.identity.mac, &decision);
         decision.reply(at)
-    }
-
-    fn is_asked_by_form(&self, target: &str) -> bool {
-        self.registry.catalogue().is_asked_by_form(&Target::parse(target))
-    }
-
-    async fn fetch_by_form(&self, fetch: Fetch) -> Reply {
-        self.by_form(fetch)
     }
 
     async fn receive<B: UploadBody>(&self, fetch: Fetch, body: &mut B) -> Receipt {
@@ -264,6 +256,10 @@ impl Provisioner {
             Some(NamedFile::Nothing) => {
                 return self.common_or(catalogue, parsed, RequestOutcome::NoSuchFile);
             }
+            None if !self.has_file(catalogue, &known, parsed) => {
+                parsed.names(known.phone_type, NamedFile::Nothing);
+                return self.common_or(catalogue, parsed, RequestOutcome::NoSuchFile);
+            }
             None => {}
         }
         let Some(composition) = self.registry.composition(catalogue, mac) else {
@@ -315,6 +311,17 @@ impl Provisioner {
             Ok(rendered) if !may_be_kept => Decision::served(rendered, FileOwner::Phone),
             made => self.keep_body(key, version, made, FileOwner::Phone),
         }
+    }
+
+    /// Whether the request names a file that the device's type has, or may have.
+    ///
+    /// SECURITY: a device is composed only for what it gets, which takes time: who is refused would
+    /// hear from it that there is one.
+    fn has_file(&self, catalogue: &Catalogue, known: &Known, parsed: &ParsedRequest) -> bool {
+        let phone_type = self.registry.phone_type(known);
+        let Some(phone_type) = catalogue.phone_type(&phone_type) else { return true };
+        let found = catalogue.file_for_identified(phone_type, &parsed.target, &parsed.identity);
+        found.is_some_and(|(file, _)| file.template.is_some())
     }
 
     /// A file that is for no phone in particular, if the target names one; else the refusal.

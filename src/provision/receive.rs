@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::provisioner::Provisioner;
-use super::{Fetch, Receipt, Rendered, UploadBody};
-use crate::catalogue::{Catalogue, Target, UploadSpec};
+use super::{Fetch, Provision, Receipt, Rendered, UploadBody};
+use crate::catalogue::{Catalogue, FileSpec, Target, UploadSpec};
 use crate::domain::{ErrorChain, LogRate, Mac};
-use crate::registry::{RequestOutcome, Requester};
+use crate::registry::{Known, RequestOutcome, Requester};
 use crate::uploads::{FileName, Sender, UploadError, Uploads};
 
 /// One file that an active phone sends.
@@ -21,35 +21,73 @@ struct Accepted {
 /// What is sent back of it is known by its name alone; the maker's own word for it is not known.
 const MEDIA_TYPE: &str = "application/octet-stream";
 
+/// A form has a name, a password and some words about the program that sends it.
+const MOST_FORM: usize = 16 * 1024;
+
+/// What an active phone brings.
+enum Brought {
+    /// A form, with which it asks for the file.
+    Form,
+    Upload(Accepted),
+}
+
 impl Provisioner {
     pub(super) async fn take_in<B: UploadBody>(&self, fetch: Fetch, body: &mut B) -> Receipt {
         let at = self.registry.clock().now();
         let catalogue = self.registry.catalogue();
         let (parsed, _) = self.parsed.parse(&catalogue, &fetch);
-        let is_sent_by_some = catalogue.takes_upload(&parsed.target);
+        let may_be_form = body.may_be_form();
+        let is_sent_by_some = catalogue.is_brought(&parsed.target, may_be_form);
         let mut requester = Requester::Stranger;
+        let refused = |outcome| (Receipt::Refused, outcome, String::new());
         let (receipt, outcome, detail) = if is_sent_by_some {
             match self.admit(&catalogue, &fetch, &parsed) {
-                Ok((mac, _)) => {
+                Ok((mac, known)) => {
                     requester = Requester::ActivePhone(mac);
-                    match (self.accepted(&catalogue, mac, &parsed.target), &self.uploads) {
-                        (Some(accepted), Some(uploads)) => {
+                    let brought =
+                        self.brought(&catalogue, mac, &known, &parsed.target, may_be_form);
+                    match (brought, &self.uploads) {
+                        (Some(Brought::Form), _) if body.drop_form(MOST_FORM).await => {
+                            return Receipt::Answered(self.fetch(fetch).await);
+                        }
+                        (Some(Brought::Form), _) => {
+                            let why =
+                                format!("its form is longer than {MOST_FORM} bytes, or broke off");
+                            (Receipt::Refused, RequestOutcome::NotReceived, why)
+                        }
+                        (Some(Brought::Upload(accepted)), Some(uploads)) => {
                             kept(uploads, &self.upload_faults, accepted, fetch.address, body).await
                         }
-                        (Some(_), None) => {
+                        (Some(Brought::Upload(_)), None) => {
                             let off = "uploads are off: [uploads] dir names no folder".to_owned();
                             (Receipt::Refused, RequestOutcome::NotReceived, off)
                         }
-                        (None, _) => (Receipt::Refused, RequestOutcome::NoSuchFile, String::new()),
+                        (None, _) => refused(RequestOutcome::NoSuchFile),
                     }
                 }
-                Err(refused) => (Receipt::Refused, refused, String::new()),
+                Err(outcome) => refused(outcome),
             }
         } else {
-            (Receipt::Refused, RequestOutcome::NoSuchFile, String::new())
+            refused(RequestOutcome::NoSuchFile)
         };
         self.log(requester, fetch, at, parsed.identity.mac, outcome, detail);
         receipt
+    }
+
+    /// `None`: nothing that phones of its type send.
+    fn brought(
+        &self,
+        catalogue: &Arc<Catalogue>,
+        mac: Mac,
+        known: &Known,
+        target: &Target,
+        may_be_form: bool,
+    ) -> Option<Brought> {
+        let file = self.file_of(catalogue, known, target)?;
+        if may_be_form && file.form {
+            return Some(Brought::Form);
+        }
+        self.accepted(mac, file, target).map(Brought::Upload)
     }
 
     /// What the phone sent before under the name it asks for now, if that is sent back to it.
@@ -57,6 +95,7 @@ impl Provisioner {
         &self,
         catalogue: &Arc<Catalogue>,
         mac: Mac,
+        known: &Known,
         target: &Target,
     ) -> Option<Arc<Rendered>> {
         let uploads = self.uploads.as_ref()?;
@@ -65,7 +104,8 @@ impl Provisioner {
         if !FileName::new(target.file_name()).is_some_and(may_be_there) {
             return None;
         }
-        let Accepted { sender, name, spec } = self.accepted(catalogue, mac, target)?;
+        let file = self.file_of(catalogue, known, target)?;
+        let Accepted { sender, name, spec } = self.accepted(mac, file, target)?;
         if !spec.is_served_back {
             return None;
         }
@@ -81,11 +121,26 @@ impl Provisioner {
         }
     }
 
-    fn accepted(&self, catalogue: &Arc<Catalogue>, mac: Mac, target: &Target) -> Option<Accepted> {
-        let composition = self.registry.composition(catalogue, mac)?;
-        let (file, _) = catalogue.file_for(composition.phone_type()?, target)?;
-        let sender = self.registry.sender(mac)?;
-        Some(Accepted { sender, name: FileName::new(target.file_name())?, spec: file.upload? })
+    /// The file that its type has under that name. What nobody has is refused without the device:
+    /// in the time of a phone that is none of ours.
+    fn file_of<'c>(
+        &self,
+        catalogue: &'c Catalogue,
+        known: &Known,
+        target: &Target,
+    ) -> Option<&'c FileSpec> {
+        let phone_type = self.registry.phone_type(known);
+        let (file, _) = catalogue.file_for(catalogue.phone_type(&phone_type)?, target)?;
+        Some(file)
+    }
+
+    fn accepted(&self, mac: Mac, file: &FileSpec, target: &Target) -> Option<Accepted> {
+        let spec = file.upload?;
+        Some(Accepted {
+            sender: self.registry.sender(mac)?,
+            name: FileName::new(target.file_name())?,
+            spec,
+        })
     }
 }
 

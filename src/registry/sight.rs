@@ -11,7 +11,7 @@ use super::sighting_writer::SightingUpdate;
 use super::waiting::NoRoom;
 use crate::catalogue::{Catalogue, Identity};
 use crate::domain::settings::Written;
-use crate::domain::{Claim, Claims, Device, Mac, Sighting, Strength, Timestamp};
+use crate::domain::{Claim, Claims, Device, Mac, Sighting, Strength, Timestamp, TypeKey};
 
 /// One request's evidence, as far as the registry keeps it.
 #[derive(Debug, Clone, Copy)]
@@ -102,6 +102,12 @@ impl Registry {
         }
         self.note(catalogue, &known, evidence);
         SightOutcome::Known(known)
+    }
+
+    /// The type that the device was of when it was looked up.
+    #[must_use]
+    pub fn phone_type(&self, known: &Known) -> TypeKey {
+        self.memory.index.phone_type(known)
     }
 
     /// Looks the device up and takes in nothing, for the time that it takes.

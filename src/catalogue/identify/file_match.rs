@@ -80,17 +80,15 @@ impl Catalogue {
         FileMatches::of(self, target).of_family(family)
     }
 
-    /// Whether phones of any family send a file of that path: which one it is of, a known phone's
-    /// type says, and not what little the request tells.
+    /// Whether phones of any family send a file of that path or, where it `may_be_form`, ask for it
+    /// with a form: which one it is of, a known phone's type says, and not what little the request
+    /// tells.
     #[must_use]
-    pub fn takes_upload(&self, target: &Target) -> bool {
-        FileMatches::of(self, target).all().any(|found| self.matched_file(&found).upload.is_some())
-    }
-
-    /// Whether phones of any family ask for a file of that path with a form.
-    #[must_use]
-    pub fn is_asked_by_form(&self, target: &Target) -> bool {
-        FileMatches::of(self, target).all().any(|found| self.matched_file(&found).form)
+    pub fn is_brought(&self, target: &Target, may_be_form: bool) -> bool {
+        FileMatches::of(self, target).all().any(|found| {
+            let file = self.matched_file(&found);
+            file.upload.is_some() || (may_be_form && file.form)
+        })
     }
 
     /// The file that was found with this catalogue.
