@@ -11,6 +11,7 @@
 //! | module | owns |
 //! |---|---|
 //! | [`domain`] | MAC, phone, company, user, settings: what may happen to a phone. No I/O, no clock |
+//! | [`throttle`] | turns for those who want the same at a time, log lines for all that say the same; knows no phones |
 //! | [`catalogue`] | the families as data: what their phones ask, how they name themselves, what they get |
 //! | [`store`] | what is durable: one trait that gateways can follow, in one SQLite file or in memory |
 //! | [`registry`] | the rules over the store, all phones in memory, who changed what |
@@ -38,15 +39,15 @@
 //! app       -> config, handset, admin, provision, registry, store, uploads, files, catalogue, net, domain
 //! config    -> handset, admin, provision, registry, store, uploads, catalogue, net, domain
 //! handset   -> provision, net, domain
-//! admin     -> registry, uploads, files, catalogue, net, domain
-//! provision -> registry, uploads, files, catalogue, domain
-//! registry  -> store, uploads, catalogue, domain
+//! admin     -> registry, uploads, files, catalogue, net, domain, throttle
+//! provision -> registry, uploads, files, catalogue, domain, throttle
+//! registry  -> store, uploads, catalogue, domain, throttle
 //! simulator -> catalogue, domain
 //! store     -> domain
-//! uploads   -> domain
-//! files     -> domain
+//! uploads   -> domain, throttle
+//! files     -> domain, throttle
 //! catalogue -> domain
-//! net       -> domain
+//! net       -> domain, throttle
 //! ```
 //!
 //! # A handset's request, in seven steps
@@ -134,5 +135,6 @@ pub mod provision;
 pub mod registry;
 pub mod simulator;
 pub mod store;
+pub mod throttle;
 pub mod tools;
 pub mod uploads;

@@ -13,8 +13,9 @@ use serde::Serialize;
 use super::json::NotRead;
 use super::phone_list::{MOST_WHOLE, PhoneList};
 use super::session;
-use crate::domain::{Busy, ErrorChain};
+use crate::domain::ErrorChain;
 use crate::registry::{RegistryError, StoreFault};
+use crate::throttle::Busy;
 
 /// A success, written out or to be written while it is sent.
 pub(super) struct Answer {

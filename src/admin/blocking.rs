@@ -9,7 +9,8 @@ use tokio::time::sleep;
 
 use super::answer::Fail;
 
-use crate::domain::{Busy, CompanyId, Role, Turns, User, UserId, subscriber};
+use crate::domain::{CompanyId, Role, User, UserId, subscriber};
+use crate::throttle::{Busy, Turns};
 
 /// Pieces of work at a time. There may be no more cores than that, and phones come first.
 const AT_ONCE: usize = 2;

@@ -50,10 +50,11 @@ use tokio_util::task::TaskTracker;
 pub use health::{ListenerState, ListenerStates};
 pub use session::SessionLimits;
 
-use crate::domain::{Turns, UserId};
+use crate::domain::UserId;
 use crate::files::Files;
 use crate::net::{Handler, Limits, Peer, Standing, body};
 use crate::registry::{Random, Registry};
+use crate::throttle::Turns;
 use crate::uploads::Uploads;
 use answer::{Answer, AnswerBody, Fail, respond};
 use blocking::Blocking;

@@ -9,8 +9,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use crate::catalogue::Catalogue;
-use crate::domain::{CompanyId, PhoneId, Strength, Timestamp, Turn, TypeKey, UserId};
+use crate::domain::{CompanyId, PhoneId, Strength, Timestamp, TypeKey, UserId};
 use crate::registry::{Listing, PhoneRow};
+use crate::throttle::Turn;
 use bytes::Bytes;
 use hyper::body::{Body, Frame};
 use serde::Serialize;
@@ -145,9 +146,9 @@ mod tests {
 
     use super::*;
     use crate::catalogue::Sources;
-    use crate::domain::Turns;
     use crate::registry::{Actor, Document, Quota, Registry, SystemClock, SystemRandom};
     use crate::store::MemoryStore;
+    use crate::throttle::Turns;
 
     /// A list of `devices` devices of 50 phones each, in the only place there is.
     async fn list(devices: usize) -> (PhoneList, Turns<UserId>) {

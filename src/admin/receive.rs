@@ -16,9 +16,10 @@ use tokio::time::sleep;
 
 use super::answer::{AnswerBody, Fail, respond};
 
-use crate::domain::{Turn, Turns, UserId, subscriber};
+use crate::domain::{UserId, subscriber};
 use crate::net::body::{BodyError, BodyReader};
 use crate::registry::{Rate, RateLimiter};
+use crate::throttle::{Turn, Turns};
 
 /// A body of this length, in bytes, is short: what it may hold takes below a millisecond to parse.
 pub(super) const SHORT: usize = 16 * 1024;

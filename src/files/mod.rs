@@ -26,7 +26,8 @@ use arc_swap::ArcSwap;
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
 
-use crate::domain::{CompanyId, Device, HostedPath, Mac, Turns, TypeKey};
+use crate::domain::{CompanyId, Device, HostedPath, Mac, TypeKey};
+use crate::throttle::Turns;
 
 use index::Index;
 pub use index::MAX_FILES;

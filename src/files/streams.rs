@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-use crate::domain::{Busy, Mac, Site, Turn, Turns};
+use crate::domain::{Mac, Site};
+use crate::throttle::{Busy, Turn, Turns};
 
 /// Files that are sent at a time. Each has a part of 64 KiB in memory and the HTTP library another,
 /// with what the allocator keeps less than a megabyte (`benches/README.md`), and all share the

@@ -13,7 +13,7 @@ use super::shared::{ConnectionGuard, Shared};
 use super::tls::Tls;
 use super::watch::Watch;
 use super::{Handler, LOG_INTERVAL, connection};
-use crate::domain::LogRate;
+use crate::throttle::LogRate;
 
 /// Accepts until the server drains; each connection is a task of its own.
 pub(super) async fn accept_loop<H: Handler>(

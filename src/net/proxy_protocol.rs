@@ -8,7 +8,7 @@ use std::time::Instant;
 use ppp::{PartialResult, v1, v2};
 
 use super::tuning::CoalescingStream;
-use crate::domain::LogRate;
+use crate::throttle::LogRate;
 
 /// Why it is not known whose a proxy's connection is.
 #[derive(Debug, thiserror::Error)]

@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 use super::places::{Place, Places};
 use super::tuning::HandshakeAdmission;
 use super::{LOG_INTERVAL, Limits, OverAddressLimit, RetryAfter};
-use crate::domain::LogRate;
+use crate::throttle::LogRate;
 
 /// What all connections of one server share.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::proxy_protocol::is_header as is_proxy_header;
-use crate::domain::LogRate;
+use crate::throttle::LogRate;
 
 /// A fatal alert, `handshake_failure` (RFC 8446 section 6, RFC 5246 section 7.2): what a TLS client
 /// understands. Its record says TLS 1.0, as before there is a version.

@@ -12,12 +12,13 @@ use crate::catalogue::{
     Catalogue, FileSpec, PathFacts, PhoneType, RenderError, RenderInput, Scope, mac_of_subject,
 };
 use crate::domain::settings::Written;
-use crate::domain::{LogRate, Mac, Timestamp};
+use crate::domain::{Mac, Timestamp};
 use crate::files::{Files, HostedFile};
 use crate::registry::{
     Known, LoggedTarget, NotRecorded, Registry, RequestEvidence, RequestLogEntry, RequestOutcome,
     Requester, SightOutcome,
 };
+use crate::throttle::LogRate;
 
 use crate::uploads::Uploads;
 

@@ -7,8 +7,9 @@ use std::time::Instant;
 use super::provisioner::Provisioner;
 use super::{Fetch, Provision, Receipt, Rendered, UploadBody};
 use crate::catalogue::{Catalogue, FileSpec, Target, UploadSpec};
-use crate::domain::{ErrorChain, LogRate, Mac};
+use crate::domain::{ErrorChain, Mac};
 use crate::registry::{Known, RequestOutcome, Requester};
+use crate::throttle::LogRate;
 use crate::uploads::{FileName, Sender, UploadError, Uploads};
 
 /// One file that an active phone sends.

@@ -11,8 +11,8 @@ use super::Registry;
 use super::contacts::ContactRecorder;
 use super::memory::Memory;
 use super::sighting_writer::{self, SightingUpdate, SightingWriter};
-use crate::domain::LogRate;
 use crate::store::{Store, StoreError};
+use crate::throttle::LogRate;
 
 /// Follows the store, and writes down what requests showed: of known phones and of others.
 pub struct Background {

@@ -21,8 +21,9 @@ use super::index::{Index, Untouched};
 use super::quota::Counted;
 use super::waiting::{NoRoom, Reservation};
 use super::{Directory, Registry, RegistryError};
-use crate::domain::{Action, Claim, Device, LogRate, Mac, Site, Strength, Subject, Timestamp};
+use crate::domain::{Action, Claim, Device, Mac, Site, Strength, Subject, Timestamp};
 use crate::store::Mutation;
+use crate::throttle::LogRate;
 
 /// Contacts that wait, half a kilobyte each: what a storm of unknown phones brings while one
 /// slow commit is written.

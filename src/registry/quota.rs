@@ -7,7 +7,8 @@ use std::time::Instant;
 
 use dashmap::DashMap;
 
-use crate::domain::{LogRate, Site, Timestamp};
+use crate::domain::{Site, Timestamp};
+use crate::throttle::LogRate;
 
 /// What requests of unknown handsets may add to the registry.
 #[derive(Debug, Clone)]

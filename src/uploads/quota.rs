@@ -10,7 +10,8 @@ use foldhash::quality::RandomState;
 
 use super::room::Bytes;
 use super::{FileName, Sender, UploadError};
-use crate::domain::{Mac, Turn, Turns, subscriber};
+use crate::domain::{Mac, subscriber};
+use crate::throttle::{Turn, Turns};
 
 /// Uploads at a time. Phones send them when they have time; one that is told to come again keeps
 /// its log until then. So many write to one disk without keeping it from the store.

@@ -1,5 +1,8 @@
 //! Files that phones ask for with a form (POST): who gets one, and who is refused.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
 use serde_json::json;
 
 use crate::support::{Gateway, http};
@@ -47,4 +50,32 @@ fn a_program_that_posts_gets_its_file_and_nobody_else_does() {
     let put = http::request(gateway.http(), "PUT", path, &[], FORM).unwrap();
     assert_eq!((put.status, &put.body), (refused.status, &refused.body), "put");
     assert_eq!(post(&gateway, path, &[], b"").status, 200, "still, and without a form");
+}
+
+/// A form that is held back until it is asked for (RFC 9110 section 10.1.1) is asked for of those
+/// who get the file.
+#[test]
+fn nobody_elses_form_is_waited_for() {
+    let gateway = Gateway::start();
+    create(&gateway, "02005e100001", "bria");
+    let ask = |mac: &str| {
+        let mut stream = TcpStream::connect(gateway.http()).unwrap();
+        let head = format!(
+            "POST /bria-{mac}.ini HTTP/1.1\r\nHost: gw\r\nConnection: close\r\n\
+             Content-Length: {}\r\nExpect: 100-continue\r\n\r\n",
+            FORM.len()
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut answer = vec![0; 12];
+        stream.read_exact(&mut answer).unwrap();
+        (String::from_utf8(answer).unwrap(), stream)
+    };
+    let (unknown, _) = ask("02005e100002");
+    assert_eq!(unknown, "HTTP/1.1 404");
+    let (known, mut stream) = ask("02005e100001");
+    assert_eq!(known, "HTTP/1.1 100");
+    stream.write_all(FORM).unwrap();
+    let mut rest = String::new();
+    stream.read_to_string(&mut rest).unwrap();
+    assert!(rest.contains("HTTP/1.1 200 OK") && rest.contains("\"1001\""), "{rest}");
 }
