@@ -52,11 +52,11 @@
 //!
 //! # A handset's request, in seven steps
 //!
-//! 1. [`net`] accepts under a permit, finds the connection a place, does TLS beside the accept loop
-//!    and reads the head under a deadline.
-//! 2. [`handset::Edge`] refuses what can be refused before the MAC is known (network, method,
-//!    length) and makes a [`provision::Fetch`] of the rest: target, User-Agent, address,
-//!    certificate.
+//! 1. [`net`] accepts under a permit, finds the connection a place, learns from a trusted proxy whose
+//!    it is, does TLS beside the accept loop and reads the head under a deadline.
+//! 2. [`handset::Edge`] refuses what can be refused before the MAC is known (method, length) and
+//!    makes a [`provision::Fetch`] of the rest: target, User-Agent, certificate, address and whether
+//!    its network may ask. What phones send goes another way ([`uploads`]).
 //! 3. [`provision::Provisioner`] has the steps from here to the reply, in one file. It reads the
 //!    request with [`catalogue::Catalogue::identify`]: MAC, port, type and the evidence. What was
 //!    answered with a file is remembered.

@@ -72,7 +72,8 @@ impl Untyped {
     pub(super) fn warning(&self) -> String {
         format!(
             "its type is not known ({self}): as generic it gets a file in this gateway's own format, \
-             with its passwords, which it may not be able to read; say its type with update phone"
+             with its passwords, which it may not be able to read; say its type \
+             (phone_type of update phone, `dialtone phone set --type`)"
         )
     }
 }

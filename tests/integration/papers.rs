@@ -30,7 +30,7 @@ static COMMAND: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// A table of `family.toml`, not of the configuration.
-const OF_A_FAMILY: [&str; 3] = ["maps", "shares", "simulate"];
+const OF_A_FAMILY: [&str; 4] = ["limits", "maps", "shares", "simulate"];
 
 #[test]
 fn every_link_has_a_file_and_every_fragment_a_heading() {

@@ -157,6 +157,21 @@ fn a_list_for_a_name_that_nothing_has_is_a_mistake() {
         let message = failed(asking(&gateway, line), 1);
         assert!(message.contains(said), "{line}: {message}");
     }
+    // A change that is refused for such a name says what is like it.
+    let waits = "0004f2000010";
+    gateway.get(&format!("/{waits}.cfg"), None);
+    for (line, said) in [
+        (format!("phone promote {waits}0 --company acmee"), "did you mean acme?"),
+        (format!("phone promote {waits}0 --type ip65O"), "no type is called ip65O; did you mean"),
+        (
+            format!("phone promote {PHONE} --type t46s"),
+            "does not wait, it is active in default already: `dialtone phone set",
+        ),
+        (format!("phone demote {PHONE}"), "does not wait, it is active in default already"),
+    ] {
+        let message = failed(asking(&gateway, &line), 1);
+        assert!(message.contains(said), "{line}: {message}");
+    }
     // What is there and has nothing is an empty list.
     for line in ["phone list --type t46s", "phone active --company default --company acme"] {
         ask(line);
@@ -305,6 +320,10 @@ fn check_says_what_this_machine_does_not_have() {
             "[store] url: file/x.db cannot be written by the user who runs this: file: is not a directory",
         ),
         ("[tls]\ncerts_dir = \"file/certs\"\n", "[tls] certs_dir: file/certs cannot be written"),
+        // A file where a directory is wanted, and the other way round.
+        ("[tls]\ncerts_dir = \"file\"\n", "[tls] certs_dir: file cannot be written"),
+        ("[uploads]\ndir = \"file\"\n", "file: is not a directory"),
+        ("[store]\nurl = \"sqlite:.\"\n", ".: is a directory, not a file"),
     ] {
         let message = checked(text);
         assert!(message.contains(said), "{message}");

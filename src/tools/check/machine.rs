@@ -20,15 +20,16 @@ pub fn problems(config: &Config) -> Vec<String> {
     let mut problems = certificates(config);
     problems.extend(listener_problems(config).iter().map(|error| ErrorChain(error).to_string()));
     if let StoreUrl::Sqlite(path) = &config.store.url {
-        let unwritable = unwritable("[store] url", path);
+        let unwritable = unwritable("[store] url", path, Place::File);
         problems
             .extend(unwritable.or_else(|| SqliteStore::look(path).err().map(|e| e.to_string())));
     }
     let makes_certificate = !config.handset.https.is_empty() && config.tls.pairs.is_empty();
     if makes_certificate {
-        problems.extend(unwritable("[tls] certs_dir", &config.tls.certs_dir));
+        problems.extend(unwritable("[tls] certs_dir", &config.tls.certs_dir, Place::Folder));
     }
-    problems.extend(config.uploads.dir.iter().filter_map(|dir| unwritable("[uploads] dir", dir)));
+    let uploads = config.uploads.dir.as_deref();
+    problems.extend(uploads.and_then(|dir| unwritable("[uploads] dir", dir, Place::Folder)));
     if let Some(dir) = &config.files.dir
         && let Err(error) = Files::open(dir)
     {
@@ -93,13 +94,23 @@ fn usable(
     Tls::load(options, now)?.reload(now)
 }
 
-/// Says so when this user cannot write the file or directory or, where there is none, make it.
-fn unwritable(key: &str, path: &Path) -> Option<String> {
+/// What a path is to be.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    File,
+    Folder,
+}
+
+/// Says so when this user cannot write the file or folder or, where there is none, make it.
+fn unwritable(key: &str, path: &Path, wanted: Place) -> Option<String> {
     let place = nearest(path);
     let (why, needed) = match (place.is_dir(), place == path) {
+        (true, true) if wanted == Place::File => {
+            (Some("is a directory, not a file".to_owned()), Access::EXISTS)
+        }
         (true, _) => (None, Access::WRITE_OK | Access::EXEC_OK),
-        (false, true) => (None, Access::WRITE_OK),
-        (false, false) => (Some("is not a directory".to_owned()), Access::EXISTS),
+        (false, true) if wanted == Place::File => (None, Access::WRITE_OK),
+        (false, _) => (Some("is not a directory".to_owned()), Access::EXISTS),
     };
     let why = why.or_else(|| access(&place, needed).err().map(|error| error.to_string()))?;
     let (path, place) = (path.display(), place.display());

@@ -123,6 +123,11 @@ pub enum RemoteError {
         list: &'static str,
     },
     #[error(
+        "{attempt}: {phone} does not wait, it is active in {company} already: `dialtone phone set {phone} \
+         --type TYPE` says what it is, `dialtone phone assign {phone} COMPANY` moves it"
+    )]
+    Active { attempt: String, phone: String, company: String },
+    #[error(
         "{attempt}: there is no file {file}; the same command without it shows which there are"
     )]
     NoFile { attempt: String, file: String },
@@ -218,12 +223,20 @@ pub async fn run(
                 Ok(reply) => reply["values"].as_array().map_or(&[][..], Vec::as_slice),
                 Err(_) => &[],
             };
-            let is_answer =
-                matches!(&fetched, Ok(_) | Err(RemoteError::Client(ClientError::Refused { .. })));
-            if is_answer && matches!(task.show, Show::Table(_)) {
+            let is_refused =
+                matches!(&fetched, Err(RemoteError::Client(ClientError::Refused { .. })));
+            if is_refused || (fetched.is_ok() && matches!(task.show, Show::Table(_))) {
                 names::look_up(&client, &task.call, rows).await?;
             }
-            fetched?
+            if is_refused && matches!(task.call.verb, "promote" | "demote") {
+                names::look_whether_active(&client, &task.call).await?;
+            }
+            let reply = fetched?;
+            // The API counts what it did; whoever named a file meant one.
+            if reply["numrows"] == 0 && task.call.scope.contains_key("file") {
+                return Err(RemoteError::nothing(&task.call));
+            }
+            reply
         }
         Some(change) => {
             let key = offline_key::change(change)

@@ -1,10 +1,10 @@
-//! Names that a list was asked for and that nothing has: the API gives no rows for them, which a
-//! typing error must not look like.
+//! Names that were given and that nothing has: the API gives no rows for those that a list was asked
+//! for, which a typing error must not look like, and does not say of a change what they are like.
 
 use serde_json::Value;
 
 use super::RemoteError;
-use crate::domain::{did_you_mean, nearest};
+use crate::domain::{did_you_mean, nearest, printable};
 use crate::tools::client::{Call, Client};
 
 /// Fields of a scope that hold names, what has such a name, the call that lists all there are, the
@@ -15,8 +15,8 @@ const NAMES: [(&str, &str, (&str, &str), &str); 3] = [
     ("login", "user", ("read", "user"), "user list"),
 ];
 
-/// Looks the names of a list's scope up of which it has no row. One name that brought any rows is
-/// there, or was. Of an answer that is a refusal there are no rows.
+/// Looks up the names in a call of which its answer has no row. One name that brought any rows is
+/// there, or was. A refusal has no rows.
 ///
 /// What the caller may not look up is not said to be missing.
 ///
@@ -28,7 +28,7 @@ pub(super) async fn look_up(
     rows: &[Value],
 ) -> Result<(), RemoteError> {
     for (field, what, (verb, kind), list) in NAMES {
-        let named: Vec<&str> = match asked.scope.get(field) {
+        let named: Vec<&str> = match asked.scope.get(field).or(asked.values.get(field)) {
             Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).collect(),
             Some(Value::String(name)) => vec![name],
             _ => Vec::new(),
@@ -58,4 +58,23 @@ pub(super) async fn look_up(
         }
     }
     Ok(())
+}
+
+/// Says of a phone that was to be promoted, or taken off the list, and does not wait, that it is
+/// active: the API says "Phone not found" of both, and of one that never asked.
+///
+/// # Errors
+/// [`RemoteError::Active`] when it is.
+pub(super) async fn look_whether_active(client: &Client, asked: &Call) -> Result<(), RemoteError> {
+    let Some(phone) = asked.scope.get("phoneid").and_then(Value::as_str) else { return Ok(()) };
+    let shown = Call::new("read", "phone", asked.attempt.clone()).scope("phoneid", phone);
+    let Ok(reply) = client.call(&shown).await else { return Ok(()) };
+    match reply["values"][0]["state"].as_str() {
+        Some("active") => Err(RemoteError::Active {
+            attempt: asked.attempt.clone(),
+            phone: printable(phone),
+            company: printable(reply["values"][0]["company"].as_str().unwrap_or_default()),
+        }),
+        _ => Ok(()),
+    }
 }

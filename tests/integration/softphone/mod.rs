@@ -46,7 +46,12 @@ fn boots_and_registers(
     let running = phone.start();
     let registration = registrar.registration("correct horse", TIMEOUT);
     running.stop();
-    let expected = Registration { user: "alice".to_owned(), auth_user: "alice-auth".to_owned() };
+    let expected = Registration {
+        // As it goes over the line: quotes within quotes have a backslash (RFC 3261 section 25.1).
+        name: r#""Alice \"A\" <b>""#.to_owned(),
+        user: "alice".to_owned(),
+        auth_user: "alice-auth".to_owned(),
+    };
     assert_eq!(registration, expected);
 }
 

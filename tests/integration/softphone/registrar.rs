@@ -16,6 +16,8 @@ pub(super) struct Registrar {
 /// A REGISTER whose digest was right.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Registration {
+    /// The display name of the From header, as it came.
+    pub name: String,
     /// User part of the address of record.
     pub user: String,
     /// `username` of the digest.
@@ -62,7 +64,9 @@ impl Registrar {
                     self.answer(peer, &message, "200 OK", "Expires: 3600\r\n");
                     let to = header(&message, "To").expect("a request has a To");
                     let user = to.split("sip:").nth(1).and_then(|rest| rest.split('@').next());
+                    let from = header(&message, "From").expect("a request has a From");
                     return Registration {
+                        name: from.split(" <sip:").next().unwrap_or_default().to_owned(),
                         user: user.expect("a To has a user").to_owned(),
                         auth_user: parameter(&credentials, "username"),
                     };

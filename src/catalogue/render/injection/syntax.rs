@@ -22,10 +22,11 @@ fn shape(family: &str, pair: &Pair) -> Option<String> {
             let macros = value.split('$').skip(1).step_by(2);
             Some(macros.collect::<Vec<_>>().join("$") + &marks("^$!"))
         }
-        // "name" <sip:user@host>: between quotes anything but a quote is the name.
+        // "name" <sip:user@host>: between quotes anything is the name, with a backslash before
+        // a quote and a backslash.
         "linphone" if last.contains("reg_") => {
-            let outside = value.split('"').step_by(2);
-            Some(outside.collect::<Vec<_>>().join("\"") + &marks("\\"))
+            let plain = value.replace(r"\\", "").replace(r#"\""#, "");
+            Some(plain.split('"').step_by(2).collect::<Vec<_>>().join("\""))
         }
         _ => None,
     }
