@@ -320,12 +320,19 @@ fn check_says_what_this_machine_does_not_have() {
             "[store] url: file/x.db cannot be written by the user who runs this: file: is not a directory",
         ),
         ("[tls]\ncerts_dir = \"file/certs\"\n", "[tls] certs_dir: file/certs cannot be written"),
-        // A file where a directory is wanted, and the other way round.
-        ("[tls]\ncerts_dir = \"file\"\n", "[tls] certs_dir: file cannot be written"),
-        ("[uploads]\ndir = \"file\"\n", "file: is not a directory"),
-        ("[store]\nurl = \"sqlite:.\"\n", ".: is a directory, not a file"),
     ] {
         let message = checked(text);
+        assert!(message.contains(said), "{message}");
+    }
+    // A file where a directory is wanted, and the other way round.
+    let wrong =
+        "[tls]\ncerts_dir = \"file\"\n[uploads]\ndir = \"file\"\n[store]\nurl = \"sqlite:.\"\n";
+    let message = checked(wrong);
+    for said in [
+        "[tls] certs_dir: file cannot be written by the user who runs this: file: is not a directory",
+        "[uploads] dir: file cannot be written by the user who runs this: file: is not a directory",
+        "[store] url: . cannot be written by the user who runs this: .: is a directory, not a file",
+    ] {
         assert!(message.contains(said), "{message}");
     }
     assert!(!dir.path().join("dialtone.db").exists(), "a check makes nothing");
