@@ -225,7 +225,8 @@ fn of_families_that_share_a_block_the_one_with_that_part_of_it_counts() {
         // A path of nobody's, and no telling which of those that have the block.
         ("/001565aabbcc.zip", None, Some("generic"), Assumed),
         ("/002699aabbcc.xml", None, Some("spa942"), Family),
-        ("/MN_08000F69435B.cfg", None, Some("mitel5330"), Family),
+        // A file is for one model there, and nothing says which.
+        ("/MN_08000F69435B.cfg", None, Some("generic"), Family),
         ("/001AE8012345_config.xml", None, Some("openstage"), Family),
     ]);
 }
@@ -643,6 +644,7 @@ fn a_phone_of_which_only_the_maker_is_known_is_promoted_with_a_warning() {
     for (target, id, has_maker) in [
         ("/0004f2aabbcc.cfg", "0004f2aabbcc0", true),
         ("/00085d1a9870.cfg", "00085d1a98700", true),
+        ("/MN_08000F69435B.cfg", "08000f69435b0", true),
         ("/0a0000000001.cfg", "0a00000000010", false),
     ] {
         gateway.get(target, None);
