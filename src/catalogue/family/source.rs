@@ -20,12 +20,12 @@ pub(crate) type Folders = BTreeMap<String, Files>;
 /// Larger than any template; a folder given by mistake must not fill the memory.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 /// Families times files: far more than a full catalogue has.
-const MAX_FILES: usize = 20_000;
+pub(super) const MAX_FILES: usize = 20_000;
 
 /// The families of the binary.
 pub(crate) fn built_in() -> Folders {
     let mut folders = built_in_as_written();
-    shares::resolve(&mut folders, &Folders::new());
+    shares::resolve(&mut folders, &Folders::new()).expect("the tests read all of them");
     folders
 }
 
@@ -81,7 +81,10 @@ pub(crate) fn folder(root: &Path) -> Result<Folders, (PathBuf, io::Error)> {
         read_files(&entry, &entry, &mut files, &mut count)?;
         folders.insert(name, files);
     }
-    shares::resolve(&mut folders, &built_in_as_written());
+    shares::resolve(&mut folders, &built_in_as_written()).map_err(|fault| {
+        let why = io::Error::other(format!("line {}: {}", fault.line, fault.message));
+        (root.join(fault.family).join("family.toml"), why)
+    })?;
     Ok(folders)
 }
 
