@@ -9,7 +9,7 @@ use super::{Catalogue, Limit, PhoneType, set_rows};
 use crate::domain::settings::schema::Kind;
 
 /// The last character that a file in ISO 8859-1 can have.
-const LAST_OF_LATIN_1: char = '\u{ff}';
+pub(super) const LAST_OF_LATIN_1: char = '\u{ff}';
 
 impl Catalogue {
     /// The settings of a document that phones of the type would not have as they are written, each
@@ -89,5 +89,8 @@ fn forbidden(limit: &Limit, text: &str) -> Option<String> {
 }
 
 fn is_cut(text: &str) -> Option<String> {
-    (text.trim() != text).then(|| "drops blanks at its beginning and end".to_owned())
+    (text.trim() != text).then(|| {
+        "is given no text with a blank at its beginning or end, which many phones would drop"
+            .to_owned()
+    })
 }

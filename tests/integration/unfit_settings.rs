@@ -391,7 +391,8 @@ fn a_text_that_the_phone_takes_for_a_word_of_its_makers_is_refused() {
         assert_eq!(update("000413000001", settings)["result"], "success");
     }
     let blank = json!({ "lines": { "1": { "password": "s3cret " } } });
-    let message = "settings: lines.1.password: Snom D785 drops blanks at its beginning and end";
+    let message = "settings: lines.1.password: Snom D785 is given no text with a blank at its \
+                   beginning or end, which many phones would drop";
     assert_eq!(update("000413000001", blank.clone())["message"], message);
     // A company's is for phones of several makers: those that would not have it are named.
     let scope = json!({ "company": "acme" });

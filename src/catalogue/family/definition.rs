@@ -198,6 +198,9 @@ pub enum Encoding {
     Utf8,
     #[serde(rename = "iso-8859-1")]
     Latin1,
+    /// ISO 8859-1, and `\u0141` for what that cannot have: `java.util.Properties.load`.
+    #[serde(rename = "java-properties")]
+    Properties,
     /// The template writes two hexadecimal digits for each byte.
     #[serde(rename = "hex")]
     Hex,

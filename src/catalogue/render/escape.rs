@@ -78,6 +78,7 @@ fn is_breaking(c: char) -> bool {
 /// What is written in hexadecimal digits has something else in it, or one digit too many.
 pub(crate) fn encode(
     text: String,
+    escape: Escape,
     encoding: Encoding,
     line_ending: LineEnding,
 ) -> Result<Vec<u8>, String> {
@@ -88,11 +89,27 @@ pub(crate) fn encode(
     };
     Ok(match encoding {
         Encoding::Utf8 => text.into_bytes(),
-        Encoding::Latin1 => {
-            text.chars().map(|c| u8::try_from(u32::from(c)).unwrap_or(b'?')).collect()
+        Encoding::Latin1 if escape == Escape::Xml => {
+            latin_1(&text, |c| format!("&#{};", u32::from(c)))
         }
+        Encoding::Latin1 => latin_1(&text, |_| "?".to_owned()),
+        Encoding::Properties => latin_1(&text, |c| {
+            c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect()
+        }),
         Encoding::Hex => return bytes_of_hex(&text),
     })
+}
+
+/// The text in ISO 8859-1, with `otherwise` for what that does not have.
+fn latin_1(text: &str, otherwise: impl Fn(char) -> String) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len());
+    for c in text.chars() {
+        match u8::try_from(u32::from(c)) {
+            Ok(byte) => bytes.push(byte),
+            Err(_) => bytes.extend(otherwise(c).into_bytes()),
+        }
+    }
+    bytes
 }
 
 /// White space between bytes does not count.
@@ -130,18 +147,26 @@ mod tests {
         assert_eq!(escaped(text, Escape::Xml), "a&quot;b\\c&lt;d&gt;&amp;&apos;e");
         assert_eq!(escaped(text, Escape::Url), "a%22b%5Cc%3Cd%3E%26%27e");
         assert_eq!(escaped("a b-/%\u{e9}", Escape::Url), "a%20b-%2F%25%C3%A9", "as RFC 3986");
-        assert_eq!(encode("a&\nb\n".into(), Encoding::Utf8, LineEnding::None).unwrap(), b"a&b");
+        assert_eq!(
+            encode("a&\nb\n".into(), Escape::Line, Encoding::Utf8, LineEnding::None).unwrap(),
+            b"a&b"
+        );
     }
 
     #[test]
     fn latin1_keeps_what_it_can_write() {
-        let bytes = encode("Zoë €\n".into(), Encoding::Latin1, LineEnding::Crlf).unwrap();
-        assert_eq!(bytes, b"Zo\xeb ?\r\n");
+        let bytes = |escape, encoding| {
+            encode("Zoë €😀\n".into(), escape, encoding, LineEnding::Crlf).unwrap()
+        };
+        assert_eq!(bytes(Escape::Line, Encoding::Latin1), b"Zo\xeb ??\r\n");
+        assert_eq!(bytes(Escape::Xml, Encoding::Latin1), b"Zo\xeb &#8364;&#128512;\r\n");
+        let expected = b"Zo\xeb \\u20ac\\ud83d\\ude00\r\n";
+        assert_eq!(bytes(Escape::Line, Encoding::Properties), expected);
     }
 
     #[test]
     fn bytes_are_written_in_digits() {
-        let bytes = |text: &str| encode(text.into(), Encoding::Hex, LineEnding::Lf);
+        let bytes = |text: &str| encode(text.into(), Escape::Line, Encoding::Hex, LineEnding::Lf);
         let text = format!("03 0a0309\n{} 00\n", crate::domain::to_hex(b"siu.bin"));
         assert_eq!(bytes(&text).unwrap(), b"\x03\x0a\x03\x09siu.bin\0");
         for wrong in ["0", "03 0", "0g", "+1", "é"] {

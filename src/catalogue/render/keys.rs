@@ -23,9 +23,30 @@ pub(crate) fn decoded(file: &FileSpec, mut body: Vec<u8>) -> String {
     }
     match file.encoding {
         Encoding::Utf8 => String::from_utf8(body).expect("it says that it is UTF-8"),
+        Encoding::Properties => without_units(body.into_iter().map(char::from)),
         // Those of bytes are no text; see `of`.
         Encoding::Latin1 | Encoding::Hex => body.into_iter().map(char::from).collect(),
     }
+}
+
+/// A text of Java's properties with the characters that stand in it as `\u0141`.
+fn without_units(text: impl Iterator<Item = char>) -> String {
+    let mut units: Vec<u16> = Vec::new();
+    let mut text = text.peekable();
+    while let Some(c) = text.next() {
+        units.push(c as u16);
+        match (c, text.peek()) {
+            ('\\', Some('u')) => {
+                text.next();
+                let digits: String = text.by_ref().take(4).collect();
+                let unit = u16::from_str_radix(&digits, 16).expect("`\\u` has four digits");
+                *units.last_mut().expect("one was just pushed") = unit;
+            }
+            ('\\', Some(_)) => units.extend(text.next().map(|next| next as u16)),
+            _ => {}
+        }
+    }
+    String::from_utf16(&units).expect("what was written has both units of a character")
 }
 
 /// One key of a file, and what it is given.
@@ -127,8 +148,8 @@ fn elements(text: &str, named_by: &[String]) -> Result<Vec<Pair>, String> {
                 None if piece.trim().is_empty() => {}
                 None => return Err("text outside the root".to_owned()),
             },
-            Event::GeneralRef(name) => match (open.last(), resolve_predefined_entity(&name)) {
-                (Some(&(_, at)), Some(text)) => pairs[at].value.push_str(text),
+            Event::GeneralRef(name) => match (open.last(), entity(&name)) {
+                (Some(&(_, at)), Some(text)) => pairs[at].value.push_str(&text),
                 _ => return Err(format!("an unknown entity {name:?}")),
             },
             Event::Decl(_) if pairs.is_empty() => {}
@@ -136,6 +157,14 @@ fn elements(text: &str, named_by: &[String]) -> Result<Vec<Pair>, String> {
             other => return Err(format!("{other:?} at {}", reader.buffer_position())),
         }
     }
+}
+
+/// What an entity stands for: `amp`, or `#321`.
+fn entity(name: &str) -> Option<String> {
+    if let Some(number) = name.strip_prefix('#') {
+        return char::from_u32(number.parse().ok()?).map(String::from);
+    }
+    resolve_predefined_entity(name).map(str::to_owned)
 }
 
 fn element(
@@ -158,7 +187,8 @@ fn element(
         if NAMING.contains(&own.as_str()) || named_by.contains(&own) {
             pairs[at].key += &format!(" {own}={value}");
         } else {
-            pairs.push(Pair { key: format!("{} @{own}", pairs[at].key), value });
+            let key = format!("{} @{own}", pairs[at].key);
+            pairs.push(Pair { key, value });
         }
     }
     Ok(())

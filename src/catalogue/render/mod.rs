@@ -171,7 +171,7 @@ impl Catalogue {
             let message = format!("the file has more than {MAX_BODY_BYTES} bytes");
             return Err(RenderError { template: name.into(), message, ..RenderError::default() });
         }
-        let body = encode(text, file.encoding, file.line_ending);
+        let body = encode(text, file.escape, file.encoding, file.line_ending);
         let mut body = body.map_err(|message| RenderError {
             template: name.into(),
             message,

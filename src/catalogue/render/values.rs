@@ -6,7 +6,9 @@ use std::sync::{Arc, PoisonError};
 use serde_json::{Value, json};
 
 use super::coverage::{Files, Trial, files_of, kind_of, values};
-use crate::catalogue::{Catalogue, PhoneType};
+use crate::catalogue::family::definition::{Encoding, Escape};
+use crate::catalogue::limits::LAST_OF_LATIN_1;
+use crate::catalogue::{Catalogue, FileSpec, PhoneType};
 use crate::domain::settings::schema::Kind;
 use crate::domain::settings::{Layer, resolve};
 
@@ -23,16 +25,19 @@ const KEY_TYPE: &str = "keys.N.type=";
 pub struct Unsaid {
     /// The value as an operator writes it; of a list the one entry.
     pub value: String,
-    /// The number that the files have in its place.
-    pub taken_as: Option<u64>,
+    /// The number or the text that the files have in its place.
+    pub taken_as: Option<String>,
 }
 
 impl Catalogue {
     /// What the files of the type do not say of a value, for a row that they express: a language or
     /// a country that its phones do not have, a number above their highest, an entry of a list that
-    /// they leave out. What was found is kept: it takes some renderings.
+    /// they leave out, a text that their encoding cannot have. What was found is kept: it takes some renderings.
     #[must_use]
     pub fn unsaid(&self, phone_type: &PhoneType, row: &str, value: &Value) -> Vec<Unsaid> {
+        if let (Some(Kind::Text { .. }), Value::String(text)) = (kind_of(row), value) {
+            return self.replaced(phone_type, text).into_iter().collect();
+        }
         let Some(kind) = kind_of(row).filter(|kind| is_tried(row, kind)) else { return Vec::new() };
         // A std lock: nothing awaits under it, and no request of a phone takes it.
         let known = || phone_type.unsaid.lock().unwrap_or_else(PoisonError::into_inner);
@@ -56,6 +61,21 @@ impl Catalogue {
         }
         known.insert(key, found.clone());
         found
+    }
+
+    /// A text that a file cannot have as it is, and has with `?` for what it lacks.
+    fn replaced(&self, phone_type: &PhoneType, text: &str) -> Option<Unsaid> {
+        let lacks = |file: &FileSpec| {
+            file.encoding == Encoding::Latin1
+                && file.escape != Escape::Xml
+                && file.template.is_some()
+        };
+        if !self.family_of(phone_type).files.iter().any(lacks) {
+            return None;
+        }
+        let taken_as: String =
+            text.chars().map(|c| if c > LAST_OF_LATIN_1 { '?' } else { c }).collect();
+        (taken_as != text).then(|| Unsaid { value: text.to_owned(), taken_as: Some(taken_as) })
     }
 
     /// Finds those of a phone's settings, each as its path and its row, that its files are the
@@ -191,7 +211,7 @@ impl Tried<'_> {
             let middle = other.midpoint(same);
             if is_same(middle) { same = middle } else { other = middle + 1 }
         }
-        Some(Unsaid { value: number.to_string(), taken_as: Some(same) })
+        Some(Unsaid { value: number.to_string(), taken_as: Some(same.to_string()) })
     }
 
     /// An entry that makes no difference before any other.
@@ -219,7 +239,7 @@ mod tests {
     #[test]
     fn a_value_that_a_family_cannot_say_is_told_from_one_it_can() {
         let catalogue = Catalogue::load(&Sources::default()).unwrap();
-        let unsaid = |key: &str, row: &str, value: Value| -> Vec<(String, Option<u64>)> {
+        let unsaid = |key: &str, row: &str, value: Value| -> Vec<(String, Option<String>)> {
             let phone_type = catalogue.phone_type(&key.parse().unwrap()).unwrap();
             let found = catalogue.unsaid(phone_type, row, &value);
             found.into_iter().map(|one| (one.value, one.taken_as)).collect()
@@ -239,9 +259,19 @@ mod tests {
             assert_eq!(unsaid(key, row, json!(unknown)), of(unknown), "{key} {row} {unknown}");
         }
         let tone = |tone: u64| unsaid("t46s", "ring.tone", json!(tone));
-        assert_eq!((tone(1), tone(8)), (none.clone(), none));
-        assert_eq!(tone(9), [("9".to_owned(), Some(8))]);
-        assert_eq!(tone(20), [("20".to_owned(), Some(8))]);
+        assert_eq!((tone(1), tone(8)), (none.clone(), none.clone()));
+        assert_eq!(tone(9), [("9".to_owned(), Some("8".to_owned()))]);
+        assert_eq!(tone(20), [("20".to_owned(), Some("8".to_owned()))]);
+        // ISO 8859-1; where XML or Java have a way to write it, it is written.
+        let name = "\u{141}ukasz Zo\u{eb}";
+        for key in ["Cisco7960", "snomM3", "tb30"] {
+            let taken_as = Some("?ukasz Zo\u{eb}".to_owned());
+            let found = unsaid(key, "lines.N.display_name", json!(name));
+            assert_eq!(found, [(name.to_owned(), taken_as)], "{key}");
+        }
+        for key in ["jitsi", "c610aip", "t46s"] {
+            assert_eq!(unsaid(key, "lines.N.display_name", json!(name)), none, "{key}");
+        }
     }
 
     #[test]
