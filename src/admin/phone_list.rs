@@ -141,32 +141,32 @@ impl Body for PhoneList {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Cursor;
+
     use http_body_util::BodyExt;
     use serde_json::{Value, json};
 
     use super::*;
     use crate::catalogue::Sources;
-    use crate::registry::{Actor, Document, Quota, Registry, SystemClock, SystemRandom};
-    use crate::store::MemoryStore;
+    use crate::registry::{Actor, Document, Quota, Registry, SystemClock, SystemRandom, import};
+    use crate::store::{MemoryStore, Store};
     use crate::throttle::Turns;
 
     /// A list of `devices` devices of 50 phones each, in the only place there is.
     async fn list(devices: usize) -> (PhoneList, Turns<UserId>) {
         let catalogue = Arc::new(Catalogue::load(&Sources::default()).unwrap());
-        let store = Arc::new(MemoryStore::new(Timestamp::from_seconds(0)));
-        let opened =
-            Registry::open(store, catalogue.clone(), Arc::new(SystemClock), Quota::default()).await;
-        let (registry, _background) = opened.unwrap();
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::new(Timestamp::from_seconds(0)));
         let ports: Vec<Value> = (0..50).map(|port| json!({ "port": port, "created": 5 })).collect();
         let device =
             |at| json!({ "mac": format!("{at:012x}"), "phone_type": "t46g", "ports": ports });
         let devices: Vec<Value> = (1..=devices).map(device).collect();
         let document = json!({ "version": 1, "devices": devices }).to_string();
-        let document = Document::read(document.as_bytes()).unwrap();
-        registry
-            .import(document.check(Timestamp::from_seconds(0)).unwrap(), &SystemRandom)
-            .await
-            .unwrap();
+        let document = Document::read(Cursor::new(document)).unwrap();
+        let document = document.check(Timestamp::from_seconds(0)).unwrap();
+        import(&store, &catalogue, document, &SystemRandom).await.unwrap();
+        let opened =
+            Registry::open(store, catalogue.clone(), Arc::new(SystemClock), Quota::default()).await;
+        let (registry, _background) = opened.unwrap();
         let places = Turns::new(1, 1);
         let place = places.take(UserId(1)).unwrap();
         let listing = registry.inactive(&Actor::Gateway).unwrap();

@@ -136,7 +136,11 @@ fn run(command: Command) -> Outcome {
         }
         Command::Export(arguments) => {
             let out = io::stdout().lock();
-            Ok(runtime()?.block_on(transfer::export(&arguments, out))?)
+            let counts = runtime()?.block_on(transfer::export(&arguments, out))?;
+            // Standard output may be the document.
+            let again = arguments.output.map_or("", |_| ", counted again in the file");
+            say(&format!("exported: {counts}{again}"));
+            Ok(())
         }
         Command::Import(arguments) => {
             let importing = transfer::import(&arguments, io::stdin().lock());
@@ -144,10 +148,7 @@ fn run(command: Command) -> Outcome {
             for warning in &imported.warnings {
                 say(&format!("warning: {warning}"));
             }
-            println!(
-                "imported: companies {}, users {}, devices {}, phones {}",
-                imported.companies, imported.users, imported.devices, imported.phones
-            );
+            println!("imported: {}, counted again in the store", imported.counts);
             Ok(())
         }
         Command::Remote(command) => {

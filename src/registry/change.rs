@@ -309,18 +309,4 @@ impl Registry {
             StoreError::Unavailable { what, why: error.to_string() }
         })
     }
-
-    /// A commit that is decided once, on all there is.
-    ///
-    /// # Errors
-    /// What the store says, [`StoreError::Conflict`] too.
-    pub(super) async fn commit_once<T>(
-        &self,
-        decide: impl FnOnce(&Directory) -> Result<(Vec<Mutation>, Vec<Guard>), T>,
-    ) -> Result<Result<(), StoreError>, T> {
-        let lock = self.locks.take(LockScope::Directory).await;
-        let (mutations, guards) = decide(&self.memory.directory())?;
-        let committed = self.commit(mutations, guards, lock).await;
-        Ok(committed.and_then(|(committed, _)| committed.map(|_| ())))
-    }
 }

@@ -74,7 +74,10 @@ pub use rate::{Rate, RateLimiter};
 pub use request_log::{LoggedTarget, RequestLogEntry, RequestOutcome, Requester};
 pub use sight::{NotRecorded, RequestEvidence, SightOutcome};
 pub use text::{MAX_LOGIN, MAX_NAME};
-pub use transfer::{CheckedDocument, Document, DocumentProblem, ImportError, Imported};
+pub use transfer::{
+    CheckedDocument, Counts, Document, DocumentProblem, ExportError, ImportError, Imported, export,
+    import, require_whole,
+};
 pub use users::{MIN_PASSWORD, NewUser, Revoke, UserChange, UserRef, fingerprint};
 
 use self::directory::Directory;
@@ -108,13 +111,15 @@ impl Registry {
     /// what requests showed; the caller runs it for as long as it serves.
     ///
     /// # Errors
-    /// What the store says.
+    /// What the store says; [`StoreError::Unusable`] of one with a part of a document, see
+    /// [`require_whole`].
     pub async fn open(
         store: Arc<dyn Store>,
         catalogue: Arc<Catalogue>,
         clock: Arc<dyn Clock>,
         quota: Quota,
     ) -> Result<(Registry, Background), StoreError> {
+        require_whole(&*store).await?;
         let memory = Arc::new(Memory::fill(&store, quota.inactive_devices).await?);
         let (contacts, recorder) = contacts::channel();
         let (sighting_updates, background) =

@@ -25,12 +25,17 @@ pub enum LocalError {
     Catalogue(#[from] CatalogueError),
 }
 
+/// A store that is open here alone. To be closed.
+pub(super) struct LocalStore {
+    pub store: Arc<dyn Store>,
+    /// The store's file, when this made it.
+    made: Option<PathBuf>,
+}
+
 /// A registry over a store that is open here alone. To be closed.
 pub(super) struct Local {
     pub registry: Registry,
-    store: Arc<dyn Store>,
-    /// The store's file, when this made it.
-    made: Option<PathBuf>,
+    store: LocalStore,
 }
 
 /// Whether no store is there: an empty file would be made one.
@@ -45,7 +50,15 @@ pub(super) enum IfMissing {
     Make,
 }
 
-impl Local {
+/// The catalogue that the configuration names.
+///
+/// # Errors
+/// [`LocalError::Catalogue`]
+pub(super) fn catalogue(config: &Config) -> Result<Arc<Catalogue>, LocalError> {
+    Ok(Arc::new(Catalogue::load(&config.catalogue.sources())?))
+}
+
+impl LocalStore {
     /// `instead` says what to do when a gateway has the store.
     ///
     /// # Errors
@@ -54,7 +67,7 @@ impl Local {
         config: &Config,
         if_missing: IfMissing,
         instead: &'static str,
-    ) -> Result<Local, LocalError> {
+    ) -> Result<LocalStore, LocalError> {
         match &config.store.url {
             StoreUrl::Memory => return Err(LocalError::InMemory),
             StoreUrl::Sqlite(path) if if_missing == IfMissing::Refuse && is_missing(path) => {
@@ -66,8 +79,6 @@ impl Local {
             StoreUrl::Sqlite(path) if !path.exists() => Some(path.clone()),
             _ => None,
         };
-        let catalogue = Catalogue::load(&config.catalogue.sources())?;
-        let catalogue = Arc::new(catalogue);
         let now = SystemClock.now();
         let opened = match if_missing {
             IfMissing::Make => url::open(&config.store.url, now).await,
@@ -78,21 +89,15 @@ impl Local {
             source @ StoreError::InUse { .. } => LocalError::InUse { source, instead },
             error => LocalError::Store(error),
         })?;
-        let quota = Quota::default();
-        // No handset asks here, so the background work has no sightings to write.
-        let (registry, _background) =
-            Registry::open(store.clone(), catalogue, Arc::new(SystemClock), quota).await?;
-        let registry = registry.with_public_url(config.handset.public_url.as_ref());
-        Ok(Local { registry, store, made })
+        Ok(LocalStore { store, made })
     }
 
     /// Closes the store: on return what was changed is on disk and the store free for others.
     pub(super) async fn close(self) {
-        drop(self.registry);
         self.store.close().await;
     }
 
-    /// Does as [`Local::close`], for one that has nothing in it: a store that was made for this
+    /// Does as [`LocalStore::close`], for one that has nothing in it: a store that was made for this
     /// goes again, with what stands beside it.
     pub(super) async fn close_unused(self) {
         let made = self.made.clone();
@@ -105,5 +110,36 @@ impl Local {
             // harm.
             let _ = std::fs::remove_file(path);
         }
+    }
+}
+
+impl Local {
+    /// Opens a store that is there; `instead` says what to do when a gateway has it.
+    ///
+    /// # Errors
+    /// [`LocalError`]; nothing was changed.
+    pub(super) async fn open(config: &Config, instead: &'static str) -> Result<Local, LocalError> {
+        let catalogue = catalogue(config)?;
+        let store = LocalStore::open(config, IfMissing::Refuse, instead).await?;
+        let quota = Quota::default();
+        let opened =
+            Registry::open(store.store.clone(), catalogue, Arc::new(SystemClock), quota).await;
+        match opened {
+            // No handset asks here, so the background work has no sightings to write.
+            Ok((registry, _background)) => {
+                let registry = registry.with_public_url(config.handset.public_url.as_ref());
+                Ok(Local { registry, store })
+            }
+            Err(error) => {
+                store.close().await;
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Closes the store: on return what was changed is on disk and the store free for others.
+    pub(super) async fn close(self) {
+        drop(self.registry);
+        self.store.close().await;
     }
 }

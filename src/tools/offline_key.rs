@@ -1,6 +1,6 @@
 //! `dialtone user key LOGIN --store URL`: a key for who has none that the API would take.
 
-use super::local::{IfMissing, Local, LocalError};
+use super::local::{Local, LocalError};
 use crate::config::Config;
 use crate::domain::Role;
 use crate::registry::{
@@ -41,7 +41,7 @@ pub async fn change(change: KeyChange) -> Result<Option<String>, KeyChangeError>
     let mut config = Config::default();
     config.store.url = store;
     let instead = "leave --store out and use a key over the API, or stop the gateway first";
-    let local = Local::open(&config, IfMissing::Refuse, instead).await?;
+    let local = Local::open(&config, instead).await?;
     let changed = change_in(&local.registry, &login, revoke).await;
     local.close().await;
     changed.map_err(|source| KeyChangeError::Registry { login, source })

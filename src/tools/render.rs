@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use clap::Args;
 
 use super::config_arguments::ConfigArguments;
-use super::local::{IfMissing, Local, LocalError};
+use super::local::{Local, LocalError};
 use super::output;
 use crate::catalogue::{FileSpec, PathFacts, PhoneType, RenderError, Scope, Target};
 use crate::config::ConfigError;
@@ -60,7 +60,7 @@ pub enum ToolError {
 pub async fn run(arguments: &RenderArguments, out: impl Write) -> Result<(), ToolError> {
     let (config, _) = arguments.config.load()?;
     let instead = "ask it: dialtone phone preview, or dialtone phone show";
-    let local = Local::open(&config, IfMissing::Refuse, instead).await?;
+    let local = Local::open(&config, instead).await?;
     let phone = arguments.phone;
     let done = match local.registry.composition(&local.registry.catalogue(), phone.mac) {
         Some(composition) if composition.device.phone(phone.port).is_some() => {

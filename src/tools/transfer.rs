@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::config_arguments::ConfigArguments;
-use super::local::{IfMissing, Local, LocalError};
+use super::local::{self, IfMissing, LocalError, LocalStore};
 use crate::config::ConfigError;
 use crate::registry::{
-    Clock, Document, ImportError, Imported, RegistryError, SystemClock, SystemRandom,
+    self, Clock, Counts, Document, ExportError, ImportError, Imported, SystemClock, SystemRandom,
 };
 
 /// What `export` takes.
@@ -36,7 +36,8 @@ pub struct ImportArguments {
     /// What every command takes that reads a configuration.
     #[command(flatten)]
     pub config: ConfigArguments,
-    /// The document; `-` is standard input.
+    /// The document; `-` is standard input, which is copied to the folder for temporary files: it is
+    /// read more than once.
     pub file: PathBuf,
 }
 
@@ -49,75 +50,123 @@ pub enum TransferError {
     #[error(transparent)]
     Local(#[from] LocalError),
     #[error("export")]
-    Export(#[source] RegistryError),
+    Export(#[source] ExportError),
     #[error("cannot write {what}")]
     Write { what: String, source: io::Error },
     #[error("cannot read {what}")]
     Read { what: String, source: io::Error },
+    #[error("{what} has {written} when it is read again, and {read} were read from the store")]
+    Differs { what: String, written: Counts, read: Counts },
+    #[error("{what} cannot be read again")]
+    ReadAgain { what: String, source: ImportError },
     #[error("import of {what}")]
     Import { what: String, source: ImportError },
 }
 
-/// Writes the document to `out`, or to the file that is named.
+/// Writes the document to `out`, or to the file that is named; a file is read again, and what it
+/// has counted.
 ///
 /// # Errors
-/// [`TransferError`]; a file may be there in part then.
-pub async fn export(arguments: &ExportArguments, out: impl Write) -> Result<(), TransferError> {
+/// [`TransferError`]; no file is left then, a part may have gone to `out`.
+pub async fn export(arguments: &ExportArguments, out: impl Write) -> Result<Counts, TransferError> {
     let (config, _) = arguments.config.load()?;
     let instead = "stop it for the export";
-    let local = Local::open(&config, IfMissing::Refuse, instead).await?;
-    let exported = local.registry.export(arguments.with_secrets).await;
-    local.close().await;
-    let document = exported.map_err(TransferError::Export)?;
-    let what = arguments.output.as_ref().map_or("standard output".to_owned(), shown);
-    let write = |out: &mut dyn Write| document.write(&mut *out).and_then(|()| out.flush());
-    let written = match &arguments.output {
-        None => write(&mut BufWriter::new(out)),
-        // Never over another file: it may be the last good export.
-        Some(path) => new_private_file(path).and_then(|file| {
-            let mut file = BufWriter::new(file);
-            write(&mut file)?;
-            file.get_ref().sync_all()
-        }),
+    let local = LocalStore::open(&config, IfMissing::Refuse, instead).await?;
+    let exported = match &arguments.output {
+        None => export_to(&local, arguments.with_secrets, "standard output", out).await,
+        Some(path) => export_to_file(&local, arguments.with_secrets, path).await,
     };
-    written.map_err(|source| TransferError::Write { what, source })
+    local.close().await;
+    exported
 }
 
+async fn export_to_file(
+    local: &LocalStore,
+    with_secrets: bool,
+    path: &Path,
+) -> Result<Counts, TransferError> {
+    let what = shown(path);
+    let failed = |source| TransferError::Write { what: what.clone(), source };
+    // Never over another file: it may be the last good export.
+    let mut file = new_private_file(path).map_err(failed)?;
+    let exported = async {
+        let read = export_to(local, with_secrets, &what, &mut file).await?;
+        file.sync_all().map_err(failed)?;
+        let document = Document::read(&mut file)
+            .map_err(|source| TransferError::ReadAgain { what: what.clone(), source })?;
+        let written = document.counts();
+        let what = what.clone();
+        if written == read { Ok(read) } else { Err(TransferError::Differs { what, written, read }) }
+    };
+    let exported = exported.await;
+    if exported.is_err() {
+        // What stays is told to be of no use by the error.
+        let _ = std::fs::remove_file(path);
+    }
+    exported
+}
+
+async fn export_to(
+    local: &LocalStore,
+    with_secrets: bool,
+    what: &str,
+    out: impl Write,
+) -> Result<Counts, TransferError> {
+    let mut out = BufWriter::with_capacity(BUFFER, out);
+    let exported = registry::export(&*local.store, with_secrets, &mut out).await;
+    exported.map_err(|error| match error {
+        ExportError::Write(source) => TransferError::Write { what: what.to_owned(), source },
+        error => TransferError::Export(error),
+    })
+}
+
+/// So much of a document is written at a time.
+const BUFFER: usize = 256 * 1024;
+
 /// Reads the document into the store, which must be empty; one that is not
-/// there is made. On return it is durable.
+/// there is made. On return it is durable, and was counted in the store.
 ///
 /// # Errors
-/// [`TransferError`]; the registry is as it was, and none was made.
+/// [`TransferError`]; the registry is as it was, and none was made, unless the source is
+/// [`ImportError::Unfinished`] and the store was there before.
 pub async fn import(
     arguments: &ImportArguments,
-    mut input: impl Read,
+    input: impl Read,
 ) -> Result<Imported, TransferError> {
     let (config, _) = arguments.config.load()?;
     let what = shown(&arguments.file);
-    let mut text = Vec::new();
-    let read = if what == "-" {
-        input.read_to_end(&mut text).map(drop)
-    } else {
-        std::fs::read(&arguments.file).map(|bytes| text = bytes)
+    let file = match what.as_str() {
+        "-" => copied(input),
+        _ => File::open(&arguments.file)
+            .and_then(|file| if file.metadata()?.is_file() { Ok(file) } else { copied(file) }),
     };
-    read.map_err(|source| TransferError::Read { what: what.clone(), source })?;
-    let failed = |source| TransferError::Import { what, source };
-    let checked = Document::read(&text).and_then(|document| document.check(SystemClock.now()));
-    let document = match checked {
-        Ok(document) => document,
-        Err(error) => return Err(failed(error)),
+    let file = file.map_err(|source| TransferError::Read { what: what.clone(), source })?;
+    let failed = |source| match source {
+        ImportError::Read(source) => TransferError::Read { what: what.clone(), source },
+        source => TransferError::Import { what: what.clone(), source },
     };
-    let local = Local::open(&config, IfMissing::Make, "stop it for the import").await?;
-    match local.registry.import(document, &SystemRandom).await {
+    let checked = Document::read(file).and_then(|document| document.check(SystemClock.now()));
+    let document = checked.map_err(failed)?;
+    let catalogue = local::catalogue(&config)?;
+    let local = LocalStore::open(&config, IfMissing::Make, "stop it for the import").await?;
+    match registry::import(&local.store, &catalogue, document, &SystemRandom).await {
         Ok(imported) => {
             local.close().await;
             Ok(imported)
         }
         Err(error) => {
+            // With a part of a document in it it is of no use either.
             local.close_unused().await;
             Err(failed(error))
         }
     }
+}
+
+/// A file without a name that has what can be read but once.
+fn copied(mut input: impl Read) -> io::Result<File> {
+    let mut file = tempfile::tempfile()?;
+    io::copy(&mut input, &mut file)?;
+    Ok(file)
 }
 
 fn shown(path: impl AsRef<Path>) -> String {
@@ -125,7 +174,7 @@ fn shown(path: impl AsRef<Path>) -> String {
 }
 
 fn new_private_file(path: &Path) -> io::Result<File> {
-    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+    OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)
 }
 
 #[cfg(test)]
@@ -159,7 +208,8 @@ mod tests {
     async fn what_was_exported_with_secrets_is_imported_the_same() {
         let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let imported = import_text(one.path(), DOCUMENT).await.unwrap();
-        assert_eq!((imported.companies, imported.users, imported.phones), (1, 1, 1));
+        let counts = Counts { companies: 1, users: 1, devices: 1, phones: 1 };
+        assert_eq!(imported.counts, counts);
         let export_of = async |directory: &Path, with_secrets| {
             let config = config(directory);
             let arguments = ExportArguments { config, with_secrets, output: None };
@@ -212,7 +262,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let open = async || {
             let (config, _) = config(directory.path()).load().unwrap();
-            Local::open(&config, IfMissing::Make, "").await.unwrap()
+            LocalStore::open(&config, IfMissing::Make, "").await.unwrap()
         };
         open().await.close_unused().await;
         assert_eq!(directory.path().read_dir().unwrap().count(), 0);

@@ -28,5 +28,6 @@ mod taken_back;
 mod time;
 mod tools;
 mod traces;
+mod transfer;
 mod unfit_settings;
 mod uploads;

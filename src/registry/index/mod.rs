@@ -153,17 +153,6 @@ impl Index {
         }
     }
 
-    /// Devices known.
-    #[must_use]
-    pub(super) fn len(&self) -> usize {
-        self.devices.len()
-    }
-
-    #[must_use]
-    pub(super) fn is_empty(&self) -> bool {
-        self.devices.is_empty()
-    }
-
     #[must_use]
     pub(super) fn known(&self, mac: Mac) -> Option<Known> {
         let entry = self.devices.get(&mac.bits())?;

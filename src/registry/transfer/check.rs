@@ -1,6 +1,6 @@
 //! From the document to domain values, every problem noted with its place.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::num::NonZeroU64;
 
 use serde_json::value::{RawValue, Value};
@@ -24,12 +24,13 @@ pub(super) struct CheckedUser {
     pub password: Option<String>,
 }
 
-/// What has been read so far and what was wrong with it.
+/// What has been read so far, as far as the rest is checked against it, and what was wrong with it.
 pub(super) struct Check {
     now: Timestamp,
     pub problems: Vec<DocumentProblem>,
     companies: BTreeSet<CompanyId>,
-    macs: BTreeSet<Mac>,
+    /// Of the devices before, unless they are known to differ.
+    macs: Option<HashSet<Mac>>,
     logins: BTreeSet<String>,
     ids: BTreeSet<UserId>,
     keys: BTreeSet<ApiKeyHash>,
@@ -41,7 +42,7 @@ impl Check {
             now,
             problems: Vec::new(),
             companies: [CompanyId::default_company()].into(),
-            macs: BTreeSet::new(),
+            macs: Some(HashSet::new()),
             logins: BTreeSet::new(),
             ids: BTreeSet::new(),
             keys: BTreeSet::new(),
@@ -202,21 +203,20 @@ impl Check {
         hashes
     }
 
-    pub(super) fn devices(&mut self, entries: Vec<DeviceEntry>) -> Vec<Device> {
-        let mut devices = Vec::with_capacity(entries.len());
-        for (at, entry) in entries.into_iter().enumerate() {
-            devices.extend(self.device(&format!("devices[{at}]"), entry));
-        }
-        devices
+    /// For a second reading of devices of which none was there twice.
+    pub(super) fn forget_macs(&mut self) {
+        self.macs = None;
     }
 
-    fn device(&mut self, path: &str, entry: DeviceEntry) -> Option<Device> {
+    /// The device at this place of the list.
+    pub(super) fn device(&mut self, at: usize, entry: DeviceEntry) -> Option<Device> {
+        let path = &format!("devices[{at}]");
         let place = format!("{path}.mac");
         let mac = self.or_problem(place.clone(), entry.mac.parse::<Mac>());
         if let Some(mac) = mac {
             if !is_assignable_mac(mac) {
                 self.problem(place, format!("{mac} is the address of no phone"));
-            } else if !self.macs.insert(mac) {
+            } else if self.macs.as_mut().is_some_and(|macs| !macs.insert(mac)) {
                 self.problem(place, format!("{mac} is there twice"));
             }
         }

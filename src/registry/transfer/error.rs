@@ -1,7 +1,9 @@
-//! What can be wrong with a document, and why nothing was imported.
+//! What can be wrong with a document, and why a registry was not moved.
 
-use std::fmt;
+use std::{fmt, io};
 
+use super::pages::Counts;
+use crate::domain::CompanyId;
 use crate::registry::RegistryError;
 use crate::store::StoreError;
 
@@ -20,9 +22,29 @@ impl fmt::Display for DocumentProblem {
     }
 }
 
-/// Why nothing was imported.
+/// Why there is no whole document.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// What the store says.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// It could not be written.
+    #[error("cannot write")]
+    Write(#[from] io::Error),
+    /// A document with it could not be imported.
+    #[error("a phone was given to the new company {company} while it was read: export again")]
+    Changed {
+        /// The company that is in no document of before.
+        company: CompanyId,
+    },
+}
+
+/// Why a document was not imported.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
+    /// The document could not be read.
+    #[error("cannot read it")]
+    Read(#[source] io::Error),
     /// Users, phones, companies or system settings are there already.
     #[error(
         "the registry is not empty: a document goes only into a store without users and phones, \
@@ -43,13 +65,30 @@ pub enum ImportError {
     /// Everything that is wrong with it, at least one thing.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Problems(Vec<DocumentProblem>),
+    /// What is in the store is not what was read.
+    #[error("the document has {read}, and the store {stored}")]
+    Differs {
+        /// What the store should have.
+        read: Counts,
+        /// What it has.
+        stored: Counts,
+    },
+    /// A part of it is in the store.
+    #[error(
+        "not finished, and a part is in the store, which no gateway serves from now: remove the \
+         store (the file, the database) and import into a new one"
+    )]
+    Unfinished(#[source] Box<ImportError>),
     /// The registry refused it, or the store could not take it.
     #[error(transparent)]
     Registry(#[from] RegistryError),
 }
 
 impl ImportError {
-    pub(super) fn shape(path: &str, error: &serde_json::Error) -> ImportError {
+    pub(super) fn shape(path: &str, error: serde_json::Error) -> ImportError {
+        if error.is_io() {
+            return ImportError::Read(error.into());
+        }
         let path = if path == "." { "the document" } else { path };
         ImportError::Shape { path: path.to_owned(), message: error.to_string() }
     }

@@ -1,47 +1,91 @@
-//! Out of the registry.
+//! Out of a store, written as it is read.
 
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+
+use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::document::{
-    CompanyEntry, DeviceEntry, Document, PortEntry, Seed, SightingEntry, UserEntry, VERSION,
-};
+use super::document::{CompanyEntry, DeviceEntry, PortEntry, SightingEntry, UserEntry, VERSION};
+use super::error::ExportError;
+use super::pages::{Counts, each_device};
+use super::unfinished::require_whole;
 use crate::domain::settings::{HIDDEN, Layer};
-use crate::domain::{Company, Device, Sighting, User, to_hex};
-use crate::registry::memory::each_page;
-use crate::registry::{Registry, RegistryError};
+use crate::domain::{Company, CompanyId, Device, Phone, Sighting, User, to_hex};
+use crate::store::Store;
 
-impl Registry {
-    /// Everything but the audit record, in order of id; devices changed meanwhile
-    /// may show as before or as after. `with_secrets` adds the hashes of passwords
-    /// and keys, and the secret settings. For the gateway's own command: asks
-    /// nobody's role.
-    ///
-    /// # Errors
-    /// What the store says.
-    pub async fn export(&self, with_secrets: bool) -> Result<Document, RegistryError> {
-        let directory = self.directory();
-        let mut devices = Vec::with_capacity(self.memory.index.len());
-        each_page(&self.store, |page| {
-            devices.extend(page.iter().map(|device| of_device(device, with_secrets)));
-        })
-        .await?;
-        Ok(Document {
-            version: VERSION,
-            settings: of_layer(&directory.system.settings, with_secrets),
-            password_seed: directory
-                .system
-                .password_seed
-                .filter(|_| with_secrets)
-                .map(|seed| Seed(seed.expose())),
-            companies: directory
-                .companies
-                .values()
-                .map(|own| of_company(own, with_secrets))
-                .collect(),
-            users: directory.users.values().map(|own| of_user(own, with_secrets)).collect(),
-            devices,
-        })
+/// Writes everything but the audit record to `out`, which is flushed: in order of id, one company,
+/// user and device a line, so that two exports can be compared line by line. Devices that are
+/// changed meanwhile may show as before or as after. `with_secrets` adds the hashes of passwords
+/// and keys, and the secret settings. For the gateway's own command: asks nobody's role.
+///
+/// # Errors
+/// [`ExportError`]; what was written is no whole document then.
+pub async fn export(
+    store: &dyn Store,
+    with_secrets: bool,
+    out: &mut dyn Write,
+) -> Result<Counts, ExportError> {
+    require_whole(store).await?;
+    let tenancy = store.tenancy().await?;
+    write!(out, "{{\n\"version\": {VERSION}")?;
+    if let Some(settings) = of_layer(&tenancy.system.settings, with_secrets) {
+        write!(out, ",\n\"settings\": {settings}")?;
+    }
+    if let Some(seed) = tenancy.system.password_seed.filter(|_| with_secrets) {
+        write!(out, ",\n\"password_seed\": ")?;
+        serde_json::to_writer(&mut *out, &seed.expose()).map_err(io::Error::from)?;
+    }
+    let known: BTreeSet<&CompanyId> = tenancy.companies.iter().map(|company| &company.id).collect();
+    let mut counts = Counts {
+        companies: tenancy.companies.len(),
+        users: tenancy.users.len(),
+        ..Counts::default()
+    };
+    let mut list = List::begin(&mut *out, "companies")?;
+    tenancy.companies.iter().try_for_each(|own| list.add(&of_company(own, with_secrets)))?;
+    list.end()?;
+    let mut list = List::begin(&mut *out, "users")?;
+    tenancy.users.iter().try_for_each(|own| list.add(&of_user(own, with_secrets)))?;
+    list.end()?;
+    let mut list = List::begin(&mut *out, "devices")?;
+    each_device(store, |device| {
+        // Ports that wait have none.
+        let mut companies = device.phones.values().filter_map(Phone::company);
+        if let Some(company) = companies.find(|company| !known.contains(company)) {
+            return Err(ExportError::Changed { company: company.clone() });
+        }
+        counts.add(device);
+        Ok(list.add(&of_device(device, with_secrets))?)
+    })
+    .await?;
+    list.end()?;
+    out.write_all(b"\n}\n")?;
+    out.flush()?;
+    Ok(counts)
+}
+
+/// One list of the document, as it is written.
+struct List<'a> {
+    out: &'a mut dyn Write,
+    is_empty: bool,
+}
+
+impl<'a> List<'a> {
+    fn begin(out: &'a mut dyn Write, name: &str) -> io::Result<List<'a>> {
+        write!(out, ",\n\"{name}\": [")?;
+        Ok(List { out, is_empty: true })
+    }
+
+    fn add(&mut self, item: &impl Serialize) -> io::Result<()> {
+        self.out.write_all(if self.is_empty { b"\n" } else { b",\n" })?;
+        self.is_empty = false;
+        Ok(serde_json::to_writer(&mut *self.out, item)?)
+    }
+
+    fn end(self) -> io::Result<()> {
+        self.out.write_all(b"]")
     }
 }
 

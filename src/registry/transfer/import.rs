@@ -1,56 +1,102 @@
-//! Into an empty registry: all of a document or nothing.
+//! Into an empty store: all of a document, or what no gateway serves from.
+//!
+//! The document is read three times, so that little of it is in memory: for its shape, for what
+//! it says, and to store it. Nothing is written before all of it was found good.
 
 use std::collections::BTreeSet;
+use std::io::{Read, Seek};
+use std::sync::Arc;
 
-use serde_json::json;
+use tokio::sync::mpsc;
 
 use super::check::{Check, CheckedUser};
-use super::document::{Document, Seed};
+use super::document::{DeviceEntry, Seed};
 use super::error::ImportError;
+use super::pages::{Counts, PAGE, count};
+use super::read::{Enough, Head, read};
+use super::unfinished::{event, require_whole};
+use crate::catalogue::Catalogue;
 use crate::domain::settings::Layer;
-use crate::domain::{Action, Company, Device, PasswordSeed, Role, Subject, Timestamp};
-use crate::registry::directory::Directory;
+use crate::domain::{Company, Device, PasswordSeed, Revision, Role, Timestamp, TypeKey, User};
+use crate::registry::passwords::Passwords;
 use crate::registry::random::Random;
-use crate::registry::{Actor, Registry};
-use crate::store::{Guard, Mutation, StoreError, SystemSettings};
+use crate::store::{Guard, Mutation, Store, StoreError, SystemSettings, Tenancy};
 
 /// What was imported.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Imported {
-    /// Companies the document has.
-    pub companies: usize,
-    /// Users the document has.
-    pub users: usize,
-    /// Devices the document has.
-    pub devices: usize,
-    /// Phones the document has.
-    pub phones: usize,
+    /// What the document has, and after the import the store.
+    pub counts: Counts,
     /// What the operator should know and may have meant.
     pub warnings: Vec<String>,
 }
 
+/// A document of the right shape. Its devices are still where it is read from.
+#[derive(Debug)]
+pub struct Document<R> {
+    input: R,
+    head: Head,
+    counts: Counts,
+}
+
 /// A document in which nothing is wrong.
-pub struct CheckedDocument {
+pub struct CheckedDocument<R> {
+    input: R,
+    check: Check,
     settings: Layer,
     password_seed: Option<PasswordSeed>,
     companies: Vec<Company>,
     users: Vec<CheckedUser>,
-    devices: Vec<Device>,
+    counts: Counts,
     now: Timestamp,
 }
 
-impl Document {
+/// Types without a family that are warned of; a document with more has one mistake many times.
+const MAX_UNKNOWN_TYPES: usize = 100;
+
+/// Pages that are read before they are stored.
+const PAGES_AHEAD: usize = 2;
+
+impl<R: Read + Seek> Document<R> {
+    /// Reads a document from JSON, from the start of `input`.
+    ///
+    /// # Errors
+    /// [`ImportError::Shape`] with the place of the first thing that is no such document;
+    /// [`ImportError::Version`]; [`ImportError::Read`].
+    pub fn read(mut input: R) -> Result<Document<R>, ImportError> {
+        input.rewind().map_err(ImportError::Read)?;
+        let mut counts = Counts::default();
+        let head = read(&mut input, &mut |_, entry| {
+            counts.devices += 1;
+            counts.phones += entry.ports.len();
+            Ok(())
+        })?;
+        (counts.companies, counts.users) = (head.companies.len(), head.users.len());
+        Ok(Document { input, head, counts })
+    }
+
+    /// What the document has.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
     /// Checks all of it, which takes no store; `now` is the time of what has none.
     ///
     /// # Errors
-    /// [`ImportError::Problems`] with everything that is wrong.
-    pub fn check(self, now: Timestamp) -> Result<CheckedDocument, ImportError> {
+    /// [`ImportError::Problems`] with everything that is wrong; [`ImportError::Read`].
+    pub fn check(self, now: Timestamp) -> Result<CheckedDocument<R>, ImportError> {
+        let Document { mut input, head, counts } = self;
         let mut check = Check::new(now);
-        let companies = check.companies(&self.companies);
-        let settings = check.layer("settings", self.settings.as_deref());
-        let users = check.users(self.users);
-        let devices = check.devices(self.devices);
-        let password_seed = self.password_seed.and_then(|Seed(text)| {
+        let companies = check.companies(&head.companies);
+        let settings = check.layer("settings", head.settings.as_deref());
+        let users = check.users(head.users);
+        input.rewind().map_err(ImportError::Read)?;
+        read(&mut input, &mut |at, entry| {
+            check.device(at, entry);
+            Ok(())
+        })?;
+        let password_seed = head.password_seed.and_then(|Seed(text)| {
             let seed = PasswordSeed::from_exposed(&text);
             if seed.is_none() {
                 check.problem("password_seed", "must be 64 hex digits");
@@ -58,86 +104,152 @@ impl Document {
             seed
         });
         require_admin(&mut check, &users);
-        if check.problems.is_empty() {
-            Ok(CheckedDocument { settings, password_seed, companies, users, devices, now })
-        } else {
-            Err(ImportError::Problems(check.problems))
+        if !check.problems.is_empty() {
+            return Err(ImportError::Problems(check.problems));
         }
+        check.forget_macs();
+        Ok(CheckedDocument { input, check, settings, password_seed, companies, users, counts, now })
     }
 }
 
-impl Registry {
-    /// Takes in a whole document. For the gateway's own command: asks nobody's role. Durable when
-    /// it returns.
-    ///
-    /// # Errors
-    /// [`ImportError::NotEmpty`]; what the store says. Nothing is imported then.
-    pub async fn import(
-        &self,
-        document: CheckedDocument,
-        random: &dyn Random,
-    ) -> Result<Imported, ImportError> {
-        let CheckedDocument { settings, password_seed, companies, users, devices, now } = document;
-        let mut hashed = Vec::with_capacity(users.len());
-        for CheckedUser { mut user, password } in users {
-            if let Some(password) = password {
-                user.password_hash = Some(self.passwords.hash(password, random).await?);
-            }
-            hashed.push(user);
+/// Stores a whole document. For the gateway's own command: asks nobody's role, and no other may
+/// change the store meanwhile. On return all of it is durable, and was counted in the store.
+///
+/// # Errors
+/// [`ImportError::NotEmpty`] and what the store says: nothing was stored.
+/// [`ImportError::Unfinished`]: a part was, and [`require_whole`] refuses the store from now on.
+/// So it does where this ends before it returns.
+pub async fn import<R: Read + Seek + Send + 'static>(
+    store: &Arc<dyn Store>,
+    catalogue: &Catalogue,
+    document: CheckedDocument<R>,
+    random: &dyn Random,
+) -> Result<Imported, ImportError> {
+    let CheckedDocument { input, check, settings, password_seed, companies, users, counts, now } =
+        document;
+    let users = hashed(users, random).await?;
+    require_whole(&**store).await?;
+    let there = store.tenancy().await?;
+    // What is changed after the tenancy was read fails the first commit.
+    if !is_empty(&there) || !store.devices_after(None, 1).await?.is_empty() {
+        return Err(ImportError::NotEmpty);
+    }
+    // Those there that the document does not name stay: `default`.
+    let kept = there
+        .companies
+        .iter()
+        .filter(|there| companies.iter().all(|company| company.id != there.id));
+    let expected = Counts { companies: companies.len() + kept.count(), ..counts };
+    let first = tenancy_mutations(companies, users, settings, password_seed, &there, now);
+    let first = first.chain([Mutation::Append(event(now, &counts, false))]).collect();
+    let begun = store.commit(first, vec![Guard::Unchanged(there.head)]).await;
+    let begun = begun.map_err(|error| match error {
+        // Somebody put something there since it was looked at.
+        StoreError::Conflict(_) => ImportError::NotEmpty,
+        error => error.into(),
+    })?;
+    let rest = async {
+        let (head, warnings) = import_devices(store, catalogue, input, check, begun).await?;
+        let stored = count(&**store).await?;
+        if stored != expected {
+            return Err(ImportError::Differs { read: expected, stored });
         }
-        let imported = Imported {
-            companies: companies.len(),
-            users: hashed.len(),
-            devices: devices.len(),
-            phones: devices.iter().map(|device| device.ports().count()).sum(),
-            warnings: self.unknown_types(&devices),
-        };
+        let end = Mutation::Append(event(now, &counts, true));
+        store.commit(vec![end], vec![Guard::Unchanged(head)]).await?;
+        Ok(warnings)
+    };
+    match rest.await {
+        Ok(warnings) => Ok(Imported { counts, warnings }),
+        Err(error) => Err(ImportError::Unfinished(Box::new(error))),
+    }
+}
 
-        let mut event = Actor::Gateway.event(now, Action::Import, Subject::Registry, String::new());
-        event.after = json!({
-            "companies": imported.companies, "users": imported.users,
-            "devices": imported.devices, "phones": imported.phones,
-        });
-        self.memory.follow(&self.store).await?;
-        let committed = self.commit_once(|directory| {
-            // Read first: what comes in later is a change.
-            let unchanged = Guard::Unchanged(self.memory.floor());
-            if !self.memory.index.is_empty() || !is_empty(directory) {
-                return Err(ImportError::NotEmpty);
+async fn hashed(users: Vec<CheckedUser>, random: &dyn Random) -> Result<Vec<User>, ImportError> {
+    let passwords = Passwords::default();
+    let mut hashed = Vec::with_capacity(users.len());
+    for CheckedUser { mut user, password } in users {
+        if let Some(password) = password {
+            user.password_hash = Some(passwords.hash(password, random).await?);
+        }
+        hashed.push(user);
+    }
+    Ok(hashed)
+}
+
+fn tenancy_mutations(
+    companies: Vec<Company>,
+    users: Vec<User>,
+    settings: Layer,
+    password_seed: Option<PasswordSeed>,
+    there: &Tenancy,
+    now: Timestamp,
+) -> impl Iterator<Item = Mutation> {
+    let companies = companies.into_iter().map(|company| {
+        let there = there.companies.iter().find(|there| there.id == company.id);
+        Mutation::PutCompany { expect: there.map(|there| there.revision), company }
+    });
+    let users = users.into_iter().map(|user| Mutation::PutUser { user, expect: None });
+    let system = (!settings.is_empty() || password_seed.is_some()).then(|| {
+        let expect = there.system.revision;
+        let password_seed = password_seed.or(there.system.password_seed);
+        let system = SystemSettings { settings, password_seed, changed: now, revision: expect };
+        Mutation::PutSystemSettings { system, expect }
+    });
+    companies.chain(users).chain(system)
+}
+
+/// Stores the devices a page at a time, each page only if nobody changed anything since the one
+/// before. Gives the head of the store after the last, and what to warn of.
+async fn import_devices<R: Read + Seek + Send + 'static>(
+    store: &Arc<dyn Store>,
+    catalogue: &Catalogue,
+    mut input: R,
+    mut check: Check,
+    mut head: Revision,
+) -> Result<(Revision, Vec<String>), ImportError> {
+    let (sender, mut pages) = mpsc::channel(PAGES_AHEAD);
+    let reading = tokio::task::spawn_blocking(move || {
+        input.rewind().map_err(ImportError::Read)?;
+        let mut page = Vec::with_capacity(PAGE);
+        let mut take = |at: usize, entry: DeviceEntry| {
+            page.extend(check.device(at, entry));
+            if page.len() < PAGE {
+                return Ok(());
             }
-            let companies = companies.into_iter().map(|company| {
-                let there = directory.companies.get(&company.id);
-                Mutation::PutCompany { expect: there.map(|there| there.revision), company }
-            });
-            let users = hashed.into_iter().map(|user| Mutation::PutUser { user, expect: None });
-            let system = (!settings.is_empty() || password_seed.is_some()).then(|| {
-                let expect = directory.system.revision;
-                let password_seed = password_seed.or(directory.system.password_seed);
-                let system =
-                    SystemSettings { settings, password_seed, changed: now, revision: expect };
-                Mutation::PutSystemSettings { system, expect }
-            });
-            let devices = devices.into_iter();
-            let devices = devices.map(|device| Mutation::PutDevice { device, expect: None });
-            let mutations = companies.chain(users).chain(system).chain(devices);
-            Ok((mutations.chain([Mutation::Append(event)]).collect(), vec![unchanged]))
-        });
-        committed.await?.map_err(|error| match error {
-            // Somebody put something there since it was looked at.
-            StoreError::Conflict(_) => ImportError::NotEmpty,
-            error => error.into(),
-        })?;
-        Ok(imported)
+            sender.blocking_send(std::mem::take(&mut page)).map_err(|_| Enough)
+        };
+        read(&mut input, &mut take)?;
+        // Who takes no more has an error of its own.
+        let _ = sender.blocking_send(page);
+        // It was good a moment ago.
+        if check.problems.is_empty() { Ok(()) } else { Err(ImportError::Problems(check.problems)) }
+    });
+    let mut unknown = BTreeSet::<TypeKey>::new();
+    while let Some(page) = pages.recv().await {
+        for device in &page {
+            let key = &device.phone_type;
+            if catalogue.phone_type(key).is_none() && unknown.len() < MAX_UNKNOWN_TYPES {
+                unknown.insert(key.clone());
+            }
+        }
+        head = import_page(store, page, head).await?;
     }
+    reading.await.map_err(|stopped| ImportError::Read(std::io::Error::other(stopped)))??;
+    let warning =
+        |key| format!("no family has the type {key}: its phones are kept and get nothing");
+    Ok((head, unknown.into_iter().map(warning).collect()))
+}
 
-    fn unknown_types(&self, devices: &[Device]) -> Vec<String> {
-        let catalogue = self.catalogue();
-        let types: BTreeSet<_> = devices.iter().map(|device| &device.phone_type).collect();
-        let unknown = types.into_iter().filter(|key| catalogue.phone_type(key).is_none());
-        unknown
-            .map(|key| format!("no family has the type {key}: its phones are kept and get nothing"))
-            .collect()
+async fn import_page(
+    store: &Arc<dyn Store>,
+    page: Vec<Device>,
+    head: Revision,
+) -> Result<Revision, ImportError> {
+    if page.is_empty() {
+        return Ok(head);
     }
+    let devices = page.into_iter().map(|device| Mutation::PutDevice { device, expect: None });
+    Ok(store.commit(devices.collect(), vec![Guard::Unchanged(head)]).await?)
 }
 
 /// Users nobody of whom can administer the system would lock everybody out.
@@ -155,10 +267,10 @@ fn require_admin(check: &mut Check, users: &[CheckedUser]) {
     }
 }
 
-fn is_empty(directory: &Directory) -> bool {
-    let only_default = directory.companies.values().all(|company| company.id.is_default());
-    directory.users.is_empty()
-        && only_default
-        && directory.companies.values().all(|company| company.settings == Layer::default())
-        && directory.system.settings.is_empty()
+fn is_empty(there: &Tenancy) -> bool {
+    let is_untouched =
+        |company: &Company| company.id.is_default() && company.settings == Layer::default();
+    there.users.is_empty()
+        && there.companies.iter().all(is_untouched)
+        && there.system.settings.is_empty()
 }

@@ -22,13 +22,23 @@
 //! fields. Times are seconds since 1970; one left out is the time of the import.
 //! `password` and `key` are for documents written by hand: they are hashed when
 //! read, and are never in an export.
+//!
+//! Neither way holds the document in memory: of each device of an import eight bytes stay, its
+//! MAC, so that none is there twice, and of an export nothing.
 
 mod check;
 mod document;
 mod error;
 mod export;
 mod import;
+mod pages;
+mod read;
+#[cfg(test)]
+mod tests;
+mod unfinished;
 
-pub use document::Document;
-pub use error::{DocumentProblem, ImportError};
-pub use import::{CheckedDocument, Imported};
+pub use error::{DocumentProblem, ExportError, ImportError};
+pub use export::export;
+pub use import::{CheckedDocument, Document, Imported, import};
+pub use pages::Counts;
+pub use unfinished::require_whole;

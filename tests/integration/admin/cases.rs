@@ -1,11 +1,12 @@
 //! Every case of `cases.json`, each against a whole gateway with a store of its own.
 
 use std::collections::HashMap;
+use std::io::Cursor;
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
 use dialtone::domain::Timestamp;
-use dialtone::registry::{Document, Quota, Registry, SystemClock, SystemRandom};
+use dialtone::registry::{Document, SystemRandom, import};
 use dialtone::store::{SqliteStore, Store};
 use serde_json::{Value, json};
 
@@ -26,15 +27,9 @@ fn file(fixture: &str) -> Vec<u8> {
     runtime.block_on(async {
         let store: Arc<dyn Store> =
             Arc::new(SqliteStore::open(&path, Timestamp::from_seconds(0)).unwrap());
-        let catalogue = CATALOGUE.clone();
-        let clock = Arc::new(SystemClock);
-        let (registry, _) =
-            Registry::open(store.clone(), catalogue, clock, Quota::default()).await.unwrap();
-        let document = Document::read(document(fixture).to_string().as_bytes()).unwrap();
-        registry
-            .import(document.check(Timestamp::from_seconds(0)).unwrap(), &SystemRandom)
-            .await
-            .unwrap();
+        let text = Cursor::new(document(fixture).to_string());
+        let document = Document::read(text).unwrap().check(Timestamp::from_seconds(0)).unwrap();
+        import(&store, &CATALOGUE, document, &SystemRandom).await.unwrap();
         store.close().await;
     });
     std::fs::read(path).unwrap()

@@ -1,6 +1,7 @@
 //! An admin edge on a port of its own, with the fixture of `cases.json` in its registry.
 
 use std::collections::BTreeSet;
+use std::io::Cursor;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -10,8 +11,8 @@ use dialtone::admin::{Admin, AdminOptions, ListenerState};
 use dialtone::catalogue::{Catalogue, Sources};
 use dialtone::domain::Timestamp;
 use dialtone::net::{Limits, Server, bind};
-use dialtone::registry::{Clock, Document, Quota, Registry, SystemRandom};
-use dialtone::store::MemoryStore;
+use dialtone::registry::{Clock, Document, Quota, Registry, SystemRandom, export, import};
+use dialtone::store::{MemoryStore, Store};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
@@ -58,7 +59,7 @@ impl Clock for Clockwork {
 pub(super) struct Gateway {
     pub registry: Arc<Registry>,
     pub address: SocketAddr,
-    pub store: Arc<MemoryStore>,
+    pub store: Arc<dyn Store>,
     /// Whether its one other listener says it is up.
     pub listener_up: Arc<AtomicBool>,
     clock: Arc<Clockwork>,
@@ -74,7 +75,7 @@ impl Gateway {
     /// Where nobody waits for longer than this for what takes long.
     pub(super) fn base_with_place_timeout(place_timeout: Duration) -> Gateway {
         let options = AdminOptions { place_timeout, ..AdminOptions::default() };
-        Gateway::new_with(options).with(&BASE)
+        Gateway::start(options, Some(&BASE))
     }
 
     /// The fixture's companies and users, and no phones.
@@ -85,22 +86,15 @@ impl Gateway {
     }
 
     pub(super) fn with_document(document: &[u8]) -> Gateway {
-        Gateway::new().with(document)
-    }
-
-    fn with(self, document: &[u8]) -> Gateway {
-        let document = Document::read(document).unwrap();
-        let document = document.check(NOW).unwrap();
-        self.block_on(self.registry.import(document, &SystemRandom)).unwrap();
-        self
+        Gateway::start(AdminOptions::default(), Some(document))
     }
 
     /// A gateway with nothing in its registry.
     pub(super) fn new() -> Gateway {
-        Gateway::new_with(AdminOptions::default())
+        Gateway::start(AdminOptions::default(), None)
     }
 
-    fn new_with(options: AdminOptions) -> Gateway {
+    fn start(options: AdminOptions, document: Option<&[u8]>) -> Gateway {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -110,9 +104,14 @@ impl Gateway {
         let clock = Arc::new(clock);
         let listener_up = Arc::new(AtomicBool::new(true));
         let _inside = runtime.enter();
-        let store = Arc::new(MemoryStore::new(NOW));
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::new(NOW));
         let registry = runtime.block_on(async {
             let catalogue = CATALOGUE.clone();
+            if let Some(document) = document {
+                let document = Document::read(Cursor::new(document.to_vec())).unwrap();
+                let document = document.check(NOW).unwrap();
+                import(&store, &catalogue, document, &SystemRandom).await.unwrap();
+            }
             let opened = Registry::open(store.clone(), catalogue, clock.clone(), Quota::default());
             let (registry, background) = opened.await.unwrap();
             let registry = Arc::new(registry);
@@ -139,7 +138,7 @@ impl Gateway {
 
     pub(super) fn export(&self, with_secrets: bool) -> Vec<u8> {
         let mut bytes = Vec::new();
-        self.block_on(self.registry.export(with_secrets)).unwrap().write(&mut bytes).unwrap();
+        self.block_on(export(&*self.store, with_secrets, &mut bytes)).unwrap();
         bytes
     }
 

@@ -2,7 +2,6 @@
 
 use std::sync::atomic::Ordering;
 
-use dialtone::store::Store;
 use serde_json::{Value, json};
 
 use super::gateway::{Gateway, fail};

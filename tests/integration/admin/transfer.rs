@@ -1,15 +1,17 @@
 //! Export and import of the whole registry, and the first key.
 
+use std::io::Cursor;
+
 use serde_json::{Value, json};
 
 use dialtone::registry::{Document, ImportError, SystemRandom};
 
-use super::gateway::{Gateway, NOW, document};
+use super::gateway::{CATALOGUE, Gateway, NOW, document};
 
 fn import(gateway: &Gateway, document: &Value) -> Result<Vec<String>, ImportError> {
-    let document = Document::read(document.to_string().as_bytes())?.check(NOW)?;
-    let imported = gateway.block_on(gateway.registry.import(document, &SystemRandom))?;
-    Ok(imported.warnings)
+    let document = Document::read(Cursor::new(document.to_string()))?.check(NOW)?;
+    let importing = dialtone::registry::import(&gateway.store, &CATALOGUE, document, &SystemRandom);
+    Ok(gateway.block_on(importing)?.warnings)
 }
 
 fn problems(document: &Value) -> Vec<String> {
@@ -154,8 +156,7 @@ fn a_user_id_that_leaves_none_for_the_next_user_is_refused() {
     }
     assert_eq!(problems(&with_id(7)), ["users[1].id: 7 is there twice"]);
 
-    let gateway = Gateway::new();
-    import(&gateway, &with_id(highest)).unwrap();
+    let gateway = Gateway::with_document(with_id(highest).to_string().as_bytes());
     let values = json!({ "login": "cy", "role": "User", "password": "correct horse" });
     gateway.done("create/user", json!({ "values": values }));
     let read = gateway.done("read/user", json!({ "scope": { "login": "cy" } }));
@@ -164,7 +165,7 @@ fn a_user_id_that_leaves_none_for_the_next_user_is_refused() {
 
 #[test]
 fn what_is_no_such_document_is_said_with_its_place() {
-    let read = |text: &str| Document::read(text.as_bytes()).unwrap_err().to_string();
+    let read = |text: &str| Document::read(Cursor::new(text)).unwrap_err().to_string();
     assert_eq!(
         read(r#"{ "version": 2 }"#),
         "the document has version 2, and 1 is the one that can be read"
