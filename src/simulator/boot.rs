@@ -28,4 +28,6 @@ pub struct Boot {
     pub lag: Duration,
     /// How long it took, from when it was due.
     pub latency: Duration,
+    /// Whether the target that it asked first did not serve all of it.
+    pub needed_another: bool,
 }

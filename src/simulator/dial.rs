@@ -20,11 +20,11 @@ use super::error::ExchangeError;
 use super::gateway_url::GatewayUrl;
 use super::wire::{Counted, Wire};
 
-/// One target's way of being reached, shared by a fleet.
+/// The way to the targets, shared by a fleet.
 #[derive(Debug)]
 pub struct Dialer {
-    /// The gateway that connections go to.
-    pub target: GatewayUrl,
+    /// The gateways that connections go to, at least one: all serve the same phones.
+    targets: Vec<GatewayUrl>,
     permits: Arc<Semaphore>,
     options: DialOptions,
     /// What all connections have put on the wire.
@@ -64,6 +64,10 @@ impl Default for DialOptions {
 #[allow(missing_docs, reason = "each message says what it is, and so its source")]
 #[derive(Debug, thiserror::Error)]
 pub enum DialError {
+    #[error("there is no target")]
+    NoTarget,
+    #[error("the targets are to be http:// all, or https:// all")]
+    MixedSchemes,
     #[error("source addresses are loopback addresses; the target {0} is none")]
     NotLoopback(IpAddr),
     #[error("at most {MOST_SOURCES} source addresses")]
@@ -81,44 +85,63 @@ const MOST_BUFFER: usize = 64 * 1024;
 impl Dialer {
     /// # Errors
     /// [`DialError`] when the source addresses cannot be had.
-    pub fn new(target: GatewayUrl, options: DialOptions) -> Result<Dialer, DialError> {
-        let loopback = target.address.ip().is_loopback() && target.address.is_ipv4();
-        if options.source_addresses > 0 && !loopback {
-            return Err(DialError::NotLoopback(target.address.ip()));
+    pub fn new(targets: Vec<GatewayUrl>, options: DialOptions) -> Result<Dialer, DialError> {
+        let has_tls = targets.first().ok_or(DialError::NoTarget)?.tls_name.is_some();
+        if targets.iter().any(|target| target.tls_name.is_some() != has_tls) {
+            return Err(DialError::MixedSchemes);
+        }
+        let mut addresses = targets.iter().map(|target| target.address);
+        let elsewhere = addresses.find(|own| !own.ip().is_loopback() || own.is_ipv6());
+        if let Some(elsewhere) = elsewhere.filter(|_| options.source_addresses > 0) {
+            return Err(DialError::NotLoopback(elsewhere.ip()));
         }
         if options.source_addresses > MOST_SOURCES {
             return Err(DialError::TooManySources);
         }
         let permits = Arc::new(Semaphore::new(options.connections));
-        Ok(Dialer { target, permits, options, wire: Arc::default() })
+        Ok(Dialer { targets, permits, options, wire: Arc::default() })
     }
 
-    /// A new connection of phone number `phone`, once there is room for it. `tls` is its
-    /// configuration where the target has TLS.
+    /// All targets.
+    #[must_use]
+    pub fn targets(&self) -> &[GatewayUrl] {
+        &self.targets
+    }
+
+    /// Target number `number`; after the last comes the first.
+    #[must_use]
+    pub fn target(&self, number: usize) -> &GatewayUrl {
+        &self.targets[number % self.targets.len()]
+    }
+
+    /// A new connection of phone number `phone` to a target, once there is room for it. `tls` is its
+    /// configuration where the targets have TLS.
     ///
     /// # Errors
     /// Why there is none.
     pub async fn dial(
         &self,
+        target: &GatewayUrl,
         phone: usize,
         tls: Option<&Arc<ClientConfig>>,
     ) -> Result<Connection, ExchangeError> {
         let permit = Arc::clone(&self.permits).acquire_owned().await;
         let permit = permit.expect("the semaphore is never closed");
-        let connecting = timeout(self.options.connect_timeout, self.connect(phone, tls));
+        let connecting = timeout(self.options.connect_timeout, self.connect(target, phone, tls));
         let (sender, driver) = connecting.await.map_err(|_| ExchangeError::ConnectTimeout)??;
         Ok(Connection::new(sender, driver, permit, self.options.answer_timeout))
     }
 
     async fn connect(
         &self,
+        target: &GatewayUrl,
         phone: usize,
         tls: Option<&Arc<ClientConfig>>,
     ) -> Result<HttpConnection, ExchangeError> {
-        let stream = self.tcp(phone).await.map_err(connect_fault)?;
+        let stream = self.tcp(target.address, phone).await.map_err(connect_fault)?;
         self.wire.connections.fetch_add(1, Ordering::Relaxed);
         let stream = Counted::new(stream, Arc::clone(&self.wire));
-        let (Some(name), Some(config)) = (&self.target.tls_name, tls) else {
+        let (Some(name), Some(config)) = (&target.tls_name, tls) else {
             return http(stream).await;
         };
         let connector = TlsConnector::from(Arc::clone(config));
@@ -128,8 +151,7 @@ impl Dialer {
         http(stream).await
     }
 
-    async fn tcp(&self, phone: usize) -> io::Result<TcpStream> {
-        let address = self.target.address;
+    async fn tcp(&self, address: SocketAddr, phone: usize) -> io::Result<TcpStream> {
         let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
         if self.options.reset_on_close {
             socket.set_zero_linger()?;

@@ -1,5 +1,6 @@
 //! Where a run is pointed: a URL, resolved once, and only at a lab.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -39,11 +40,24 @@ pub enum GatewayUrlError {
 }
 
 impl GatewayUrl {
-    /// Reads a URL and looks its host up.
+    /// Reads a URL and looks its host up; the first of its addresses counts.
+    ///
+    /// # Errors
+    /// As of [`GatewayUrl::resolve_all`].
+    pub async fn resolve(url: &str, any_address: bool) -> Result<GatewayUrl, GatewayUrlError> {
+        let all = GatewayUrl::resolve_all(url, any_address).await?;
+        Ok(all.into_iter().next().expect("a host without an address is an error"))
+    }
+
+    /// Reads a URL and looks its host up: one target for each of its addresses, at least one, all
+    /// of IPv4 where it has one. Most handsets speak nothing else.
     ///
     /// # Errors
     /// [`GatewayUrlError::Public`] unless `any_address`, for an address outside a lab.
-    pub async fn resolve(url: &str, any_address: bool) -> Result<GatewayUrl, GatewayUrlError> {
+    pub async fn resolve_all(
+        url: &str,
+        any_address: bool,
+    ) -> Result<Vec<GatewayUrl>, GatewayUrlError> {
         let not_a_url = || GatewayUrlError::NotAUrl(url.to_owned());
         let uri: Uri = url.parse().map_err(|_| not_a_url())?;
         let is_tls = match uri.scheme_str() {
@@ -62,18 +76,30 @@ impl GatewayUrl {
         let found =
             found.map_err(|source| GatewayUrlError::Lookup { host: name.clone(), source })?;
         let mut addresses: Vec<SocketAddr> = found.collect();
-        // IPv4 first: most handsets speak nothing else.
-        addresses.sort_by_key(SocketAddr::is_ipv6);
-        let address =
-            *addresses.first().ok_or_else(|| GatewayUrlError::NoAddress { host: name.clone() })?;
-        if !any_address && !is_lab(address.ip()) {
-            return Err(GatewayUrlError::Public { host: name, address: address.ip() });
+        if addresses.iter().any(SocketAddr::is_ipv4) {
+            addresses.retain(SocketAddr::is_ipv4);
+        }
+        // Each once: a resolver may tell an address for every type of socket.
+        let mut seen = HashSet::new();
+        addresses.retain(|address| seen.insert(*address));
+        if addresses.is_empty() {
+            return Err(GatewayUrlError::NoAddress { host: name });
+        }
+        if let Some(public) = addresses.iter().find(|own| !any_address && !is_lab(own.ip())) {
+            return Err(GatewayUrlError::Public { host: name, address: public.ip() });
         }
         let tls_name = is_tls
             .then(|| ServerName::try_from(name.clone()).map_err(|_| not_a_url()))
             .transpose()?;
         let base = format!("{}/", uri.path().trim_end_matches('/'));
-        Ok(GatewayUrl { address, tls_name, host: authority.to_string(), base })
+        let host = authority.to_string();
+        let target = |address| GatewayUrl {
+            address,
+            tls_name: tls_name.clone(),
+            host: host.clone(),
+            base: base.clone(),
+        };
+        Ok(addresses.into_iter().map(target).collect())
     }
 
     /// The request target of a path without its leading `/`.

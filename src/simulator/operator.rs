@@ -84,15 +84,15 @@ impl Operator {
     async fn send(&self, verb: &str, mut body: Value) -> Result<Value, CallError> {
         body["auth"] = json!({ "type": "auth", "key": self.key });
         let body = Bytes::from(body.to_string());
-        let path = self.dialer.target.path(&format!("rest/dialplan/{verb}"));
+        let path = self.dialer.target(0).path(&format!("rest/dialplan/{verb}"));
         let mut kept = self.link.lock().await;
         let answer = loop {
             let mut link = match kept.take().filter(Connection::is_open) {
                 Some(link) => link,
-                None => self.dialer.dial(0, self.tls.as_ref()).await?,
+                None => self.dialer.dial(self.dialer.target(0), 0, self.tls.as_ref()).await?,
             };
             let request = Request::post(&path)
-                .header(header::HOST, &self.dialer.target.host)
+                .header(header::HOST, &self.dialer.target(0).host)
                 .header(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))
                 .body(Full::new(body.clone()))
                 .expect("verbs and hosts are plain text");

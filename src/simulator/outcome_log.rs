@@ -44,6 +44,9 @@ struct Row<'a> {
     /// How that is not what was expected.
     #[serde(skip_serializing_if = "Option::is_none")]
     unexpected: Option<&'a str>,
+    /// Whether it asked another target than the first.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    needed_another: bool,
     /// How long the boot took in milliseconds, from when it was due.
     duration_ms: f64,
 }
@@ -73,6 +76,7 @@ impl OutcomeLog {
             registrar: line.map(|line| line.registrar.as_str()),
             reason,
             unexpected,
+            needed_another: boot.needed_another,
             duration_ms: boot.latency.as_secs_f64() * 1000.0,
         };
         let mut text = serde_json::to_vec(&row).expect("numbers and text are JSON");

@@ -1,14 +1,14 @@
 //! One virtual handset: its boot, request by request, and what it remembers from the last.
 //!
 //! A boot asks for the files of its type in order, each over again (after a growing
-//! pause) while the gateway cannot be had. A refused file that is optional is nothing;
+//! pause) while the gateway cannot be had; where there are several, first of the others, at once. A refused file that is optional is nothing;
 //! when all that it needs for its configuration are refused, so is the phone. What is served is read at once.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use http::{HeaderValue, Request, header};
+use http::{HeaderValue, Request, StatusCode, header};
 use rustls::ClientConfig;
 use tokio::time::sleep;
 
@@ -18,6 +18,7 @@ use super::connection::{Answer, Body, Connection, MOST_BODY};
 use super::dial::Dialer;
 use super::error::{BootError, ExchangeError};
 use super::fleet::Member;
+use super::gateway_url::GatewayUrl;
 use super::measure::Live;
 use super::read_config::{Lines, Unreadable};
 use super::sample::{Ending, ErrorKind, Sample};
@@ -98,19 +99,28 @@ impl Phone {
             self.validators.fill(Validators::default());
             self.lines = Lines::default();
         }
-        let mut run =
-            Run { dialer, habits, live, samples: Vec::new(), connection: None, wanted: due };
+        let mut run = Run {
+            dialer,
+            habits,
+            live,
+            samples: Vec::new(),
+            connection: None,
+            // As a resolver gives its answers, to each phone another one first.
+            target: self.number,
+            moves: 0,
+            wanted: due,
+        };
         let outcome = match self.files(&mut run).await {
             Ok(outcome) => outcome,
             Err(failure) => BootOutcome::Failed(failure),
         };
-        let Run { samples, connection, .. } = run;
+        let Run { samples, connection, moves, .. } = run;
         let latency = due.elapsed();
         if let Some(connection) = connection {
             connection.close().await;
         }
         self.free_since = Some(Instant::now());
-        Boot { outcome, samples, lag, latency }
+        Boot { outcome, samples, lag, latency, needed_another: moves > 0 }
     }
 
     async fn files(&mut self, run: &mut Run<'_>) -> Result<BootOutcome, BootError> {
@@ -148,7 +158,7 @@ impl Phone {
         let first_pause = Duration::from_secs(simulate.retry_delay_s.into());
         let mut pause = run.habits.retry_delay.unwrap_or(first_pause);
         let path = request.path.fill(self.member.mac);
-        let mut attempt = 0;
+        let (mut attempt, mut tried) = (0, 1);
         loop {
             let result = self.attempt(run, at).await;
             let (trouble, asked_for) = match result {
@@ -164,9 +174,16 @@ impl Phone {
                 },
                 Err(fault) => (BootError::Exchange { file: path.clone(), fault }, None),
             };
+            if tried < run.dialer.targets().len() && is_of_one_target(&trouble) {
+                tried += 1;
+                run.turn_to_next();
+                continue;
+            }
             if attempt == retries {
                 return Err(trouble);
             }
+            // After the pause it goes on with the target it is at, and may try all others again.
+            tried = 1;
             attempt += 1;
             // Up to a quarter more, or phones that failed together ask together again.
             let patience = asked_for.filter(|wait| *wait <= LONGEST_PAUSE).unwrap_or(pause);
@@ -205,7 +222,7 @@ impl Phone {
         let result = loop {
             let mut connection = match run.connection.take().filter(Connection::is_open) {
                 Some(connection) => connection,
-                None => match run.dialer.dial(self.number, self.tls.as_ref()).await {
+                None => match run.dial(self.number, self.tls.as_ref()).await {
                     Ok(connection) => {
                         connections += 1;
                         connection
@@ -213,7 +230,7 @@ impl Phone {
                     Err(fault) => break Err(fault),
                 },
             };
-            match connection.ask(self.message(run.dialer, at), MOST_BODY).await {
+            match connection.ask(self.message(run.target(), at), MOST_BODY).await {
                 Ok(answer) => {
                     if closes {
                         connection.close().await;
@@ -241,9 +258,9 @@ impl Phone {
         result
     }
 
-    fn message(&self, dialer: &Dialer, at: usize) -> Request<Body> {
+    fn message(&self, target: &GatewayUrl, at: usize) -> Request<Body> {
         let model = &self.member.model;
-        let mut message = BootRequest::new(&dialer.target, model, at, self.member.mac);
+        let mut message = BootRequest::new(target, model, at, self.member.mac);
         let (known, habit) = (&self.validators[at], model.simulate.conditional);
         if matches!(habit, Conditional::Etag | Conditional::Both)
             && let Some(etag) = &known.etag
@@ -266,6 +283,48 @@ struct Run<'a> {
     live: &'a Live,
     samples: Vec<Sample>,
     connection: Option<Connection>,
+    /// Number of the target that it asks.
+    target: usize,
+    /// How often it turned to another target.
+    moves: usize,
     /// Since when the phone has wanted what it asks for next.
     wanted: Instant,
+}
+
+impl Run<'_> {
+    fn target(&self) -> &GatewayUrl {
+        self.dialer.target(self.target)
+    }
+
+    async fn dial(
+        &self,
+        phone: usize,
+        tls: Option<&Arc<ClientConfig>>,
+    ) -> Result<Connection, ExchangeError> {
+        self.dialer.dial(self.target(), phone, tls).await
+    }
+
+    fn turn_to_next(&mut self) {
+        self.connection = None;
+        self.target += 1;
+        self.moves += 1;
+    }
+}
+
+/// Whether another target may do what this one did not: it does not answer, or is not ready.
+fn is_of_one_target(trouble: &BootError) -> bool {
+    match trouble {
+        BootError::Exchange { fault, .. } => match fault {
+            ExchangeError::Connect(_)
+            | ExchangeError::ConnectTimeout
+            | ExchangeError::Tls(_)
+            | ExchangeError::AnswerTimeout
+            | ExchangeError::Closed(_) => true,
+            ExchangeError::Exhausted(_)
+            | ExchangeError::Malformed(_)
+            | ExchangeError::TooLarge(_) => false,
+        },
+        BootError::Status { status, .. } => *status == StatusCode::SERVICE_UNAVAILABLE.as_u16(),
+        BootError::Unreadable { .. } | BootError::HalfRefused { .. } | BootError::NoLine => false,
+    }
 }

@@ -76,7 +76,8 @@ impl Run {
 
 async fn dialer(address: SocketAddr) -> Dialer {
     let target = GatewayUrl::resolve(&format!("http://{address}/"), false).await.expect("a lab's");
-    Dialer::new(target, DialOptions { connections: 32, ..DialOptions::default() }).expect("dials")
+    Dialer::new(vec![target], DialOptions { connections: 32, ..DialOptions::default() })
+        .expect("dials")
 }
 
 #[test]

@@ -101,7 +101,7 @@ impl BootArguments {
         let fleet = self.fleet.build()?;
         let seed = self.fleet.seed;
         let dialer = self.network.dialer(usize::from(self.office.operators)).await?;
-        let tls = self.tls.of_fleet(&dialer.target)?;
+        let tls = self.tls.of_fleet(dialer.target(0))?;
         let scanned = fleet.members.first().cloned().expect("a fleet has at least one phone");
         let phones: Vec<Phone> = lab::phones(&fleet, seed, tls.as_ref()).map_err(text)?;
         let count = phones.len();

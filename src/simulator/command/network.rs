@@ -13,10 +13,12 @@ use crate::simulator::phone::Habits;
 
 #[derive(Args)]
 pub(super) struct NetworkArguments {
-    /// The gateway, as the phones are told it: http://127.0.0.1:8080/.
-    #[arg(long, value_name = "URL")]
-    target: String,
-    /// The target is public, and you may flood it.
+    /// The gateway, as the phones are told it: http://127.0.0.1:8080/. Several, or a name with several
+    /// addresses: each phone begins with one of them and turns to the next when that does not
+    /// answer, or answers 503. Scan and operators ask the first.
+    #[arg(long = "target", value_name = "URL", required = true)]
+    targets: Vec<String>,
+    /// The targets may be public, and you may flood them.
     #[arg(long)]
     pub(super) i_own_the_target: bool,
     /// Connections open at a time.
@@ -44,8 +46,11 @@ impl NetworkArguments {
     /// `others`: connections besides the phones'.
     pub(super) async fn dialer(&self, others: usize) -> Result<Dialer, String> {
         own_cost::make_room(self.connections.saturating_add(others))?;
-        let target =
-            GatewayUrl::resolve(&self.target, self.i_own_the_target).await.map_err(text)?;
+        let mut targets = Vec::new();
+        for url in &self.targets {
+            let found = GatewayUrl::resolve_all(url, self.i_own_the_target).await;
+            targets.extend(found.map_err(text)?);
+        }
         let options = DialOptions {
             connections: self.connections,
             connect_timeout: self.connect_timeout,
@@ -53,7 +58,7 @@ impl NetworkArguments {
             source_addresses: self.source_addresses,
             reset_on_close: self.reset_on_close,
         };
-        Dialer::new(target, options).map_err(text)
+        Dialer::new(targets, options).map_err(text)
     }
 
     pub(super) fn habits(&self, forgets: bool) -> Habits {

@@ -58,7 +58,7 @@ impl OfficeArguments {
             answer_timeout: network.answer_timeout,
             ..DialOptions::default()
         };
-        let dialer = Arc::new(Dialer::new(target, options).map_err(text)?);
+        let dialer = Arc::new(Dialer::new(vec![target], options).map_err(text)?);
         let operator = || {
             let key = key.trim().to_owned();
             Arc::new(Operator::new(Arc::clone(&dialer), config.clone(), key))

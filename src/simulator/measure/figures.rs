@@ -45,6 +45,8 @@ pub struct Figures {
     pub configured: u64,
     /// Boots that failed.
     pub failed: u64,
+    /// Boots for which the target they began with was not enough, however they ended.
+    pub needed_another: u64,
     /// How long boots took, from when they were due.
     pub boot: Latencies,
     /// How late the simulator itself began boots.
@@ -70,6 +72,7 @@ impl Figures {
                 *file.errors.entry(error).or_default() += 1;
             }
         }
+        self.needed_another += u64::from(boot.needed_another);
         self.boot.add(boot.latency);
         self.lag.add(boot.lag);
         match &boot.outcome {
@@ -116,6 +119,7 @@ impl Figures {
         self.refused += other.refused;
         self.configured += other.configured;
         self.failed += other.failed;
+        self.needed_another += other.needed_another;
         self.unexpected += other.unexpected;
         self.boot.merge(&other.boot);
         self.lag.merge(&other.lag);

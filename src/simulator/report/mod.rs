@@ -19,7 +19,7 @@ use super::wire::WireCounts;
 pub struct Report {
     /// The name of the scenario, as the command has it.
     pub scenario: String,
-    /// The URL that phones asked.
+    /// The URLs that phones asked, with blanks between.
     pub target: String,
     /// The seed, with which the same run can be made again.
     pub seed: u64,
@@ -71,6 +71,8 @@ pub struct PhaseReport {
     pub failed: u64,
     /// Boots that ended otherwise than they should.
     pub unexpected: u64,
+    /// Boots that turned to another target, because one did not answer or was not ready.
+    pub needed_another: u64,
     /// How long boots took, from when they were due.
     pub boot_ms: Quantiles,
     /// How late the simulator began boots; near the latencies, it measures itself.
@@ -221,7 +223,7 @@ impl Report {
             && result.calls.values().all(|calls| calls.failed == 0);
         Report {
             scenario: scenario.to_owned(),
-            target: lab.dialer.target.to_string(),
+            target: targets(lab),
             seed: lab.seed,
             phones,
             as_expected,
@@ -275,6 +277,13 @@ impl Quantiles {
     }
 }
 
+/// Each URL once, also one that is of several addresses.
+fn targets(lab: &Lab) -> String {
+    let mut urls: Vec<String> = lab.dialer.targets().iter().map(ToString::to_string).collect();
+    urls.dedup();
+    urls.join(" ")
+}
+
 fn phase_report(lab: &Lab, phase: &Phase) -> PhaseReport {
     let figures = &phase.figures;
     PhaseReport {
@@ -286,6 +295,7 @@ fn phase_report(lab: &Lab, phase: &Phase) -> PhaseReport {
         refused: figures.refused,
         failed: figures.failed,
         unexpected: figures.unexpected,
+        needed_another: figures.needed_another,
         boot_ms: Quantiles::of(&figures.boot),
         lag_ms: Quantiles::of(&figures.lag),
         wire: WireReport::from(phase.wire),
@@ -305,7 +315,7 @@ fn phase_report(lab: &Lab, phase: &Phase) -> PhaseReport {
 fn files(lab: &Lab, figures: &Figures) -> Vec<FileReport> {
     let mut places: Vec<usize> = figures.files.keys().copied().collect();
     places.sort_unstable();
-    let has_tls = lab.dialer.target.tls_name.is_some();
+    let has_tls = lab.dialer.target(0).tls_name.is_some();
     let report = |at: usize| {
         let (own, (family, file)) = (&figures.files[&at], &lab.files[at]);
         let count = |ending: &Ending| own.endings.get(ending).copied().unwrap_or(0);

@@ -21,6 +21,10 @@ fn write(text: &mut String, report: &Report) -> std::fmt::Result {
     admin_calls(text, report)?;
     writeln!(text)?;
     failures(text, report)?;
+    for phase in report.phases.iter().filter(|phase| phase.needed_another > 0) {
+        let boots = phase.needed_another;
+        writeln!(text, "{}: {boots} boots needed another target than their first", phase.name)?;
+    }
     for finding in &report.findings {
         writeln!(text, "{}: {}", if finding.ok { "good" } else { "BAD" }, finding.what)?;
     }

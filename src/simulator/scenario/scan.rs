@@ -170,7 +170,7 @@ impl Worker<'_> {
             (Err(fault), _) => BootOutcome::Failed(BootError::Exchange { file, fault }),
         };
         self.lab.live.requests.fetch_add(1, Ordering::Relaxed);
-        let boot = Boot { outcome, samples: vec![sample], lag, latency };
+        let boot = Boot { outcome, samples: vec![sample], lag, latency, needed_another: false };
         recorder.add(&self.lab.live, &member, &boot, served.then_some("was served"));
         self.free_since = Instant::now();
     }
@@ -182,12 +182,13 @@ impl Worker<'_> {
             let mut connection = match self.connection.take().filter(Connection::is_open) {
                 Some(connection) => connection,
                 None => {
-                    let connection = dialer.dial(self.own, self.plan.tls.as_ref()).await?;
+                    let connection =
+                        dialer.dial(dialer.target(0), self.own, self.plan.tls.as_ref()).await?;
                     *connections += 1;
                     connection
                 }
             };
-            let request = BootRequest::new(&dialer.target, model, model.wanted(), mac).ready();
+            let request = BootRequest::new(dialer.target(0), model, model.wanted(), mac).ready();
             match connection.ask(request, MOST_BODY).await {
                 Ok(answer) => {
                     if model.closes() {

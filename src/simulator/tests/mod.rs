@@ -35,7 +35,7 @@ async fn lab(url: &str, count: usize, mix: &str, tls: Option<&FleetTls>) -> (Arc
     let phones = phones(&fleet, 5, tls).unwrap();
     let target = GatewayUrl::resolve(url, false).await.unwrap();
     let options = DialOptions { connections: 16, ..DialOptions::default() };
-    let dialer = Dialer::new(target, options).unwrap();
+    let dialer = Dialer::new(vec![target], options).unwrap();
     let habits = Habits { retry_delay: Some(Duration::ZERO), ..Habits::default() };
     let lab = Lab {
         dialer,

@@ -206,6 +206,44 @@ async fn trouble_is_asked_again_and_then_given_up() {
     assert_eq!(gateway.asked().len(), 3, "the first attempt and two more");
 }
 
+/// One boot of `count` phones that know several targets; what came of it.
+async fn boot_at(urls: &[&str], count: usize) -> Phase {
+    let (mut lab, phones) = lab(urls[0], count, "a1", None).await;
+    let mut targets = Vec::new();
+    for url in urls {
+        targets.push(GatewayUrl::resolve(url, false).await.unwrap());
+    }
+    let own = Arc::get_mut(&mut lab).unwrap();
+    own.dialer = Dialer::new(targets, DialOptions::default()).unwrap();
+    own.habits.retries = Some(0);
+    lab.boot_all("boot", phones, Duration::ZERO, &Expect::configured()).await.1
+}
+
+#[tokio::test]
+async fn a_phone_turns_to_the_next_target_when_one_is_away_or_not_ready() {
+    let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let closed = format!("http://{closed}/");
+    let unready = Gateway::start(|_, _| status(503)).await;
+    let good = Gateway::start(serving(CONFIG)).await;
+    let phase = boot_at(&[&closed, &unready.url, &good.url], 6).await;
+    assert_eq!((phase.figures.configured, phase.figures.unexpected), (6, 0));
+    // A third began with the good one, and what was found stays for the rest of the boot.
+    assert_eq!(phase.figures.needed_another, 4);
+    assert_eq!((unready.asked().len(), good.asked().len()), (4, 18));
+
+    let phase = boot_at(&[&closed, &unready.url], 2).await;
+    assert_eq!((phase.figures.failed, phase.figures.needed_another), (2, 2));
+}
+
+#[tokio::test]
+async fn a_refusal_of_one_target_is_a_refusal() {
+    let refusing = Gateway::start(|_, _| status(404)).await;
+    let good = Gateway::start(serving(CONFIG)).await;
+    let phase = boot_at(&[&refusing.url, &good.url], 2).await;
+    let figures = phase.figures;
+    assert_eq!((figures.refused, figures.configured, figures.needed_another), (1, 1, 0));
+}
+
 #[tokio::test]
 async fn a_gateway_that_is_not_there_is_a_failure_by_name() {
     let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
@@ -222,7 +260,7 @@ async fn an_answer_that_never_comes_is_a_failure_in_time() {
     let (mut lab, phones) = lab(&url, 1, "x1", None).await;
     let options = DialOptions { answer_timeout: Duration::from_millis(50), ..Default::default() };
     let target = GatewayUrl::resolve(&url, false).await.unwrap();
-    Arc::get_mut(&mut lab).unwrap().dialer = Dialer::new(target, options).unwrap();
+    Arc::get_mut(&mut lab).unwrap().dialer = Dialer::new(vec![target], options).unwrap();
     let (_, phase) = lab.boot_all("boot", phones, Duration::ZERO, &Expect::anything()).await;
     assert!(phase.figures.errors.contains_key("answer timeout"), "{:?}", phase.figures.errors);
 }

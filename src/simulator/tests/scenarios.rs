@@ -17,7 +17,7 @@ fn reply(value: &Value) -> Reply {
 
 async fn operator(gateway: &Gateway) -> Arc<Operator> {
     let target = GatewayUrl::resolve(&gateway.url, false).await.unwrap();
-    let dialer = Dialer::new(target, DialOptions::default()).unwrap();
+    let dialer = Dialer::new(vec![target], DialOptions::default()).unwrap();
     Arc::new(Operator::new(Arc::new(dialer), None, "the-key".to_owned()))
 }
 
