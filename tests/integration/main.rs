@@ -21,6 +21,7 @@ mod phonesim;
 mod phonesim_command;
 mod reload;
 mod several_gateways;
+mod several_processes;
 mod softphone;
 mod strangers;
 mod support;

@@ -12,6 +12,8 @@ use rustix::process::{Pid, Signal, kill_process};
 pub(crate) struct Process {
     child: Child,
     pub http: SocketAddr,
+    /// Where it listens with TLS, if it was told to.
+    pub https: Option<SocketAddr>,
     pub admin: SocketAddr,
     /// The first key, if this start made one.
     pub key: Option<String>,
@@ -25,19 +27,27 @@ impl Process {
 
     /// Does as [`Process::start`], with arguments and with somewhere for its log to go.
     pub(crate) fn start_as(dir: &Path, line: &str, log: Stdio) -> Process {
-        let child = command(dir, line).stdout(Stdio::piped()).stderr(log).spawn();
+        Process::start_command(command(dir, line).stderr(log))
+    }
+
+    /// Does as [`Process::start`], with a command made by [`command`].
+    pub(crate) fn start_command(command: &mut Command) -> Process {
+        let child = command.stdout(Stdio::piped()).spawn();
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
         let child = child.expect("the gateway's binary runs");
-        let mut process = Process { child, http: nowhere, admin: nowhere, key: None };
+        let mut process = Process { child, http: nowhere, https: None, admin: nowhere, key: None };
         let stdout = process.child.stdout.take().expect("it is piped");
         for line in BufReader::new(stdout).lines() {
             let line = line.expect("the announcement is text");
             let mut words = line.split_whitespace();
             let address = |word: Option<&str>| {
-                let text = word.and_then(|word| word.strip_prefix("http://"));
-                text.and_then(|text| text.parse().ok()).expect("an address")
+                let (_, text) = word.and_then(|word| word.split_once("://")).expect("a URL");
+                text.parse().expect("an address")
             };
             match words.next() {
+                Some("handsets") if line.contains("https://") => {
+                    process.https = Some(address(words.next()));
+                }
                 Some("handsets") => process.http = address(words.next()),
                 Some("admin") => process.admin = address(words.next()),
                 Some("first") => process.key = words.last().map(str::to_owned),
