@@ -2,7 +2,6 @@
 //! killed while phones boot: as targets of the phones, and behind a load balancer.
 
 use std::net::TcpListener;
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use dialtone::catalogue::{Catalogue, Sources};

@@ -23,8 +23,8 @@
 //! `password` and `key` are for documents written by hand: they are hashed when
 //! read, and are never in an export.
 //!
-//! Neither way holds the document in memory: of each device of an import eight bytes stay, its
-//! MAC, so that none is there twice, and of an export nothing.
+//! Neither way holds the document in memory: of each device of an import its MAC stays,
+//! so that none is there twice, and of an export nothing.
 
 mod check;
 mod document;
