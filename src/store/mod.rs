@@ -13,7 +13,9 @@
 mod conflict;
 #[cfg(test)]
 mod conformance;
+mod encoding;
 mod memory;
+mod objects;
 mod sqlite;
 pub mod url;
 

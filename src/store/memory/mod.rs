@@ -84,7 +84,7 @@ impl Store for MemoryStore {
     }
 
     async fn head(&self) -> Result<Revision, StoreError> {
-        self.with(|state| Ok(state.head))
+        self.with(|state| Ok(state.objects.head))
     }
 
     async fn changed(&self, after: Revision) {
@@ -100,7 +100,7 @@ impl Store for MemoryStore {
     ) -> Result<Vec<Device>, StoreError> {
         let after = after.map_or(Bound::Unbounded, Bound::Excluded);
         self.with(|state| {
-            let rest = state.devices.range((after, Bound::Unbounded));
+            let rest = state.objects.devices.range((after, Bound::Unbounded));
             Ok(rest.take(limit.max(1)).map(|(_, device)| device.clone()).collect())
         })
     }
@@ -108,21 +108,21 @@ impl Store for MemoryStore {
     async fn devices(&self, macs: &[Mac]) -> Result<Vec<Device>, StoreError> {
         let macs: BTreeSet<&Mac> = macs.iter().collect();
         self.with(|state| {
-            Ok(macs.into_iter().filter_map(|mac| state.devices.get(mac)).cloned().collect())
+            Ok(macs.into_iter().filter_map(|mac| state.objects.devices.get(mac)).cloned().collect())
         })
     }
 
     async fn left_in(&self, mac: Mac) -> Result<Written, StoreError> {
-        self.with(|state| Ok(state.left.get(&mac).cloned().unwrap_or_default()))
+        self.with(|state| Ok(state.objects.left.get(&mac).cloned().unwrap_or_default()))
     }
 
     async fn tenancy(&self) -> Result<Tenancy, StoreError> {
         self.with(|state| {
             Ok(Tenancy {
-                companies: state.companies.values().cloned().collect(),
-                users: state.users.values().cloned().collect(),
-                system: state.system.clone(),
-                head: state.head,
+                companies: state.objects.companies.values().cloned().collect(),
+                users: state.objects.users.values().cloned().collect(),
+                system: state.objects.system.clone(),
+                head: state.objects.head,
             })
         })
     }

@@ -6,9 +6,6 @@ use std::num::NonZeroU64;
 
 use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Result, Row};
-use serde::de::IntoDeserializer;
-use serde::de::value::{Error as NameError, StrDeserializer};
-use serde::{Deserialize, Serialize};
 
 use super::error::bad_row;
 use crate::domain::settings::{Layer, Written};
@@ -17,22 +14,10 @@ use crate::domain::{
     Sighting, State, Timestamp, TypeKey, Waiting,
 };
 use crate::store::SystemSettings;
-
-/// A number as SQLite keeps it: the same 64 bits.
-pub(super) fn bits(number: u64) -> i64 {
-    number.cast_signed()
-}
-
-/// Claims as JSON; NULL for none.
-pub(super) fn claims_text(claims: &Claims) -> Option<String> {
-    (!claims.is_empty())
-        .then(|| serde_json::to_string(claims).expect("claims are texts and numbers"))
-}
-
-/// What files have set as JSON; NULL for nothing.
-pub(super) fn written_text(written: &Written) -> Option<String> {
-    (!written.is_empty()).then(|| serde_json::to_string(written).expect("it is made of texts"))
-}
+use crate::store::encoding::shared;
+pub(super) use crate::store::encoding::{
+    bits, claims_text, mac_bits, name_of, named, written_text,
+};
 
 /// What [`written_text`] made.
 pub(super) fn written(row: &Row<'_>, column: usize, mac: Mac) -> Result<Written> {
@@ -41,11 +26,6 @@ pub(super) fn written(row: &Row<'_>, column: usize, mac: Mac) -> Result<Written>
         Some(text) => serde_json::from_str(text)
             .map_err(|error| bad_row(&format!("device {mac}"), "written", error)),
     }
-}
-
-/// A MAC as SQLite keeps it.
-pub(super) fn mac_bits(mac: Mac) -> i64 {
-    bits(mac.bits())
 }
 
 /// A moment as SQLite keeps it: its seconds.
@@ -259,20 +239,6 @@ pub(super) fn bad_user(id: i64, column: &str, why: &dyn std::fmt::Display) -> ru
     bad_row(&format!("user {id}"), column, why)
 }
 
-/// A value of a plain enum by the name serde gives it.
-pub(super) fn named<'de, T: Deserialize<'de>>(name: &'de str) -> Result<T, NameError> {
-    let from: StrDeserializer<'de, NameError> = name.into_deserializer();
-    T::deserialize(from)
-}
-
-/// The name serde gives a value of a plain enum.
-pub(super) fn name_of<T: Serialize>(value: T) -> String {
-    match serde_json::to_value(value) {
-        Ok(serde_json::Value::String(name)) => name,
-        other => unreachable!("a plain enum is a string in JSON, not {other:?}"),
-    }
-}
-
 pub(super) fn text<'a>(row: &'a Row<'_>, column: usize) -> Result<&'a str> {
     Ok(row.get_ref(column)?.as_str()?)
 }
@@ -286,16 +252,4 @@ fn optional_text<'a>(row: &'a Row<'_>, column: usize) -> Result<Option<&'a str>>
         ValueRef::Null => Ok(None),
         value => Ok(Some(value.as_str()?)),
     }
-}
-
-fn shared<T>(known: &mut HashMap<Box<str>, T>, text: &str) -> std::result::Result<T, T::Err>
-where
-    T: std::str::FromStr + Clone,
-{
-    if let Some(value) = known.get(text) {
-        return Ok(value.clone());
-    }
-    let value: T = text.parse()?;
-    known.insert(text.into(), value.clone());
-    Ok(value)
 }
