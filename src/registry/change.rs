@@ -281,11 +281,12 @@ impl Registry {
     /// Those there are, as the store has them; so has memory afterwards. To be called under their
     /// lock.
     async fn read_devices(&self, macs: &[Mac]) -> Result<Vec<Device>, StoreError> {
+        let era = self.memory.era();
         let devices = self.store.devices(macs).await?;
         let is_news =
             |device: &&Device| self.memory.index.revision(device.mac) != Some(device.revision);
         let news = devices.iter().filter(is_news).cloned().map(super::memory::as_it_is);
-        self.memory.apply(news.collect());
+        self.memory.apply_read(news.collect(), era);
         Ok(devices)
     }
 
@@ -297,10 +298,11 @@ impl Registry {
         lock: Lock,
     ) -> Result<(Result<Revision, StoreError>, Lock), StoreError> {
         let (store, memory) = (self.store.clone(), self.memory.clone());
+        let era = memory.era();
         let committing = tokio::spawn(async move {
             let committed = store.commit(mutations.clone(), guards).await;
             if let Ok(revision) = committed {
-                memory.apply_own(mutations, revision);
+                memory.apply_own(mutations, revision, era);
             }
             (committed, lock)
         });

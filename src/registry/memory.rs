@@ -5,7 +5,8 @@
 //! order they come.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use arc_swap::ArcSwap;
 
@@ -28,7 +29,19 @@ pub(super) struct Memory {
     /// Each change replaces the directory as a whole. A std mutex: no await happens under it.
     replacing: Mutex<()>,
     progress: Progress,
+    /// How often the store had lost what is here.
+    eras: AtomicU64,
+    /// Held while what was learnt in one era is taken over, and to begin the next one. A std lock:
+    /// no await happens under it.
+    applying: RwLock<()>,
+    /// Held while the store is followed. A tokio mutex: what others do is read under it.
+    following: tokio::sync::Mutex<()>,
 }
+
+/// The time between two losses. What was learnt of the store in one era is not taken over in the
+/// next: it may be lost, and its revision another commit's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Era(u64);
 
 impl Memory {
     /// Everything the store has, and room for so many devices that wait for an operator.
@@ -41,6 +54,9 @@ impl Memory {
             directory: ArcSwap::default(),
             replacing: Mutex::new(()),
             progress: Progress::default(),
+            eras: AtomicU64::new(0),
+            applying: RwLock::new(()),
+            following: tokio::sync::Mutex::new(()),
         };
         // What changes while the rest is read is told once more by the changes after this.
         let head = store.head().await?;
@@ -81,20 +97,40 @@ impl Memory {
         self.change_directory(removed);
     }
 
+    /// To be asked before what is taken over is asked of the store.
+    pub(super) fn era(&self) -> Era {
+        Era(self.eras.load(Ordering::Acquire))
+    }
+
+    /// Does `take` if it is still that era; else what was to be taken over is told by the store.
+    fn in_era(&self, era: Era, take: impl FnOnce()) {
+        let _applying = self.applying.read().unwrap_or_else(PoisonError::into_inner);
+        if self.era() == era {
+            take();
+        }
+    }
+
+    /// Takes over what was read of the store.
+    pub(super) fn apply_read(&self, changes: Vec<Change>, era: Era) {
+        self.in_era(era, || self.apply(changes));
+    }
+
     /// Takes over a commit of one's own, which names each object once.
-    pub(super) fn apply_own(&self, mutations: Vec<Mutation>, revision: Revision) {
+    pub(super) fn apply_own(&self, mutations: Vec<Mutation>, revision: Revision, era: Era) {
         let changes: Vec<Change> =
             mutations.into_iter().filter_map(|mutation| as_committed(mutation, revision)).collect();
         // What changed nothing has no revision of its own.
         if !changes.is_empty() {
-            self.apply(changes);
-            self.progress.applied(revision);
+            self.in_era(era, || {
+                self.apply(changes);
+                self.progress.applied(revision);
+            });
         }
     }
 
     /// What a commit of one's own noted is here already, and is not to be read back.
-    pub(super) fn has_noted(&self, revision: Revision) {
-        self.progress.applied(revision);
+    pub(super) fn has_noted(&self, revision: Revision, era: Era) {
+        self.in_era(era, || self.progress.applied(revision));
     }
 
     /// Takes over companies, users and settings as they were at one moment; what is not
@@ -102,13 +138,8 @@ impl Memory {
     fn take_over(&self, tenancy: Tenancy) {
         let here = self.directory();
         let mut gone: HashSet<Object> = here.objects().collect();
-        let settings = Changed::SystemSettings(tenancy.system);
-        let companies = tenancy.companies.into_iter();
-        let companies = companies.map(|own| Changed::Company(own.id.clone(), Some(own)));
-        let users = tenancy.users.into_iter().map(|own| Changed::User(own.id, Some(own)));
-        let mut changes: Vec<Change> = companies
-            .chain(users)
-            .chain([settings])
+        let head = tenancy.head;
+        let mut changes: Vec<Change> = objects_of(tenancy)
             .map(|object| Change { revision: object.revision().unwrap_or_default(), object })
             .collect();
         for change in &changes {
@@ -119,7 +150,7 @@ impl Memory {
             Object::User(id) => Some(Changed::User(id, None)),
             Object::Device(_) | Object::SystemSettings => None,
         });
-        changes.extend(removed.map(|object| Change { revision: tenancy.head, object }));
+        changes.extend(removed.map(|object| Change { revision: head, object }));
         self.change_directory(changes);
     }
 
@@ -132,6 +163,11 @@ impl Memory {
         for change in changes {
             directory.apply(change, &self.progress);
         }
+        self.put_directory(directory);
+    }
+
+    /// To be called with `replacing` locked.
+    fn put_directory(&self, directory: Directory) {
         let directory = Arc::new(directory);
         let before = self.directory.swap(directory.clone());
         // After the new form can be read: a body made of the old one must not get the new version.
@@ -141,7 +177,7 @@ impl Memory {
                 self.index.company_changed(id, company.revision);
             }
         }
-        self.index.system_changed(directory.system.revision);
+        self.index.system_changed(directory.system.revision, self.era().0);
     }
 
     /// Takes over what changed in the store since it was last here.
@@ -149,6 +185,7 @@ impl Memory {
     /// # Errors
     /// What the store says; what was read before is taken over.
     pub(super) async fn follow(&self, store: &Arc<dyn Store>) -> Result<(), StoreError> {
+        let _following = self.following.lock().await;
         loop {
             match store.changes(self.progress.floor(), FOLLOW_PAGE).await? {
                 Changes::Page(changes, reached) => {
@@ -160,6 +197,7 @@ impl Memory {
                     }
                 }
                 Changes::TooFarBehind => self.read_anew(store).await?,
+                Changes::Lost => self.begin_anew(store).await?,
             }
         }
     }
@@ -167,6 +205,44 @@ impl Memory {
     /// The revision all changes up to which are here.
     pub(super) fn floor(&self) -> Revision {
         self.progress.floor()
+    }
+
+    /// Reads everything of a store that lacks what is here, and goes on from there. Phones are
+    /// served meanwhile, with what there is.
+    async fn begin_anew(&self, store: &Arc<dyn Store>) -> Result<(), StoreError> {
+        tracing::warn!("the store lacks changes that it had: all of it is read anew");
+        let head = store.head().await?;
+        {
+            let _none_applies = self.applying.write().unwrap_or_else(PoisonError::into_inner);
+            self.eras.fetch_add(1, Ordering::AcqRel);
+            self.progress.begin_anew();
+        }
+        let tenancy = store.tenancy().await?;
+        let mut directory = Directory::default();
+        for object in objects_of(tenancy) {
+            let revision = object.revision().unwrap_or_default();
+            directory.apply(Change { revision, object }, &self.progress);
+        }
+        {
+            let _replacing = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
+            self.put_directory(directory);
+        }
+        let mut here = self.index.macs().into_iter().peekable();
+        each_page(store, |devices| {
+            for device in devices {
+                while let Some(mac) = here.next_if(|mac| *mac < device.mac) {
+                    self.index.drop_lost(mac);
+                }
+                here.next_if_eq(&device.mac);
+                self.index.replace(&device, &self.progress);
+            }
+        })
+        .await?;
+        here.for_each(|mac| self.index.drop_lost(mac));
+        self.progress.reached(head);
+        store.resume(head).await;
+        tracing::info!(revision = %head, "the store was read anew");
+        Ok(())
     }
 
     async fn read_anew(&self, store: &Arc<dyn Store>) -> Result<(), StoreError> {
@@ -190,6 +266,13 @@ impl Memory {
         self.progress.reached(head);
         Ok(())
     }
+}
+
+fn objects_of(tenancy: Tenancy) -> impl Iterator<Item = Changed> {
+    let companies = tenancy.companies.into_iter();
+    let companies = companies.map(|own| Changed::Company(own.id.clone(), Some(own)));
+    let users = tenancy.users.into_iter().map(|own| Changed::User(own.id, Some(own)));
+    companies.chain(users).chain([Changed::SystemSettings(tenancy.system)])
 }
 
 pub(super) fn as_it_is(device: Device) -> Change {
@@ -377,7 +460,7 @@ mod tests {
                         Step::Deliver(at) => {
                             if at < pending.len() {
                                 let (mutation, revision) = pending.remove(at);
-                                memory.apply_own(vec![mutation], revision);
+                                memory.apply_own(vec![mutation], revision, memory.era());
                             }
                             continue;
                         }
@@ -395,7 +478,7 @@ mod tests {
                 // Some come very late.
                 memory.follow(&store).await.unwrap();
                 for (mutation, revision) in pending {
-                    memory.apply_own(vec![mutation], revision);
+                    memory.apply_own(vec![mutation], revision, memory.era());
                     is_as_stored(&memory, &store).await;
                 }
             });

@@ -54,6 +54,11 @@ impl Progress {
         }
     }
 
+    /// Nothing is in memory that counts.
+    pub(super) fn begin_anew(&self) {
+        *self.lock() = State::default();
+    }
+
     /// Notes a removal. It is to be called while nobody can put the object into memory.
     pub(super) fn removed(&self, object: Object, revision: Revision) {
         let mut state = self.lock();

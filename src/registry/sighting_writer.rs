@@ -58,10 +58,11 @@ impl SightingWriter {
         while self.receive(&mut waiting).await {
             let is_full = waiting.len() == GROUP;
             let mutations = waiting.iter().cloned().map(SightingUpdate::mutation).collect();
+            let era = self.memory.era();
             match self.store.commit(mutations, Vec::new()).await {
                 Ok(revision) => {
                     if waiting.iter().any(SightingUpdate::must_be_kept) {
-                        self.memory.has_noted(revision);
+                        self.memory.has_noted(revision, era);
                     }
                     waiting.clear();
                     if !is_full {

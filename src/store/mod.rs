@@ -14,14 +14,17 @@ mod conflict;
 #[cfg(test)]
 mod conformance;
 mod encoding;
+mod health;
 mod memory;
 mod objects;
+mod postgres;
 mod sqlite;
 pub mod url;
 
 use async_trait::async_trait;
 
 pub use memory::MemoryStore;
+pub use postgres::{InvalidPostgresUrl, PostgresStore, PostgresUrl};
 pub use sqlite::{Found, SqliteStore};
 pub use url::{StoreUrl, open};
 
@@ -226,6 +229,10 @@ pub enum Changes {
     Page(Vec<Change>, Revision),
     /// The store does not tell any more what happened since: read all anew.
     TooFarBehind,
+    /// The store has not all that it told of before: a database was put back, or another server
+    /// took over without the last commits. Anything in memory may be of what is lost, whatever its
+    /// revision. Nothing is committed until all was read anew, see [`Store::resume`].
+    Lost,
 }
 
 /// The settings all phones share, and what else there is one of.
@@ -335,6 +342,15 @@ pub enum StoreError {
         /// What the medium said.
         why: String,
     },
+    /// The connection ended while the commit was made, and whether it was could not be learnt.
+    #[error(
+        "{what} went away in the middle of a change: whether it was made is not known; look \
+         before you make it again"
+    )]
+    Unknown {
+        /// The database.
+        what: String,
+    },
     /// More commits wait than the queue holds.
     #[error("the store is overloaded: {waiting} commits wait")]
     Overloaded {
@@ -380,6 +396,12 @@ pub trait Store: Send + Sync + 'static {
 
     /// The revision of the last commit that changed something.
     async fn head(&self) -> Result<Revision, StoreError>;
+
+    /// Who was told [`Changes::Lost`] asked for the [`head`](Store::head), has read everything
+    /// since, and goes on from there.
+    async fn resume(&self, head: Revision) {
+        let _ = head;
+    }
 
     /// Returns once there may be changes after `after`. A store that is not told of the
     /// commits of others never does: who follows asks now and then besides.

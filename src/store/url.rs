@@ -1,4 +1,4 @@
-//! Chooses a store by URL: `sqlite:PATH` or `memory:`.
+//! Chooses a store by URL: `sqlite:PATH`, `postgres://…` or `memory:`.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::{MemoryStore, SqliteStore, Store, StoreError};
+use super::{
+    InvalidPostgresUrl, MemoryStore, PostgresStore, PostgresUrl, SqliteStore, Store, StoreError,
+};
 use crate::domain::Timestamp;
 
 /// Where the registry is kept. Prints as it is written, never with a password.
@@ -16,6 +18,8 @@ use crate::domain::Timestamp;
 pub enum StoreUrl {
     /// One file; a relative path is from the working directory.
     Sqlite(PathBuf),
+    /// A database, which other gateways may share.
+    Postgres(Box<PostgresUrl>),
     /// Nothing outlives the process.
     Memory,
 }
@@ -25,7 +29,10 @@ pub enum StoreUrl {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidStoreUrl {
     /// It begins as no store URL does; holds the scheme.
-    #[error("no store has {0}: write `sqlite:PATH` (one file) or `memory:` (kept nowhere)")]
+    #[error(
+        "no store has {0}: write `sqlite:PATH` (one file), `postgres://USER@HOST/DATABASE` or \
+         `memory:` (kept nowhere)"
+    )]
     UnknownForm(String),
     /// It has no scheme; holds the path.
     #[error("write `sqlite:{0}`, if a file is meant: a path alone is no store URL")]
@@ -41,44 +48,54 @@ pub enum InvalidStoreUrl {
     /// It is another program's way to write [`StoreUrl::Memory`].
     #[error("`sqlite::memory:` is not a file: for a store kept nowhere write `memory:`")]
     SqliteInMemory,
+    /// It is meant for a database, and is none's.
+    #[error(transparent)]
+    Postgres(#[from] InvalidPostgresUrl),
 }
 
 /// Opens the store at `url`; a new one is made with the company `default`,
 /// created at `now`.
 ///
 /// # Errors
-/// What [`SqliteStore::open`] says.
+/// What [`SqliteStore::open`] or [`PostgresStore::open`] says.
 pub async fn open(url: &StoreUrl, now: Timestamp) -> Result<Arc<dyn Store>, StoreError> {
-    open_with(url, now, SqliteStore::open).await
+    match url {
+        StoreUrl::Memory => Ok(Arc::new(MemoryStore::new(now))),
+        StoreUrl::Sqlite(path) => open_file(path, now, SqliteStore::open).await,
+        StoreUrl::Postgres(url) => Ok(Arc::new(PostgresStore::open(*url.clone(), now).await?)),
+    }
 }
 
 /// Does as [`open`], but leaves a store of an older version as it is.
 ///
 /// # Errors
-/// What [`SqliteStore::open_without_upgrade`] says.
+/// What [`SqliteStore::open_without_upgrade`] or [`PostgresStore::open_without_upgrade`] says.
 pub async fn open_without_upgrade(
     url: &StoreUrl,
     now: Timestamp,
 ) -> Result<Arc<dyn Store>, StoreError> {
-    open_with(url, now, SqliteStore::open_without_upgrade).await
+    match url {
+        StoreUrl::Memory => Ok(Arc::new(MemoryStore::new(now))),
+        StoreUrl::Sqlite(path) => open_file(path, now, SqliteStore::open_without_upgrade).await,
+        StoreUrl::Postgres(url) => {
+            Ok(Arc::new(PostgresStore::open_without_upgrade(*url.clone(), now).await?))
+        }
+    }
 }
 
-async fn open_with(
-    url: &StoreUrl,
+async fn open_file(
+    path: &Path,
     now: Timestamp,
     open: fn(&Path, Timestamp) -> Result<SqliteStore, StoreError>,
 ) -> Result<Arc<dyn Store>, StoreError> {
-    match url.clone() {
-        StoreUrl::Memory => Ok(Arc::new(MemoryStore::new(now))),
-        StoreUrl::Sqlite(path) => {
-            let opening = tokio::task::spawn_blocking(move || open(&path, now));
-            let opened = opening.await.unwrap_or_else(|stopped| {
-                let why = format!("opening did not finish: {stopped}");
-                Err(StoreError::Unavailable { what: url.to_string(), why })
-            })?;
-            Ok(Arc::new(opened))
-        }
-    }
+    let what = path.display().to_string();
+    let path = path.to_owned();
+    let opening = tokio::task::spawn_blocking(move || open(&path, now));
+    let opened = opening.await.unwrap_or_else(|stopped| {
+        let why = format!("opening did not finish: {stopped}");
+        Err(StoreError::Unavailable { what, why })
+    })?;
+    Ok(Arc::new(opened))
 }
 
 impl FromStr for StoreUrl {
@@ -95,6 +112,7 @@ impl FromStr for StoreUrl {
                 Err(InvalidStoreUrl::Host)
             }
             Some(("sqlite", path)) => Ok(StoreUrl::Sqlite(PathBuf::from(path))),
+            Some(("postgres" | "postgresql", _)) => Ok(StoreUrl::Postgres(Box::new(text.parse()?))),
             Some((scheme, _)) if is_scheme(scheme) => {
                 Err(InvalidStoreUrl::UnknownForm(format!("the form `{scheme}:...`")))
             }
@@ -130,6 +148,7 @@ impl fmt::Display for StoreUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             StoreUrl::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            StoreUrl::Postgres(url) => url.fmt(f),
             StoreUrl::Memory => f.write_str("memory:"),
         }
     }
@@ -141,7 +160,12 @@ mod tests {
 
     #[test]
     fn the_forms_parse_and_print() {
-        for text in ["memory:", "sqlite:dialtone.db", "sqlite:/var/lib/dialtone/dialtone.db"] {
+        for text in [
+            "memory:",
+            "sqlite:dialtone.db",
+            "sqlite:/var/lib/dialtone/dialtone.db",
+            "postgres://gw@db.example/dialtone?sslmode=verify-ca",
+        ] {
             assert_eq!(text.parse::<StoreUrl>().unwrap().to_string(), text);
         }
     }
@@ -172,7 +196,8 @@ mod tests {
     #[test]
     fn a_password_in_an_unknown_url_is_not_printed() {
         for text in [
-            "postgres://gw:hunter2@db/dialtone",
+            "mysql://gw:hunter2@db/dialtone",
+            "postgres:gw:hunter2@db/dialtone",
             "host=db user=gw password=hunter2",
             "user=gw password=hunter2 options=-c:x",
         ] {
@@ -183,7 +208,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn both_forms_open() {
+    async fn forms_without_a_server_open() {
         let directory = tempfile::tempdir().unwrap();
         let file = StoreUrl::Sqlite(directory.path().join("dialtone.db"));
         for url in [StoreUrl::Memory, file] {

@@ -73,7 +73,7 @@ impl LocalStore {
             StoreUrl::Sqlite(path) if if_missing == IfMissing::Refuse && is_missing(path) => {
                 return Err(LocalError::Missing(path.display().to_string()));
             }
-            StoreUrl::Sqlite(_) => {}
+            StoreUrl::Sqlite(_) | StoreUrl::Postgres(_) => {}
         }
         let made = match &config.store.url {
             StoreUrl::Sqlite(path) if !path.exists() => Some(path.clone()),

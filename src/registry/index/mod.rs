@@ -132,7 +132,7 @@ pub(super) struct Index {
     companies: Symbols<CompanyId>,
     writings: Interner<Written>,
     waiting: Arc<InactiveQuota>,
-    /// Revision of the system settings.
+    /// Revision of the system settings, and how often all was read anew.
     system_version: AtomicU64,
     /// Revisions by the company's number; shorter than the companies while some never changed.
     // A std lock: held for a look-up, never across an await.
@@ -207,9 +207,10 @@ impl Index {
         versions[number] = revision;
     }
 
-    /// Does as [`Index::company_changed`], for the system settings.
-    pub(super) fn system_changed(&self, revision: Revision) {
-        self.system_version.store(revision.0, Ordering::Release);
+    /// Does as [`Index::company_changed`], for the system settings. Revisions of another era may
+    /// be those of other objects.
+    pub(super) fn system_changed(&self, revision: Revision, era: u64) {
+        self.system_version.store(revision.0 ^ era.rotate_right(16), Ordering::Release);
     }
 
     #[must_use]
@@ -253,6 +254,16 @@ impl Index {
     /// Takes over a device as the store has it, if it is newer than what is here; of one that is
     /// as old, what its files have set.
     pub(super) fn put(&self, device: &Device, progress: &Progress) {
+        self.take(device, |before, now| now > before, progress);
+    }
+
+    /// Takes over a device as the store has it, also if what is here is newer: that may be lost.
+    /// What its requests told stays.
+    pub(super) fn replace(&self, device: &Device, progress: &Progress) {
+        self.take(device, |_, _| true, progress);
+    }
+
+    fn take(&self, device: &Device, replaces: fn(Revision, Revision) -> bool, progress: &Progress) {
         let rows = device.phones.iter().map(|(port, phone)| Row {
             port: port.number(),
             company: phone.company().map(|company| self.companies.number(company)),
@@ -279,11 +290,12 @@ impl Index {
         match &slot {
             dashmap::Entry::Occupied(there) => {
                 let before = there.get();
-                if before.revision > entry.revision {
+                let is_taken = replaces(before.revision, entry.revision);
+                if before.revision > entry.revision && !is_taken {
                     return;
                 }
                 entry.written = self.both_written(&before.written, &entry.written);
-                if before.revision == entry.revision {
+                if !is_taken {
                     slot.and_modify(|before| before.written = entry.written);
                     return;
                 }
@@ -313,6 +325,14 @@ impl Index {
         if let dashmap::Entry::Occupied(there) = slot
             && there.get().revision <= revision
         {
+            self.waiting.remove(mac);
+            there.remove();
+        }
+    }
+
+    /// Takes a device out that the store does not have, whatever its revision.
+    pub(super) fn drop_lost(&self, mac: Mac) {
+        if let dashmap::Entry::Occupied(there) = self.devices.entry(mac.bits()) {
             self.waiting.remove(mac);
             there.remove();
         }

@@ -69,7 +69,7 @@ pub(crate) async fn what_one_handle_commits_the_other_reads(
 fn page(changes: Changes) -> (Vec<Change>, Revision) {
     match changes {
         Changes::Page(changes, reached) => (changes, reached),
-        Changes::TooFarBehind => panic!("the changes are remembered"),
+        Changes::TooFarBehind | Changes::Lost => panic!("the changes are remembered"),
     }
 }
 

@@ -7,7 +7,7 @@ mod apply;
 mod error;
 mod events;
 mod file;
-mod health;
+
 mod ledger;
 mod look;
 mod queries;
@@ -30,12 +30,12 @@ use tokio::sync::{mpsc, oneshot};
 
 use self::error::map;
 use self::file::Held;
-use self::health::{Health, Verdict};
 use self::ledger::Ledger;
 pub use self::look::Found;
 use self::reader::Readers;
 use self::schema::IfOlder;
 use self::writer::{Answer, Done, Request, Work, Writer};
+use super::health::{Health, Verdict};
 use super::{
     Changes, EventFilter, Guard, MAX_REMEMBERED_COMMIT, Mutation, Store, StoreError, Tenancy,
 };

@@ -15,9 +15,9 @@ use tokio::sync::{mpsc, oneshot};
 use super::apply;
 use super::error::map;
 use super::file::Held;
-use super::health::Health;
 use super::ledger::Ledger;
 use crate::domain::{Revision, Timestamp};
+use crate::store::health::Health;
 use crate::store::{Guard, Mutation, StoreError};
 
 /// What the writer is asked to do.

@@ -1,0 +1,84 @@
+//! What PostgreSQL says, in the store's words.
+
+use tokio_postgres::error::{Severity, SqlState};
+
+use crate::domain::ErrorChain;
+use crate::store::StoreError;
+
+/// Why what was asked of the database was not answered.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The server, or the way to it, said so.
+    Postgres(tokio_postgres::Error),
+    /// Nothing was said in time.
+    Silent(&'static str),
+    /// A row cannot be read as what it must be: only a hand or a fault puts it there.
+    Row(String),
+    /// It is in the store's words already.
+    Store(StoreError),
+}
+
+impl From<tokio_postgres::Error> for Failure {
+    fn from(error: tokio_postgres::Error) -> Failure {
+        Failure::Postgres(error)
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Failure {
+        Failure::Store(error)
+    }
+}
+
+impl Failure {
+    /// Whether nothing of the transaction that it ended can have been kept. A session that was
+    /// ended may have committed before.
+    pub(super) fn undid_all(&self) -> bool {
+        match self {
+            Failure::Postgres(error) => error
+                .as_db_error()
+                .is_some_and(|said| said.parsed_severity() == Some(Severity::Error)),
+            Failure::Silent(_) => false,
+            Failure::Row(_) | Failure::Store(_) => true,
+        }
+    }
+
+    /// The store's error for it; `what` names the database.
+    pub(super) fn told(self, what: &str) -> StoreError {
+        let what = what.to_owned();
+        match self {
+            Failure::Store(error) => error,
+            Failure::Silent(why) => StoreError::Unavailable { what, why: why.to_owned() },
+            Failure::Row(why) => StoreError::Unusable { what, why: format!("damaged ({why})") },
+            Failure::Postgres(error) => map(what, &error),
+        }
+    }
+}
+
+pub(super) fn bad_row(row: &str, column: &str, why: impl std::fmt::Display) -> Failure {
+    Failure::Row(format!("{row}, {column}: {why}"))
+}
+
+fn map(what: String, error: &tokio_postgres::Error) -> StoreError {
+    let Some(said) = error.as_db_error() else {
+        return StoreError::Unavailable { what, why: ErrorChain(error).to_string() };
+    };
+    // The detail of a message may hold values of a row.
+    let (code, message) = (said.code(), said.message());
+    let unusable = |why: &str| StoreError::Unusable { what: what.clone(), why: why.to_owned() };
+    match *code {
+        SqlState::DISK_FULL => StoreError::Full { what },
+        SqlState::READ_ONLY_SQL_TRANSACTION => StoreError::ReadOnly { what },
+        SqlState::UNDEFINED_TABLE | SqlState::UNDEFINED_COLUMN => {
+            unusable(&format!("not the tables of a dialtone store ({message})"))
+        }
+        SqlState::DATA_CORRUPTED | SqlState::INDEX_CORRUPTED => {
+            unusable(&format!("damaged ({message}): restore a backup"))
+        }
+        SqlState::QUERY_CANCELED | SqlState::LOCK_NOT_AVAILABLE => StoreError::Unavailable {
+            what,
+            why: format!("{message}: it is busy, or another program holds what was needed"),
+        },
+        _ => StoreError::Unavailable { what, why: format!("{message} (SQLSTATE {})", code.code()) },
+    }
+}

@@ -1,0 +1,165 @@
+//! TLS to the server, as `sslmode` and its files say: the client knows only whether there is any.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::url::{PostgresUrl, SslMode};
+
+/// What makes connections as the URL wants them.
+///
+/// # Errors
+/// A sentence: which file is of no use.
+pub(super) fn connector(url: &PostgresUrl) -> Result<MakeRustlsConnect, String> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()
+        .expect("the provider has the default versions");
+    let verifies = matches!(url.ssl_mode, SslMode::VerifyCa | SslMode::VerifyFull)
+        // As with libpq, who names an authority means it.
+        || (url.ssl_mode == SslMode::Require && url.tls.authorities.is_some());
+    let verifier: Arc<dyn ServerCertVerifier> = if verifies {
+        let roots = authorities(url.tls.authorities.as_deref())?;
+        let full = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
+            .build()
+            .map_err(|error| format!("the authorities of sslrootcert: {error}"))?;
+        if url.ssl_mode == SslMode::VerifyFull { full } else { Arc::new(AnyName(full)) }
+    } else {
+        Arc::new(AnyCertificate(provider))
+    };
+    let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
+    let config = match (&url.tls.certificate, &url.tls.key) {
+        (None, None) => builder.with_no_client_auth(),
+        (Some(certificate), Some(key)) => {
+            let chain = certificates(certificate)?;
+            let key = PrivateKeyDer::from_pem_file(key)
+                .map_err(|error| format!("sslkey {}: {error}", key.display()))?;
+            builder
+                .with_client_auth_cert(chain, key)
+                .map_err(|error| format!("sslcert {}: {error}", certificate.display()))?
+        }
+        _ => return Err("sslcert and sslkey belong together".to_owned()),
+    };
+    Ok(MakeRustlsConnect::new(config))
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    CertificateDer::pem_file_iter(path)
+        .and_then(Iterator::collect)
+        .map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// Those of the file; without one, those that this machine trusts.
+fn authorities(path: Option<&Path>) -> Result<RootCertStore, String> {
+    let found = match path {
+        Some(path) => certificates(path)?,
+        None => rustls_native_certs::load_native_certs().certs,
+    };
+    let mut roots = RootCertStore::empty();
+    // A system's bundle may have one that cannot be used; that is no reason.
+    let (usable, _) = roots.add_parsable_certificates(found);
+    if usable == 0 {
+        let place = path.map_or("this machine".to_owned(), |path| path.display().to_string());
+        return Err(format!(
+            "no certificate of an authority in {place}: name the one of the server's with \
+             sslrootcert=FILE in the URL"
+        ));
+    }
+    Ok(roots)
+}
+
+/// Verifies all but the name.
+#[derive(Debug)]
+struct AnyName(Arc<WebPkiServerVerifier>);
+
+impl ServerCertVerifier for AnyName {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        // The name is looked at last.
+        match self.0.verify_server_cert(end_entity, intermediates, server_name, ocsp, now) {
+            Err(Error::InvalidCertificate(
+                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+            )) => Ok(ServerCertVerified::assertion()),
+            verified => verified,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.0.verify_tls12_signature(message, certificate, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.0.verify_tls13_signature(message, certificate, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_verify_schemes()
+    }
+}
+
+/// Takes any certificate: for `sslmode=require` and `prefer`, which hide what is said from who
+/// only listens.
+#[derive(Debug)]
+struct AnyCertificate(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for AnyCertificate {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signed, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signed, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}

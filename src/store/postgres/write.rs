@@ -1,0 +1,187 @@
+//! Writes a decided group down and commits it, all in one go.
+
+use super::columns::{Changes, Devices, Events, Phones, Users};
+use super::decided::{Decided, Touched};
+use super::error::Failure;
+use super::queries::ids_of;
+use super::session::{Batch, ROWS, Session, parameters};
+use crate::domain::{CompanyId, Device, Mac, Phone, Port, User};
+use crate::store::encoding::{bits, mac_bits, written_text};
+use crate::store::{MAX_LEFT, REMEMBERED_COMMITS};
+
+/// Audit events kept: years of a busy site, some 300 MB. The oldest go.
+const MAX_EVENTS: i64 = 1_000_000;
+/// Pruned this many at a time, so that an event costs nothing more; so are groups.
+const PRUNE_EVERY: i64 = 1_000;
+
+const PUT_COMPANY: &str = "INSERT INTO company (id, name, settings, created, changed, revision, \
+     instance) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO UPDATE SET \
+     name = excluded.name, settings = excluded.settings, created = excluded.created, \
+     changed = excluded.changed, revision = excluded.revision, instance = excluded.instance";
+const PUT_SYSTEM: &str = "INSERT INTO system_settings (one, settings, changed, revision, secret) \
+     VALUES (true, $1, $2, $3, $4) ON CONFLICT (one) DO UPDATE SET settings = excluded.settings, \
+     changed = excluded.changed, revision = excluded.revision, secret = excluded.secret";
+const TRIM_LEFT: &str =
+    "DELETE FROM left_in_device WHERE id <= (SELECT max(id) FROM left_in_device) - $1";
+/// Whoever follows is told when there is something to follow.
+const PUT_LEDGER: &str = "WITH \
+     ledger AS (UPDATE store SET head = $1, forgotten = $2, commit_group = $3, event = $4), \
+     made AS (INSERT INTO commit_group (number, stamp, head) VALUES ($3, $5, $1)) \
+     SELECT pg_notify($6, $1::bigint::text) WHERE $7";
+
+/// Writes and commits; the transaction was begun, and its row is locked. `channel` is what
+/// followers listen to.
+///
+/// # Errors
+/// What the server says; [`Failure::undid_all`] tells whether that is certain to be the end of it.
+pub(super) async fn write(
+    session: &Session,
+    decided: &Decided,
+    channel: &str,
+) -> Result<(), Failure> {
+    let mut batch = Batch::new(session);
+    put_companies(&mut batch, decided);
+    put_users(&mut batch, decided);
+    put_devices(&mut batch, decided);
+    remove_companies(&mut batch, decided);
+    put_rest(&mut batch, decided);
+    put_ledger(&mut batch, decided, channel);
+    // Who waits for a standby must not be told that it has all when time is up: the server takes
+    // that for an answer. Here it is bounded all the same.
+    batch.add("SET LOCAL statement_timeout TO 0", parameters![]);
+    batch.add("COMMIT", parameters![]);
+    batch.run().await?;
+    Ok(())
+}
+
+/// Before what names them.
+fn put_companies<'a>(batch: &mut Batch<'a>, decided: &'a Decided) {
+    for company in decided.companies.iter().filter_map(|id| decided.objects.companies.get(id)) {
+        let values = parameters![
+            company.id.as_str(),
+            &company.name,
+            company.settings.as_stored(),
+            company.created.seconds(),
+            company.changed.seconds(),
+            bits(company.revision.0),
+            company.instance.map(|instance| bits(instance.get())),
+        ];
+        batch.add(PUT_COMPANY, values);
+    }
+}
+
+/// After what named them.
+fn remove_companies<'a>(batch: &mut Batch<'a>, decided: &'a Decided) {
+    let is_gone = |id: &&CompanyId| !decided.objects.companies.contains_key(*id);
+    let gone: Vec<&str> = decided.companies.iter().filter(is_gone).map(CompanyId::as_str).collect();
+    if !gone.is_empty() {
+        batch.add("DELETE FROM company WHERE id = ANY($1)", parameters![gone]);
+    }
+}
+
+/// All anew, whatever changed: two may have exchanged their logins.
+fn put_users<'a>(batch: &mut Batch<'a>, decided: &'a Decided) {
+    if decided.users.is_empty() {
+        return;
+    }
+    let ids: Vec<i64> = decided.users.iter().map(|id| bits(id.0)).collect();
+    let users = decided.users.iter().filter_map(|id| decided.objects.users.get(id));
+    let users: Vec<&User> = users.collect();
+    batch.add("DELETE FROM user_account WHERE id = ANY($1)", parameters![ids]);
+    batch.add(Users::INSERT, Users::of(&users).insert());
+    batch.add(Users::INSERT_COMPANIES, Users::companies(&users));
+    batch.add(Users::INSERT_KEYS, Users::keys(&users));
+}
+
+fn put_devices<'a>(batch: &mut Batch<'a>, decided: &'a Decided) {
+    let is_put = |mac: &&Mac| decided.devices[*mac] == Touched::Put;
+    let replaced = decided.there.iter().filter(|mac| decided.devices.contains_key(*mac));
+    let replaced: Vec<i64> = replaced.filter(is_put).copied().map(mac_bits).collect();
+    if !replaced.is_empty() {
+        batch.add("DELETE FROM phone WHERE mac = ANY($1)", parameters![replaced]);
+    }
+    let is_gone = |mac: &&Mac| !decided.objects.devices.contains_key(*mac);
+    let gone = decided.there.iter().filter(is_gone).copied().map(mac_bits);
+    let gone: Vec<i64> = gone.collect();
+    if !gone.is_empty() {
+        batch.add("DELETE FROM device WHERE mac = ANY($1)", parameters![gone]);
+    }
+    let put = devices(decided, Touched::Put);
+    for page in put.chunks(ROWS) {
+        batch.add(Devices::PUT, Devices::of(page).put());
+    }
+    let of_device = |device: &&'a Device| {
+        let mac = device.mac;
+        device.phones.iter().map(move |(port, phone)| (mac, *port, phone))
+    };
+    let phones: Vec<(Mac, Port, &Phone)> = put.iter().flat_map(of_device).collect();
+    for page in phones.chunks(ROWS) {
+        batch.add(Phones::INSERT, Phones::of(page).insert());
+    }
+    for page in devices(decided, Touched::Noted).chunks(ROWS) {
+        batch.add(Devices::NOTE, Devices::of(page).note());
+    }
+}
+
+/// Those that are there and were touched so.
+fn devices(decided: &Decided, how: Touched) -> Vec<&Device> {
+    let touched = decided.devices.iter().filter(|(_, touched)| **touched == how);
+    touched.filter_map(|(mac, _)| decided.objects.devices.get(mac)).collect()
+}
+
+fn put_rest<'a>(batch: &mut Batch<'a>, decided: &'a Decided) {
+    if decided.system {
+        let system = &decided.objects.system;
+        let values = parameters![
+            system.settings.as_stored(),
+            system.changed.seconds(),
+            bits(system.revision.0),
+            system.password_seed.map(|seed| seed.expose()),
+        ];
+        batch.add(PUT_SYSTEM, values);
+    }
+    if !decided.left.is_empty() {
+        let macs: Vec<i64> = decided.left.iter().copied().map(mac_bits).collect();
+        batch.add("DELETE FROM left_in_device WHERE mac = ANY($1)", parameters![macs]);
+        let kept = decided.left.iter().filter_map(|mac| {
+            let text = written_text(decided.objects.left.get(mac)?)?;
+            Some((mac_bits(*mac), text))
+        });
+        let (macs, texts): (Vec<i64>, Vec<String>) = kept.unzip();
+        let insert = "INSERT INTO left_in_device (mac, written) \
+                      SELECT * FROM unnest($1::bigint[], $2::text[])";
+        batch.add(insert, parameters![macs, texts]);
+        batch.add(TRIM_LEFT, parameters![i64::try_from(MAX_LEFT).unwrap_or(i64::MAX)]);
+    }
+}
+
+fn put_ledger<'a>(batch: &mut Batch<'a>, decided: &'a Decided, channel: &'a str) {
+    let Decided { before, ledger, .. } = decided;
+    let pages = decided.events.chunks(ROWS);
+    for (first, page) in (before.event + 1..).step_by(ROWS).zip(pages) {
+        batch.add(Events::INSERT, Events::of(first, page).insert());
+    }
+    if ledger.event / PRUNE_EVERY > before.event / PRUNE_EVERY {
+        batch.add("DELETE FROM event WHERE id <= $1", parameters![ledger.event - MAX_EVENTS]);
+    }
+    if !decided.changes.is_empty() {
+        batch.add(Changes::INSERT, Changes::of(&decided.changes).insert());
+    }
+    if ledger.forgotten > before.forgotten {
+        batch.add("DELETE FROM change WHERE id <= $1", parameters![ids_of(ledger.forgotten).1]);
+    }
+    if ledger.group % PRUNE_EVERY == 0 {
+        let oldest = ledger.group - i64::try_from(REMEMBERED_COMMITS).unwrap_or(i64::MAX);
+        batch.add("DELETE FROM commit_group WHERE number <= $1", parameters![oldest]);
+    }
+    let values = parameters![
+        bits(ledger.head.0),
+        bits(ledger.forgotten.0),
+        ledger.group,
+        ledger.event,
+        decided.stamp,
+        channel,
+        ledger.head != before.head,
+    ];
+    batch.add(PUT_LEDGER, values);
+}
