@@ -508,4 +508,129 @@ mod tests {
         assert_eq!(memory.directory().companies.len(), 1);
         assert_eq!(memory.floor(), store.head().await.unwrap());
     }
+
+    /// A store that another one takes the place of, as a database that is put back does.
+    struct PutBack {
+        now: Mutex<Arc<MemoryStore>>,
+        lost: Mutex<bool>,
+    }
+
+    impl PutBack {
+        fn of(store: MemoryStore) -> PutBack {
+            PutBack { now: Mutex::new(Arc::new(store)), lost: Mutex::new(false) }
+        }
+
+        fn now(&self) -> Arc<MemoryStore> {
+            self.now.lock().unwrap().clone()
+        }
+
+        fn put_back(&self, store: MemoryStore) {
+            *self.now.lock().unwrap() = Arc::new(store);
+            *self.lost.lock().unwrap() = true;
+        }
+    }
+
+    #[async_trait::async_trait]
+    impl Store for PutBack {
+        async fn commit(
+            &self,
+            mutations: Vec<Mutation>,
+            guards: Vec<crate::store::Guard>,
+        ) -> Result<Revision, StoreError> {
+            self.now().commit(mutations, guards).await
+        }
+
+        async fn changes(&self, after: Revision, limit: usize) -> Result<Changes, StoreError> {
+            let is_lost = *self.lost.lock().unwrap();
+            if is_lost { Ok(Changes::Lost) } else { self.now().changes(after, limit).await }
+        }
+
+        async fn head(&self) -> Result<Revision, StoreError> {
+            self.now().head().await
+        }
+
+        async fn resume(&self, head: Revision) {
+            assert_eq!(Ok(head), self.now().head().await);
+            *self.lost.lock().unwrap() = false;
+        }
+
+        async fn devices_after(
+            &self,
+            after: Option<Mac>,
+            limit: usize,
+        ) -> Result<Vec<Device>, StoreError> {
+            self.now().devices_after(after, limit).await
+        }
+
+        async fn devices(&self, macs: &[Mac]) -> Result<Vec<Device>, StoreError> {
+            self.now().devices(macs).await
+        }
+
+        async fn left_in(&self, mac: Mac) -> Result<crate::domain::settings::Written, StoreError> {
+            self.now().left_in(mac).await
+        }
+
+        async fn tenancy(&self) -> Result<Tenancy, StoreError> {
+            self.now().tenancy().await
+        }
+
+        async fn events(
+            &self,
+            filter: crate::store::EventFilter,
+        ) -> Result<Vec<crate::domain::Event>, StoreError> {
+            self.now().events(filter).await
+        }
+
+        async fn catalogue_since(
+            &self,
+            digest: &str,
+            now: Timestamp,
+        ) -> Result<Timestamp, StoreError> {
+            self.now().catalogue_since(digest, now).await
+        }
+
+        async fn ready(&self) -> Result<(), StoreError> {
+            Ok(())
+        }
+
+        async fn close(&self) {}
+    }
+
+    #[tokio::test]
+    async fn what_the_store_lost_is_held_no_more() {
+        let put = |number, ports| Mutation::PutDevice { device: made(number, ports), expect: None };
+        let company = |name: &str| {
+            let company = Company::new(acme(), name.to_owned(), Timestamp::from_seconds(5));
+            Mutation::PutCompany { company, expect: None }
+        };
+        let before = MemoryStore::new(Timestamp::from_seconds(0));
+        for mutation in [put(0, 1), put(1, 1), put(2, 1), company("before")] {
+            before.commit(vec![mutation], Vec::new()).await.unwrap();
+        }
+        let store = Arc::new(PutBack::of(before));
+        let shared: Arc<dyn Store> = store.clone();
+        let memory = Memory::fill(&shared, 100).await.unwrap();
+        let (lost_version, era) = (memory.index.known(mac(1)).unwrap().version, memory.era());
+        // The same numbers, for other things.
+        let after = MemoryStore::new(Timestamp::from_seconds(0));
+        for mutation in [put(0, 1), put(1, 2), company("after")] {
+            after.commit(vec![mutation], Vec::new()).await.unwrap();
+        }
+        store.put_back(after);
+        memory.follow(&shared).await.unwrap();
+        assert_eq!(memory.floor(), Revision(4));
+        assert_eq!(memory.index.macs(), [mac(0), mac(1)]);
+        assert_eq!(memory.index.device(mac(1)).unwrap().waiting.unwrap().ports, 2);
+        assert_eq!(memory.directory().companies[&acme()].name, "after");
+        let version = memory.index.known(mac(1)).unwrap().version;
+        assert_ne!(version, lost_version, "what was made of it is made anew");
+        // A commit of before that comes only now.
+        memory.apply_own(vec![put(2, 1)], Revision(5), era);
+        memory.has_noted(Revision(5), era);
+        assert_eq!(memory.index.revision(mac(2)), None);
+        shared.commit(vec![put(7, 1)], Vec::new()).await.unwrap();
+        memory.follow(&shared).await.unwrap();
+        assert_eq!(memory.index.macs(), [mac(0), mac(1), mac(7)]);
+        assert_eq!(memory.floor(), shared.head().await.unwrap());
+    }
 }

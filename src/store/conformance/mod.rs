@@ -6,6 +6,7 @@ mod following;
 mod guards;
 mod record;
 mod samples;
+mod sequences;
 mod tenants;
 mod whole;
 
@@ -25,7 +26,7 @@ use crate::domain::{
 };
 
 pub(super) use self::{
-    devices::*, following::*, guards::*, record::*, samples::*, tenants::*, whole::*,
+    devices::*, following::*, guards::*, record::*, samples::*, sequences::*, tenants::*, whole::*,
 };
 /// When the stores under test are made.
 pub(super) const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);

@@ -30,11 +30,17 @@ async fn what_was_acknowledged_survives_a_killed_server() {
     let (store, other) = (Arc::new(on(&url).await), Arc::new(on(&url).await));
     let mut acknowledged = 0;
     for round in 0..3u64 {
+        let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
         let writers = (0..16u64).map(|writer| {
             let store = if writer % 2 == 0 { store.clone() } else { other.clone() };
+            let stop = stop.clone();
             tokio::spawn(async move {
                 let mut done = Vec::new();
                 for number in 0.. {
+                    // One that was settled as made goes on.
+                    if stop.load(std::sync::atomic::Ordering::Relaxed) {
+                        break;
+                    }
                     let number = (round << 32) | (writer << 16) | number;
                     match commit(&*store, [put(&device(number, 1), None)]).await {
                         Ok(_) => done.push(number),
@@ -47,6 +53,7 @@ async fn what_was_acknowledged_survives_a_killed_server() {
         let writers: Vec<_> = writers.collect();
         tokio::time::sleep(Duration::from_millis(300)).await;
         server.kill();
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
         // Some settle what they do not know as soon as it is back.
         server.resume();
         let mut expected = Vec::new();

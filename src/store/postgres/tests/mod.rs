@@ -8,7 +8,9 @@ mod server;
 mod away;
 mod groups;
 mod lost;
+mod same_as_memory;
 mod versions;
+mod visible;
 
 use self::server::Cluster;
 use super::*;
