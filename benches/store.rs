@@ -1,20 +1,26 @@
-//! Measures the store in a file alone: first contacts a second with 1, 64 and
-//! 512 callers waiting, and how long all devices take to load.
+//! Measures a store alone: first contacts a second with 1, 64 and 512 callers waiting, and how
+//! long all devices take to load; of a database also how long a commit takes to be heard of.
 //!
-//! `cargo bench --bench store` or, for another number of devices to load,
-//! `cargo bench --bench store -- 200000`. Works in the target directory, so
+//! `cargo bench --bench store` measures the one in a file, `cargo bench --bench store -- postgres`
+//! the one in a database, with a server of its own on this machine; another number of devices to load
+//! may follow. Both keep their data in the target directory or, what is a server's, in TMPDIR: so
 //! that it is a disk that is measured.
 
+#[allow(dead_code, reason = "tests use the rest")]
+#[path = "../tests/support/postgres.rs"]
+mod server;
+
 use std::net::IpAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use dialtone::domain::Revision;
 use dialtone::domain::{Action, Device, Event, EventId, Mac, Sighting, Subject, Timestamp};
-use dialtone::store::{Mutation, SqliteStore, Store};
+use dialtone::store::{Changes, Mutation, PostgresStore, SqliteStore, Store};
 use hdrhistogram::Histogram;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 // What is measured has the allocator of the `dialtone` command.
 #[global_allocator]
@@ -39,6 +45,11 @@ enum Contact {
 async fn main() {
     // Cargo adds `--bench` to what it was given.
     let devices = std::env::args().find_map(|arg| arg.parse().ok()).unwrap_or(1_000_000);
+    let place = if std::env::args().any(|arg| arg == "postgres") {
+        Place::Database(server::Cluster::start(""))
+    } else {
+        Place::File
+    };
     println!("first contacts, one device with one phone each");
     for (name, contact) in [
         ("in order", Contact::InOrder),
@@ -46,21 +57,90 @@ async fn main() {
         ("scattered, with event", Contact::WithEvent),
     ] {
         for callers in [1, 64, 512] {
-            insert(name, contact, callers).await;
+            insert(&place, name, contact, callers).await;
         }
     }
-    load(devices).await;
+    load(&place, devices).await;
+    if let Place::Database(server) = &place {
+        hear(server).await;
+    }
 }
 
-async fn insert(name: &str, contact: Contact, callers: u64) {
-    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
-    let store = open(directory.path());
+/// Where the stores are that are measured.
+enum Place {
+    File,
+    Database(server::Cluster),
+}
+
+/// A new store of that place, to be opened more than once.
+enum New {
+    File(TempDir),
+    Database(String),
+}
+
+/// A store that tells how many groups it wrote.
+#[derive(Clone)]
+enum Opened {
+    File(Arc<SqliteStore>),
+    Database(Arc<PostgresStore>),
+}
+
+impl Place {
+    fn new_store(&self) -> New {
+        match self {
+            Place::File => {
+                New::File(tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory"))
+            }
+            Place::Database(server) => New::Database(server.database()),
+        }
+    }
+}
+
+impl New {
+    async fn open(&self) -> Opened {
+        match self {
+            New::File(directory) => {
+                let path = directory.path().join("dialtone.db");
+                Opened::File(Arc::new(SqliteStore::open(&path, NOW).expect("a new store")))
+            }
+            New::Database(url) => {
+                let url = url.parse().expect("a URL");
+                let store = PostgresStore::open(url, NOW).await.expect("a new store");
+                Opened::Database(Arc::new(store))
+            }
+        }
+    }
+}
+
+impl Opened {
+    fn groups_written(&self) -> u64 {
+        match self {
+            Opened::File(store) => store.groups_written(),
+            Opened::Database(store) => store.groups_written(),
+        }
+    }
+}
+
+impl std::ops::Deref for Opened {
+    type Target = dyn Store;
+
+    fn deref(&self) -> &(dyn Store + 'static) {
+        match self {
+            Opened::File(store) => &**store,
+            Opened::Database(store) => &**store,
+        }
+    }
+}
+
+async fn insert(place: &Place, name: &str, contact: Contact, callers: u64) {
+    let place = place.new_store();
+    let store = place.open().await;
     let next = Arc::new(AtomicU64::new(0));
     let before = store.groups_written();
     let start = Instant::now();
     let tasks: Vec<_> = (0..callers)
         .map(|_| {
-            let (store, next) = (Arc::clone(&store), Arc::clone(&next));
+            let (store, next) = (store.clone(), Arc::clone(&next));
             tokio::spawn(async move {
                 let mut waits = Histogram::<u64>::new(3).expect("3 digits are allowed");
                 while start.elapsed() < SPAN {
@@ -90,10 +170,10 @@ async fn insert(name: &str, contact: Contact, callers: u64) {
     );
 }
 
-async fn load(devices: u64) {
+async fn load(place: &Place, devices: u64) {
     const BATCH: u64 = 1000;
-    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
-    let store = open(directory.path());
+    let place = place.new_store();
+    let store = place.open().await;
     let start = Instant::now();
     for batch in 0..devices.div_ceil(BATCH) {
         let numbers = batch * BATCH..devices.min((batch + 1) * BATCH);
@@ -105,10 +185,12 @@ async fn load(devices: u64) {
         "{devices} devices written in {:.2} s, in commits of {BATCH}",
         start.elapsed().as_secs_f64()
     );
-    let size = std::fs::metadata(directory.path().join("dialtone.db")).expect("the file").len();
-    println!("  {:.0} MB, {} bytes a device", size as f64 / 1e6, size / devices.max(1));
+    if let New::File(directory) = &place {
+        let size = std::fs::metadata(directory.path().join("dialtone.db")).expect("the file").len();
+        println!("  {:.0} MB, {} bytes a device", size as f64 / 1e6, size / devices.max(1));
+    }
     let start = Instant::now();
-    let store = open(directory.path());
+    let store = place.open().await;
     println!("  opened in {:.0} ms", start.elapsed().as_secs_f64() * 1e3);
     let start = Instant::now();
     let (mut read, mut after) = (0, None);
@@ -122,8 +204,61 @@ async fn load(devices: u64) {
     store.close().await;
 }
 
-fn open(directory: &Path) -> Arc<SqliteStore> {
-    Arc::new(SqliteStore::open(&directory.join("dialtone.db"), NOW).expect("a new store"))
+/// From when a commit was acknowledged at one gateway until another one has read it, under commits of
+/// 32 callers.
+async fn hear(server: &server::Cluster) {
+    let place = New::Database(server.database());
+    let (store, other) = (place.open().await, place.open().await);
+    let start = store.head().await.expect("the head");
+    let (told, mut acknowledged) = tokio::sync::mpsc::unbounded_channel();
+    let next = Arc::new(AtomicU64::new(0));
+    let began = Instant::now();
+    let callers: Vec<_> = (0..32)
+        .map(|_| {
+            let (store, next, told) = (store.clone(), Arc::clone(&next), told.clone());
+            tokio::spawn(async move {
+                while began.elapsed() < SPAN {
+                    let contact =
+                        first_contact(Contact::Scattered, next.fetch_add(1, Ordering::Relaxed));
+                    let revision = store.commit(contact, Vec::new()).await.expect("a new MAC");
+                    told.send((revision, Instant::now())).expect("it is waited for");
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+            })
+        })
+        .collect();
+    drop(told);
+    let mut arrived: Vec<(Revision, Instant)> = Vec::new();
+    let mut after = start;
+    while began.elapsed() < SPAN + Duration::from_secs(1) {
+        let waiting = other.changed(after);
+        let _ = tokio::time::timeout(Duration::from_secs(1), waiting).await;
+        // As a gateway does, which lets some come together.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        while let Ok(Changes::Page(changes, end)) = other.changes(after, 512).await {
+            after = end;
+            arrived.push((end, Instant::now()));
+            if changes.is_empty() {
+                break;
+            }
+        }
+    }
+    let mut delays = Histogram::<u64>::new(3).expect("3 digits are allowed");
+    while let Some((revision, at)) = acknowledged.recv().await {
+        let place = arrived.partition_point(|(end, _)| *end < revision);
+        let heard = arrived.get(place).map_or(Instant::now(), |(_, heard)| *heard);
+        delays.record(micros(heard.saturating_duration_since(at))).expect("the histogram grows");
+    }
+    for caller in callers {
+        caller.await.expect("the task finishes");
+    }
+    println!(
+        "{} commits heard of at another handle: p50 {} us  p99 {} us  max {} us",
+        delays.len(),
+        delays.value_at_quantile(0.5),
+        delays.value_at_quantile(0.99),
+        delays.max(),
+    );
 }
 
 fn first_contact(contact: Contact, number: u64) -> Vec<Mutation> {

@@ -16,6 +16,7 @@ use dialtone::tools::check::CoverageArguments;
 use dialtone::tools::config_arguments::{ConfigArguments, ServeArguments};
 use dialtone::tools::remote::{self, RemoteCommand, RemoteError};
 use dialtone::tools::render::{self, RenderArguments};
+use dialtone::tools::store::{self, StoreCommand};
 use dialtone::tools::transfer::{self, ExportArguments, ImportArguments};
 use dialtone::tools::{check, identify, serve};
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
@@ -74,6 +75,9 @@ enum Command {
     Export(ExportArguments),
     /// Read such a document into an empty store no gateway has open.
     Import(ImportArguments),
+    /// Make the tables of a database, or print how.
+    #[command(subcommand)]
+    Store(StoreCommand),
     #[command(flatten)]
     Remote(RemoteCommand),
 }
@@ -150,6 +154,10 @@ fn run(command: Command) -> Outcome {
             }
             println!("imported: {}, counted again in the store", imported.counts);
             Ok(())
+        }
+        Command::Store(command) => {
+            let out = io::stdout().lock();
+            Ok(runtime()?.block_on(store::run(&command, out))?)
         }
         Command::Remote(command) => {
             let (input, out) = (io::stdin().lock(), io::stdout().lock());

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use super::Config;
 use super::reader::Reader;
+use crate::store::url::StoreUrl;
 
 pub(super) fn across(config: &Config, reader: &mut Reader) {
     listeners(config, reader);
@@ -21,6 +22,11 @@ pub(super) fn across(config: &Config, reader: &mut Reader) {
     if config.admin.max_connections <= config.admin.listen.len() {
         let message = "must be larger than the number of addresses in admin.listen";
         reader.problem_between(&["admin.max_connections", "admin.listen"], message);
+    }
+    let has_password = matches!(config.store.url, StoreUrl::Postgres(_));
+    if config.store.password_file.is_some() && !has_password {
+        let message = "is not used: only a postgres:// store has a password";
+        reader.warn_between(&["store.password_file", "store.url"], message);
     }
     if config.handset.https.is_empty() && !config.tls.pairs.is_empty() {
         let message = "is not used: handset.https is empty";

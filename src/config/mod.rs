@@ -34,8 +34,14 @@ pub use sections::{
 };
 pub use tls::TlsSection;
 
-/// Variables that begin like ours and are of the command, not of the gateway.
-const OF_THE_COMMAND: &[&str] = &["DIALTONE_CONFIG", "DIALTONE_URL", "DIALTONE_KEY", "DIALTONE_CA"];
+/// Variables that begin like ours and are of the command, or of the store, and no keys.
+const OF_THE_COMMAND: &[&str] = &[
+    "DIALTONE_CONFIG",
+    "DIALTONE_URL",
+    "DIALTONE_KEY",
+    "DIALTONE_CA",
+    crate::store::PASSWORD_VARIABLE,
+];
 
 /// Keys that had another name once: `("section.old", "section.new")`.
 const RENAMED: &[(&str, &str)] = &[("quota.inactive_rows", "quota.inactive_devices")];

@@ -18,8 +18,10 @@ const DAY_S: i64 = 24 * 3_600;
 /// `[store]`
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoreSection {
-    /// `sqlite:FILE`, or `memory:`, which forgets all at the end.
+    /// `sqlite:FILE`, `postgres://…`, or `memory:`, which forgets all at the end.
     pub url: StoreUrl,
+    /// The file with the password of the database; `None`: it has none, or another way.
+    pub password_file: Option<PathBuf>,
 }
 
 /// `[quota]`: how much unknown handsets may cause.
@@ -85,7 +87,15 @@ pub struct ShutdownSection {
 
 impl StoreSection {
     pub(super) fn read(mut section: Section<'_>) -> StoreSection {
-        StoreSection { url: section.value("url", "sqlite:dialtone.db") }
+        let url: StoreUrl = section.value("url", "sqlite:dialtone.db");
+        let password_file: Option<PathBuf> = section.optional("password_file");
+        let url = match (url, &password_file) {
+            (StoreUrl::Postgres(url), Some(file)) => {
+                StoreUrl::Postgres(Box::new(url.with_password_file(file.clone())))
+            }
+            (url, _) => url,
+        };
+        StoreSection { url, password_file }
     }
 }
 

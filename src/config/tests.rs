@@ -107,11 +107,25 @@ fn every_default_of_the_example_is_written_there() {
         "client_ca",
         "certificate",
         "key",
+        "password_file",
         "templates_dir",
         "dir",
         "dir",
     ];
     assert_eq!(commented, none);
+}
+
+#[test]
+fn a_password_of_the_database_comes_from_a_file_and_is_not_shown() {
+    let text = "[store]\nurl = \"postgres://gw:hunter2@db.example/dialtone\"\n\
+                password_file = \"/run/secret\"\n";
+    let case = Case::of(text);
+    let config = case.config();
+    assert_eq!(config.store.url.to_string(), "postgres://gw@db.example/dialtone");
+    assert!(!format!("{config:?}").contains("hunter2"));
+    assert_eq!(case.warnings(), Vec::<String>::new());
+    let unused = Case::of("[store]\npassword_file = \"/run/secret\"\n").warnings();
+    assert!(unused[0].contains("store.password_file: is not used"), "{unused:?}");
 }
 
 #[test]
@@ -181,7 +195,7 @@ fn all_problems_are_reported_at_once_each_with_its_line() {
         "d.toml:11: handset.allowed_networks: `10.1.2.3/8` has bits set behind the prefix; did you mean 10.0.0.0/8?",
         "d.toml:13: tls.client_certificates: `yes` is none of `off`, `optional`, `required`",
         "d.toml:14: tls.certificate: must not be empty; leave the key out instead",
-        "d.toml:16: store.url: no store has the form `mysql:...`: write `sqlite:PATH` (one file) or `memory:` (kept nowhere)",
+        "d.toml:16: store.url: no store has the form `mysql:...`: write `sqlite:PATH` (one file), `postgres://USER@HOST/DATABASE` or `memory:` (kept nowhere)",
         "d.toml:18: log.level: `loud=very` is not a log filter such as `info` or `warn,dialtone::store=debug`: error parsing level filter: expected one of \"off\", \"error\", \"warn\", \"info\", \"debug\", \"trace\", or a number 0-5",
         "d.toml:19: no section is called [handsets]; there are admin, cache, catalogue, files, handset, log, quota, shutdown, store, tls, uploads",
         "d.toml:22: shutdown.grace_period_s: a number with a fraction is not a whole number",

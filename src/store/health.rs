@@ -42,14 +42,25 @@ impl Health {
 
     /// At most one caller in each `every` is told to probe.
     pub(super) fn verdict(&self, every: Duration, now: Instant) -> Verdict {
-        let mut state = self.lock();
+        let state = self.lock();
         let Some(failure) = state.failure.clone() else { return Verdict::Fine };
+        drop(state);
+        if self.look_is_due(every, now) {
+            Verdict::Probe(failure)
+        } else {
+            Verdict::Failed(failure)
+        }
+    }
+
+    /// Whether it is time to look although nothing failed: at most one caller in each `every` is
+    /// told so.
+    pub(super) fn look_is_due(&self, every: Duration, now: Instant) -> bool {
+        let mut state = self.lock();
         let due = state.probed.is_none_or(|last| now.saturating_duration_since(last) >= every);
         if due {
             state.probed = Some(now);
-            return Verdict::Probe(failure);
         }
-        Verdict::Failed(failure)
+        due
     }
 
     /// How many groups were written.

@@ -13,7 +13,7 @@ pub struct ConfigArguments {
     /// Configuration file; without one, defaults, environment and options count.
     #[arg(long, value_name = "FILE", env = "DIALTONE_CONFIG")]
     pub config: Option<PathBuf>,
-    /// Where the registry is kept: sqlite:PATH or memory:. `[store] url`
+    /// Where the registry is kept: sqlite:PATH, postgres://… or memory:. `[store] url`
     #[arg(long, value_name = "URL")]
     pub store: Option<String>,
     /// Folder of families over the built-in ones. `[catalogue] templates_dir`

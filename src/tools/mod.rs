@@ -16,6 +16,7 @@ pub mod patch;
 pub mod remote;
 pub mod render;
 pub mod serve;
+pub mod store;
 pub mod transfer;
 
 pub use local::LocalError;

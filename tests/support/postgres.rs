@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A server with its data. It stops, and its folder goes, when this is dropped, or when the process
 /// that started it ends in whatever way.
-pub struct Cluster {
+pub(crate) struct Cluster {
     folder: TempDir,
     programs: PathBuf,
     user: Option<(u32, u32)>,
@@ -31,7 +31,7 @@ pub struct Cluster {
 
 impl Cluster {
     /// The one that all tests of a process share, with a database for each.
-    pub fn shared() -> &'static Cluster {
+    pub(crate) fn shared() -> &'static Cluster {
         static SHARED: OnceLock<Cluster> = OnceLock::new();
         SHARED.get_or_init(|| Cluster::start(""))
     }
@@ -40,7 +40,7 @@ impl Cluster {
     ///
     /// # Panics
     /// When there is no PostgreSQL, with what to install.
-    pub fn start(settings: &str) -> Cluster {
+    pub(crate) fn start(settings: &str) -> Cluster {
         let mut cluster = Cluster::without_data(settings);
         let made = cluster
             .command("initdb")
@@ -71,7 +71,7 @@ impl Cluster {
     }
 
     /// A server with a copy of the data of this one, which must be stopped.
-    pub fn copy(&self) -> Cluster {
+    pub(crate) fn copy(&self) -> Cluster {
         let copy = Cluster::without_data(&self.settings);
         let copied = copy.as_server("cp").arg("-a").arg(self.data()).arg(copy.data()).status();
         assert!(copied.expect("cp runs").success(), "the data can be copied");
@@ -79,26 +79,26 @@ impl Cluster {
     }
 
     /// Replaces the data by those of the other; both must be stopped.
-    pub fn restore(&self, other: &Cluster) {
+    pub(crate) fn restore(&self, other: &Cluster) {
         fs::remove_dir_all(self.data()).expect("it is ours");
         let copied = self.as_server("cp").arg("-a").arg(other.data()).arg(self.data()).status();
         assert!(copied.expect("cp runs").success(), "the data can be copied");
     }
 
     /// A new database; its URL.
-    pub fn database(&self) -> String {
+    pub(crate) fn database(&self) -> String {
         let name = format!("test{}", self.databases.fetch_add(1, Ordering::Relaxed));
         self.sql("postgres", &format!("CREATE DATABASE {name}"));
         self.url(&name)
     }
 
     /// The URL of a database.
-    pub fn url(&self, database: &str) -> String {
+    pub(crate) fn url(&self, database: &str) -> String {
         format!("postgres://gw@/{database}?host={}", self.folder.path().display())
     }
 
     /// The folder of its socket.
-    pub fn socket(&self) -> &Path {
+    pub(crate) fn socket(&self) -> &Path {
         self.folder.path()
     }
 
@@ -106,7 +106,7 @@ impl Cluster {
     ///
     /// # Panics
     /// When the server refuses it.
-    pub fn sql(&self, database: &str, sql: &str) -> String {
+    pub(crate) fn sql(&self, database: &str, sql: &str) -> String {
         let ran = self
             .command("psql")
             .args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align"])
@@ -121,7 +121,7 @@ impl Cluster {
     }
 
     /// Starts it again on the data there are.
-    pub fn resume(&mut self) {
+    pub(crate) fn resume(&mut self) {
         let (held, running) = std::io::pipe().expect("a pipe");
         // Ends when it is told so; or with the pipe, and all with it: then nobody is left who could
         // end it.
@@ -162,13 +162,13 @@ impl Cluster {
     }
 
     /// Stops it in order; sessions are ended.
-    pub fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         self.tell_end();
         assert!(within_patience(|| !self.is_running()), "the server does not stop: {}", self.log());
     }
 
     /// Kills it without a word, with all its processes.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.signal("KILL");
         assert!(within_patience(|| self.processes().is_empty()), "it cannot be killed");
         self.tell_end();
@@ -177,7 +177,7 @@ impl Cluster {
     }
 
     /// Sends a signal to the server and all its processes.
-    pub fn signal(&self, signal: &str) {
+    pub(crate) fn signal(&self, signal: &str) {
         let processes = self.processes();
         assert!(!processes.is_empty(), "it runs");
         let mut kill = Command::new("kill");

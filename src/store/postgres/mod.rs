@@ -46,7 +46,7 @@ use self::pool::{Manager, Pool};
 use self::queries::Page;
 use self::schema::IfOlder;
 use self::session::Session;
-pub use self::url::{InvalidPostgresUrl, PostgresUrl};
+pub use self::url::{InvalidPostgresUrl, PASSWORD_VARIABLE, PostgresUrl};
 use self::writer::{Answer, Request, Work, Writer};
 use super::health::{Health, Verdict};
 use super::{
@@ -148,8 +148,8 @@ impl PostgresStore {
     pub async fn migration(url: PostgresUrl) -> Result<String, StoreError> {
         let connector = Connector::new(url)?;
         let looking = async {
-            let session = connector.session().await?;
-            let Some(found) = schema::version(&session).await? else { return Ok(0) };
+            let (session, schema) = (connector.session().await?, &connector.url.schema);
+            let Some(found) = schema::version(&session, schema).await? else { return Ok(0) };
             schema::require_compatible(found, connector.url.name())?;
             Ok::<_, Failure>(found.version)
         };
@@ -385,7 +385,10 @@ impl Store for PostgresStore {
         if self.history.is_lost() {
             return Err(self.unavailable("it lacks changes that it had, and all is read anew"));
         }
-        match self.health.verdict(self.options.probe_every, Instant::now()) {
+        let (every, now) = (self.options.probe_every, Instant::now());
+        match self.health.verdict(every, now) {
+            // A server that does not answer is not heard of while nobody asks it anything.
+            Verdict::Fine if self.health.look_is_due(every, now) => self.probe(false).await,
             Verdict::Fine => Ok(()),
             Verdict::Failed(error) => Err(error),
             Verdict::Probe(_) => self.probe(true).await,

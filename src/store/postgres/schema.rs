@@ -81,10 +81,11 @@ pub(super) fn require_compatible(found: Version, what: &str) -> Result<(), Store
 }
 
 /// The version of the tables; `None` when there are none.
-pub(super) async fn version(session: &Session) -> Result<Option<Version>, Failure> {
-    let there =
-        session.query("SELECT to_regclass('schema_version') IS NOT NULL", parameters![]).await?;
-    if !there[0].try_get::<_, bool>(0)? {
+pub(super) async fn version(session: &Session, schema: &str) -> Result<Option<Version>, Failure> {
+    // Not `to_regclass`: after a wait it may not know yet of a schema that somebody made meanwhile.
+    let sql = "SELECT FROM pg_catalog.pg_tables \
+               WHERE schemaname = $1 AND tablename = 'schema_version'";
+    if session.query(sql, parameters![schema]).await?.is_empty() {
         return Ok(None);
     }
     let sql = "SELECT version, compatible_from FROM schema_version ORDER BY version DESC LIMIT 1";
@@ -112,7 +113,7 @@ pub(super) async fn migrate(
         let why = format!("a database of {encoding}: make one with ENCODING 'UTF8'");
         return Err(unusable(why).into());
     }
-    if is_current(version(session).await?, what)? {
+    if is_current(version(session, schema).await?, what)? {
         return Ok(());
     }
     // Two numbers: what it is for, and where. The name needs no quotes.
@@ -120,7 +121,7 @@ pub(super) async fn migrate(
     session
         .execute_within(&format!("BEGIN; SET LOCAL statement_timeout TO 0; {lock}"), MIGRATION)
         .await?;
-    let found = version(session).await?;
+    let found = version(session, schema).await?;
     if is_current(found, what)? {
         return session.execute("ROLLBACK").await;
     }

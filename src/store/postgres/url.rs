@@ -15,6 +15,9 @@ use crate::domain::ErrorChain;
 /// Where Debian has the sockets, for a URL without a host.
 const SOCKETS: &str = "/var/run/postgresql";
 
+/// The variable that has the password where neither the URL nor a file does.
+pub const PASSWORD_VARIABLE: &str = "DIALTONE_STORE_PASSWORD";
+
 /// The schema that the tables are in where the URL names none.
 const SCHEMA: &str = "dialtone";
 
@@ -119,6 +122,10 @@ impl PostgresUrl {
                 format!("the password cannot be read from {}: {error}", file.display())
             })?;
             config.password(password.trim_end_matches(['\r', '\n']));
+        } else if config.get_password().is_none()
+            && let Some(password) = std::env::var_os(PASSWORD_VARIABLE)
+        {
+            config.password(password.into_encoded_bytes());
         }
         let (hosts, addresses) = (config.get_hosts(), config.get_hostaddrs());
         let ports = config.get_ports();

@@ -44,8 +44,8 @@ pub enum UserCommand {
     /// Make a new API key and print it, or revoke keys.
     Key {
         login: String,
-        /// Not over the API, which needs a key, but in this store (sqlite:PATH) while no
-        /// gateway has it: for whoever has lost the last key. When no System-Admin can sign in
+        /// Not over the API, which needs a key, but in this store: sqlite:PATH while no gateway
+        /// has it, or postgres://…: for whoever has lost the last key. When no System-Admin can sign in
         /// and nobody has this login, one is made.
         #[arg(long, value_name = "URL")]
         store: Option<StoreUrl>,

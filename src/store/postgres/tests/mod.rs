@@ -1,7 +1,7 @@
 //! What only a store in a database can get right or wrong. What all stores do is in the
 //! conformance suite.
 
-#[allow(unreachable_pub, dead_code, reason = "measurements and other tests use it, too")]
+#[allow(dead_code, reason = "measurements and other tests use it, too")]
 #[path = "../../../../tests/support/postgres.rs"]
 mod server;
 
