@@ -8,6 +8,7 @@ mod broken_store;
 mod certificates;
 mod claims;
 mod crash;
+mod database;
 mod files;
 mod first_key;
 mod forms;

@@ -27,6 +27,8 @@ pub(crate) struct Cluster {
     running: Option<PipeWriter>,
     databases: AtomicU32,
     settings: String,
+    /// What its socket is called after.
+    port: u16,
 }
 
 impl Cluster {
@@ -67,6 +69,7 @@ impl Cluster {
             running: None,
             databases: AtomicU32::new(0),
             settings: settings.to_owned(),
+            port: 5432,
         }
     }
 
@@ -111,6 +114,7 @@ impl Cluster {
             .command("psql")
             .args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align"])
             .args(["--set=ON_ERROR_STOP=1", "--username=gw", "--dbname", database])
+            .args(["--port", &self.port.to_string()])
             .arg("--host")
             .arg(self.folder.path())
             .args(["--command", sql])
@@ -118,6 +122,30 @@ impl Cluster {
             .expect("psql runs");
         assert!(ran.status.success(), "{sql}: {}", String::from_utf8_lossy(&ran.stderr));
         String::from_utf8_lossy(&ran.stdout).trim().to_owned()
+    }
+
+    /// Writes a file that only the server may read, into its folder; its path.
+    pub(crate) fn file(&self, name: &str, content: &str) -> PathBuf {
+        let path = self.folder.path().join(name);
+        fs::write(&path, content).expect("it is ours");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("it is ours");
+        if let Some((user, group)) = self.user {
+            chown(&path, Some(user), Some(group)).expect("root may give it away");
+        }
+        path
+    }
+
+    /// Puts lines before those that say who may connect how, and takes other settings, from the
+    /// next start on.
+    pub(crate) fn configure(&mut self, access: &str, settings: &str) {
+        let before = fs::read_to_string(self.data().join("pg_hba.conf")).expect("initdb made it");
+        self.file("data/pg_hba.conf", &format!("{access}\n{before}"));
+        self.settings = settings.to_owned();
+    }
+
+    /// The port that the settings say.
+    pub(crate) fn set_port(&mut self, port: u16) {
+        self.port = port;
     }
 
     /// Starts it again on the data there are.
@@ -154,8 +182,9 @@ impl Cluster {
         self.running = Some(running);
         let ready = || {
             let mut asked = self.command("pg_isready");
-            let asked =
-                asked.args(["--quiet", "--username=gw", "--host"]).arg(self.folder.path()).status();
+            asked.args(["--quiet", "--username=gw", "--dbname=postgres"]);
+            asked.args(["--port", &self.port.to_string()]);
+            let asked = asked.arg("--host").arg(self.folder.path()).status();
             asked.is_ok_and(|status| status.success())
         };
         assert!(within_patience(ready), "the server does not start: {}", self.log());

@@ -5,6 +5,9 @@ pub(crate) mod clock;
 pub(crate) mod gateway;
 pub(crate) mod http;
 pub(crate) mod node;
+#[allow(dead_code, reason = "measurements and other tests use the rest")]
+#[path = "../../support/postgres.rs"]
+pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod tls;
 

@@ -6,6 +6,7 @@
 mod server;
 
 mod away;
+mod connecting;
 mod groups;
 mod lost;
 mod same_as_memory;
