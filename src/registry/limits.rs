@@ -376,7 +376,7 @@ impl Composition {
                  it rings, and nobody can choose it to call"
             )
         };
-        lines_without_key(phone_type, &settings).iter().map(sentence).collect()
+        lines_without_key(&self.catalogue, phone_type, &settings).iter().map(sentence).collect()
     }
 
     /// Finds those of these settings of the phone's own that have no effect without another one.

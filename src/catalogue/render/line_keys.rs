@@ -6,7 +6,8 @@ use minijinja::value::Kwargs;
 use minijinja::{Error, ErrorKind, Value};
 
 use super::context::Group;
-use crate::catalogue::PhoneType;
+use super::coverage::cannot_of;
+use crate::catalogue::{Catalogue, PhoneType};
 use crate::domain::settings::{KeyType, Line, Settings};
 
 /// What a key does, as far as lines are concerned.
@@ -94,18 +95,27 @@ fn no_slots() -> Error {
 }
 
 /// The lines in use that no key of the phone's own shows, since all that could do something else.
-/// None where the phone can choose a line without, and where it has only one to choose.
+/// None where the phone can choose a line without, and where it has only one to choose. A key of a
+/// type that the family says its phones cannot have does nothing, and shows a line.
 #[must_use]
-pub fn lines_without_key(phone_type: &PhoneType, settings: &Settings) -> Vec<u16> {
+pub fn lines_without_key(
+    catalogue: &Catalogue,
+    phone_type: &PhoneType,
+    settings: &Settings,
+) -> Vec<u16> {
     let is_used =
         |(number, line): &(&u16, &Line)| **number <= phone_type.lines && line.is_enabled();
     let used: BTreeSet<u16> = settings.lines.iter().filter(is_used).map(|(n, _)| *n).collect();
     if phone_type.line_keys == 0 || used.len() < 2 {
         return Vec::new();
     }
+    let cannot = &catalogue.family_of(phone_type).cannot;
+    let is_had =
+        |kind: &KeyType| cannot_of(cannot, &format!("keys.N.type={}", kind.as_str())).is_none();
     let does = |index: u16| {
         let key = settings.keys.get(&index);
-        let does = match key.and_then(|key| key.key_type) {
+        let kind = key.and_then(|key| key.key_type).filter(is_had);
+        let does = match kind {
             None | Some(KeyType::None) => Does::Nothing,
             Some(KeyType::Line) => {
                 Does::Line(line_of(index, key.and_then(|key| key.line), phone_type.lines))
@@ -134,8 +144,8 @@ mod tests {
 
     use super::Does::{Else, Line, Nothing};
     use super::*;
+    use crate::catalogue::Sources;
     use crate::catalogue::render::coverage::files_of;
-    use crate::catalogue::{Catalogue, Sources};
     use crate::domain::settings::{Layer, resolve};
 
     /// A line that other keys hide is written as if its key was set: in the files of every family
@@ -153,7 +163,7 @@ mod tests {
                     json!({ "lines": { "1": line("100"), "2": line("200") }, "keys": keys });
                 let layer = Layer::parse(&document).unwrap();
                 let settings = Arc::new(resolve(&[&phone_type.defaults, &layer]).unwrap());
-                let lost = lines_without_key(phone_type, &settings);
+                let lost = lines_without_key(&catalogue, phone_type, &settings);
                 let files = files_of(&catalogue, phone_type, &settings);
                 (lost, files)
             };
@@ -170,6 +180,14 @@ mod tests {
             let all = |most: u16| (1..=most).map(|key| (key.to_string(), dials.clone()));
             let (lost, _) = made(all(phone_type.line_keys).collect());
             assert_eq!(lost, [1, 2], "{}", phone_type.key);
+            // What the phone cannot have hides nothing.
+            let cannot = &catalogue.family_of(phone_type).cannot;
+            let row = |name: &&&str| cannot_of(cannot, &format!("keys.N.type={name}")).is_some();
+            if let Some(name) = KeyType::NAMES.iter().find(row) {
+                let all = (1..=phone_type.line_keys).map(|key| key.to_string());
+                let (lost, _) = made(all.map(|key| (key, json!({ "type": name }))).collect());
+                assert!(lost.is_empty(), "{} {name}", phone_type.key);
+            }
             tried.insert(family);
         }
         assert!(wrong.is_empty(), "{wrong:?}");
