@@ -50,10 +50,14 @@ fn without_units(text: impl Iterator<Item = char>) -> String {
 }
 
 /// One key of a file, and what it is given.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Pair {
     pub key: String,
     pub value: String,
+    /// The attributes of its element that name it, each with what it says.
+    pub naming: Vec<(String, String)>,
+    /// The attribute of its element that it is; `None`: it is the element, or a line.
+    pub attribute: Option<String>,
 }
 
 /// Every key in its order: the beginnings of lines, or elements and attributes. What is no text has none.
@@ -74,7 +78,11 @@ pub(crate) fn of(file: &FileSpec, text: &str) -> Result<Vec<Pair>, String> {
 fn lines(text: &str) -> Vec<Pair> {
     let key = |line: &str| {
         let end = line.find(['=', ':']).map_or(line.len(), |end| end + 1);
-        Pair { key: line[..end].to_owned(), value: line[end..].trim().to_owned() }
+        Pair {
+            key: line[..end].to_owned(),
+            value: line[end..].trim().to_owned(),
+            ..Pair::default()
+        }
     };
     text.split(LINE_ENDS).map(key).collect()
 }
@@ -84,14 +92,14 @@ fn lines(text: &str) -> Vec<Pair> {
 fn commands(text: &str, repeats: &[String]) -> Vec<Pair> {
     let pair = |line: &str| {
         let Some((name, value)) = command(line) else {
-            return Pair { key: String::new(), value: line.to_owned() };
+            return Pair { value: line.to_owned(), ..Pair::default() };
         };
         let inside = value.strip_prefix('"').unwrap_or(value);
         let mut key = name.to_owned();
         if let (true, Some((which, _))) = (repeats.contains(&key), inside.split_once(';')) {
             key += &format!(" {which}");
         }
-        Pair { key, value: value.to_owned() }
+        Pair { key, value: value.to_owned(), ..Pair::default() }
     };
     text.split(LINE_ENDS).map(pair).collect()
 }
@@ -112,7 +120,7 @@ fn arguments(text: &str) -> Vec<Pair> {
     let pair = |one: &str| {
         let (name, value) = one.split_once('=').unwrap_or((one, ""));
         let value = percent_decode_str(value).decode_utf8_lossy().into_owned();
-        Pair { key: format!("{name}="), value }
+        Pair { key: format!("{name}="), value, ..Pair::default() }
     };
     text.split('&').map(pair).collect()
 }
@@ -174,7 +182,7 @@ fn element(
     pairs: &mut Vec<Pair>,
 ) -> Result<(), String> {
     let at = pairs.len();
-    pairs.push(Pair { key: path, value: String::new() });
+    pairs.push(Pair { key: path, ..Pair::default() });
     // Also finds two of one name.
     for attribute in start.attributes() {
         let attribute = attribute.map_err(|error| error.to_string())?;
@@ -186,9 +194,10 @@ fn element(
         let own = name(attribute.key.0)?;
         if NAMING.contains(&own.as_str()) || named_by.contains(&own) {
             pairs[at].key += &format!(" {own}={value}");
+            pairs[at].naming.push((own, value));
         } else {
             let key = format!("{} @{own}", pairs[at].key);
-            pairs.push(Pair { key, value });
+            pairs.push(Pair { key, value, attribute: Some(own), ..Pair::default() });
         }
     }
     Ok(())

@@ -36,7 +36,7 @@ pub use model::{
 };
 pub use read::{Fields, Read};
 pub use resolve::{Stack, UnreadableLayer, resolve};
-pub(crate) use rule::is_family;
+pub(crate) use rule::{is_family, is_parameter};
 pub use url::Url;
 pub use value::{
     CallerIdSource, Codec, DateFormat, Dtmf, HourFormat, KeyType, LdapSecurity, Secret, SharedLine,

@@ -224,7 +224,7 @@ pub(crate) fn is_family(text: &str) -> bool {
 /// `aucS_SERVER[0]`. Not `:` or `=`, which end a name in one format or
 /// another, and no quote, space, `<`, `>`, `&`, `#` or `;`, which could make
 /// one parameter two.
-pub(super) fn is_parameter(text: &str) -> bool {
+pub(crate) fn is_parameter(text: &str) -> bool {
     (1..=128).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-/[]".contains(&b))
         && text.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_')

@@ -1,27 +1,33 @@
 //! Raw parameters that nothing sets any more: what a file takes back of them takes back nothing
 //! that a file sets, and never what keeps the phone ours, whatever names they had.
 
+mod key;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::context::RenderInput;
 use super::left_behind::own_families;
 use super::trial::{self, Extent};
 use super::{Catalogue, FileSpec, PhoneType, Problem, keys};
-use crate::catalogue::family::definition::Escape;
 use crate::catalogue::{Scope, Sources};
-use crate::domain::settings::{Layer, Written, resolve};
+use crate::domain::settings::schema::MAX_VENDOR_PARAMETERS;
+use crate::domain::settings::{Layer, Written, is_parameter, resolve};
+use key::Key;
 
 /// What is in every value of what keeps the phone ours.
 const OURS: &str = "ours4711";
 
-/// Names the files that the phone reads, which tell of removed parameters too (Polycom).
-const LIST_OF_FILES: &str = "APPLICATION @CONFIG_FILES";
+/// Raw parameters that no file knows and that are always removed: what a file says only because
+/// there is any, is said anyway.
+const ANY: &str = "any4711";
+
+/// Is the beginning of what a raw parameter is set to; a number of six digits follows.
+const MARK: &str = "mark4711x";
 
 /// So many of a family are named; one loop in the wrong place is wrong for all of them.
 const MAX_NAMED: usize = 5;
@@ -87,9 +93,6 @@ impl Wrong {
     }
 }
 
-/// A key, by the names of the elements it is in.
-type Key = Vec<String>;
-
 /// What one file says of each key in the end.
 struct Said<'c> {
     spec: &'c FileSpec,
@@ -121,7 +124,7 @@ impl<'c> Model<'c> {
             let input = RenderInput { written: written.clone(), ..input };
             // With nothing set, a file may be impossible.
             let rendered = catalogue.render(family, Some(phone_type), spec, input).ok()?;
-            let last = last(spec, &keys::decoded(spec, rendered.body))?;
+            let last = key::last(spec, &keys::decoded(spec, rendered.body))?;
             Some(Said { spec, last })
         });
         said.collect()
@@ -149,19 +152,32 @@ impl<'c> Model<'c> {
         all
     }
 
-    /// All that the files write, as many at once as are remembered.
-    fn names(&self, said: &[Said<'_>]) -> Vec<Vec<String>> {
-        let keys = said.iter().flat_map(|said| said.last.keys());
-        let names: BTreeSet<String> = keys.filter_map(|key| raw_name(self.family(), key)).collect();
-        let names: Vec<String> = names.into_iter().collect();
-        names.chunks(Written::MAX_PARAMETERS).map(<[String]>::to_vec).collect()
-    }
-
-    /// The names of what keeps the phone ours.
-    fn ours(&self, all: &[Said<'_>]) -> BTreeSet<String> {
-        let ours = all.iter().flat_map(|said| &said.last);
-        let ours = ours.filter(|(key, value)| value.contains(OURS) && *key != &[LIST_OF_FILES]);
-        ours.filter_map(|(key, _)| raw_name(self.family(), key)).collect()
+    /// By which raw parameters files write those keys: every name that might be one is tried.
+    fn names(&self, keys: &BTreeSet<&Key>) -> Names {
+        let candidates = keys.iter().flat_map(|key| key.candidates());
+        let candidates: BTreeSet<String> = candidates.filter(|name| is_parameter(name)).collect();
+        let candidates: Vec<String> = candidates.into_iter().collect();
+        let (plain, all) = (json!({}), self.everything());
+        // With nothing set, a file may be impossible.
+        let is_enough = self.said(&plain, &[]).len() == self.said(&all, &[]).len();
+        let document = if is_enough { plain } else { all };
+        let mut names = Names::default();
+        for some in candidates.chunks(MAX_VENDOR_PARAMETERS) {
+            let marks = some.iter().enumerate();
+            let raw: Map<String, Value> =
+                marks.map(|(at, name)| (name.clone(), format!("{MARK}{at:06}").into())).collect();
+            let mut document = document.clone();
+            document["vendor"] = json!({ self.family(): raw });
+            for said in self.said(&document, &[]) {
+                for (key, value) in said.last {
+                    let at =
+                        value.split_once(MARK).and_then(|(_, rest)| rest.get(..6)?.parse().ok());
+                    let name = at.and_then(|at: usize| some.get(at));
+                    name.into_iter().for_each(|name| names.add(&key, name));
+                }
+            }
+        }
+        names
     }
 
     fn too_much(&self) -> Vec<Wrong> {
@@ -172,24 +188,28 @@ impl<'c> Model<'c> {
     /// sets anything.
     fn tried(&self) -> (Vec<Wrong>, BTreeSet<String>) {
         let all = self.everything();
-        let set = self.said(&all, &[]);
-        let names = self.names(&set);
+        let any = [ANY.to_owned()];
+        let (set, plain) = (self.said(&all, &any), self.said(&json!({}), &any));
+        let names =
+            self.names(&set.iter().chain(&plain).flat_map(|said| said.last.keys()).collect());
+        let ours = set.iter().flat_map(|said| &said.last);
+        let ours: BTreeSet<&String> = ours
+            .filter(|(_, value)| value.contains(OURS))
+            .filter_map(|(key, _)| names.of(key))
+            .collect();
         let (mut wrong, mut shown) = (Vec::new(), BTreeSet::new());
-        for removed in &names {
-            wrong.extend(set_and_taken_back(self.family(), &set, &self.said(&all, removed)));
-        }
-        let ours = self.ours(&set);
-        let plain = self.said(&json!({}), &[]);
-        for removed in &names {
-            let taken = self.said(&json!({}), removed);
-            wrong.extend(set_and_taken_back(self.family(), &plain, &taken));
+        for removed in names.all().chunks(Written::MAX_PARAMETERS - any.len()) {
+            let removed = [removed, &any].concat();
+            wrong.extend(set_and_taken_back(&names, &set, &self.said(&all, &removed)));
+            let taken = self.said(&json!({}), &removed);
+            wrong.extend(set_and_taken_back(&names, &plain, &taken));
             for (plain, taken) in plain.iter().zip(&taken) {
                 let new = taken.last.keys().filter(|key| !plain.last.contains_key(*key));
-                for name in new.filter_map(|key| raw_name(self.family(), key)) {
-                    if ours.contains(&name) {
+                for name in new.filter_map(|key| names.of(key)) {
+                    if ours.contains(name) {
                         wrong.push(Wrong::of(taken.spec, name.clone(), true));
                     }
-                    shown.insert(name);
+                    shown.insert(name.clone());
                 }
             }
         }
@@ -199,12 +219,12 @@ impl<'c> Model<'c> {
 }
 
 /// What has another value in the end because raw parameters are taken back.
-fn set_and_taken_back(family: &str, plain: &[Said<'_>], taken: &[Said<'_>]) -> Vec<Wrong> {
+fn set_and_taken_back(names: &Names, plain: &[Said<'_>], taken: &[Said<'_>]) -> Vec<Wrong> {
     let mut wrong = Vec::new();
     for (plain, taken) in plain.iter().zip(taken) {
         for (key, value) in &plain.last {
-            if *key != [LIST_OF_FILES] && taken.last.get(key) != Some(value) {
-                let name = raw_name(family, key).unwrap_or_else(|| key.join("/"));
+            if taken.last.get(key) != Some(value) && !key.is_called(ANY) {
+                let name = names.of(key).cloned().unwrap_or_else(|| key.text());
                 wrong.push(Wrong::of(plain.spec, name, false));
             }
         }
@@ -212,51 +232,37 @@ fn set_and_taken_back(family: &str, plain: &[Said<'_>], taken: &[Said<'_>]) -> V
     wrong
 }
 
-/// `None`: it is no file of its syntax, which is another's to tell.
-fn last(spec: &FileSpec, text: &str) -> Option<BTreeMap<Key, String>> {
-    let mut last = BTreeMap::new();
-    let mut open: Key = Vec::new();
-    for pair in keys::of(spec, text).ok()? {
-        let value = pair.value.trim().to_owned();
-        if spec.escape != Escape::Xml {
-            let key = pair.key.trim_end_matches(['=', ':', ' ']).trim_start();
-            last.insert(vec![key.to_owned()], value);
-            continue;
-        }
-        if let Some((element, attribute)) = pair.key.split_once(" @") {
-            let element = element.split(' ').next().unwrap_or_default();
-            last.insert(vec![format!("{element} @{attribute}")], value);
-            continue;
-        }
-        let (path, naming) = pair.key.split_once(' ').unwrap_or((&pair.key, ""));
-        let element = path.rsplit('/').next().unwrap_or_default();
-        let naming = naming.split(' ').filter(|part| {
-            ["name=", "idx=", "number="].iter().any(|naming| part.starts_with(naming))
-        });
-        open.truncate(path.split('/').count() - 1);
-        open.push([element].into_iter().chain(naming).collect::<Vec<_>>().join(" "));
-        last.insert(open.clone(), value);
-    }
-    Some(last)
+/// By which raw parameter a family's files write a key, as they showed when it was set.
+#[derive(Debug, Default)]
+struct Names {
+    of_keys: BTreeMap<Key, String>,
+    /// Those that are attributes by their own names, which no element around them changes, with
+    /// the outermost element of the file.
+    attributes: BTreeSet<(String, String)>,
 }
 
-/// The name by which a raw parameter would write the key; `None`: it can have none.
-fn raw_name(family: &str, key: &Key) -> Option<String> {
-    let inner = key.last()?;
-    let name = match (family, inner.split_once(" @")) {
-        (_, Some((_, attribute))) => attribute.to_owned(),
-        ("linphone", _) => {
-            let named =
-                |label: &String| label.split_once(" name=").map(|(_, name)| name.to_owned());
-            key.iter().filter_map(named).collect::<Vec<_>>().join("/")
+impl Names {
+    fn add(&mut self, key: &Key, name: &String) {
+        if let Some((root, _)) = key.attribute().filter(|_| key.is_attribute_of_all(name)) {
+            self.attributes.insert((root.to_owned(), name.clone()));
         }
-        // Its users have a file without raw parameters.
-        ("kirk", _) => (key[0] == "config").then(|| key[1..].join("/"))?,
-        _ => match inner.split_once(" idx=") {
-            Some((name, index)) => format!("{name}[{index}]"),
-            None => inner.clone(),
-        },
-    };
-    let layer = json!({ "vendor": { family: { &name: "x" } } });
-    Layer::parse(&layer).is_ok().then_some(name)
+        if key.candidates().contains(name) {
+            self.of_keys.entry(key.clone()).or_insert_with(|| name.clone());
+        }
+    }
+
+    /// `None`: no raw parameter writes it.
+    fn of(&self, key: &Key) -> Option<&String> {
+        let by_attribute = || {
+            let (root, own) = key.attribute()?;
+            self.attributes.get(&(root.to_owned(), own.to_owned())).map(|(_, name)| name)
+        };
+        self.of_keys.get(key).or_else(by_attribute)
+    }
+
+    fn all(&self) -> Vec<String> {
+        let names = self.of_keys.values().chain(self.attributes.iter().map(|(_, name)| name));
+        let names: BTreeSet<_> = names.filter(|name| *name != ANY).collect();
+        names.into_iter().cloned().collect()
+    }
 }
