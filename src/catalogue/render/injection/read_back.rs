@@ -106,14 +106,9 @@ fn read<'v>(family: &str, pair: &'v Pair) -> Cow<'v, str> {
         }
         "htek" | "sangoma-s" => percent_decode_str(value).decode_utf8_lossy(),
         // Java: a backslash takes the meaning of what follows it.
-        "jitsi" => {
-            let mut read = String::new();
-            let mut rest = value.chars();
-            while let Some(c) = rest.next() {
-                read.extend(if c == '\\' { rest.next() } else { Some(c) });
-            }
-            read.into()
-        }
+        "jitsi" => without_backslashes(value).into(),
+        // So it does in a display name (RFC 3261 section 25.1).
+        "linphone" if pair.key.contains("reg_identity") => without_backslashes(value).into(),
         "cisco-mpp" | "cisco-spa-phone" | "cisco-spa-ata" | "cisco-ata191" | "linksys"
             if pair.key.ends_with("Profile_Rule") =>
         {
@@ -122,6 +117,15 @@ fn read<'v>(family: &str, pair: &'v Pair) -> Cow<'v, str> {
         }
         _ => value.into(),
     }
+}
+
+fn without_backslashes(value: &str) -> String {
+    let mut read = String::new();
+    let mut rest = value.chars();
+    while let Some(c) = rest.next() {
+        read.extend(if c == '\\' { rest.next() } else { Some(c) });
+    }
+    read
 }
 
 /// Words that the maker reads as something else.
