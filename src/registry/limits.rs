@@ -11,7 +11,7 @@ use super::compose::Composition;
 use super::untyped::Untyped;
 use super::{Actor, Registry, RegistryError};
 use crate::catalogue::{Catalogue, PhoneType, cannot_of, lines_without_key, set_rows};
-use crate::domain::settings::{Layer, SettingError, Written, cuts_short, dialled};
+use crate::domain::settings::{KeyType, Layer, SettingError, Written, cuts_short, dialled};
 use crate::domain::{Device, Mac, PhoneId, Port, Strength, TransitionError, nearest};
 
 /// Most warnings of one answer; who has more has one reason often.
@@ -150,6 +150,31 @@ pub(super) fn unreached(
         }
     }
     found
+}
+
+/// Kinds of keys that do nothing without a value, whatever codes there are.
+const WITH_VALUE: [KeyType; 6] =
+    [KeyType::Blf, KeyType::SpeedDial, KeyType::Dtmf, KeyType::Prefix, KeyType::Url, KeyType::Xml];
+
+/// Sentences on keys that lack their value, and what else is set. A file may put a line on such a
+/// key, so that to leave the key out makes a difference.
+fn without_value(
+    layers: &[(&str, Layer)],
+    set: Vec<(String, String)>,
+) -> (Vec<String>, Vec<(String, String)>) {
+    let lacks_value = |path: &str, row: &str| {
+        let kind = WITH_VALUE.into_iter().find(|kind| {
+            row.strip_suffix(kind.as_str()).is_some_and(|row| row.ends_with("keys.N.type="))
+        })?;
+        let value = format!("{}.value", path.strip_suffix(".type")?);
+        let has_value = layers.iter().any(|(_, layer)| {
+            at_path(&layer.to_json(), &value).as_str().is_some_and(|v| !v.is_empty())
+        });
+        (!has_value).then(|| format!("{path}: has no effect: a key of type {kind} needs a value"))
+    };
+    let said = set.iter().filter_map(|(path, row)| lacks_value(path, row)).collect();
+    let rest = set.into_iter().filter(|(path, row)| lacks_value(path, row).is_none()).collect();
+    (said, rest)
 }
 
 pub(super) fn at_path<'d>(document: &'d Value, path: &str) -> &'d Value {
@@ -329,6 +354,8 @@ impl Composition {
             if *name == "phone" {
                 set.retain(|(path, _)| unreached.iter().all(|one| one.path != *path));
                 warnings.extend(unreached.iter().map(|one| one.of_type(phone_type)));
+                let (half, set) = without_value(&all, set);
+                warnings.extend(half);
                 warnings.extend(self.without_effect(phone_type, &all, &set));
             } else {
                 warnings.extend(unreached.iter().map(|one| one.of_type(phone_type)));

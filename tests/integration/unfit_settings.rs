@@ -437,6 +437,36 @@ fn lines_that_no_key_is_left_for_are_said() {
     }
 }
 
+/// A file that puts the second line on such a key is another one without the key.
+#[test]
+fn keys_that_lack_their_value_are_said_and_those_that_the_phone_cannot_have_hide_no_line() {
+    let gateway = Gateway::start();
+    let line = |user: &str| json!({ "user": user, "password": "p", "registrar": "pbx.example" });
+    let lines = json!({ "1": line("100"), "2": line("200") });
+    for (mac, phone_type) in [("0080f0000001", "kxhdv230"), ("0c383e000001", "x4u")] {
+        let settings = json!({ "lines": lines, "keys": { "2": { "type": "speed_dial" } } });
+        let values = json!({
+            "mac": mac, "company": "default", "phone_type": phone_type, "settings": settings,
+            "other_maker": true,
+        });
+        let made = gateway.ask("create", json!({ "type": "phone", "values": values }));
+        let said = warnings(&made);
+        let wanted = "keys.2.type: has no effect: a key of type speed_dial needs a value";
+        assert!(said.iter().any(|said| said == wanted), "{phone_type}: {made}");
+    }
+    let all = |kind: &str| {
+        let keys = (1..=24).map(|key| (key.to_string(), json!({ "type": kind })));
+        Value::Object(keys.collect())
+    };
+    let update = json!({ "keys": all("dtmf") });
+    let scope = json!({ "phoneid": "0080f00000010" });
+    let values = json!({ "settings": update });
+    let made = gateway.ask("update", json!({ "type": "phone", "scope": scope, "values": values }));
+    assert_eq!(made["result"], "success", "{made}");
+    let said = warnings(&made);
+    assert!(said.iter().all(|said| !said.starts_with("lines.")), "{said:?}");
+}
+
 #[test]
 fn raw_parameters_of_another_family_than_the_phones_are_refused_and_said() {
     let gateway = office();
