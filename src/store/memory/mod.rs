@@ -28,7 +28,7 @@ pub struct MemoryStore {
 struct Shared {
     // A std mutex: no await happens under it.
     state: Mutex<State>,
-    /// Tells of [`State::head`].
+    /// Tells of the revision of the last commit.
     head: watch::Sender<Revision>,
 }
 

@@ -68,7 +68,8 @@ impl Key {
 
     /// What people call it, where no raw parameter has a name for it.
     pub(super) fn text(&self) -> String {
-        let step = |step: &Step| [&[step.name.clone()], &step.told_by[..]].concat().join(" ");
+        let step =
+            |step: &Step| [std::slice::from_ref(&step.name), &step.told_by[..]].concat().join(" ");
         let way = self.steps.iter().map(step).collect::<Vec<_>>().join("/");
         self.attribute.iter().fold(way, |way, own| format!("{way} @{own}"))
     }
