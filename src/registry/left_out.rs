@@ -6,7 +6,9 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::compose::Composition;
-use crate::catalogue::{FileSpec, PathFacts, PhoneType, RenderInput, RenderedFile, Scope};
+use crate::catalogue::{
+    FileSpec, PathFacts, PhoneType, RenderInput, RenderedFile, Scope, making_a_difference,
+};
 use crate::domain::settings::{Layer, Settings, resolve};
 use crate::domain::{CompanyId, Port};
 
@@ -56,8 +58,9 @@ impl Composition {
         let Ok(input) = self.input(phone_type, file, facts) else { return paths(said) };
         let port = Without { composition: self, phone_type, file, input, port };
         let Some(as_it_is) = port.rendered(&[]) else { return paths(said) };
-        let mut there = Vec::new();
-        port.find_there(&as_it_is, &said, &mut there);
+        // A file that cannot be made without them has them.
+        let differs = |without: &[Names]| port.rendered(without).as_ref() != Some(&as_it_is);
+        let there = making_a_difference(&said, &differs);
         paths(said.into_iter().filter(|names| !there.contains(names)).collect())
     }
 
@@ -118,23 +121,6 @@ impl Without<'_> {
         let layers = [gateway, &self.phone_type.defaults, system, &company, &own];
         let settings = Arc::new(resolve(&layers).ok()?);
         Some(self.composition.with_own_passwords(self.phone_type, settings))
-    }
-
-    /// Adds those of `said` without which the file is another. Halves what is said until it
-    /// makes no difference, since mostly nothing does.
-    fn find_there(&self, as_it_is: &RenderedFile, said: &[Names], there: &mut Vec<Names>) {
-        // A file that cannot be made without them has them.
-        if said.is_empty() || self.rendered(said).as_ref() == Some(as_it_is) {
-            return;
-        }
-        match said {
-            [one] => there.push(one.clone()),
-            several => {
-                let (first, second) = several.split_at(several.len() / 2);
-                self.find_there(as_it_is, first, there);
-                self.find_there(as_it_is, second, there);
-            }
-        }
     }
 }
 

@@ -11,8 +11,10 @@ use super::compose::Composition;
 use super::untyped::Untyped;
 use super::{Actor, Registry, RegistryError};
 use crate::catalogue::{Catalogue, PhoneType, cannot_of, lines_without_key, set_rows};
-use crate::domain::settings::{KeyType, Layer, SettingError, Written, cuts_short, dialled};
-use crate::domain::{Device, Mac, PhoneId, Port, Strength, TransitionError, nearest};
+use crate::domain::settings::{
+    KeyType, Layer, SettingError, Settings, Written, cuts_short, dialled,
+};
+use crate::domain::{Device, Mac, PhoneId, Strength, TransitionError, nearest};
 
 /// Most warnings of one answer; who has more has one reason often.
 pub(super) const MAX_WARNINGS: usize = 100;
@@ -152,29 +154,50 @@ pub(super) fn unreached(
     found
 }
 
+/// Patterns of the dial plan that call before an emergency number is dialled to its end.
+fn cut_short(settings: &Settings, layers: &[(&str, Layer)]) -> Vec<String> {
+    let seen =
+        |path: &str| layers.iter().any(|(_, layer)| !at_path(&layer.to_json(), path).is_null());
+    if !seen("dial_plan.patterns") {
+        return Vec::new();
+    }
+    let names_number = seen("emergency_numbers");
+    let said = |(at, pattern): (usize, &String)| {
+        let mut numbers = settings.emergency_numbers.iter();
+        let number = numbers.find(|number| cuts_short(pattern, number))?;
+        let number = if names_number { format!(" {}", dialled(number)) } else { String::new() };
+        Some(format!(
+            "dial_plan.patterns[{at}]: {pattern} fits what the emergency number{number} begins \
+             with: called at once, it would cut it short; a T at its end makes phones wait"
+        ))
+    };
+    settings.dial_plan.patterns.iter().enumerate().filter_map(said).collect()
+}
+
 /// Kinds of keys that do nothing without a value, whatever codes there are.
 const WITH_VALUE: [KeyType; 6] =
     [KeyType::Blf, KeyType::SpeedDial, KeyType::Dtmf, KeyType::Prefix, KeyType::Url, KeyType::Xml];
 
-/// Sentences on keys that lack their value, and what else is set. A file may put a line on such a
-/// key, so that to leave the key out makes a difference.
-fn without_value(
-    layers: &[(&str, Layer)],
-    set: Vec<(String, String)>,
-) -> (Vec<String>, Vec<(String, String)>) {
-    let lacks_value = |path: &str, row: &str| {
-        let kind = WITH_VALUE.into_iter().find(|kind| {
-            row.strip_suffix(kind.as_str()).is_some_and(|row| row.ends_with("keys.N.type="))
-        })?;
-        let value = format!("{}.value", path.strip_suffix(".type")?);
-        let has_value = layers.iter().any(|(_, layer)| {
-            at_path(&layer.to_json(), &value).as_str().is_some_and(|v| !v.is_empty())
-        });
-        (!has_value).then(|| format!("{path}: has no effect: a key of type {kind} needs a value"))
+/// Sentences on keys that lack their value, which are taken out of what is `set`. A file may put a
+/// line on such a key, so that to leave the key out makes a difference.
+fn take_without_value(layers: &[(&str, Layer)], set: &mut Vec<(String, String)>) -> Vec<String> {
+    let layers: Vec<Value> = layers.iter().map(|(_, layer)| layer.to_json()).collect();
+    let has_value = |path: &str| {
+        let values = layers.iter().filter_map(|layer| at_path(layer, path).as_str());
+        values.into_iter().any(|value| !value.is_empty())
     };
-    let said = set.iter().filter_map(|(path, row)| lacks_value(path, row)).collect();
-    let rest = set.into_iter().filter(|(path, row)| lacks_value(path, row).is_none()).collect();
-    (said, rest)
+    let mut said = Vec::new();
+    set.retain(|(path, row)| {
+        let kind = row.split_once("keys.N.type=").map(|(_, kind)| kind);
+        let kind = WITH_VALUE.into_iter().find(|needs| kind == Some(needs.as_str()));
+        let (Some(kind), Some(key)) = (kind, path.strip_suffix("type")) else { return true };
+        if has_value(&format!("{key}value")) {
+            return true;
+        }
+        said.push(format!("{path}: has no effect: a key of type {kind} needs a value"));
+        false
+    });
+    said
 }
 
 pub(super) fn at_path<'d>(document: &'d Value, path: &str) -> &'d Value {
@@ -326,10 +349,12 @@ impl Composition {
             _ => true,
         };
         let layers: Vec<_> = all.iter().rev().filter(|(name, _)| is_wish(name)).cloned().collect();
-        let mut warnings: Vec<String> =
-            self.not_remembered(phone_type, id.port, &layers).into_iter().collect();
-        warnings.extend(self.cut_short(phone_type, id.port, &layers));
-        warnings.extend(self.not_shown(phone_type, id.port));
+        let mut warnings = Vec::new();
+        if let Ok(settings) = self.settings_of(phone_type, id.port) {
+            warnings.extend(self.not_remembered(phone_type, &settings, &layers));
+            warnings.extend(cut_short(&settings, &layers));
+            warnings.extend(self.not_shown(phone_type, &settings));
+        }
         if let Some((_, own)) = layers.iter().find(|(name, _)| *name == "phone") {
             let family = &self.catalogue.family_of(phone_type).id;
             let foreign = new_parameters(&Layer::default(), own, |name| name != &**family);
@@ -354,8 +379,7 @@ impl Composition {
             if *name == "phone" {
                 set.retain(|(path, _)| unreached.iter().all(|one| one.path != *path));
                 warnings.extend(unreached.iter().map(|one| one.of_type(phone_type)));
-                let (half, set) = without_value(&all, set);
-                warnings.extend(half);
+                warnings.extend(take_without_value(&all, &mut set));
                 warnings.extend(self.without_effect(phone_type, &all, &set));
             } else {
                 warnings.extend(unreached.iter().map(|one| one.of_type(phone_type)));
@@ -366,35 +390,8 @@ impl Composition {
         warnings
     }
 
-    /// Patterns of the dial plan that call before an emergency number is dialled to its end.
-    fn cut_short(
-        &self,
-        phone_type: &PhoneType,
-        port: Port,
-        layers: &[(&str, Layer)],
-    ) -> Vec<String> {
-        let seen =
-            |path: &str| layers.iter().any(|(_, layer)| !at_path(&layer.to_json(), path).is_null());
-        let Ok(settings) = self.settings_of(phone_type, port) else { return Vec::new() };
-        if !seen("dial_plan.patterns") {
-            return Vec::new();
-        }
-        let names_number = seen("emergency_numbers");
-        let said = |(at, pattern): (usize, &String)| {
-            let mut numbers = settings.emergency_numbers.iter();
-            let number = numbers.find(|number| cuts_short(pattern, number))?;
-            let number = if names_number { format!(" {}", dialled(number)) } else { String::new() };
-            Some(format!(
-                "dial_plan.patterns[{at}]: {pattern} fits what the emergency number{number} begins \
-                 with: called at once, it would cut it short; a T at its end makes phones wait"
-            ))
-        };
-        settings.dial_plan.patterns.iter().enumerate().filter_map(said).collect()
-    }
-
     /// Lines that cannot be chosen at the phone, since every key does something else.
-    fn not_shown(&self, phone_type: &PhoneType, port: Port) -> Vec<String> {
-        let Ok(settings) = self.settings_of(phone_type, port) else { return Vec::new() };
+    fn not_shown(&self, phone_type: &PhoneType, settings: &Settings) -> Vec<String> {
         let described = &phone_type.description;
         let keys = phone_type.line_keys;
         let sentence = |line: &u16| {
@@ -403,7 +400,7 @@ impl Composition {
                  it rings, and nobody can choose it to call"
             )
         };
-        lines_without_key(&self.catalogue, phone_type, &settings).iter().map(sentence).collect()
+        lines_without_key(&self.catalogue, phone_type, settings).iter().map(sentence).collect()
     }
 
     /// Finds those of these settings of the phone's own that have no effect without another one.
@@ -443,12 +440,11 @@ impl Composition {
     fn not_remembered(
         &self,
         phone_type: &PhoneType,
-        port: Port,
+        settings: &Settings,
         layers: &[(&str, Layer)],
     ) -> Option<String> {
         let family = &self.catalogue.family_of(phone_type).id;
-        let settings = self.settings_of(phone_type, port).ok()?;
-        let lost = self.device.written.without_room(&Written::by(&settings, family));
+        let lost = self.device.written.without_room(&Written::by(settings, family));
         let seen: Vec<serde_json::Value> =
             layers.iter().map(|(_, layer)| layer.to_json()["vendor"][family].clone()).collect();
         let is_seen = |name: &&String| seen.iter().any(|layer| layer.get(name.as_str()).is_some());

@@ -261,6 +261,30 @@ pub struct Tenancy {
     pub head: Revision,
 }
 
+impl Tenancy {
+    /// An object that changed, as it is here; a device is looked up with `device`.
+    ///
+    /// # Errors
+    /// That of `device`.
+    fn changed<E>(
+        &self,
+        object: Object,
+        device: impl FnOnce(Mac) -> Result<Option<Device>, E>,
+    ) -> Result<Changed, E> {
+        Ok(match object {
+            Object::Device(mac) => Changed::Device(mac, device(mac)?),
+            Object::Company(id) => {
+                let company = self.companies.iter().find(|company| company.id == id);
+                Changed::Company(id, company.cloned())
+            }
+            Object::User(id) => {
+                Changed::User(id, self.users.iter().find(|user| user.id == id).cloned())
+            }
+            Object::SystemSettings => Changed::SystemSettings(self.system.clone()),
+        })
+    }
+}
+
 /// Which events to read: newest first.
 #[derive(Debug, Clone, Default)]
 pub struct EventFilter {

@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError};
 
 use serde_json::{Map, Value, json};
 
+use super::bisect::making_a_difference;
 use super::trial::{self, Extent, Maker};
 use crate::catalogue::{Catalogue, PhoneType, parallel};
 use crate::domain::Port;
@@ -311,34 +312,18 @@ impl<'a> Trial<'a> {
             let open = rows.iter().zip(&values).filter(|(at, _)| !found.contains(&at.row));
             let changes: Vec<(&Place<'r>, &Value)> =
                 open.filter_map(|(at, values)| Some((at, values.get(round)?))).collect();
-            self.search(base, files, &changes, &mut found);
+            let differs = |changes: &[(&Place<'r>, &Value)]| {
+                let mut document = base.clone();
+                for (at, value) in changes {
+                    for path in &at.paths {
+                        put(&mut document, path, (*value).clone());
+                    }
+                }
+                self.files_of(&document) != *files
+            };
+            found.extend(making_a_difference(&changes, &differs).iter().map(|(at, _)| at.row));
         }
         found
-    }
-
-    fn search<'r>(
-        &self,
-        base: &Value,
-        files: &Files,
-        changes: &[(&Place<'r>, &Value)],
-        found: &mut Vec<&'r str>,
-    ) {
-        let mut document = base.clone();
-        for (at, value) in changes {
-            for path in &at.paths {
-                put(&mut document, path, (*value).clone());
-            }
-        }
-        if changes.is_empty() || self.files_of(&document) == *files {
-            return;
-        }
-        if let [(at, _)] = changes {
-            found.push(at.row);
-            return;
-        }
-        let (first, second) = changes.split_at(changes.len() / 2);
-        self.search(base, files, first, found);
-        self.search(base, files, second, found);
     }
 
     /// Those of the rows that are one of several choices.

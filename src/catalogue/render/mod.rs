@@ -1,5 +1,6 @@
 //! Templates: compiled once, strict, every printed value escaped for its file.
 
+pub(crate) mod bisect;
 pub(crate) mod context;
 pub(crate) mod coverage;
 mod environment;

@@ -11,7 +11,7 @@ use super::session::{Batch, Session, parameters};
 use crate::domain::settings::Written;
 use crate::domain::{Device, Mac, Revision, Timestamp, UserId};
 use crate::store::encoding::mac_bits;
-use crate::store::{Change, Changed, Object, Tenancy};
+use crate::store::{Change, Object, Tenancy};
 
 /// Begins to read what all is of one moment.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
@@ -204,11 +204,15 @@ pub(super) async fn changes(
         [companies, users, system, _] => read_tenancy(companies, users, system, header.head)?,
         _ => Tenancy::default(),
     };
+    let device = |mac| {
+        let found = devices.binary_search_by_key(&mac, |device| device.mac);
+        Ok::<_, Failure>(found.ok().map(|at| devices[at].clone()))
+    };
     let changes = newest.into_iter().map(|(revision, object)| {
-        let object = as_it_is(object, &devices, &tenancy);
-        Change { revision: object.revision().unwrap_or(revision), object }
+        let object = tenancy.changed(object, device)?;
+        Ok(Change { revision: object.revision().unwrap_or(revision), object })
     });
-    Ok(Page { header, changes: changes.collect(), end })
+    Ok(Page { header, changes: changes.collect::<Result<_, Failure>>()?, end })
 }
 
 fn device_bits(object: &Object) -> Option<i64> {
@@ -244,23 +248,6 @@ fn object(row: &Row) -> Result<Object, Failure> {
         Some(user) => Object::User(UserId(user.cast_unsigned())),
         None => Object::SystemSettings,
     })
-}
-
-fn as_it_is(object: Object, devices: &[Device], tenancy: &Tenancy) -> Changed {
-    match object {
-        Object::Device(mac) => {
-            let found = devices.binary_search_by_key(&mac, |device| device.mac);
-            Changed::Device(mac, found.ok().map(|at| devices[at].clone()))
-        }
-        Object::Company(id) => {
-            let company = tenancy.companies.iter().find(|company| company.id == id);
-            Changed::Company(id, company.cloned())
-        }
-        Object::User(id) => {
-            Changed::User(id, tenancy.users.iter().find(|user| user.id == id).cloned())
-        }
-        Object::SystemSettings => Changed::SystemSettings(tenancy.system.clone()),
-    }
 }
 
 /// Companies in order of id, users in order of number.

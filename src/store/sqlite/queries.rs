@@ -10,7 +10,7 @@ use crate::domain::settings::Written;
 use crate::domain::{
     ApiKeyHash, Company, CompanyId, Device, Mac, Revision, Timestamp, User, UserId,
 };
-use crate::store::{Change, Changed, Changes, SystemSettings, Tenancy};
+use crate::store::{Change, Changes, SystemSettings, Tenancy};
 
 /// The devices behind `after` (`None`: from the first), in order of MAC, at most `limit`.
 pub(super) fn devices_after(
@@ -103,17 +103,7 @@ pub(super) fn changes(conn: &Connection, after: Revision, limit: usize) -> Resul
     let all_devices = newest.iter().all(|(_, object)| is_device(object));
     let tenancy = if all_devices { Tenancy::default() } else { tenancy(conn)? };
     let changes = newest.into_iter().map(|(revision, object)| {
-        let object = match object {
-            Object::Device(mac) => Changed::Device(mac, device(conn, mac)?),
-            Object::Company(id) => {
-                let company = tenancy.companies.iter().find(|company| company.id == id);
-                Changed::Company(id, company.cloned())
-            }
-            Object::User(id) => {
-                Changed::User(id, tenancy.users.iter().find(|user| user.id == id).cloned())
-            }
-            Object::SystemSettings => Changed::SystemSettings(tenancy.system.clone()),
-        };
+        let object = tenancy.changed(object, |mac| device(conn, mac))?;
         Ok(Change { revision: object.revision().unwrap_or(revision), object })
     });
     Ok(Changes::Page(changes.collect::<Result<_>>()?, end))
