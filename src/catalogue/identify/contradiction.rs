@@ -30,7 +30,7 @@
 //! Such a request tells its address, and is listed with the type of whatever is unknown; why, its
 //! evidence says.
 
-use super::file_match::FileMatches;
+use super::file_match::{FileMatch, FileMatches};
 use crate::catalogue::{Catalogue, Family};
 
 /// For each family its maker, as the place of one of the maker's families: those of one name, and
@@ -83,13 +83,12 @@ impl Catalogue {
         if of_address.is_none() && has_own {
             return false;
         }
-        let of_path = self.only_maker(witnesses.files.all().map(|file| file.family()));
+        let of_path = self.only_maker(witnesses.files.all().iter().map(FileMatch::family));
         match witnesses.agent {
-            Some(_) if of_path == own => false,
+            Some(_) if of_path == own || (of_path.is_none() && of_address.is_none()) => false,
             Some(agent) => {
                 let readers = self.user_agent_set.matches(agent).into_iter();
-                let of_agent = self.only_maker(readers.map(|at| self.user_agent_owners[at].0));
-                (of_path.is_some() || of_address.is_some()) && of_agent == own
+                self.only_maker(readers.map(|at| self.user_agent_owners[at].0)) == own
             }
             None => of_address.is_some() && of_path == own,
         }

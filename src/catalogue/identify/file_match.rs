@@ -35,6 +35,7 @@ pub(super) struct FileMatches<'a> {
     owners: Vec<(PathOwner, usize)>,
     /// What each expression that fits takes out of the path: many families share one.
     read: Vec<OnceCell<Option<PathFacts>>>,
+    all: OnceCell<Vec<FileMatch>>,
 }
 
 impl<'a> FileMatches<'a> {
@@ -47,7 +48,7 @@ impl<'a> FileMatches<'a> {
             read.push(OnceCell::new());
         }
         owners.sort_unstable();
-        FileMatches { catalogue, target, owners, read }
+        FileMatches { catalogue, target, owners, read, all: OnceCell::new() }
     }
 
     /// The one of a family.
@@ -58,9 +59,14 @@ impl<'a> FileMatches<'a> {
     }
 
     /// The first file that fits of each family that has one, in order of family.
-    pub(super) fn all(&self) -> impl Iterator<Item = FileMatch> {
-        let families = self.owners.chunk_by(|(one, _), (other, _)| one.0 == other.0);
-        families.filter_map(|own| own.iter().find_map(|&(owner, at)| self.fitting(owner, at)))
+    pub(super) fn all(&self) -> &[FileMatch] {
+        self.all.get_or_init(|| {
+            let families = self.owners.chunk_by(|(one, _), (other, _)| one.0 == other.0);
+            let first = |own: &[(PathOwner, usize)]| {
+                own.iter().find_map(|&(owner, at)| self.fitting(owner, at))
+            };
+            families.filter_map(first).collect()
+        })
     }
 
     fn fitting(&self, owner: PathOwner, at: usize) -> Option<FileMatch> {
@@ -85,8 +91,8 @@ impl Catalogue {
     /// tells.
     #[must_use]
     pub fn is_brought(&self, target: &Target, may_be_form: bool) -> bool {
-        FileMatches::of(self, target).all().any(|found| {
-            let file = self.matched_file(&found);
+        FileMatches::of(self, target).all().iter().any(|found| {
+            let file = self.matched_file(found);
             file.upload.is_some() || (may_be_form && file.form)
         })
     }

@@ -91,7 +91,7 @@ impl Catalogue {
         let hosted = HostedPath::asked(&request.target.path);
         let of_hosted = hosted.as_ref().map(|(mac, _)| *mac);
         let of_path = of_hosted.or_else(|| own.as_ref().and_then(|file| file.facts.mac));
-        let of_path = of_path.or_else(|| files.all().find_map(|file| file.facts.mac));
+        let of_path = of_path.or_else(|| files.all().iter().find_map(|file| file.facts.mac));
         let mac = choose_mac(of_path, &agent_facts, &headers, &mut evidence);
         let holders = mac.map_or(Cow::Borrowed(&[][..]), |mac| self.holders(mac));
         let has_own = own.is_some();
@@ -236,11 +236,11 @@ impl Catalogue {
         // A path that several makers have is nobody's.
         if agent.is_some()
             && !has_own
-            && self.only_maker(files.all().map(|file| file.family())).is_some()
-            && let Some(other) = files
-                .all()
-                .map(|file| file.family())
-                .find(|&family| Some(family) != self.generic && !self.is_same_maker(family, chosen))
+            && self.only_maker(files.all().iter().map(FileMatch::family)).is_some()
+            && let Some(other) =
+                files.all().iter().map(FileMatch::family).find(|&family| {
+                    Some(family) != self.generic && !self.is_same_maker(family, chosen)
+                })
         {
             let family = self.families[other].id.clone();
             evidence.push(Evidence::PathOfAnotherFamily { family });
@@ -265,7 +265,7 @@ impl Catalogue {
     /// The family of a phone that does not name itself. Of several that have both path and
     /// address, the only one that has a usual type counts.
     fn family_of_files(&self, files: &FileMatches<'_>, of_oui: &[usize]) -> Option<usize> {
-        let files: Vec<FileMatch> = files.all().collect();
+        let files = files.all();
         let families = || files.iter().map(FileMatch::family);
         let specific: Vec<usize> = families().filter(|&f| Some(f) != self.generic).collect();
         // A path that names a model says more than one that many makers share.
