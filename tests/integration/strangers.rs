@@ -44,6 +44,24 @@ fn a_first_contact_is_listed_within_a_second() {
     assert!(began.elapsed().as_secs() < 1, "{:?}", began.elapsed());
 }
 
+/// A script does not wait between the phone's request and its own.
+#[test]
+fn who_asks_right_after_a_first_contact_finds_it() {
+    let gateway = Gateway::start();
+    let auth = json!({ "type": "auth", "key": gateway.key() });
+    for number in 0..20 {
+        let mac = format!("00156500{number:04x}");
+        http::get(gateway.http(), &format!("/{mac}.cfg"), Some(T46G));
+        let list = json!({ "type": "phone", "auth": auth });
+        let listed = call(gateway.admin(), "inactive", &list);
+        assert_eq!(listed["values"][0]["phoneid"], format!("{mac}0"), "{listed}");
+        let scope = json!({ "phoneid": format!("{mac}0") });
+        let promote = json!({ "type": "phone", "auth": auth, "scope": scope });
+        let promoted = call(gateway.admin(), "promote", &promote);
+        assert_eq!(promoted["numrows"], 1, "{promoted}");
+    }
+}
+
 #[test]
 fn one_request_makes_one_entry_whatever_it_claims() {
     let gateway = with_room(3);

@@ -33,6 +33,7 @@ mod uploads_phone;
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Log;
 use super::answer::{Answer, Fail};
@@ -127,6 +128,10 @@ pub(super) const COMMANDS: &[Command] = commands! {
     SystemAdmin         "events"    "settings" events::settings;
 };
 
+/// How long a command on phones waits for those that asked just before it. A store that takes longer
+/// is slow or stands still, and then the command says what there is.
+const RECORDING_TIMEOUT: Duration = Duration::from_millis(500);
+
 /// Any request under `/rest/`, with what was received of its body.
 pub(super) async fn answer(
     core: &Arc<Core>,
@@ -179,6 +184,11 @@ pub(super) async fn answer(
     let body = body.read(&core.blocking, party.clone()).await?;
     drop(received);
     log.note_object(&body);
+    if command.object == "phone" {
+        // A refusal does not wait for what it told to be recorded; who acts on it does.
+        let recorded = core.registry.flush_contacts();
+        let _ = tokio::time::timeout(RECORDING_TIMEOUT, recorded).await;
+    }
     (command.run)(Call { core: core.clone(), actor, caller: user, party, body }).await
 }
 
