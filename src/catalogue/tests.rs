@@ -264,6 +264,25 @@ fn one_fault_is_one_problem() {
 }
 
 #[test]
+fn a_limit_that_could_never_hold_is_refused() {
+    for (row, problem) in [
+        ("\"lines.N.password\" = { min = 5, max = 4,", "its `min` is over its `max`"),
+        ("\"lines.N.password\" = {", "limits nothing"),
+        ("\"lines.N.password\" = { characters = 9,", "is no list"),
+        ("\"lines.N.enabled\" = { max = 1,", "is no text and no list"),
+        ("network = { max = 1,", "is no text and no list"),
+        ("\"dial_plan.patterns\" = { min = 1,", "is a list"),
+        ("\"*\" = { characters = 9,", "is no list"),
+        ("\"lines.N.pasword\" = {", "is not a setting; did you mean lines.N.password?"),
+    ] {
+        let family = format!("{FAMILY}\n[limits]\n{row} source = \"guide\" }}\n");
+        let found = problems(&family, "");
+        assert!(found[0].contains(problem), "{problem}: {found:?}");
+        assert_eq!(found.len(), 1, "{found:?}");
+    }
+}
+
+#[test]
 fn a_name_that_no_raw_parameter_has_is_refused() {
     let broken = FAMILY.replace("group =", "never_reset = [\"http_*\", \"*\"]\ngroup =");
     let message = load(&broken, "").unwrap_err();

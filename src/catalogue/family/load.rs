@@ -9,17 +9,18 @@ use regex::Regex;
 use toml::Spanned;
 
 use super::definition::{
-    self, ALL_TEXTS, Escape, FamilyFile, File, LineKeys, OwnPassword, OwnPasswordsFile, Scope,
-    Separator, Type, UploadFile, UserAgent,
+    self, ALL_TEXTS, Escape, FamilyFile, File, Limit, LineKeys, OwnPassword, OwnPasswordsFile,
+    Scope, Separator, Type, UploadFile, UserAgent,
 };
 use super::header::Header;
 use super::never_reset::NeverReset;
 use super::problem::{Problem, line_at};
 use super::source::Files;
-use super::{Closest, Family, FileSpec, OwnPasswords, PhoneType, UploadSpec};
+use super::{Closest, Family, FileSpec, OwnPasswords, PhoneType, UploadSpec, limits};
 use crate::catalogue::identify::facts::UserAgentPattern;
 use crate::catalogue::identify::path_pattern::PathPattern;
 use crate::catalogue::render::context::{Names, constant};
+use crate::catalogue::render::coverage::kind_of;
 use crate::catalogue::render::is_template;
 use crate::domain::settings::{Layer, schema};
 use crate::domain::{PasswordForm, Port, TypeKey, did_you_mean, nearest};
@@ -103,7 +104,7 @@ impl Loader<'_> {
             group: definition.group,
             files,
             cannot: self.of_schema(definition.cannot, None),
-            limits: self.of_schema(definition.limits, Some(ALL_TEXTS)),
+            limits: self.limits(definition.limits),
             login_names,
             never_reset: Arc::new(self.never_reset(&definition.never_reset)),
             fallback_type,
@@ -205,6 +206,18 @@ impl Loader<'_> {
             }
         }
         said.into_iter().map(|(path, said)| (path.into_inner(), said)).collect()
+    }
+
+    fn limits(&mut self, rows: BTreeMap<Spanned<String>, Limit>) -> BTreeMap<String, Limit> {
+        for (path, limit) in &rows {
+            let problem = limits::problem(path.get_ref(), limit);
+            // That there is no such setting is said once.
+            let is_known = path.get_ref() == ALL_TEXTS || kind_of(path.get_ref()).is_some();
+            if let Some(problem) = problem.filter(|_| is_known) {
+                self.problem(path.span(), problem);
+            }
+        }
+        self.of_schema(rows, Some(ALL_TEXTS))
     }
 
     fn never_reset(&mut self, names: &[Spanned<String>]) -> NeverReset {

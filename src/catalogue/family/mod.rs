@@ -2,7 +2,8 @@
 
 pub(crate) mod definition;
 pub(crate) mod header;
-pub(crate) mod load;
+mod limits;
+pub(super) mod load;
 pub(crate) mod never_reset;
 pub(crate) mod problem;
 mod shares;
