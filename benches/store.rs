@@ -56,7 +56,7 @@ async fn main() {
         ("scattered", Contact::Scattered),
         ("scattered, with event", Contact::WithEvent),
     ] {
-        for callers in [1, 64, 512] {
+        for callers in [1, 64, 512, 4096] {
             insert(&place, name, contact, callers).await;
         }
     }

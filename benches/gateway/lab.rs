@@ -204,10 +204,19 @@ pub(crate) fn device(mac: Mac, example: &Example) -> Device {
     }
 }
 
-/// A new store with these devices.
+/// A new store in that file with these devices.
 pub(crate) async fn seed(path: &Path, devices: impl Iterator<Item = Device>) -> Result<(), String> {
     let store = SqliteStore::open(path, NOW).map_err(|error| error.to_string())?;
-    let store: Arc<dyn Store> = Arc::new(store);
+    fill(Arc::new(store), devices).await
+}
+
+/// The phone at the desk, in a store that is closed then.
+pub(crate) async fn fill_with_desk(store: Arc<dyn Store>) -> Result<(), String> {
+    let desk = device(Mac::from_bits(DESK_MAC), &Example::desk()?);
+    fill(store, std::iter::once(desk)).await
+}
+
+async fn fill(store: Arc<dyn Store>, devices: impl Iterator<Item = Device>) -> Result<(), String> {
     let mut devices = devices.map(|device| Mutation::PutDevice { device, expect: None }).peekable();
     while devices.peek().is_some() {
         let batch: Vec<Mutation> = devices.by_ref().take(1000).collect();

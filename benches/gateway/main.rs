@@ -11,6 +11,10 @@ mod parts;
 mod process;
 mod wrk;
 
+#[allow(dead_code, reason = "tests use the rest")]
+#[path = "../../tests/support/postgres.rs"]
+mod server;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};

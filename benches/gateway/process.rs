@@ -50,6 +50,8 @@ pub(crate) struct Setup {
     pub new_macs_per_address_per_hour: u32,
     /// The folder of what phones are given as it is.
     pub files: Option<PathBuf>,
+    /// Where the registry is; `None`: in a file of the gateway's folder.
+    pub store: Option<String>,
 }
 
 impl Default for Setup {
@@ -62,6 +64,7 @@ impl Default for Setup {
             allowed_networks: None,
             new_macs_per_address_per_hour: 1_000_000,
             files: None,
+            store: None,
         }
     }
 }
@@ -79,7 +82,7 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
-    /// Serves the store `dialtone.db` of `directory`.
+    /// Serves the store `dialtone.db` of `directory`, if none is named.
     pub(crate) fn start(
         program: &Path,
         directory: &Path,
@@ -89,15 +92,16 @@ impl Gateway {
         let allowed = setup.allowed_networks.map(|list| format!("allowed_networks = [{list}]\n"));
         let allowed = allowed.unwrap_or_default();
         let new_macs = setup.new_macs_per_address_per_hour;
+        let in_file = || format!("sqlite:{}", directory.join("dialtone.db").display());
+        let store = setup.store.clone().unwrap_or_else(in_file);
         let mut text = format!(
             "[handset]\nhttp = [\"127.0.0.1:0\"]\nhttps = [{}]\n\
              max_connections_per_address = 16384\n{allowed}\
              [admin]\nlisten = [\"127.0.0.1:0\"]\n\
-             [store]\nurl = \"sqlite:{}\"\n\
+             [store]\nurl = \"{store}\"\n\
              [quota]\ninactive_devices = 10000000\nnew_macs_per_address_per_hour = {new_macs}\n\
              [log]\nlevel = \"warn\"\n[tls]\n",
             if setup.pair.is_some() { "\"127.0.0.1:0\"" } else { "" },
-            directory.join("dialtone.db").display(),
         );
         if let Some((certificate, key)) = &setup.pair {
             text += &format!(

@@ -1,6 +1,7 @@
 //! The parts of a run, one file each.
 
 mod boots;
+mod database;
 mod firmware;
 mod growth;
 mod in_process;
@@ -36,6 +37,8 @@ pub(crate) enum Part {
     Growth,
     /// Identify, look up, resolve, render, without a network.
     InProcess,
+    /// The registry in PostgreSQL: known phones, and unknown ones that are recorded.
+    Database,
 }
 
 impl Part {
@@ -51,6 +54,7 @@ impl Part {
             Part::Firmware => firmware::run(bench).await,
             Part::Growth => growth::run(bench).await,
             Part::InProcess => in_process::run(bench).await,
+            Part::Database => database::run(bench).await,
         }
     }
 }

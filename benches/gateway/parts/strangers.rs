@@ -10,13 +10,13 @@ use hdrhistogram::Histogram;
 use tokio::sync::Semaphore;
 
 use super::boots::{boots, fleet};
-use super::load;
 use super::tls::CLIENTS;
+use super::{Measured, load};
 use crate::Bench;
 use crate::client::{Connection, Connector, Get, patient};
 use crate::figures::{Better, Figure, Goal};
 use crate::lab::{DESK_AGENT, DESK_FILE, FOUR_AGENT, STREAM};
-use crate::load::{Boots, Client, Until, expect, histogram, note};
+use crate::load::{Boots, Client, Outcome, Until, expect, histogram, note};
 use crate::process::{Gateway, Setup};
 
 /// Callers at a time.
@@ -106,19 +106,28 @@ pub(super) async fn first_contact(bench: &Bench) -> Result<Vec<Figure>, String> 
     let mut cost = Figure::new("first contact", "one", "us of server CPU", Better::Lower);
     for _ in 0..bench.rounds {
         let gateway = bench.lab.empty_gateway("strangers", &Setup::default())?;
-        let macs = Arc::default();
-        let stranger = || Stranger::new(Connector::plain(gateway.http), Arc::clone(&macs));
-        let clients: Vec<Stranger> = (0..CALLERS).map(|_| stranger()).collect();
-        let until = Until::Past(bench.span);
-        let (measured, outcome) = load(clients, until, || gateway.cpu()).await?;
-        let seconds = measured.count as f64 / measured.per_second;
-        // What the queue has no room for is dropped.
-        rate.dialtone.push(recorded(&gateway).await? / seconds);
+        let (recorded, measured, outcome) = storm(&gateway, bench.span).await?;
+        rate.dialtone.push(recorded);
         refused.dialtone.push(measured.per_second);
         wait.dialtone.push(outcome.waits.value_at_quantile(0.99) as f64 / 1e3);
         cost.dialtone.push(measured.cpu * 1e6 / measured.count as f64);
     }
     Ok(vec![rate, refused, wait, cost])
+}
+
+/// Another MAC with every request of [`CALLERS`]: how many were recorded a second, what all were
+/// told, and how they waited for that.
+pub(super) async fn storm(
+    gateway: &Gateway,
+    span: Duration,
+) -> Result<(f64, Measured, Outcome), String> {
+    let macs = Arc::default();
+    let stranger = || Stranger::new(Connector::plain(gateway.http), Arc::clone(&macs));
+    let clients: Vec<Stranger> = (0..CALLERS).map(|_| stranger()).collect();
+    let (measured, outcome) = load(clients, Until::Past(span), || gateway.cpu()).await?;
+    let seconds = measured.count as f64 / measured.per_second;
+    // What the queue has no room for is dropped.
+    Ok((recorded(gateway).await? / seconds, measured, outcome))
 }
 
 /// How many unknown phones the gateway knows of, as it tells whoever watches over it.

@@ -8,6 +8,19 @@ use crate::domain::{
 use crate::store::Object;
 use crate::store::encoding::{bits, claims_text, mac_bits, name_of, written_text};
 
+macro_rules! insert_devices {
+    ($on_conflict:literal) => {
+        concat!(
+            "INSERT INTO device (mac, type, waiting, created, first_seen, last_seen, address, \
+             user_agent, type_guess, firmware, certificate, changed, revision, claims, served, \
+             written) SELECT * FROM unnest($1::bigint[], $2::text[], $3::integer[], $4::bigint[], \
+             $5::bigint[], $6::bigint[], $7::text[], $8::text[], $9::text[], $10::text[], \
+             $11::text[], $12::bigint[], $13::bigint[], $14::text[], $15::bigint[], $16::text[])",
+            $on_conflict
+        )
+    };
+}
+
 /// What there is of a device but its phones.
 #[derive(Default)]
 pub(super) struct Devices<'a> {
@@ -30,18 +43,19 @@ pub(super) struct Devices<'a> {
 }
 
 impl<'a> Devices<'a> {
-    pub(super) const PUT: &'static str = "INSERT INTO device (mac, type, waiting, created, first_seen, last_seen, address, \
-         user_agent, type_guess, firmware, certificate, changed, revision, claims, served, written) \
-         SELECT * FROM unnest($1::bigint[], $2::text[], $3::integer[], $4::bigint[], $5::bigint[], \
-         $6::bigint[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], \
-         $12::bigint[], $13::bigint[], $14::text[], $15::bigint[], $16::text[]) \
-         ON CONFLICT (mac) DO UPDATE SET type = excluded.type, waiting = excluded.waiting, \
+    /// Writes devices that are not there.
+    pub(super) const INSERT: &'static str = insert_devices!("");
+
+    /// Writes devices, whether they are there or not.
+    pub(super) const PUT: &'static str = insert_devices!(
+        " ON CONFLICT (mac) DO UPDATE SET type = excluded.type, waiting = excluded.waiting, \
          created = excluded.created, first_seen = excluded.first_seen, \
          last_seen = excluded.last_seen, address = excluded.address, \
          user_agent = excluded.user_agent, type_guess = excluded.type_guess, \
          firmware = excluded.firmware, certificate = excluded.certificate, \
          changed = excluded.changed, revision = excluded.revision, claims = excluded.claims, \
-         served = excluded.served, written = excluded.written";
+         served = excluded.served, written = excluded.written"
+    );
 
     /// Writes what is noted of devices that are there.
     pub(super) const NOTE: &'static str = "UPDATE device SET first_seen = n.first_seen, last_seen = n.last_seen, \
