@@ -210,6 +210,8 @@ impl Memory {
     /// Reads everything of a store that lacks what is here, and goes on from there. Phones are
     /// served meanwhile, with what there is.
     async fn begin_anew(&self, store: &Arc<dyn Store>) -> Result<(), StoreError> {
+        // A part of a registry is worse than the one of before.
+        super::require_whole(&**store).await?;
         tracing::warn!("the store lacks changes that it had: all of it is read anew");
         let head = store.head().await?;
         {
@@ -304,6 +306,8 @@ fn as_committed(mutation: Mutation, revision: Revision) -> Option<Change> {
         Mutation::NoteSighting { .. }
         | Mutation::NoteServed { .. }
         | Mutation::NoteWritten { .. }
+        // What is not looked up here.
+        | Mutation::NoteLeft { .. }
         | Mutation::Append(_) => return None,
     };
     Some(Change { revision, object })
@@ -568,6 +572,22 @@ mod tests {
 
         async fn left_in(&self, mac: Mac) -> Result<crate::domain::settings::Written, StoreError> {
             self.now().left_in(mac).await
+        }
+
+        async fn left_after(
+            &self,
+            after: Option<Mac>,
+            limit: usize,
+        ) -> Result<Vec<(Mac, crate::domain::settings::Written)>, StoreError> {
+            self.now().left_after(after, limit).await
+        }
+
+        async fn events_after(
+            &self,
+            after: crate::domain::EventId,
+            limit: usize,
+        ) -> Result<Vec<crate::domain::Event>, StoreError> {
+            self.now().events_after(after, limit).await
         }
 
         async fn tenancy(&self) -> Result<Tenancy, StoreError> {

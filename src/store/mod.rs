@@ -38,6 +38,10 @@ use crate::domain::{
 /// taken out of service and given away again within years. Some 10 MB.
 pub const MAX_LEFT: usize = 100_000;
 
+/// Audit events kept by a store that keeps them on disk: years of a busy site, some 300 MB. The
+/// oldest go, a thousand at a time.
+pub const MAX_EVENTS: usize = 1_000_000;
+
 /// One change of a commit.
 ///
 /// What is put carries its revision afterwards whatever it carried before. `expect` is the
@@ -85,6 +89,14 @@ pub enum Mutation {
         /// The device.
         mac: Mac,
         /// What a file that was made for it sets.
+        written: Written,
+    },
+    /// Adds to what files had set in a device of that MAC before it was removed, see
+    /// [`Store::left_in`]. Told to nobody: it is looked up when it is wanted.
+    NoteLeft {
+        /// The device that was.
+        mac: Mac,
+        /// What its files had set.
         written: Written,
     },
     /// Stores the company.
@@ -213,9 +225,10 @@ impl Mutation {
             Mutation::PutUser { user, .. } => Some(Object::User(user.id)),
             Mutation::RemoveUser { id, .. } => Some(Object::User(*id)),
             Mutation::PutSystemSettings { .. } => Some(Object::SystemSettings),
-            Mutation::NoteSighting { .. } | Mutation::NoteServed { .. } | Mutation::Append(_) => {
-                None
-            }
+            Mutation::NoteSighting { .. }
+            | Mutation::NoteServed { .. }
+            | Mutation::NoteLeft { .. }
+            | Mutation::Append(_) => None,
         }
     }
 }
@@ -449,11 +462,21 @@ pub trait Store: Send + Sync + 'static {
     /// may have it still. Known of the last [`MAX_LEFT`] that were removed; else nothing.
     async fn left_in(&self, mac: Mac) -> Result<Written, StoreError>;
 
+    /// All that [`Store::left_in`] tells, in pages as those of [`Store::devices_after`].
+    async fn left_after(
+        &self,
+        after: Option<Mac>,
+        limit: usize,
+    ) -> Result<Vec<(Mac, Written)>, StoreError>;
+
     /// Companies (with `default`, which a new store makes), users, system settings.
     async fn tenancy(&self) -> Result<Tenancy, StoreError>;
 
     /// The events that pass the filter, newest first.
     async fn events(&self, filter: EventFilter) -> Result<Vec<Event>, StoreError>;
+
+    /// The first `limit` events behind `after`, oldest first; 1 to [`EventFilter::MAX`] at a time.
+    async fn events_after(&self, after: EventId, limit: usize) -> Result<Vec<Event>, StoreError>;
 
     /// When this catalogue was first served from this store: `now` if never.
     /// Part of `Last-Modified`, so that a changed template shows there.

@@ -49,6 +49,7 @@ enum Undo {
     Sighting(Mac, Option<Sighting>),
     Served(Mac, Option<Timestamp>),
     Written(Mac, Written),
+    Left(Mac, Option<Written>),
 }
 
 impl Objects {
@@ -170,6 +171,9 @@ impl Objects {
                     Undo::Written(mac, std::mem::replace(&mut device.written, both))
                 }))
             }
+            Mutation::NoteLeft { mac, written } => {
+                Ok(Some(Undo::Left(mac, self.leave(mac, written))))
+            }
             Mutation::PutCompany { company, expect } => {
                 let id = company.id.clone();
                 if self.companies.get(&id).map(|there| there.revision) != expect {
@@ -227,11 +231,9 @@ impl Objects {
             Undo::Device(mac, before) => put_back(&mut self.devices, mac, before),
             Undo::Removed(mac, before, left) => {
                 put_back(&mut self.devices, mac, before);
-                match left {
-                    Some(left) => drop(self.left.insert(mac, left)),
-                    None => drop(self.left.shift_remove(&mac)),
-                }
+                self.put_back_left(mac, left);
             }
+            Undo::Left(mac, left) => self.put_back_left(mac, left),
             Undo::Company(id, before) => put_back(&mut self.companies, id, before),
             Undo::User(id, before) => put_back(&mut self.users, id, before),
             Undo::SystemSettings(before) => self.system = before,
@@ -250,6 +252,13 @@ impl Objects {
                     device.written = before;
                 }
             }
+        }
+    }
+
+    fn put_back_left(&mut self, mac: Mac, left: Option<Written>) {
+        match left {
+            Some(left) => drop(self.left.insert(mac, left)),
+            None => drop(self.left.shift_remove(&mac)),
         }
     }
 

@@ -280,4 +280,15 @@ pub(crate) async fn what_files_set_in_a_removed_device_is_known(
     let again = done(store, [put(&made(1, written(&["time"], &[])), None)]).await;
     done(other, [remove(1, again)]).await;
     assert_eq!(store.left_in(mac(1)).await, Ok(written(&["vlan", "time"], &["dhcp"])));
+    // As one is told of by another store.
+    let head = store.head().await;
+    let note = |number, written| Mutation::NoteLeft { mac: mac(number), written };
+    done(store, [note(1, written(&["display"], &[])), note(3, written(&["time"], &[]))]).await;
+    assert_eq!(store.head().await, head);
+    let both = written(&["vlan", "time", "display"], &["dhcp"]);
+    assert_eq!(other.left_in(mac(1)).await, Ok(both.clone()));
+    assert_eq!(other.left_after(None, 1).await, Ok(vec![(mac(1), both)]));
+    let third = vec![(mac(3), written(&["time"], &[]))];
+    assert_eq!(other.left_after(Some(mac(1)), 10).await, Ok(third));
+    assert_eq!(other.left_after(Some(mac(3)), 10).await, Ok(Vec::new()));
 }

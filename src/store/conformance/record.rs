@@ -35,6 +35,14 @@ pub(crate) async fn events_are_paged_newest_first(store: &impl Store, _: &impl S
     assert_eq!(ids(None, 0).await, [0u64; 0]);
     assert_eq!(ids(None, usize::MAX).await.len(), EventFilter::MAX);
     assert_eq!(ids(Some(u64::MAX), 1).await, [newest]);
+    let after = async |after: u64, limit| -> Vec<u64> {
+        let events = store.events_after(EventId(after), limit).await.unwrap();
+        events.iter().map(|event| event.id.0).collect()
+    };
+    assert_eq!(after(0, 2).await, [1, 2]);
+    assert_eq!(after(newest - 2, 10).await, [newest - 1, newest]);
+    assert_eq!(after(u64::MAX, 10).await, [0u64; 0]);
+    assert_eq!(after(0, usize::MAX).await.len(), EventFilter::MAX);
 }
 
 pub(crate) async fn events_are_found_by_subject_name_and_company(

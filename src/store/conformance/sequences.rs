@@ -89,6 +89,8 @@ fn write() -> impl Strategy<Value = Mutation> {
             .prop_map(|(number, at)| Mutation::NoteServed { mac: mac(number), at: Timestamp::from_seconds(at) }),
         2 => (0..DEVICES, a_written())
             .prop_map(|(number, written)| Mutation::NoteWritten { mac: mac(number), written }),
+        1 => (0..DEVICES, a_written())
+            .prop_map(|(number, written)| Mutation::NoteLeft { mac: mac(number), written }),
         3 => (a_company(), expected()).prop_map(|(name, expect)| {
             Mutation::PutCompany { company: company(name), expect }
         }),
@@ -152,6 +154,7 @@ fn up_to_date(mut write: Mutation, registry: &Tenancy, devices: &[Device]) -> Mu
         Mutation::NoteSighting { .. }
         | Mutation::NoteServed { .. }
         | Mutation::NoteWritten { .. }
+        | Mutation::NoteLeft { .. }
         | Mutation::Append(_) => {}
     }
     write
@@ -183,6 +186,8 @@ pub(crate) async fn same_as_in_memory(
             let left = memory.left_in(mac(number)).await;
             prop_assert_eq!(store.left_in(mac(number)).await, left, "{}", &shown);
         }
+        let left = memory.left_after(None, 100).await;
+        prop_assert_eq!(store.left_after(None, 100).await, left, "{}", &shown);
     }
     Ok(state)
 }

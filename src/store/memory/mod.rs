@@ -16,7 +16,7 @@ use super::{
     Changes, EventFilter, Guard, MAX_REMEMBERED_COMMIT, Mutation, Store, StoreError, Tenancy,
 };
 use crate::domain::settings::Written;
-use crate::domain::{Company, CompanyId, Device, Event, Mac, Revision, Timestamp};
+use crate::domain::{Company, CompanyId, Device, Event, EventId, Mac, Revision, Timestamp};
 
 /// A store that forgets everything when its last handle goes. A clone is one more handle on
 /// the same store; closing one leaves the others open.
@@ -116,6 +116,21 @@ impl Store for MemoryStore {
         self.with(|state| Ok(state.objects.left.get(&mac).cloned().unwrap_or_default()))
     }
 
+    async fn left_after(
+        &self,
+        after: Option<Mac>,
+        limit: usize,
+    ) -> Result<Vec<(Mac, Written)>, StoreError> {
+        self.with(|state| {
+            let left = state.objects.left.iter().map(|(mac, written)| (*mac, written.clone()));
+            let mut left: Vec<_> =
+                left.filter(|(mac, _)| after.is_none_or(|after| *mac > after)).collect();
+            left.sort_unstable_by_key(|(mac, _)| *mac);
+            left.truncate(limit.max(1));
+            Ok(left)
+        })
+    }
+
     async fn tenancy(&self) -> Result<Tenancy, StoreError> {
         self.with(|state| {
             Ok(Tenancy {
@@ -131,6 +146,14 @@ impl Store for MemoryStore {
         self.with(|state| {
             let newest_first = state.events.iter().rev().filter(|event| filter.matches(event));
             Ok(newest_first.take(filter.limit.min(EventFilter::MAX)).cloned().collect())
+        })
+    }
+
+    async fn events_after(&self, after: EventId, limit: usize) -> Result<Vec<Event>, StoreError> {
+        self.with(|state| {
+            let first = state.events.partition_point(|event| event.id <= after);
+            let limit = limit.clamp(1, EventFilter::MAX);
+            Ok(state.events.range(first..).take(limit).cloned().collect())
         })
     }
 

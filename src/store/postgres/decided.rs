@@ -70,7 +70,10 @@ impl Decided {
 
     /// Whether there is anything to write.
     pub(super) fn is_empty(&self) -> bool {
-        self.changes.is_empty() && self.events.is_empty() && self.devices.is_empty()
+        self.changes.is_empty()
+            && self.events.is_empty()
+            && self.devices.is_empty()
+            && self.left.is_empty()
     }
 
     /// Adds a commit, or leaves no trace of it.
@@ -83,13 +86,13 @@ impl Decided {
         guards: &[Guard],
     ) -> Result<Revision, StoreError> {
         let noted: Vec<(Mac, Touched)> = mutations.iter().filter_map(touched).collect();
-        let removed: Vec<Mac> = mutations.iter().filter_map(removed).collect();
+        let left: Vec<Mac> = mutations.iter().filter_map(leaves).collect();
         let committed = self.objects.commit(mutations, guards)?;
         for (mac, how) in noted {
             let before = self.devices.entry(mac).or_insert(how);
             *before = how.max(*before);
         }
-        self.left.extend(removed);
+        self.left.extend(left);
         for object in &committed.objects {
             match object {
                 Object::Device(_) => {}
@@ -132,9 +135,9 @@ fn touched(mutation: &Mutation) -> Option<(Mac, Touched)> {
     }
 }
 
-fn removed(mutation: &Mutation) -> Option<Mac> {
+fn leaves(mutation: &Mutation) -> Option<Mac> {
     match mutation {
-        Mutation::RemoveDevice { mac, .. } => Some(*mac),
+        Mutation::RemoveDevice { mac, .. } | Mutation::NoteLeft { mac, .. } => Some(*mac),
         _ => None,
     }
 }

@@ -5,7 +5,7 @@ use tokio_postgres::types::ToSql;
 use super::error::Failure;
 use super::rows;
 use super::session::{Parameters, Session, parameters};
-use crate::domain::Event;
+use crate::domain::{Event, EventId};
 use crate::store::encoding::name_of;
 use crate::store::{EventFilter, is_mac};
 
@@ -34,6 +34,18 @@ pub(super) async fn events(session: &Session, filter: &EventFilter) -> Result<Ve
         }
     };
     session.query(&sql, values).await?.iter().map(rows::event).collect()
+}
+
+/// Those behind `after`, oldest first.
+pub(super) async fn events_after(
+    session: &Session,
+    after: EventId,
+    limit: usize,
+) -> Result<Vec<Event>, Failure> {
+    let limit = i64::try_from(limit.clamp(1, EventFilter::MAX)).unwrap_or(i64::MAX);
+    let sql = format!("SELECT {COLUMNS} FROM event WHERE id > $1 ORDER BY id LIMIT $2");
+    let after = i64::try_from(after.0).unwrap_or(i64::MAX);
+    session.query(&sql, parameters![after, limit]).await?.iter().map(rows::event).collect()
 }
 
 /// All but the companies; adds its parameters to `values`.

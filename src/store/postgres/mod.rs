@@ -53,7 +53,7 @@ use super::{
     Changes, EventFilter, Guard, MAX_REMEMBERED_COMMIT, Mutation, Store, StoreError, Tenancy,
 };
 use crate::domain::settings::Written;
-use crate::domain::{Company, CompanyId, Device, Event, Mac, Revision, Timestamp};
+use crate::domain::{Company, CompanyId, Device, Event, EventId, Mac, Revision, Timestamp};
 
 /// Devices in one page at most: some 300 KB.
 const MAX_PAGE: usize = 1000;
@@ -360,12 +360,25 @@ impl Store for PostgresStore {
         self.read(async |session| queries::left_in(session, mac).await).await
     }
 
+    async fn left_after(
+        &self,
+        after: Option<Mac>,
+        limit: usize,
+    ) -> Result<Vec<(Mac, Written)>, StoreError> {
+        let limit = limit.clamp(1, MAX_PAGE);
+        self.read(async |session| queries::left_after(session, after, limit).await).await
+    }
+
     async fn tenancy(&self) -> Result<Tenancy, StoreError> {
         self.read(queries::tenancy).await
     }
 
     async fn events(&self, filter: EventFilter) -> Result<Vec<Event>, StoreError> {
         self.read(async |session| events::events(session, &filter).await).await
+    }
+
+    async fn events_after(&self, after: EventId, limit: usize) -> Result<Vec<Event>, StoreError> {
+        self.read(async |session| events::events_after(session, after, limit).await).await
     }
 
     async fn catalogue_since(&self, digest: &str, now: Timestamp) -> Result<Timestamp, StoreError> {

@@ -23,7 +23,8 @@ pub(super) struct Needs {
     /// Logins and keys are unique, and somebody must remain who administers the system.
     all_users: bool,
     system: bool,
-    removed_devices: BTreeSet<Mac>,
+    /// Devices that are removed, or were.
+    left: BTreeSet<Mac>,
     removed_companies: BTreeSet<CompanyId>,
 }
 
@@ -79,11 +80,12 @@ impl Needs {
                 }
                 Mutation::RemoveDevice { mac, .. } => {
                     self.devices.insert(*mac);
-                    self.removed_devices.insert(*mac);
+                    self.left.insert(*mac);
                 }
                 Mutation::NoteSighting { mac, .. }
                 | Mutation::NoteServed { mac, .. }
                 | Mutation::NoteWritten { mac, .. } => drop(self.devices.insert(*mac)),
+                Mutation::NoteLeft { mac, .. } => drop(self.left.insert(*mac)),
                 Mutation::PutCompany { company, .. } => {
                     self.companies.insert(company.id.clone());
                 }
@@ -113,7 +115,7 @@ impl Needs {
         let macs: Vec<i64> = self.devices.iter().copied().map(mac_bits).collect();
         let companies: Vec<&str> = self.companies.iter().map(CompanyId::as_str).collect();
         let users: Vec<i64> = self.users.iter().map(|id| id.0.cast_signed()).collect();
-        let removed: Vec<i64> = self.removed_devices.iter().copied().map(mac_bits).collect();
+        let left: Vec<i64> = self.left.iter().copied().map(mac_bits).collect();
         let leaving: Vec<&str> = self.removed_companies.iter().map(CompanyId::as_str).collect();
         let known_number = known_number(known);
         let pages: Vec<&[i64]> = macs.chunks(ROWS).collect();
@@ -133,8 +135,8 @@ impl Needs {
         if self.system {
             batch.add(queries::SYSTEM, parameters![]);
         }
-        if !removed.is_empty() {
-            batch.add(LEFT, parameters![&removed]);
+        if !left.is_empty() {
+            batch.add(LEFT, parameters![&left]);
         }
         if !leaving.is_empty() {
             batch.add(NAMED, parameters![&leaving, &macs]);
@@ -171,7 +173,7 @@ impl Needs {
         if self.system {
             objects.system = next().first().map(rows::system).transpose()?.unwrap_or_default();
         }
-        if !removed.is_empty() {
+        if !left.is_empty() {
             for row in next() {
                 let mac = rows::mac(&row, 0)?;
                 objects.left.insert(mac, rows::written(&row, 1, mac)?);

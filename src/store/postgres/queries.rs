@@ -128,6 +128,22 @@ pub(super) async fn left_in(session: &Session, mac: Mac) -> Result<Written, Fail
     found.first().map_or(Ok(Written::default()), |row| rows::written(row, 0, mac))
 }
 
+/// What files had set in devices that were removed, in order of MAC.
+pub(super) async fn left_after(
+    session: &Session,
+    after: Option<Mac>,
+    limit: usize,
+) -> Result<Vec<(Mac, Written)>, Failure> {
+    let sql = "SELECT mac, written FROM left_in_device WHERE mac > $1 ORDER BY mac LIMIT $2";
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let found = session.query(sql, parameters![after.map_or(-1, mac_bits), limit]).await?;
+    let read = |row: &Row| {
+        let mac = mac(row, 0)?;
+        Ok((mac, rows::written(row, 1, mac)?))
+    };
+    found.iter().map(read).collect()
+}
+
 const HEADER: &str = "SELECT store.head, forgotten, store.commit_group, newest.stamp, known.stamp \
      FROM store LEFT JOIN commit_group AS newest ON newest.number = store.commit_group \
      LEFT JOIN commit_group AS known ON known.number = $1";

@@ -7,10 +7,8 @@ use super::queries::ids_of;
 use super::session::{Batch, ROWS, Session, parameters};
 use crate::domain::{CompanyId, Device, Mac, Phone, Port, User};
 use crate::store::encoding::{bits, mac_bits, written_text};
-use crate::store::{MAX_LEFT, REMEMBERED_COMMITS};
+use crate::store::{MAX_EVENTS, MAX_LEFT, REMEMBERED_COMMITS};
 
-/// Audit events kept: years of a busy site, some 300 MB. The oldest go.
-const MAX_EVENTS: i64 = 1_000_000;
 /// Pruned this many at a time, so that an event costs nothing more; so are groups.
 const PRUNE_EVERY: i64 = 1_000;
 
@@ -168,7 +166,8 @@ fn put_ledger<'a>(batch: &mut Batch<'a>, decided: &'a Decided, channel: &'a str)
         batch.add(Events::INSERT, Events::of(first, page).insert());
     }
     if ledger.event / PRUNE_EVERY > before.event / PRUNE_EVERY {
-        batch.add("DELETE FROM event WHERE id <= $1", parameters![ledger.event - MAX_EVENTS]);
+        let kept = i64::try_from(MAX_EVENTS).unwrap_or(i64::MAX);
+        batch.add("DELETE FROM event WHERE id <= $1", parameters![ledger.event - kept]);
     }
     if !decided.changes.is_empty() {
         batch.add(Changes::INSERT, Changes::of(&decided.changes).insert());

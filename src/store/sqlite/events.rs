@@ -3,7 +3,7 @@
 use rusqlite::{Connection, Result, ToSql, params_from_iter};
 
 use super::rows::{self, name_of};
-use crate::domain::Event;
+use crate::domain::{Event, EventId};
 use crate::store::{EventFilter, is_mac};
 
 const COLUMNS: &str =
@@ -31,6 +31,14 @@ pub(super) fn events(conn: &Connection, filter: &EventFilter) -> Result<Vec<Even
         ),
     };
     conn.prepare(&sql)?.query_and_then(params_from_iter(values), rows::event)?.collect()
+}
+
+/// Those behind `after`, oldest first.
+pub(super) fn events_after(conn: &Connection, after: EventId, limit: usize) -> Result<Vec<Event>> {
+    let limit = limit.clamp(1, EventFilter::MAX);
+    let sql = format!("SELECT {COLUMNS} FROM event WHERE id > ? ORDER BY id LIMIT {limit}");
+    let after = i64::try_from(after.0).unwrap_or(i64::MAX);
+    conn.prepare_cached(&sql)?.query_and_then([after], rows::event)?.collect()
 }
 
 /// All but the companies; adds its parameters to `values`.

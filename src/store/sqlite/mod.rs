@@ -40,7 +40,7 @@ use super::{
     Changes, EventFilter, Guard, MAX_REMEMBERED_COMMIT, Mutation, Store, StoreError, Tenancy,
 };
 use crate::domain::settings::Written;
-use crate::domain::{Device, Event, Mac, Revision, Timestamp};
+use crate::domain::{Device, Event, EventId, Mac, Revision, Timestamp};
 
 /// How long a statement waits for another program, say the sqlite3 tool, to
 /// let go of the file.
@@ -275,12 +275,25 @@ impl Store for SqliteStore {
         self.read(move |conn| queries::left_in(conn, mac)).await
     }
 
+    async fn left_after(
+        &self,
+        after: Option<Mac>,
+        limit: usize,
+    ) -> Result<Vec<(Mac, Written)>, StoreError> {
+        let limit = limit.clamp(1, MAX_PAGE);
+        self.read(move |conn| queries::left_after(conn, after, limit)).await
+    }
+
     async fn tenancy(&self) -> Result<Tenancy, StoreError> {
         self.read(queries::tenancy).await
     }
 
     async fn events(&self, filter: EventFilter) -> Result<Vec<Event>, StoreError> {
         self.read(move |conn| events::events(conn, &filter)).await
+    }
+
+    async fn events_after(&self, after: EventId, limit: usize) -> Result<Vec<Event>, StoreError> {
+        self.read(move |conn| events::events_after(conn, after, limit)).await
     }
 
     async fn catalogue_since(&self, digest: &str, now: Timestamp) -> Result<Timestamp, StoreError> {

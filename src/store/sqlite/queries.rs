@@ -58,6 +58,22 @@ pub(super) fn left_in(conn: &Connection, mac: Mac) -> Result<Written> {
     Ok(conn.prepare_cached(sql)?.query_row([mac_bits(mac)], read).optional()?.unwrap_or_default())
 }
 
+/// What files had set in devices that were removed, in order of MAC.
+pub(super) fn left_after(
+    conn: &Connection,
+    after: Option<Mac>,
+    limit: usize,
+) -> Result<Vec<(Mac, Written)>> {
+    let sql = "SELECT mac, written FROM left_in_device WHERE mac > ?1 ORDER BY mac LIMIT ?2";
+    let read = |row: &rusqlite::Row<'_>| {
+        let mac = Mac::from_bits(row.get::<_, i64>(0)?.cast_unsigned());
+        Ok((mac, rows::written(row, 1, mac)?))
+    };
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let first = after.map_or(-1, mac_bits);
+    conn.prepare_cached(sql)?.query_and_then((first, limit), read)?.collect()
+}
+
 /// Gives the devices, which are in order, their phones with ids from `first` to `last`.
 fn add_phones(
     conn: &Connection,

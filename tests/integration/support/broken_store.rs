@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use dialtone::domain::settings::Written;
-use dialtone::domain::{Device, Event, Mac, Revision, Timestamp};
+use dialtone::domain::{Device, Event, EventId, Mac, Revision, Timestamp};
 use dialtone::store::{
     Changes, EventFilter, Guard, MemoryStore, Mutation, Store, StoreError, Tenancy,
 };
@@ -132,6 +132,20 @@ impl Store for BrokenStore {
     async fn left_in(&self, mac: Mac) -> Result<Written, StoreError> {
         self.can_read()?;
         self.well.left_in(mac).await
+    }
+
+    async fn left_after(
+        &self,
+        after: Option<Mac>,
+        limit: usize,
+    ) -> Result<Vec<(Mac, Written)>, StoreError> {
+        self.can_read()?;
+        self.well.left_after(after, limit).await
+    }
+
+    async fn events_after(&self, after: EventId, limit: usize) -> Result<Vec<Event>, StoreError> {
+        self.can_read()?;
+        self.well.events_after(after, limit).await
     }
 
     async fn tenancy(&self) -> Result<Tenancy, StoreError> {

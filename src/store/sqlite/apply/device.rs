@@ -83,7 +83,7 @@ pub(super) fn remove(conn: &Connection, mac: Mac, expect: Revision) -> Result<Ap
 }
 
 /// Keeps what files have set in a device that is removed.
-fn leave(conn: &Connection, mac: Mac, set: &Written) -> Result<()> {
+pub(super) fn leave(conn: &Connection, mac: Mac, set: &Written) -> Result<()> {
     let all = queries::left_in(conn, mac)?.and(set);
     let Some(text) = rows::written_text(&all) else { return Ok(()) };
     let sql = "INSERT OR REPLACE INTO left_in_device (mac, written) VALUES (?1, ?2)";

@@ -12,7 +12,7 @@ use rusqlite::{Connection, Error, OptionalExtension, Result, ffi, params};
 use super::ledger::Ledger;
 use super::rows::{self, bits, mac_bits, name_of};
 use crate::domain::{CompanyId, Event, Revision};
-use crate::store::{Guard, Mutation, Object, StoreError, SystemSettings};
+use crate::store::{Guard, MAX_EVENTS, Mutation, Object, StoreError, SystemSettings};
 
 /// What became of a part of a commit: done, or refused as a conflict.
 type Applied = std::result::Result<(), StoreError>;
@@ -91,6 +91,7 @@ fn may_leave_a_trace(mutations: &[Mutation]) -> bool {
                 | Mutation::NoteSighting { .. }
                 | Mutation::NoteServed { .. }
                 | Mutation::NoteWritten { .. }
+                | Mutation::NoteLeft { .. }
         )
     };
     !(refused_at_once && rest.iter().all(never_refused))
@@ -106,6 +107,10 @@ fn all(conn: &Connection, mutations: &[Mutation], revision: Revision) -> Result<
             }
             Mutation::NoteServed { mac, at } => device::note_served(conn, *mac, *at)?,
             Mutation::NoteWritten { mac, written } => device::note_written(conn, *mac, written)?,
+            Mutation::NoteLeft { mac, written } => {
+                device::leave(conn, *mac, written)?;
+                Ok(())
+            }
             Mutation::PutCompany { company, expect } => {
                 company::put(conn, company, *expect, revision)?
             }
@@ -165,13 +170,12 @@ fn append(conn: &Connection, event: &Event) -> Result<Applied> {
     // The newest always stay: the next id is counted from them.
     if newest % PRUNE_EVERY == 0 {
         let sql = "DELETE FROM event WHERE id <= ?1";
-        conn.prepare_cached(sql)?.execute([newest - MAX_EVENTS])?;
+        let kept = i64::try_from(MAX_EVENTS).unwrap_or(i64::MAX);
+        conn.prepare_cached(sql)?.execute([newest - kept])?;
     }
     Ok(Ok(()))
 }
 
-/// Audit events kept: years of a busy site, some 300 MB. The oldest go.
-const MAX_EVENTS: i64 = 1_000_000;
 /// Pruned this many at a time, so that an event costs nothing more.
 const PRUNE_EVERY: i64 = 1_000;
 
