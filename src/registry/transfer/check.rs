@@ -5,15 +5,20 @@ use std::num::NonZeroU64;
 
 use serde_json::value::{RawValue, Value};
 
-use super::document::{CompanyEntry, DeviceEntry, PortEntry, SightingEntry, UserEntry};
+use super::document::{
+    CompanyEntry, DeviceEntry, EventEntry, PortEntry, RemovedEntry, SightingEntry, UserEntry,
+};
 use super::error::DocumentProblem;
+use super::read::{Item, Placed};
+use super::unfinished::is_mark;
 use crate::domain::settings::{Layer, SettingError, Written};
 use crate::domain::{
-    ApiKeyHash, Claims, Company, CompanyId, Device, Mac, Phone, Port, Revision, Role, Sighting,
-    State, Timestamp, User, UserId, from_hex,
+    ApiKeyHash, Claim, Claims, Company, CompanyId, Device, Event, EventId, Mac, Phone, Port,
+    Revision, Role, Sighting, State, Timestamp, User, UserId, from_hex,
 };
 use crate::registry::passwords::{MAX_PASSWORD, is_affordable};
 use crate::registry::text::{check_login, check_name, is_assignable_mac};
+use crate::store::Mutation;
 
 /// Problems reported; a document with more has one mistake many times.
 const MAX_PROBLEMS: usize = 1000;
@@ -28,9 +33,13 @@ pub(super) struct CheckedUser {
 pub(super) struct Check {
     now: Timestamp,
     pub problems: Vec<DocumentProblem>,
+    /// Where what is being checked begins.
+    line: Option<usize>,
     companies: BTreeSet<CompanyId>,
     /// Of the devices before, unless they are known to differ.
     macs: Option<HashSet<Mac>>,
+    /// Of the removed devices before.
+    removed: BTreeSet<Mac>,
     logins: BTreeSet<String>,
     ids: BTreeSet<UserId>,
     keys: BTreeSet<ApiKeyHash>,
@@ -41,8 +50,10 @@ impl Check {
         Check {
             now,
             problems: Vec::new(),
+            line: None,
             companies: [CompanyId::default_company()].into(),
             macs: Some(HashSet::new()),
+            removed: BTreeSet::new(),
             logins: BTreeSet::new(),
             ids: BTreeSet::new(),
             keys: BTreeSet::new(),
@@ -51,7 +62,8 @@ impl Check {
 
     pub(super) fn problem(&mut self, path: impl Into<String>, message: impl ToString) {
         if self.problems.len() < MAX_PROBLEMS {
-            self.problems.push(DocumentProblem { path: path.into(), message: message.to_string() });
+            let (path, message, line) = (path.into(), message.to_string(), self.line);
+            self.problems.push(DocumentProblem { path, message, line });
         }
     }
 
@@ -75,9 +87,10 @@ impl Check {
         })
     }
 
-    pub(super) fn companies(&mut self, entries: &[CompanyEntry]) -> Vec<Company> {
+    pub(super) fn companies(&mut self, entries: &[Placed<CompanyEntry>]) -> Vec<Company> {
         let mut companies = BTreeMap::new();
-        for (at, entry) in entries.iter().enumerate() {
+        for (at, Placed { line, entry }) in entries.iter().enumerate() {
+            self.line = Some(*line);
             let path = format!("companies[{at}]");
             let id = self.or_problem(format!("{path}.company"), entry.company.parse::<CompanyId>());
             self.name(&path, &entry.name);
@@ -96,15 +109,17 @@ impl Check {
             }
             self.companies.insert(id);
         }
+        self.line = None;
         companies.into_values().collect()
     }
 
-    pub(super) fn users(&mut self, entries: Vec<UserEntry>) -> Vec<CheckedUser> {
+    pub(super) fn users(&mut self, entries: Vec<Placed<UserEntry>>) -> Vec<CheckedUser> {
         let mut free = 0;
-        self.ids = entries.iter().filter_map(|entry| entry.id).collect();
+        self.ids = entries.iter().filter_map(|placed| placed.entry.id).collect();
         let mut seen = BTreeSet::new();
         let mut users = Vec::with_capacity(entries.len());
-        for (at, entry) in entries.into_iter().enumerate() {
+        for (at, Placed { line, entry }) in entries.into_iter().enumerate() {
+            self.line = Some(line);
             let path = format!("users[{at}]");
             let id = entry.id.unwrap_or_else(|| {
                 free += 1;
@@ -121,6 +136,7 @@ impl Check {
             }
             users.extend(self.user(&path, id, entry));
         }
+        self.line = None;
         users
     }
 
@@ -206,10 +222,68 @@ impl Check {
     /// For a second reading of devices of which none was there twice.
     pub(super) fn forget_macs(&mut self) {
         self.macs = None;
+        self.removed = BTreeSet::new();
+    }
+
+    /// How what stands at this place of its list is stored.
+    pub(super) fn item(
+        &mut self,
+        at: usize,
+        Placed { line, entry }: Placed<Item>,
+    ) -> Option<Mutation> {
+        self.line = Some(line);
+        let mutation = match entry {
+            Item::Device(entry) => {
+                let device = self.device(at, entry);
+                device.map(|device| Mutation::PutDevice { device, expect: None })
+            }
+            Item::Removed(entry) => self.removed(at, &entry),
+            Item::Event(entry) => self.event(at, entry).map(Mutation::Append),
+        };
+        self.line = None;
+        mutation
+    }
+
+    fn removed(&mut self, at: usize, entry: &RemovedEntry) -> Option<Mutation> {
+        let path = format!("removed[{at}]");
+        let mac = self.or_problem(format!("{path}.mac"), entry.mac.parse::<Mac>());
+        // Those of a second reading are known to differ.
+        if let Some(mac) = mac.filter(|_| self.macs.is_some())
+            && !self.removed.insert(mac)
+        {
+            self.problem(format!("{path}.mac"), format!("{mac} is there twice"));
+        }
+        let written = self.written(&format!("{path}.written"), Some(&entry.written));
+        Some(Mutation::NoteLeft { mac: mac?, written })
+    }
+
+    fn event(&mut self, at: usize, entry: EventEntry) -> Option<Event> {
+        let path = format!("events[{at}]");
+        let action = serde_json::from_value(entry.action);
+        let action = self.or_problem(format!("{path}.action"), action);
+        let subject = serde_json::from_value(entry.subject);
+        let subject = self.or_problem(format!("{path}.subject"), subject);
+        let event = Event {
+            id: EventId::NONE,
+            at: entry.at,
+            who: entry.who,
+            from: entry.from,
+            action: action?,
+            subject: subject?,
+            name: entry.name,
+            company: entry.company,
+            before: entry.before,
+            after: entry.after,
+        };
+        if is_mark(&event) {
+            let message = "tells of an import into another store: leave it out";
+            self.problem(format!("{path}.name"), message);
+        }
+        Some(event)
     }
 
     /// The device at this place of the list.
-    pub(super) fn device(&mut self, at: usize, entry: DeviceEntry) -> Option<Device> {
+    fn device(&mut self, at: usize, entry: DeviceEntry) -> Option<Device> {
         let path = &format!("devices[{at}]");
         let place = format!("{path}.mac");
         let mac = self.or_problem(place.clone(), entry.mac.parse::<Mac>());
@@ -233,6 +307,7 @@ impl Check {
             }
         }
         let sighting = entry.sighting.map(|seen| self.sighting(&format!("{path}.sighting"), seen));
+        let claims = self.claims(&format!("{path}.claims"), entry.claims);
         let written = self.written(&format!("{path}.written"), entry.written.as_ref());
         let device = Device {
             mac: mac?,
@@ -243,13 +318,42 @@ impl Check {
                 None => None,
                 Some(seen) => Some(seen?),
             },
-            claims: Claims::default(),
-            served: None,
+            claims,
+            served: entry.served,
             written,
             changed: self.now,
             revision: Revision::NONE,
         };
         Some(device.folded())
+    }
+
+    fn claims(&mut self, path: &str, claims: Option<Value>) -> Claims {
+        let Some(claims) = claims else { return Claims::default() };
+        let claims = serde_json::from_value::<Vec<Claim>>(claims);
+        let Some(claims) = self.or_problem(path.to_owned(), claims) else {
+            return Claims::default();
+        };
+        if claims.len() > Claims::MAX {
+            self.problem(path, format!("a device has at most {}", Claims::MAX));
+        }
+        for (at, claim) in claims.iter().enumerate() {
+            self.user_agent(&format!("{path}[{at}]"), &claim.user_agent);
+        }
+        claims.into_iter().collect()
+    }
+
+    fn user_agent(&mut self, path: &str, text: &str) {
+        if text.len() > Sighting::MAX_USER_AGENT {
+            let message = format!("must have at most {} bytes", Sighting::MAX_USER_AGENT);
+            self.problem(format!("{path}.user_agent"), message);
+        }
+        self.printable(path, "user_agent", Some(text));
+    }
+
+    fn printable(&mut self, path: &str, name: &str, text: Option<&str>) {
+        if text.is_some_and(|text| text.contains(char::is_control)) {
+            self.problem(format!("{path}.{name}"), "must have no control characters");
+        }
     }
 
     fn written(&mut self, path: &str, written: Option<&Value>) -> Written {
@@ -286,21 +390,9 @@ impl Check {
         let address = self.or_problem(format!("{path}.address"), seen.address.parse());
         let guess = seen.type_guess.map(|guess| guess.parse());
         let type_guess = self.or_problem(format!("{path}.type_guess"), guess.transpose());
-        if seen.user_agent.len() > Sighting::MAX_USER_AGENT {
-            let message = format!("must have at most {} bytes", Sighting::MAX_USER_AGENT);
-            self.problem(format!("{path}.user_agent"), message);
-        }
-        let texts = [
-            ("user_agent", Some(&seen.user_agent)),
-            ("firmware", seen.firmware.as_ref()),
-            ("certificate", seen.certificate.as_ref()),
-        ];
-        for (name, _) in texts
-            .into_iter()
-            .filter(|(_, text)| text.is_some_and(|text| text.contains(char::is_control)))
-        {
-            self.problem(format!("{path}.{name}"), "must have no control characters");
-        }
+        self.user_agent(path, &seen.user_agent);
+        self.printable(path, "firmware", seen.firmware.as_deref());
+        self.printable(path, "certificate", seen.certificate.as_deref());
         Some(Sighting {
             first: seen.first,
             last: seen.last,

@@ -76,6 +76,10 @@ pub(super) struct DeviceEntry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sighting: Option<SightingEntry>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claims: Option<Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub served: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub written: Option<Value>,
 }
 
@@ -108,4 +112,30 @@ pub(super) struct SightingEntry {
     pub firmware: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate: Option<String>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RemovedEntry {
+    pub mac: String,
+    pub written: Value,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EventEntry {
+    pub at: Timestamp,
+    pub who: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub from: String,
+    pub action: Value,
+    pub subject: Value,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub company: String,
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub before: Value,
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub after: Value,
 }

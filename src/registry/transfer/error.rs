@@ -7,6 +7,10 @@ use crate::domain::CompanyId;
 use crate::registry::RegistryError;
 use crate::store::StoreError;
 
+/// How an operator gets rid of a store.
+pub(super) const REMOVE: &str =
+    "remove the store (its file; in a database `DROP SCHEMA dialtone CASCADE`)";
+
 /// One thing wrong with a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DocumentProblem {
@@ -14,11 +18,14 @@ pub struct DocumentProblem {
     pub path: String,
     /// What is wrong there, and what would be right.
     pub message: String,
+    /// Where what has it begins, from 1; `None` where that is not known.
+    pub line: Option<usize>,
 }
 
 impl fmt::Display for DocumentProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.path, self.message)
+        write!(f, "{}: {}", self.path, self.message)?;
+        self.line.map_or(Ok(()), |line| write!(f, " at line {line}"))
     }
 }
 
@@ -48,7 +55,8 @@ pub enum ImportError {
     /// Users, phones, companies or system settings are there already.
     #[error(
         "the registry is not empty: a document goes only into a store without users and phones, \
-         companies other than default and system settings"
+         companies other than default and system settings, and each start of a gateway makes \
+         a user where there is none: import into a new store, or remove this one"
     )]
     NotEmpty,
     /// It was written in a version that is not read here.
@@ -75,8 +83,8 @@ pub enum ImportError {
     },
     /// A part of it is in the store.
     #[error(
-        "not finished, and a part is in the store, which no gateway serves from now: remove the \
-         store (the file, the database) and import into a new one"
+        "not finished, and a part is in the store, which no gateway serves from now: {REMOVE} and \
+         import again"
     )]
     Unfinished(#[source] Box<ImportError>),
     /// The registry refused it, or the store could not take it.

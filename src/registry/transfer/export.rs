@@ -7,18 +7,24 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::document::{CompanyEntry, DeviceEntry, PortEntry, SightingEntry, UserEntry, VERSION};
+use super::document::{
+    CompanyEntry, DeviceEntry, EventEntry, PortEntry, RemovedEntry, SightingEntry, UserEntry,
+    VERSION,
+};
 use super::error::ExportError;
-use super::pages::{Counts, each_device};
+use super::pages::{Counts, each_device, each_event, each_removed};
 use super::unfinished::require_whole;
-use crate::domain::settings::{HIDDEN, Layer};
-use crate::domain::{Company, CompanyId, Device, Phone, Sighting, User, to_hex};
+use crate::domain::settings::{HIDDEN, Layer, Written};
+use crate::domain::{Company, CompanyId, Device, Event, Mac, Phone, Sighting, User, to_hex};
 use crate::store::Store;
 
-/// Writes everything but the audit record to `out`, which is flushed: in order of id, one company,
-/// user and device a line, so that two exports can be compared line by line. Devices that are
-/// changed meanwhile may show as before or as after. `with_secrets` adds the hashes of passwords
-/// and keys, and the secret settings. For the gateway's own command: asks nobody's role.
+/// Writes everything to `out`, which is flushed: in order of id, one company, user, device and event
+/// a line, so that two exports can be compared line by line. Not in it is what a store keeps of
+/// itself: revisions and what it remembers of changes, numbers of events, when things last changed
+/// (they change when they are imported), when a catalogue was first served, and the marks of
+/// imports. Devices that are changed meanwhile may show as before or as after. `with_secrets` adds
+/// the hashes of passwords and keys, and the secret settings. For the gateway's own command: asks
+/// nobody's role.
 ///
 /// # Errors
 /// [`ExportError`]; what was written is no whole document then.
@@ -58,6 +64,20 @@ pub async fn export(
         }
         counts.add(device);
         Ok(list.add(&of_device(device, with_secrets))?)
+    })
+    .await?;
+    list.end()?;
+    let mut list = List::begin(&mut *out, "removed")?;
+    each_removed(store, |mac, written| {
+        counts.removed += 1;
+        Ok::<_, ExportError>(list.add(&of_removed(mac, written))?)
+    })
+    .await?;
+    list.end()?;
+    let mut list = List::begin(&mut *out, "events")?;
+    each_event(store, |event| {
+        counts.events += 1;
+        Ok::<_, ExportError>(list.add(&of_event(event))?)
     })
     .await?;
     list.end()?;
@@ -130,10 +150,32 @@ fn of_device(device: &Device, with_secrets: bool) -> DeviceEntry {
         phone_type: device.phone_type.to_string(),
         ports: ports.collect(),
         sighting: device.sighting.as_ref().map(of_sighting),
-        written: Some(&device.written)
-            .filter(|written| !written.is_empty())
-            .map(|written| serde_json::to_value(written).expect("it is made of texts")),
+        claims: Some(&device.claims).filter(|claims| !claims.is_empty()).map(in_json),
+        served: device.served,
+        written: Some(&device.written).filter(|written| !written.is_empty()).map(in_json),
     }
+}
+
+fn of_removed(mac: Mac, written: &Written) -> RemovedEntry {
+    RemovedEntry { mac: mac.to_string(), written: in_json(written) }
+}
+
+fn of_event(event: &Event) -> EventEntry {
+    EventEntry {
+        at: event.at,
+        who: event.who.clone(),
+        from: event.from.clone(),
+        action: in_json(&event.action),
+        subject: in_json(&event.subject),
+        name: event.name.clone(),
+        company: event.company.clone(),
+        before: event.before.clone(),
+        after: event.after.clone(),
+    }
+}
+
+fn in_json(value: &impl Serialize) -> Value {
+    serde_json::to_value(value).expect("it is made of texts and numbers")
 }
 
 fn of_sighting(seen: &Sighting) -> SightingEntry {

@@ -10,17 +10,19 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::check::{Check, CheckedUser};
-use super::document::{DeviceEntry, Seed};
+use super::document::Seed;
 use super::error::ImportError;
 use super::pages::{Counts, PAGE, count};
-use super::read::{Enough, Head, read};
+use super::read::{Enough, Head, Item, Placed, read};
 use super::unfinished::{event, require_whole};
 use crate::catalogue::Catalogue;
 use crate::domain::settings::Layer;
 use crate::domain::{Company, Device, PasswordSeed, Revision, Role, Timestamp, TypeKey, User};
 use crate::registry::passwords::Passwords;
 use crate::registry::random::Random;
-use crate::store::{Guard, Mutation, Store, StoreError, SystemSettings, Tenancy};
+use crate::store::{
+    Guard, MAX_EVENTS, MAX_LEFT, Mutation, Store, StoreError, SystemSettings, Tenancy,
+};
 
 /// What was imported.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +59,9 @@ const MAX_UNKNOWN_TYPES: usize = 100;
 /// Pages that are read before they are stored.
 const PAGES_AHEAD: usize = 2;
 
+/// As many events as a store keeps beside those of the import itself.
+const EVENTS: usize = MAX_EVENTS - 2;
+
 impl<R: Read + Seek> Document<R> {
     /// Reads a document from JSON, from the start of `input`.
     ///
@@ -66,9 +71,15 @@ impl<R: Read + Seek> Document<R> {
     pub fn read(mut input: R) -> Result<Document<R>, ImportError> {
         input.rewind().map_err(ImportError::Read)?;
         let mut counts = Counts::default();
-        let head = read(&mut input, &mut |_, entry| {
-            counts.devices += 1;
-            counts.phones += entry.ports.len();
+        let head = read(&mut input, &mut |_, item| {
+            match item.entry {
+                Item::Device(device) => {
+                    counts.devices += 1;
+                    counts.phones += device.ports.len();
+                }
+                Item::Removed(_) => counts.removed += 1,
+                Item::Event(_) => counts.events += 1,
+            }
             Ok(())
         })?;
         (counts.companies, counts.users) = (head.companies.len(), head.users.len());
@@ -92,10 +103,14 @@ impl<R: Read + Seek> Document<R> {
         let settings = check.layer("settings", head.settings.as_deref());
         let users = check.users(head.users);
         input.rewind().map_err(ImportError::Read)?;
-        read(&mut input, &mut |at, entry| {
-            check.device(at, entry);
+        read(&mut input, &mut |at, item| {
+            check.item(at, item);
             Ok(())
         })?;
+        // As many as are kept.
+        if counts.removed > MAX_LEFT {
+            check.problem("removed", format!("there are at most {MAX_LEFT}"));
+        }
         let password_seed = head.password_seed.and_then(|Seed(text)| {
             let seed = PasswordSeed::from_exposed(&text);
             if seed.is_none() {
@@ -139,7 +154,9 @@ pub async fn import<R: Read + Seek + Send + 'static>(
         .companies
         .iter()
         .filter(|there| companies.iter().all(|company| company.id != there.id));
-    let expected = Counts { companies: companies.len() + kept.count(), ..counts };
+    let companies_then = companies.len() + kept.count();
+    let events = counts.events.min(EVENTS);
+    let expected = Counts { companies: companies_then, events, ..counts };
     let first = tenancy_mutations(companies, users, settings, password_seed, &there, now);
     let first = first.chain([Mutation::Append(event(now, &counts, false))]).collect();
     let begun = store.commit(first, vec![Guard::Unchanged(there.head)]).await;
@@ -149,7 +166,14 @@ pub async fn import<R: Read + Seek + Send + 'static>(
         error => error.into(),
     })?;
     let rest = async {
-        let (head, warnings) = import_devices(store, catalogue, input, check, begun).await?;
+        let skipped = counts.events - events;
+        let (head, mut warnings) =
+            import_items(store, catalogue, input, check, skipped, begun).await?;
+        if skipped > 0 {
+            warnings.push(format!(
+                "the oldest {skipped} events are left out: an audit record has {MAX_EVENTS}"
+            ));
+        }
         let stored = count(&**store).await?;
         if stored != expected {
             return Err(ImportError::Differs { read: expected, stored });
@@ -198,21 +222,26 @@ fn tenancy_mutations(
     companies.chain(users).chain(system)
 }
 
-/// Stores the devices a page at a time, each page only if nobody changed anything since the one
-/// before. Gives the head of the store after the last, and what to warn of.
-async fn import_devices<R: Read + Seek + Send + 'static>(
+/// Stores devices and events a page at a time, each page only if nobody changed anything since the
+/// one before. The first `skipped` events are left out. Gives the head of the store after the
+/// last, and what to warn of.
+async fn import_items<R: Read + Seek + Send + 'static>(
     store: &Arc<dyn Store>,
     catalogue: &Catalogue,
     mut input: R,
     mut check: Check,
+    skipped: usize,
     mut head: Revision,
 ) -> Result<(Revision, Vec<String>), ImportError> {
     let (sender, mut pages) = mpsc::channel(PAGES_AHEAD);
     let reading = tokio::task::spawn_blocking(move || {
         input.rewind().map_err(ImportError::Read)?;
         let mut page = Vec::with_capacity(PAGE);
-        let mut take = |at: usize, entry: DeviceEntry| {
-            page.extend(check.device(at, entry));
+        let mut take = |at: usize, item: Placed<Item>| {
+            if matches!(item.entry, Item::Event(_)) && at < skipped {
+                return Ok(());
+            }
+            page.extend(check.item(at, item));
             if page.len() < PAGE {
                 return Ok(());
             }
@@ -226,30 +255,22 @@ async fn import_devices<R: Read + Seek + Send + 'static>(
     });
     let mut unknown = BTreeSet::<TypeKey>::new();
     while let Some(page) = pages.recv().await {
-        for device in &page {
-            let key = &device.phone_type;
-            if catalogue.phone_type(key).is_none() && unknown.len() < MAX_UNKNOWN_TYPES {
-                unknown.insert(key.clone());
+        for mutation in &page {
+            if let Mutation::PutDevice { device: Device { phone_type, .. }, .. } = mutation
+                && catalogue.phone_type(phone_type).is_none()
+                && unknown.len() < MAX_UNKNOWN_TYPES
+            {
+                unknown.insert(phone_type.clone());
             }
         }
-        head = import_page(store, page, head).await?;
+        if !page.is_empty() {
+            head = store.commit(page, vec![Guard::Unchanged(head)]).await?;
+        }
     }
     reading.await.map_err(|stopped| ImportError::Read(std::io::Error::other(stopped)))??;
     let warning =
         |key| format!("no family has the type {key}: its phones are kept and get nothing");
     Ok((head, unknown.into_iter().map(warning).collect()))
-}
-
-async fn import_page(
-    store: &Arc<dyn Store>,
-    page: Vec<Device>,
-    head: Revision,
-) -> Result<Revision, ImportError> {
-    if page.is_empty() {
-        return Ok(head);
-    }
-    let devices = page.into_iter().map(|device| Mutation::PutDevice { device, expect: None });
-    Ok(store.commit(devices.collect(), vec![Guard::Unchanged(head)]).await?)
 }
 
 /// Users nobody of whom can administer the system would lock everybody out.

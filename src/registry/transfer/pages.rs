@@ -1,8 +1,10 @@
-//! All devices of a store, some at a time.
+//! All devices and events of a store, some at a time.
 
 use std::fmt;
 
-use crate::domain::Device;
+use super::unfinished::is_mark;
+use crate::domain::settings::Written;
+use crate::domain::{Device, Event, EventId, Mac};
 use crate::store::{Store, StoreError};
 
 /// Devices in memory at a time, a kilobyte each.
@@ -19,6 +21,10 @@ pub struct Counts {
     pub devices: usize,
     /// Phones, of which a device may have several.
     pub phones: usize,
+    /// Devices that were removed, and of which it is known what files had set in them.
+    pub removed: usize,
+    /// Of the audit record; those that tell of imports are the store's own.
+    pub events: usize,
 }
 
 impl Counts {
@@ -30,8 +36,9 @@ impl Counts {
 
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Counts { companies, users, devices, phones } = self;
-        write!(f, "companies {companies}, users {users}, devices {devices}, phones {phones}")
+        let Counts { companies, users, devices, phones, removed, events } = self;
+        write!(f, "companies {companies}, users {users}, devices {devices}, phones {phones}, ")?;
+        write!(f, "removed devices {removed}, events {events}")
     }
 }
 
@@ -52,6 +59,40 @@ pub(super) async fn each_device<E: From<StoreError>>(
     }
 }
 
+/// Hands on what files had set in each device that was removed, in order of MAC.
+///
+/// # Errors
+/// The first of `each`, or what the store says.
+pub(super) async fn each_removed<E: From<StoreError>>(
+    store: &dyn Store,
+    mut each: impl FnMut(Mac, &Written) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut after = None;
+    loop {
+        let page = store.left_after(after, PAGE).await?;
+        page.iter().try_for_each(|(mac, written)| each(*mac, written))?;
+        let Some((last, _)) = page.last() else { return Ok(()) };
+        after = Some(*last);
+    }
+}
+
+/// Hands on every event but the marks of imports, oldest first.
+///
+/// # Errors
+/// The first of `each`, or what the store says.
+pub(super) async fn each_event<E: From<StoreError>>(
+    store: &dyn Store,
+    mut each: impl FnMut(&Event) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut after = EventId::NONE;
+    loop {
+        let page = store.events_after(after, PAGE).await?;
+        page.iter().filter(|event| !is_mark(event)).try_for_each(&mut each)?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = last.id;
+    }
+}
+
 /// Counts all that a store has.
 pub(super) async fn count(store: &dyn Store) -> Result<Counts, StoreError> {
     let tenancy = store.tenancy().await?;
@@ -59,6 +100,16 @@ pub(super) async fn count(store: &dyn Store) -> Result<Counts, StoreError> {
     let mut counts = Counts { companies, users, ..Counts::default() };
     each_device(store, |device| {
         counts.add(device);
+        Ok::<_, StoreError>(())
+    })
+    .await?;
+    each_removed(store, |_, _| {
+        counts.removed += 1;
+        Ok::<_, StoreError>(())
+    })
+    .await?;
+    each_event(store, |_| {
+        counts.events += 1;
         Ok::<_, StoreError>(())
     })
     .await?;

@@ -1,32 +1,53 @@
-//! Reads a document without having it in memory: its devices are handed on one by one.
+//! Reads a document without having it in memory: its devices and events are handed on one by one.
 
+use std::cell::Cell;
 use std::fmt;
-use std::io::{BufReader, Read};
+use std::io::{self, BufReader, Read};
+use std::marker::PhantomData;
 
 use serde::Deserialize;
-use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    self, DeserializeOwned, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor,
+};
 use serde_json::value::RawValue;
 use serde_path_to_error::Track;
 
-use super::document::{CompanyEntry, DeviceEntry, Seed, UserEntry, VERSION};
+use super::document::{
+    CompanyEntry, DeviceEntry, EventEntry, RemovedEntry, Seed, UserEntry, VERSION,
+};
 use super::error::ImportError;
 
-/// All of a document but its devices, of which there may be more than memory holds.
+/// What is in a list of the document.
+#[derive(Debug)]
+pub(super) struct Placed<T> {
+    /// The line it begins in, from 1.
+    pub line: usize,
+    pub entry: T,
+}
+
+/// Of what there may be more than memory holds.
+pub(super) enum Item {
+    Device(DeviceEntry),
+    Removed(RemovedEntry),
+    Event(EventEntry),
+}
+
+/// All the rest of a document.
 #[derive(Debug)]
 pub(super) struct Head {
     version: u32,
     pub settings: Option<Box<RawValue>>,
     /// What own passwords of phones are made of.
     pub password_seed: Option<Seed>,
-    pub companies: Vec<CompanyEntry>,
-    pub users: Vec<UserEntry>,
+    pub companies: Vec<Placed<CompanyEntry>>,
+    pub users: Vec<Placed<UserEntry>>,
 }
 
-/// Nobody wants more devices; reading ends with an error that nobody sees.
+/// Nobody wants more; reading ends with an error that nobody sees.
 pub(super) struct Enough;
 
-/// Takes a device and its place in the list.
-type Each<'a> = &'a mut dyn FnMut(usize, DeviceEntry) -> Result<(), Enough>;
+/// Takes an item and its place in its list.
+type Each<'a> = &'a mut dyn FnMut(usize, Placed<Item>) -> Result<(), Enough>;
 
 /// Reads a whole document, in which devices may come before what they name.
 ///
@@ -34,10 +55,12 @@ type Each<'a> = &'a mut dyn FnMut(usize, DeviceEntry) -> Result<(), Enough>;
 /// [`ImportError::Shape`] with the place of the first thing that does not belong there;
 /// [`ImportError::Read`]; [`ImportError::Version`].
 pub(super) fn read(input: impl Read, each: Each<'_>) -> Result<Head, ImportError> {
-    let mut json = serde_json::Deserializer::from_reader(BufReader::with_capacity(BUFFER, input));
+    let line = Cell::new(1);
+    let input = Lines { input: BufReader::with_capacity(BUFFER, input), line: &line };
+    let mut json = serde_json::Deserializer::from_reader(input);
     let mut track = Track::new();
     let tracked = serde_path_to_error::Deserializer::new(&mut json, &mut track);
-    let head = DocumentSeed(each).deserialize(tracked);
+    let head = DocumentSeed { each, line: &line }.deserialize(tracked);
     let head = head.map_err(|error| ImportError::shape(&track.path().to_string(), error))?;
     json.end().map_err(|error| ImportError::shape(".", error))?;
     if head.version == VERSION { Ok(head) } else { Err(ImportError::Version(head.version)) }
@@ -45,7 +68,23 @@ pub(super) fn read(input: impl Read, each: Each<'_>) -> Result<Head, ImportError
 
 const BUFFER: usize = 256 * 1024;
 
-const FIELDS: &[&str] = &["version", "settings", "password_seed", "companies", "users", "devices"];
+/// Counts lines as they are read, which JSON is byte by byte.
+struct Lines<'a, R> {
+    input: R,
+    line: &'a Cell<usize>,
+}
+
+impl<R: Read> Read for Lines<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.input.read(buffer)?;
+        let ends = buffer[..read].iter().filter(|byte| **byte == b'\n').count();
+        self.line.set(self.line.get() + ends);
+        Ok(read)
+    }
+}
+
+const FIELDS: &[&str] =
+    &["version", "settings", "password_seed", "companies", "users", "devices", "removed", "events"];
 
 #[derive(Clone, Copy, Deserialize)]
 #[serde(field_identifier, rename_all = "snake_case")]
@@ -56,9 +95,14 @@ enum Field {
     Companies,
     Users,
     Devices,
+    Removed,
+    Events,
 }
 
-struct DocumentSeed<'a>(Each<'a>);
+struct DocumentSeed<'a> {
+    each: Each<'a>,
+    line: &'a Cell<usize>,
+}
 
 impl<'de> DeserializeSeed<'de> for DocumentSeed<'_> {
     type Value = Head;
@@ -76,37 +120,76 @@ impl<'de> Visitor<'de> for DocumentSeed<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Head, A::Error> {
+        let DocumentSeed { each, line } = self;
         let (mut version, mut settings, mut password_seed) = (None, None, None);
-        let (mut companies, mut users, mut devices) = (None, None, None);
+        let (mut companies, mut users) = (Vec::new(), Vec::new());
+        let mut seen = [false; FIELDS.len()];
         while let Some(field) = map.next_key::<Field>()? {
-            let is_again = match field {
-                Field::Version => version.replace(map.next_value()?).is_some(),
-                Field::Settings => settings.replace(map.next_value()?).is_some(),
-                Field::PasswordSeed => password_seed.replace(map.next_value()?).is_some(),
-                Field::Companies => companies.replace(map.next_value()?).is_some(),
-                Field::Users => users.replace(map.next_value()?).is_some(),
-                Field::Devices => {
-                    let list = DeviceList(&mut *self.0);
-                    devices.replace(map.next_value_seed(list)?).is_some()
-                }
-            };
-            if is_again {
+            if std::mem::replace(&mut seen[field as usize], true) {
                 return Err(de::Error::duplicate_field(FIELDS[field as usize]));
             }
+            match field {
+                Field::Version => version = Some(map.next_value()?),
+                Field::Settings => settings = map.next_value()?,
+                Field::PasswordSeed => password_seed = map.next_value()?,
+                Field::Companies => {
+                    map.next_value_seed(List::new("companies", line, |_, company| {
+                        companies.push(company);
+                        Ok(())
+                    }))?;
+                }
+                Field::Users => {
+                    map.next_value_seed(List::new("users", line, |_, user| {
+                        users.push(user);
+                        Ok(())
+                    }))?;
+                }
+                Field::Devices => {
+                    map.next_value_seed(List::items("devices", line, Item::Device, each))?;
+                }
+                Field::Removed => {
+                    map.next_value_seed(List::items("removed devices", line, Item::Removed, each))?;
+                }
+                Field::Events => {
+                    map.next_value_seed(List::items("events", line, Item::Event, each))?;
+                }
+            }
         }
-        Ok(Head {
-            version: version.ok_or_else(|| de::Error::missing_field("version"))?,
-            settings: settings.unwrap_or_default(),
-            password_seed: password_seed.unwrap_or_default(),
-            companies: companies.unwrap_or_default(),
-            users: users.unwrap_or_default(),
+        let version = version.ok_or_else(|| de::Error::missing_field("version"))?;
+        Ok(Head { version, settings, password_seed, companies, users })
+    }
+}
+
+/// A list whose entries are taken one by one.
+struct List<'a, T, F> {
+    what: &'static str,
+    line: &'a Cell<usize>,
+    each: F,
+    entries: PhantomData<T>,
+}
+
+impl<'a, T, F: FnMut(usize, Placed<T>) -> Result<(), Enough>> List<'a, T, F> {
+    fn new(what: &'static str, line: &'a Cell<usize>, each: F) -> List<'a, T, F> {
+        List { what, line, each, entries: PhantomData }
+    }
+}
+
+impl<T> List<'_, T, ()> {
+    fn items<'a>(
+        what: &'static str,
+        line: &'a Cell<usize>,
+        item: impl Fn(T) -> Item,
+        each: Each<'_>,
+    ) -> List<'a, T, impl FnMut(usize, Placed<T>) -> Result<(), Enough>> {
+        List::new(what, line, move |at, Placed { line, entry }| {
+            each(at, Placed { line, entry: item(entry) })
         })
     }
 }
 
-struct DeviceList<'a>(Each<'a>);
-
-impl<'de> DeserializeSeed<'de> for DeviceList<'_> {
+impl<'de, T: DeserializeOwned, F: FnMut(usize, Placed<T>) -> Result<(), Enough>>
+    DeserializeSeed<'de> for List<'_, T, F>
+{
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -114,20 +197,35 @@ impl<'de> DeserializeSeed<'de> for DeviceList<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for DeviceList<'_> {
+impl<'de, T: DeserializeOwned, F: FnMut(usize, Placed<T>) -> Result<(), Enough>> Visitor<'de>
+    for List<'_, T, F>
+{
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list of devices")
+        write!(f, "a list of {}", self.what)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<(), A::Error> {
         let mut at = 0;
-        while let Some(entry) = list.next_element()? {
-            (self.0)(at, entry).map_err(|Enough| de::Error::custom("nobody wants the rest"))?;
+        while let Some(entry) = list.next_element_seed(PlacedSeed(self.line, PhantomData))? {
+            (self.each)(at, entry).map_err(|Enough| de::Error::custom("nobody wants the rest"))?;
             at += 1;
         }
         Ok(())
+    }
+}
+
+/// An entry, with the line it begins in.
+struct PlacedSeed<'a, T>(&'a Cell<usize>, PhantomData<T>);
+
+impl<'de, T: DeserializeOwned> DeserializeSeed<'de> for PlacedSeed<'_, T> {
+    type Value = Placed<T>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Placed<T>, D::Error> {
+        // Its first character was looked at.
+        let line = self.0.get();
+        Ok(Placed { line, entry: T::deserialize(deserializer)? })
     }
 }
 
@@ -137,7 +235,8 @@ mod tests {
 
     fn devices(document: &str) -> Result<Vec<String>, String> {
         let mut macs = Vec::new();
-        let mut each = |at: usize, entry: DeviceEntry| {
+        let mut each = |at: usize, item: Placed<Item>| {
+            let Item::Device(entry) = item.entry else { panic!("there are devices only") };
             assert_eq!(at, macs.len());
             macs.push(entry.mac);
             Ok(())
@@ -155,6 +254,24 @@ mod tests {
         for document in [before, behind] {
             assert_eq!(devices(&document).unwrap(), ["a", "b"], "{document}");
         }
+    }
+
+    #[test]
+    fn each_is_told_the_line_it_begins_in() {
+        let mut lines = Vec::new();
+        let mut each = |_, item: Placed<Item>| {
+            lines.push(item.line);
+            Ok(())
+        };
+        let device =
+            |mac: &str| format!("{{\"mac\":\"{mac}\",\n\"phone_type\":\"t\",\"ports\":[]}}");
+        let event = r#"{"at":1,"who":"a","action":"create","subject":"phone"}"#;
+        let (first, second) = (device("a"), device("b"));
+        let document = format!(
+            "{{\n\"version\":1,\"devices\":[\n{first},\n\n{second}],\n\"events\":[{event},\n{event}]\n}}"
+        );
+        assert!(read(document.as_bytes(), &mut each).is_ok());
+        assert_eq!(lines, [3, 6, 8, 9]);
     }
 
     #[test]

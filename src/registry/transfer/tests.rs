@@ -7,7 +7,7 @@ use super::pages::PAGE;
 use super::*;
 use crate::catalogue::{Catalogue, Sources};
 use crate::domain::settings::Layer;
-use crate::domain::{Revision, Timestamp};
+use crate::domain::{Action, EventId, Revision, Timestamp};
 use crate::registry::{Quota, Registry, SystemClock, SystemRandom};
 use crate::store::{MemoryStore, Mutation, Store, StoreError, SystemSettings};
 
@@ -82,7 +82,7 @@ impl<F: FnMut(usize) -> String> Seek for Changing<F> {
 #[tokio::test]
 async fn more_than_a_page_is_moved_whole() {
     let (one, other) = (store(), store());
-    let counts = Counts { companies: 1, users: 0, devices: DEVICES, phones: DEVICES };
+    let counts = Counts { companies: 1, devices: DEVICES, phones: DEVICES, ..Counts::default() };
     let imported = import_from(&one, Cursor::new(document(DEVICES))).await.unwrap();
     assert_eq!(imported.counts, counts);
     let mut text = Vec::new();
@@ -94,6 +94,91 @@ async fn more_than_a_page_is_moved_whole() {
     assert!(again == text);
 }
 
+/// Of everything that a store has one, and of some several.
+fn all_of_it() -> Value {
+    let claim = |phone_type: &str, strength: &str| {
+        json!({ "phone_type": phone_type, "strength": strength, "first": 5, "last": 6,
+                "address": "192.0.2.1", "user_agent": "Yealink" })
+    };
+    let written = json!({ "groups": ["vlan"], "lines": 2, "modules": 0 });
+    let event = |at: i64, action: &str, name: &str, value: Value| {
+        json!({ "at": at, "who": "root", "from": "192.0.2.9", "action": action,
+                "subject": "phone", "name": "001565000001", "company": "acme", name: value })
+    };
+    // Earlier than the one before it, as clocks are set: the order is the store's.
+    let events = [
+        event(9, "create", "after", json!({ "type": "t46s" })),
+        event(8, "promote", "before", json!({ "company": "" })),
+    ];
+    json!({
+        "version": 1,
+        "settings": { "language": "de" },
+        "password_seed": "7".repeat(64),
+        "companies": [{ "company": "acme", "instance": "0000000000000007", "name": "Acme",
+                        "created": 3, "settings": { "language": "fr" } }],
+        "users": [{ "id": 4, "login": "root", "role": "System-Admin", "created": 4,
+                    "companies": ["acme"], "key_hashes": ["ab".repeat(32)] }],
+        "devices": [
+            { "mac": "001565000001", "phone_type": "t46s", "served": 77,
+              "ports": [{ "port": 0, "company": "acme", "created": 5, "name": "Desk" }],
+              "sighting": { "first": 1, "last": 2, "address": "192.0.2.1", "user_agent": "Yealink",
+                            "type_guess": "t46s", "firmware": "1.2", "certificate": "x" },
+              "claims": [claim("t46s", "user_agent"), claim("t48s", "path")],
+              "written": written },
+            { "mac": "001565000002", "phone_type": "t46s", "ports": [{ "port": 0, "created": 5 }] },
+        ],
+        "removed": [{ "mac": "001565000003", "written": written }],
+        "events": events,
+    })
+}
+
+#[tokio::test]
+async fn nothing_of_a_document_is_left_behind() {
+    let (one, other) = (store(), store());
+    let document = all_of_it();
+    let imported = import_from(&one, Cursor::new(document.to_string())).await.unwrap();
+    let counts = Counts { companies: 1, users: 1, devices: 2, phones: 2, removed: 1, events: 2 };
+    assert_eq!(imported.counts, counts);
+    let mut text = Vec::new();
+    export(&*one, true, &mut text).await.unwrap();
+    let mut exported: Value = serde_json::from_slice(&text).unwrap();
+    let companies = exported["companies"].as_array_mut().unwrap();
+    companies.retain(|company| company["company"] != "default");
+    assert_eq!(exported, document);
+    import_from(&other, Cursor::new(text.clone())).await.unwrap();
+    let mut again = Vec::new();
+    export(&*other, true, &mut again).await.unwrap();
+    assert_eq!(String::from_utf8(again), String::from_utf8(text));
+    // The oldest says that it began, the newest that it ended.
+    let events = other.events_after(EventId::NONE, 10).await.unwrap();
+    let actions: Vec<Action> = events.iter().map(|event| event.action).collect();
+    assert_eq!(actions, [Action::Import, Action::Create, Action::Promote, Action::Import]);
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_told_with_its_line() {
+    let mut document = all_of_it();
+    document["devices"][0]["claims"][1]["strength"] = json!("mighty");
+    document["removed"][0]["mac"] = json!("x");
+    document["events"][1]["action"] = json!("conjure");
+    let mark = json!({ "at": 1, "who": "gateway", "action": "import", "subject": "registry",
+                       "name": "import", "after": { "finished": true } });
+    document["events"].as_array_mut().unwrap().push(mark);
+    let text = serde_json::to_string_pretty(&document).unwrap();
+    let error = import_from(&store(), Cursor::new(text.clone())).await.unwrap_err().to_string();
+    let lines: Vec<&str> = text.lines().collect();
+    let mut places = Vec::new();
+    for said in error.lines() {
+        let (path, rest) = said.split_once(": ").unwrap();
+        let line: usize = rest.rsplit_once(" at line ").unwrap().1.parse().unwrap();
+        assert_eq!(lines[line - 1].trim(), "{", "{said}");
+        places.push(path);
+    }
+    let expected = ["devices[0].claims", "removed[0].mac", "events[1].action", "events[2].name"];
+    places.sort_unstable_by_key(|place| expected.iter().position(|known| known == place));
+    assert_eq!(places, expected, "{error}");
+}
+
 #[tokio::test]
 async fn a_problem_of_the_last_device_leaves_the_store_empty() {
     let text = document(DEVICES).replace(&format!("{:05x}\"", DEVICES - 1), "00000\"");
@@ -101,7 +186,8 @@ async fn a_problem_of_the_last_device_leaves_the_store_empty() {
     let before = store.head().await;
     let error = import_from(&store, Cursor::new(text)).await.unwrap_err().to_string();
     let last = DEVICES - 1;
-    assert_eq!(error, format!("devices[{last}].mac: 001565000000 is there twice"));
+    let said = format!("devices[{last}].mac: 001565000000 is there twice at line 1");
+    assert_eq!(error, said);
     assert_eq!(store.head().await, before);
     import_from(&store, Cursor::new(document(1))).await.unwrap();
 }
@@ -122,7 +208,8 @@ async fn a_document_that_changes_while_it_is_stored_leaves_what_nobody_serves() 
     };
     let why = store_of(fewer).await;
     let fewer = DEVICES - 1;
-    assert!(why.ends_with(&format!("devices {fewer}, phones {fewer}")), "{why}");
+    let said = format!("devices {fewer}, phones {fewer}, removed devices 0, events 0");
+    assert!(why.ends_with(&said), "{why}");
     let why = store_of(cut).await;
     assert!(why.contains("EOF"), "{why}");
 }

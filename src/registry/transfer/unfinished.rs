@@ -4,6 +4,7 @@
 
 use serde_json::json;
 
+use super::error::REMOVE;
 use super::pages::Counts;
 use crate::domain::{Action, Event, Subject, Timestamp};
 use crate::registry::Actor;
@@ -14,13 +15,19 @@ const NAME: &str = "import";
 
 /// An event of an import.
 pub(super) fn event(now: Timestamp, counts: &Counts, is_finished: bool) -> Event {
-    let Counts { companies, users, devices, phones } = counts;
+    let Counts { companies, users, devices, phones, removed, events } = counts;
     let mut event = Actor::Gateway.event(now, Action::Import, Subject::Registry, NAME.to_owned());
     event.after = json!({
         "companies": companies, "users": users, "devices": devices, "phones": phones,
+        "removed": removed, "events": events,
         "finished": is_finished,
     });
     event
+}
+
+/// Whether it is one: it tells of the store that it is in, and is moved to no other.
+pub(super) fn is_mark(event: &Event) -> bool {
+    event.subject == Subject::Registry && event.name == NAME
 }
 
 /// Refuses a store that has a part of a document.
@@ -38,9 +45,10 @@ pub async fn require_whole(store: &dyn Store) -> Result<(), StoreError> {
     if last.is_some_and(|event| event.after["finished"] == json!(false)) {
         return Err(StoreError::Unusable {
             what: "the registry".to_owned(),
-            why: "an import into it goes on, or was not finished: if none goes on, remove the \
-                  store (the file, the database) and import into a new one"
-                .to_owned(),
+            why: format!(
+                "an import into it goes on, or was not finished: if none goes on, {REMOVE} and \
+                 import again"
+            ),
         });
     }
     Ok(())

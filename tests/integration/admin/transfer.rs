@@ -18,7 +18,9 @@ fn problems(document: &Value) -> Vec<String> {
     let gateway = Gateway::new();
     let error = import(&gateway, document).unwrap_err();
     assert!(import(&gateway, &json!({ "version": 1 })).is_ok(), "nothing was kept");
-    error.to_string().lines().map(str::to_owned).collect()
+    let problems = error.to_string();
+    // The documents here are of one line.
+    problems.lines().map(|problem| problem.trim_end_matches(" at line 1").to_owned()).collect()
 }
 
 /// A registry with something of everything.
@@ -54,9 +56,12 @@ fn what_is_exported_with_secrets_and_imported_is_exported_alike() {
 #[test]
 fn an_export_without_secrets_has_none_and_no_markers_in_their_place() {
     let text = String::from_utf8(full().export(false)).unwrap();
-    for part in ["s3cret", "$argon2id$", "key_hashes", "password"] {
+    for part in ["s3cret", "$argon2id$", "key_hashes"] {
         assert!(!text.contains(part), "{part} in {text}");
     }
+    // The audit record says which secrets were changed.
+    let (registry, _) = text.split_once("\"events\"").unwrap();
+    assert!(!registry.contains("password"), "{registry}");
     assert!(text.contains(r#""label":"***""#), "a text that looks like a marker stays: {text}");
     let mut document: Value = serde_json::from_str(&text).unwrap();
     let refused = problems(&document);
