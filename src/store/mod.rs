@@ -371,6 +371,15 @@ pub enum StoreError {
         /// What is wrong with it.
         why: String,
     },
+    /// It is there and does not let this gateway in as it is configured, or what the configuration
+    /// names is not there: somebody has to change something first.
+    #[error("{what}: {why}")]
+    Refused {
+        /// The database.
+        what: String,
+        /// What it said, or what is not as it must be.
+        why: String,
+    },
     /// Anything else of the medium; trying again may work.
     #[error("{what}: {why}")]
     Unavailable {
@@ -394,6 +403,25 @@ pub enum StoreError {
         /// Commits in the queue.
         waiting: usize,
     },
+}
+
+impl StoreError {
+    /// Whether the same may succeed later, though nobody changes what was asked or how the gateway is
+    /// configured.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        match self {
+            StoreError::Conflict(_)
+            | StoreError::InUse { .. }
+            | StoreError::Unusable { .. }
+            | StoreError::Refused { .. } => false,
+            StoreError::Full { .. }
+            | StoreError::ReadOnly { .. }
+            | StoreError::Unavailable { .. }
+            | StoreError::Unknown { .. }
+            | StoreError::Overloaded { .. } => true,
+        }
+    }
 }
 
 /// So many commits back a store tells what was changed, for those who follow it: of the fastest

@@ -30,10 +30,10 @@ pub(super) struct Connector {
 
 impl Connector {
     /// # Errors
-    /// [`StoreError::Unavailable`] when a file for TLS is of no use.
+    /// [`StoreError::Refused`] when a file for TLS is of no use.
     pub(super) fn new(url: PostgresUrl) -> Result<Connector, StoreError> {
         let tls = tls::connector(&url)
-            .map_err(|why| StoreError::Unavailable { what: url.name().to_owned(), why })?;
+            .map_err(|why| StoreError::Refused { what: url.name().to_owned(), why })?;
         Ok(Connector { url, tls })
     }
 
@@ -65,9 +65,11 @@ impl Connector {
     }
 
     async fn first_host(&self) -> Result<(Client, Moving), Failure> {
-        let unavailable = |why| StoreError::Unavailable { what: self.url.name().to_owned(), why };
-        let hosts = self.url.hosts().await.map_err(unavailable)?;
+        let what = self.url.name();
+        let refused = |why| StoreError::Refused { what: what.to_owned(), why };
+        let hosts = self.url.hosts().await.map_err(refused)?;
         let mut said = Vec::with_capacity(hosts.len());
+        let mut may_pass = false;
         for host in &hosts {
             // The client's own limit is for the connection alone: a server that is stopped takes
             // that and says nothing.
@@ -76,11 +78,21 @@ impl Connector {
                 Ok(Ok(connected)) => return Ok(connected),
                 // A single host needs no name.
                 Ok(Err(error)) if hosts.len() == 1 => return Err(error.into()),
-                Ok(Err(error)) => said.push(format!("{}: {}", name(host), ErrorChain(&error))),
-                Err(_) => said.push(format!("{}: no answer", name(host))),
+                Ok(Err(error)) => {
+                    said.push(format!("{}: {}", name(host), ErrorChain(&error)));
+                    may_pass |= Failure::from(error).told(what).may_pass();
+                }
+                Err(_) => {
+                    said.push(format!("{}: no answer", name(host)));
+                    may_pass = true;
+                }
             }
         }
-        Err(unavailable(said.join("; ")).into())
+        let why = said.join("; ");
+        if may_pass {
+            return Err(StoreError::Unavailable { what: what.to_owned(), why }.into());
+        }
+        Err(refused(why).into())
     }
 
     /// What each session begins with. Not as options of the connection: a pooler in between takes

@@ -1,5 +1,8 @@
 //! What PostgreSQL says, in the store's words.
 
+use std::error::Error;
+use std::io;
+
 use tokio_postgres::error::{Severity, SqlState};
 
 use crate::domain::ErrorChain;
@@ -59,9 +62,20 @@ pub(super) fn bad_row(row: &str, column: &str, why: impl std::fmt::Display) -> F
     Failure::Row(format!("{row}, {column}: {why}"))
 }
 
+/// Classes of what a server says that passes without anybody changing the gateway (the appendix of
+/// PostgreSQL's manual has them all): no connection, a transaction that cannot be as it was begun or
+/// that another one stood in the way of, a lack of resources (too many connections, no memory), a lock
+/// that another has, a server that starts or stops, its disk, and what it cannot explain.
+const PASSING: &[&str] = &["08", "25", "40", "53", "55", "57", "58", "XX"];
+
 fn map(what: String, error: &tokio_postgres::Error) -> StoreError {
     let Some(said) = error.as_db_error() else {
-        return StoreError::Unavailable { what, why: ErrorChain(error).to_string() };
+        let why = ErrorChain(error).to_string();
+        return if is_of_the_way(error) {
+            StoreError::Unavailable { what, why }
+        } else {
+            StoreError::Refused { what, why }
+        };
     };
     // The detail of a message may hold values of a row.
     let (code, message) = (said.code(), said.message());
@@ -79,6 +93,25 @@ fn map(what: String, error: &tokio_postgres::Error) -> StoreError {
             what,
             why: format!("{message}: it is busy, or another program holds what was needed"),
         },
-        _ => StoreError::Unavailable { what, why: format!("{message} (SQLSTATE {})", code.code()) },
+        _ => {
+            let why = format!("{message} (SQLSTATE {})", code.code());
+            if PASSING.iter().any(|class| code.code().starts_with(class)) {
+                StoreError::Unavailable { what, why }
+            } else {
+                StoreError::Refused { what, why }
+            }
+        }
     }
+}
+
+/// Whether the connection broke or could not be made, rather than that one of the two ends does not
+/// take what the other one is or shows: a certificate, a password that is missing.
+fn is_of_the_way(error: &tokio_postgres::Error) -> bool {
+    if error.is_closed() {
+        return true;
+    }
+    let system = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+    system.is_some_and(|system| {
+        !system.get_ref().is_some_and(<dyn Error + Send + Sync>::is::<rustls::Error>)
+    })
 }

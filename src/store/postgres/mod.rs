@@ -115,7 +115,8 @@ impl PostgresStore {
     ///
     /// # Errors
     /// [`StoreError::Unusable`] when its tables must not be used, or cannot be made;
-    /// [`StoreError::Unavailable`], [`StoreError::ReadOnly`] as the server said.
+    /// [`StoreError::Refused`], [`StoreError::Unavailable`], [`StoreError::ReadOnly`] as the server
+    /// said.
     pub async fn open(url: PostgresUrl, now: Timestamp) -> Result<PostgresStore, StoreError> {
         PostgresStore::open_with(url, now, Options::default(), IfOlder::Upgrade).await
     }

@@ -7,8 +7,16 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair}
 use super::*;
 
 async fn opened(url: &str) -> Result<PostgresStore, String> {
-    let url: PostgresUrl = url.parse().unwrap();
-    PostgresStore::open(url, NOW).await.map_err(|error| error.to_string())
+    open(url).await.map_err(|error| error.to_string())
+}
+
+async fn open(url: &str) -> Result<PostgresStore, StoreError> {
+    PostgresStore::open(url.parse().unwrap(), NOW).await
+}
+
+/// Whether what keeps it from being opened may pass by itself.
+async fn may_pass(url: &str) -> bool {
+    open(url).await.map(drop).unwrap_err().may_pass()
 }
 
 fn free_port() -> u16 {
@@ -61,6 +69,16 @@ async fn sslmode_is_what_it_says() {
     assert!(none.contains("no certificate of an authority"), "{none}");
     let clear = try_with("127.0.0.1", "sslmode=disable").await.unwrap_err();
     assert!(clear.contains("no encryption"), "{clear}");
+    // None of that is waited for.
+    for (host, options) in [
+        ("127.0.0.1", full.as_str()),
+        ("localhost", "sslmode=verify-full"),
+        ("127.0.0.1", named.as_str()),
+        ("127.0.0.1", "sslmode=disable"),
+    ] {
+        let url = format!("postgres://gw@{host}:{port}/tls?{options}");
+        assert!(!may_pass(&url).await, "{url}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -78,6 +96,11 @@ async fn one_host_after_the_other_is_tried() {
     opened(&url([closed, silent_port, port])).await.unwrap();
     let told = opened(&url([closed, silent_port, closed])).await.err().unwrap();
     assert!(told.contains("refused") && told.contains("no answer"), "{told}");
+    // Of several hosts one may come that lets it in.
+    assert!(may_pass(&url([closed, silent_port, closed])).await);
+    let nowhere = |ports| url(ports).replace("/hosts", "/nowhere");
+    assert!(may_pass(&nowhere([port, closed, port])).await);
+    assert!(!may_pass(&nowhere([port, port, port])).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -96,5 +119,6 @@ async fn a_password_opens_and_is_not_told() {
     for (given, told) in [("secretive:hunter3@", "password"), ("secretive@", "password")] {
         let refused = opened(&url.replace("secretive@", given)).await.err().unwrap();
         assert!(refused.contains(told) && !refused.contains("hunter"), "{refused}");
+        assert!(!may_pass(&url.replace("secretive@", given)).await, "{refused}");
     }
 }
