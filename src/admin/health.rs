@@ -6,7 +6,7 @@
 //!   "listeners":{"<name>":"up"},"inactive":{"devices":0,"limit":100000,"full":false,
 //!   "evicted":0,"over_quota":0,"dropped":0},"uploads":{"state":"ready","bytes":0,
 //!   "limit":10737418240,"without_room":0}}`; 503 and `"ready":false` when the store cannot
-//!   commit or a listener is down. `inactive` says how the room for unknown phones is used and
+//!   commit or a listener is down; of a store that cannot, `reason` says why. `inactive` says how the room for unknown phones is used and
 //!   what was done since the start to keep it: that strangers fill it makes nothing unready. Nor
 //!   does a folder of uploads that is `unusable`, as phones boot without it; its state is `off`,
 //!   `counting` right after the start, or `ready` else.
@@ -19,7 +19,7 @@ use serde_json::{Map, Value, json};
 
 use super::Core;
 use super::answer::{AnswerBody, respond};
-use crate::registry::WaitingStatus;
+use crate::registry::{StoreFault, WaitingStatus};
 use crate::uploads::{Uploads, UploadsState, UploadsStatus};
 
 /// A store that takes longer is not ready.
@@ -43,25 +43,35 @@ pub(super) fn alive() -> Response<AnswerBody> {
 
 pub(super) async fn ready(core: &Core) -> Response<AnswerBody> {
     let store = tokio::time::timeout(STORE_TIMEOUT, core.registry.ready()).await;
-    let store_ready = matches!(store, Ok(Ok(())));
-    let listeners = (core.listeners)();
-    let ready = store_ready && listeners.iter().all(|listener| listener.up);
-    let listeners: Map<String, Value> = listeners
-        .into_iter()
-        .map(|listener| (listener.name, if listener.up { "up" } else { "down" }.into()))
-        .collect();
+    let reason = match store {
+        Ok(Ok(())) => None,
+        Ok(Err(error)) => Some(error.store_fault().unwrap_or(StoreFault::Away).words()),
+        Err(_) => Some("the store does not answer"),
+    };
+    let listeners = listeners(&core.listeners);
+    let ready = reason.is_none() && listeners.values().all(|state| state == UP);
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    respond(
-        status,
-        &json!({
-            "ready": ready,
-            "store": if store_ready { "ready" } else { "not ready" },
-            "catalogue": core.registry.catalogue().digest(),
-            "listeners": listeners,
-            "inactive": inactive(core.registry.waiting_status()),
-            "uploads": uploads(core.options.uploads.as_deref().map(Uploads::status)),
-        }),
-    )
+    let mut said = json!({
+        "ready": ready,
+        "store": if reason.is_none() { "ready" } else { "not ready" },
+        "catalogue": core.registry.catalogue().digest(),
+        "listeners": listeners,
+        "inactive": inactive(core.registry.waiting_status()),
+        "uploads": uploads(core.options.uploads.as_deref().map(Uploads::status)),
+    });
+    if let Some(reason) = reason {
+        said["reason"] = reason.into();
+    }
+    respond(status, &said)
+}
+
+const UP: &str = "up";
+
+/// Each listener and how it is.
+pub(super) fn listeners(states: &ListenerStates) -> Map<String, Value> {
+    let state =
+        |listener: ListenerState| (listener.name, if listener.up { UP } else { "down" }.into());
+    states().into_iter().map(state).collect()
 }
 
 fn inactive(status: WaitingStatus) -> Value {

@@ -47,6 +47,10 @@ impl Background {
 /// holds at all of them within a second, and a question is one short read.
 const POLL: Duration = Duration::from_secs(1);
 
+/// A store that failed is left alone for this long. What tells of changes tells of them as soon as it
+/// is back, and a second later all is as before.
+const PAUSE: Duration = Duration::from_millis(250);
+
 /// A store that tells is asked this long after: in a storm of changes some hundred come at once.
 const GATHERING: Duration = Duration::from_millis(20);
 
@@ -73,7 +77,7 @@ impl Follower {
                     if log.due_at(Instant::now()).is_some() {
                         report(&error);
                     }
-                    tokio::time::sleep(POLL).await;
+                    tokio::time::sleep(PAUSE).await;
                 }
             }
         }

@@ -3,10 +3,11 @@
 //! A refusal promises nothing, so it does not wait for the disk: else its time would tell
 //! known devices from unknown ones, and a slow store would hold the connections of phones.
 //! What is to be recorded waits in a queue of its own, so that strangers do not push out the
-//! sightings of known phones. When the queue is full, or the store takes nothing, it is
-//! dropped: the phone comes again. Memory, and so every list, has a device only once it is
-//! stored.
+//! sightings of known phones. While the store takes nothing, what was told is held, up to a limit,
+//! and recorded when it does again. What there is no room for is dropped: the phone comes again.
+//! Memory, and so every list, has a device only once it is stored.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -14,6 +15,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::actor::Actor;
 use super::change::Plan;
@@ -37,6 +39,11 @@ const GROUP: usize = 1024;
 /// from their time which MAC was new; put off so long it falls on no request in particular.
 const GATHERING: Duration = Duration::from_millis(20);
 
+/// Contacts that are held while the store takes nothing.
+const HELD: usize = 8192;
+/// How often the store is tried then: what is held is recorded within a second of its return.
+const RETRY: Duration = Duration::from_millis(250);
+
 /// What a request told that is to be recorded.
 pub(super) enum Contact {
     /// A device that is not known; there is room for it, and it counts for its network.
@@ -56,9 +63,12 @@ impl Contact {
 
 enum Item {
     Contact(Contact),
-    /// Answered when all before it is done.
+    /// Answered when all before it was tried.
     Flush(oneshot::Sender<()>),
 }
+
+/// What one device told, in order.
+type OfDevice = Vec<Contact>;
 
 /// The way to the recorder, and how it is doing.
 pub(super) struct Contacts {
@@ -68,6 +78,7 @@ pub(super) struct Contacts {
     dropped: AtomicU64,
     store_failed: AtomicBool,
     log: LogRate,
+    held_log: LogRate,
 }
 
 /// Records contacts, see [`ContactRecorder::run`].
@@ -85,6 +96,7 @@ pub(super) fn channel() -> (Contacts, ContactRecorder) {
         dropped: AtomicU64::new(0),
         store_failed: AtomicBool::new(false),
         log: LogRate::default(),
+        held_log: LogRate::default(),
     };
     (contacts, ContactRecorder { queue, hurry })
 }
@@ -114,16 +126,24 @@ impl Contacts {
             tracing::warn!(more, "an unknown phone was not recorded: {why}");
         }
     }
+
+    fn note_held(&self, why: &RegistryError) {
+        if let Some(more) = self.held_log.due_at(Instant::now()) {
+            tracing::warn!(more, "unknown phones are recorded when the store takes them: {why}");
+        }
+    }
 }
 
 impl ContactRecorder {
     /// Records until `stop`, and what waits then no more: see [`Registry::flush_contacts`].
     pub(super) async fn run(mut self, registry: Arc<Registry>, stop: CancellationToken) {
         let mut group = Vec::with_capacity(GROUP);
+        let mut held = Held::default();
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
                 received = self.queue.recv_many(&mut group, GROUP) => if received == 0 { return },
+                () = held.try_again(&registry) => continue,
             }
             // A group that is full at once is one of many.
             if group.len() < GROUP {
@@ -135,23 +155,21 @@ impl ContactRecorder {
                 self.take_more(&mut group);
             }
             let mut flushed = Vec::new();
-            let mut contacts: Vec<(Mac, Vec<Contact>)> = Vec::with_capacity(group.len());
+            let mut contacts: Vec<(Mac, OfDevice)> = Vec::with_capacity(group.len());
             for item in group.drain(..) {
                 match item {
                     Item::Flush(done) => flushed.push(done),
                     Item::Contact(contact) => by_device(&mut contacts, contact),
                 }
             }
-            let mut recording = JoinSet::new();
-            for (_, contacts) in contacts {
-                let registry = registry.clone();
-                recording.spawn(async move { registry.record(contacts).await });
-            }
-            while let Some(recorded) = recording.join_next().await {
-                if let Err(error) = recorded {
-                    tracing::error!(%error, "recording an unknown phone failed");
-                }
-            }
+            let contacts = contacts.into_iter().map(|(_, of_device)| of_device);
+            // What comes later is not recorded before what is held: both may be of one device.
+            let left = if held.is_empty() {
+                record_all(&registry, contacts).await
+            } else {
+                contacts.collect()
+            };
+            held.take(left, &registry);
             for done in flushed {
                 // Whoever asked may have gone.
                 let _ = done.send(());
@@ -169,9 +187,95 @@ impl ContactRecorder {
     }
 }
 
+/// Records what each of some devices told, and gives what could not be stored and may be later.
+async fn record_all(
+    registry: &Arc<Registry>,
+    contacts: impl Iterator<Item = OfDevice>,
+) -> Vec<OfDevice> {
+    let mut recording = JoinSet::new();
+    for of_device in contacts {
+        let registry = registry.clone();
+        recording.spawn(async move { registry.record(of_device).await });
+    }
+    let mut left = Vec::new();
+    while let Some(recorded) = recording.join_next().await {
+        match recorded {
+            Ok(rest) if rest.is_empty() => {}
+            Ok(rest) => left.push(rest),
+            Err(error) => tracing::error!(%error, "recording an unknown phone failed"),
+        }
+    }
+    left
+}
+
+/// What the store did not take.
+#[derive(Default)]
+struct Held {
+    contacts: VecDeque<OfDevice>,
+    /// The first of them, with which the store is tried now, beside what else there is to do: one
+    /// that does not answer says so seconds later.
+    trying: Option<AbortOnDropHandle<Vec<OfDevice>>>,
+    /// How many contacts those are.
+    length: usize,
+    /// When the store is tried next.
+    next: Option<tokio::time::Instant>,
+}
+
+impl Held {
+    fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    /// Holds these too, as far as there is room.
+    fn take(&mut self, left: Vec<OfDevice>, registry: &Registry) {
+        for of_device in left {
+            if self.length + of_device.len() > HELD {
+                of_device.into_iter().for_each(|contact| registry.drop_contact(contact));
+                continue;
+            }
+            self.length += of_device.len();
+            self.contacts.push_back(of_device);
+        }
+        if !self.is_empty() && self.next.is_none() {
+            self.next = Some(tokio::time::Instant::now() + RETRY);
+        }
+    }
+
+    /// Tries the store with a group of them when it is time; never ends when there are none. May
+    /// be given up at any point, and goes on there.
+    async fn try_again(&mut self, registry: &Arc<Registry>) {
+        if self.trying.is_none() {
+            let Some(next) = self.next else { return std::future::pending().await };
+            tokio::time::sleep_until(next).await;
+        }
+        let trying = self.trying.get_or_insert_with(|| {
+            let mut group = Vec::with_capacity(GROUP);
+            // Those of one device come one after the other, whenever they were told.
+            for contact in self.contacts.drain(..self.contacts.len().min(GROUP)).flatten() {
+                by_device(&mut group, contact);
+            }
+            let (group, registry) = (group.into_iter().map(|(_, told)| told), registry.clone());
+            let trying = async move { record_all(&registry, group).await };
+            AbortOnDropHandle::new(tokio::spawn(trying))
+        });
+        let left = trying.await.unwrap_or_else(|error| {
+            tracing::error!(%error, "recording unknown phones failed");
+            Vec::new()
+        });
+        self.trying = None;
+        let pause = if left.is_empty() { Duration::ZERO } else { RETRY };
+        // In front again: what follows may be of the same devices.
+        left.into_iter().for_each(|of_device| self.contacts.push_front(of_device));
+        self.length = self.contacts.iter().map(Vec::len).sum();
+        self.next = (!self.is_empty()).then(|| tokio::time::Instant::now() + pause);
+    }
+}
+
+const TOO_MANY_HELD: &str = "the store takes nothing, and as many wait for it as can";
+
 /// Contacts of one device are recorded in their order, those of others beside them. Of a
 /// group few are of one device, and those stand close together.
-fn by_device(contacts: &mut Vec<(Mac, Vec<Contact>)>, contact: Contact) {
+fn by_device(contacts: &mut Vec<(Mac, OfDevice)>, contact: Contact) {
     let mac = contact.mac();
     match contacts.iter_mut().rev().find(|(known, _)| *known == mac) {
         Some((_, of_device)) => of_device.push(contact),
@@ -180,7 +284,8 @@ fn by_device(contacts: &mut Vec<(Mac, Vec<Contact>)>, contact: Contact) {
 }
 
 impl Registry {
-    /// Returns when all that was told before is recorded, or dropped.
+    /// Returns when all that was told before is recorded, dropped, or held until the store takes
+    /// something again.
     pub async fn flush_contacts(&self) {
         let (done, flushed) = oneshot::channel();
         if self.contacts.queue.send(Item::Flush(done)).await.is_ok() {
@@ -190,43 +295,83 @@ impl Registry {
         }
     }
 
-    /// All are of one device. Whatever ends this early leaves nothing taken.
-    async fn record(&self, contacts: Vec<Contact>) {
-        for contact in contacts {
-            let recorded = match contact {
-                Contact::First { device, room, counted } => {
-                    let recorded = self.record_first(&device, room).await;
-                    if matches!(recorded, Ok(true)) {
-                        counted.keep();
-                    }
-                    recorded.map(drop)
-                }
-                Contact::Claim { mac, claim, ports } => {
-                    let index = &self.memory.index;
-                    let mut settling = Settling { index, mac, strength: Strength::default() };
-                    let strength = self.record_claim(mac, &claim, ports).await;
-                    strength.map(|strength| settling.strength = strength)
-                }
-            };
-            match recorded {
+    /// All are of one device. Gives those that the store did not take and may take later. Whatever
+    /// ends this early leaves nothing taken.
+    async fn record(&self, contacts: OfDevice) -> OfDevice {
+        let mut contacts = contacts.into_iter();
+        while let Some(contact) = contacts.next() {
+            match self.record_one(contact).await {
                 Ok(()) => self.contacts.store_failed.store(false, Ordering::Relaxed),
-                Err(error) => {
+                Err((error, contact)) => {
                     self.contacts.store_failed.store(error.is_ours(), Ordering::Relaxed);
+                    if let Some(contact) = contact
+                        && error.may_pass()
+                    {
+                        self.contacts.note_held(&error);
+                        return std::iter::once(contact).chain(contacts).collect();
+                    }
                     self.contacts.note_dropped(&error);
+                }
+            }
+        }
+        Vec::new()
+    }
+
+    /// With an error comes back what was to be recorded, as it was.
+    async fn record_one(&self, contact: Contact) -> Result<(), (RegistryError, Option<Contact>)> {
+        match contact {
+            Contact::First { device, room, counted } => {
+                let mut room = Some(room);
+                match self.record_first(&device, &mut room).await {
+                    Ok(was_recorded) => {
+                        if was_recorded {
+                            counted.keep();
+                            room.into_iter().for_each(Reservation::keep);
+                        }
+                        Ok(())
+                    }
+                    Err(error) => {
+                        let again = |room| Contact::First { device, room, counted };
+                        Err((error, room.map(again)))
+                    }
+                }
+            }
+            Contact::Claim { mac, claim, ports } => {
+                let index = &self.memory.index;
+                let mut settling = Settling { index, mac, strength: Strength::default() };
+                match self.record_claim(mac, &claim, ports).await {
+                    Ok(strength) => {
+                        settling.strength = strength;
+                        Ok(())
+                    }
+                    Err(error) => {
+                        // Held, it need not be said again.
+                        if error.may_pass() {
+                            settling.strength = claim.strength;
+                        }
+                        Err((error, Some(Contact::Claim { mac, claim, ports })))
+                    }
                 }
             }
         }
     }
 
-    /// Whether it was recorded.
+    /// There is no room for it where it is held.
+    fn drop_contact(&self, contact: Contact) {
+        if let Contact::Claim { mac, .. } = contact {
+            self.memory.index.claimed(mac, Strength::default());
+        }
+        self.contacts.note_dropped(&TOO_MANY_HELD);
+    }
+
+    /// Whether it was recorded, in the room that is left then.
     async fn record_first(
         &self,
         device: &Device,
-        room: Reservation,
+        room: &mut Option<Reservation>,
     ) -> Result<bool, RegistryError> {
         let (mac, index) = (device.mac, &self.memory.index);
         let address = device.sighting.as_ref().map(|seen| seen.address);
-        let mut room = Some(room);
         let recorded = self
             .make_device(mac, |there| {
                 // An operator made it, or another gateway recorded it.
@@ -246,10 +391,10 @@ impl Registry {
                     }
                     // An operator promoted or touched it since it was chosen, and what was
                     // acknowledged stays: somebody else is to go.
-                    room = None;
+                    *room = None;
                     let Some(address) = address else { return Ok(Plan::nothing(false)) };
                     match index.waiting().take_room(mac, address, device.strength()) {
-                        Ok(another) => room = Some(another),
+                        Ok(another) => *room = Some(another),
                         Err(NoRoom::Already) => return Ok(Plan::nothing(false)),
                         Err(NoRoom::Full) => {
                             self.new_macs.note_full(index.waiting().limit());
@@ -263,12 +408,9 @@ impl Registry {
             })
             .await;
         if matches!(recorded, Ok(true))
-            && let Some(room) = room
+            && room.as_ref().is_some_and(|room| room.in_place_of().is_some())
         {
-            if room.in_place_of().is_some() {
-                self.new_macs.note_evicted(index.waiting().limit());
-            }
-            room.keep();
+            self.new_macs.note_evicted(index.waiting().limit());
         }
         recorded
     }

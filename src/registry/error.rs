@@ -117,17 +117,42 @@ pub enum StoreFault {
     Away,
 }
 
+impl StoreFault {
+    /// What is said of it where anybody may read: paths and the medium's own words are for the log.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            StoreFault::Full => "the store is full",
+            StoreFault::ReadOnly => "the store is read-only",
+            StoreFault::Overloaded => "the store is overloaded",
+            StoreFault::Away => "the store is not available",
+        }
+    }
+}
+
+impl From<&StoreError> for StoreFault {
+    fn from(error: &StoreError) -> StoreFault {
+        match error {
+            StoreError::Full { .. } => StoreFault::Full,
+            StoreError::ReadOnly { .. } => StoreFault::ReadOnly,
+            StoreError::Overloaded { .. } => StoreFault::Overloaded,
+            _ => StoreFault::Away,
+        }
+    }
+}
+
 impl RegistryError {
     /// The fault of the store, if it is one.
     #[must_use]
     pub fn store_fault(&self) -> Option<StoreFault> {
         let RegistryError::Store(error) = self else { return None };
-        Some(match error {
-            StoreError::Full { .. } => StoreFault::Full,
-            StoreError::ReadOnly { .. } => StoreFault::ReadOnly,
-            StoreError::Overloaded { .. } => StoreFault::Overloaded,
-            _ => StoreFault::Away,
-        })
+        Some(error.into())
+    }
+
+    /// Whether it is a fault of the store that may pass by itself, see [`StoreError::may_pass`].
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        matches!(self, RegistryError::Store(error) if error.may_pass())
     }
 
     /// Whether it is a fault of ours rather than of the request.

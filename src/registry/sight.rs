@@ -71,7 +71,8 @@ pub enum NotRecorded {
     OverQuota,
     /// Too many come at once.
     QueueFull,
-    /// The store took none of the last ones. It is tried all the same.
+    /// The store took none of the last ones. It is held until the store does again, as long as
+    /// there is room.
     StoreFailed,
 }
 
@@ -152,7 +153,7 @@ impl Registry {
             if is_stronger {
                 self.claim(catalogue, evidence);
             }
-            return SightOutcome::Recorded;
+            return self.sent_to_be_recorded();
         }
         let per_hour = self.quota.new_macs_per_address_per_hour;
         let Some(counted) = self.new_macs.admit(address, per_hour, now) else {
@@ -161,7 +162,7 @@ impl Registry {
         };
         let room = match waiting.take_room(mac, address, claim.strength) {
             Ok(room) => room,
-            Err(NoRoom::Already) => return SightOutcome::Recorded,
+            Err(NoRoom::Already) => return self.sent_to_be_recorded(),
             Err(NoRoom::Full) => {
                 self.new_macs.note_full(waiting.limit());
                 return SightOutcome::NotRecorded(NotRecorded::OverQuota);
@@ -175,6 +176,11 @@ impl Registry {
             self.contacts.note_dropped(&QUEUE_FULL);
             return SightOutcome::NotRecorded(NotRecorded::QueueFull);
         }
+        self.sent_to_be_recorded()
+    }
+
+    /// What is told of a device that waits for the store.
+    fn sent_to_be_recorded(&self) -> SightOutcome {
         if self.contacts.store_failed() {
             return SightOutcome::NotRecorded(NotRecorded::StoreFailed);
         }

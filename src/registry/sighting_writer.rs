@@ -2,8 +2,8 @@
 //!
 //! A sighting of a known phone is information, not a promise: it is written in
 //! groups, after the answer, and dropped when the store cannot keep up or is
-//! away. Phones go on booting meanwhile. What files have set is tried again until it is stored:
-//! nothing else tells what must be taken back one day.
+//! away. Phones go on booting meanwhile. What files have set is tried again until it is stored, and
+//! that there was one: nothing else tells what must be taken back one day, nor is it told again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,7 +61,7 @@ impl SightingWriter {
             let era = self.memory.era();
             match self.store.commit(mutations, Vec::new()).await {
                 Ok(revision) => {
-                    if waiting.iter().any(SightingUpdate::must_be_kept) {
+                    if waiting.iter().any(SightingUpdate::is_a_change) {
                         self.memory.has_noted(revision, era);
                     }
                     waiting.clear();
@@ -96,6 +96,11 @@ impl SightingWriter {
 
 impl SightingUpdate {
     fn must_be_kept(&self) -> bool {
+        !matches!(self, SightingUpdate::Seen(..))
+    }
+
+    /// Whether a commit of it has a revision of its own.
+    fn is_a_change(&self) -> bool {
         matches!(self, SightingUpdate::Written(..))
     }
 

@@ -91,10 +91,14 @@ fn while_the_store_fails_known_phones_boot_and_nothing_changes() {
     let file = gateway.get(ACTIVE);
     let refusal = gateway.get(INACTIVE);
     assert_eq!((file.status, refusal.status), (200, 404));
-    for (number, (fault, says)) in [
-        (Fault::Full, "The store is full; nothing was changed"),
-        (Fault::ReadOnly, "The store is read-only; nothing was changed"),
-        (Fault::Unavailable, "The store is not available, try again later"),
+    for (number, (fault, says, reason)) in [
+        (Fault::Full, "The store is full; nothing was changed", "the store is full"),
+        (Fault::ReadOnly, "The store is read-only; nothing was changed", "the store is read-only"),
+        (
+            Fault::Unavailable,
+            "The store is not available, try again later",
+            "the store is not available",
+        ),
     ]
     .into_iter()
     .enumerate()
@@ -105,14 +109,15 @@ fn while_the_store_fails_known_phones_boot_and_nothing_changes() {
         assert_eq!(gateway.get(ACTIVE), file, "{fault:?}");
         assert_eq!(gateway.get(INACTIVE), refusal, "{fault:?}");
         // A refusal promises nothing, so the fault is ours alone to know.
-        let dropped = gateway.node.registry.waiting_status().dropped;
         for _ in 0..2 {
             assert_eq!(gateway.get(&unknown), refusal, "{fault:?}");
             gateway.settle();
         }
         assert_eq!(gateway.last_outcome(&unknown), RequestOutcome::StoreFailed);
-        assert_eq!(gateway.node.registry.waiting_status().dropped, dropped + 2);
-        assert_eq!(gateway.node.registry.waiting_status().devices, devices, "room is given back");
+        assert_eq!(gateway.node.registry.waiting_status().dropped, 0, "it is held");
+        assert_eq!(gateway.node.registry.waiting_status().devices, devices + 1, "once");
+        let listed = gateway.ask("inactive", json!({}));
+        assert!(!listed.to_string().contains(&unknown), "{fault:?}: {listed}");
         let failed = gateway.promote(INACTIVE);
         assert_eq!((&failed["result"], &failed["message"]), (&json!("fail"), &json!(says)));
         assert_eq!(gateway.get(INACTIVE), refusal, "{fault:?}: it was not promoted");
@@ -121,6 +126,7 @@ fn while_the_store_fails_known_phones_boot_and_nothing_changes() {
             (status, &ready["ready"], &ready["store"]),
             (503, &json!(false), &json!("not ready"))
         );
+        assert_eq!(ready["reason"], reason);
 
         gateway.store.set(None);
         let (status, ready) = gateway.ready();
@@ -128,12 +134,8 @@ fn while_the_store_fails_known_phones_boot_and_nothing_changes() {
             (status, &ready["ready"], &ready["store"]),
             (200, &json!(true), &json!("ready"))
         );
-        let listed = gateway.ask("inactive", json!({}));
-        assert!(!listed.to_string().contains(&unknown), "{fault:?}: {listed}");
-        assert!(!gateway.stored().contains(&unknown), "{fault:?}");
+        eventually("it is recorded", || gateway.stored().contains(&unknown));
         assert_eq!(gateway.get(&unknown), refusal);
-        gateway.settle();
-        assert!(gateway.stored().contains(&unknown), "{fault:?}: afterwards it is recorded");
     }
     assert_eq!(gateway.promote(INACTIVE)["result"], "success");
     assert_eq!(gateway.get(INACTIVE).status, 200);
@@ -163,7 +165,7 @@ fn a_sighting_that_cannot_be_noted_is_no_concern_of_the_phone() {
 }
 
 #[test]
-fn what_could_not_be_stored_does_not_use_up_the_hour_of_its_network() {
+fn what_is_held_counts_for_the_hour_of_its_network() {
     // Two phones are there already.
     let quota = Quota { new_macs_per_address_per_hour: 4, ..Quota::default() };
     let gateway = Gateway::start_with(quota, Duration::from_secs(8));
@@ -172,19 +174,45 @@ fn what_could_not_be_stored_does_not_use_up_the_hour_of_its_network() {
         let unknown = format!("0015654ab00{number}");
         gateway.get(&unknown);
         gateway.settle();
-        assert_eq!(
-            gateway.last_outcome(&unknown),
-            if number == 0 { RequestOutcome::Recorded } else { RequestOutcome::StoreFailed }
-        );
+        let outcome = match number {
+            0 => RequestOutcome::Recorded,
+            1 => RequestOutcome::StoreFailed,
+            _ => RequestOutcome::OverQuota,
+        };
+        assert_eq!(gateway.last_outcome(&unknown), outcome);
     }
     gateway.store.set(None);
-    for number in 0..4 {
-        gateway.get(&format!("0015654ab00{number}"));
-        gateway.settle();
-    }
     let expected = [ACTIVE, INACTIVE, "0015654ab000", "0015654ab001"];
-    assert_eq!(gateway.stored(), expected, "what was stored counts");
-    assert_eq!(gateway.last_outcome("0015654ab003"), RequestOutcome::OverQuota);
+    eventually("what was held is stored", || gateway.stored() == expected);
+}
+
+#[test]
+fn a_claim_that_is_held_is_stored_once_the_store_is_back() {
+    let gateway = Gateway::start(Duration::from_secs(8));
+    let told = |mac: &str| {
+        let octets: Vec<&str> = (0..6).map(|at| &mac[2 * at..2 * at + 2]).collect();
+        let agent = format!("Yealink SIP-T46G 28.83.0.120 {}", octets.join(":"));
+        http::get(gateway.node.http, &format!("/{mac}.cfg"), Some(&agent));
+        gateway.settle();
+    };
+    let claim = |mac: &str| {
+        let read = gateway.ask("read", json!({ "phoneid": format!("{mac}0") }));
+        read["values"][0]["claims"][0]["strength"].clone()
+    };
+    assert_ne!(claim(INACTIVE), "user_agent");
+    gateway.store.set(Some(Fault::Unavailable));
+    // Of one that is known, and of one that is not stored before it.
+    let unknown = "0015654aa939";
+    gateway.get(unknown);
+    for _ in 0..3 {
+        told(INACTIVE);
+        told(unknown);
+    }
+    gateway.store.set(None);
+    for mac in [INACTIVE, unknown] {
+        eventually("its claim is stored", || claim(mac) == "user_agent");
+    }
+    assert_eq!(gateway.node.registry.waiting_status().dropped, 0);
 }
 
 #[test]
@@ -283,4 +311,27 @@ fn more_first_contacts_than_are_recorded_are_dropped_and_said() {
     assert_eq!(gateway.get(first_dropped), refusal);
     gateway.settle();
     assert!(gateway.is_stored(first_dropped), "it is tried again when it comes again");
+}
+
+#[test]
+fn as_many_first_contacts_as_there_is_room_for_wait_for_a_store_that_is_away() {
+    const ROOM: usize = 8192;
+    let gateway = Gateway::start(Duration::from_secs(8));
+    gateway.store.set(Some(Fault::Unavailable));
+    let macs = (0..10_000).map(|number| format!("00156{:07x}", 0x60_0000 + number));
+    let macs: Vec<String> = macs.collect();
+    for some in macs.chunks(1_000) {
+        let ask = |mac: &String| format!("GET /{mac}.cfg HTTP/1.1\r\nHost: gw\r\n\r\n");
+        let asked: String = some.iter().map(ask).collect();
+        http::raw(gateway.node.http, format!("{asked}BYE\r\n\r\n").as_bytes());
+        gateway.settle();
+    }
+    let status = || gateway.node.registry.waiting_status();
+    assert_eq!(status().dropped, (macs.len() - ROOM) as u64);
+    assert_eq!(status().devices, 1 + ROOM);
+    gateway.store.set(None);
+    let known = |mac: &String| gateway.node.registry.known(mac.parse().unwrap()).is_some();
+    eventually("all that wait are recorded", || macs[..ROOM].iter().all(known));
+    assert!(!macs[ROOM..].iter().any(known));
+    assert_eq!(status().devices, 1 + ROOM);
 }

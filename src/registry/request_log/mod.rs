@@ -55,7 +55,7 @@ pub enum RequestOutcome {
     RenderFailed,
     /// New, and not listed: more unknown phones came at once than can be recorded.
     NotRecorded,
-    /// New, and probably not listed: the store took none of the last ones.
+    /// New, and not listed before the store is back: it took none of the last ones.
     StoreFailed,
 }
 

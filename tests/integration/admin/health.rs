@@ -37,7 +37,9 @@ fn it_is_ready_while_the_store_and_its_listeners_are() {
     assert_eq!(get(&gateway, "/ready"), (503, said(false, "ready", "down")));
     gateway.listener_up.store(true, Ordering::SeqCst);
     gateway.block_on(gateway.store.close());
-    assert_eq!(get(&gateway, "/ready"), (503, said(false, "not ready", "up")));
+    let mut not_ready = said(false, "not ready", "up");
+    not_ready["reason"] = json!("the store is not available");
+    assert_eq!(get(&gateway, "/ready"), (503, not_ready));
     assert_eq!(get(&gateway, "/health").0, 200);
 }
 
