@@ -77,6 +77,8 @@ pub struct AdminOptions {
     pub uploads: Option<Arc<Uploads>>,
     /// What phones are given as it is; `None`: nothing.
     pub files: Option<Arc<Files>>,
+    /// What this gateway is called among several. Empty by default.
+    pub node: String,
 }
 
 impl Default for AdminOptions {
@@ -87,6 +89,7 @@ impl Default for AdminOptions {
             place_timeout: Duration::from_secs(10),
             uploads: None,
             files: None,
+            node: String::new(),
         }
     }
 }

@@ -93,6 +93,7 @@ pub(super) fn admin_options(
         },
         uploads,
         files,
+        node: config.node.name.clone(),
         ..AdminOptions::default()
     }
 }

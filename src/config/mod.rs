@@ -13,6 +13,7 @@ mod check;
 mod file;
 mod from_text;
 mod handset;
+mod node;
 mod problem;
 mod reader;
 mod sections;
@@ -26,6 +27,7 @@ use std::path::Path;
 pub use admin::AdminSection;
 pub use from_text::{LogFilter, LogFormat};
 pub use handset::HandsetSection;
+pub use node::NodeSection;
 pub use problem::{ConfigError, ConfigProblem, Origin};
 use reader::Reader;
 pub use sections::{
@@ -49,6 +51,8 @@ const RENAMED: &[(&str, &str)] = &[("quota.inactive_rows", "quota.inactive_devic
 /// Everything that can be configured, checked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
+    /// What it is called among several.
+    pub node: NodeSection,
     /// Where phones ask, and what one of them may take up.
     pub handset: HandsetSection,
     /// The certificates that phones are shown, and whether they show theirs.
@@ -111,6 +115,7 @@ impl Config {
 
     fn read(reader: &mut Reader) -> Config {
         Config {
+            node: NodeSection::read(reader.section("node")),
             handset: HandsetSection::read(reader.section("handset")),
             tls: TlsSection::read(reader.section("tls")),
             admin: AdminSection::read(reader.section("admin")),

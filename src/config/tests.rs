@@ -101,6 +101,7 @@ fn every_default_of_the_example_is_written_there() {
         .filter(|key| !key.contains(' '))
         .collect();
     let none = [
+        "name",
         "public_url",
         "certificate",
         "key",
@@ -131,7 +132,7 @@ fn a_password_of_the_database_comes_from_a_file_and_is_not_shown() {
 #[test]
 fn an_unknown_key_is_refused_in_every_table_of_the_example() {
     let sections: Vec<String> = tables(EXAMPLE).keys().cloned().collect();
-    assert_eq!(sections.len(), 11);
+    assert_eq!(sections.len(), 12);
     for section in sections {
         let header = format!("\n[{section}]\n");
         let text = EXAMPLE.replace(&header, &format!("{header}frobnicate = 1\n"));
@@ -197,7 +198,7 @@ fn all_problems_are_reported_at_once_each_with_its_line() {
         "d.toml:14: tls.certificate: must not be empty; leave the key out instead",
         "d.toml:16: store.url: no store has the form `mysql:...`: write `sqlite:PATH` (one file), `postgres://USER@HOST/DATABASE` or `memory:` (kept nowhere)",
         "d.toml:18: log.level: `loud=very` is not a log filter such as `info` or `warn,dialtone::store=debug`: error parsing level filter: expected one of \"off\", \"error\", \"warn\", \"info\", \"debug\", \"trace\", or a number 0-5",
-        "d.toml:19: no section is called [handsets]; there are admin, cache, catalogue, files, handset, log, quota, shutdown, store, tls, uploads",
+        "d.toml:19: no section is called [handsets]; there are admin, cache, catalogue, files, handset, log, node, quota, shutdown, store, tls, uploads",
         "d.toml:22: shutdown.grace_period_s: a number with a fraction is not a whole number",
         "environment variable DIALTONE_KEYS: no key has this variable",
         "environment variable DIALTONE_QUOTA_INACTIVE_DEVICES: quota.inactive_devices: must be a whole number from 0 to 10000000",

@@ -7,7 +7,7 @@
 //! MAC at all. Callers see the requests of the devices `read` shows them a phone of; of unknown
 //! MACs and of none with `default`.
 //!
-//! Rows: `at` (seconds), `mac`, `address`, `target` with `***` for every value of its query
+//! Rows: `at` (seconds), `node` (which gateway answered: each has a list of its own), `mac`, `address`, `target` with `***` for every value of its query
 //! that is no MAC, `user_agent`, `outcome`
 //! (`served`, `no_mac`, `recorded`, `inactive`, `no_such_file`, `no_such_type`,
 //! `over_quota`, `not_recorded`, `certificate_of_another`, `forbidden_network`, `render_failed`,
@@ -46,6 +46,7 @@ pub(super) async fn run(call: Call) -> CommandResult {
         });
         let strength = identity.phone_type.as_ref().map(|_| identity.strength);
         rows.push(&Row {
+            node: &call.core.options.node,
             phone_type: identity.phone_type,
             strength,
             told_by: strength.map(Strength::told_by),
@@ -58,9 +59,10 @@ pub(super) async fn run(call: Call) -> CommandResult {
 }
 
 #[derive(Serialize)]
-struct Row {
+struct Row<'a> {
     #[serde(flatten)]
     entry: RequestLogEntry,
+    node: &'a str,
     phone_type: Option<TypeKey>,
     strength: Option<Strength>,
     told_by: Option<&'static str>,

@@ -185,6 +185,7 @@ pub(super) const EVENTS: &[(&str, &str)] = &[
 
 const REQUESTS: &[(&str, &str)] = &[
     ("AT", "at"),
+    ("NODE", "node"),
     ("ADDRESS", "address"),
     ("TARGET", "target"),
     ("USER-AGENT", "user_agent"),
