@@ -36,7 +36,7 @@
 //! dialtone  -> tools, catalogue, domain
 //! phonesim  -> simulator
 //! tools     -> app, config, registry, store, catalogue, files, net, domain
-//! app       -> config, handset, admin, provision, registry, store, uploads, files, catalogue, net, domain
+//! app       -> config, handset, admin, provision, registry, store, uploads, files, catalogue, net, domain, throttle
 //! config    -> handset, admin, provision, registry, store, uploads, catalogue, net, domain
 //! handset   -> provision, net, domain
 //! admin     -> registry, uploads, files, catalogue, net, domain, throttle
@@ -113,6 +113,7 @@
 //! - Active phones boot from memory; the store is not asked.
 //! - Every queue, table and cache has a bound, every wait on a peer a deadline, every task an owner
 //!   that ends it.
+//! - A gateway that has not read its registry yet tells phones to come again, and refuses none.
 //! - A catalogue, a certificate or a configuration with a fault is refused whole; what was in force
 //!   stays.
 //! - A panic ends its request or its task. A lock it held is taken as it was left: one fault

@@ -39,6 +39,7 @@ mod phone_list;
 mod receive;
 mod request;
 mod session;
+mod starting;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -49,6 +50,7 @@ use tokio_util::task::TaskTracker;
 
 pub use health::{ListenerState, ListenerStates};
 pub use session::SessionLimits;
+pub use starting::{StartPhase, Starting};
 
 use crate::domain::UserId;
 use crate::files::Files;
@@ -218,26 +220,34 @@ impl Handler for Admin {
                 let asks = matches!(*request.method(), Method::GET | Method::HEAD);
                 body::discard(request, self.core.options.body_bytes).await;
                 match place {
-                    Endpoint::Health | Endpoint::Ready if !asks => {
-                        respond(StatusCode::METHOD_NOT_ALLOWED, &Fail::new("GET is answered here"))
-                    }
+                    Endpoint::Health | Endpoint::Ready if !asks => asked_otherwise(),
                     Endpoint::Health => health::alive(),
                     Endpoint::Ready => health::ready(&self.core).await,
-                    Endpoint::Rest | Endpoint::Nowhere => {
-                        respond(StatusCode::NOT_FOUND, &Fail::new("Not found"))
-                    }
+                    Endpoint::Rest | Endpoint::Nowhere => nowhere(),
                 }
             }
         }
     }
 
     fn malformed(&self, reason: &'static str) -> Response<AnswerBody> {
-        respond(StatusCode::BAD_REQUEST, &Fail::new(reason))
+        malformed(reason)
     }
 
     fn fault(&self) -> Response<AnswerBody> {
         fault()
     }
+}
+
+fn asked_otherwise() -> Response<AnswerBody> {
+    respond(StatusCode::METHOD_NOT_ALLOWED, &Fail::new("GET is answered here"))
+}
+
+fn nowhere() -> Response<AnswerBody> {
+    respond(StatusCode::NOT_FOUND, &Fail::new("Not found"))
+}
+
+fn malformed(reason: &'static str) -> Response<AnswerBody> {
+    respond(StatusCode::BAD_REQUEST, &Fail::new(reason))
 }
 
 fn fault() -> Response<AnswerBody> {

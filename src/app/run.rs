@@ -1,11 +1,14 @@
 //! `dialtone serve`: an [`App`] in a process, with its signals and its first words.
 
 use std::io::Write;
+use std::sync::Arc;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{App, AppError, process};
+use super::starting::Starting;
+use super::{Addresses, App, AppError, process};
 use crate::config::Config;
+use crate::registry::SystemClock;
 
 /// Serves until SIGTERM or SIGINT, then drains. SIGHUP reads certificates and
 /// catalogue again. Files that are still being read when it is told to end are not waited for:
@@ -14,35 +17,82 @@ use crate::config::Config;
 /// # Errors
 /// Whatever keeps the gateway from starting.
 pub async fn run(config: &Config) -> Result<(), AppError> {
-    let listen = |kind| {
-        signal(kind).map_err(|source| AppError::Io { what: "listening for signals", source })
-    };
-    let mut terminate = listen(SignalKind::terminate())?;
-    let mut interrupt = listen(SignalKind::interrupt())?;
-    let mut hang_up = listen(SignalKind::hangup())?;
-    let app = App::start(&process::fit_descriptors(config.clone())).await?;
+    let mut signals = Signals::listen()?;
+    tracing::info!(node = config.node.name, version = env!("CARGO_PKG_VERSION"), "starting");
+    let config = process::fit_descriptors(config.clone());
+    let mut starting = Starting::begin(&config, Arc::new(SystemClock))?;
     // Standard output may be gone (a closed pipe); that is no reason not to serve.
-    if announce(&app, std::io::stdout().lock()).is_err() && app.first_key().is_some() {
-        tracing::warn!(
-            "the first key could not be shown on standard output; the next start makes another"
-        );
+    let _ = announce(starting.addresses(), std::io::stdout().lock());
+    let opened = tokio::select! {
+        opened = starting.open() => Some(opened),
+        () = signals.end() => None,
+    };
+    let opened = match opened {
+        Some(Ok(opened)) => opened,
+        Some(Err(error)) => {
+            starting.shutdown().await;
+            return Err(error);
+        }
+        None => {
+            starting.shutdown().await;
+            tracing::info!("stopped before phones were served");
+            return Ok(());
+        }
+    };
+    let mut app = starting.serve(opened);
+    let made = tokio::select! {
+        made = app.make_first_key() => made.map(|()| true),
+        () = signals.end() => Ok(false),
+    };
+    if let Ok(true) = made {
+        if announce_ready(app.first_key(), std::io::stdout().lock()).is_err()
+            && app.first_key().is_some()
+        {
+            tracing::warn!(
+                "the first key could not be shown on standard output; the next start makes another"
+            );
+        }
+        until_told(&app, &mut signals).await;
     }
-    until_told(&app, &mut terminate, &mut interrupt, &mut hang_up).await;
     tracing::info!("stopping: no new connections, requests are finished");
     let drained = app.shutdown().await;
     if drained.cut > 0 {
         tracing::warn!(cut = drained.cut, "connections were cut at the end of the grace period");
     }
     tracing::info!("stopped");
-    Ok(())
+    made.map(drop)
 }
 
-async fn until_told(
-    app: &App,
-    terminate: &mut Signal,
-    interrupt: &mut Signal,
-    hang_up: &mut Signal,
-) {
+/// What the process is told. One that comes before it is waited for is not lost.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Signals, AppError> {
+        let listen = |kind| {
+            signal(kind).map_err(|source| AppError::Io { what: "listening for signals", source })
+        };
+        Ok(Signals {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+            hang_up: listen(SignalKind::hangup())?,
+        })
+    }
+
+    /// Returns when it is told to end.
+    async fn end(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+async fn until_told(app: &App, signals: &mut Signals) {
+    let Signals { terminate, interrupt, hang_up } = signals;
     // One at a time. However often it is asked for meanwhile, it is done once more.
     let reloading = async {
         while hang_up.recv().await.is_some() {
@@ -56,9 +106,8 @@ async fn until_told(
     }
 }
 
-/// Where it listens, and the first key if this start made one.
-fn announce(app: &App, mut out: impl Write) -> std::io::Result<()> {
-    let addresses = app.addresses();
+/// Where it listens.
+fn announce(addresses: &Addresses, mut out: impl Write) -> std::io::Result<()> {
     writeln!(out, "dialtone {}", env!("CARGO_PKG_VERSION"))?;
     for address in &addresses.http {
         writeln!(out, "  handsets  http://{address}")?;
@@ -70,7 +119,12 @@ fn announce(app: &App, mut out: impl Write) -> std::io::Result<()> {
     for address in &addresses.admin {
         writeln!(out, "  admin     {scheme}://{address}")?;
     }
-    if let Some(key) = app.first_key() {
+    out.flush()
+}
+
+/// That phones are served, and the first key if this start made one.
+fn announce_ready(first_key: Option<&str>, mut out: impl Write) -> std::io::Result<()> {
+    if let Some(key) = first_key {
         writeln!(out, "  first key {key}")?;
         writeln!(
             out,

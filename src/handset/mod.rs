@@ -18,6 +18,7 @@ mod forwarded;
 mod hosted;
 mod request;
 mod response;
+mod starting;
 
 #[cfg(test)]
 mod tests;
@@ -34,6 +35,7 @@ pub use forwarded::ForwardedHeader;
 
 pub use hosted::EdgeBody;
 use response::FileHeaders;
+pub use starting::Starting;
 
 use crate::net::body::BodyReader;
 use crate::net::{Handler, Peer, RetryAfter, body};

@@ -9,6 +9,7 @@
 mod accept;
 pub mod body;
 mod connection;
+mod handover;
 mod limits;
 mod listen;
 mod networks;
@@ -33,6 +34,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use hyper::body::{Body, Incoming};
 
+pub use handover::Handover;
 pub use limits::{Limits, OverAddressLimit};
 pub use listen::{BindError, Bound, bind};
 pub use networks::{InvalidNetwork, Network, Networks};

@@ -65,7 +65,7 @@ fn a_start_that_fails_takes_no_key_along() {
         let said = failed_start(dir.path(), |command| {
             command.envs(variables);
         });
-        assert!(dir.path().join("dialtone.db").exists(), "{why}: a store was made: {said}");
+        assert!(!dir.path().join("dialtone.db").exists(), "{why}: no store is made: {said}");
     }
     let process = Process::start(dir.path());
     let key = process.key.as_deref().expect("the first good start shows a key");

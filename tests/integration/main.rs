@@ -3,6 +3,7 @@
 
 mod admin;
 mod arrows;
+mod away;
 mod boot;
 mod broken_store;
 mod certificates;

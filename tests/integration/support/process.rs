@@ -1,9 +1,9 @@
 //! The gateway as its operator starts it: a process of its own.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Lines};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -11,6 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 /// Killed when dropped.
 pub(crate) struct Process {
     child: Child,
+    announced: Lines<BufReader<ChildStdout>>,
     pub http: SocketAddr,
     /// Where it listens with TLS, if it was told to.
     pub https: Option<SocketAddr>,
@@ -32,27 +33,49 @@ impl Process {
 
     /// Does as [`Process::start`], with a command made by [`command`].
     pub(crate) fn start_command(command: &mut Command) -> Process {
+        let mut process = Process::begin(command);
+        process.wait_until_ready();
+        process
+    }
+
+    /// Returns once it says where it listens.
+    pub(crate) fn begin(command: &mut Command) -> Process {
         let child = command.stdout(Stdio::piped()).spawn();
+        let mut child = child.expect("the gateway's binary runs");
+        let announced = BufReader::new(child.stdout.take().expect("it is piped")).lines();
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
-        let child = child.expect("the gateway's binary runs");
-        let mut process = Process { child, http: nowhere, https: None, admin: nowhere, key: None };
-        let stdout = process.child.stdout.take().expect("it is piped");
-        for line in BufReader::new(stdout).lines() {
+        let (http, admin) = (nowhere, nowhere);
+        let mut process = Process { child, announced, http, https: None, admin, key: None };
+        // Of the addresses it is the last.
+        process.read_until("admin");
+        process
+    }
+
+    /// Returns once it serves.
+    pub(crate) fn wait_until_ready(&mut self) {
+        self.read_until("ready");
+    }
+
+    fn read_until(&mut self, word: &str) {
+        for line in &mut self.announced {
             let line = line.expect("the announcement is text");
             let mut words = line.split_whitespace();
             let address = |word: Option<&str>| {
                 let (_, text) = word.and_then(|word| word.split_once("://")).expect("a URL");
                 text.parse().expect("an address")
             };
-            match words.next() {
+            let first = words.next();
+            match first {
                 Some("handsets") if line.contains("https://") => {
-                    process.https = Some(address(words.next()));
+                    self.https = Some(address(words.next()));
                 }
-                Some("handsets") => process.http = address(words.next()),
-                Some("admin") => process.admin = address(words.next()),
-                Some("first") => process.key = words.last().map(str::to_owned),
-                Some("ready") => return process,
+                Some("handsets") => self.http = address(words.next()),
+                Some("admin") => self.admin = address(words.next()),
+                Some("first") => self.key = words.last().map(str::to_owned),
                 _ => {}
+            }
+            if first == Some(word) {
+                return;
             }
         }
         panic!("the gateway ended before it was ready");

@@ -1,0 +1,225 @@
+//! A gateway that accepts and does not serve yet: it waits for its store, and reads it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::listeners::BoundListeners;
+use super::waiting::Waiting;
+use super::{Addresses, App, AppError, tls, wiring};
+use crate::admin::{self, Admin, ListenerState, ListenerStates, StartPhase};
+use crate::catalogue::{Catalogue, Sources};
+use crate::config::Config;
+use crate::files::Files;
+use crate::handset;
+use crate::net::tls::Tls;
+use crate::net::{Bound, Handler, Handover, Server};
+use crate::provision::Provisioner;
+use crate::registry::{Background, Clock, PublicUrl, Registry, SystemRandom};
+use crate::store::{self, Store};
+use crate::uploads::Uploads;
+
+/// All that needs no store. Its listeners accept: phones are told to come again, operators why.
+pub(super) struct Starting {
+    config: Config,
+    clock: Arc<dyn Clock>,
+    sources: Sources,
+    /// `None` once the registry has it.
+    catalogue: Option<Catalogue>,
+    uploads: Option<Arc<Uploads>>,
+    files: Option<Arc<Files>>,
+    addresses: Addresses,
+    tls: Vec<Arc<Tls>>,
+    handset_server: Server,
+    admin_server: Server,
+    for_handsets: Arc<Handover<handset::Starting, handset::Edge<Provisioner>>>,
+    for_operators: Arc<Handover<admin::Starting, Admin>>,
+    listeners: ListenerStates,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+/// What was read of the store.
+pub(super) struct Opened {
+    store: Arc<dyn Store>,
+    registry: Arc<Registry>,
+    background: Background,
+}
+
+impl Starting {
+    /// Returns once every listener accepts.
+    ///
+    /// # Errors
+    /// Whatever must be mended before a gateway can start; nobody was answered then.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub(super) fn begin(config: &Config, clock: Arc<dyn Clock>) -> Result<Starting, AppError> {
+        let sources = config.catalogue.sources();
+        let catalogue = Catalogue::load(&sources)?;
+        let (uploads, files) = (wiring::uploads(config)?, wiring::files(config)?);
+        let bound = BoundListeners::bind(config)?;
+        let addresses = bound.addresses(!config.admin.pairs.is_empty());
+        let handset_tls = tls::of_handsets(config, &bound)?;
+        let admin_tls = tls::of_admin(config)?;
+
+        let handset_server = Server::new(wiring::handset_limits(config), rand::random());
+        let admin_server = Server::new(wiring::admin_limits(config), rand::random());
+        let listeners = listener_states(&addresses, &handset_server, &admin_server);
+        let for_operators = admin::Starting::new(
+            catalogue.digest().to_owned(),
+            listeners.clone(),
+            config.admin.max_body_bytes,
+        );
+        let starting = Starting {
+            config: config.clone(),
+            clock,
+            sources,
+            catalogue: Some(catalogue),
+            uploads,
+            files,
+            addresses,
+            tls: [&handset_tls, &admin_tls].into_iter().flatten().cloned().collect(),
+            handset_server,
+            admin_server,
+            for_handsets: Arc::new(Handover::new(handset::Starting::new(rand::random()))),
+            for_operators: Arc::new(Handover::new(for_operators)),
+            listeners,
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        };
+        for tls in &starting.tls {
+            let watching = tls.clone().watch(config.tls.reload_interval, starting.stop.clone());
+            starting.tasks.spawn(watching);
+        }
+        for bound in bound.http {
+            accept(&starting.handset_server, bound, None, &starting.for_handsets)?;
+        }
+        for bound in bound.https {
+            accept(&starting.handset_server, bound, handset_tls.clone(), &starting.for_handsets)?;
+        }
+        for bound in bound.admin {
+            accept(&starting.admin_server, bound, admin_tls.clone(), &starting.for_operators)?;
+        }
+        Ok(starting)
+    }
+
+    /// Where it listens.
+    pub(super) fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// Opens the store and reads it, as soon as it is there.
+    ///
+    /// # Errors
+    /// What waiting does not mend.
+    ///
+    /// # Panics
+    /// When it was opened before.
+    pub(super) async fn open(&mut self) -> Result<Opened, AppError> {
+        let catalogue = self.catalogue.take().expect("it is opened once");
+        let (config, clock) = (&self.config, &self.clock);
+        let mut waiting = Waiting::new(&config.store.url, self.for_operators.before());
+        let opening = async || store::url::open(&config.store.url, clock.now()).await;
+        let store = waiting.until(StartPhase::Asking, opening).await?;
+        let digest = PublicUrl::digest(config.handset.public_url.as_ref(), catalogue.digest());
+        let asking = async || store.catalogue_since(&digest, clock.now()).await;
+        let since = waiting.until(StartPhase::Asking, asking).await?;
+        let catalogue = Arc::new(catalogue.with_served_since(since));
+        let reading = async || {
+            let quota = wiring::quota(config);
+            Registry::open(store.clone(), catalogue.clone(), clock.clone(), quota).await
+        };
+        let (registry, background) = waiting.until(StartPhase::Reading, reading).await?;
+        let registry = Arc::new(registry.with_public_url(config.handset.public_url.as_ref()));
+        // Phones that boot now must not wait for a store that takes nothing.
+        if let Err(error) = registry.make_password_seed(&SystemRandom).await {
+            tracing::warn!(%error, "phones have no passwords of their own before the next start");
+        }
+        waiting.tell_end();
+        Ok(Opened { store, registry, background })
+    }
+
+    /// Serves phones and operators from then on.
+    pub(super) fn serve(self, opened: Opened) -> App {
+        let Opened { store, registry, background } = opened;
+        let config = &self.config;
+        let provisioner = Provisioner::new(registry.clone(), config.cache.rendered_bytes)
+            .with_uploads(self.uploads.clone())
+            .with_files(self.files.clone());
+        let provisioner = Arc::new(provisioner);
+        let edge_options = wiring::edge_options(config, rand::random());
+        let edge = Arc::new(handset::Edge::new(provisioner.clone(), edge_options));
+        let admin = Arc::new(Admin::new(
+            registry.clone(),
+            Arc::new(SystemRandom),
+            self.listeners,
+            wiring::admin_options(config, self.uploads.clone(), self.files.clone()),
+        ));
+        self.for_handsets.hand_over(edge);
+        self.for_operators.hand_over(admin.clone());
+        let app = App {
+            registry,
+            provisioner,
+            sources: self.sources,
+            public_url: config.handset.public_url.clone(),
+            files: self.files,
+            store,
+            store_url: config.store.url.clone(),
+            handset_server: self.handset_server,
+            admin_server: self.admin_server,
+            admin,
+            tls: self.tls,
+            addresses: self.addresses,
+            first_key: None,
+            grace_period: config.shutdown.grace_period,
+            stop: self.stop,
+            tasks: self.tasks,
+        };
+        app.spawn_tasks(background, self.uploads);
+        app
+    }
+
+    /// Stops accepting.
+    pub(super) async fn shutdown(self) {
+        let grace = self.config.shutdown.grace_period;
+        tokio::join!(self.handset_server.drain(grace), self.admin_server.drain(grace));
+        self.stop.cancel();
+    }
+}
+
+/// What `GET /ready` says of the listeners: one is up until its server drains.
+fn listener_states(addresses: &Addresses, handsets: &Server, admin: &Server) -> ListenerStates {
+    let named = |kind: &'static str, list: &[SocketAddr], server: &Server| {
+        let server = server.clone();
+        list.iter()
+            .map(move |address| (format!("{kind} {address}"), server.clone()))
+            .collect::<Vec<_>>()
+    };
+    let all = [
+        named("http", &addresses.http, handsets),
+        named("https", &addresses.https, handsets),
+        named("admin", &addresses.admin, admin),
+    ]
+    .concat();
+    Arc::new(move || {
+        let state = |(name, server): &(String, Server)| ListenerState {
+            name: name.clone(),
+            up: !server.is_draining(),
+        };
+        all.iter().map(state).collect()
+    })
+}
+
+fn accept<H: Handler>(
+    server: &Server,
+    bound: Bound,
+    tls: Option<Arc<Tls>>,
+    handler: &Arc<H>,
+) -> Result<(), AppError> {
+    server
+        .serve(bound, tls, handler.clone())
+        .map_err(|source| AppError::Io { what: "serving a listener", source })
+}
