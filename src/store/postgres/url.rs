@@ -184,7 +184,7 @@ impl FromStr for PostgresUrl {
         let (scheme, rest) = text.split_once("://").ok_or_else(|| form("no ://"))?;
         let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
         let mut own = Own::default();
-        let mut others: Vec<&str> = Vec::new();
+        let mut others: Vec<String> = Vec::new();
         let mut shown: Vec<&str> = Vec::new();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (key, value) = pair.split_once('=').ok_or_else(|| form("an option has no ="))?;
@@ -197,8 +197,11 @@ impl FromStr for PostgresUrl {
             if OWN.contains(&key) {
                 let value = percent_decode_str(value).decode_utf8();
                 own.take(key, &value.map_err(|_| form("an option is not UTF-8"))?)?;
+            } else if key == "host" {
+                // The client takes each for itself, libpq all of them.
+                others.extend(value.split(',').map(|host| format!("host={host}")));
             } else {
-                others.push(pair);
+                others.push(pair.to_owned());
             }
         }
         let parsed = format!("postgres://{place}?{}", others.join("&")).parse::<Config>();
@@ -406,19 +409,30 @@ mod tests {
 
     #[tokio::test]
     async fn each_host_has_its_port_and_all_have_the_rest() {
-        let text = "postgres://gw:pw@a:1,b:2/x?schema=north";
-        let url = url(text);
-        assert_eq!((url.schema.as_str(), url.connect_timeout()), ("north", CONNECT));
-        let hosts = url.hosts().await.unwrap();
-        assert_eq!(hosts.len(), 2);
-        for (config, (host, port)) in hosts.iter().zip([("a", 1), ("b", 2)]) {
-            assert_eq!(config.get_hosts(), [Host::Tcp(host.to_owned())]);
-            assert_eq!(config.get_ports(), [port]);
-            assert_eq!(config.get_user(), Some("gw"));
-            assert_eq!(config.get_password(), Some(&b"pw"[..]));
-            let session = config.get_target_session_attrs();
-            assert_eq!(session, TargetSessionAttrs::ReadWrite);
+        for text in [
+            "postgres://gw:pw@a:1,b:2/x?schema=north",
+            "postgres://gw:pw@/x?host=a,b&port=1,2&schema=north",
+        ] {
+            let url = url(text);
+            assert_eq!((url.schema.as_str(), url.connect_timeout()), ("north", CONNECT));
+            let hosts = url.hosts().await.unwrap();
+            assert_eq!(hosts.len(), 2, "{text}");
+            for (config, (host, port)) in hosts.iter().zip([("a", 1), ("b", 2)]) {
+                assert_eq!(config.get_hosts(), [Host::Tcp(host.to_owned())]);
+                assert_eq!(config.get_ports(), [port]);
+                assert_eq!(config.get_user(), Some("gw"));
+                assert_eq!(config.get_password(), Some(&b"pw"[..]));
+                let session = config.get_target_session_attrs();
+                assert_eq!(session, TargetSessionAttrs::ReadWrite);
+            }
         }
+    }
+
+    #[tokio::test]
+    async fn sockets_are_hosts_like_others() {
+        let hosts = url("postgres://gw@/x?host=/run/a,/run/b").hosts().await.unwrap();
+        let hosts: Vec<&Host> = hosts.iter().flat_map(Config::get_hosts).collect();
+        assert_eq!(hosts, [&Host::Unix("/run/a".into()), &Host::Unix("/run/b".into())]);
     }
 
     #[tokio::test]
