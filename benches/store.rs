@@ -7,7 +7,7 @@
 //! that it is a disk that is measured.
 
 #[allow(dead_code, reason = "tests use the rest")]
-#[path = "../tests/support/postgres.rs"]
+#[path = "../tests/support/postgres/mod.rs"]
 mod server;
 
 use std::net::IpAddr;

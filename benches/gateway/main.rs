@@ -12,7 +12,7 @@ mod process;
 mod wrk;
 
 #[allow(dead_code, reason = "tests use the rest")]
-#[path = "../../tests/support/postgres.rs"]
+#[path = "../../tests/support/postgres/mod.rs"]
 mod server;
 
 use std::path::PathBuf;

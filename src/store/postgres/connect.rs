@@ -60,7 +60,7 @@ impl Connector {
         };
         let connection = tokio::spawn(carrying).abort_handle();
         let session = Session::new(client, connection, ended);
-        session.execute(&self.settings()).await?;
+        session.set_up(&self.settings()).await?;
         Ok(session)
     }
 

@@ -5,6 +5,7 @@ use std::io;
 
 use tokio_postgres::error::{Severity, SqlState};
 
+use super::session::NOT_MARKED;
 use crate::domain::ErrorChain;
 use crate::store::StoreError;
 
@@ -68,6 +69,13 @@ pub(super) fn bad_row(row: &str, column: &str, why: impl std::fmt::Display) -> F
 /// that another has, a server that starts or stops, its disk, and what it cannot explain.
 const PASSING: &[&str] = &["08", "25", "40", "53", "55", "57", "58", "XX"];
 
+/// Whether it was asked on another session than was set up: the mark is not there, or a prepared
+/// statement is that of somebody else or of nobody.
+fn is_of_other_session(code: &SqlState, message: &str) -> bool {
+    message.contains(NOT_MARKED)
+        || [SqlState::DUPLICATE_PSTATEMENT, SqlState::INVALID_SQL_STATEMENT_NAME].contains(code)
+}
+
 fn map(what: String, error: &tokio_postgres::Error) -> StoreError {
     let Some(said) = error.as_db_error() else {
         let why = ErrorChain(error).to_string();
@@ -81,6 +89,13 @@ fn map(what: String, error: &tokio_postgres::Error) -> StoreError {
     let (code, message) = (said.code(), said.message());
     let unusable = |why: &str| StoreError::Unusable { what: what.clone(), why: why.to_owned() };
     match *code {
+        _ if is_of_other_session(code, message) => StoreError::Refused {
+            what,
+            why:
+                "a pooler in between gives each transaction another session: have it keep one for \
+                  each connection (pgbouncer: pool_mode = session)"
+                    .to_owned(),
+        },
         SqlState::DISK_FULL => StoreError::Full { what },
         SqlState::READ_ONLY_SQL_TRANSACTION => StoreError::ReadOnly { what },
         SqlState::UNDEFINED_TABLE | SqlState::UNDEFINED_COLUMN => {

@@ -174,6 +174,9 @@ impl PostgresStore {
     ) -> Result<PostgresStore, StoreError> {
         let connector = Arc::new(Connector::new(url)?);
         let session = prepare(&connector, if_older).await?;
+        // Where a pooler has sessions for each transaction, this one marks the one that the first
+        // had: what that asks next tells so now.
+        connector.session().await.map_err(|failure| failure.told(connector.url.name()))?;
         make_default_company(&session, &connector, now).await?;
         let (health, history) = (Arc::<Health>::default(), Arc::<History>::default());
         let (sender, requests) = mpsc::channel(options.queue);

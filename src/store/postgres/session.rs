@@ -1,7 +1,16 @@
-//! One connection to the database, and how long anything on it may take.
+//! One connection to the database, how long anything on it may take, and that it is one session of
+//! the server.
+//!
+//! A pooler in between may give each transaction another one of its sessions (pgbouncer's
+//! `pool_mode = transaction`). What was set is not set there, nobody listens, and the name of a
+//! prepared statement may be another gateway's for another statement: a read could delete. So each
+//! session is marked when it begins, and each transaction begins by looking for the mark. Whatever
+//! is not there fails then, and all that follows in the transaction with it; nothing is prepared or
+//! run by its name but in a transaction, which is begun and ended by texts.
 
 use std::collections::HashMap;
 use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::Duration;
@@ -26,6 +35,10 @@ pub(super) const ROWS: usize = 4096;
 
 const SILENT: &str = "the server does not answer";
 
+/// What the server says, and logs, where the mark of a session is not there.
+pub(super) const NOT_MARKED: &str =
+    "dialtone needs a session of its own, not one for each transaction";
+
 /// A connection. Closed when it is dropped; the server takes back what was not committed.
 pub(super) struct Session {
     client: Client,
@@ -36,6 +49,10 @@ pub(super) struct Session {
     statements: Mutex<HashMap<String, Statement>>,
     /// Something was asked and not heard to its end.
     unfinished: AtomicBool,
+    /// A transaction was begun and not ended.
+    in_transaction: AtomicBool,
+    /// What it is told by.
+    mark: u64,
 }
 
 impl Session {
@@ -45,8 +62,29 @@ impl Session {
         connection: AbortHandle,
         ended: CancellationToken,
     ) -> Session {
-        let (statements, unfinished) = (Mutex::default(), AtomicBool::new(false));
-        Session { client, connection, ended, statements, unfinished }
+        Session {
+            client,
+            connection,
+            ended,
+            statements: Mutex::default(),
+            unfinished: AtomicBool::new(false),
+            in_transaction: AtomicBool::new(false),
+            mark: rand::random(),
+        }
+    }
+
+    /// Marks it, and does as [`Session::execute`].
+    pub(super) async fn set_up(&self, settings: &str) -> Result<(), Failure> {
+        self.execute(&format!("SET dialtone.session TO '{}'; {settings}", self.mark)).await
+    }
+
+    /// A text that begins a transaction, and fails in it where the mark is not there.
+    fn begin(&self, sql: &str) -> String {
+        format!(
+            "{sql}; SELECT CAST(CASE current_setting('dialtone.session', true) WHEN '{}' \
+             THEN '1' ELSE '{NOT_MARKED}' END AS integer)",
+            self.mark
+        )
     }
 
     /// Returns when the connection has ended.
@@ -59,7 +97,7 @@ impl Session {
         !self.client.is_closed() && !self.unfinished.load(Ordering::Acquire)
     }
 
-    /// Runs statements without parameters that give nothing.
+    /// Runs statements without parameters that give nothing. They may begin a transaction or end it.
     ///
     /// # Errors
     /// What the server says; [`Failure::Silent`] after [`ANSWER`].
@@ -72,6 +110,9 @@ impl Session {
         self.unfinished.store(true, Ordering::Release);
         in_time(self.client.batch_execute(sql), most).await?;
         self.unfinished.store(false, Ordering::Release);
+        if begins(sql) || ends(sql) {
+            self.in_transaction.store(begins(sql), Ordering::Release);
+        }
         Ok(())
     }
 
@@ -117,8 +158,17 @@ async fn in_time<T>(
     Ok(answered.map_err(|_| Failure::Silent(SILENT))??)
 }
 
+/// Whether it begins a transaction that goes on behind it.
+fn begins(sql: &str) -> bool {
+    sql.starts_with("BEGIN")
+}
+
+fn ends(sql: &str) -> bool {
+    sql.ends_with("COMMIT") || sql.ends_with("ROLLBACK")
+}
+
 /// Statements that are sent at once: their answers come one after the other, and all of them take
-/// one way there and back.
+/// one way there and back. Outside of a transaction they are one.
 pub(super) struct Batch<'a> {
     session: &'a Session,
     asked: Vec<(&'a str, Parameters<'a>)>,
@@ -135,11 +185,16 @@ macro_rules! parameters {
 }
 pub(super) use parameters;
 
+/// What was sent, until its answer is taken.
+type Sent<'a> =
+    MaybeDone<Pin<Box<dyn Future<Output = Result<Vec<Row>, tokio_postgres::Error>> + Send + 'a>>>;
+
 impl<'a> Batch<'a> {
     pub(super) fn new(session: &'a Session) -> Batch<'a> {
         Batch { session, asked: Vec::new() }
     }
 
+    /// One that begins a transaction comes first, one that ends it last.
     pub(super) fn add(&mut self, sql: &'a str, parameters: Parameters<'a>) {
         self.asked.push((sql, parameters));
     }
@@ -149,40 +204,91 @@ impl<'a> Batch<'a> {
     /// # Errors
     /// That of the first that failed. The session is of no use then: the others may have failed for
     /// it, and are not heard.
-    pub(super) async fn run(self) -> Result<Vec<Vec<Row>>, Failure> {
-        let Batch { session, asked } = self;
+    pub(super) async fn run(mut self) -> Result<Vec<Vec<Row>>, Failure> {
+        let session = self.session;
         session.unfinished.store(true, Ordering::Release);
-        let mut statements = Vec::with_capacity(asked.len());
-        for (sql, _) in &asked {
-            statements.push(session.statement(sql).await?);
+        let is_alone = !session.in_transaction.load(Ordering::Acquire)
+            && self.asked.first().is_none_or(|(sql, _)| !begins(sql));
+        if is_alone {
+            self.asked.insert(0, ("BEGIN ISOLATION LEVEL READ COMMITTED", Vec::new()));
+            self.asked.push(("COMMIT", Vec::new()));
         }
-        let client = &session.client;
-        let mut answers: Vec<_> = statements
-            .iter()
-            .zip(&asked)
-            .map(|(statement, (_, parameters))| {
-                let values: Vec<&(dyn ToSql + Sync)> =
-                    parameters.iter().map(|value| &**value as &(dyn ToSql + Sync)).collect();
-                Box::pin(maybe_done(async move { client.query(statement, &values).await }))
-            })
-            .collect();
-        // A statement is sent when its answer is first asked for: all of them, in their order.
-        poll_fn(|context| {
-            for answer in &mut answers {
-                let _ = answer.as_mut().poll(context);
-            }
-            Poll::Ready(())
-        })
-        .await;
-        let mut rows = Vec::with_capacity(answers.len());
-        for mut answer in answers {
-            if !matches!(*answer, MaybeDone::Done(_)) {
-                let waited = tokio::time::timeout(ANSWER, answer.as_mut()).await;
-                waited.map_err(|_| Failure::Silent(SILENT))?;
-            }
-            rows.push(answer.as_mut().take_output().expect("it was waited for")?);
-        }
+        let goes_on = self.asked.last().is_some_and(|(sql, _)| !ends(sql));
+        let mut rows = self.ask().await?;
         session.unfinished.store(false, Ordering::Release);
+        session.in_transaction.store(goes_on, Ordering::Release);
+        if is_alone {
+            rows.remove(0);
+            rows.pop();
+        }
         Ok(rows)
     }
+
+    async fn ask(&self) -> Result<Vec<Vec<Row>>, Failure> {
+        let mut sent: Vec<Sent<'_>> = Vec::with_capacity(self.asked.len());
+        let mut asked = &self.asked[..];
+        if let Some(((first, _), rest)) = asked.split_first()
+            && begins(first)
+        {
+            sent.push(self.text(self.session.begin(first)));
+            send(&mut sent).await;
+            asked = rest;
+        }
+        let mut statements = Vec::with_capacity(asked.len());
+        for (sql, _) in asked.iter().filter(|(sql, _)| !ends(sql)) {
+            match self.session.statement(sql).await {
+                Ok(statement) => statements.push(statement),
+                // It may have failed for what began the transaction.
+                Err(failure) => return heard(sent).await.and(Err(failure)),
+            }
+        }
+        let mut statements = statements.into_iter();
+        for (sql, parameters) in asked {
+            let next = if ends(sql) { None } else { statements.next() };
+            sent.push(match next {
+                Some(statement) => self.prepared(statement, parameters),
+                None => self.text((*sql).to_owned()),
+            });
+        }
+        send(&mut sent).await;
+        heard(sent).await
+    }
+
+    fn text(&self, sql: String) -> Sent<'_> {
+        let client = &self.session.client;
+        maybe_done(Box::pin(async move { client.batch_execute(&sql).await.map(|()| Vec::new()) }))
+    }
+
+    fn prepared<'s>(&'s self, statement: Statement, parameters: &'s Parameters<'_>) -> Sent<'s> {
+        let client = &self.session.client;
+        maybe_done(Box::pin(async move {
+            let values: Vec<&(dyn ToSql + Sync)> =
+                parameters.iter().map(|value| &**value as &(dyn ToSql + Sync)).collect();
+            client.query(&statement, &values).await
+        }))
+    }
+}
+
+/// Each is sent when its answer is first asked for: all of them, in their order.
+async fn send(asked: &mut [Sent<'_>]) {
+    poll_fn(|context| {
+        for answer in &mut *asked {
+            let _ = Pin::new(answer).poll(context);
+        }
+        Poll::Ready(())
+    })
+    .await;
+}
+
+/// The answers, in order.
+async fn heard(sent: Vec<Sent<'_>>) -> Result<Vec<Vec<Row>>, Failure> {
+    let mut rows = Vec::with_capacity(sent.len());
+    for mut answer in sent {
+        if !matches!(answer, MaybeDone::Done(_)) {
+            let waited = tokio::time::timeout(ANSWER, &mut answer).await;
+            waited.map_err(|_| Failure::Silent(SILENT))?;
+        }
+        rows.push(Pin::new(&mut answer).take_output().expect("it was waited for")?);
+    }
+    Ok(rows)
 }

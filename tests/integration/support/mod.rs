@@ -6,10 +6,11 @@ pub(crate) mod gateway;
 pub(crate) mod http;
 pub(crate) mod node;
 #[allow(dead_code, reason = "measurements and other tests use the rest")]
-#[path = "../../support/postgres.rs"]
+#[path = "../../support/postgres/mod.rs"]
 pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod tls;
+pub(crate) mod view;
 
 use std::time::{Duration, Instant};
 

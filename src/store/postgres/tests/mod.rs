@@ -2,13 +2,14 @@
 //! conformance suite.
 
 #[allow(dead_code, reason = "measurements and other tests use it, too")]
-#[path = "../../../../tests/support/postgres.rs"]
+#[path = "../../../../tests/support/postgres/mod.rs"]
 mod server;
 
 mod away;
 mod connecting;
 mod groups;
 mod lost;
+mod pooled;
 mod same_as_memory;
 mod versions;
 mod visible;

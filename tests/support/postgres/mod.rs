@@ -1,7 +1,11 @@
 //! A PostgreSQL server of its own for tests and measurements, never the system's: in a folder that
 //! goes with it, reached over a Unix socket there.
 //!
-//! Debian's package `postgresql` has what is needed.
+//! Debian's package `postgresql` has what is needed; `pgbouncer` is a package of its own.
+
+mod pgbouncer;
+mod small_disk;
+mod standby;
 
 use std::fs;
 use std::io::{PipeWriter, Write};
@@ -13,6 +17,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+
+pub(crate) use self::pgbouncer::{Pgbouncer, PoolMode};
+pub(crate) use self::small_disk::SmallDisk;
 
 /// How long a server may take to start or stop on a machine that is busy otherwise.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -43,14 +50,15 @@ impl Cluster {
     /// # Panics
     /// When there is no PostgreSQL, with what to install.
     pub(crate) fn start(settings: &str) -> Cluster {
+        Cluster::start_with(settings, &[])
+    }
+
+    /// Does as [`Cluster::start`], with more options of `initdb`.
+    fn start_with(settings: &str, options: &[&str]) -> Cluster {
         let mut cluster = Cluster::without_data(settings);
-        let made = cluster
-            .command("initdb")
-            .args(["--encoding=UTF8", "--locale=C", "--auth=trust", "--username=gw", "--pgdata"])
-            .arg(cluster.data())
-            .output()
-            .expect("initdb runs");
-        assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
+        let mut initdb = cluster.command("initdb");
+        initdb.args(["--encoding=UTF8", "--locale=C", "--auth=trust", "--username=gw", "--pgdata"]);
+        run("initdb", initdb.arg(cluster.data()).args(options));
         cluster.resume();
         cluster
     }
@@ -285,6 +293,12 @@ impl Drop for Cluster {
             within_patience(|| !self.is_running());
         }
     }
+}
+
+/// Runs a program that must succeed.
+fn run(what: &str, command: &mut Command) {
+    let ran = command.output().unwrap_or_else(|error| panic!("{what}: {error}"));
+    assert!(ran.status.success(), "{what}: {}", String::from_utf8_lossy(&ran.stderr));
 }
 
 fn within_patience(mut holds: impl FnMut() -> bool) -> bool {
