@@ -95,6 +95,10 @@ impl From<RegistryError> for Fail {
             StoreFault::Full => "The store is full; nothing was changed",
             StoreFault::ReadOnly => "The store is read-only; nothing was changed",
             StoreFault::Overloaded => "The store is overloaded, try again; nothing was changed",
+            StoreFault::Unknown => {
+                "The store went away in the middle of the change: whether it was made is not known; \
+                 look before you make it again"
+            }
             StoreFault::Away => "The store is not available, try again later",
         })
     }

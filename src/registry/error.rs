@@ -113,6 +113,8 @@ pub enum StoreFault {
     ReadOnly,
     /// More commits wait than it takes; trying again may work.
     Overloaded,
+    /// Whether the change was made could not be learnt.
+    Unknown,
     /// Anything else, among it what trying again may mend.
     Away,
 }
@@ -125,7 +127,7 @@ impl StoreFault {
             StoreFault::Full => "the store is full",
             StoreFault::ReadOnly => "the store is read-only",
             StoreFault::Overloaded => "the store is overloaded",
-            StoreFault::Away => "the store is not available",
+            StoreFault::Unknown | StoreFault::Away => "the store is not available",
         }
     }
 }
@@ -136,6 +138,7 @@ impl From<&StoreError> for StoreFault {
             StoreError::Full { .. } => StoreFault::Full,
             StoreError::ReadOnly { .. } => StoreFault::ReadOnly,
             StoreError::Overloaded { .. } => StoreFault::Overloaded,
+            StoreError::Unknown { .. } => StoreFault::Unknown,
             _ => StoreFault::Away,
         }
     }
