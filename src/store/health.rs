@@ -30,10 +30,14 @@ pub(super) enum Verdict {
 }
 
 impl Health {
-    /// A group was written.
-    pub(super) fn wrote(&self) {
+    /// A group was written; `probed`: with a probe, which wants more room than a commit does. A full
+    /// disk takes a small commit here and there, and is full until it has that room.
+    pub(super) fn wrote(&self, probed: bool) {
         self.groups.fetch_add(1, Ordering::Relaxed);
-        self.lock().failure = None;
+        let mut state = self.lock();
+        if probed || !matches!(state.failure, Some(StoreError::Full { .. })) {
+            state.failure = None;
+        }
     }
 
     pub(super) fn failed(&self, error: StoreError) {
@@ -96,10 +100,21 @@ mod tests {
     #[test]
     fn a_written_group_heals() {
         let health = Health::default();
-        health.failed(full());
-        health.wrote();
+        health.failed(StoreError::ReadOnly { what: "dialtone.db".to_owned() });
+        health.wrote(false);
         let verdict = health.verdict(Duration::ZERO, Instant::now());
         assert!(matches!(verdict, Verdict::Fine));
         assert_eq!(health.groups(), 1);
+    }
+
+    #[test]
+    fn a_full_disk_is_full_until_there_is_room_for_a_probe() {
+        let health = Health::default();
+        health.failed(full());
+        health.wrote(false);
+        let verdict = health.verdict(Duration::ZERO, Instant::now());
+        assert!(matches!(verdict, Verdict::Probe(_)));
+        health.wrote(true);
+        assert!(matches!(health.verdict(Duration::ZERO, Instant::now()), Verdict::Fine));
     }
 }

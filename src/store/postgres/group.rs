@@ -42,7 +42,7 @@ pub(super) enum NotMade {
 }
 
 /// Makes a group of these commits, with a stamp of its own. With `writes` it is written also when no
-/// commit is in it that was done.
+/// commit is in it that was done, and learns whether there is room for one.
 ///
 /// # Errors
 /// [`NotMade`]; the session is of no use any more then.
@@ -72,7 +72,7 @@ pub(super) async fn make(
     }
     decided.finish();
     let group = decided.anchor();
-    match write(session, &decided, &channel(&connector.url.schema)).await {
+    match write(session, &decided, &channel(&connector.url.schema), writes).await {
         Ok(()) => Ok(Made { answers, group: Some(group) }),
         Err(failure) if failure.undid_all() => Err(NotMade::Failed(failure)),
         Err(failure) => Err(NotMade::Unknown(failure, group, answers)),

@@ -159,6 +159,11 @@ CREATE TABLE left_in_device (
     written text NOT NULL
 );
 
+-- Always empty: filled and emptied again to learn whether there is room to write.
+CREATE TABLE probe (
+    filler text NOT NULL
+);
+
 -- For operators; the program does not read it.
 CREATE VIEW phones AS
 WITH every AS (

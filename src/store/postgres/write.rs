@@ -21,6 +21,9 @@ const PUT_SYSTEM: &str = "INSERT INTO system_settings (one, settings, changed, r
      changed = excluded.changed, revision = excluded.revision, secret = excluded.secret";
 const TRIM_LEFT: &str =
     "DELETE FROM left_in_device WHERE id <= (SELECT max(id) FROM left_in_device) - $1";
+/// Takes some 100 KB of the disk: a few bytes have room in pages that are there, and a commit may not.
+const TAKE_ROOM: &str =
+    "INSERT INTO probe SELECT repeat('0123456789abcdef', 100) FROM generate_series(1, 64)";
 /// Whoever follows is told when there is something to follow.
 const PUT_LEDGER: &str = "WITH \
      ledger AS (UPDATE store SET head = $1, forgotten = $2, commit_group = $3, event = $4), \
@@ -28,7 +31,7 @@ const PUT_LEDGER: &str = "WITH \
      SELECT pg_notify($6, $1::bigint::text) WHERE $7";
 
 /// Writes and commits; the transaction was begun, and its row is locked. `channel` is what
-/// followers listen to.
+/// followers listen to. With `probes` there must be room for more than it writes.
 ///
 /// # Errors
 /// What the server says; [`Failure::undid_all`] tells whether that is certain to be the end of it.
@@ -36,8 +39,13 @@ pub(super) async fn write(
     session: &Session,
     decided: &Decided,
     channel: &str,
+    probes: bool,
 ) -> Result<(), Failure> {
     let mut batch = Batch::new(session);
+    if probes {
+        batch.add(TAKE_ROOM, parameters![]);
+        batch.add("DELETE FROM probe", parameters![]);
+    }
     put_companies(&mut batch, decided);
     put_users(&mut batch, decided);
     put_devices(&mut batch, decided);

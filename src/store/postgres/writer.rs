@@ -114,7 +114,7 @@ impl Writer {
                 self.session = Some(session);
                 // A group of refusals alone says nothing about the medium.
                 if let Some(group) = group {
-                    self.made(group);
+                    self.made(group, probes);
                 }
                 Ok(answers)
             }
@@ -125,14 +125,14 @@ impl Writer {
             }
             Err(NotMade::Unknown(failure, group, answers)) => {
                 drop(session);
-                self.settle(failure, group).await.map(|()| answers)
+                self.settle(failure, group, probes).await.map(|()| answers)
             }
         }
     }
 
-    fn made(&self, group: Anchor) {
+    fn made(&self, group: Anchor, probed: bool) {
         self.history.made(group);
-        self.health.wrote();
+        self.health.wrote(probed);
     }
 
     /// The session there is, or a new one.
@@ -152,7 +152,12 @@ impl Writer {
     }
 
     /// Asks whether the group was made, once the database can be asked.
-    async fn settle(&mut self, failure: Failure, group: Anchor) -> Result<(), StoreError> {
+    async fn settle(
+        &mut self,
+        failure: Failure,
+        group: Anchor,
+        probed: bool,
+    ) -> Result<(), StoreError> {
         let asking = async {
             loop {
                 let Ok(session) = self.connector.session().await else {
@@ -168,7 +173,7 @@ impl Writer {
         match tokio::time::timeout(SETTLE, asking).await {
             Ok((true, session)) => {
                 self.session = Some(session);
-                self.made(group);
+                self.made(group, probed);
                 Ok(())
             }
             Ok((false, session)) => {

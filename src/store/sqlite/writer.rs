@@ -123,7 +123,8 @@ impl Writer {
             Ok(answers) => {
                 // A group of refusals alone says nothing about the medium.
                 if self.connection.total_changes() != before {
-                    self.health.wrote();
+                    let is_probe = |request: &Request| matches!(request.work, Work::Probe);
+                    self.health.wrote(group.iter().any(is_probe));
                 }
                 if group.iter().any(makes_user)
                     && let Err(error) = super::fold(&self.connection)
