@@ -10,6 +10,7 @@ mod certificates;
 mod claims;
 mod crash;
 mod database;
+mod failures;
 mod files;
 mod first_key;
 mod forms;
