@@ -76,9 +76,7 @@ pub enum NotRecorded {
     StoreFailed,
 }
 
-/// A phone that says the same is noted again after this long.
-const NOTE_AGAIN_S: i64 = 3600;
-/// One that says something else, after this long: a boot alternates between
+/// A phone that says something else is noted after this long: a boot alternates between
 /// updater and application, and a hostile one between anything.
 const NOTE_CHANGE_S: i64 = 10;
 /// A type with more ports than this is listed with one, until a certificate or an operator says
@@ -207,7 +205,7 @@ impl Registry {
         }
         let hash = shown(evidence).hash();
         let is_new = hash != known.seen_hash;
-        if !is_new && age < NOTE_AGAIN_S {
+        if !is_new && known.last_seen >= Sighting::hour_of(evidence.mac, now) {
             return;
         }
         let sighting = sighting(evidence, now);

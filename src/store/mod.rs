@@ -66,8 +66,9 @@ pub enum Mutation {
         /// The revision it was read with.
         expect: Revision,
     },
-    /// Notes a later sighting as [`Sighting::noting`] says; all else stays, also the revision.
-    /// No conflict when the device is gone: then there is nothing to note.
+    /// Notes a later sighting as [`Sighting::noting`] says, if it [is news](Sighting::is_news): what
+    /// several gateways saw in the same hour is written once. All else stays, also the revision. No
+    /// conflict when the device is gone: then there is nothing to note.
     NoteSighting {
         /// The device.
         mac: Mac,

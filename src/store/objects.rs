@@ -34,8 +34,19 @@ pub(super) struct Committed {
     pub revision: Revision,
     /// What it changed, in its order.
     pub objects: Vec<Object>,
+    /// The devices that are not as they were, and what of each; one may be there several times.
+    pub devices: Vec<(Mac, Touched)>,
     /// What is to be appended to the audit record, still without numbers.
     pub events: Vec<Event>,
+}
+
+/// What of a device is not as it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Touched {
+    /// What requests told.
+    Noted,
+    /// All of it, with its phones, or that it is gone.
+    Put,
 }
 
 /// What one mutation replaced.
@@ -50,6 +61,18 @@ enum Undo {
     Served(Mac, Option<Timestamp>),
     Written(Mac, Written),
     Left(Mac, Option<Written>),
+}
+
+impl Undo {
+    fn touched(&self) -> Option<(Mac, Touched)> {
+        match self {
+            Undo::Device(mac, _) | Undo::Removed(mac, ..) => Some((*mac, Touched::Put)),
+            Undo::Sighting(mac, _) | Undo::Served(mac, _) | Undo::Written(mac, _) => {
+                Some((*mac, Touched::Noted))
+            }
+            Undo::Left(..) | Undo::Company(..) | Undo::User(..) | Undo::SystemSettings(_) => None,
+        }
+    }
 }
 
 impl Objects {
@@ -95,7 +118,8 @@ impl Objects {
         if !objects.is_empty() {
             self.head = revision;
         }
-        Ok(Committed { revision: self.head, objects, events })
+        let devices = undo.iter().filter_map(Undo::touched).collect();
+        Ok(Committed { revision: self.head, objects, devices, events })
     }
 
     fn revision_of(&self, object: &Object) -> Option<Revision> {
@@ -112,6 +136,21 @@ impl Objects {
         }
     }
 
+    /// Whether there is anything to do; not so when what is to be noted is on record, or of a device
+    /// that is not there.
+    pub(super) fn tells_anything(&self, mutation: &Mutation) -> bool {
+        let device = |mac| self.devices.get(mac);
+        match mutation {
+            Mutation::NoteSighting { mac, sighting } => device(mac).is_some_and(|device| {
+                device.sighting.as_ref().is_none_or(|before| before.is_news(*mac, sighting))
+            }),
+            Mutation::NoteServed { mac, .. } => {
+                device(mac).is_some_and(|device| device.served.is_none())
+            }
+            _ => true,
+        }
+    }
+
     /// Changes nothing when it fails; `None` when there was nothing to do.
     fn apply(
         &mut self,
@@ -119,6 +158,9 @@ impl Objects {
         revision: Revision,
         events: &mut Vec<Event>,
     ) -> Result<Option<Undo>, StoreError> {
+        if !self.tells_anything(&mutation) {
+            return Ok(None);
+        }
         match mutation {
             Mutation::PutDevice { device, expect } => {
                 let mac = device.mac;
@@ -160,11 +202,10 @@ impl Objects {
                     Undo::Sighting(mac, device.sighting.replace(noted))
                 }))
             }
-            Mutation::NoteServed { mac, at } => Ok(self.devices.get_mut(&mac).map(|device| {
-                let before = device.served;
-                device.served = before.or(Some(at));
-                Undo::Served(mac, before)
-            })),
+            Mutation::NoteServed { mac, at } => Ok(self
+                .devices
+                .get_mut(&mac)
+                .map(|device| Undo::Served(mac, device.served.replace(at)))),
             Mutation::NoteWritten { mac, written } => {
                 Ok(self.devices.get_mut(&mac).map(|device| {
                     let both = device.written.clone().and(&written);

@@ -1,11 +1,13 @@
 //! Gateways on one PostgreSQL database, and the commands for it.
 
-use serde_json::json;
+use dialtone::domain::Sighting;
+use dialtone::registry::Clock;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::postgres::Cluster;
 use crate::support::process::command;
-use crate::support::{Gateway, eventually};
+use crate::support::{Gateway, ManualClock, eventually};
 
 const PHONE: &str = "0015654aa937";
 
@@ -34,6 +36,71 @@ fn what_one_gateway_is_told_another_serves() {
     eventually("the others refuse it", || {
         [&other, &third].iter().all(|gateway| gateway.get(&file(), agent).status == 404)
     });
+}
+
+/// What is on record of a phone, as one of several gateways shows it.
+fn sighting(gateway: &Gateway, mac: &str) -> Value {
+    gateway.phone(&format!("{mac}0"))["sighting"].take()
+}
+
+#[test]
+fn of_all_gateways_one_notes_a_phone_in_an_hour_and_all_show_it() {
+    let server = Cluster::shared();
+    let url = server.database();
+    let clock = ManualClock::new();
+    let gateway =
+        || Gateway::start_at(clock.clone(), |config, _| config.store.url = url.parse().unwrap());
+    let one = gateway();
+    one.done("active", json!({ "type": "phone" }));
+    let other = gateway().with_key(one.key());
+    let marker = "0015654aa938";
+    let agent = |mac: &str, version: u32| {
+        let colons: Vec<&str> = (0..6).map(|at| &mac[2 * at..2 * at + 2]).collect();
+        format!("Yealink SIP-T46S 66.85.0.{version} {}", colons.join(":"))
+    };
+    for mac in [PHONE, marker] {
+        assert_eq!(one.get(&format!("/{mac}.cfg"), Some(&agent(mac, 0))).status, 404);
+    }
+    one.promote(&format!("{PHONE}0"));
+    let ask = |gateway: &Gateway| gateway.get(&file(), Some(&agent(PHONE, 0))).status;
+    eventually("both serve it", || [&one, &other].map(ask) == [200, 200]);
+    // What a gateway noted before something that is news is done with when that is on record.
+    let mut version = 0;
+    let mut settle = |gateway: &Gateway| {
+        version += 1;
+        clock.advance(10);
+        gateway.get(&format!("/{marker}.cfg"), Some(&agent(marker, version)));
+        let firmware = format!("66.85.0.{version}");
+        eventually("it is noted", || sighting(gateway, marker)["firmware"] == firmware.as_str());
+    };
+    let name = url.split(['/', '?']).nth(3).unwrap();
+    let row =
+        || server.sql(name, "SELECT xmin, ctid FROM dialtone.device WHERE served IS NOT NULL");
+    let next_hour = || {
+        let hour = Sighting::hour_of(PHONE.parse().unwrap(), clock.now());
+        clock.advance(hour + 3_600 - clock.now());
+    };
+    for gateway in [&one, &other] {
+        settle(gateway);
+    }
+    for [first, second] in [[&one, &other], [&other, &one]] {
+        next_hour();
+        let (now, before) = (clock.now().seconds(), row());
+        assert_eq!(ask(first), 200);
+        settle(first);
+        for gateway in [&one, &other] {
+            assert_eq!(sighting(gateway, PHONE)["last"], now, "whoever saw it");
+        }
+        let noted = row();
+        assert_ne!(noted, before);
+        for _ in 0..3 {
+            clock.advance(600);
+            assert_eq!([second, first].map(ask), [200, 200]);
+        }
+        settle(second);
+        settle(first);
+        assert_eq!(row(), noted, "the others write nothing");
+    }
 }
 
 fn run(line: &str) -> (bool, String, String) {

@@ -246,6 +246,29 @@ impl Sighting {
     /// The longest real User-Agent known has 140 bytes; twice that is kept.
     pub const MAX_USER_AGENT: usize = 280;
 
+    /// A device that shows the same is noted once in so many seconds.
+    const NOTED_EVERY_S: i64 = 3600;
+
+    /// When the hour began that `at` is in. A device has hours of its own, in each of which a request
+    /// that shows nothing new is noted once, by whichever gateway: what is on record is right to the
+    /// hour. If all devices had the same, those that ask every few minutes would be noted at the same
+    /// time.
+    #[must_use]
+    pub fn hour_of(mac: Mac, at: Timestamp) -> Timestamp {
+        // MACs of one delivery are consecutive; a multiplication spreads them.
+        let spread = mac.bits().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33;
+        let begins = spread.cast_signed() % Sighting::NOTED_EVERY_S;
+        at - (at.seconds().saturating_sub(begins)).rem_euclid(Sighting::NOTED_EVERY_S)
+    }
+
+    /// Whether a `later` sighting is to be noted in this one, which is on record of the device: it
+    /// shows something else, or is the first in its hour.
+    #[must_use]
+    pub fn is_news(&self, mac: Mac, later: &Sighting) -> bool {
+        self.last < Sighting::hour_of(mac, later.last)
+            || Sighting { last: self.last, ..self.noting(later) } != *self
+    }
+
     /// This sighting with a `later` one noted in it. What the later request did
     /// not tell (no User-Agent, no model) stays as it was known.
     #[must_use]

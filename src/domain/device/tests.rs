@@ -105,3 +105,21 @@ fn phones_told_one_by_one_wait_together_where_that_says_the_same() {
     active.phones.insert(port(7), phone);
     assert_eq!(numbers(&active.clone().folded()), numbers(&active));
 }
+
+#[test]
+fn a_device_has_hours_of_its_own() {
+    let hour = |mac, seconds| Sighting::hour_of(Mac::from_bits(mac), at(seconds)).seconds();
+    for mac in [0, 1, 0x0015_654a_a937, (1 << 48) - 1] {
+        for seconds in [i64::MIN, -1, 0, 1_700_000_000, i64::MAX] {
+            let began = hour(mac, seconds);
+            assert!(seconds.saturating_sub(began) < 3_600, "{mac:x} {seconds}: {began}");
+            assert_eq!(hour(mac, began), began);
+        }
+        let began = hour(mac, 1_700_000_000);
+        assert_eq!((hour(mac, began + 3_599), hour(mac, began + 3_600)), (began, began + 3_600));
+    }
+    // Those of one delivery ask at the same time.
+    let minutes = (0..600).map(|mac| hour(0x0015_654a_0000 + mac, 1_700_000_000) / 60);
+    let minutes: std::collections::BTreeSet<i64> = minutes.collect();
+    assert!(minutes.len() >= 60, "{minutes:?}");
+}

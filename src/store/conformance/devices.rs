@@ -131,7 +131,7 @@ pub(crate) async fn a_noted_sighting_keeps_what_it_does_not_tell(
         type_guess: None,
         firmware: None,
         certificate: None,
-        ..sighting(90)
+        ..sighting(2 * 3_600)
     };
     done(store, [Mutation::NoteSighting { mac: mac(1), sighting: silent.clone() }]).await;
     let noted = read(store, mac(1)).await.unwrap().sighting.unwrap();
@@ -139,6 +139,37 @@ pub(crate) async fn a_noted_sighting_keeps_what_it_does_not_tell(
     assert_eq!((noted.first, noted.last), (first.first, silent.last));
     assert_eq!(noted.user_agent, first.user_agent);
     assert_eq!(noted.firmware, first.firmware);
+}
+
+pub(crate) async fn a_device_is_noted_once_in_its_hour_unless_it_shows_something_else(
+    store: &impl Store,
+    other: &impl Store,
+) {
+    let hour = Sighting::hour_of(mac(1), NOW + 9_000);
+    let at = |last| Sighting { last, ..sighting(0) };
+    let made = Device { sighting: Some(at(hour - 1)), ..device(1, 1) };
+    done(store, [put(&made, None)]).await;
+    let note = |sighting| [Mutation::NoteSighting { mac: mac(1), sighting }];
+    let last = async || read(store, mac(1)).await.unwrap().sighting.unwrap();
+    done(store, note(at(hour))).await;
+    assert_eq!(last().await, at(hour));
+    // Another gateway's, of the same hour to its end; and one that was long on its way.
+    for later in [hour + 1, hour + 3_599, hour - 7_000] {
+        done(other, note(at(later))).await;
+        assert_eq!(last().await, at(hour));
+    }
+    let elsewhere = Sighting { address: Ipv4Addr::new(192, 0, 2, 7).into(), ..at(hour + 60) };
+    done(other, note(elsewhere.clone())).await;
+    assert_eq!(last().await, elsewhere);
+    let told = Sighting { user_agent: "told".to_owned(), ..elsewhere };
+    let told = Sighting { firmware: Some("7".to_owned()), last: hour + 70, ..told };
+    done(other, note(told.clone())).await;
+    // What tells less says nothing new.
+    let silent = Sighting { user_agent: String::new(), firmware: None, ..told.clone() };
+    done(other, note(Sighting { last: hour + 80, ..silent.clone() })).await;
+    assert_eq!(last().await, told);
+    done(other, note(Sighting { last: hour + 3_600, ..silent })).await;
+    assert_eq!(last().await, Sighting { last: hour + 3_600, ..told });
 }
 
 pub(crate) async fn the_first_time_a_device_was_served_stays(store: &impl Store, _: &impl Store) {

@@ -48,6 +48,7 @@ macro_rules! suite {
             a_device_is_removed_by_its_revision_only
             a_noted_sighting_changes_nothing_else
             a_noted_sighting_keeps_what_it_does_not_tell
+            a_device_is_noted_once_in_its_hour_unless_it_shows_something_else
             the_first_time_a_device_was_served_stays
             a_put_keeps_a_sighting_noted_since_the_read
             what_files_have_set_is_added_up

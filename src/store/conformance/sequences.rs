@@ -55,7 +55,9 @@ fn put_user() -> impl Strategy<Value = Mutation> {
 
 /// Any of what a request may leave untold is told or not.
 fn a_sighting() -> impl Strategy<Value = Sighting> {
-    (-9..9i64, any::<[bool; 4]>()).prop_map(|(last, [agent, guess, firmware, certificate])| {
+    // Some are of another hour.
+    let last = prop_oneof![2 => -9..9i64, 1 => 3_500..3_700i64];
+    (last, any::<[bool; 4]>()).prop_map(|(last, [agent, guess, firmware, certificate])| {
         let told = |told: bool| told.then(|| format!("told at {last}"));
         Sighting {
             user_agent: told(agent).unwrap_or_default(),

@@ -5,22 +5,13 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use super::history::Anchor;
 use super::needs::{Ledger, Loaded};
 use crate::domain::{CompanyId, Event, Mac, Revision, UserId};
-use crate::store::objects::Objects;
+use crate::store::objects::{Objects, Touched};
 use crate::store::{
     Guard, MAX_REMEMBERED_COMMIT, Mutation, Object, REMEMBERED_COMMITS, StoreError,
 };
 
 /// Forgotten so many at a time, so that it costs a commit nothing.
 pub(super) const FORGET_EVERY: u64 = 1_000;
-
-/// What of a device is to be written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Touched {
-    /// What requests told.
-    Noted,
-    /// All of it, with its phones, or that it is gone.
-    Put,
-}
 
 /// Commits that are decided and not yet written.
 pub(super) struct Decided {
@@ -85,10 +76,9 @@ impl Decided {
         mutations: Vec<Mutation>,
         guards: &[Guard],
     ) -> Result<Revision, StoreError> {
-        let noted: Vec<(Mac, Touched)> = mutations.iter().filter_map(touched).collect();
         let left: Vec<Mac> = mutations.iter().filter_map(leaves).collect();
         let committed = self.objects.commit(mutations, guards)?;
-        for (mac, how) in noted {
+        for (mac, how) in committed.devices {
             let before = self.devices.entry(mac).or_insert(how);
             *before = how.max(*before);
         }
@@ -121,17 +111,6 @@ impl Decided {
             let upto = Revision(head - REMEMBERED_COMMITS);
             self.ledger.forgotten = self.ledger.forgotten.max(upto);
         }
-    }
-}
-
-fn touched(mutation: &Mutation) -> Option<(Mac, Touched)> {
-    match mutation {
-        Mutation::PutDevice { device, .. } => Some((device.mac, Touched::Put)),
-        Mutation::RemoveDevice { mac, .. } => Some((*mac, Touched::Put)),
-        Mutation::NoteSighting { mac, .. }
-        | Mutation::NoteServed { mac, .. }
-        | Mutation::NoteWritten { mac, .. } => Some((*mac, Touched::Noted)),
-        _ => None,
     }
 }
 

@@ -26,6 +26,8 @@ pub(super) struct Needs {
     /// Devices that are removed, or were.
     left: BTreeSet<Mac>,
     removed_companies: BTreeSet<CompanyId>,
+    /// There is more than what gateways note of devices for themselves.
+    more_than_notes: bool,
 }
 
 /// The row that all groups lock, as this one found it.
@@ -49,6 +51,7 @@ pub(super) struct Loaded {
     pub objects: Objects,
 }
 
+const LEDGER: &str = "SELECT head, forgotten, commit_group, event FROM store";
 const LOCK: &str = "SELECT head, forgotten, commit_group, event FROM store FOR UPDATE";
 // A statement of its own: what it reads is of the moment when the row was locked, or later.
 const VERSION: &str = "SELECT version, compatible_from, \
@@ -62,6 +65,10 @@ const NAMED: &str = "SELECT id FROM company WHERE id = ANY($1) AND EXISTS (SELEC
 
 impl Needs {
     pub(super) fn add(&mut self, mutations: &[Mutation], guards: &[Guard]) {
+        let is_note = |mutation: &Mutation| {
+            matches!(mutation, Mutation::NoteSighting { .. } | Mutation::NoteServed { .. })
+        };
+        self.more_than_notes |= !guards.is_empty() || !mutations.iter().all(is_note);
         for guard in guards {
             match guard {
                 Guard::Same(Object::Device(mac), _) => drop(self.devices.insert(*mac)),
@@ -106,11 +113,35 @@ impl Needs {
         }
     }
 
+    /// Whether it may well be that there is nothing to write.
+    pub(super) fn are_of_notes(&self) -> bool {
+        !self.more_than_notes
+    }
+
     /// Begins a transaction, locks the row that makes groups come one after another, and reads.
     pub(super) async fn load(
         &self,
         session: &Session,
         known: Option<Anchor>,
+    ) -> Result<Loaded, Failure> {
+        self.read(session, known, &["BEGIN ISOLATION LEVEL READ COMMITTED", LOCK]).await
+    }
+
+    /// Reads, and holds nobody up.
+    pub(super) async fn look(
+        &self,
+        session: &Session,
+        known: Option<Anchor>,
+    ) -> Result<Loaded, Failure> {
+        self.read(session, known, &[LEDGER]).await
+    }
+
+    /// Of the statements to begin with the last gives the ledger.
+    async fn read(
+        &self,
+        session: &Session,
+        known: Option<Anchor>,
+        first: &[&str],
     ) -> Result<Loaded, Failure> {
         let macs: Vec<i64> = self.devices.iter().copied().map(mac_bits).collect();
         let companies: Vec<&str> = self.companies.iter().map(CompanyId::as_str).collect();
@@ -120,8 +151,7 @@ impl Needs {
         let known_number = known_number(known);
         let pages: Vec<&[i64]> = macs.chunks(ROWS).collect();
         let mut batch = Batch::new(session);
-        batch.add("BEGIN ISOLATION LEVEL READ COMMITTED", parameters![]);
-        batch.add(LOCK, parameters![]);
+        first.iter().for_each(|sql| batch.add(sql, parameters![]));
         batch.add(VERSION, parameters![&known_number]);
         pages.iter().for_each(|page| batch.add(queries::DEVICES, parameters![page]));
         if !companies.is_empty() {
@@ -142,7 +172,7 @@ impl Needs {
             batch.add(NAMED, parameters![&leaving, &macs]);
             batch.add(queries::PHONES, parameters![&macs]);
         }
-        let mut found = batch.run().await?.into_iter().skip(1);
+        let mut found = batch.run().await?.into_iter().skip(first.len() - 1);
         let mut next = || found.next().unwrap_or_default();
         let (locked, version) = (next(), next());
         let row = locked.first().ok_or_else(|| bad_row("store", "one", "there is no row"))?;

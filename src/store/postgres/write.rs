@@ -1,12 +1,13 @@
 //! Writes a decided group down and commits it, all in one go.
 
 use super::columns::{Changes, Devices, Events, Phones, Users};
-use super::decided::{Decided, Touched};
+use super::decided::Decided;
 use super::error::Failure;
 use super::queries::ids_of;
 use super::session::{Batch, ROWS, Session, parameters};
 use crate::domain::{CompanyId, Device, Mac, Phone, Port, User};
 use crate::store::encoding::{bits, mac_bits, written_text};
+use crate::store::objects::Touched;
 use crate::store::{MAX_EVENTS, MAX_LEFT, REMEMBERED_COMMITS};
 
 /// Pruned this many at a time, so that an event costs nothing more; so are groups.

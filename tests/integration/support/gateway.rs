@@ -56,6 +56,12 @@ impl Gateway {
         Gateway { app: Some(app), runtime, key, dir: Some(dir) }
     }
 
+    /// Speaks with a key that another gateway of its store showed.
+    pub(crate) fn with_key(mut self, key: &str) -> Gateway {
+        key.clone_into(&mut self.key);
+        self
+    }
+
     pub(crate) fn app(&self) -> &App {
         self.app.as_ref().expect("it has not ended")
     }

@@ -51,6 +51,41 @@ async fn a_conflict_in_a_group_leaves_its_neighbours() {
 }
 
 #[tokio::test]
+async fn what_is_on_record_is_noted_by_reading_alone() {
+    let server = Cluster::shared();
+    let url = server.database();
+    let (store, other) = (on(&url).await, on(&url).await);
+    let seen = |last| conformance::sighting(last);
+    let note = |sighting| Mutation::NoteSighting { mac: mac(1), sighting };
+    let served = Mutation::NoteServed { mac: mac(1), at: NOW };
+    let revision = commit(&store, [put(&device(1, 1), None)]).await.unwrap();
+    commit(&store, [note(seen(0)), served.clone()]).await.unwrap();
+    let name = url.split(['/', '?']).nth(3).unwrap();
+    // Of each row its version, and who locked it.
+    let rows = || {
+        server.sql(
+            name,
+            "SELECT xmin, xmax, ctid FROM dialtone.store UNION ALL \
+                                    SELECT xmin, xmax, ctid FROM dialtone.device",
+        )
+    };
+    let (before, written) = (rows(), store.groups_written() + other.groups_written());
+    for store in [&store, &other] {
+        let noted = commit(store, [note(seen(1)), served.clone()]).await;
+        assert_eq!(noted, Ok(revision));
+    }
+    assert_eq!(rows(), before);
+    assert_eq!(store.groups_written() + other.groups_written(), written);
+    // Beside something else it is left out.
+    let beside = [note(seen(2)), Mutation::Append(event(Subject::Phone, "x", "default"))];
+    commit(&other, beside).await.unwrap();
+    let device = |rows: &str| rows.lines().nth(1).unwrap().to_owned();
+    assert_eq!(device(&rows()), device(&before));
+    commit(&other, [note(seen(2 * 3_600))]).await.unwrap();
+    assert_ne!(device(&rows()), device(&before));
+}
+
+#[tokio::test]
 async fn commits_of_a_group_see_those_before_them() {
     let store = fresh().await;
     let release = pause(&store).await;

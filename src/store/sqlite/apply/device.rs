@@ -95,21 +95,27 @@ pub(super) fn leave(conn: &Connection, mac: Mac, set: &Written) -> Result<()> {
 
 pub(super) fn note_sighting(conn: &Connection, mac: Mac, sighting: &Sighting) -> Result<Applied> {
     let seen = SightingColumns::from(sighting);
-    // `Sighting::noting` in SQL: one statement instead of a read and a write.
+    // `Sighting::is_news` and `Sighting::noting` in SQL: one statement instead of a read and a write.
     let sql = "UPDATE device SET first_seen = coalesce(first_seen, ?2), \
                last_seen = max(coalesce(last_seen, ?3), ?3), address = ?4, \
                user_agent = iif(?5 = '', coalesce(user_agent, ?5), ?5), \
                type_guess = coalesce(?6, type_guess), firmware = coalesce(?7, firmware), \
-               certificate = coalesce(?8, certificate) WHERE mac = ?1";
-    let mac = mac_bits(mac);
+               certificate = coalesce(?8, certificate) \
+               WHERE mac = ?1 AND (last_seen IS NULL OR last_seen < ?9 OR address IS NOT ?4 \
+               OR (?5 <> '' AND user_agent IS NOT ?5) \
+               OR (?6 IS NOT NULL AND type_guess IS NOT ?6) \
+               OR (?7 IS NOT NULL AND firmware IS NOT ?7) \
+               OR (?8 IS NOT NULL AND certificate IS NOT ?8))";
+    let (hour, mac) = (Sighting::hour_of(mac, sighting.last), mac_bits(mac));
     let mut values: Vec<&dyn ToSql> = vec![&mac];
     values.extend(seen.values());
+    values.push(&hour);
     conn.prepare_cached(sql)?.execute(&values[..])?;
     Ok(Ok(()))
 }
 
 pub(super) fn note_served(conn: &Connection, mac: Mac, at: Timestamp) -> Result<Applied> {
-    let sql = "UPDATE device SET served = coalesce(served, ?2) WHERE mac = ?1";
+    let sql = "UPDATE device SET served = ?2 WHERE mac = ?1 AND served IS NULL";
     conn.prepare_cached(sql)?.execute(params![mac_bits(mac), at])?;
     Ok(Ok(()))
 }
