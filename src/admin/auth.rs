@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 use super::answer::{Answer, Fail};
 use super::request::ApiRequest;
 use super::{CommandResult, Core};
-use crate::domain::{CompanyId, Role, User, UserId};
+use crate::domain::{ApiKeyHash, CompanyId, Role, User, UserId};
 
 /// Who asks and how that is known.
 pub(super) struct Caller {
@@ -26,7 +26,7 @@ pub(super) struct Caller {
 }
 
 pub(super) enum AuthMethod {
-    Key,
+    Key(ApiKeyHash),
     Password,
     Session(String),
 }
@@ -42,9 +42,9 @@ pub(super) async fn authenticate(
     request: &ApiRequest,
     auth: Option<&Value>,
 ) -> Result<Caller, Fail> {
-    let caller = find_caller(core, request, auth).await?;
-    if matches!(caller.method, AuthMethod::Key) {
-        core.registry.key_was_used(&caller.user, request.address).await;
+    let mut caller = find_caller(core, request, auth).await?;
+    if let AuthMethod::Key(key) = &caller.method {
+        caller.user = core.registry.key_was_used(caller.user, key, request.address).await;
     }
     Ok(caller)
 }
@@ -92,7 +92,7 @@ pub(super) fn by_head(core: &Core, request: &ApiRequest) -> Result<Caller, Fail>
 
 fn by_key(core: &Core, key: &str) -> Option<Caller> {
     let user = core.registry.user_by_key(key)?;
-    Some(Caller { user, method: AuthMethod::Key })
+    Some(Caller { user, method: AuthMethod::Key(ApiKeyHash::of(key)) })
 }
 
 fn login_incorrect() -> Fail {
@@ -103,7 +103,7 @@ fn login_incorrect() -> Fail {
 pub(super) fn log_in(core: &Core, caller: Caller, request: &ApiRequest) -> CommandResult {
     let user = caller.user;
     let (session, is_new) = match caller.method {
-        AuthMethod::Key => (None, false),
+        AuthMethod::Key(_) => (None, false),
         AuthMethod::Session(id) => (Some(id), false),
         // A page of another site would have the browser work as somebody its user is not.
         AuthMethod::Password if request.is_foreign => {

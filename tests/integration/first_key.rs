@@ -6,11 +6,18 @@ use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
 
+use dialtone::domain::Timestamp;
+use dialtone::registry::Quota;
+use dialtone::store::MemoryStore;
 use serde_json::json;
 
 use crate::support::gateway::call;
+use crate::support::node::Node;
 use crate::support::process::{Process, command};
+use crate::support::{ManualClock, eventually};
 
 /// A start that must fail, as `change` makes it; what it said.
 fn failed_start(dir: &Path, change: impl FnOnce(&mut Command)) -> String {
@@ -86,26 +93,86 @@ fn each_start_shows_a_key_until_one_was_used() {
     unseen.wait().unwrap();
 
     let first = Process::start(dir.path());
-    let old = first.key.clone().expect("the key was not used");
+    let other = first.key.clone().expect("the key was not used");
     first.kill();
     let second = Process::start(dir.path());
     let key = second.key.clone().expect("nor was this one");
-    assert!(!is_admin(second.admin, &old), "the key of the earlier start is revoked");
     assert!(is_admin(second.admin, &key));
+    assert!(!is_admin(second.admin, &other), "the first that is used leaves none of the others");
     second.kill();
     let third = Process::start(dir.path());
     assert_eq!(third.key, None, "it was used");
-    assert!(is_admin(third.admin, &key));
+    assert!(is_admin(third.admin, &key) && !is_admin(third.admin, &other));
+    assert_eq!(
+        told(third.admin, &key),
+        [
+            ("admin", "used", 1),
+            ("gateway", "unused", 3),
+            ("gateway", "unused", 2),
+            ("gateway", "unused", 1)
+        ]
+        .map(|(who, mark, keys)| (who.to_owned(), mark.to_owned(), keys)),
+    );
+}
 
+/// Who did what to the first user: its mark, and how many keys there were afterwards.
+fn told(admin: SocketAddr, key: &str) -> Vec<(String, String, usize)> {
     let body = json!({ "type": "user", "auth": { "type": "auth", "key": key } });
-    let events = call(third.admin, "events", &body);
+    let events = call(admin, "events", &body);
     let told = |event: &serde_json::Value| {
-        (event["who"].as_str().map(str::to_owned), event["after"]["first_key"].clone())
+        let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+        let after = &event["after"];
+        let keys = after["keys"].as_array().map_or(0, Vec::len);
+        (text(&event["who"]), text(&after["first_key"]), keys)
     };
-    let told: Vec<_> = events["values"].as_array().expect("events").iter().map(told).collect();
-    let (admin, gateway) = (Some("admin".to_owned()), Some("gateway".to_owned()));
-    assert_eq!(told[0], (admin, json!("used")));
-    assert!(told[1..].iter().all(|one| *one == (gateway.clone(), json!("unused"))), "{told:?}");
+    events["values"].as_array().expect("events").iter().map(told).collect()
+}
+
+#[test]
+fn of_several_gateways_each_shows_a_key_and_any_of_them_is_the_one() {
+    let (clock, store) = (ManualClock::new(), MemoryStore::new(Timestamp::from_seconds(0)));
+    let start = || {
+        let store = Arc::new(store.clone());
+        Node::start(store, clock.clone(), Quota::default(), Duration::from_secs(8))
+    };
+    let key = |node: &Node| node.first_key.clone().expect("none was used");
+    let long_ago = start();
+    clock.advance(24 * 3600);
+    let gateways = [start(), start(), start()];
+    let keys = gateways.each_ref().map(key);
+    // It was shown too long ago; the command changes something, with the key that is left.
+    assert!(!is_admin(gateways[2].admin, &key(&long_ago)));
+    let company = json!({ "company": "acme" });
+    let create = json!({ "type": "company", "values": company });
+    eventually("the key of one is known at another", || {
+        gateways[2].registry.user_by_key(&keys[1]).is_some()
+    });
+    assert_eq!(gateways[2].ask(&keys[1], "create", create)["result"], "success");
+    for node in gateways.iter().chain([&long_ago]) {
+        eventually("it is the only one everywhere", || {
+            is_admin(node.admin, &keys[1])
+                && !keys.iter().any(|key| *key != keys[1] && is_admin(node.admin, key))
+        });
+    }
+    let used = |(_, mark, _): &&(String, String, usize)| mark == "used";
+    assert_eq!(told(gateways[0].admin, &keys[1]).iter().filter(used).count(), 1);
+    assert_eq!(start().first_key, None);
+}
+
+#[test]
+fn of_many_first_keys_the_last_are_valid() {
+    let (clock, store) = (ManualClock::new(), MemoryStore::new(Timestamp::from_seconds(0)));
+    let keys: Vec<(String, Node)> = (0..10)
+        .map(|_| {
+            let store = Arc::new(store.clone());
+            let node = Node::start(store, clock.clone(), Quota::default(), Duration::from_secs(8));
+            (node.first_key.clone().expect("none was used"), node)
+        })
+        .collect();
+    let (_, last) = keys.last().unwrap();
+    let valid = keys.iter().filter(|(key, _)| last.registry.user_by_key(key).is_some()).count();
+    assert_eq!(valid, 8);
+    assert!(!is_admin(last.admin, &keys[1].0) && is_admin(last.admin, &keys[2].0));
 }
 
 #[test]
