@@ -386,11 +386,13 @@ impl Registry {
                         Untouched::At(expect) => {
                             break Some(Mutation::RemoveDevice { mac: gone, expect });
                         }
-                        Untouched::Absent => break None,
-                        Untouched::No => {}
+                        // Its room is free, unless another gateway took that with the device.
+                        Untouched::Absent if !index.waiting().is_over_limit() => break None,
+                        // An operator promoted or touched it since it was chosen, and what was
+                        // acknowledged stays.
+                        Untouched::Absent | Untouched::No => {}
                     }
-                    // An operator promoted or touched it since it was chosen, and what was
-                    // acknowledged stays: somebody else is to go.
+                    // Somebody else is to go.
                     *room = None;
                     let Some(address) = address else { return Ok(Plan::nothing(false)) };
                     match index.waiting().take_room(mac, address, device.strength()) {

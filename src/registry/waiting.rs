@@ -6,8 +6,10 @@
 //! up its oldest device that no operator touched; a network that takes most itself gives up its
 //! own. Of *n* networks, whoever has less than an *n*th of the room loses nothing.
 //!
-//! Known to this process: several gateways on one store each keep their own limit, and hear
-//! of each other's devices as they are told of changes.
+//! Known to this process: several gateways on one store each keep the limit with what they heard of
+//! the others. All together have more by at most what the others recorded in the moment until this one
+//! hears of it: who knows of no room records one device in the place of another one, which is gone
+//! then or the commit is decided anew.
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
@@ -102,6 +104,12 @@ impl InactiveQuota {
     pub(super) fn len(&self) -> usize {
         let room = self.room();
         room.devices.len() - room.leaving
+    }
+
+    /// Whether more devices wait than may, with those that have room: another gateway recorded some
+    /// meanwhile.
+    pub(super) fn is_over_limit(&self) -> bool {
+        self.len() > self.limit
     }
 
     /// Tells of a device that has room and is not stored yet whether it is claimed to be something

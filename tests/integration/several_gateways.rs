@@ -8,6 +8,7 @@ use dialtone::registry::{Clock, Quota};
 use dialtone::store::MemoryStore;
 use serde_json::{Value, json};
 
+use crate::support::http;
 use crate::support::node::Node;
 use crate::support::{ManualClock, eventually};
 
@@ -237,6 +238,85 @@ fn the_quota_counts_what_both_recorded() {
         node.get(new);
         assert!(of(node).contains(&format!("{new}0")));
         assert_eq!(of(node).len(), 2);
+    }
+}
+
+/// However often both choose the same device to go for a new one.
+#[test]
+fn a_flood_at_both_does_not_grow_beyond_the_quota() {
+    let quota = Quota {
+        inactive_devices: 40,
+        new_macs_per_address_per_hour: 1_000_000,
+        ..Quota::default()
+    };
+    let two = Two::start_with(quota);
+    let flood = |node: &Node, from: usize, number: usize| {
+        for mac in from..from + number {
+            node.get_only(&format!("0004f200{mac:04x}"));
+        }
+        node.settle();
+    };
+    flood(&two.a, 0, 40);
+    let waiting = |node: &Node| node.registry.waiting_status().devices;
+    eventually("the other knows all", || waiting(&two.b) == 40);
+    thread::scope(|scope| {
+        scope.spawn(|| flood(&two.a, 1_000, 200));
+        scope.spawn(|| flood(&two.b, 2_000, 200));
+    });
+    eventually("both know the same", || {
+        let (mut of_a, mut of_b) = (inactive(&two.a, &two.key), inactive(&two.b, &two.key));
+        of_a.sort();
+        of_b.sort();
+        of_a == of_b
+    });
+    assert_eq!(inactive(&two.a, &two.key).len(), 40);
+}
+
+#[test]
+fn each_counts_the_new_macs_of_a_network_for_itself() {
+    let two = Two::start_with(Quota { new_macs_per_address_per_hour: 2, ..Quota::default() });
+    let mut new = (0..).map(|number| format!("0015654ab00{number}"));
+    for (node, expected) in [(&two.a, 2), (&two.b, 4)] {
+        let known: Vec<String> = new.by_ref().take(3).collect();
+        known.iter().for_each(|mac| drop(node.get(mac)));
+        eventually("all know", || {
+            [&two.a, &two.b].iter().all(|node| inactive(node, &two.key).len() == expected)
+        });
+        assert_eq!(node.registry.waiting_status().over_quota, 1);
+    }
+}
+
+#[test]
+fn a_session_is_of_one_gateway_and_the_other_asks_to_sign_in() {
+    let two = Two::start();
+    let values =
+        json!({ "login": "ann", "role": "System-Admin", "password": "correct horse battery" });
+    two.done(&two.a, "create", json!({ "type": "user", "values": values }));
+    let ask = |node: &Node, cookie: Option<&str>, auth: Value| -> Value {
+        let cookie = cookie.map(|id| format!("Red60urne={id}"));
+        let mut headers = vec![("Content-Type", "application/json")];
+        headers.extend(cookie.as_deref().map(|cookie| ("Cookie", cookie)));
+        let body = auth.to_string();
+        let answer = http::request(node.admin, "POST", "/rest/auth", &headers, body.as_bytes());
+        serde_json::from_slice(&answer.unwrap().body).unwrap()
+    };
+    let auth = json!({ "type": "auth", "username": "ann", "password": "correct horse battery" });
+    let password = json!({ "auth": auth });
+    let session = |node: &Node| {
+        eventually("she is known", || ask(node, None, password.clone())["result"] == "success");
+        let answer = ask(node, None, password.clone());
+        answer["user"]["session"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
+    };
+    let (at_a, at_b) = (session(&two.a), session(&two.b));
+    for (node, own, others) in [(&two.a, &at_a, &at_b), (&two.b, &at_b, &at_a)] {
+        assert_eq!(ask(node, Some(own), json!({}))["result"], "success");
+        let refused = ask(node, Some(others), json!({}));
+        assert_eq!(refused["message"], "Not logged in", "{refused}");
+    }
+    // The key needs none.
+    for node in [&two.a, &two.b] {
+        let auth = json!({ "auth": { "type": "auth", "key": two.key } });
+        assert_eq!(ask(node, None, auth)["result"], "success");
     }
 }
 
