@@ -8,7 +8,8 @@ use tokio_util::sync::CancellationToken;
 use crate::domain::ErrorChain;
 use crate::registry::Registry;
 
-/// How often inactive devices are looked through for those that are due to go.
+/// How often inactive devices are looked through for those that are due to go. Of several gateways one
+/// does it, and is to ask for that within half an hour, see `Store::leads`.
 const EXPIRY_INTERVAL: Duration = Duration::from_secs(600);
 
 pub(super) async fn run(registry: Arc<Registry>, stop: CancellationToken) {
@@ -17,7 +18,7 @@ pub(super) async fn run(registry: Arc<Registry>, stop: CancellationToken) {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(EXPIRY_INTERVAL) => {}
         }
-        match registry.expire().await {
+        match registry.expire_for_all().await {
             Ok(0) => {}
             Ok(gone) => tracing::info!(gone, "inactive devices nobody asked for were removed"),
             Err(error) => {

@@ -15,6 +15,15 @@ use crate::store::{MAX_REMEMBERED_COMMIT, Mutation};
 const EXPIRED_AT_ONCE: usize = MAX_REMEMBERED_COMMIT;
 
 impl Registry {
+    /// Does as [`Registry::expire`] if this gateway is the one that does it for all that share the
+    /// store; else nothing. When that one is gone, it is the next that asks.
+    ///
+    /// # Errors
+    /// What the store says; devices before it are gone.
+    pub async fn expire_for_all(&self) -> Result<usize, RegistryError> {
+        if self.store.leads().await? { self.expire().await } else { Ok(0) }
+    }
+
     /// Removes inactive devices nobody asked for in the quota's time; returns how many. They are
     /// gone and on record when it returns.
     ///

@@ -511,6 +511,13 @@ pub trait Store: Send + Sync + 'static {
     /// Part of `Last-Modified`, so that a changed template shows there.
     async fn catalogue_since(&self, digest: &str, now: Timestamp) -> Result<Timestamp, StoreError>;
 
+    /// Whether this handle is the one of all on the store that does now what one of them does for
+    /// all. The first that asks is, and stays it as long as it asks again within half an hour, until
+    /// it is closed or its process ends. A store of one process has no other.
+    async fn leads(&self) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+
     /// Whether a commit could be made now. Cheap: asked by every readiness probe.
     async fn ready(&self) -> Result<(), StoreError>;
 

@@ -1,9 +1,16 @@
 //! Gateways on one PostgreSQL database, and the commands for it.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use dialtone::domain::Sighting;
-use dialtone::registry::Clock;
+use dialtone::registry::{Clock, Quota};
+use dialtone::store::PostgresStore;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+use crate::support::node::Node;
 
 use crate::support::postgres::Cluster;
 use crate::support::process::command;
@@ -20,7 +27,7 @@ fn what_one_gateway_is_told_another_serves() {
     let url = Cluster::shared().database();
     let gateway = || Gateway::start_with(|config, _| config.store.url = url.parse().unwrap());
     let one = gateway();
-    // A key that nobody used is made anew by the next to start.
+    // Else the next to start shows another one.
     one.done("active", json!({ "type": "phone" }));
     let other = gateway();
     let agent = Some("Yealink SIP-T46S 66.85.0.5 00:15:65:4a:a9:37");
@@ -139,4 +146,45 @@ fn a_lost_key_is_made_anew_beside_a_running_gateway() {
     let body = json!({ "type": "phone", "auth": { "type": "auth", "key": key.trim() } });
     let answers = || crate::support::gateway::call(gateway.admin(), "active", &body);
     eventually("the gateway knows the key", || answers()["result"] == "success");
+}
+
+/// A gateway that can be killed: with its runtime go all its connections, without a word.
+struct Mortal {
+    node: Node,
+    _connections: Runtime,
+}
+
+#[test]
+fn of_two_gateways_one_expires_for_both_and_the_other_takes_over() {
+    let url = Cluster::shared().database();
+    let clock = ManualClock::new();
+    let gateway = || {
+        let connections = Runtime::new().unwrap();
+        let opening = PostgresStore::open(url.parse().unwrap(), clock.now());
+        let store = Arc::new(connections.block_on(opening).unwrap());
+        let node = Node::start(store, clock.clone(), Quota::default(), Duration::from_secs(8));
+        Mortal { node, _connections: connections }
+    };
+    let (first, second) = (gateway(), gateway());
+    let expire = |gateway: &Mortal| {
+        let Mortal { node, .. } = gateway;
+        node.runtime.block_on(node.registry.expire_for_all()).unwrap()
+    };
+    let waiting = |gateway: &Mortal| gateway.node.registry.waiting_status().devices;
+    let strangers = |number: usize| {
+        for mac in 0..number {
+            first.node.get_only(&format!("0004f200{mac:04x}"));
+        }
+        first.node.settle();
+        eventually("the other knows all", || waiting(&second) == number);
+        clock.advance(31 * 24 * 3600);
+    };
+    strangers(20);
+    assert_eq!((expire(&first), expire(&second)), (20, 0));
+    strangers(10);
+    assert_eq!((expire(&second), expire(&first)), (0, 10));
+    strangers(5);
+    drop(first);
+    eventually("the other takes over", || expire(&second) == 5);
+    assert_eq!(waiting(&second), 0);
 }

@@ -6,7 +6,7 @@
 //!
 //! Every wait has an end: a connection, a statement, a place in the pool, and the settling of a group
 //! whose outcome is not known (the constants beside each). A gateway has six connections at most:
-//! four that read, one that writes, one that listens.
+//! four that read, one that writes, one that listens; one of all has a seventh ([`lead`]).
 
 mod columns;
 mod connect;
@@ -15,6 +15,7 @@ mod error;
 mod events;
 mod group;
 mod history;
+mod lead;
 mod listener;
 mod needs;
 mod pool;
@@ -42,6 +43,7 @@ use self::connect::Connector;
 use self::error::Failure;
 use self::group::Commit;
 use self::history::History;
+use self::lead::Lead;
 use self::pool::{Manager, Pool};
 use self::queries::Page;
 use self::schema::IfOlder;
@@ -69,6 +71,7 @@ pub struct PostgresStore {
     health: Arc<Health>,
     history: Arc<History>,
     pool: Pool,
+    lead: Lead,
     /// What the listener heard.
     head: watch::Sender<Revision>,
     // A std mutex: held to send without waiting. `None` after close.
@@ -95,6 +98,8 @@ struct Options {
     /// gateways have 300 sessions in all.
     readers: usize,
     probe_every: Duration,
+    /// See [`lead::MOST_BETWEEN`].
+    lead: Duration,
 }
 
 impl Default for Options {
@@ -105,6 +110,7 @@ impl Default for Options {
             gathering: Duration::from_micros(500),
             readers: 4,
             probe_every: Duration::from_secs(1),
+            lead: lead::MOST_BETWEEN,
         }
     }
 }
@@ -196,6 +202,7 @@ impl PostgresStore {
         tokio::spawn(stop.clone().run_until_cancelled_owned(listening));
         Ok(PostgresStore {
             pool: pool::new(connector.clone(), options.readers),
+            lead: Lead::new(connector.clone(), options.lead),
             connector,
             options,
             health,
@@ -389,6 +396,11 @@ impl Store for PostgresStore {
         self.read(async |session| queries::catalogue_since(session, digest, now).await).await
     }
 
+    async fn leads(&self) -> Result<bool, StoreError> {
+        let held = self.lead.is_held().await;
+        held.map_err(|failure| failure.told(self.connector.url.name()))
+    }
+
     async fn ready(&self) -> Result<(), StoreError> {
         {
             let requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
@@ -420,6 +432,7 @@ impl Store for PostgresStore {
             // A panic in it was reported when it happened.
             let _ = writer.await;
         }
+        self.lead.leave().await;
         self.pool.close();
     }
 }

@@ -8,6 +8,7 @@ mod server;
 mod away;
 mod connecting;
 mod groups;
+mod lead;
 mod lost;
 mod pooled;
 mod same_as_memory;
