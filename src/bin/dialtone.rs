@@ -68,6 +68,9 @@ enum Command {
         /// With --coverage: every setting of every family, as a table in Markdown.
         #[arg(long, requires = "coverage")]
         wide: bool,
+        /// Do not connect to the database of the store.
+        #[arg(long)]
+        offline: bool,
     },
     /// Print the files a phone would get, byte for byte, from a store no gateway has open.
     Render(RenderArguments),
@@ -130,7 +133,9 @@ fn run(command: Command) -> Outcome {
         Command::Check { config, coverage: Some(families), wide, .. } => {
             print_coverage(&config.common, &CoverageArguments { families, is_wide: wide })
         }
-        Command::Check { config, update_examples: None, .. } => check_all(&config),
+        Command::Check { config, update_examples: None, offline, .. } => {
+            check_all(&config, offline)
+        }
         Command::Check { config, update_examples: Some(dir), .. } => {
             write_examples(&config.common, dir)
         }
@@ -191,7 +196,7 @@ fn identify_requests(
 }
 
 /// Goes on after a problem, so that one run shows those of all parts.
-fn check_all(arguments: &ServeArguments) -> Outcome {
+fn check_all(arguments: &ServeArguments, offline: bool) -> Outcome {
     let (config, warnings) = arguments.load()?;
     for warning in warnings {
         say(&format!("warning: {warning}"));
@@ -200,6 +205,15 @@ fn check_all(arguments: &ServeArguments) -> Outcome {
         say(&format!("note: {note}"));
     }
     let mut failures = check::problems(&config);
+    let looked = if offline { None } else { runtime()?.block_on(check::database(&config)) };
+    match looked {
+        Some(Ok(found)) => {
+            println!("{found}");
+            failures.extend(found.problems);
+        }
+        Some(Err(error)) => failures.push(error.to_string()),
+        None => {}
+    }
     match check::catalogue(&config.catalogue.sources()) {
         Ok(checked) => {
             for note in check::files(&config, &checked.families) {

@@ -1,6 +1,7 @@
 //! What must fit between sections: the listeners share one machine.
 
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
 
 use super::Config;
 use super::reader::Reader;
@@ -23,14 +24,23 @@ pub(super) fn across(config: &Config, reader: &mut Reader) {
         let message = "must be larger than the number of addresses in admin.listen";
         reader.problem_between(&["admin.max_connections", "admin.listen"], message);
     }
-    let has_password = matches!(config.store.url, StoreUrl::Postgres(_));
-    if config.store.password_file.is_some() && !has_password {
-        let message = "is not used: only a postgres:// store has a password";
-        reader.warn_between(&["store.password_file", "store.url"], message);
-    }
+    password_file(config, reader);
     if config.handset.https.is_empty() && !config.tls.pairs.is_empty() {
         let message = "is not used: handset.https is empty";
         reader.warn_between(&["tls.certificate", "handset.https"], message);
+    }
+}
+
+fn password_file(config: &Config, reader: &mut Reader) {
+    let Some(path) = &config.store.password_file else { return };
+    let keys = ["store.password_file", "store.url"];
+    if !matches!(config.store.url, StoreUrl::Postgres(_)) {
+        reader.warn_between(&keys, "is not used: only a postgres:// store has a password");
+    }
+    // Not the group: the service may have it by its group.
+    if path.metadata().is_ok_and(|found| found.permissions().mode() & 0o004 != 0) {
+        let message = "every user of this machine may read it; `chmod o-r` would end that";
+        reader.warn_between(&keys[..1], message);
     }
 }
 

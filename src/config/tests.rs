@@ -130,6 +130,22 @@ fn a_password_of_the_database_comes_from_a_file_and_is_not_shown() {
 }
 
 #[test]
+fn a_password_that_everyone_may_read_is_warned_of() {
+    use std::os::unix::fs::PermissionsExt;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let path = file.path().display();
+    let case = Case::of(&format!(
+        "[store]\nurl = \"postgres://gw@db.example/dialtone\"\npassword_file = \"{path}\"\n"
+    ));
+    for (mode, is_warned) in [(0o600, false), (0o640, false), (0o644, true)] {
+        std::fs::set_permissions(file.path(), std::fs::Permissions::from_mode(mode)).unwrap();
+        let expected = "d.toml:3: store.password_file: every user of this machine may read it; \
+                        `chmod o-r` would end that";
+        assert_eq!(case.warnings(), if is_warned { vec![expected] } else { Vec::new() });
+    }
+}
+
+#[test]
 fn an_unknown_key_is_refused_in_every_table_of_the_example() {
     let sections: Vec<String> = tables(EXAMPLE).keys().cloned().collect();
     assert_eq!(sections.len(), 12);

@@ -24,7 +24,9 @@ pub mod url;
 use async_trait::async_trait;
 
 pub use memory::MemoryStore;
-pub use postgres::{InvalidPostgresUrl, PASSWORD_VARIABLE, PostgresStore, PostgresUrl};
+pub use postgres::{
+    FoundDatabase, FoundTables, InvalidPostgresUrl, PASSWORD_VARIABLE, PostgresStore, PostgresUrl,
+};
 pub use sqlite::{Found, SqliteStore};
 pub use url::{StoreUrl, open};
 

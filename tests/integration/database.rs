@@ -148,6 +148,23 @@ fn a_lost_key_is_made_anew_beside_a_running_gateway() {
     eventually("the gateway knows the key", || answers()["result"] == "success");
 }
 
+#[test]
+fn check_says_what_there_is_of_the_database() {
+    // Without families that can be read it says the rest and is done.
+    let check = |store: &str| run(&format!("check --templates nowhere --store {store}"));
+    let url = Cluster::shared().database();
+    let name = url.split('?').next().unwrap();
+    let (_, printed, said) = check(&url);
+    assert!(printed.starts_with(&format!("{name}: PostgreSQL 1")), "{printed} {said}");
+    assert!(printed.contains("no tables yet: made at the next start; all in order"), "{printed}");
+    assert!(!said.contains(name), "{said}");
+    let nowhere = "postgres://gw@127.0.0.1:1/dialtone";
+    let (done, printed, said) = check(nowhere);
+    assert!(!done && printed.is_empty() && said.contains(nowhere), "{said}");
+    let (_, printed, said) = check(&format!("{nowhere} --offline"));
+    assert!(printed.is_empty() && !said.contains(nowhere), "{said}");
+}
+
 /// A gateway that can be killed: with its runtime go all its connections, without a word.
 struct Mortal {
     node: Node,

@@ -17,6 +17,7 @@ mod group;
 mod history;
 mod lead;
 mod listener;
+mod look;
 mod needs;
 mod pool;
 mod queries;
@@ -44,6 +45,7 @@ use self::error::Failure;
 use self::group::Commit;
 use self::history::History;
 use self::lead::Lead;
+pub use self::look::{FoundDatabase, FoundTables};
 use self::pool::{Manager, Pool};
 use self::queries::Page;
 use self::schema::IfOlder;
@@ -163,6 +165,16 @@ impl PostgresStore {
         let found = looking.await.map_err(|failure| failure.told(connector.url.name()))?;
         let is_current = found >= schema::newest();
         Ok(if is_current { String::new() } else { schema::script(&connector.url.schema, found) })
+    }
+
+    /// Looks at the database without opening it as a store: nothing is changed, and no gateway is
+    /// disturbed.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when it cannot be reached; what the server says else.
+    pub async fn look(url: PostgresUrl) -> Result<FoundDatabase, StoreError> {
+        let connector = Connector::new(url)?;
+        look::look(&connector).await.map_err(|failure| failure.told(connector.url.name()))
     }
 
     /// How many groups were written: with the number of commits it tells how many share one

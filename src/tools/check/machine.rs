@@ -11,7 +11,7 @@ use crate::domain::ErrorChain;
 use crate::files::Files;
 use crate::net::tls::{ClientCertificates, PairFiles, Tls, TlsError, TlsOptions};
 use crate::store::url::StoreUrl;
-use crate::store::{Found, SqliteStore};
+use crate::store::{Found, FoundDatabase, PostgresStore, SqliteStore, StoreError};
 
 /// Everything that would keep the gateway from serving here, each with what to do. Nothing is
 /// changed, and a gateway that runs meanwhile is not disturbed.
@@ -36,6 +36,16 @@ pub fn problems(config: &Config) -> Vec<String> {
         problems.push(format!("[files] dir: {} cannot be read: {error}", dir.display()));
     }
     problems
+}
+
+/// What there is in the database of the store; `None` when the store is none. Nothing is changed, and
+/// no gateway is disturbed.
+///
+/// # Errors
+/// Those of [`PostgresStore::look`].
+pub async fn database(config: &Config) -> Option<Result<FoundDatabase, StoreError>> {
+    let StoreUrl::Postgres(url) = &config.store.url else { return None };
+    Some(PostgresStore::look(*url.clone()).await)
 }
 
 /// What starting would do here that an operator wants to know before.

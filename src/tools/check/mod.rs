@@ -11,7 +11,7 @@ use crate::catalogue::{
 };
 
 pub use coverage::{CoverageArguments, NoSuchFamily, text as coverage};
-pub use machine::{files, notes, problems};
+pub use machine::{database, files, notes, problems};
 
 /// What was found in order.
 #[derive(Debug)]

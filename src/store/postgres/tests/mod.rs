@@ -9,6 +9,7 @@ mod away;
 mod connecting;
 mod groups;
 mod lead;
+mod look;
 mod lost;
 mod pooled;
 mod same_as_memory;
