@@ -379,18 +379,19 @@ impl Registry {
                     return Ok(Plan::nothing(false));
                 }
                 let remove = loop {
-                    let Some(gone) = room.as_ref().and_then(Reservation::in_place_of) else {
-                        break None;
-                    };
-                    match index.untouched(gone) {
-                        Untouched::At(expect) => {
-                            break Some(Mutation::RemoveDevice { mac: gone, expect });
+                    let gone = room.as_ref().and_then(Reservation::in_place_of);
+                    match gone.map(|gone| (gone, index.untouched(gone))) {
+                        Some((mac, Untouched::At(expect))) => {
+                            break Some(Mutation::RemoveDevice { mac, expect });
                         }
-                        // Its room is free, unless another gateway took that with the device.
-                        Untouched::Absent if !index.waiting().is_over_limit() => break None,
-                        // An operator promoted or touched it since it was chosen, and what was
-                        // acknowledged stays.
-                        Untouched::Absent | Untouched::No => {}
+                        // There is room; unless another gateway took it meanwhile, maybe that of the
+                        // one that was to go, with it.
+                        None | Some((_, Untouched::Absent)) if !index.waiting().is_over_limit() => {
+                            break None;
+                        }
+                        // Or an operator promoted or touched that one since it was chosen, and what
+                        // was acknowledged stays.
+                        _ => {}
                     }
                     // Somebody else is to go.
                     *room = None;
