@@ -41,8 +41,10 @@ const GATHERING: Duration = Duration::from_millis(20);
 
 /// Contacts that are held while the store takes nothing.
 const HELD: usize = 8192;
-/// How often the store is tried then: what is held is recorded within a second of its return.
+/// How often the store is tried then, and with what so many devices told, all of which wait for
+/// nothing in an outage: what is held is recorded within a second of its return.
 const RETRY: Duration = Duration::from_millis(250);
+const TRIED: usize = 16;
 
 /// What a request told that is to be recorded.
 pub(super) enum Contact {
@@ -215,7 +217,11 @@ struct Held {
     /// The first of them, with which the store is tried now, beside what else there is to do: one
     /// that does not answer says so seconds later.
     trying: Option<AbortOnDropHandle<Vec<OfDevice>>>,
-    /// How many contacts those are.
+    /// How many devices those are.
+    tried: usize,
+    /// Whether it took any when it was last tried.
+    takes: bool,
+    /// How many contacts are held or tried.
     length: usize,
     /// When the store is tried next.
     next: Option<tokio::time::Instant>,
@@ -237,11 +243,12 @@ impl Held {
             self.contacts.push_back(of_device);
         }
         if !self.is_empty() && self.next.is_none() {
+            self.takes = false;
             self.next = Some(tokio::time::Instant::now() + RETRY);
         }
     }
 
-    /// Tries the store with a group of them when it is time; never ends when there are none. May
+    /// Tries the store with some of them when it is time; never ends when there are none. May
     /// be given up at any point, and goes on there.
     async fn try_again(&mut self, registry: &Arc<Registry>) {
         if self.trying.is_none() {
@@ -249,11 +256,13 @@ impl Held {
             tokio::time::sleep_until(next).await;
         }
         let trying = self.trying.get_or_insert_with(|| {
-            let mut group = Vec::with_capacity(GROUP);
+            let most = if self.takes { GROUP } else { TRIED };
+            let mut group = Vec::with_capacity(most);
             // Those of one device come one after the other, whenever they were told.
-            for contact in self.contacts.drain(..self.contacts.len().min(GROUP)).flatten() {
+            for contact in self.contacts.drain(..self.contacts.len().min(most)).flatten() {
                 by_device(&mut group, contact);
             }
+            self.tried = group.len();
             let (group, registry) = (group.into_iter().map(|(_, told)| told), registry.clone());
             let trying = async move { record_all(&registry, group).await };
             AbortOnDropHandle::new(tokio::spawn(trying))
@@ -263,7 +272,8 @@ impl Held {
             Vec::new()
         });
         self.trying = None;
-        let pause = if left.is_empty() { Duration::ZERO } else { RETRY };
+        self.takes = left.len() < self.tried;
+        let pause = if self.takes { Duration::ZERO } else { RETRY };
         // In front again: what follows may be of the same devices.
         left.into_iter().for_each(|of_device| self.contacts.push_front(of_device));
         self.length = self.contacts.iter().map(Vec::len).sum();

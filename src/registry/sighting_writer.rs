@@ -6,7 +6,7 @@
 //! that there was one: nothing else tells what must be taken back one day, nor is it told again.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
@@ -14,6 +14,7 @@ use super::memory::Memory;
 use crate::domain::settings::Written;
 use crate::domain::{Mac, Sighting, Timestamp};
 use crate::store::{Mutation, Store};
+use crate::throttle::LogRate;
 
 /// What is to be noted of a device.
 #[derive(Clone)]
@@ -55,12 +56,15 @@ impl SightingWriter {
     /// Ends when the registry is dropped, after the last group.
     pub(super) async fn run(mut self) {
         let mut waiting = Vec::with_capacity(GROUP);
+        let mut log = LogRate::default();
         while self.receive(&mut waiting).await {
             let is_full = waiting.len() == GROUP;
             let mutations = waiting.iter().cloned().map(SightingUpdate::mutation).collect();
             let era = self.memory.era();
             match self.store.commit(mutations, Vec::new()).await {
                 Ok(revision) => {
+                    // The next outage is another one.
+                    log = LogRate::default();
                     if waiting.iter().any(SightingUpdate::is_a_change) {
                         self.memory.has_noted(revision, era);
                     }
@@ -70,7 +74,9 @@ impl SightingWriter {
                     }
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "what known phones showed could not be noted");
+                    if let Some(more) = log.due_at(Instant::now()) {
+                        tracing::warn!(%error, more, "what known phones showed could not be noted");
+                    }
                     waiting.retain(SightingUpdate::must_be_kept);
                     tokio::time::sleep(PAUSE).await;
                 }

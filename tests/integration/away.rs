@@ -189,6 +189,11 @@ fn outlives(gateway: &Gateway, round: usize, begin: impl FnOnce(), end: impl FnO
         let message = "The store is not available, try again later";
         assert_eq!(answer, json!({ "result": "fail", "message": message }));
         assert!(asked.elapsed() < Duration::from_secs(15), "{:?}", asked.elapsed());
+        let mut create = command(gateway.dir(), "company create late");
+        create.env("DIALTONE_URL", format!("http://{}", gateway.admin()));
+        let created = create.env("DIALTONE_KEY", gateway.key()).output().unwrap();
+        let said = String::from_utf8_lossy(&created.stderr);
+        assert!(said.contains(&format!("create company late: {message}")), "{said}");
         let (status, ready) = probe(gateway.admin(), "/ready");
         assert_eq!((status, &ready["ready"]), (503, &json!(false)));
         let reason = ready["reason"].as_str().unwrap_or_else(|| panic!("{ready}"));

@@ -28,6 +28,10 @@ pub(super) async fn look_up(
     rows: &[Value],
 ) -> Result<(), RemoteError> {
     for (field, what, (verb, kind), list) in NAMES {
+        // The name of what is to be made is nobody's.
+        if asked.verb == "create" && asked.kind == what {
+            continue;
+        }
         let named: Vec<&str> = match asked.scope.get(field).or(asked.values.get(field)) {
             Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).collect(),
             Some(Value::String(name)) => vec![name],
