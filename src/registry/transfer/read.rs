@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::fmt;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::marker::PhantomData;
 
 use serde::Deserialize;
@@ -70,12 +70,21 @@ const BUFFER: usize = 256 * 1024;
 
 /// Counts lines as they are read, which JSON is byte by byte.
 struct Lines<'a, R> {
-    input: R,
+    input: BufReader<R>,
     line: &'a Cell<usize>,
 }
 
 impl<R: Read> Read for Lines<'_, R> {
+    #[inline]
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        // A byte of what was read ahead, which is nearly each: it takes a third of the time of an
+        // import already.
+        if let ([wanted], [byte, ..]) = (&mut *buffer, self.input.buffer()) {
+            *wanted = *byte;
+            self.line.set(self.line.get() + usize::from(*byte == b'\n'));
+            self.input.consume(1);
+            return Ok(1);
+        }
         let read = self.input.read(buffer)?;
         let ends = buffer[..read].iter().filter(|byte| **byte == b'\n').count();
         self.line.set(self.line.get() + ends);

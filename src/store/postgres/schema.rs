@@ -166,8 +166,8 @@ fn without_rights(failure: Failure, what: &str) -> Failure {
     }
     let said = error.as_db_error().map(|said| said.message().to_owned()).unwrap_or_default();
     let why = format!(
-        "the tables cannot be made ({said}): give the user CREATE on the database or the schema, \
-         or run as another one what `dialtone store migrate --print` prints"
+        "the tables cannot be made ({said}): give the user CREATE on the database, or run as \
+         another one what `dialtone store migrate --print` prints"
     );
     Failure::Store(StoreError::Unusable { what: what.to_owned(), why })
 }
