@@ -80,6 +80,11 @@ impl fmt::Display for FoundDatabase {
 /// See [`PostgresStore::look`](super::PostgresStore::look).
 pub(super) async fn look(connector: &Connector) -> Result<FoundDatabase, Failure> {
     let session = connector.session().await?;
+    let heard = Arc::new(Notify::new());
+    let tell = heard.clone();
+    // Before anything is asked: a pooler that gives each transaction another session is found out by
+    // what the first of two asks.
+    let listening = connector.listening(move |_| tell.notify_one()).await?;
     let (name, schema) = (connector.url.name().to_owned(), &*connector.url.schema);
     let text = async |sql: &str| -> Result<String, Failure> {
         Ok(session.query(sql, parameters![]).await?[0].try_get(0)?)
@@ -112,7 +117,11 @@ pub(super) async fn look(connector: &Connector) -> Result<FoundDatabase, Failure
              use: upgrade it"
         ));
     }
-    if !hears(&session, connector).await? {
+    // Nobody else listens to it.
+    let channel = format!("dialtone_check_{:x}", rand::random::<u64>());
+    listening.execute(&format!("LISTEN {channel}")).await?;
+    session.execute(&format!("NOTIFY {channel}")).await?;
+    if tokio::time::timeout(HEARD_WITHIN, heard.notified()).await.is_err() {
         problems.push(
             "what another gateway changes is not heard of (LISTEN): is there a connection pooler in \
              between? It must keep one session for each connection (pgbouncer: pool_mode = session)"
@@ -189,16 +198,4 @@ async fn rights(
         wanting.push(format!("{user} lacks rights: grant it {}", missing.join(", ")));
     }
     Ok(wanting)
-}
-
-/// Whether a session hears what another one tells, as gateways do of their commits.
-async fn hears(session: &Session, connector: &Connector) -> Result<bool, Failure> {
-    let heard = Arc::new(Notify::new());
-    let tell = heard.clone();
-    let listening = connector.listening(move |_| tell.notify_one()).await?;
-    // Nobody else listens to it.
-    let channel = format!("dialtone_check_{:x}", rand::random::<u64>());
-    listening.execute(&format!("LISTEN {channel}")).await?;
-    session.execute(&format!("NOTIFY {channel}")).await?;
-    Ok(tokio::time::timeout(HEARD_WITHIN, heard.notified()).await.is_ok())
 }

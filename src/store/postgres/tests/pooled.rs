@@ -49,6 +49,8 @@ async fn a_pooler_without_sessions_is_refused() {
     for _ in 0..3 {
         let opened = PostgresStore::open(url.parse().unwrap(), NOW).await;
         assert!(opened.as_ref().is_err_and(is_told), "{:?}", opened.err());
+        let looked = PostgresStore::look(url.parse().unwrap()).await;
+        assert!(looked.as_ref().is_err_and(is_told), "{looked:?}");
     }
     // One that began when nobody else was there to be noticed.
     let connector = Connector::new(url.parse().unwrap()).unwrap();
@@ -58,4 +60,11 @@ async fn a_pooler_without_sessions_is_refused() {
     connector.session().await.unwrap();
     let failed = queries::header(&session, None).await.err().unwrap();
     assert!(is_told(&failed.told("")), "it was {}", found.head);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_look_through_a_pooler_that_keeps_sessions_finds_all_in_order() {
+    let url = Pgbouncer::shared().url(&Cluster::shared().database());
+    let found = PostgresStore::look(url.parse().unwrap()).await.unwrap();
+    assert_eq!(found.problems, Vec::<String>::new());
 }
