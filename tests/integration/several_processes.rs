@@ -1,5 +1,5 @@
-//! Two gateways that are processes of their own, each with the same registry, of which one is
-//! killed while phones boot: as targets of the phones, and behind a load balancer.
+//! Gateways that are processes of their own, with the same registry, of which one is killed while
+//! phones boot: as targets of the phones, and behind a load balancer.
 
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
@@ -9,6 +9,7 @@ use dialtone::domain::Mac;
 use dialtone::simulator::fleet::{Fleet, Member, Plan, parse_mix};
 use serde_json::{Value, json};
 
+use crate::support::postgres::Cluster;
 use crate::support::process::{Process, command};
 use crate::support::{eventually, http};
 
@@ -17,31 +18,52 @@ const MIX: &str = "yealink=2,snom,grandstream,polycom";
 const SEED: u64 = 11;
 const KEY: &str = "dt_a_key_of_enough_characters_to_be_taken";
 
-/// Two gateways with one fleet, all of it active.
-struct Two {
+/// Gateways with one fleet, all of it active.
+struct Site {
     dir: tempfile::TempDir,
     fleet: Vec<Mac>,
     gateways: Vec<Process>,
 }
 
-impl Two {
-    fn start(configuration: &str) -> Two {
+impl Site {
+    /// Two, each with the same registry in a file of its own.
+    fn with_files(configuration: &str) -> Site {
+        let stores = ["sqlite:dialtone.db"; 2].map(str::to_owned);
+        Site::start(configuration, &stores, PHONES, |_| true)
+    }
+
+    /// Three on one database.
+    fn on_database(configuration: &str, phones: usize, url: &str) -> Site {
+        let stores = [url, url, url].map(str::to_owned);
+        Site::start(configuration, &stores, phones, |number| number == 0)
+    }
+
+    /// A gateway for each of the stores; those that `imports` names have to bring their registry.
+    fn start(
+        configuration: &str,
+        stores: &[String],
+        phones: usize,
+        imports: impl Fn(usize) -> bool,
+    ) -> Site {
         let dir = tempfile::tempdir().unwrap();
-        let fleet = fleet();
+        let fleet = fleet(phones);
         std::fs::write(dir.path().join("document.json"), document(&fleet).to_string()).unwrap();
-        let start = |name| {
-            let own = dir.path().join(name);
+        let start = |(number, store): (usize, &String)| {
+            let own = dir.path().join(format!("gateway{number}"));
             std::fs::create_dir(&own).unwrap();
             std::fs::write(own.join("own.toml"), configuration).unwrap();
-            let line = "import --store sqlite:dialtone.db ../document.json";
-            let import = command(&own, line).output().unwrap();
-            assert!(import.status.success(), "{import:?}");
+            if imports(number) {
+                let line = format!("import --store {store} ../document.json");
+                let import = command(&own, &line).output().unwrap();
+                assert!(import.status.success(), "{import:?}");
+            }
             let mut serve = command(&own, "serve --config own.toml");
+            serve.env("DIALTONE_STORE_URL", store);
             serve.env("DIALTONE_HANDSET_HTTPS", "127.0.0.1:0").stderr(Stdio::null());
             Process::start_command(&mut serve)
         };
-        let gateways = ["one", "two"].map(start).into();
-        Two { dir, fleet: fleet.iter().map(|member| member.mac).collect(), gateways }
+        let gateways = stores.iter().enumerate().map(start).collect();
+        Site { dir, fleet: fleet.iter().map(|member| member.mac).collect(), gateways }
     }
 
     /// The fleet begins to boot, within some seconds.
@@ -49,7 +71,7 @@ impl Two {
         let mut phonesim = Command::new(env!("CARGO_BIN_EXE_phonesim"));
         phonesim.current_dir(self.dir.path()).arg("boot");
         phonesim.args(targets.iter().map(|target| format!("--target={target}")));
-        phonesim.arg(format!("--phones={PHONES}")).arg(format!("--mix={MIX}"));
+        phonesim.arg(format!("--phones={}", self.fleet.len())).arg(format!("--mix={MIX}"));
         phonesim.arg(format!("--seed={SEED}"));
         phonesim.args(line.split(' ')).args("--retry-delay 0.2 --json report.json".split(' '));
         phonesim.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
@@ -61,7 +83,7 @@ impl Two {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
         let report = std::fs::read_to_string(self.dir.path().join("report.json")).unwrap();
         let report: Value = serde_json::from_str(&report).unwrap();
-        assert_eq!(report["phases"][0]["configured"], PHONES, "{report}");
+        assert_eq!(report["phases"][0]["configured"], self.fleet.len(), "{report}");
         report
     }
 
@@ -80,7 +102,8 @@ impl Two {
     /// The first gateway goes in the middle of a run, without a word to anybody.
     fn kill_one_amid(&mut self, phonesim: &mut Child) {
         // A fifth into the run, of those that came to the first.
-        let early = &self.fleet[PHONES / 5..PHONES / 5 + 4];
+        let fifth = self.fleet.len() / 5;
+        let early = &self.fleet[fifth..fifth + 8];
         eventually("it serves", || {
             early.iter().any(|mac| !requests(&self.gateways[0], *mac).is_empty())
         });
@@ -89,9 +112,9 @@ impl Two {
     }
 }
 
-fn fleet() -> Vec<Member> {
+fn fleet(phones: usize) -> Vec<Member> {
     let catalogue = Catalogue::load(&Sources::default()).unwrap();
-    let plan = Plan { phones: PHONES, mix: parse_mix(MIX).unwrap(), seed: SEED };
+    let plan = Plan { phones, mix: parse_mix(MIX).unwrap(), seed: SEED };
     Fleet::build(&catalogue, &plan).unwrap().members
 }
 
@@ -121,7 +144,7 @@ fn requests(gateway: &Process, mac: Mac) -> Vec<Value> {
     answer["values"].as_array().unwrap_or_else(|| panic!("{answer}")).clone()
 }
 
-/// Debian's haproxy before two gateways; killed when dropped.
+/// Debian's haproxy before gateways; killed when dropped.
 struct Haproxy {
     child: Child,
     http: u16,
@@ -129,21 +152,21 @@ struct Haproxy {
 }
 
 impl Haproxy {
-    fn start(two: &Two) -> Haproxy {
+    fn start(site: &Site) -> Haproxy {
         let [http, https] = free_ports();
         let mut text = "defaults\n mode tcp\n timeout connect 2s\n timeout client 30s\n \
                         timeout server 30s\n option redispatch 1\n"
             .to_owned();
         for (name, port) in [("http", http), ("https", https)] {
             text += &format!("listen {name}\n bind 127.0.0.1:{port}\n balance roundrobin\n");
-            for (number, gateway) in two.gateways.iter().enumerate() {
+            for (number, gateway) in site.gateways.iter().enumerate() {
                 let secure = gateway.https.expect("it listens with TLS");
                 let address = if name == "http" { gateway.http } else { secure };
                 let check = "send-proxy-v2 check check-send-proxy inter 200ms";
                 text += &format!(" server g{number} {address} {check}\n");
             }
         }
-        let path = two.dir.path().join("haproxy.cfg");
+        let path = site.dir.path().join("haproxy.cfg");
         std::fs::write(&path, text).unwrap();
         let child = Command::new("/usr/sbin/haproxy").arg("-db").arg("-f").arg(path).spawn();
         let child = child.expect("haproxy is there: tests/run installs Debian's package");
@@ -169,7 +192,7 @@ fn free_ports() -> [u16; 2] {
 
 #[test]
 fn of_two_targets_one_is_killed_in_a_storm_and_every_phone_gets_its_configuration() {
-    let mut two = Two::start("");
+    let mut two = Site::with_files("");
     let targets: Vec<String> =
         two.gateways.iter().map(|gateway| format!("http://{}/", gateway.http)).collect();
     let mut phonesim = two.begin(&targets, "--ramp 8 --connections 64");
@@ -183,7 +206,7 @@ fn of_two_targets_one_is_killed_in_a_storm_and_every_phone_gets_its_configuratio
 #[test]
 fn behind_haproxy_phones_keep_their_addresses_and_no_boot_is_lost_with_a_gateway() {
     let configuration = "[handset]\ntrusted_proxies = [\"127.0.0.1/32\"]\nproxy_protocol = true\n";
-    let mut two = Two::start(configuration);
+    let mut two = Site::with_files(configuration);
     let haproxy = Haproxy::start(&two);
     // 127.1.0.1 and up, phone by phone.
     let line = "--source-addresses 100 --connections 64";
@@ -200,4 +223,23 @@ fn behind_haproxy_phones_keep_their_addresses_and_no_boot_is_lost_with_a_gateway
     let report = two.end(run);
     assert_eq!(report["wire"]["tls_handshakes"], 0);
     assert_ne!(two.rows_with_own_addresses(), 0);
+}
+
+/// Phones of the storm; `DIALTONE_TEST_PHONES` says another number, for a larger one by hand.
+const STORM: usize = 500;
+
+#[test]
+fn of_three_gateways_on_a_database_one_is_killed_in_a_storm_and_no_phone_is_left_out() {
+    let phones = std::env::var("DIALTONE_TEST_PHONES").ok().and_then(|text| text.parse().ok());
+    let configuration = "[handset]\ntrusted_proxies = [\"127.0.0.1/32\"]\nproxy_protocol = true\n";
+    let url = Cluster::shared().database();
+    let mut site = Site::on_database(configuration, phones.unwrap_or(STORM), &url);
+    let haproxy = Haproxy::start(&site);
+    let target = format!("http://127.0.0.1:{}/", haproxy.http);
+    let line = "--source-addresses 100 --connections 64 --ramp 3";
+    let mut run = site.begin(&[target], line);
+    site.kill_one_amid(&mut run);
+    let report = site.end(run);
+    println!("{report}");
+    assert_ne!(site.rows_with_own_addresses(), 0);
 }

@@ -258,13 +258,16 @@ fn whatever_is_killed_what_was_told_the_record_and_the_registries_agree() {
                 thread::sleep(Duration::from_millis(random.random_range(20..400)));
             };
             pause(&mut random);
-            // The server, one node or another, or two of them one soon after the other.
-            let victims = random.random_range(1..=2);
-            for _ in 0..victims {
-                let victim = random.random_range(0..=NODES);
+            // Each in its turn, and sometimes another one soon after it.
+            let turn = usize::try_from(round).unwrap() + NODES;
+            let victims = [Some(turn), random.random_bool(0.5).then(|| random.random_range(0..9))];
+            for victim in victims.into_iter().flatten().map(|victim| victim % (NODES + 1)) {
                 *killed.entry(victim).or_default() += 1;
-                if victim < NODES {
-                    nodes[victim].signal(rustix::process::Signal::KILL);
+                if let Some(node) = nodes.get_mut(victim) {
+                    if node.ended_within(Duration::ZERO).is_none() {
+                        node.signal(rustix::process::Signal::KILL);
+                        node.ended_within(TIME).expect("nobody survives that");
+                    }
                 } else {
                     server.kill();
                     pause(&mut random);
@@ -274,9 +277,9 @@ fn whatever_is_killed_what_was_told_the_record_and_the_registries_agree() {
             }
             load.stop.store(true, Ordering::Relaxed);
         });
-        for number in 0..NODES {
-            if nodes[number].ended_within(Duration::ZERO).is_some() {
-                nodes[number] = start(number);
+        for (number, node) in nodes.iter_mut().enumerate() {
+            if node.ended_within(Duration::ZERO).is_some() {
+                *node = start(number);
             }
         }
     }

@@ -3,3 +3,4 @@
 mod failover;
 mod full_disk;
 mod kills;
+mod stale;

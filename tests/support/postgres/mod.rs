@@ -18,8 +18,11 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-pub(crate) use self::pgbouncer::{Pgbouncer, PoolMode};
-pub(crate) use self::small_disk::SmallDisk;
+#[allow(unused_imports, reason = "not all who use the server need all of it")]
+pub(crate) use self::{
+    pgbouncer::{Pgbouncer, PoolMode},
+    small_disk::SmallDisk,
+};
 
 /// How long a server may take to start or stop on a machine that is busy otherwise.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -1,0 +1,91 @@
+//! No gateway serves a company's old file after it served the new one.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::thread;
+
+use serde_json::json;
+
+use crate::support::postgres::Cluster;
+use crate::support::view::ask;
+use crate::support::{Gateway, eventually, http};
+
+const PHONE: &str = "0015654aa001";
+const CHANGES: u32 = 30;
+const READERS: usize = 2;
+
+/// Which change the file is of: the name of the registrar counts them.
+fn number(text: &str) -> u32 {
+    let line = text.lines().find_map(|line| line.split_once("pbx"));
+    line.and_then(|(_, rest)| rest.split('.').next()?.parse().ok()).unwrap_or(0)
+}
+
+#[test]
+fn a_file_never_goes_back_at_any_gateway_though_connections_to_the_database_are_cut() {
+    let server = Cluster::start("");
+    let url = server.database();
+    let database = url.split(['/', '?']).nth(3).unwrap();
+    let gateway = || Gateway::start_with(|config, _| config.store.url = url.parse().unwrap());
+    let one = gateway();
+    one.get(&format!("/{PHONE}.cfg"), None);
+    one.promote(&format!("{PHONE}0"));
+    let body = |change: u32| {
+        let registrar = format!("pbx{change}.example.com");
+        let settings = json!({ "line_defaults": { "registrar": registrar } });
+        let (scope, values) = (json!({ "company": "default" }), json!({ "settings": settings }));
+        json!({ "type": "company", "scope": scope, "values": values })
+    };
+    one.done("update", body(0));
+    let line = json!({ "user": "100", "password": "s3cret" });
+    one.set(&format!("{PHONE}0"), json!({ "lines": { "1": line } }));
+    let gateways = [one, gateway(), gateway()];
+    let key = gateways[0].key();
+    let (stop, cut) = (AtomicBool::new(false), AtomicBool::new(false));
+    let (asked, newest) = (AtomicUsize::new(0), [0, 0, 0].map(AtomicU32::new));
+    thread::scope(|scope| {
+        // Who asks a gateway knows what it served to whomever before.
+        for reader in 0..READERS * gateways.len() {
+            let at = reader % gateways.len();
+            let (http, newest) = (gateways[at].http(), &newest[at]);
+            let (stop, asked) = (&stop, &asked);
+            scope.spawn(move || {
+                while !stop.load(Ordering::Relaxed) {
+                    let before = newest.load(Ordering::SeqCst);
+                    let answer = http::get(http, &format!("/{PHONE}.cfg"), None);
+                    assert_eq!(answer.status, 200);
+                    let now = number(answer.text());
+                    assert!(now >= before, "{now} was served after {before}");
+                    newest.fetch_max(now, Ordering::SeqCst);
+                    asked.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        scope.spawn(|| {
+            let sql = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
+                       WHERE application_name = 'dialtone' AND random() < 0.3";
+            while !cut.load(Ordering::Relaxed) {
+                server.sql(database, sql);
+            }
+        });
+        let changing = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            for change in 1..=CHANGES {
+                let body = body(change);
+                // At one gateway after the other; one whose connection was cut says so.
+                let at = &gateways[change as usize % gateways.len()];
+                eventually("it is changed", || {
+                    ask(at.admin(), key, "update", body.clone())["result"] == "success"
+                });
+            }
+            cut.store(true, Ordering::Relaxed);
+            eventually("all serve the last", || {
+                gateways.iter().all(|gateway| {
+                    number(http::get(gateway.http(), &format!("/{PHONE}.cfg"), None).text())
+                        == CHANGES
+                })
+            });
+        }));
+        stop.store(true, Ordering::Relaxed);
+        cut.store(true, Ordering::Relaxed);
+        changing.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    });
+    println!("{CHANGES} changes, {} files asked for", asked.into_inner());
+}
