@@ -151,6 +151,42 @@ fn every_command_and_its_options_are_known() {
     assert!(tried > 20, "commands are recognised");
 }
 
+/// The examples of a paper in a language, as it marks them.
+fn examples(paper: &str, language: &str) -> Vec<String> {
+    let text = read(&root().join(paper));
+    let begun = format!("```{language}\n");
+    let parts = text.split(begun.as_str()).skip(1);
+    parts.map(|part| part.split("```").next().unwrap_or_default().to_owned()).collect()
+}
+
+#[test]
+fn the_examples_for_several_gateways_are_taken_by_what_reads_them() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [ours] = &examples("docs/several-gateways.md", "toml")[..] else { panic!("there is one") };
+    let password = folder.path().join("password");
+    fs::write(&password, "example-password\n").expect("it is ours");
+    let ours = ours.replace("/etc/dialtone/database-password", &password.display().to_string());
+    let file = folder.path().join("dialtone.toml");
+    fs::write(&file, ours).expect("it is ours");
+    // Refused for what is not here, the authority's file, and for nothing it says.
+    let tried = Command::new(env!("CARGO_BIN_EXE_dialtone"))
+        .args(["store", "migrate", "--print", "--config"])
+        .arg(&file)
+        .output()
+        .expect("the program can be run");
+    let said = String::from_utf8_lossy(&tried.stderr);
+    assert!(said.contains("/etc/dialtone/database-ca.pem"), "{said}");
+
+    let [haproxy] = &examples("docs/several-gateways.md", "haproxy")[..] else {
+        panic!("there is one")
+    };
+    let file = folder.path().join("haproxy.cfg");
+    fs::write(&file, haproxy).expect("it is ours");
+    let checked = Command::new("/usr/sbin/haproxy").arg("-c").arg("-f").arg(&file).output();
+    let checked = checked.expect("haproxy is there: tests/run installs Debian's package");
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+}
+
 pub(crate) fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }

@@ -88,7 +88,9 @@ fn what_an_import_that_was_killed_left_is_refused_by_all() {
         let said = String::from_utf8(refused.stderr).unwrap();
         assert_eq!(refused.status.code(), Some(1), "{line}: {said}");
         assert!(said.contains("an import into it goes on, or was not finished"), "{line}: {said}");
-        assert!(refused.stdout.is_empty(), "{line}");
+        // It may listen by then; it is never ready.
+        let out = String::from_utf8(refused.stdout).unwrap();
+        assert!(out.is_empty() || line == "serve" && !out.contains("ready"), "{line}: {out}");
     }
     assert_eq!(devices(), Some(there), "nothing was made of it");
 }
@@ -160,7 +162,7 @@ fn an_import_into_a_database_that_was_killed_is_begun_again_beside_a_running_gat
     gateway.promote("00156500ffff0");
     assert_eq!(status("00156500ffff"), 200);
 
-    document(dir.path(), 10_000);
+    document(dir.path(), 20_000);
     let import = format!("import --store {url} document.json");
     let drop_all = "DROP SCHEMA dialtone CASCADE";
     let devices = || {
@@ -175,7 +177,7 @@ fn an_import_into_a_database_that_was_killed_is_begun_again_beside_a_running_gat
     eventually("some devices are there", || devices() > 0);
     killed.kill().unwrap();
     killed.wait().unwrap();
-    assert!(devices() < 10_000, "it was killed amid");
+    assert!(devices() < 20_000, "it was killed amid");
     for line in [format!("serve --store {url}"), format!("export --store {url}"), import.clone()] {
         let refused = output(dir.path(), &line);
         let said = String::from_utf8(refused.stderr).unwrap();
@@ -186,7 +188,7 @@ fn an_import_into_a_database_that_was_killed_is_begun_again_beside_a_running_gat
 
     server.sql(name, drop_all);
     let said = done(dir.path(), &import);
-    assert!(said.contains("devices 10000"), "{said}");
+    assert!(said.contains("devices 20000"), "{said}");
     eventually("the gateway reads it", || status("001565000000") == 200);
-    eventually("and all of it", || status("00156500270f") == 200 && status("00156500ffff") == 404);
+    eventually("and all of it", || status("001565004e1f") == 200 && status("00156500ffff") == 404);
 }

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use super::check::{Check, CheckedUser};
 use super::document::Seed;
 use super::error::ImportError;
-use super::pages::{Counts, PAGE, count};
+use super::pages::{Counts, count};
 use super::read::{Enough, Head, Item, Placed, read};
 use super::unfinished::{event, require_whole};
 use crate::catalogue::Catalogue;
@@ -21,7 +21,8 @@ use crate::domain::{Company, Device, PasswordSeed, Revision, Role, Timestamp, Ty
 use crate::registry::passwords::Passwords;
 use crate::registry::random::Random;
 use crate::store::{
-    Guard, MAX_EVENTS, MAX_LEFT, Mutation, Store, StoreError, SystemSettings, Tenancy,
+    Guard, MAX_EVENTS, MAX_LEFT, MAX_REMEMBERED_COMMIT, Mutation, Store, StoreError,
+    SystemSettings, Tenancy,
 };
 
 /// What was imported.
@@ -56,7 +57,11 @@ pub struct CheckedDocument<R> {
 /// Types without a family that are warned of; a document with more has one mistake many times.
 const MAX_UNKNOWN_TYPES: usize = 100;
 
-/// Pages that are read before they are stored.
+/// Devices and events of one commit, a kilobyte each: so many that the store does not remember it for
+/// those who follow, of whom there are none. A million changes would stay for 200,000 commits else.
+const COMMIT: usize = 2 * MAX_REMEMBERED_COMMIT;
+
+/// Commits that are read before they are stored.
 const PAGES_AHEAD: usize = 2;
 
 /// As many events as a store keeps beside those of the import itself.
@@ -236,13 +241,13 @@ async fn import_items<R: Read + Seek + Send + 'static>(
     let (sender, mut pages) = mpsc::channel(PAGES_AHEAD);
     let reading = tokio::task::spawn_blocking(move || {
         input.rewind().map_err(ImportError::Read)?;
-        let mut page = Vec::with_capacity(PAGE);
+        let mut page = Vec::with_capacity(COMMIT);
         let mut take = |at: usize, item: Placed<Item>| {
             if matches!(item.entry, Item::Event(_)) && at < skipped {
                 return Ok(());
             }
             page.extend(check.item(at, item));
-            if page.len() < PAGE {
+            if page.len() < COMMIT {
                 return Ok(());
             }
             sender.blocking_send(std::mem::take(&mut page)).map_err(|_| Enough)

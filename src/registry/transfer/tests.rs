@@ -9,7 +9,7 @@ use crate::catalogue::{Catalogue, Sources};
 use crate::domain::settings::Layer;
 use crate::domain::{Action, EventId, Revision, Timestamp};
 use crate::registry::{Quota, Registry, SystemClock, SystemRandom};
-use crate::store::{MemoryStore, Mutation, Store, StoreError, SystemSettings};
+use crate::store::{Changes, MemoryStore, Mutation, Store, StoreError, SystemSettings};
 
 const NOW: Timestamp = Timestamp::from_seconds(7);
 
@@ -88,10 +88,12 @@ async fn more_than_a_page_is_moved_whole() {
     let mut text = Vec::new();
     let exported = export(&*one, true, &mut text).await.unwrap();
     assert_eq!(exported, Counts { companies: 2, ..counts }, "with `default`");
+    let before = other.head().await.unwrap();
     import_from(&other, Cursor::new(text.clone())).await.unwrap();
     let mut again = Vec::new();
     export(&*other, true, &mut again).await.unwrap();
     assert!(again == text);
+    assert_eq!(other.changes(before, 1).await, Ok(Changes::TooFarBehind), "nothing of it stays");
 }
 
 /// Of everything that a store has one, and of some several.
