@@ -122,3 +122,19 @@ async fn a_password_opens_and_is_not_told() {
         assert!(!may_pass(&url.replace("secretive@", given)).await, "{refused}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_passes_is_told_from_what_somebody_must_mend() {
+    let server = Cluster::shared();
+    let url = server.database();
+    let name = url.split(['/', '?']).nth(3).unwrap();
+    let role = format!("poor_{name}");
+    server.sql(name, &format!("CREATE ROLE {role} LOGIN CONNECTION LIMIT 0"));
+    let as_role = url.replace("gw@", &format!("{role}@"));
+    assert!(may_pass(&as_role).await, "too many connections");
+    server.sql(name, &format!("ALTER ROLE {role} CONNECTION LIMIT -1"));
+    assert!(!may_pass(&as_role).await, "it must not make tables");
+    assert!(!may_pass(&url.replace("gw@", "nobody@")).await, "there is no such role");
+    server.sql(name, &format!("ALTER DATABASE {name} SET default_transaction_read_only = on"));
+    assert!(may_pass(&url).await, "it cannot be written to");
+}
