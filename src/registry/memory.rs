@@ -248,6 +248,8 @@ impl Memory {
     }
 
     async fn read_anew(&self, store: &Arc<dyn Store>) -> Result<(), StoreError> {
+        // An import is not told change by change.
+        super::require_whole(&**store).await?;
         let head = store.head().await?;
         self.take_over(store.tenancy().await?);
         let mut here = self.index.macs().into_iter().peekable();
