@@ -149,7 +149,6 @@ impl Registry {
 
     /// Whether nothing is left to look out for; not so when the user was changed at the same time,
     /// maybe by a gateway that starts.
-
     async fn record_use(
         &self,
         user: &Arc<User>,

@@ -23,6 +23,10 @@ use crate::store::Mutation;
 /// Problems reported; a document with more has one mistake many times.
 const MAX_PROBLEMS: usize = 1000;
 
+/// Characters of what an event names: more than a login, a company or a phone has. An index of a
+/// database takes no more than 2,700 bytes.
+const MAX_EVENT_TEXT: usize = 128;
+
 /// A user, and the password that is still to be hashed.
 pub(super) struct CheckedUser {
     pub user: User,
@@ -263,6 +267,19 @@ impl Check {
         let action = self.or_problem(format!("{path}.action"), action);
         let subject = serde_json::from_value(entry.subject);
         let subject = self.or_problem(format!("{path}.subject"), subject);
+        for (member, text) in [
+            ("who", &entry.who),
+            ("from", &entry.from),
+            ("name", &entry.name),
+            ("company", &entry.company),
+        ] {
+            if text.chars().count() > MAX_EVENT_TEXT || text.chars().any(char::is_control) {
+                let message = format!(
+                    "must be at most {MAX_EVENT_TEXT} characters without control characters"
+                );
+                self.problem(format!("{path}.{member}"), message);
+            }
+        }
         let event = Event {
             id: EventId::NONE,
             at: entry.at,

@@ -165,7 +165,11 @@ async fn what_is_wrong_is_told_with_its_line() {
     document["events"][1]["action"] = json!("conjure");
     let mark = json!({ "at": 1, "who": "gateway", "action": "import", "subject": "registry",
                        "name": "import", "after": { "finished": true } });
-    document["events"].as_array_mut().unwrap().push(mark);
+    // A database takes neither.
+    let mut foreign = document["events"][0].clone();
+    foreign["who"] = json!("a\u{0}b");
+    foreign["name"] = json!("n".repeat(10_000));
+    document["events"].as_array_mut().unwrap().extend([mark, foreign]);
     let text = serde_json::to_string_pretty(&document).unwrap();
     let error = import_from(&store(), Cursor::new(text.clone())).await.unwrap_err().to_string();
     let lines: Vec<&str> = text.lines().collect();
@@ -176,7 +180,14 @@ async fn what_is_wrong_is_told_with_its_line() {
         assert_eq!(lines[line - 1].trim(), "{", "{said}");
         places.push(path);
     }
-    let expected = ["devices[0].claims", "removed[0].mac", "events[1].action", "events[2].name"];
+    let expected = [
+        "devices[0].claims",
+        "removed[0].mac",
+        "events[1].action",
+        "events[2].name",
+        "events[3].who",
+        "events[3].name",
+    ];
     places.sort_unstable_by_key(|place| expected.iter().position(|known| known == place));
     assert_eq!(places, expected, "{error}");
 }

@@ -102,6 +102,8 @@ struct Options {
     probe_every: Duration,
     /// See [`lead::MOST_BETWEEN`].
     lead: Duration,
+    /// The time of this machine, in seconds since 1970.
+    clock: fn() -> i64,
 }
 
 impl Default for Options {
@@ -113,6 +115,7 @@ impl Default for Options {
             readers: 4,
             probe_every: Duration::from_secs(1),
             lead: lead::MOST_BETWEEN,
+            clock: lead::system_clock,
         }
     }
 }
@@ -214,7 +217,7 @@ impl PostgresStore {
         tokio::spawn(stop.clone().run_until_cancelled_owned(listening));
         Ok(PostgresStore {
             pool: pool::new(connector.clone(), options.readers),
-            lead: Lead::new(connector.clone(), options.lead),
+            lead: Lead::new(connector.clone(), options.lead, options.clock),
             connector,
             options,
             health,

@@ -85,7 +85,9 @@ pub enum InvalidPostgresUrl {
     #[error("sslmode is disable, prefer, require, verify-ca or verify-full")]
     SslMode,
     /// The value of `schema`.
-    #[error("schema is a name of letters, digits and _, at most 40, that begins with a letter")]
+    #[error(
+        "schema is a name of lower-case letters, digits and _, at most 40, that begins with a letter"
+    )]
     Schema,
     /// The tables are looked for in one schema.
     #[error("write schema=NAME instead of a search_path in options")]
@@ -123,7 +125,8 @@ impl PostgresUrl {
             })?;
             config.password(password.trim_end_matches(['\r', '\n']));
         } else if config.get_password().is_none()
-            && let Some(password) = std::env::var_os(PASSWORD_VARIABLE)
+            && let Some(password) =
+                std::env::var_os(PASSWORD_VARIABLE).filter(|password| !password.is_empty())
         {
             config.password(password.into_encoded_bytes());
         }
@@ -183,6 +186,10 @@ impl FromStr for PostgresUrl {
         let form = |why: &str| InvalidPostgresUrl::Form(why.to_owned());
         let (scheme, rest) = text.split_once("://").ok_or_else(|| form("no ://"))?;
         let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
+        if query.contains('@') {
+            // A password with a question mark, of which the beginning would pass for a port.
+            return Err(form("a ? or @ that is not what it means in a URL"));
+        }
         let mut own = Own::default();
         let mut others: Vec<String> = Vec::new();
         let mut shown: Vec<&str> = Vec::new();
@@ -358,6 +365,8 @@ mod tests {
             "postgres://gw@db.example/dialtone?password=hunter2&schema=x",
             "postgres://gw:hunter2/x@db.example/dialtone",
             "postgres://gw:a@hunter2@db.example/dialtone",
+            "postgres://gw:hunter2?options=x@db.example/dialtone",
+            "postgres://gw?application_name=hunter2@db.example/dialtone",
             "postgres://gw:hunter2?x@db.example/dialtone",
             "postgres://gw:x?hunter2=5@db.example/dialtone",
             "postgres://gw@db.example/dialtone?passwort=hunter2",

@@ -1,7 +1,7 @@
 //! Of several handles one does what one of them does for all.
 
 use super::*;
-use crate::store::postgres::lead::MOST_BETWEEN;
+use crate::store::postgres::lead::{MOST_BETWEEN, system_clock};
 
 async fn gateways<const N: usize>(lead: Duration) -> [PostgresStore; N] {
     let url = Cluster::shared().database();
@@ -62,4 +62,17 @@ async fn one_that_does_not_go_on_leads_no_more() {
     let [stopped, other] = gateways(Duration::from_millis(300)).await;
     assert_eq!(stopped.leads().await, Ok(true));
     takes_over(&other).await;
+}
+
+#[tokio::test]
+async fn one_whose_clock_is_wrong_leads_never() {
+    let url: PostgresUrl = Cluster::shared().database().parse().unwrap();
+    for wrong in [|| system_clock() + 90, || system_clock() - 40 * 86_400] {
+        let options = Options { clock: wrong, ..Options::default() };
+        let store = PostgresStore::open_with(url.clone(), NOW, options, IfOlder::Upgrade);
+        assert_eq!(store.await.unwrap().leads().await, Ok(false));
+    }
+    let fast = Options { clock: || system_clock() + 30, ..Options::default() };
+    let store = PostgresStore::open_with(url, NOW, fast, IfOlder::Upgrade).await.unwrap();
+    assert_eq!(store.leads().await, Ok(true));
 }
