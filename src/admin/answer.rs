@@ -99,6 +99,10 @@ impl From<RegistryError> for Fail {
                 "The store went away in the middle of the change: whether it was made is not known; \
                  look before you make it again"
             }
+            StoreFault::NotHeard => {
+                "The store is not available: whether a key or a password still counts is not known \
+                 here, try again later"
+            }
             StoreFault::Away => "The store is not available, try again later",
         })
     }

@@ -6,7 +6,8 @@
 //!   "listeners":{"<name>":"up"},"inactive":{"devices":0,"limit":100000,"full":false,
 //!   "evicted":0,"over_quota":0,"dropped":0},"uploads":{"state":"ready","bytes":0,
 //!   "limit":10737418240,"without_room":0}}`; 503 and `"ready":false` when the store cannot
-//!   commit or a listener is down; of a store that cannot, `reason` says why. `inactive` says how the room for unknown phones is used and
+//!   commit, when what others changed in it could not be read for 6 seconds, or when a listener is
+//!   down; of the store `reason` says why. `inactive` says how the room for unknown phones is used and
 //!   what was done since the start to keep it: that strangers fill it makes nothing unready. Nor
 //!   does a folder of uploads that is `unusable`, as phones boot without it; its state is `off`,
 //!   `counting` right after the start, or `ready` else.

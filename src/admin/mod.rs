@@ -11,6 +11,7 @@
 //! A request under `/rest/`, in the order of the code:
 //! 1. Its head becomes a `request::ApiRequest`, and its body is received, in so far as who sends it
 //!    may send so much (`receive`).
+//!    Whoever it is, a gateway that has not heard of a shared store for a minute lets nobody in.
 //! 2. The body is looked through for `auth` and `type` (`json`). Whatever is no JSON object is
 //!    `{}`; so is a GET, which works wherever that is enough.
 //! 3. `auth`: key or password in the body, else a key in the head, else the cookie.

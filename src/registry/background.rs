@@ -64,12 +64,6 @@ impl Follower {
     pub(super) async fn run(self) {
         let mut log = LogRate::default();
         loop {
-            tokio::select! {
-                () = tokio::time::sleep(POLL) => {}
-                () = self.store.changed(self.memory.floor()) => {
-                    tokio::time::sleep(GATHERING).await;
-                }
-            }
             match self.memory.follow(&self.store).await {
                 // The next outage is another one.
                 Ok(()) => log = LogRate::default(),
@@ -78,6 +72,12 @@ impl Follower {
                         report(&error);
                     }
                     tokio::time::sleep(PAUSE).await;
+                }
+            }
+            tokio::select! {
+                () = tokio::time::sleep(POLL) => {}
+                () = self.store.changed(self.memory.floor()) => {
+                    tokio::time::sleep(GATHERING).await;
                 }
             }
         }

@@ -72,6 +72,12 @@ pub enum RegistryError {
     /// More passwords wait to be hashed than there are places.
     #[error("Too many logins at once, try again")]
     Busy,
+    /// The store has not told for so long what others changed.
+    #[error("the store has not told for {silent_s} s what others changed")]
+    NotHeard {
+        /// Seconds since it did.
+        silent_s: u64,
+    },
     /// The store could not do it; see [`RegistryError::store_fault`].
     #[error("the store: {0}")]
     Store(#[source] StoreError),
@@ -115,6 +121,8 @@ pub enum StoreFault {
     Overloaded,
     /// Whether the change was made could not be learnt.
     Unknown,
+    /// What others changed could not be read for some time; the log says why.
+    NotHeard,
     /// Anything else, among it what trying again may mend.
     Away,
 }
@@ -127,6 +135,7 @@ impl StoreFault {
             StoreFault::Full => "the store is full",
             StoreFault::ReadOnly => "the store is read-only",
             StoreFault::Overloaded => "the store is overloaded",
+            StoreFault::NotHeard => "what others changed in the store cannot be read",
             StoreFault::Unknown | StoreFault::Away => "the store is not available",
         }
     }
@@ -148,8 +157,11 @@ impl RegistryError {
     /// The fault of the store, if it is one.
     #[must_use]
     pub fn store_fault(&self) -> Option<StoreFault> {
-        let RegistryError::Store(error) = self else { return None };
-        Some(error.into())
+        match self {
+            RegistryError::Store(error) => Some(error.into()),
+            RegistryError::NotHeard { .. } => Some(StoreFault::NotHeard),
+            _ => None,
+        }
     }
 
     /// Whether it is a fault of the store that may pass by itself, see [`StoreError::may_pass`].
@@ -161,6 +173,6 @@ impl RegistryError {
     /// Whether it is a fault of ours rather than of the request.
     #[must_use]
     pub fn is_ours(&self) -> bool {
-        matches!(self, RegistryError::Store(_))
+        self.store_fault().is_some()
     }
 }

@@ -11,6 +11,8 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use arc_swap::ArcSwap;
 
 use super::Directory;
+use super::clock::Clock;
+use super::hearing::Hearing;
 use super::index::Index;
 use super::progress::Progress;
 use crate::domain::{Device, Mac, Revision};
@@ -25,6 +27,7 @@ const FOLLOW_PAGE: usize = 512;
 
 pub(super) struct Memory {
     pub index: Arc<Index>,
+    pub hearing: Hearing,
     directory: ArcSwap<Directory>,
     /// Each change replaces the directory as a whole. A std mutex: no await happens under it.
     replacing: Mutex<()>,
@@ -48,9 +51,14 @@ impl Memory {
     ///
     /// # Errors
     /// What the store says.
-    pub(super) async fn fill(store: &Arc<dyn Store>, waiting: usize) -> Result<Memory, StoreError> {
+    pub(super) async fn fill(
+        store: &Arc<dyn Store>,
+        waiting: usize,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Memory, StoreError> {
         let memory = Memory {
             index: Arc::new(Index::new(waiting)),
+            hearing: Hearing::new(clock),
             directory: ArcSwap::default(),
             replacing: Mutex::new(()),
             progress: Progress::default(),
@@ -187,11 +195,16 @@ impl Memory {
     pub(super) async fn follow(&self, store: &Arc<dyn Store>) -> Result<(), StoreError> {
         let _following = self.following.lock().await;
         loop {
+            let asked = self.hearing.now();
             match store.changes(self.progress.floor(), FOLLOW_PAGE).await? {
                 Changes::Page(changes, reached) => {
-                    let is_last = changes.is_empty();
+                    let (is_last, is_all) = (changes.is_empty(), changes.len() < FOLLOW_PAGE);
                     self.apply(changes);
                     self.progress.reached(reached);
+                    // In a storm there is no empty page.
+                    if is_all {
+                        self.hearing.heard(asked);
+                    }
                     if is_last {
                         return Ok(());
                     }
@@ -343,6 +356,7 @@ pub(super) async fn each_page(
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::SystemClock;
     use super::*;
     use crate::domain::{Company, CompanyId, Port, Sighting, Timestamp};
     use crate::store::MemoryStore;
@@ -453,7 +467,7 @@ mod tests {
             let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
             runtime.block_on(async {
                 let store: Arc<dyn Store> = Arc::new(MemoryStore::new(Timestamp::from_seconds(0)));
-                let memory = Memory::fill(&store, 100).await.unwrap();
+                let memory = Memory::fill(&store, 100, Arc::new(SystemClock)).await.unwrap();
                 let mut pending: Vec<(Mutation, Revision)> = Vec::new();
                 for step in steps {
                     let (mutation, own) = match step {
@@ -499,7 +513,7 @@ mod tests {
         let company = Company::new(acme(), String::new(), Timestamp::from_seconds(5));
         let put_company = Mutation::PutCompany { company, expect: None };
         let of_company = store.commit(vec![put_company], Vec::new()).await.unwrap();
-        let memory = Memory::fill(&store, 100).await.unwrap();
+        let memory = Memory::fill(&store, 100, Arc::new(SystemClock)).await.unwrap();
         let gone = vec![
             Mutation::RemoveDevice { mac: mac(0), expect: revision },
             Mutation::RemoveDevice { mac: mac(2), expect: revision },
@@ -631,7 +645,7 @@ mod tests {
         }
         let store = Arc::new(PutBack::of(before));
         let shared: Arc<dyn Store> = store.clone();
-        let memory = Memory::fill(&shared, 100).await.unwrap();
+        let memory = Memory::fill(&shared, 100, Arc::new(SystemClock)).await.unwrap();
         let (lost_version, era) = (memory.index.known(mac(1)).unwrap().version, memory.era());
         // The same numbers, for other things.
         let after = MemoryStore::new(Timestamp::from_seconds(0));

@@ -22,6 +22,7 @@ mod directory;
 mod error;
 mod expiry;
 mod first_key;
+mod hearing;
 mod index;
 mod layer_cache;
 mod left_out;
@@ -120,7 +121,7 @@ impl Registry {
         quota: Quota,
     ) -> Result<(Registry, Background), StoreError> {
         require_whole(&*store).await?;
-        let memory = Arc::new(Memory::fill(&store, quota.inactive_devices).await?);
+        let memory = Arc::new(Memory::fill(&store, quota.inactive_devices, clock.clone()).await?);
         let (contacts, recorder) = contacts::channel();
         let (sighting_updates, background) =
             Background::new(store.clone(), memory.clone(), recorder);
@@ -166,12 +167,25 @@ impl Registry {
         self.catalogue.store(catalogue);
     }
 
-    /// Whether a change could be made now. Cheap: asked by every readiness probe.
+    /// Whether a change could be made now, and what others changed is known. Cheap: asked by every
+    /// readiness probe.
     ///
     /// # Errors
-    /// What ails the store.
+    /// What ails the store; [`RegistryError::NotHeard`] when it has not told for 6 seconds what was
+    /// changed.
     pub async fn ready(&self) -> Result<(), RegistryError> {
-        Ok(self.store.ready().await?)
+        self.store.ready().await?;
+        self.memory.hearing.require_ready()
+    }
+
+    /// Whether what is known here of keys, passwords and roles may be gone by. Of phones it is not
+    /// asked: they boot from memory, however long a store is away.
+    ///
+    /// # Errors
+    /// [`RegistryError::NotHeard`] when others may have revoked any of it, and the store has not told
+    /// for a minute.
+    pub fn require_trusted(&self) -> Result<(), RegistryError> {
+        if self.store.is_shared() { self.memory.hearing.require_trusted() } else { Ok(()) }
     }
 
     /// What a request of a known device is decided on; from memory.

@@ -520,6 +520,12 @@ pub trait Store: Send + Sync + 'static {
         Ok(true)
     }
 
+    /// Whether other processes may change what is there, of which this one hears by
+    /// [`Store::changes`] alone.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     /// Whether a commit could be made now. Cheap: asked by every readiness probe.
     async fn ready(&self) -> Result<(), StoreError>;
 

@@ -142,6 +142,57 @@ fn while_the_store_fails_known_phones_boot_and_nothing_changes() {
 }
 
 #[test]
+fn a_gateway_that_hears_nothing_of_others_is_not_ready_and_then_lets_nobody_in() {
+    let gateway = Gateway::start(Duration::from_secs(8));
+    let key = gateway.node.first_key.as_deref().unwrap();
+    let password = "correct horse battery";
+    let values = json!({ "login": "ann", "role": "System-Admin", "password": password });
+    let made = gateway.node.ask(key, "create", json!({ "type": "user", "values": values }));
+    assert_eq!(made["result"], "success", "{made}");
+    let post = |path: &str, session: &str, auth: Value| -> Value {
+        let cookie = format!("Red60urne={session}");
+        let headers = [("Content-Type", "application/json"), ("Cookie", &*cookie)];
+        let body = json!({ "auth": auth }).to_string();
+        let sent = http::request(gateway.node.admin, "POST", path, &headers, body.as_bytes());
+        serde_json::from_slice(&sent.unwrap().body).unwrap()
+    };
+    let as_ann = json!({ "type": "auth", "username": "ann", "password": password });
+    let sign_in = || post("/rest/auth", "", as_ann.clone());
+    let signed_in = sign_in();
+    let session = signed_in["user"]["session"].as_str().unwrap_or_else(|| panic!("{signed_in}"));
+    let file = gateway.get(ACTIVE);
+
+    gateway.store.set(Some(Fault::Unheard));
+    gateway.clock.run_on(7);
+    let (status, ready) = gateway.ready();
+    assert_eq!(
+        (status, &ready["ready"], &ready["store"]),
+        (503, &json!(false), &json!("not ready"))
+    );
+    assert_eq!(ready["reason"], "what others changed in the store cannot be read");
+    assert_eq!(gateway.promote(INACTIVE)["result"], "success");
+    assert_eq!(sign_in()["result"], "success");
+
+    gateway.clock.run_on(60);
+    let refused = json!({
+        "result": "fail",
+        "message": "The store is not available: whether a key or a password still counts is not \
+                    known here, try again later",
+    });
+    assert_eq!(gateway.ask("active", json!({})), refused);
+    assert_eq!(sign_in(), refused);
+    assert_eq!(post("/rest/auth", session, json!({ "type": "auth" })), refused);
+    assert_eq!(post("/rest/auth/logout", session, json!({ "type": "auth" }))["result"], "success");
+    assert_eq!(gateway.get(ACTIVE), file, "phones boot");
+
+    gateway.store.set(None);
+    eventually("it is ready", || gateway.ready().0 == 200);
+    assert_eq!(gateway.ask("active", json!({}))["result"], "success");
+    let ended = post("/rest/auth", session, json!({ "type": "auth" }));
+    assert_eq!(ended["message"], "Not logged in", "{ended}");
+}
+
+#[test]
 fn a_sighting_that_cannot_be_noted_is_no_concern_of_the_phone() {
     let gateway = Gateway::start(Duration::from_secs(8));
     let file = gateway.get(ACTIVE);

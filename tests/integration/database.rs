@@ -1,8 +1,10 @@
 //! Gateways on one PostgreSQL database, and the commands for it.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use dialtone::config::Config;
 use dialtone::domain::Sighting;
 use dialtone::registry::{Clock, Quota};
 use dialtone::store::PostgresStore;
@@ -11,10 +13,9 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use crate::support::node::Node;
-
 use crate::support::postgres::Cluster;
 use crate::support::process::command;
-use crate::support::{Gateway, ManualClock, eventually};
+use crate::support::{Gateway, ManualClock, eventually, http};
 
 const PHONE: &str = "0015654aa937";
 
@@ -204,4 +205,49 @@ fn of_two_gateways_one_expires_for_both_and_the_other_takes_over() {
     drop(first);
     eventually("the other takes over", || expire(&second) == 5);
     assert_eq!(waiting(&second), 0);
+}
+
+#[test]
+fn a_gateway_that_may_not_read_what_others_changed_says_so_and_then_lets_nobody_in() {
+    let server = Cluster::shared();
+    let url = server.database();
+    let database = url.split(['/', '?']).nth(3).unwrap();
+    let one = Gateway::start_with(|config, _| config.store.url = url.parse().unwrap());
+    let values = json!({ "login": "ann", "role": "System-Admin", "key": true });
+    let made = one.done("create", json!({ "type": "user", "values": values }));
+    let key = made["key"].as_str().unwrap();
+    let sql = |sql: &str| server.sql(database, sql);
+    sql("CREATE ROLE follower LOGIN; GRANT USAGE ON SCHEMA dialtone TO follower; \
+         GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA dialtone TO follower");
+    let url = url.replace("//gw@", "//follower@");
+    let clock = ManualClock::new();
+    let adapt = |config: &mut Config, _: &Path| config.store.url = url.parse().unwrap();
+    let other = Gateway::start_at(clock.clone(), adapt).with_key(key);
+    one.get(&file(), None);
+    one.promote(&format!("{PHONE}0"));
+    eventually("the other serves it", || other.get(&file(), None).status == 200);
+
+    let told = || {
+        let answer = http::get(other.admin(), "/ready", None);
+        let told: Value = serde_json::from_slice(&answer.body).unwrap();
+        (answer.status, told["reason"].clone())
+    };
+    assert_eq!(told(), (200, Value::Null));
+    let ask = || other.ask("active", json!({ "type": "phone" }));
+    sql("REVOKE SELECT ON dialtone.change FROM follower");
+    let scope = json!({ "login": "ann" });
+    one.done("delete", json!({ "type": "user", "scope": scope }));
+    // A question that was on its way when the right went was answered by now, or never is.
+    eventually("it hears nothing", || {
+        clock.run_on(7);
+        told() == (503, json!("what others changed in the store cannot be read"))
+    });
+    clock.run_on(60);
+    let message = ask()["message"].take();
+    assert!(message.as_str().unwrap().contains("still counts is not known here"), "{message}");
+    assert_eq!(other.get(&file(), None).status, 200, "phones boot");
+
+    sql("GRANT SELECT ON dialtone.change TO follower");
+    eventually("it is ready", || told().0 == 200);
+    assert_eq!(ask()["message"], "Login incorrect.");
 }

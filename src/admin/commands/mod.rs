@@ -139,6 +139,11 @@ pub(super) async fn answer(
     received: Received,
     log: &mut Log,
 ) -> CommandResult {
+    let path: Vec<&str> = request.path.iter().map(String::as_str).collect();
+    // To end a session is no use of it.
+    if path != ["auth", "logout"] {
+        core.registry.require_trusted()?;
+    }
     // Who asks is known by now as far as the head says it.
     let party = || match auth::by_head(core, request) {
         Ok(caller) => Party::of(&caller.user),
@@ -150,7 +155,6 @@ pub(super) async fn answer(
     let caller = auth::authenticate(core, request, body.auth()).await?;
     core.receiver.was_known(&received);
     log.who = Some(caller.user.login.clone());
-    let path: Vec<&str> = request.path.iter().map(String::as_str).collect();
     let (verb, object) = match path[..] {
         _ if request.method == ApiMethod::NotAllowed => return Err(use_post()),
         ["auth"] => {

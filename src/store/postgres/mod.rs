@@ -416,6 +416,10 @@ impl Store for PostgresStore {
         held.map_err(|failure| failure.told(self.connector.url.name()))
     }
 
+    fn is_shared(&self) -> bool {
+        true
+    }
+
     async fn ready(&self) -> Result<(), StoreError> {
         {
             let requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,4 +1,4 @@
-//! A store that fails when it is told to, over one that never does.
+//! A store that fails when it is told to, over one that never does. As if others shared it.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -19,6 +19,8 @@ pub(crate) enum Fault {
     ReadOnly,
     /// Neither reading nor writing.
     Unavailable,
+    /// All is well but for what others changed, which cannot be read.
+    Unheard,
     /// Commits wait until there is another fault, or none.
     Stuck,
     /// Somebody was faster at every commit, and whoever then looks what there is panics.
@@ -63,7 +65,7 @@ impl BrokenStore {
     fn can_write(&self) -> Result<(), StoreError> {
         let what = "broken.db".to_owned();
         match *self.fault.borrow() {
-            None | Some(Fault::Stuck) => Ok(()),
+            None | Some(Fault::Stuck | Fault::Unheard) => Ok(()),
             Some(Fault::Panics) => Err(StoreError::Conflict(what)),
             Some(Fault::Full) => Err(StoreError::Full { what }),
             Some(Fault::ReadOnly) => Err(StoreError::ReadOnly { what }),
@@ -106,6 +108,9 @@ impl Store for BrokenStore {
 
     async fn changes(&self, after: Revision, limit: usize) -> Result<Changes, StoreError> {
         self.can_read()?;
+        if *self.fault.borrow() == Some(Fault::Unheard) {
+            return Err(away("broken.db".to_owned()));
+        }
         self.well.changes(after, limit).await
     }
 
@@ -161,6 +166,10 @@ impl Store for BrokenStore {
     async fn catalogue_since(&self, digest: &str, now: Timestamp) -> Result<Timestamp, StoreError> {
         self.can_write()?;
         self.well.catalogue_since(digest, now).await
+    }
+
+    fn is_shared(&self) -> bool {
+        true
     }
 
     async fn ready(&self) -> Result<(), StoreError> {
