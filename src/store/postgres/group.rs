@@ -16,7 +16,7 @@ use super::history::Anchor;
 use super::needs::{Loaded, Needs};
 use super::schema;
 use super::session::{Batch, Session, parameters};
-use super::write::write;
+use super::write::{WAIT_FOR_STANDBY, write};
 use crate::domain::Revision;
 use crate::store::{Guard, Mutation, StoreError};
 
@@ -93,18 +93,27 @@ pub(super) async fn make(
 
 /// Whether a group was made of which that is not known. The row that it locked is waited for: as
 /// long as the server has not ended its transaction nobody can say.
+///
+/// A server that was to wait for a standby and was stopped has the group, and the standby may not. So
+/// something is committed behind it first: a standby that has that has the group, too.
 pub(super) async fn was_made(session: &Session, group: Anchor) -> Result<bool, Failure> {
     let mut batch = Batch::new(session);
     batch.add("BEGIN ISOLATION LEVEL READ COMMITTED", parameters![]);
     batch.add("SELECT FROM store FOR UPDATE", parameters![]);
     let sql = "SELECT stamp FROM commit_group WHERE number = $1";
     batch.add(sql, parameters![group.number]);
-    batch.add("ROLLBACK", parameters![]);
     let found = batch.run().await?;
-    Ok(match found[2].first() {
-        Some(row) => group.stamp_is(Some(row.try_get(0)?)),
-        None => false,
-    })
+    let stamp = found[2].first().map(|row| row.try_get(0)).transpose()?;
+    if !group.stamp_is(stamp) {
+        session.execute("ROLLBACK").await?;
+        return Ok(false);
+    }
+    let mut batch = Batch::new(session);
+    batch.add("UPDATE store SET head = head", parameters![]);
+    batch.add(WAIT_FOR_STANDBY, parameters![]);
+    batch.add("COMMIT", parameters![]);
+    batch.run().await?;
+    Ok(true)
 }
 
 /// What is notified when something changed: the new head. Schemas share a database.

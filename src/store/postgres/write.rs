@@ -25,6 +25,9 @@ const TRIM_LEFT: &str =
 /// Takes some 100 KB of the disk: a few bytes have room in pages that are there, and a commit may not.
 const TAKE_ROOM: &str =
     "INSERT INTO probe SELECT repeat('0123456789abcdef', 100) FROM generate_series(1, 64)";
+/// Before a COMMIT: who waits for a standby must not be told that it has all when time is up, which
+/// the server takes for an answer. Here the wait is bounded all the same.
+pub(super) const WAIT_FOR_STANDBY: &str = "SET LOCAL statement_timeout TO 0";
 /// Whoever follows is told when there is something to follow.
 const PUT_LEDGER: &str = "WITH \
      ledger AS (UPDATE store SET head = $1, forgotten = $2, commit_group = $3, event = $4), \
@@ -53,9 +56,7 @@ pub(super) async fn write(
     remove_companies(&mut batch, decided);
     put_rest(&mut batch, decided);
     put_ledger(&mut batch, decided, channel);
-    // Who waits for a standby must not be told that it has all when time is up: the server takes
-    // that for an answer. Here it is bounded all the same.
-    batch.add("SET LOCAL statement_timeout TO 0", parameters![]);
+    batch.add(WAIT_FOR_STANDBY, parameters![]);
     batch.add("COMMIT", parameters![]);
     batch.run().await?;
     Ok(())

@@ -134,14 +134,22 @@ const END_WRITER: &str =
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_commit_whose_connection_ended_is_told_as_it_was_made() {
+async fn a_commit_whose_connection_ended_is_told_as_made_when_a_standby_has_it() {
     let server = Cluster::start("");
     let url = server.database();
     let database = name_of(&url);
     let store = Arc::new(on(&url).await);
     let (committing, number) = waiting_commit(&server, &database, &store).await;
-    server.sql(&database, "ALTER SYSTEM RESET synchronous_standby_names");
+    let waits = "FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+    let writer = server.sql(&database, &format!("SELECT pid {waits}"));
     server.sql(&database, END_WRITER);
+    // The server has it now, and no standby.
+    let settles = format!("SELECT count(*) {waits} AND pid <> {writer}");
+    while server.sql(&database, &settles) != "1" {
+        assert!(!committing.is_finished(), "no standby has it");
+    }
+    server.sql(&database, "ALTER SYSTEM RESET synchronous_standby_names");
+    server.sql(&database, "SELECT pg_reload_conf()");
     assert_eq!(committing.await.unwrap(), Ok(Revision(number)));
     assert!(read(&*store, mac(number)).await.is_some());
 }
