@@ -99,7 +99,7 @@ pub(super) async fn make(
 pub(super) async fn was_made(session: &Session, group: Anchor) -> Result<bool, Failure> {
     let mut batch = Batch::new(session);
     batch.add("BEGIN ISOLATION LEVEL READ COMMITTED", parameters![]);
-    batch.add("SELECT FROM store FOR UPDATE", parameters![]);
+    batch.add("SELECT FROM store WHERE one FOR UPDATE", parameters![]);
     let sql = "SELECT stamp FROM commit_group WHERE number = $1";
     batch.add(sql, parameters![group.number]);
     let found = batch.run().await?;
@@ -109,7 +109,7 @@ pub(super) async fn was_made(session: &Session, group: Anchor) -> Result<bool, F
         return Ok(false);
     }
     let mut batch = Batch::new(session);
-    batch.add("UPDATE store SET head = head", parameters![]);
+    batch.add("UPDATE store SET head = head WHERE one", parameters![]);
     batch.add(WAIT_FOR_STANDBY, parameters![]);
     batch.add("COMMIT", parameters![]);
     batch.run().await?;

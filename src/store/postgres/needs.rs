@@ -51,8 +51,11 @@ pub(super) struct Loaded {
     pub objects: Objects,
 }
 
-const LEDGER: &str = "SELECT head, forgotten, commit_group, event FROM store";
-const LOCK: &str = "SELECT head, forgotten, commit_group, event FROM store FOR UPDATE";
+// With the condition it comes from the index: beside a long read the table grows by a version each
+// group, and a scan goes through all of them.
+pub(super) const LEDGER: &str = "SELECT head, forgotten, commit_group, event FROM store WHERE one";
+pub(super) const LOCK: &str =
+    "SELECT head, forgotten, commit_group, event FROM store WHERE one FOR UPDATE";
 // A statement of its own: what it reads is of the moment when the row was locked, or later.
 const VERSION: &str = "SELECT version, compatible_from, \
      (SELECT stamp FROM commit_group WHERE number = $1) \

@@ -144,9 +144,9 @@ pub(super) async fn left_after(
     found.iter().map(read).collect()
 }
 
-const HEADER: &str = "SELECT store.head, forgotten, store.commit_group, newest.stamp, known.stamp \
+pub(super) const HEADER: &str = "SELECT store.head, forgotten, store.commit_group, newest.stamp, known.stamp \
      FROM store LEFT JOIN commit_group AS newest ON newest.number = store.commit_group \
-     LEFT JOIN commit_group AS known ON known.number = $1";
+     LEFT JOIN commit_group AS known ON known.number = $1 WHERE store.one";
 
 /// How far the store is, and whether it still has what is known of it.
 pub(super) async fn header(session: &Session, known: Option<Anchor>) -> Result<Header, Failure> {
@@ -270,7 +270,7 @@ fn object(row: &Row) -> Result<Object, Failure> {
 pub(super) async fn tenancy(session: &Session) -> Result<Tenancy, Failure> {
     let mut batch = Batch::new(session);
     batch.add(BEGIN, parameters![]);
-    batch.add("SELECT head FROM store", parameters![]);
+    batch.add("SELECT head FROM store WHERE one", parameters![]);
     [COMPANIES, USERS, SYSTEM, COMMIT].iter().for_each(|sql| batch.add(sql, parameters![]));
     let found = batch.run().await?;
     let [_, head, companies, users, system, _] = &found[..] else { unreachable!("six were asked") };

@@ -29,8 +29,9 @@ const TAKE_ROOM: &str =
 /// the server takes for an answer. Here the wait is bounded all the same.
 pub(super) const WAIT_FOR_STANDBY: &str = "SET LOCAL statement_timeout TO 0";
 /// Whoever follows is told when there is something to follow.
-const PUT_LEDGER: &str = "WITH \
-     ledger AS (UPDATE store SET head = $1, forgotten = $2, commit_group = $3, event = $4), \
+pub(super) const PUT_LEDGER: &str = "WITH \
+     ledger AS (UPDATE store SET head = $1, forgotten = $2, commit_group = $3, event = $4 \
+     WHERE one), \
      made AS (INSERT INTO commit_group (number, stamp, head) VALUES ($3, $5, $1)) \
      SELECT pg_notify($6, $1::bigint::text) WHERE $7";
 

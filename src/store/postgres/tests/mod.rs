@@ -13,6 +13,7 @@ mod look;
 mod lost;
 mod pooled;
 mod same_as_memory;
+mod tables;
 mod versions;
 mod visible;
 
