@@ -5,7 +5,7 @@ use std::io;
 
 use tokio_postgres::error::{Severity, SqlState};
 
-use super::session::NOT_MARKED;
+use super::session::MARK;
 use crate::domain::ErrorChain;
 use crate::store::StoreError;
 
@@ -16,6 +16,8 @@ pub(super) enum Failure {
     Postgres(tokio_postgres::Error),
     /// Nothing was said in time.
     Silent(&'static str),
+    /// The one row of `store` is not there: whoever puts a backup back makes the tables first.
+    Empty,
     /// A row cannot be read as what it must be: only a hand or a fault puts it there.
     Row(String),
     /// It is in the store's words already.
@@ -43,7 +45,7 @@ impl Failure {
                 .as_db_error()
                 .is_some_and(|said| said.parsed_severity() == Some(Severity::Error)),
             Failure::Silent(_) => false,
-            Failure::Row(_) | Failure::Store(_) => true,
+            Failure::Empty | Failure::Row(_) | Failure::Store(_) => true,
         }
     }
 
@@ -53,6 +55,11 @@ impl Failure {
         match self {
             Failure::Store(error) => error,
             Failure::Silent(why) => StoreError::Unavailable { what, why: why.to_owned() },
+            Failure::Empty => StoreError::Unavailable {
+                what,
+                why: "its table `store` is empty: a backup is being put back, or was in part"
+                    .to_owned(),
+            },
             Failure::Row(why) => StoreError::Unusable { what, why: format!("damaged ({why})") },
             Failure::Postgres(error) => map(what, &error),
         }
@@ -72,7 +79,7 @@ const PASSING: &[&str] = &["08", "25", "40", "53", "55", "57", "58", "XX"];
 /// Whether it was asked on another session than was set up: the mark is not there, or a prepared
 /// statement is that of somebody else or of nobody.
 fn is_of_other_session(code: &SqlState, message: &str) -> bool {
-    message.contains(NOT_MARKED)
+    message.contains(MARK)
         || [SqlState::DUPLICATE_PSTATEMENT, SqlState::INVALID_SQL_STATEMENT_NAME].contains(code)
 }
 

@@ -178,7 +178,7 @@ impl Needs {
         let mut found = batch.run().await?.into_iter().skip(first.len() - 1);
         let mut next = || found.next().unwrap_or_default();
         let (locked, version) = (next(), next());
-        let row = locked.first().ok_or_else(|| bad_row("store", "one", "there is no row"))?;
+        let row = locked.first().ok_or(Failure::Empty)?;
         let ledger = Ledger {
             head: revision(row, 0)?,
             forgotten: revision(row, 1)?,

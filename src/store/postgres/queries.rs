@@ -13,8 +13,12 @@ use crate::domain::{Device, Mac, Revision, Timestamp, UserId};
 use crate::store::encoding::mac_bits;
 use crate::store::{Change, Object, Tenancy};
 
-/// Begins to read what all is of one moment.
-const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+/// Begins to read what all is of one moment: one at which nobody is replacing the tables, for which the
+/// first query would wait with a snapshot that is from before, and find new ones empty.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
+     LOCK TABLE store IN ACCESS SHARE MODE";
+/// Whether there is a store at all: tables that are being filled are no registry that lost its phones.
+const HEAD: &str = "SELECT head FROM store WHERE one";
 const COMMIT: &str = "COMMIT";
 
 /// Changes of one commit have 10 bits behind those of its revision.
@@ -85,10 +89,13 @@ pub(super) async fn devices_after(
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let mut batch = Batch::new(session);
     batch.add(BEGIN, parameters![]);
+    batch.add(HEAD, parameters![]);
     batch.add(DEVICES_AFTER, parameters![&after, &limit]);
     batch.add(PHONES_AFTER, parameters![&after, &limit]);
     batch.add(COMMIT, parameters![]);
-    let [_, devices, phones, _] = &batch.run().await?[..] else { unreachable!("four were asked") };
+    let found = batch.run().await?;
+    let [_, head, devices, phones, _] = &found[..] else { unreachable!("five were asked") };
+    read_head(head)?;
     whole(devices, phones)
 }
 
@@ -97,10 +104,13 @@ pub(super) async fn devices(session: &Session, macs: &[Mac]) -> Result<Vec<Devic
     let macs: Vec<i64> = macs.iter().copied().map(mac_bits).collect();
     let mut batch = Batch::new(session);
     batch.add(BEGIN, parameters![]);
+    batch.add(HEAD, parameters![]);
     batch.add(DEVICES, parameters![&macs]);
     batch.add(PHONES, parameters![&macs]);
     batch.add(COMMIT, parameters![]);
-    let [_, devices, phones, _] = &batch.run().await?[..] else { unreachable!("four were asked") };
+    let found = batch.run().await?;
+    let [_, head, devices, phones, _] = &found[..] else { unreachable!("five were asked") };
+    read_head(head)?;
     whole(devices, phones)
 }
 
@@ -160,7 +170,7 @@ pub(super) fn known_number(known: Option<Anchor>) -> i64 {
 }
 
 fn read_header(found: &[Row], known: Option<Anchor>) -> Result<Header, Failure> {
-    let row = found.first().ok_or_else(|| bad_row("store", "one", "there is no row"))?;
+    let row = found.first().ok_or(Failure::Empty)?;
     let (newest, stamp) = (get(row, 2)?, get::<Option<i64>>(row, 3)?);
     Ok(Header {
         head: revision(row, 0)?,
@@ -270,11 +280,15 @@ fn object(row: &Row) -> Result<Object, Failure> {
 pub(super) async fn tenancy(session: &Session) -> Result<Tenancy, Failure> {
     let mut batch = Batch::new(session);
     batch.add(BEGIN, parameters![]);
-    batch.add("SELECT head FROM store WHERE one", parameters![]);
+    batch.add(HEAD, parameters![]);
     [COMPANIES, USERS, SYSTEM, COMMIT].iter().for_each(|sql| batch.add(sql, parameters![]));
     let found = batch.run().await?;
     let [_, head, companies, users, system, _] = &found[..] else { unreachable!("six were asked") };
-    read_tenancy(companies, users, system, revision(&head[0], 0)?)
+    read_tenancy(companies, users, system, read_head(head)?)
+}
+
+fn read_head(found: &[Row]) -> Result<Revision, Failure> {
+    revision(found.first().ok_or(Failure::Empty)?, 0)
 }
 
 fn read_tenancy(

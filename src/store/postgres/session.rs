@@ -35,9 +35,9 @@ pub(super) const ROWS: usize = 4096;
 
 const SILENT: &str = "the server does not answer";
 
-/// What the server says, and logs, where the mark of a session is not there.
-pub(super) const NOT_MARKED: &str =
-    "dialtone needs a session of its own, not one for each transaction";
+/// What the name of a mark begins with, which is a cursor: the server says it, and logs it, where that
+/// is not there.
+pub(super) const MARK: &str = "dialtone_needs_a_session_of_its_own_";
 
 /// A connection. Closed when it is dropped; the server takes back what was not committed.
 pub(super) struct Session {
@@ -75,16 +75,17 @@ impl Session {
 
     /// Marks it, and does as [`Session::execute`].
     pub(super) async fn set_up(&self, settings: &str) -> Result<(), Failure> {
-        self.execute(&format!("SET dialtone.session TO '{}'; {settings}", self.mark)).await
+        // Those of others that had it before are no more.
+        let mark =
+            format!("CLOSE ALL; DECLARE {MARK}{:x} CURSOR WITH HOLD FOR SELECT 1", self.mark);
+        self.execute(&format!("{mark}; {settings}")).await
     }
 
-    /// A text that begins a transaction, and fails in it where the mark is not there.
+    /// A text that begins a transaction, and fails in it where the mark is not there. Not a query,
+    /// which would take the transaction's snapshot before what it waits for.
     fn begin(&self, sql: &str) -> String {
-        format!(
-            "{sql}; SELECT CAST(CASE current_setting('dialtone.session', true) WHEN '{}' \
-             THEN '1' ELSE '{NOT_MARKED}' END AS integer)",
-            self.mark
-        )
+        let (begin, rest) = sql.split_once(';').unwrap_or((sql, ""));
+        format!("{begin}; MOVE 0 FROM {MARK}{:x};{rest}", self.mark)
     }
 
     /// Returns when the connection has ended.
