@@ -77,6 +77,8 @@ pub(crate) async fn events_are_found_by_subject_name_and_company(
     assert_eq!(ids(named("00041300000", phones())).await, [0u64; 0]);
     assert_eq!(ids(named("0004130000", all())).await, [0u64; 0]);
     assert_eq!(ids(named("", all())).await, [0u64; 0]);
+    assert_eq!(ids(named("0004130000010\0", all())).await, [0u64; 0]);
+    assert_eq!(ids(of(&["acme\0", "bell"], all())).await, [6, 2]);
     assert_eq!(ids(of(&["acme"], all())).await, [7, 5, 4, 1]);
     assert_eq!(ids(of(&["", "bell", "bell"], all())).await, [6, 3, 2]);
     assert_eq!(ids(of(&["acme"], phones())).await, [4, 1]);
