@@ -74,7 +74,7 @@ pub struct PostgresStore {
     history: Arc<History>,
     pool: Pool,
     lead: Lead,
-    /// What the listener heard.
+    /// What the listener heard: that there is something to read, and no more than that.
     head: watch::Sender<Revision>,
     // A std mutex: held to send without waiting. `None` after close.
     requests: Mutex<Option<mpsc::Sender<Request>>>,
@@ -259,6 +259,18 @@ impl PostgresStore {
         reading.await.map_err(|failure| failure.told(what))
     }
 
+    /// Forgets what was `told` before the store was read as far as `head`, if nobody committed that:
+    /// anybody who may connect can notify of any number, and who follows would never wait again.
+    fn believe(&self, told: Revision, head: Revision) {
+        self.head.send_if_modified(|heard| {
+            let is_untrue = *heard == told && told > head;
+            if is_untrue {
+                *heard = head;
+            }
+            is_untrue
+        });
+    }
+
     fn overloaded(&self) -> StoreError {
         StoreError::Overloaded { waiting: self.options.queue }
     }
@@ -340,8 +352,10 @@ impl Store for PostgresStore {
         }
         let limit = limit.clamp(1, MAX_REMEMBERED_COMMIT);
         let known = self.history.known();
+        let told = *self.head.borrow();
         let page = self.read(async |session| queries::changes(session, known, after, limit).await);
         let Page { header, changes, end } = page.await?;
+        self.believe(told, header.head);
         if !self.history.heard(&header) {
             return Ok(Changes::Lost);
         }

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures_util::FutureExt;
+
 use super::*;
 use crate::store::conformance::{all_devices, commit, device, mac, put, read};
 use crate::store::{Change, Changed};
@@ -138,4 +140,22 @@ async fn who_waits_for_changes_is_woken_by_those_of_others() {
             matches!(other.changes(Revision(head.0 - 1), 1).await, Ok(Changes::Page(changes, _)) if changes.len() == 1)
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_follows_waits_again_after_a_number_that_nobody_committed() {
+    let server = Cluster::shared();
+    let url = server.database();
+    let (store, other) = (on(&url).await, on(&url).await);
+    let name = url.split(['/', '?']).nth(3).unwrap();
+    let head = store.head().await.unwrap();
+    // Its listener listens.
+    store.head.subscribe().wait_for(|heard| *heard >= head).await.unwrap();
+    server.sql(name, "NOTIFY dialtone_dialtone, '18446744073709551615'");
+    store.changed(Revision(u64::MAX - 1)).await;
+    assert_eq!(store.changes(head, 10).await, Ok(Changes::Page(Vec::new(), head)));
+    assert_eq!(store.changed(head).now_or_never(), None);
+    let (committed, ()) =
+        tokio::join!(commit(&other, [put(&device(1, 1), None)]), store.changed(head));
+    assert_eq!(committed, Ok(head.next()));
 }
