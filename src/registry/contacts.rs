@@ -3,11 +3,10 @@
 //! A refusal promises nothing, so it does not wait for the disk: else its time would tell
 //! known devices from unknown ones, and a slow store would hold the connections of phones.
 //! What is to be recorded waits in a queue of its own, so that strangers do not push out the
-//! sightings of known phones. While the store takes nothing, what was told is held, up to a limit,
-//! and recorded when it does again. What there is no room for is dropped: the phone comes again.
+//! sightings of known phones. While the store takes nothing, what was told is held, up to a limit
+//! that networks share fairly, and recorded when it does again. What there is no room for is dropped: the phone comes again.
 //! Memory, and so every list, has a device only once it is stored.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -21,6 +20,7 @@ use super::actor::Actor;
 use super::change::Plan;
 use super::index::{Index, Untouched};
 use super::quota::Counted;
+use super::shares::{SharedQueue, Waiting};
 use super::waiting::{NoRoom, Reservation};
 use super::{Directory, Registry, RegistryError};
 use crate::domain::{Action, Claim, Device, Mac, Site, Strength, Subject, Timestamp};
@@ -60,6 +60,15 @@ impl Contact {
             Contact::First { device, .. } => device.mac,
             Contact::Claim { mac, .. } => *mac,
         }
+    }
+
+    /// Where it came from.
+    fn network(&self) -> Site {
+        let address = match self {
+            Contact::First { device, .. } => device.sighting.as_ref().map(|seen| seen.address),
+            Contact::Claim { claim, .. } => claim.address,
+        };
+        address.map_or(Site::UNKNOWN, Site::of)
     }
 }
 
@@ -140,7 +149,7 @@ impl ContactRecorder {
     /// Records until `stop`, and what waits then no more: see [`Registry::flush_contacts`].
     pub(super) async fn run(mut self, registry: Arc<Registry>, stop: CancellationToken) {
         let mut group = Vec::with_capacity(GROUP);
-        let mut held = Held::default();
+        let mut held = Held::new();
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -211,9 +220,8 @@ async fn record_all(
 }
 
 /// What the store did not take.
-#[derive(Default)]
 struct Held {
-    contacts: VecDeque<OfDevice>,
+    contacts: SharedQueue<OfDevice>,
     /// The first of them, with which the store is tried now, beside what else there is to do: one
     /// that does not answer says so seconds later.
     trying: Option<AbortOnDropHandle<Vec<OfDevice>>>,
@@ -221,26 +229,25 @@ struct Held {
     tried: usize,
     /// Whether it took any when it was last tried.
     takes: bool,
-    /// How many contacts are held or tried.
-    length: usize,
     /// When the store is tried next.
     next: Option<tokio::time::Instant>,
 }
 
 impl Held {
+    fn new() -> Held {
+        let contacts = SharedQueue::new(HELD);
+        Held { contacts, trying: None, tried: 0, takes: false, next: None }
+    }
+
     fn is_empty(&self) -> bool {
-        self.length == 0
+        self.contacts.is_empty()
     }
 
     /// Holds these too, as far as there is room.
     fn take(&mut self, left: Vec<OfDevice>, registry: &Registry) {
-        for of_device in left {
-            if self.length + of_device.len() > HELD {
-                of_device.into_iter().for_each(|contact| registry.drop_contact(contact));
-                continue;
-            }
-            self.length += of_device.len();
-            self.contacts.push_back(of_device);
+        for waiting in left.into_iter().filter_map(as_waiting) {
+            let dropped = self.contacts.push(waiting);
+            dropped.into_iter().flatten().for_each(|contact| registry.drop_contact(contact));
         }
         if !self.is_empty() && self.next.is_none() {
             self.takes = false;
@@ -259,7 +266,7 @@ impl Held {
             let most = if self.takes { GROUP } else { TRIED };
             let mut group = Vec::with_capacity(most);
             // Those of one device come one after the other, whenever they were told.
-            for contact in self.contacts.drain(..self.contacts.len().min(most)).flatten() {
+            for contact in self.contacts.take(most).into_iter().flat_map(|waiting| waiting.what) {
                 by_device(&mut group, contact);
             }
             self.tried = group.len();
@@ -275,10 +282,15 @@ impl Held {
         self.takes = left.len() < self.tried;
         let pause = if self.takes { Duration::ZERO } else { RETRY };
         // In front again: what follows may be of the same devices.
-        left.into_iter().for_each(|of_device| self.contacts.push_front(of_device));
-        self.length = self.contacts.iter().map(Vec::len).sum();
+        self.contacts.tried(left.into_iter().filter_map(as_waiting).collect());
         self.next = (!self.is_empty()).then(|| tokio::time::Instant::now() + pause);
     }
+}
+
+/// What one device told counts for the network it came from first; `None`: it told nothing.
+fn as_waiting(of_device: OfDevice) -> Option<Waiting<OfDevice>> {
+    let network = of_device.first()?.network();
+    Some(Waiting { network, weight: of_device.len(), what: of_device })
 }
 
 const TOO_MANY_HELD: &str = "the store takes nothing, and as many wait for it as can";

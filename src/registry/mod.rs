@@ -40,6 +40,7 @@ mod rate;
 mod reach;
 mod request_log;
 mod settings;
+mod shares;
 mod sight;
 mod sighting_fingerprint;
 mod sighting_writer;

@@ -364,9 +364,11 @@ fn more_first_contacts_than_are_recorded_are_dropped_and_said() {
     assert!(gateway.is_stored(first_dropped), "it is tried again when it comes again");
 }
 
+/// Contacts that are held.
+const ROOM: usize = 8192;
+
 #[test]
 fn as_many_first_contacts_as_there_is_room_for_wait_for_a_store_that_is_away() {
-    const ROOM: usize = 8192;
     let gateway = Gateway::start(Duration::from_secs(8));
     gateway.store.set(Some(Fault::Unavailable));
     let macs = (0..10_000).map(|number| format!("00156{:07x}", 0x60_0000 + number));
@@ -385,4 +387,32 @@ fn as_many_first_contacts_as_there_is_room_for_wait_for_a_store_that_is_away() {
     eventually("all that wait are recorded", || macs[..ROOM].iter().all(known));
     assert!(!macs[ROOM..].iter().any(known));
     assert_eq!(status().devices, 1 + ROOM);
+}
+
+/// Nine addresses with all that an address may bring in an hour are more than is held.
+#[test]
+fn a_flood_while_the_store_is_away_leaves_room_for_phones_of_other_networks() {
+    let quota = Quota { new_macs_per_address_per_hour: 1_000, ..Quota::default() };
+    let gateway = Gateway::start_with(quota, Duration::from_secs(8));
+    gateway.store.set(Some(Fault::Unavailable));
+    let come = |macs: &[String], address: &str| {
+        let ask = |mac: &String| {
+            format!("GET /{mac}.cfg HTTP/1.1\r\nHost: gw\r\nX-Forwarded-For: {address}\r\n\r\n")
+        };
+        let asked: String = macs.iter().map(ask).collect();
+        http::raw(gateway.node.http, format!("{asked}BYE\r\n\r\n").as_bytes());
+        gateway.settle();
+    };
+    let dropped = || gateway.node.registry.waiting_status().dropped;
+    for number in 1..=9 {
+        let macs: Vec<String> = (0..1_000).map(|mac| format!("001565{number}{mac:05x}")).collect();
+        come(&macs, &format!("192.0.2.{number}"));
+    }
+    assert_eq!(dropped(), (9 * 1_000 - ROOM) as u64, "it is full");
+    let honest: Vec<String> = (0..20).map(|mac| format!("001565f{mac:05x}")).collect();
+    come(&honest, "198.51.100.7");
+    assert_eq!(dropped(), (9 * 1_000 - ROOM) as u64 + 20, "others went for them");
+    gateway.store.set(None);
+    let known = |mac: &String| gateway.node.registry.known(mac.parse().unwrap()).is_some();
+    eventually("they are recorded", || honest.iter().all(known));
 }

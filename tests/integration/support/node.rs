@@ -48,7 +48,9 @@ impl Node {
         let first_key = runtime.block_on(registry.first_key(&SystemRandom)).unwrap();
 
         let provisioner = Provisioner::new(registry.clone(), 1 << 20);
-        let options = EdgeOptions { answer_timeout, ..EdgeOptions::new(1) };
+        let mut options = EdgeOptions { answer_timeout, ..EdgeOptions::new(1) };
+        // So that a test may come from any address.
+        options.access.trusted_proxies = ["127.0.0.0/8".parse().unwrap()].into_iter().collect();
         let edge = Edge::new(Arc::new(provisioner), options);
         let admin = Admin::new(
             registry.clone(),
