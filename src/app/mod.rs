@@ -166,14 +166,18 @@ impl App {
 
     /// Phones are served all the same.
     fn warn_without_administrator(&self) {
-        if !self.registry.has_administrator() {
-            tracing::warn!(
-                "no System-Admin can sign in, and in a store that is not new none is made by \
-                 itself: stop the gateway, make a key with `dialtone user key admin --store \
-                 {}`, and start again",
-                self.store_url
-            );
+        if self.registry.has_administrator() {
+            return;
         }
+        let (before, after) = match self.store_url {
+            StoreUrl::Postgres(_) => ("", ""),
+            StoreUrl::Sqlite(_) | StoreUrl::Memory => ("stop the gateway, ", ", and start again"),
+        };
+        tracing::warn!(
+            "no System-Admin can sign in, and in a store that is not new none is made by itself: \
+             {before}make a key with `dialtone user key admin --store {}`{after}",
+            self.store_url
+        );
     }
 
     /// Where it listens.

@@ -1,18 +1,20 @@
-//! `dialtone user key LOGIN --store URL`: a key for who has none that the API would take.
+//! `dialtone user key LOGIN` with `--store URL` or `--config FILE`: a key for who has none that the
+//! API would take.
 
+use super::config_arguments::ConfigArguments;
 use super::local::{Local, LocalError};
-use crate::config::Config;
+use crate::config::ConfigError;
 use crate::domain::Role;
 use crate::registry::{
     Actor, NewUser, Registry, RegistryError, Revoke, SystemRandom, UserChange, UserRef,
 };
-use crate::store::url::StoreUrl;
 
-/// What to do with the keys of one user, in a store that no gateway has open.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What to do with the keys of one user in the store itself: a file that no gateway has open, or a
+/// database, which gateways may go on working with.
+#[derive(Debug, Clone)]
 pub struct KeyChange {
-    /// The store they are in.
-    pub store: StoreUrl,
+    /// Which store they are in.
+    pub config: ConfigArguments,
     /// Whose keys they are.
     pub login: String,
     /// Which keys to take away. With keys that are named one by one no new one is made.
@@ -24,6 +26,8 @@ pub struct KeyChange {
 #[derive(Debug, thiserror::Error)]
 pub enum KeyChangeError {
     #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
     Local(#[from] LocalError),
     #[error("keys of user {login}")]
     Registry { login: String, source: RegistryError },
@@ -31,16 +35,16 @@ pub enum KeyChangeError {
 
 /// Makes a key, unless keys to revoke are named one by one, and returns it; it is kept
 /// nowhere else. Where no System-Admin can sign in, one is made with it if nobody has the login:
-/// whoever may write the store's file may do anything. On return the change and its audit record,
+/// whoever may write the store may do anything. On return the change and its audit record,
 /// which names the gateway, are durable.
 ///
 /// # Errors
-/// [`KeyChangeError`]: among others a gateway has the store, or there is no such user.
+/// [`KeyChangeError`]: among others a gateway has the store's file, or there is no such user.
 pub async fn change(change: KeyChange) -> Result<Option<String>, KeyChangeError> {
-    let KeyChange { store, login, revoke } = change;
-    let mut config = Config::default();
-    config.store.url = store;
-    let instead = "leave --store out and use a key over the API, or stop the gateway first";
+    let KeyChange { config, login, revoke } = change;
+    let (config, _) = config.load()?;
+    let instead = "leave --store and --config out and use a key over the API, or stop the gateway \
+                   first";
     let local = Local::open(&config, instead).await?;
     let changed = change_in(&local.registry, &login, revoke).await;
     local.close().await;

@@ -150,6 +150,27 @@ fn a_lost_key_is_made_anew_beside_a_running_gateway() {
 }
 
 #[test]
+fn a_lost_key_is_made_anew_with_the_password_that_the_configuration_names() {
+    let url = Cluster::shared().database();
+    let dir = TempDir::new().unwrap();
+    let password = dir.path().join("password");
+    let config = dir.path().join("d.toml");
+    let text = format!("[store]\nurl = \"{url}\"\npassword_file = \"{}\"\n", password.display());
+    std::fs::write(&config, text).unwrap();
+    let (done, _, said) = run(&format!("store migrate --store {url}"));
+    assert!(done, "{said}");
+    let line = format!("user key admin --config {}", config.display());
+    let (done, key, said) = run(&line);
+    assert!(!done && key.is_empty() && said.contains("the password cannot be read"), "{said}");
+    std::fs::write(&password, "hunter2\n").unwrap();
+    let (done, key, said) = run(&line);
+    assert!(done && key.starts_with("dt_"), "{said}");
+    // What names the store besides beats the file.
+    let (done, _, said) = run(&format!("{line} --store sqlite:x.db"));
+    assert!(!done && said.contains("there is no store at x.db"), "{said}");
+}
+
+#[test]
 fn check_says_what_there_is_of_the_database() {
     // Without families that can be read it says the rest and is done.
     let check = |store: &str| run(&format!("check --templates nowhere --store {store}"));

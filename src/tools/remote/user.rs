@@ -1,6 +1,7 @@
 //! `dialtone user`. A password is a line of standard input and never an argument.
 
 use std::io::BufRead;
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
@@ -9,8 +10,8 @@ use super::show::Show;
 use super::{RemoteError, Task, password};
 use crate::domain::{CompanyId, Role};
 use crate::registry::Revoke;
-use crate::store::url::StoreUrl;
 use crate::tools::client::Call;
+use crate::tools::config_arguments::ConfigArguments;
 use crate::tools::offline_key::KeyChange;
 
 #[derive(Debug, Clone, Subcommand)]
@@ -45,10 +46,13 @@ pub enum UserCommand {
     Key {
         login: String,
         /// Not over the API, which needs a key, but in this store: sqlite:PATH while no gateway
-        /// has it, or postgres://…: for whoever has lost the last key. When no System-Admin can sign in
-        /// and nobody has this login, one is made.
+        /// has it, or postgres://… also while gateways run: for whoever has lost the last key. When no
+        /// System-Admin can sign in and nobody has this login, one is made.
         #[arg(long, value_name = "URL")]
-        store: Option<StoreUrl>,
+        store: Option<String>,
+        /// The same in the store of this configuration file, with the password it names.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
         /// Revoke the key with this fingerprint (as `list` shows it) instead.
         #[arg(long, value_name = "FINGERPRINT")]
         revoke: Vec<String>,
@@ -108,15 +112,24 @@ const COLUMNS: &[(&str, &str)] = &[
 impl UserCommand {
     /// What is to be done in a store itself, where no gateway is asked.
     pub(super) fn offline(&self) -> Option<KeyChange> {
-        let UserCommand::Key { login, store: Some(store), revoke, replace } = self else {
+        let UserCommand::Key { login, store, config, revoke, replace } = self else {
             return None;
+        };
+        if store.is_none() && config.is_none() {
+            return None;
+        }
+        let named = || std::env::var_os("DIALTONE_CONFIG").map(PathBuf::from);
+        let config = ConfigArguments {
+            config: config.clone().or_else(named),
+            store: store.clone(),
+            templates: None,
         };
         let revoke = match (replace, revoke.as_slice()) {
             (true, _) => Revoke::All,
             (false, []) => Revoke::None,
             (false, these) => Revoke::These(these.to_vec()),
         };
-        Some(KeyChange { store: store.clone(), login: login.clone(), revoke })
+        Some(KeyChange { config, login: login.clone(), revoke })
     }
 
     pub(super) fn task(self, input: impl BufRead) -> Result<Task, RemoteError> {
