@@ -71,14 +71,21 @@ impl Registry {
     /// it another. Returns the key, which is kept nowhere else and durable
     /// on return; `None` when there are or were users, also where none can sign in
     /// ([`Registry::has_administrator`]), or when another gateway of this store made one at the
-    /// same time, which then shows it.
+    /// same time, which then shows it: that is logged.
     ///
     /// # Errors
     /// What the store says.
     pub async fn first_key(&self, random: &dyn Random) -> Result<Option<String>, RegistryError> {
         let known = self.directory();
         let unused = self.unused_first_keys(&known).await?;
-        if unused.is_none() && !(known.users.is_empty() && self.is_new().await?) {
+        if unused.is_none() && !known.users.is_empty() {
+            return Ok(None);
+        }
+        if unused.is_none() && !self.is_new().await? {
+            self.memory.follow(&self.store).await?;
+            if !self.directory().users.is_empty() {
+                say_another_shows_it();
+            }
             return Ok(None);
         }
         self.first_key.awaited.store(true, Ordering::Relaxed);
@@ -106,7 +113,11 @@ impl Registry {
             let put = Mutation::PutUser { user, expect };
             Ok(Plan::commit(vec![put], true).recorded(marked(event, UNUSED)))
         });
-        Ok(made.await?.then_some(key))
+        if made.await? {
+            return Ok(Some(key));
+        }
+        say_another_shows_it();
+        Ok(None)
     }
 
     /// Whether there is a System-Admin with a way to sign in.
@@ -204,6 +215,13 @@ impl Registry {
         let lately = newest.iter().take_while(is_lately).count();
         Ok(Some(Unused { user: user.clone(), lately }))
     }
+}
+
+fn say_another_shows_it() {
+    tracing::info!(
+        "no first key is shown here: another gateway on this store made one at the same time, and \
+         shows it"
+    );
 }
 
 fn first_user(key_hashes: Vec<ApiKeyHash>, now: Timestamp) -> User {

@@ -1,5 +1,6 @@
 //! Gateways on one PostgreSQL database, and the commands for it.
 
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +15,7 @@ use tokio::runtime::Runtime;
 
 use crate::support::node::Node;
 use crate::support::postgres::Cluster;
-use crate::support::process::command;
+use crate::support::process::{Process, command};
 use crate::support::{Gateway, ManualClock, eventually, http};
 
 const PHONE: &str = "0015654aa937";
@@ -168,6 +169,31 @@ fn a_lost_key_is_made_anew_with_the_password_that_the_configuration_names() {
     // What names the store besides beats the file.
     let (done, _, said) = run(&format!("{line} --store sqlite:x.db"));
     assert!(!done && said.contains("there is no store at x.db"), "{said}");
+}
+
+#[test]
+fn of_gateways_that_start_at_once_each_shows_a_first_key_or_says_that_another_does() {
+    let url = Cluster::shared().database();
+    let dirs = [(); 3].map(|()| TempDir::new().unwrap());
+    let log = |dir: &TempDir| dir.path().join("serve.log");
+    let mut gateways = Vec::new();
+    for dir in &dirs {
+        let mut serve = command(dir.path(), &format!("serve --store {url}"));
+        serve.stderr(File::create(log(dir)).unwrap());
+        gateways.push(Process::begin(&mut serve));
+    }
+    for gateway in &mut gateways {
+        gateway.wait_until_ready();
+    }
+    let mut shown = 0;
+    for (gateway, dir) in gateways.iter().zip(&dirs) {
+        let said = std::fs::read_to_string(log(dir)).unwrap();
+        let another = said.matches("another gateway on this store made one").count();
+        assert_eq!(usize::from(gateway.key.is_some()) + another, 1, "{:?} {said}", gateway.key);
+        assert!(!said.contains("no System-Admin can sign in"), "{said}");
+        shown += usize::from(gateway.key.is_some());
+    }
+    assert!(shown > 0);
 }
 
 #[test]
