@@ -162,7 +162,8 @@ fn run(command: Command) -> Outcome {
         }
         Command::Store(command) => {
             let out = io::stdout().lock();
-            Ok(runtime()?.block_on(store::run(&command, out))?)
+            say(&runtime()?.block_on(store::run(&command, out))?);
+            Ok(())
         }
         Command::Remote(command) => {
             let (input, out) = (io::stdin().lock(), io::stdout().lock());

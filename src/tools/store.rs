@@ -23,8 +23,7 @@ pub struct MigrateArguments {
     /// What every command takes that reads a configuration.
     #[command(flatten)]
     pub config: ConfigArguments,
-    /// Print the SQL instead, for psql and a user who may make tables; nothing when there is nothing
-    /// to do.
+    /// Print the SQL instead, for psql and a user who may make tables; nothing when they are current.
     #[arg(long)]
     pub print: bool,
 }
@@ -43,19 +42,29 @@ pub enum StoreCommandError {
     Write(#[source] io::Error),
 }
 
-/// Does what the command says.
+/// Does what the command says. Returns what is to be told besides: standard output is for the SQL.
 ///
 /// # Errors
 /// [`StoreCommandError`].
-pub async fn run(command: &StoreCommand, mut out: impl Write) -> Result<(), StoreCommandError> {
+pub async fn run(command: &StoreCommand, mut out: impl Write) -> Result<String, StoreCommandError> {
     let StoreCommand::Migrate(arguments) = command;
     let (config, _) = arguments.config.load()?;
     let StoreUrl::Postgres(url) = config.store.url else {
         return Err(StoreCommandError::NoDatabase(config.store.url.to_string()));
     };
-    if !arguments.print {
-        return Ok(PostgresStore::migrate(*url).await?);
+    let name = url.to_string();
+    let script = PostgresStore::migration(*url.clone()).await?;
+    if script.is_empty() {
+        return Ok(format!("{name}: its tables are current, nothing is to be done"));
     }
-    let script = PostgresStore::migration(*url).await?;
-    out.write_all(script.as_bytes()).and_then(|()| out.flush()).map_err(StoreCommandError::Write)
+    if !arguments.print {
+        PostgresStore::migrate(*url).await?;
+        return Ok(format!("{name}: its tables are current now"));
+    }
+    out.write_all(script.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(StoreCommandError::Write)?;
+    Ok(format!(
+        "{name}: nothing was changed; run what was printed, then grant the rights to new tables"
+    ))
 }
