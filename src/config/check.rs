@@ -2,9 +2,10 @@
 
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
-use super::Config;
 use super::reader::Reader;
+use super::{Config, Origin};
 use crate::store::url::StoreUrl;
 
 pub(super) fn across(config: &Config, reader: &mut Reader) {
@@ -25,6 +26,7 @@ pub(super) fn across(config: &Config, reader: &mut Reader) {
         reader.problem_between(&["admin.max_connections", "admin.listen"], message);
     }
     password_file(config, reader);
+    password_in_url(config, reader);
     if config.handset.https.is_empty() && !config.tls.pairs.is_empty() {
         let message = "is not used: handset.https is empty";
         reader.warn_between(&["tls.certificate", "handset.https"], message);
@@ -37,11 +39,28 @@ fn password_file(config: &Config, reader: &mut Reader) {
     if !matches!(config.store.url, StoreUrl::Postgres(_)) {
         reader.warn_between(&keys, "is not used: only a postgres:// store has a password");
     }
-    // Not the group: the service may have it by its group.
-    if path.metadata().is_ok_and(|found| found.permissions().mode() & 0o004 != 0) {
+    if everyone_may_read(path) {
         let message = "every user of this machine may read it; `chmod o-r` would end that";
         reader.warn_between(&keys[..1], message);
     }
+}
+
+/// A password in the configuration file itself.
+fn password_in_url(config: &Config, reader: &mut Reader) {
+    let Some(Origin::File { path, .. }) = reader.origin("store.url") else { return };
+    let has_password = matches!(&config.store.url, StoreUrl::Postgres(url) if url.has_password());
+    if has_password && everyone_may_read(Path::new(path)) {
+        let message = format!(
+            "has a password, and every user of this machine may read {path}; `chmod o-r` would end \
+             that, or put the password into a file of its own (store.password_file)"
+        );
+        reader.warn_between(&["store.url"], &message);
+    }
+}
+
+/// Not the group: the service may have the file by its group.
+fn everyone_may_read(path: &Path) -> bool {
+    path.metadata().is_ok_and(|found| found.permissions().mode() & 0o004 != 0)
 }
 
 fn listeners(config: &Config, reader: &mut Reader) {

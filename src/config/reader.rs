@@ -115,6 +115,11 @@ impl Reader {
         }
     }
 
+    /// Where the value is from that counts for a key; `None` of a key that nobody read.
+    pub(super) fn origin(&self, key: &str) -> Option<&Origin> {
+        self.known.get(key)
+    }
+
     /// The place of the first key that was given at all.
     fn place(&self, keys: &[&str]) -> Origin {
         let places = keys.iter().filter_map(|&key| self.known.get(key));

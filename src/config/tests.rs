@@ -124,7 +124,6 @@ fn a_password_of_the_database_comes_from_a_file_and_is_not_shown() {
     let config = case.config();
     assert_eq!(config.store.url.to_string(), "postgres://gw@db.example/dialtone");
     assert!(!format!("{config:?}").contains("hunter2"));
-    assert_eq!(case.warnings(), Vec::<String>::new());
     let unused = Case::of("[store]\npassword_file = \"/run/secret\"\n").warnings();
     assert!(unused[0].contains("store.password_file: is not used"), "{unused:?}");
 }
@@ -143,6 +142,30 @@ fn a_password_that_everyone_may_read_is_warned_of() {
                         `chmod o-r` would end that";
         assert_eq!(case.warnings(), if is_warned { vec![expected] } else { Vec::new() });
     }
+}
+
+#[test]
+fn a_password_in_the_url_is_warned_of_where_everyone_may_read_it() {
+    use std::os::unix::fs::PermissionsExt;
+    let of = |url: &str| Case::of(&format!("[store]\nurl = \"{url}\"\n"));
+    let with_password = "postgres://gw:hunter2@db.example/dialtone";
+    for (url, mode, is_warned) in [
+        (with_password, 0o600, false),
+        (with_password, 0o640, false),
+        (with_password, 0o644, true),
+        ("postgres://gw@db.example/dialtone", 0o644, false),
+    ] {
+        let case = of(url);
+        std::fs::set_permissions(case.path(), std::fs::Permissions::from_mode(mode)).unwrap();
+        let warnings = case.warnings();
+        assert_eq!(warnings.len(), usize::from(is_warned), "{url} {mode:o}: {warnings:?}");
+        let start = "d.toml:2: store.url: has a password, and every user of this machine may read \
+                     d.toml; `chmod o-r` would end that";
+        assert!(warnings.iter().all(|warning| warning.starts_with(start)), "{warnings:?}");
+    }
+    // What counts is not in the file.
+    let elsewhere = of("memory:").option("store.url", "--store", with_password);
+    assert_eq!(elsewhere.warnings(), Vec::<String>::new());
 }
 
 #[test]

@@ -108,6 +108,12 @@ impl PostgresUrl {
         self
     }
 
+    /// Whether the URL itself has a password.
+    #[must_use]
+    pub fn has_password(&self) -> bool {
+        self.config.get_password().is_some()
+    }
+
     /// The database without the options, for messages.
     pub(super) fn name(&self) -> &str {
         self.shown.split('?').next().unwrap_or_default()
