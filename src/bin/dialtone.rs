@@ -72,11 +72,13 @@ enum Command {
         #[arg(long)]
         offline: bool,
     },
-    /// Print the files a phone would get, byte for byte, from a store no gateway has open.
+    /// Print the files a phone would get, byte for byte, from the store itself: a file no gateway has
+    /// open, or a database.
     Render(RenderArguments),
-    /// Write the registry of a store no gateway has open as a JSON document.
+    /// Write the registry of a store as a JSON document. Stop its gateways first: a file is refused
+    /// else, and of a database the document is not of one moment.
     Export(ExportArguments),
-    /// Read such a document into an empty store no gateway has open.
+    /// Read such a document into an empty store on which no gateway was started yet.
     Import(ImportArguments),
     /// Make the tables of a database, or print how.
     #[command(subcommand)]

@@ -1,4 +1,5 @@
-//! The registry of a store that no gateway has open, for the tools that work on it.
+//! The registry of a store itself, for the tools that work on it: a file that no gateway has open, or
+//! a database.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,14 +26,14 @@ pub enum LocalError {
     Catalogue(#[from] CatalogueError),
 }
 
-/// A store that is open here alone. To be closed.
+/// A store that is open here; a file, here alone. To be closed.
 pub(super) struct LocalStore {
     pub store: Arc<dyn Store>,
     /// The store's file, when this made it.
     made: Option<PathBuf>,
 }
 
-/// A registry over a store that is open here alone. To be closed.
+/// A registry over a [`LocalStore`]. To be closed.
 pub(super) struct Local {
     pub registry: Registry,
     store: LocalStore,

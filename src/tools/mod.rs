@@ -1,8 +1,8 @@
 //! What the `dialtone` command does, one file a tool.
 //!
 //! `serve` is the gateway. `identify`, `check`, `render`, `export` and `import`
-//! work on this machine, the last three on a store that no gateway has open; so does
-//! `offline_key`.
+//! work on this machine, the last three on the store itself: a file that no gateway has open, or a
+//! database. So does `offline_key`.
 //! `remote` asks a running gateway over its admin API.
 
 pub mod check;
