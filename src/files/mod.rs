@@ -9,7 +9,8 @@
 //! ```
 //!
 //! A phone asks for `files/MAC/logo.jpg`; the one in the most particular folder counts. A file
-//! called `VERSION` says which version the firmware in its folder is. Files hold no secrets: who knows the MAC of an active phone can ask for them.
+//! called `VERSION` says which version the firmware in its folder is. Files hold no secrets: who
+//! knows the MAC of an active phone can ask for them.
 
 mod index;
 mod streams;

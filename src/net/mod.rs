@@ -1,10 +1,10 @@
 //! Listeners and connections, for whoever answers requests on them.
 //!
 //! A connection's way: permit, accept (`accept`), a place for which another may have to go
-//! (`places`), whose it is where a proxy hands it on (`proxy_protocol`), TLS beside the accept loop, HTTP/1 under deadlines
-//! (`connection`, `watch`). What is there for speed alone is in `tuning`.
-//! This module knows neither handsets nor operators: an edge brings its
-//! [`Handler`] and its [`Limits`].
+//! (`places`), whose it is where a proxy hands it on (`proxy_protocol`), TLS beside the accept
+//! loop, HTTP/1 under deadlines (`connection`, `watch`). What is there for speed alone is in
+//! `tuning`. This module knows neither handsets nor operators: an edge brings its [`Handler`] and
+//! its [`Limits`].
 
 mod accept;
 pub mod body;

@@ -1,8 +1,9 @@
 //! One virtual handset: its boot, request by request, and what it remembers from the last.
 //!
-//! A boot asks for the files of its type in order, each over again (after a growing
-//! pause) while the gateway cannot be had; where there are several, first of the others, at once. A refused file that is optional is nothing;
-//! when all that it needs for its configuration are refused, so is the phone. What is served is read at once.
+//! A boot asks for the files of its type in order, each over again (after a growing pause) while
+//! the gateway cannot be had; where there are several, first of the others, at once. A refused file
+//! that is optional is nothing; when all that it needs for its configuration are refused, so is the
+//! phone. What is served is read at once.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

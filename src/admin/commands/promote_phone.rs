@@ -1,11 +1,12 @@
 //! `promote phone`: activates every inactive port of a device, all or none.
 //!
-//! Takes `scope.phoneid` (any inactive port of it) and `values.company` (`default`
-//! when absent); `values.phone_type`, what the whole device is, with `other_maker`, `true` for a MAC
-//! that is another maker's than the type. Without a type it is promoted as what it was taken for, and
-//! refused when it named its maker and none of the types there are. Gives `numrows`, the ports activated, and `warnings` where something
-//! that is set does not reach the phone, or the phone asks for nothing that its type has. Fails when a file of the
-//! phone's type cannot be made of the settings it would have.
+//! Takes `scope.phoneid` (any inactive port of it) and `values.company` (`default` when absent);
+//! `values.phone_type`, what the whole device is, with `other_maker`, `true` for a MAC that is
+//! another maker's than the type. Without a type it is promoted as what it was taken for, and
+//! refused when it named its maker and none of the types there are. Gives `numrows`, the ports
+//! activated, and `warnings` where something that is set does not reach the phone, or the phone
+//! asks for nothing that its type has. Fails when a file of the phone's type cannot be made of the
+//! settings it would have.
 
 use super::{Call, counted_with_warnings};
 use crate::admin::CommandResult;

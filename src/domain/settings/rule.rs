@@ -146,9 +146,9 @@ fn is_ldap_attribute(text: &str) -> bool {
         && text.starts_with(|c: char| c.is_ascii_alphabetic())
 }
 
-/// Why a text is not `scheme://host[:port][/path...]` in ASCII, or `files:PATH` for what the gateway hosts. User name and password are
-/// refused, because a URL is shown where a secret is not. Braces are outside
-/// RFC 3986, but handsets have placeholders such as `{mac}`.
+/// Why a text is not `scheme://host[:port][/path...]` in ASCII, or `files:PATH` for what the
+/// gateway hosts. User name and password are refused, because a URL is shown where a secret is not.
+/// Braces are outside RFC 3986, but handsets have placeholders such as `{mac}`.
 fn url_fault(text: &str, schemes: &[&str]) -> Option<String> {
     const MARKS: &str = "-._~:/?#[]@!$&()*+,;=%{}";
     if text.starts_with("files:") && schemes.contains(&"files") {
