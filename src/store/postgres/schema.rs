@@ -139,8 +139,9 @@ pub(super) async fn migrate(
         return Err(unusable(why).into());
     }
     if found > 0 {
-        // Groups of commits wait until the tables are as they will be.
-        let lock = "LOCK TABLE store IN ACCESS EXCLUSIVE MODE";
+        // Groups of commits wait until the tables are as they will be. Not so behind a backup that
+        // reads the table for an hour: who starts waits for that, and tries again.
+        let lock = "SET LOCAL lock_timeout TO '2s'; LOCK TABLE store IN ACCESS EXCLUSIVE MODE";
         session.execute_within(lock, MIGRATION).await?;
     }
     let steps = format!("{}COMMIT", steps(schema, found));

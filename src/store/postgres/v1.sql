@@ -96,7 +96,7 @@ CREATE TABLE user_account (
     id            bigint PRIMARY KEY,
     created       bigint NOT NULL,
     revision      bigint NOT NULL,
-    login         text NOT NULL UNIQUE,
+    login         text COLLATE "C" NOT NULL UNIQUE,
     name          text NOT NULL,
     role          text NOT NULL,
     company       text COLLATE "C" REFERENCES company (id),
@@ -137,7 +137,7 @@ CREATE TABLE event (
     action  text NOT NULL,
     subject text NOT NULL,
     name    text COLLATE "C" NOT NULL,
-    company text NOT NULL,
+    company text COLLATE "C" NOT NULL,
     before  text NOT NULL,
     after   text NOT NULL
 );
@@ -147,7 +147,7 @@ CREATE INDEX event_by_company ON event (company, id);
 
 -- When a catalogue (by digest) was first served.
 CREATE TABLE catalogue (
-    digest text PRIMARY KEY,
+    digest text COLLATE "C" PRIMARY KEY,
     since  bigint NOT NULL
 );
 
