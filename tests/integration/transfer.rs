@@ -182,7 +182,7 @@ fn an_import_into_a_database_that_was_killed_is_begun_again_beside_a_running_gat
         let refused = output(dir.path(), &line);
         let said = String::from_utf8(refused.stderr).unwrap();
         assert_eq!(refused.status.code(), Some(1), "{line}: {said}");
-        assert!(said.contains("DROP SCHEMA dialtone CASCADE"), "{line}: {said}");
+        assert!(said.contains("DROP SCHEMA ... CASCADE"), "{line}: {said}");
     }
     assert_eq!(status("001565000000"), 404, "a part is served by nobody");
 

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::support::http::{self, Answer};
 use crate::support::postgres::{Cluster, Pgbouncer, PoolMode};
 use crate::support::view::{View, ask, view};
-use crate::support::{Gateway, eventually};
+use crate::support::{Gateway, Stop, eventually};
 
 const STAYS: &str = "0015654aa001";
 const PROMOTED: &str = "0015654aa002";
@@ -98,15 +98,6 @@ impl Site {
         let sql = "SELECT action || ' ' || name FROM event WHERE subject = 'phone' ORDER BY id";
         let sql = format!("SET search_path TO dialtone; {sql}");
         self.standby.sql("dialtone", &sql).lines().map(str::to_owned).collect()
-    }
-}
-
-/// Ends the load also when a test fails.
-struct Stop<'a>(&'a AtomicBool);
-
-impl Drop for Stop<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
     }
 }
 

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use crate::support::postgres::Cluster;
 use crate::support::process::{Process, command};
 use crate::support::view::view;
-use crate::support::{eventually, http};
+use crate::support::{Stop, eventually, http};
 
 /// The rounds of a run, or as many as are done in this time. `DIALTONE_TEST_KILLS` says another
 /// number, for a longer run by hand.
@@ -248,6 +248,7 @@ fn whatever_is_killed_what_was_told_the_record_and_the_registries_agree() {
         };
         thread::scope(|scope| {
             let load = &load;
+            let _stop = Stop(&load.stop);
             scope.spawn(|| load.strangers());
             for operator in 0..OPERATORS {
                 let random = StdRng::seed_from_u64((round << 8) | operator);
@@ -275,7 +276,6 @@ fn whatever_is_killed_what_was_told_the_record_and_the_registries_agree() {
                 }
                 pause(&mut random);
             }
-            load.stop.store(true, Ordering::Relaxed);
         });
         for (number, node) in nodes.iter_mut().enumerate() {
             if node.ended_within(Duration::ZERO).is_some() {

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::support::postgres::Cluster;
 use crate::support::view::ask;
-use crate::support::{Gateway, eventually, http};
+use crate::support::{Gateway, Stop, eventually, http};
 
 const PHONE: &str = "0015654aa001";
 const CHANGES: u32 = 30;
@@ -66,26 +66,21 @@ fn a_file_never_goes_back_at_any_gateway_though_connections_to_the_database_are_
                 server.sql(database, sql);
             }
         });
-        let changing = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            for change in 1..=CHANGES {
-                let body = body(change);
-                // At one gateway after the other; one whose connection was cut says so.
-                let at = &gateways[change as usize % gateways.len()];
-                eventually("it is changed", || {
-                    ask(at.admin(), key, "update", body.clone())["result"] == "success"
-                });
-            }
-            cut.store(true, Ordering::Relaxed);
-            eventually("all serve the last", || {
-                gateways.iter().all(|gateway| {
-                    number(http::get(gateway.http(), &format!("/{PHONE}.cfg"), None).text())
-                        == CHANGES
-                })
+        let _stop = (Stop(&stop), Stop(&cut));
+        for change in 1..=CHANGES {
+            let body = body(change);
+            // At one gateway after the other; one whose connection was cut says so.
+            let at = &gateways[change as usize % gateways.len()];
+            eventually("it is changed", || {
+                ask(at.admin(), key, "update", body.clone())["result"] == "success"
             });
-        }));
-        stop.store(true, Ordering::Relaxed);
+        }
         cut.store(true, Ordering::Relaxed);
-        changing.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        eventually("all serve the last", || {
+            gateways.iter().all(|gateway| {
+                number(http::get(gateway.http(), &format!("/{PHONE}.cfg"), None).text()) == CHANGES
+            })
+        });
     });
     println!("{CHANGES} changes, {} files asked for", asked.into_inner());
 }

@@ -12,6 +12,7 @@ pub(crate) mod process;
 pub(crate) mod tls;
 pub(crate) mod view;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 pub(crate) use clock::ManualClock;
@@ -26,5 +27,14 @@ pub(crate) fn eventually(what: &str, holds: impl Fn() -> bool) {
     while !holds() {
         assert!(Instant::now() < deadline, "{what}: never");
         std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Ends what goes on beside a test also when that fails: a scope waits for its threads.
+pub(crate) struct Stop<'a>(pub &'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }

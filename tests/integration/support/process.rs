@@ -1,17 +1,22 @@
 //! The gateway as its operator starts it: a process of its own.
 
-use std::io::{BufRead, BufReader, Lines};
+use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+/// Longer than a start takes on a loaded machine.
+const START: Duration = Duration::from_secs(60);
+
 /// Killed when dropped.
 pub(crate) struct Process {
     child: Child,
-    announced: Lines<BufReader<ChildStdout>>,
+    /// The lines of its standard output.
+    announced: Receiver<String>,
     pub http: SocketAddr,
     /// Where it listens with TLS, if it was told to.
     pub https: Option<SocketAddr>,
@@ -42,7 +47,12 @@ impl Process {
     pub(crate) fn begin(command: &mut Command) -> Process {
         let child = command.stdout(Stdio::piped()).spawn();
         let mut child = child.expect("the gateway's binary runs");
-        let announced = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+        let output = BufReader::new(child.stdout.take().expect("it is piped"));
+        let (say, announced) = mpsc::channel();
+        // Ends with the process; or when nobody listens any more.
+        std::thread::spawn(move || {
+            output.lines().map_while(Result::ok).try_for_each(|line| say.send(line))
+        });
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
         let (http, admin) = (nowhere, nowhere);
         let mut process = Process { child, announced, http, https: None, admin, key: None };
@@ -57,8 +67,16 @@ impl Process {
     }
 
     fn read_until(&mut self, word: &str) {
-        for line in &mut self.announced {
-            let line = line.expect("the announcement is text");
+        let end = Instant::now() + START;
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            let line = match self.announced.recv_timeout(left) {
+                Ok(line) => line,
+                Err(RecvTimeoutError::Timeout) => panic!("the gateway did not say {word:?}"),
+                Err(RecvTimeoutError::Disconnected) => {
+                    panic!("the gateway ended before it said {word:?}")
+                }
+            };
             let mut words = line.split_whitespace();
             let address = |word: Option<&str>| {
                 let (_, text) = word.and_then(|word| word.split_once("://")).expect("a URL");
@@ -78,7 +96,6 @@ impl Process {
                 return;
             }
         }
-        panic!("the gateway ended before it was ready");
     }
 
     pub(crate) fn signal(&self, signal: Signal) {

@@ -129,6 +129,9 @@ impl Cluster {
             .arg("--host")
             .arg(self.folder.path())
             .args(["--command", sql])
+            // Longer than anything takes here; a server that stands still would not end it.
+            .env("PGCONNECT_TIMEOUT", "60")
+            .env("PGOPTIONS", "-c statement_timeout=60s")
             .output()
             .expect("psql runs");
         assert!(ran.status.success(), "{sql}: {}", String::from_utf8_lossy(&ran.stderr));
