@@ -21,7 +21,7 @@ pub const PASSWORD_VARIABLE: &str = "DIALTONE_STORE_PASSWORD";
 /// The schema that the tables are in where the URL names none.
 const SCHEMA: &str = "dialtone";
 
-/// How long one host may take to let a session begin. One in the same building takes milliseconds, one
+/// How long one address of a host may take to let a session begin. One in the same building takes milliseconds, one
 /// on another continent and with TLS one second.
 const CONNECT: Duration = Duration::from_secs(3);
 
@@ -157,7 +157,7 @@ impl PostgresUrl {
         Ok((0..count).map(one).collect())
     }
 
-    /// How long each host may take.
+    /// How long each address of a host may take.
     pub(super) fn connect_timeout(&self) -> Duration {
         self.config.get_connect_timeout().copied().unwrap_or(CONNECT)
     }
