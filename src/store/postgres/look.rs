@@ -15,7 +15,7 @@ use super::session::{Session, parameters};
 const HEARD_WITHIN: Duration = Duration::from_secs(2);
 
 /// What the gateway does in its tables.
-const RIGHTS: &[(&str, &[&str])] = &[
+pub(super) const RIGHTS: &[(&str, &[&str])] = &[
     ("schema_version", &["SELECT"]),
     ("store", &["SELECT", "UPDATE"]),
     ("commit_group", &["SELECT", "INSERT", "DELETE"]),
@@ -30,6 +30,7 @@ const RIGHTS: &[(&str, &[&str])] = &[
     ("event", &["SELECT", "INSERT", "DELETE"]),
     ("catalogue", &["SELECT", "INSERT", "UPDATE"]),
     ("left_in_device", &["SELECT", "INSERT", "DELETE"]),
+    ("probe", &["INSERT", "DELETE"]),
 ];
 
 /// What a look at a database found.
@@ -107,7 +108,11 @@ pub(super) async fn look(connector: &Connector) -> Result<FoundDatabase, Failure
     } else {
         match schema::version(&session, schema).await {
             Ok(found) => (compare(found), rights(&session, schema, found, &user).await?),
-            Err(failure) => (FoundTables::Unknown, vec![because(failure)]),
+            Err(failure) => {
+                let mut wanting = vec![because(failure)];
+                wanting.extend(rights_in_tables(&session, schema, &user).await?);
+                (FoundTables::Unknown, wanting)
+            }
         }
     };
     problems.extend(wanting);
@@ -167,10 +172,15 @@ async fn rights(
     };
     let by_hand = "or run as another one what `dialtone store migrate --print` prints";
     let Some(found) = found else {
-        let sql = "SELECT has_database_privilege(current_database(), 'CREATE')";
-        let may = is(sql, parameters![]).await?;
+        let exists = "SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1)";
+        let exists = is(exists, parameters![schema]).await?;
+        let sql = "SELECT coalesce((SELECT has_schema_privilege(oid, 'CREATE') \
+                   FROM pg_catalog.pg_namespace WHERE nspname = $1), \
+                   has_database_privilege(current_database(), 'CREATE'))";
+        let may = is(sql, parameters![schema]).await?;
+        let place = if exists { format!("SCHEMA {schema}") } else { "the database".to_owned() };
         let why = format!(
-            "there are no tables, and {user} must not make them: grant it CREATE on the database, {by_hand}"
+            "there are no tables, and {user} must not make them: grant it CREATE on {place}, {by_hand}"
         );
         return Ok(if may { Vec::new() } else { vec![why] });
     };
@@ -187,6 +197,15 @@ async fn rights(
             ));
         }
     }
+    wanting.extend(rights_in_tables(session, schema, user).await?);
+    Ok(wanting)
+}
+
+async fn rights_in_tables(
+    session: &Session,
+    schema: &str,
+    user: &str,
+) -> Result<Option<String>, Failure> {
     let each = RIGHTS.iter().flat_map(|(table, rights)| rights.iter().map(move |of| (*table, *of)));
     let (tables, rights): (Vec<&str>, Vec<&str>) = each.unzip();
     let sql = "SELECT what.own || ' on ' || name FROM unnest($1::text[], $2::text[]) AS what (name, own) \
@@ -194,8 +213,6 @@ async fn rights(
                WHERE NOT has_table_privilege(pg_class.oid, what.own)";
     let missing = session.query(sql, parameters![tables, rights, schema]).await?;
     let missing = missing.iter().map(|row| row.try_get(0)).collect::<Result<Vec<String>, _>>()?;
-    if !missing.is_empty() {
-        wanting.push(format!("{user} lacks rights: grant it {}", missing.join(", ")));
-    }
-    Ok(wanting)
+    let is_all = missing.is_empty();
+    Ok((!is_all).then(|| format!("{user} lacks rights: grant it {}", missing.join(", "))))
 }

@@ -46,7 +46,11 @@ pub(super) fn script(schema: &str, version: i32) -> String {
 fn steps(schema: &str, version: i32) -> String {
     let mut script = String::new();
     if version == 0 {
-        script += &format!("CREATE SCHEMA IF NOT EXISTS \"{schema}\";\n");
+        // IF NOT EXISTS wants the right to make it also where it is there.
+        script += &format!(
+            "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = \
+             '{schema}') THEN CREATE SCHEMA \"{schema}\"; END IF; END $$;\n"
+        );
     }
     script += &format!("SET LOCAL search_path TO \"{schema}\";\n\n");
     for (number, (sql, compatible_from)) in missing(version) {
@@ -167,8 +171,8 @@ fn without_rights(failure: Failure, what: &str) -> Failure {
     }
     let said = error.as_db_error().map(|said| said.message().to_owned()).unwrap_or_default();
     let why = format!(
-        "the tables cannot be made ({said}): give the user CREATE on the database, or run as \
-         another one what `dialtone store migrate --print` prints"
+        "the tables cannot be made ({said}): give the user CREATE on the database, or on the \
+         schema where that is there, or run as another one what `dialtone store migrate --print` prints"
     );
     Failure::Store(StoreError::Unusable { what: what.to_owned(), why })
 }

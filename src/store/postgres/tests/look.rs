@@ -1,5 +1,6 @@
 //! What is told of a database before a gateway works with it.
 
+use super::super::look::RIGHTS;
 use super::*;
 use crate::domain::{Subject, User};
 use crate::store::SystemSettings;
@@ -35,6 +36,18 @@ async fn a_database_is_looked_at_and_left_as_it_is() {
 }
 
 #[tokio::test]
+async fn rights_are_known_for_all_tables() {
+    let url = Cluster::shared().database();
+    on(&url).await.close().await;
+    let name = url.split(['/', '?']).nth(3).unwrap();
+    let sql = "SELECT tablename FROM pg_tables WHERE schemaname = 'dialtone'";
+    let tables = Cluster::shared().sql(name, sql);
+    for table in tables.lines() {
+        assert!(RIGHTS.iter().any(|(known, _)| *known == table), "{table}");
+    }
+}
+
+#[tokio::test]
 async fn rights_that_are_missing_are_named() {
     let server = Cluster::shared();
     let url = server.database();
@@ -49,6 +62,7 @@ async fn rights_that_are_missing_are_named() {
     server.sql(name, "GRANT USAGE ON SCHEMA dialtone TO look_reader");
     let found = look(&as_reader).await;
     assert!(found.problems[0].contains("permission denied for table schema_version"), "{found:?}");
+    assert!(found.problems[1].contains("grant it SELECT on schema_version, "), "{found:?}");
     server.sql(name, "GRANT SELECT ON ALL TABLES IN SCHEMA dialtone TO look_reader");
     let found = look(&as_reader).await;
     assert_eq!(found.tables, FoundTables::Current(1));
@@ -78,6 +92,7 @@ async fn rights_that_are_missing_are_named() {
     ];
     conformance::done(&store, rest).await;
     assert!(store.catalogue_since("digest", NOW).await.is_ok());
+    store.ask(Work::Probe).await.unwrap();
 }
 
 #[tokio::test]

@@ -75,6 +75,25 @@ async fn who_must_not_make_tables_is_told_what_to_do() {
 }
 
 #[tokio::test]
+async fn who_was_given_the_schema_alone_makes_tables() {
+    let server = Cluster::shared();
+    let url = server.database();
+    let name = database(&url);
+    let role = format!("role_{name}");
+    server.sql(name, &format!("CREATE ROLE {role} LOGIN; CREATE SCHEMA dialtone"));
+    let as_role = url.replace("gw@", &format!("{role}@"));
+    server.sql(name, &format!("GRANT USAGE ON SCHEMA dialtone TO {role}"));
+    let look = async || PostgresStore::look(as_role.parse().unwrap()).await.unwrap().problems;
+    assert!(look().await[0].contains("grant it CREATE on SCHEMA dialtone"));
+    server.sql(name, &format!("GRANT CREATE ON SCHEMA dialtone TO {role}"));
+    assert_eq!(look().await, Vec::<String>::new());
+    let script = PostgresStore::migration(as_role.parse().unwrap()).await.unwrap();
+    let by_hand = script.replace("COMMIT", "ROLLBACK");
+    server.sql(name, &format!("SET SESSION AUTHORIZATION {role}; {by_hand}"));
+    commit(&on(&as_role).await, [put(&device(1, 1), None)]).await.unwrap();
+}
+
+#[tokio::test]
 async fn who_makes_none_says_so() {
     let url = Cluster::shared().database();
     let opened = PostgresStore::open_without_upgrade(url.parse().unwrap(), NOW).await;
