@@ -6,6 +6,7 @@ use std::io;
 use tokio_postgres::error::{Severity, SqlState};
 
 use super::session::MARK;
+use super::url::PASSWORD_VARIABLE;
 use crate::domain::ErrorChain;
 use crate::store::StoreError;
 
@@ -76,6 +77,9 @@ pub(super) fn bad_row(row: &str, column: &str, why: impl std::fmt::Display) -> F
 /// that another has, a server that starts or stops, its disk, and what it cannot explain.
 const PASSING: &[&str] = &["08", "25", "40", "53", "55", "57", "58", "XX"];
 
+/// What the client has for its own kind of error alone.
+const NO_PASSWORD: &str = "password missing";
+
 /// Whether it was asked on another session than was set up: the mark is not there, or a prepared
 /// statement is that of somebody else or of nobody.
 fn is_of_other_session(code: &SqlState, message: &str) -> bool {
@@ -85,7 +89,7 @@ fn is_of_other_session(code: &SqlState, message: &str) -> bool {
 
 fn map(what: String, error: &tokio_postgres::Error) -> StoreError {
     let Some(said) = error.as_db_error() else {
-        let why = ErrorChain(error).to_string();
+        let why = of_the_client(error).unwrap_or_else(|| ErrorChain(error).to_string());
         return if is_of_the_way(error) {
             StoreError::Unavailable { what, why }
         } else {
@@ -102,6 +106,10 @@ fn map(what: String, error: &tokio_postgres::Error) -> StoreError {
                 "a pooler in between gives each transaction another session: have it keep one for \
                   each connection (pgbouncer: pool_mode = session)"
                     .to_owned(),
+        },
+        SqlState::INSUFFICIENT_PRIVILEGE => StoreError::Refused {
+            what,
+            why: format!("{message}: `dialtone check` names the rights that are missing"),
         },
         SqlState::DISK_FULL => StoreError::Full { what },
         SqlState::READ_ONLY_SQL_TRANSACTION => StoreError::ReadOnly { what },
@@ -126,6 +134,24 @@ fn map(what: String, error: &tokio_postgres::Error) -> StoreError {
     }
 }
 
+/// What to do about what the client says, where its words do not tell.
+fn of_the_client(error: &tokio_postgres::Error) -> Option<String> {
+    if let Some(tls) = of_tls(error) {
+        return super::tls::told(tls);
+    }
+    let cause = error.source().map(ToString::to_string);
+    (cause.as_deref() == Some(NO_PASSWORD)).then(|| {
+        format!(
+            "the server wants a password and there is none: name a file that has it with \
+             password_file in [store], or set {PASSWORD_VARIABLE}"
+        )
+    })
+}
+
+fn of_tls(error: &tokio_postgres::Error) -> Option<&rustls::Error> {
+    error.source()?.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref()
+}
+
 /// Whether the connection broke or could not be made, rather than that one of the two ends does not
 /// take what the other one is or shows: a certificate, a password that is missing.
 fn is_of_the_way(error: &tokio_postgres::Error) -> bool {
@@ -133,7 +159,5 @@ fn is_of_the_way(error: &tokio_postgres::Error) -> bool {
         return true;
     }
     let system = error.source().and_then(|source| source.downcast_ref::<io::Error>());
-    system.is_some_and(|system| {
-        !system.get_ref().is_some_and(<dyn Error + Send + Sync>::is::<rustls::Error>)
-    })
+    system.is_some() && of_tls(error).is_none()
 }

@@ -46,8 +46,8 @@ pub(super) fn connector(url: &PostgresUrl) -> Result<MakeRustlsConnect, String> 
     let config = match (&url.tls.certificate, &url.tls.key) {
         (None, None) => builder.with_no_client_auth(),
         (Some(certificate), Some(key)) => {
-            let chain = certificates(certificate)?;
-            let key = PrivateKeyDer::from_pem_file(key)
+            let chain = certificates("sslcert", certificate)?;
+            let key = PrivateKeyDer::from_pem_slice(&read("sslkey", key)?)
                 .map_err(|error| format!("sslkey {}: {error}", key.display()))?;
             builder
                 .with_client_auth_cert(chain, key)
@@ -58,16 +58,55 @@ pub(super) fn connector(url: &PostgresUrl) -> Result<MakeRustlsConnect, String> 
     Ok(MakeRustlsConnect::new(config))
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    CertificateDer::pem_file_iter(path)
-        .and_then(Iterator::collect)
-        .map_err(|error| format!("{}: {error}", path.display()))
+/// The certificates in the file that an option of the URL names.
+fn certificates(option: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    CertificateDer::pem_slice_iter(&read(option, path)?)
+        .collect::<Result<_, _>>()
+        .map_err(|error| format!("{option} {}: {error}", path.display()))
+}
+
+fn read(option: &str, path: &Path) -> Result<Vec<u8>, String> {
+    std::fs::read(path).map_err(|error| format!("{option} {}: {error}", path.display()))
+}
+
+/// What to do about a certificate that is refused; `None` for what is no certificate's fault.
+pub(super) fn told(error: &Error) -> Option<String> {
+    let Error::InvalidCertificate(wrong) = error else { return None };
+    Some(match wrong {
+        // Also where the authority was made anew under the same name.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            "the server's certificate is of an authority that is \
+             not trusted here: name the file with that authority's certificate in the URL \
+             (sslrootcert=FILE)"
+                .to_owned()
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            format!("the server's {wrong}: the host of the URL must be a subjectAltName of it")
+        }
+        CertificateError::Expired
+        | CertificateError::ExpiredContext { .. }
+        | CertificateError::NotValidYet
+        | CertificateError::NotValidYetContext { .. } => {
+            format!("the server's {wrong}; or the clock of this machine is wrong")
+        }
+        _ => {
+            let code = match wrong {
+                CertificateError::Other(other) => other.to_string(),
+                wrong => format!("{wrong:?}"),
+            };
+            format!(
+                "the server's certificate is not of the form that TLS wants ({code}): it must be \
+                 X.509 version 3, have the host of the URL as subjectAltName, and be signed by an \
+                 authority instead of being one itself (docs/several-gateways.md has how)"
+            )
+        }
+    })
 }
 
 /// Those of the file; without one, those that this machine trusts.
 fn authorities(path: Option<&Path>) -> Result<RootCertStore, String> {
     let found = match path {
-        Some(path) => certificates(path)?,
+        Some(path) => certificates("sslrootcert", path)?,
         None => rustls_native_certs::load_native_certs().certs,
     };
     let mut roots = RootCertStore::empty();
@@ -132,5 +171,45 @@ impl ServerCertVerifier for Lenient {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
+
+    use super::*;
+
+    #[test]
+    fn what_a_certificate_must_be_is_told() {
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let refused = |own: CertificateParams, host: &str| {
+            let key = KeyPair::generate().unwrap();
+            let own = own.self_signed(&key).unwrap();
+            let mut roots = RootCertStore::empty();
+            roots.add(own.der().clone()).unwrap();
+            let verifier =
+                WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone());
+            let host = ServerName::try_from(host).unwrap();
+            let verified = verifier.build().unwrap().verify_server_cert(
+                own.der(),
+                &[],
+                &host,
+                &[],
+                UnixTime::since_unix_epoch(std::time::Duration::from_secs(1_700_000_000)),
+            );
+            told(&verified.unwrap_err()).unwrap()
+        };
+        let own = || CertificateParams::new(vec!["db.example".to_owned()]).unwrap();
+        let mut authority = own();
+        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let why = refused(authority, "db.example");
+        assert!(why.contains("(CaUsedAsEndEntity): it must be X.509 version 3"), "{why}");
+        let why = refused(own(), "other.example");
+        assert!(why.contains("other.example") && why.contains("subjectAltName"), "{why}");
+        let mut old = own();
+        old.not_after = rcgen::date_time_ymd(2001, 1, 1);
+        let why = refused(old, "db.example");
+        assert!(why.contains("expired") && why.contains("clock"), "{why}");
     }
 }

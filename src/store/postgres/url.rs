@@ -84,6 +84,13 @@ pub enum InvalidPostgresUrl {
     /// The value of `sslmode`.
     #[error("sslmode is disable, prefer, require, verify-ca or verify-full")]
     SslMode,
+    /// The authorities are those that machines trust, and the name is not looked at.
+    #[error(
+        "with the authorities that this machine trusts sslmode is verify-full, as anybody can have \
+         a certificate of one: leave sslmode out, or name the file of an authority of your own \
+         (sslrootcert=FILE)"
+    )]
+    WeakSslMode,
     /// The value of `schema`.
     #[error(
         "schema is a name of lower-case letters, digits and _, at most 40, that begins with a letter"
@@ -147,7 +154,9 @@ impl PostgresUrl {
             let mut one = without_hosts(&config);
             match hosts.get(at) {
                 Some(Host::Tcp(name)) => drop(one.host(name)),
-                Some(Host::Unix(path)) => drop(one.host_path(path)),
+                Some(Host::Unix(path)) => {
+                    one.host_path(path).ssl_mode(tokio_postgres::config::SslMode::Disable);
+                }
                 None => {}
             }
             addresses.get(at).map(|&address| one.hostaddr(address));
@@ -196,6 +205,10 @@ impl FromStr for PostgresUrl {
             // A password with a question mark, of which the beginning would pass for a port.
             return Err(form("a ? or @ that is not what it means in a URL"));
         }
+        if !place.contains('@') && query.contains('@') {
+            // What is before the ? would be shown, and may be a password.
+            return Err(form("a ? or an @ in a user, a password or an option"));
+        }
         let mut own = Own::default();
         let mut others: Vec<String> = Vec::new();
         let mut shown: Vec<&str> = Vec::new();
@@ -228,7 +241,7 @@ impl FromStr for PostgresUrl {
         if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
             config.host_path(SOCKETS);
         }
-        let ssl_mode = own.ssl_mode.unwrap_or_else(|| default_ssl_mode(&config));
+        let ssl_mode = own.ssl_mode(&config)?;
         config.ssl_mode(match ssl_mode {
             SslMode::Disable => tokio_postgres::config::SslMode::Disable,
             SslMode::Prefer => tokio_postgres::config::SslMode::Prefer,
@@ -277,6 +290,8 @@ struct Own {
     ssl_mode: Option<SslMode>,
     schema: Option<String>,
     tls: TlsFiles,
+    /// Whether the authorities are to be those of this machine.
+    is_of_system: bool,
 }
 
 impl Own {
@@ -296,12 +311,33 @@ impl Own {
             "schema" => return Err(InvalidPostgresUrl::Schema),
             // As libpq has it since version 16: what this machine trusts.
             "sslrootcert" => {
-                self.tls.authorities = (value != "system").then(|| PathBuf::from(value));
+                self.is_of_system = value == "system";
+                self.tls.authorities = (!self.is_of_system).then(|| PathBuf::from(value));
             }
             "sslcert" => self.tls.certificate = Some(PathBuf::from(value)),
             _ => self.tls.key = Some(PathBuf::from(value)),
         }
         Ok(())
+    }
+
+    fn ssl_mode(&self, config: &Config) -> Result<SslMode, InvalidPostgresUrl> {
+        let is_weak = match self.ssl_mode {
+            None | Some(SslMode::VerifyFull) => false,
+            Some(SslMode::VerifyCa) => self.tls.authorities.is_none(),
+            Some(_) => self.is_of_system,
+        };
+        if is_weak {
+            return Err(InvalidPostgresUrl::WeakSslMode);
+        }
+        // A socket has no TLS.
+        let is_socket = |host: &Host| matches!(host, Host::Unix(_));
+        if config.get_hostaddrs().is_empty() && config.get_hosts().iter().all(is_socket) {
+            return Ok(SslMode::Disable);
+        }
+        let default = || {
+            if self.is_of_system { SslMode::VerifyFull } else { default_ssl_mode(config) }
+        };
+        Ok(self.ssl_mode.unwrap_or_else(default))
     }
 }
 
@@ -375,6 +411,7 @@ mod tests {
             "postgres://gw?application_name=hunter2@db.example/dialtone",
             "postgres://gw:hunter2?x@db.example/dialtone",
             "postgres://gw:x?hunter2=5@db.example/dialtone",
+            "postgres://gw:hunter2?options=x@db.example/dialtone",
             "postgres://gw@db.example/dialtone?passwort=hunter2",
             "postgres://gw:hunter2@db.example:port/dialtone",
         ] {
@@ -395,10 +432,11 @@ mod tests {
             ("postgres://gw@db.example/x", SslMode::VerifyFull),
             ("postgres://gw@localhost,db.example/x", SslMode::VerifyFull),
             ("postgres://gw@localhost,127.0.0.1,[::1]/x", SslMode::Prefer),
-            ("postgres:///x?host=/run/postgresql", SslMode::Prefer),
-            ("postgres:///x", SslMode::Prefer),
+            ("postgres://gw@localhost/x?sslrootcert=system", SslMode::VerifyFull),
+            ("postgres:///x?host=/run/postgresql&sslmode=verify-full", SslMode::Disable),
+            ("postgres:///x", SslMode::Disable),
             ("postgres://gw@db.example/x?sslmode=disable", SslMode::Disable),
-            ("postgres://gw@db.example/x?sslmode=verify-ca", SslMode::VerifyCa),
+            ("postgres://gw@db.example/x?sslmode=verify-ca&sslrootcert=a", SslMode::VerifyCa),
         ] {
             assert_eq!(url(text).ssl_mode, mode, "{text}");
         }
@@ -410,6 +448,9 @@ mod tests {
     fn what_cannot_be_is_refused() {
         for (query, told) in [
             ("sslmode=maybe", "verify-full"),
+            ("sslmode=require&sslrootcert=system", "sslrootcert=FILE"),
+            ("sslmode=verify-ca&sslrootcert=system", "sslrootcert=FILE"),
+            ("sslmode=verify-ca", "sslrootcert=FILE"),
             ("schema=Big", "letters"),
             ("options=-c%20search_path%3Dx", "schema=NAME"),
             ("passfile=x", "`passfile`"),
@@ -446,6 +487,10 @@ mod tests {
     #[tokio::test]
     async fn sockets_are_hosts_like_others() {
         let hosts = url("postgres://gw@/x?host=/run/a,/run/b").hosts().await.unwrap();
+        let beside = url("postgres://gw@/x?host=/run/a,db.example").hosts().await.unwrap();
+        let modes = beside.iter().map(Config::get_ssl_mode).collect::<Vec<_>>();
+        use tokio_postgres::config::SslMode::{Disable, Require};
+        assert_eq!(modes, [Disable, Require]);
         let hosts: Vec<&Host> = hosts.iter().flat_map(Config::get_hosts).collect();
         assert_eq!(hosts, [&Host::Unix("/run/a".into()), &Host::Unix("/run/b".into())]);
     }

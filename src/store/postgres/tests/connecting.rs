@@ -62,7 +62,15 @@ async fn sslmode_is_what_it_says() {
     assert!(unknown.contains("certificate"), "{unknown}");
     let any_name = format!("sslmode=verify-ca&sslrootcert={authority}");
     assert_eq!(try_with("127.0.0.1", &any_name).await, Ok(()));
-    assert!(try_with("127.0.0.1", "sslmode=verify-ca").await.is_err());
+    let other = CertificateParams::new(Vec::new()).unwrap();
+    let other = CertifiedIssuer::self_signed(other, KeyPair::generate().unwrap()).unwrap();
+    let other = server.file("other.pem", &other.pem()).display().to_string();
+    let named = format!("sslmode=verify-ca&sslrootcert={other}");
+    let unknown = try_with("127.0.0.1", &named).await.unwrap_err();
+    assert!(unknown.contains("sslrootcert=FILE"), "{unknown}");
+    let named = format!("sslmode=verify-ca&sslrootcert={other}-not");
+    let unreadable = try_with("127.0.0.1", &named).await.unwrap_err();
+    assert!(unreadable.contains(&format!("sslrootcert {other}-not: No such file")), "{unreadable}");
     assert_eq!(try_with("127.0.0.1", "sslmode=require").await, Ok(()));
     let named = format!("sslmode=require&sslrootcert={}", server.file("no.pem", "").display());
     let none = try_with("127.0.0.1", &named).await.unwrap_err();
@@ -116,7 +124,8 @@ async fn a_password_opens_and_is_not_told() {
     let from_file = url.parse::<PostgresUrl>().unwrap().with_password_file(file);
     PostgresStore::open(from_file, NOW).await.unwrap();
     opened(&url.replace("secretive@", "secretive:hunter2@")).await.unwrap();
-    for (given, told) in [("secretive:hunter3@", "password"), ("secretive@", "password")] {
+    let told = format!("password_file in [store], or set {PASSWORD_VARIABLE}");
+    for (given, told) in [("secretive:hunter3@", "password"), ("secretive@", &told)] {
         let refused = opened(&url.replace("secretive@", given)).await.err().unwrap();
         assert!(refused.contains(told) && !refused.contains("hunter"), "{refused}");
         assert!(!may_pass(&url.replace("secretive@", given)).await, "{refused}");
