@@ -207,7 +207,7 @@ fn check_all(arguments: &ServeArguments, offline: bool) -> Outcome {
     for note in check::notes(&config) {
         say(&format!("note: {note}"));
     }
-    let mut failures = check::problems(&config);
+    let mut failures = runtime()?.block_on(check::problems(&config));
     let looked = if offline { None } else { runtime()?.block_on(check::database(&config)) };
     match looked {
         Some(Ok(found)) => {

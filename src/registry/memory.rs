@@ -552,6 +552,10 @@ mod tests {
 
     #[async_trait::async_trait]
     impl Store for PutBack {
+        fn name(&self) -> String {
+            self.now().name()
+        }
+
         async fn commit(
             &self,
             mutations: Vec<Mutation>,

@@ -78,7 +78,7 @@ pub use sight::{NotRecorded, RequestEvidence, SightOutcome};
 pub use text::{MAX_LOGIN, MAX_NAME};
 pub use transfer::{
     CheckedDocument, Counts, Document, DocumentProblem, ExportError, ImportError, Imported, export,
-    import, require_whole,
+    import, require_whole, require_whole_at,
 };
 pub use users::{MIN_PASSWORD, NewUser, Revoke, UserChange, UserRef, fingerprint};
 

@@ -28,7 +28,7 @@ pub use postgres::{
     FoundDatabase, FoundTables, InvalidPostgresUrl, PASSWORD_VARIABLE, PostgresStore, PostgresUrl,
 };
 pub use sqlite::{Found, SqliteStore};
-pub use url::{StoreUrl, open};
+pub use url::{StoreUrl, events_in, open};
 
 use crate::domain::settings::{Layer, Written};
 use crate::domain::{
@@ -443,6 +443,9 @@ pub const MAX_REMEMBERED_COMMIT: usize = 1_000;
 /// caller's thread. What returned `Ok` is visible to every later call, whoever makes it.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
+    /// Which store it is, as its errors say it: the path of a file, a database without a password.
+    fn name(&self) -> String;
+
     /// Does all `mutations` in their order if all `guards` hold, or none. Durable when it
     /// returns. Gives the revision all objects of the commit have now, but those of which it only
     /// noted something; a commit that changed no object, but noted sightings or events, has none

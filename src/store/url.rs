@@ -8,9 +8,10 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::{
-    InvalidPostgresUrl, MemoryStore, PostgresStore, PostgresUrl, SqliteStore, Store, StoreError,
+    EventFilter, InvalidPostgresUrl, MemoryStore, PostgresStore, PostgresUrl, SqliteStore, Store,
+    StoreError,
 };
-use crate::domain::Timestamp;
+use crate::domain::{Event, Timestamp};
 
 /// Where the registry is kept. Prints as it is written, never with a password.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -83,6 +84,20 @@ pub async fn open_without_upgrade(
     }
 }
 
+/// The events that pass the filter, newest first, of the store at `url`, without opening it: nothing
+/// is changed, and no gateway is disturbed. None where there is no store, or one of another version.
+///
+/// # Errors
+/// What [`SqliteStore::events_in`] or [`PostgresStore::events_in`] says.
+pub async fn events_in(url: &StoreUrl, filter: &EventFilter) -> Result<Vec<Event>, StoreError> {
+    match url {
+        StoreUrl::Memory => Ok(Vec::new()),
+        // A few pages, asked for by a command that does one thing after the other.
+        StoreUrl::Sqlite(path) => SqliteStore::events_in(path, filter),
+        StoreUrl::Postgres(url) => PostgresStore::events_in(*url.clone(), filter).await,
+    }
+}
+
 async fn open_file(
     path: &Path,
     now: Timestamp,
@@ -96,6 +111,18 @@ async fn open_file(
         Err(StoreError::Unavailable { what, why })
     })?;
     Ok(Arc::new(opened))
+}
+
+impl StoreUrl {
+    /// Which store it is, as its errors say it.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            StoreUrl::Sqlite(path) => path.display().to_string(),
+            StoreUrl::Postgres(url) => url.name().to_owned(),
+            StoreUrl::Memory => "memory".to_owned(),
+        }
+    }
 }
 
 impl FromStr for StoreUrl {

@@ -77,6 +77,16 @@ fn what_an_import_that_was_killed_left_is_refused_by_all() {
     import.wait().unwrap();
     let there = devices().unwrap();
     assert!(there < 100_000, "it was killed amid");
+    let log = || std::fs::metadata(dir.path().join("dialtone.db-wal")).map_or(0, |log| log.len());
+    let is_refused_by_check = || {
+        let before = log();
+        let checked = output(dir.path(), "check");
+        let said = String::from_utf8(checked.stderr).unwrap();
+        let why = "dialtone.db: an import into it goes on, or was not finished";
+        assert!(!checked.status.success() && said.contains(why), "{said}");
+        assert_eq!(log(), before, "a look leaves no trace");
+    };
+    is_refused_by_check();
     for line in [
         "serve",
         "export",
@@ -87,12 +97,16 @@ fn what_an_import_that_was_killed_left_is_refused_by_all() {
         let refused = output(dir.path(), line);
         let said = String::from_utf8(refused.stderr).unwrap();
         assert_eq!(refused.status.code(), Some(1), "{line}: {said}");
-        assert!(said.contains("an import into it goes on, or was not finished"), "{line}: {said}");
+        let why = "dialtone.db: an import into it goes on, or was not finished";
+        assert!(said.contains(why), "{line}: {said}");
         // It may listen by then; it is never ready.
         let out = String::from_utf8(refused.stdout).unwrap();
         assert!(out.is_empty() || line == "serve" && !out.contains("ready"), "{line}: {out}");
     }
     assert_eq!(devices(), Some(there), "nothing was made of it");
+    // Also when the log is folded in.
+    assert_eq!(log(), 0);
+    is_refused_by_check();
 }
 
 /// What an import was told, which must have gone well.
@@ -178,11 +192,19 @@ fn an_import_into_a_database_that_was_killed_is_begun_again_beside_a_running_gat
     killed.kill().unwrap();
     killed.wait().unwrap();
     assert!(devices() < 20_000, "it was killed amid");
-    for line in [format!("serve --store {url}"), format!("export --store {url}"), import.clone()] {
+    let store = url.split('?').next().unwrap();
+    for line in [
+        format!("serve --store {url}"),
+        format!("export --store {url}"),
+        format!("check --store {url}"),
+        import.clone(),
+    ] {
         let refused = output(dir.path(), &line);
         let said = String::from_utf8(refused.stderr).unwrap();
         assert_eq!(refused.status.code(), Some(1), "{line}: {said}");
         assert!(said.contains("DROP SCHEMA ... CASCADE"), "{line}: {said}");
+        let why = format!("{store}: an import into it goes on, or was not finished");
+        assert!(said.contains(&why), "{line}: {said}");
     }
     assert_eq!(status("001565000000"), 404, "a part is served by nobody");
 

@@ -47,4 +47,4 @@ pub use error::{DocumentProblem, ExportError, ImportError};
 pub use export::export;
 pub use import::{CheckedDocument, Document, Imported, import};
 pub use pages::Counts;
-pub use unfinished::require_whole;
+pub use unfinished::{require_whole, require_whole_at};

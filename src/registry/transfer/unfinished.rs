@@ -8,7 +8,7 @@ use super::error::REMOVE;
 use super::pages::Counts;
 use crate::domain::{Action, Event, Subject, Timestamp};
 use crate::registry::Actor;
-use crate::store::{EventFilter, Store, StoreError};
+use crate::store::{EventFilter, Store, StoreError, StoreUrl, events_in};
 
 /// The name that the events of an import have, by which they are found fast.
 const NAME: &str = "import";
@@ -35,21 +35,32 @@ pub(super) fn is_mark(event: &Event) -> bool {
 /// # Errors
 /// [`StoreError::Unusable`] where an import began and did not finish; else what the store says.
 pub async fn require_whole(store: &dyn Store) -> Result<(), StoreError> {
-    let filter = EventFilter {
+    refuse_part(&store.events(newest_mark()).await?, store.name())
+}
+
+/// Does as [`require_whole`] with a store that is not opened, and stays as it is.
+///
+/// # Errors
+/// Those of [`require_whole`].
+pub async fn require_whole_at(url: &StoreUrl) -> Result<(), StoreError> {
+    refuse_part(&events_in(url, &newest_mark()).await?, url.name())
+}
+
+fn newest_mark() -> EventFilter {
+    EventFilter {
         subject: Some(Subject::Registry),
         name: Some(NAME.to_owned()),
         limit: 1,
         ..EventFilter::default()
-    };
-    let last = store.events(filter).await?.pop();
-    if last.is_some_and(|event| event.after["finished"] == json!(false)) {
-        return Err(StoreError::Unusable {
-            what: "the registry".to_owned(),
-            why: format!(
-                "an import into it goes on, or was not finished: if none goes on, {REMOVE} and \
-                 import again"
-            ),
-        });
     }
-    Ok(())
+}
+
+fn refuse_part(newest_mark: &[Event], what: String) -> Result<(), StoreError> {
+    if newest_mark.iter().all(|event| event.after["finished"] != json!(false)) {
+        return Ok(());
+    }
+    let why = format!(
+        "an import into it goes on, or was not finished: if none goes on, {REMOVE} and import again"
+    );
+    Err(StoreError::Unusable { what, why })
 }

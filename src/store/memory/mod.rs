@@ -49,7 +49,7 @@ impl MemoryStore {
         act: impl FnOnce(&mut State) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         if self.closed.load(Ordering::Acquire) {
-            let (what, why) = ("memory".to_owned(), "the store is closed".to_owned());
+            let (what, why) = (self.name(), "the store is closed".to_owned());
             return Err(StoreError::Unavailable { what, why });
         }
         // A panic in `act` would be a bug here, and a half done commit with it.
@@ -65,6 +65,10 @@ impl Clone for MemoryStore {
 
 #[async_trait]
 impl Store for MemoryStore {
+    fn name(&self) -> String {
+        "memory".to_owned()
+    }
+
     async fn commit(
         &self,
         mutations: Vec<Mutation>,

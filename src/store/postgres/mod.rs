@@ -180,6 +180,27 @@ impl PostgresStore {
         look::look(&connector).await.map_err(|failure| failure.told(connector.url.name()))
     }
 
+    /// The events that pass the filter, newest first, of tables that this version may use; else none.
+    /// As with [`PostgresStore::look`] nothing is changed and nobody disturbed.
+    ///
+    /// # Errors
+    /// Those of [`PostgresStore::look`].
+    pub async fn events_in(
+        url: PostgresUrl,
+        filter: &EventFilter,
+    ) -> Result<Vec<Event>, StoreError> {
+        let connector = Connector::new(url)?;
+        let looking = async {
+            let session = connector.session().await?;
+            let found = schema::version(&session, &connector.url.schema).await?;
+            if !found.is_some_and(schema::is_usable) {
+                return Ok(Vec::new());
+            }
+            events::events(&session, filter).await
+        };
+        looking.await.map_err(|failure: Failure| failure.told(connector.url.name()))
+    }
+
     /// How many groups were written: with the number of commits it tells how many share one
     /// wait for the disk.
     #[must_use]
@@ -338,6 +359,10 @@ async fn make_default_company(
 
 #[async_trait]
 impl Store for PostgresStore {
+    fn name(&self) -> String {
+        self.connector.url.name().to_owned()
+    }
+
     async fn commit(
         &self,
         mutations: Vec<Mutation>,

@@ -67,6 +67,11 @@ fn missing(version: i32) -> impl Iterator<Item = (i32, &'static (&'static str, i
     (1..).zip(MIGRATIONS).filter(move |(number, _)| *number > version)
 }
 
+/// Whether a program of this version works with such tables as they are.
+pub(super) fn is_usable(found: Version) -> bool {
+    found.version >= newest() && found.compatible_from <= newest()
+}
+
 /// Refuses tables that a program of this version must not use.
 ///
 /// # Errors

@@ -122,7 +122,8 @@ impl PostgresUrl {
     }
 
     /// The database without the options, for messages.
-    pub(super) fn name(&self) -> &str {
+    #[must_use]
+    pub fn name(&self) -> &str {
         self.shown.split('?').next().unwrap_or_default()
     }
 

@@ -1,6 +1,7 @@
 //! A look at the place of a store, which changes nothing there: what opening it would find and do.
 
 use std::fs::{self, File};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
@@ -8,9 +9,11 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::error::map;
+use super::events;
 use super::file::{beside, is_marked, lost, refuse_foreign, refuse_special, said};
 use super::schema;
-use crate::store::StoreError;
+use crate::domain::Event;
+use crate::store::{EventFilter, StoreError};
 
 /// What a look at the place of a store found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,12 +42,41 @@ pub(super) fn look(path: &Path) -> Result<Found, StoreError> {
         return Ok(Found::Nothing);
     }
     let version = if has_bytes(&beside(path, "-wal")) {
-        version_through_log(path)?
+        through_log(path, |connection| {
+            connection.pragma_query_value(None, "user_version", |row| row.get(0))
+        })?
     } else {
         version_of_file(path, &file)?
     };
     let missing = schema::missing(version, &path.display().to_string())?;
     Ok(if missing.is_empty() { Found::Current } else { Found::Older(version, schema::newest()) })
+}
+
+/// See [`SqliteStore::events_in`](super::SqliteStore::events_in).
+pub(super) fn events_in(path: &Path, filter: &EventFilter) -> Result<Vec<Event>, StoreError> {
+    if look(path)? != Found::Current {
+        return Ok(Vec::new());
+    }
+    let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    if has_bytes(&beside(path, "-wal")) {
+        return through_log(path, |connection| events::events(connection, filter));
+    }
+    // Without a log nobody writes, and SQLite would begin one.
+    let read = |connection: Connection| events::events(&connection, filter);
+    let flags = LOOKING | OpenFlags::SQLITE_OPEN_URI;
+    let opened = Connection::open_with_flags(immutable(path), flags);
+    opened.and_then(read).map_err(|e| map(&path.display().to_string(), &e))
+}
+
+/// As <https://www.sqlite.org/uri.html> has it.
+fn immutable(path: &Path) -> String {
+    let encoded = path.as_os_str().as_bytes().iter().map(|&byte| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => {
+            char::from(byte).to_string()
+        }
+        _ => format!("%{byte:02X}"),
+    });
+    format!("file:{}?immutable=1", encoded.collect::<String>())
 }
 
 fn has_bytes(path: &Path) -> bool {
@@ -62,27 +94,31 @@ fn version_of_file(path: &Path, file: &File) -> Result<i64, StoreError> {
 /// no page of this file, and the next time it is right.
 const TRIES: usize = 5;
 
-/// Reads the version as SQLite sees it with the log's commits, of which the file's own header tells
-/// nothing: an upgrade is there alone when the gateway that made it was killed, or a reader was in
-/// the way.
-fn version_through_log(path: &Path) -> Result<i64, StoreError> {
-    let mut read = read_version(path);
+const LOOKING: OpenFlags = OpenFlags::SQLITE_OPEN_READ_ONLY.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
+
+/// Reads as SQLite sees the file with the log's commits, of which the file itself tells nothing: an
+/// upgrade is there alone when the gateway that made it was killed, or a reader was in the way.
+fn through_log<T>(
+    path: &Path,
+    read: impl Fn(&Connection) -> rusqlite::Result<T>,
+) -> Result<T, StoreError> {
+    let read = || read(&open_with_log(path)?);
+    let mut found = read();
     for _ in 1..TRIES {
-        if read.is_ok() {
+        if found.is_ok() {
             break;
         }
-        read = read_version(path);
+        found = read();
     }
-    read.map_err(|e| map(&path.display().to_string(), &e))
+    found.map_err(|e| map(&path.display().to_string(), &e))
 }
 
 /// Leaves no trace: the file is open for reading only, nobody is locked out, the index of the log
 /// is in memory (<https://www.sqlite.org/wal.html>, section 8) and not in a `-shm` file, and the log
 /// stays when this closes.
-fn read_version(path: &Path) -> rusqlite::Result<i64> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags_and_vfs(path, flags, "unix-none")?;
+fn open_with_log(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags_and_vfs(path, LOOKING, "unix-none")?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     connection.pragma_update_and_check(None, "locking_mode", "exclusive", |_| Ok(()))?;
-    connection.pragma_query_value(None, "user_version", |row| row.get(0))
+    Ok(connection)
 }

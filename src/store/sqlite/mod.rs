@@ -128,6 +128,15 @@ impl SqliteStore {
         look::look(path)
     }
 
+    /// The events that pass the filter, newest first, of a file of this version; else none. As with
+    /// [`SqliteStore::look`] nothing is changed and nobody disturbed.
+    ///
+    /// # Errors
+    /// Those of [`SqliteStore::look`].
+    pub fn events_in(path: &Path, filter: &EventFilter) -> Result<Vec<Event>, StoreError> {
+        look::events_in(path, filter)
+    }
+
     /// How many transactions were written: with the number of commits it tells
     /// how many share one wait for the disk.
     #[must_use]
@@ -235,6 +244,10 @@ impl SqliteStore {
 
 #[async_trait]
 impl Store for SqliteStore {
+    fn name(&self) -> String {
+        self.what.clone()
+    }
+
     async fn commit(
         &self,
         mutations: Vec<Mutation>,

@@ -10,19 +10,23 @@ use crate::config::Config;
 use crate::domain::ErrorChain;
 use crate::files::Files;
 use crate::net::tls::{ClientCertificates, PairFiles, Tls, TlsError, TlsOptions};
+use crate::registry::require_whole_at;
 use crate::store::url::StoreUrl;
-use crate::store::{Found, FoundDatabase, PostgresStore, SqliteStore, StoreError};
+use crate::store::{Found, FoundDatabase, PostgresStore, PostgresUrl, SqliteStore, StoreError};
 
 /// Everything that would keep the gateway from serving here, each with what to do. Nothing is
 /// changed, and a gateway that runs meanwhile is not disturbed.
 #[must_use]
-pub fn problems(config: &Config) -> Vec<String> {
+pub async fn problems(config: &Config) -> Vec<String> {
     let mut problems = certificates(config);
     problems.extend(listener_problems(config).iter().map(|error| ErrorChain(error).to_string()));
     if let StoreUrl::Sqlite(path) = &config.store.url {
         let unwritable = unwritable("[store] url", path, Place::File);
-        problems
-            .extend(unwritable.or_else(|| SqliteStore::look(path).err().map(|e| e.to_string())));
+        let unusable = match SqliteStore::look(path) {
+            Ok(_) => require_whole_at(&config.store.url).await,
+            Err(error) => Err(error),
+        };
+        problems.extend(unwritable.or_else(|| unusable.err().map(|error| error.to_string())));
     }
     let makes_certificate = !config.handset.https.is_empty() && config.tls.pairs.is_empty();
     if makes_certificate {
@@ -45,7 +49,18 @@ pub fn problems(config: &Config) -> Vec<String> {
 /// Those of [`PostgresStore::look`].
 pub async fn database(config: &Config) -> Option<Result<FoundDatabase, StoreError>> {
     let StoreUrl::Postgres(url) = &config.store.url else { return None };
-    Some(PostgresStore::look(*url.clone()).await)
+    Some(look(config, url).await)
+}
+
+async fn look(config: &Config, url: &PostgresUrl) -> Result<FoundDatabase, StoreError> {
+    let mut found = PostgresStore::look(url.clone()).await?;
+    // Without rights nothing can be read.
+    if found.problems.is_empty()
+        && let Err(error) = require_whole_at(&config.store.url).await
+    {
+        found.problems.push(error.to_string());
+    }
+    Ok(found)
 }
 
 /// What starting would do here that an operator wants to know before.

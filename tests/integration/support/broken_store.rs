@@ -87,6 +87,10 @@ fn away(what: String) -> StoreError {
 
 #[async_trait]
 impl Store for BrokenStore {
+    fn name(&self) -> String {
+        self.well.name()
+    }
+
     async fn commit(
         &self,
         mutations: Vec<Mutation>,
