@@ -1,4 +1,4 @@
-//! Measures a store alone: first contacts a second with 1, 64 and 512 callers waiting, and how
+//! Measures a store alone: first contacts a second with 1, 64, 512 and 4,096 callers waiting, and how
 //! long all devices take to load; of a database also how long a commit takes to be heard of.
 //!
 //! `cargo bench --bench store` measures the one in a file, `cargo bench --bench store -- postgres`

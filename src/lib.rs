@@ -13,7 +13,7 @@
 //! | [`domain`] | MAC, phone, company, user, settings: what may happen to a phone. No I/O, no clock |
 //! | [`throttle`] | turns for those who want the same at a time, log lines for all that say the same; knows no phones |
 //! | [`catalogue`] | the families as data: what their phones ask, how they name themselves, what they get |
-//! | [`store`] | what is durable: one trait that gateways can follow, in one SQLite file or in memory |
+//! | [`store`] | what is durable: one trait that gateways can follow, in one SQLite file, in a PostgreSQL database or in memory |
 //! | [`registry`] | the rules over the store, all phones in memory, who changed what |
 //! | [`provision`] | a request of a handset without HTTP: [`provision::Fetch`] in, [`provision::Reply`] out |
 //! | [`files`] | what operators lay out for phones as it is: firmware, tones, pictures, in one folder |
@@ -62,7 +62,7 @@
 //!    answered with a file is remembered.
 //! 4. [`registry::Registry::sight`] finds the MAC in memory, or has it recorded as an inactive
 //!    device, within a quota that networks share fairly. What the request claims or shows anew is
-//!    kept. All of that is stored behind the answer.
+//!    kept. All of that is stored behind the answer, and held while the store is away.
 //! 5. A device that is not active gets what anybody gets: a common file, which has no company, no
 //!    phone and no secret in it, or the refusal.
 //! 6. An active one gets the cached body, if all it was made of is as it was; else
@@ -110,7 +110,8 @@
 //! - Secrets are in no log, message, list, preview or audit record; two commands, which are
 //!   recorded, show those of a phone and what it sent. The value of a setting adds no
 //!   line, element or key to a file.
-//! - Active phones boot from memory; the store is not asked.
+//! - Active phones boot from memory; the store is not asked. Operators are let in from memory only
+//!   while a store that others share told within the last minute what they changed.
 //! - Every queue, table and cache has a bound, every wait on a peer a deadline, every task an owner
 //!   that ends it.
 //! - A gateway that has not read its registry yet tells phones to come again, and refuses none.

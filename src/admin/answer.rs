@@ -103,7 +103,7 @@ impl From<RegistryError> for Fail {
                 "The store is not available: whether a key or a password still counts is not known \
                  here, try again later"
             }
-            StoreFault::Away => "The store is not available, try again later",
+            StoreFault::Unfit | StoreFault::Away => "The store is not available, try again later",
         })
     }
 }

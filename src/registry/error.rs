@@ -121,6 +121,8 @@ pub enum StoreFault {
     Overloaded,
     /// Whether the change was made could not be learnt.
     Unknown,
+    /// It refuses this gateway or cannot be used: somebody has to mend that. The log says what.
+    Unfit,
     /// What others changed could not be read for some time; the log says why.
     NotHeard,
     /// Anything else, among it what trying again may mend.
@@ -135,6 +137,9 @@ impl StoreFault {
             StoreFault::Full => "the store is full",
             StoreFault::ReadOnly => "the store is read-only",
             StoreFault::Overloaded => "the store is overloaded",
+            StoreFault::Unfit => {
+                "the store cannot be used until somebody mends it; the log says why"
+            }
             StoreFault::NotHeard => "what others changed in the store cannot be read",
             StoreFault::Unknown | StoreFault::Away => "the store is not available",
         }
@@ -148,6 +153,7 @@ impl From<&StoreError> for StoreFault {
             StoreError::ReadOnly { .. } => StoreFault::ReadOnly,
             StoreError::Overloaded { .. } => StoreFault::Overloaded,
             StoreError::Unknown { .. } => StoreFault::Unknown,
+            StoreError::Refused { .. } | StoreError::Unusable { .. } => StoreFault::Unfit,
             _ => StoreFault::Away,
         }
     }

@@ -52,6 +52,7 @@ mod users;
 mod waiting;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use tokio::sync::mpsc;
@@ -88,6 +89,7 @@ use crate::catalogue::Catalogue;
 use crate::domain::settings::Layer;
 use crate::domain::{CompanyId, Mac, Role, User, UserId};
 use crate::store::{Store, StoreError};
+use crate::throttle::LogRate;
 
 /// The registry of one gateway.
 pub struct Registry {
@@ -106,6 +108,7 @@ pub struct Registry {
     sighting_updates: mpsc::Sender<sighting_writer::SightingUpdate>,
     request_log: request_log::RequestLog,
     first_key: first_key::FirstKey,
+    unready_log: LogRate,
 }
 
 impl Registry {
@@ -140,6 +143,7 @@ impl Registry {
             sighting_updates,
             request_log: request_log::RequestLog::default(),
             first_key: first_key::FirstKey::default(),
+            unready_log: LogRate::default(),
         };
         Ok((registry, background))
     }
@@ -175,7 +179,11 @@ impl Registry {
     /// What ails the store; [`RegistryError::NotHeard`] when it has not told for 6 seconds what was
     /// changed.
     pub async fn ready(&self) -> Result<(), RegistryError> {
-        self.store.ready().await?;
+        self.store.ready().await.inspect_err(|error| {
+            if let Some(more) = self.unready_log.due_at(Instant::now()) {
+                tracing::warn!(more, %error, "the store is not ready");
+            }
+        })?;
         self.memory.hearing.require_ready()
     }
 

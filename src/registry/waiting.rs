@@ -218,7 +218,7 @@ struct Slot {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum SlotState {
-    /// Its commit is under way.
+    /// Its commit is under way, or waits for a store that is away.
     Reserved,
     /// It is there, and may have to go.
     Evictable,

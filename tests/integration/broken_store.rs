@@ -193,6 +193,17 @@ fn a_gateway_that_hears_nothing_of_others_is_not_ready_and_then_lets_nobody_in()
 }
 
 #[test]
+fn a_store_that_somebody_must_mend_is_told_apart_from_one_that_is_away() {
+    let gateway = Gateway::start(Duration::from_secs(8));
+    gateway.store.set(Some(Fault::Refused));
+    let (status, ready) = gateway.ready();
+    let reason = "the store cannot be used until somebody mends it; the log says why";
+    assert_eq!((status, &ready["reason"]), (503, &json!(reason)));
+    gateway.store.set(None);
+    assert_eq!(gateway.ready().0, 200);
+}
+
+#[test]
 fn a_sighting_that_cannot_be_noted_is_no_concern_of_the_phone() {
     let gateway = Gateway::start(Duration::from_secs(8));
     let file = gateway.get(ACTIVE);

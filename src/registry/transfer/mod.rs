@@ -5,6 +5,7 @@
 //! {
 //!   "version": 1,
 //!   "settings": { [the system layer] },
+//!   ["password_seed": "<64 digits, hex>",]
 //!   "companies": [{ "company": "acme", ["instance": "<64 bits, hex>", "name": "", "created": 0,
 //!                   "settings": {}] }],
 //!   "users": [{ "login": "root", "role": "System-Admin",

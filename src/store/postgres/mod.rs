@@ -6,7 +6,7 @@
 //!
 //! Every wait has an end: a connection, a statement, a place in the pool, and the settling of a group
 //! whose outcome is not known (the constants beside each). A gateway has six connections at most:
-//! four that read, one that writes, one that listens; one of all has a seventh ([`lead`]).
+//! four that read, one that writes, one that listens; and one of all gateways a seventh ([`lead`]).
 
 mod columns;
 mod connect;

@@ -19,6 +19,8 @@ pub(crate) enum Fault {
     ReadOnly,
     /// Neither reading nor writing.
     Unavailable,
+    /// Neither, until somebody mends it.
+    Refused,
     /// All is well but for what others changed, which cannot be read.
     Unheard,
     /// Commits wait until there is another fault, or none.
@@ -70,15 +72,21 @@ impl BrokenStore {
             Some(Fault::Full) => Err(StoreError::Full { what }),
             Some(Fault::ReadOnly) => Err(StoreError::ReadOnly { what }),
             Some(Fault::Unavailable) => Err(away(what)),
+            Some(Fault::Refused) => Err(refused(what)),
         }
     }
 
     fn can_read(&self) -> Result<(), StoreError> {
         match *self.fault.borrow() {
             Some(Fault::Unavailable) => Err(away("broken.db".to_owned())),
+            Some(Fault::Refused) => Err(refused("broken.db".to_owned())),
             _ => Ok(()),
         }
     }
+}
+
+fn refused(what: String) -> StoreError {
+    StoreError::Refused { what, why: "permission denied for table probe".to_owned() }
 }
 
 fn away(what: String) -> StoreError {
