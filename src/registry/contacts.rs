@@ -327,7 +327,7 @@ impl Registry {
                 Err((error, contact)) => {
                     self.contacts.store_failed.store(error.is_ours(), Ordering::Relaxed);
                     if let Some(contact) = contact
-                        && error.may_pass()
+                        && error.may_be_stored_later()
                     {
                         self.contacts.note_held(&error);
                         return std::iter::once(contact).chain(contacts).collect();
@@ -368,7 +368,7 @@ impl Registry {
                     }
                     Err(error) => {
                         // Held, it need not be said again.
-                        if error.may_pass() {
+                        if error.may_be_stored_later() {
                             settling.strength = claim.strength;
                         }
                         Err((error, Some(Contact::Claim { mac, claim, ports })))

@@ -170,10 +170,12 @@ impl RegistryError {
         }
     }
 
-    /// Whether it is a fault of the store that may pass by itself, see [`StoreError::may_pass`].
+    /// Whether the store may take the same later: its fault passes by itself, or somebody lets the
+    /// gateway in again, a password was changed there first.
     #[must_use]
-    pub fn may_pass(&self) -> bool {
-        matches!(self, RegistryError::Store(error) if error.may_pass())
+    pub fn may_be_stored_later(&self) -> bool {
+        let RegistryError::Store(error) = self else { return false };
+        error.may_pass() || matches!(error, StoreError::Refused { .. })
     }
 
     /// Whether it is a fault of ours rather than of the request.

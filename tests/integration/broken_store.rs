@@ -228,24 +228,27 @@ fn a_sighting_that_cannot_be_noted_is_no_concern_of_the_phone() {
 
 #[test]
 fn what_is_held_counts_for_the_hour_of_its_network() {
-    // Two phones are there already.
-    let quota = Quota { new_macs_per_address_per_hour: 4, ..Quota::default() };
-    let gateway = Gateway::start_with(quota, Duration::from_secs(8));
-    gateway.store.set(Some(Fault::Full));
-    for number in 0..9 {
-        let unknown = format!("0015654ab00{number}");
-        gateway.get(&unknown);
-        gateway.settle();
-        let outcome = match number {
-            0 => RequestOutcome::Recorded,
-            1 => RequestOutcome::StoreFailed,
-            _ => RequestOutcome::OverQuota,
-        };
-        assert_eq!(gateway.last_outcome(&unknown), outcome);
+    // A password that was changed at the database first is put right, too.
+    for fault in [Fault::Full, Fault::Refused] {
+        // Two phones are there already.
+        let quota = Quota { new_macs_per_address_per_hour: 4, ..Quota::default() };
+        let gateway = Gateway::start_with(quota, Duration::from_secs(8));
+        gateway.store.set(Some(fault));
+        for number in 0..9 {
+            let unknown = format!("0015654ab00{number}");
+            gateway.get(&unknown);
+            gateway.settle();
+            let outcome = match number {
+                0 => RequestOutcome::Recorded,
+                1 => RequestOutcome::StoreFailed,
+                _ => RequestOutcome::OverQuota,
+            };
+            assert_eq!(gateway.last_outcome(&unknown), outcome);
+        }
+        gateway.store.set(None);
+        let expected = [ACTIVE, INACTIVE, "0015654ab000", "0015654ab001"];
+        eventually("what was held is stored", || gateway.stored() == expected);
     }
-    gateway.store.set(None);
-    let expected = [ACTIVE, INACTIVE, "0015654ab000", "0015654ab001"];
-    eventually("what was held is stored", || gateway.stored() == expected);
 }
 
 #[test]
