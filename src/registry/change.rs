@@ -7,6 +7,7 @@
 //! committed is in memory.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
@@ -22,6 +23,10 @@ const TRIES: usize = 4;
 /// Raw parameters that are taken back of those that a removed phone had: a quarter of what is
 /// remembered of a phone, so that who had it before leaves room to who has it now.
 pub(super) const MAX_LEFT_PARAMETERS: usize = Written::MAX_PARAMETERS / 4;
+
+/// How long a change waits for those before it. They take milliseconds; behind a database that
+/// hangs each takes seconds, and whoever came last would wait for all of them.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Changes to devices that wait for each other: enough that two devices seldom
 /// share one, few enough to cost nothing.
@@ -58,7 +63,9 @@ impl Locks {
         }
     }
 
-    async fn take(&self, scope: LockScope<'_>) -> Lock {
+    /// # Errors
+    /// [`RegistryError::Contended`] after [`PATIENCE`].
+    async fn take(&self, scope: LockScope<'_>) -> Result<Lock, RegistryError> {
         let lock = match scope {
             LockScope::Directory => &self.directory,
             LockScope::Devices(_) => &self.several,
@@ -68,7 +75,8 @@ impl Locks {
                 &self.devices[usize::try_from(mixed).expect("32 bits fit") % STRIPES]
             }
         };
-        lock.clone().lock_owned().await
+        let taken = tokio::time::timeout(PATIENCE, lock.clone().lock_owned()).await;
+        taken.map_err(|_| RegistryError::Contended("the registry".to_owned()))
     }
 }
 
@@ -226,7 +234,7 @@ impl Registry {
         scope: LockScope<'_>,
         mut decide: impl FnMut(&[Device], &Arc<Directory>) -> Result<Plan<T>, RegistryError>,
     ) -> Result<T, RegistryError> {
-        let mut lock = self.locks.take(scope).await;
+        let mut lock = self.locks.take(scope).await?;
         let mut contended = String::new();
         for attempt in 0..TRIES {
             if attempt > 0 {

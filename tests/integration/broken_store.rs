@@ -354,6 +354,27 @@ fn a_change_that_is_answered_late_does_not_undo_the_next_one() {
 }
 
 #[test]
+fn a_change_does_not_wait_for_long_behind_one_that_hangs() {
+    let gateway = Gateway::start(Duration::from_secs(8));
+    gateway.store.set(Some(Fault::Stuck));
+    let key = gateway.node.first_key.as_deref().unwrap();
+    let create = |company: &str| {
+        let values = json!({ "company": company });
+        gateway.node.ask(key, "create", json!({ "type": "company", "values": values }))
+    };
+    thread::scope(|scope| {
+        let both = ["acme", "umbrella"].map(|company| scope.spawn(move || create(company)));
+        eventually("one gives up", || both.iter().any(thread::ScopedJoinHandle::is_finished));
+        gateway.store.set(None);
+        let answers = both.map(|one| one.join().unwrap());
+        let refused = answers.iter().find(|answer| answer["result"] == "fail");
+        let refused = refused.expect("one was refused");
+        assert_eq!(refused["message"], "the registry is being changed by someone else");
+        assert!(answers.iter().any(|answer| answer["result"] == "success"), "{answers:?}");
+    });
+}
+
+#[test]
 fn more_first_contacts_than_are_recorded_are_dropped_and_said() {
     let gateway = Gateway::start(Duration::from_secs(8));
     let refusal = gateway.get(INACTIVE);
