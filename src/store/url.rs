@@ -191,7 +191,7 @@ mod tests {
             "memory:",
             "sqlite:dialtone.db",
             "sqlite:/var/lib/dialtone/dialtone.db",
-            "postgres://gw@db.example/dialtone?sslmode=verify-ca",
+            "postgres://gw@db.example/dialtone?sslmode=verify-full",
         ] {
             assert_eq!(text.parse::<StoreUrl>().unwrap().to_string(), text);
         }
