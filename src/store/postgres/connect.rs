@@ -105,13 +105,15 @@ impl Connector {
     }
 
     /// What each session begins with. Not as options of the connection: a pooler in between takes
-    /// none.
+    /// none. Each statement is planned each time, for the tables as large as they are then: a plan that
+    /// was kept from when they were empty reads all of them for every few devices.
     fn settings(&self) -> String {
         format!(
             "SET search_path TO \"{}\"; SET client_min_messages TO warning; \
              SET statement_timeout TO {}; SET idle_in_transaction_session_timeout TO {patience}; \
              SET tcp_keepalives_idle TO 10; SET tcp_keepalives_interval TO 5; \
-             SET tcp_keepalives_count TO 3; SET tcp_user_timeout TO {patience}",
+             SET tcp_keepalives_count TO 3; SET tcp_user_timeout TO {patience}; \
+             SET plan_cache_mode TO force_custom_plan; SET jit TO off",
             self.url.schema,
             ANSWER.as_millis(),
             patience = SERVER_PATIENCE_MS,
