@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::{Add, Sub};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +32,14 @@ impl Timestamp {
 impl From<u32> for Timestamp {
     fn from(seconds: u32) -> Timestamp {
         Timestamp(seconds.into())
+    }
+}
+
+/// A clock that is set before 1970 is at its beginning.
+impl From<SystemTime> for Timestamp {
+    fn from(time: SystemTime) -> Timestamp {
+        let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Timestamp(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
     }
 }
 

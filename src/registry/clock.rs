@@ -1,7 +1,7 @@
 //! Where time comes from: passed in, so that tests bring their own.
 
 use std::sync::LazyLock;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::domain::Timestamp;
 
@@ -24,7 +24,6 @@ pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Timestamp::from_seconds(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+        SystemTime::now().into()
     }
 }

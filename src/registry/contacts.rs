@@ -4,8 +4,8 @@
 //! known devices from unknown ones, and a slow store would hold the connections of phones.
 //! What is to be recorded waits in a queue of its own, so that strangers do not push out the
 //! sightings of known phones. While the store takes nothing, what was told is held, up to a limit
-//! that networks share fairly, and recorded when it does again. What there is no room for is dropped: the phone comes again.
-//! Memory, and so every list, has a device only once it is stored.
+//! that networks share fairly, and recorded when it does again. What there is no room for is
+//! dropped: the phone comes again. Memory, and so every list, has a device only once it is stored.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -8,8 +8,8 @@ use crate::registry::RegistryError;
 use crate::store::StoreError;
 
 /// How an operator gets rid of a store.
-pub(super) const REMOVE: &str = "remove the store (its file; of a database the schema that its URL names, else `dialtone`: \
-     DROP SCHEMA ... CASCADE)";
+pub(super) const REMOVE: &str = "remove the store (its file; of a database the schema that its URL \
+     names, else `dialtone`: DROP SCHEMA ... CASCADE)";
 
 /// One thing wrong with a document.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -15,7 +15,7 @@ use super::error::Failure;
 use super::history::Anchor;
 use super::needs::{Loaded, Needs};
 use super::schema;
-use super::session::{Batch, Session, parameters};
+use super::session::{BEGIN, Batch, Session, parameters};
 use super::write::{WAIT_FOR_STANDBY, write};
 use crate::domain::Revision;
 use crate::store::{Guard, Mutation, StoreError};
@@ -98,7 +98,7 @@ pub(super) async fn make(
 /// something is committed behind it first: a standby that has that has the group, too.
 pub(super) async fn was_made(session: &Session, group: Anchor) -> Result<bool, Failure> {
     let mut batch = Batch::new(session);
-    batch.add("BEGIN ISOLATION LEVEL READ COMMITTED", parameters![]);
+    batch.add(BEGIN, parameters![]);
     batch.add("SELECT FROM store WHERE one FOR UPDATE", parameters![]);
     let sql = "SELECT stamp FROM commit_group WHERE number = $1";
     batch.add(sql, parameters![group.number]);

@@ -3,13 +3,14 @@
 //! that one does not go on.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::Mutex;
 
 use super::connect::Connector;
 use super::error::Failure;
 use super::session::{Session, parameters};
+use crate::domain::Timestamp;
 
 /// A gateway that has the lead and did not ask for so long has stopped, and the server ends its
 /// session: longer than any of what is done in turn waits for the next time.
@@ -23,8 +24,8 @@ const MOST_APART_S: u64 = 60;
 pub(super) struct Lead {
     connector: Arc<Connector>,
     most_between: Duration,
-    /// The time of this machine, in seconds since 1970.
-    clock: fn() -> i64,
+    /// The time of this machine.
+    clock: fn() -> Timestamp,
     /// The session with the lock.
     // A tokio mutex: held while the server is asked.
     held: Mutex<Option<Session>>,
@@ -34,7 +35,7 @@ impl Lead {
     pub(super) fn new(
         connector: Arc<Connector>,
         most_between: Duration,
-        clock: fn() -> i64,
+        clock: fn() -> Timestamp,
     ) -> Lead {
         Lead { connector, most_between, clock, held: Mutex::default() }
     }
@@ -66,7 +67,7 @@ impl Lead {
     async fn is_clock_right(&self, session: &Session) -> Result<bool, Failure> {
         let sql = "SELECT extract(epoch FROM clock_timestamp())::bigint";
         let theirs: i64 = session.query(sql, parameters![]).await?[0].try_get(0)?;
-        let apart = theirs.abs_diff((self.clock)());
+        let apart = theirs.abs_diff((self.clock)().seconds());
         if apart > MOST_APART_S {
             tracing::warn!(
                 store = self.connector.url.name(),
@@ -84,7 +85,6 @@ impl Lead {
 }
 
 /// The time of this machine.
-pub(super) fn system_clock() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+pub(super) fn system_clock() -> Timestamp {
+    SystemTime::now().into()
 }

@@ -102,8 +102,8 @@ struct Options {
     probe_every: Duration,
     /// See [`lead::MOST_BETWEEN`].
     lead: Duration,
-    /// The time of this machine, in seconds since 1970.
-    clock: fn() -> i64,
+    /// The time of this machine.
+    clock: fn() -> Timestamp,
 }
 
 impl Default for Options {

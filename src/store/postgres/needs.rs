@@ -7,7 +7,7 @@ use super::history::Anchor;
 use super::queries::{self, known_number};
 use super::rows::{self, get, revision};
 use super::schema::Version;
-use super::session::{Batch, ROWS, Session, parameters};
+use super::session::{BEGIN, Batch, ROWS, Session, parameters};
 use crate::domain::{Company, CompanyId, Mac, Revision, Timestamp, UserId};
 use crate::store::encoding::mac_bits;
 use crate::store::objects::Objects;
@@ -127,7 +127,7 @@ impl Needs {
         session: &Session,
         known: Option<Anchor>,
     ) -> Result<Loaded, Failure> {
-        self.read(session, known, &["BEGIN ISOLATION LEVEL READ COMMITTED", LOCK]).await
+        self.read(session, known, &[BEGIN, LOCK]).await
     }
 
     /// Reads, and holds nobody up.

@@ -35,6 +35,9 @@ pub(super) const ROWS: usize = 4096;
 
 const SILENT: &str = "the server does not answer";
 
+/// Begins a transaction of which each statement sees what was committed before it.
+pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
+
 /// What the name of a mark begins with, which is a cursor: the server says it, and logs it, where that
 /// is not there.
 pub(super) const MARK: &str = "dialtone_needs_a_session_of_its_own_";
@@ -211,7 +214,7 @@ impl<'a> Batch<'a> {
         let is_alone = !session.in_transaction.load(Ordering::Acquire)
             && self.asked.first().is_none_or(|(sql, _)| !begins(sql));
         if is_alone {
-            self.asked.insert(0, ("BEGIN ISOLATION LEVEL READ COMMITTED", Vec::new()));
+            self.asked.insert(0, (BEGIN, Vec::new()));
             self.asked.push(("COMMIT", Vec::new()));
         }
         let goes_on = self.asked.last().is_some_and(|(sql, _)| !ends(sql));

