@@ -1,6 +1,7 @@
 //! What may happen to a phone: values that cannot be wrong and transitions
 //! that cannot half happen. No I/O, no HTTP, no SQL, no clock: time is passed in.
 
+pub mod admission;
 mod claim;
 mod company;
 mod device;

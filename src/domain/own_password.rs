@@ -66,6 +66,10 @@ impl PasswordSeed {
         from_hex(text).map(PasswordSeed)
     }
 
+    pub(super) fn keyed(&self) -> Hmac<Sha256> {
+        Hmac::new_from_slice(&self.0).expect("it takes a key of any length")
+    }
+
     /// A device's own password; `company`: all its active ports are in that one.
     #[must_use]
     pub fn password(
@@ -75,8 +79,7 @@ impl PasswordSeed {
         company: Option<&Company>,
         form: PasswordForm,
     ) -> Secret {
-        let mut hash: Hmac<Sha256> =
-            Hmac::new_from_slice(&self.0).expect("it takes a key of any length");
+        let mut hash = self.keyed();
         hash.update(match of {
             PasswordOf::Admin => b"admin",
             PasswordOf::User => b"user\0",

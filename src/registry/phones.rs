@@ -12,6 +12,7 @@ use super::limits;
 use super::text::{check_name, is_assignable_mac, patched};
 use super::{Actor, Registry, RegistryError};
 use crate::catalogue::{Catalogue, PhoneType};
+use crate::domain::admission::AdmissionState;
 use crate::domain::settings::{Layer, Written};
 use crate::domain::{
     Action, Claims, CompanyId, Device, Mac, Phone, PhoneId, Port, Revision, State, Subject,
@@ -274,6 +275,7 @@ fn with_new(
             claims: Claims::decided(phone_type.key.clone(), now),
             served: None,
             written: Written::default(),
+            admission: AdmissionState::default().given(now),
             changed: now,
             revision: Revision::NONE,
         });

@@ -6,6 +6,7 @@ use serde::de::IntoDeserializer;
 use serde::de::value::{Error as NameError, StrDeserializer};
 use serde::{Deserialize, Serialize};
 
+use crate::domain::admission::AdmissionState;
 use crate::domain::settings::Written;
 use crate::domain::{Claims, Mac};
 
@@ -18,6 +19,12 @@ pub(super) fn bits(number: u64) -> i64 {
 pub(super) fn claims_text(claims: &Claims) -> Option<String> {
     (!claims.is_empty())
         .then(|| serde_json::to_string(claims).expect("claims are texts and numbers"))
+}
+
+/// How a device proved itself as JSON; NULL when nothing is known.
+pub(super) fn admission_text(state: &AdmissionState) -> Option<String> {
+    (!state.is_empty())
+        .then(|| serde_json::to_string(state).expect("it is made of texts and numbers"))
 }
 
 /// What files have set as JSON; NULL for nothing.

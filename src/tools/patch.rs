@@ -10,7 +10,6 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Map, Value};
 
-use crate::domain::settings::Settings;
 use crate::domain::settings::schema::{self, Field, Kind, is_secret_parameter};
 use crate::domain::{did_you_mean, nearest};
 
@@ -83,7 +82,7 @@ impl PatchError {
         let is_number = |part: &str| part.parse::<u16>().is_ok();
         let plain: Vec<&str> =
             path.split('.').map(|part| if is_number(part) { "N" } else { part }).collect();
-        let known = schema::fields().iter().map(|field| field.path.as_str());
+        let known = schema::document_fields().iter().map(|field| field.path.as_str());
         let nearest = nearest(&plain.join("."), known).map(|found| {
             let parts = found.split('.').map(|part| match part {
                 "N" => numbers.next().unwrap_or("1"),
@@ -155,7 +154,7 @@ enum Found {
 
 fn setting(path: &str) -> Result<Found, PatchError> {
     let unknown = || PatchError::unknown(path);
-    let mut fields: &'static [Field] = Settings::FIELDS;
+    let mut fields: &'static [Field] = schema::document();
     let mut parts = path.split('.');
     loop {
         let Some(name) = parts.next() else { return Ok(Found::Group) };

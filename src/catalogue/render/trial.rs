@@ -269,6 +269,9 @@ impl Maker<'_> {
             Kind::Choice(names) => json!(names[turn % names.len()]),
             Kind::Host => json!(format!("host{turn}.example.com")),
             Kind::Ip => json!(format!("192.0.2.{}", turn % 256)),
+            // No phone is told any.
+            Kind::Net => json!("192.0.2.0/24"),
+            Kind::Proofs => json!("network"),
             Kind::SipUser | Kind::AuthUser => json!(format!("{turn}")),
             Kind::Dial => json!(format!("*{turn}")),
             Kind::DialPattern => {

@@ -13,6 +13,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use super::admission::AdmissionState;
 use super::settings::{Layer, Written};
 use super::{Claims, CompanyId, Mac, PhoneId, Port, Revision, Strength, Timestamp, TypeKey};
 pub use transition::{Assigned, TransitionError};
@@ -49,6 +50,8 @@ pub struct Device {
     /// What files that it was sent have set, and what must be taken back therefore where nothing
     /// sets it any more. Only grows, for as long as there is the device.
     pub written: Written,
+    /// How it proved itself before.
+    pub admission: AdmissionState,
     /// When anything that its configuration is made of last changed.
     pub changed: Timestamp,
     /// The revision of its last change; given by the store. What is noted of its requests is no
@@ -70,6 +73,7 @@ impl Device {
             claims: Claims::default(),
             served: None,
             written: Written::default(),
+            admission: AdmissionState::default(),
             changed: now,
             revision: Revision::NONE,
         }

@@ -69,6 +69,7 @@ impl Device {
             phone.state = State::Active(company.clone());
             moved += 1;
         }
+        device.admission = device.admission.given(now);
         Ok((device, moved))
     }
 
@@ -116,6 +117,7 @@ impl Device {
         if from.is_empty() {
             return Err(TransitionError::NotFound);
         }
+        device.admission = device.admission.given(now);
         Ok(Assigned { device, from })
     }
 
@@ -202,6 +204,7 @@ impl Device {
         device.claims.decide(phone_type.clone(), now);
         let created = there.map_or(phone.created, |there| there.created);
         device.phones.insert(port, Phone { created, ..phone });
+        device.admission = device.admission.given(now);
         device.with_some_phone().ok_or(TransitionError::NotFound)
     }
 

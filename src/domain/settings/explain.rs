@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::check::number;
-use super::schema::{Field, Kind, is_secret_parameter};
-use super::{HIDDEN, Layer, Settings, redacted};
+use super::schema::{self, Field, Kind, is_secret_parameter};
+use super::{HIDDEN, Layer, redacted};
 
 /// A value and the layer it is from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub fn explain(layers: &[(&str, &Layer)]) -> Vec<Explained> {
     let sources: Vec<Source> =
         all.map(|(from, document)| Source { from, value: document }).collect();
     let mut explained = Vec::new();
-    for field in Settings::FIELDS.iter().filter(|field| field.name != "line_defaults") {
+    for field in schema::document().iter().filter(|field| field.name != "line_defaults") {
         walk(&field.kind, field.name, &below(&sources, field.name), &mut explained);
     }
     explained

@@ -5,6 +5,7 @@
 //! written ([`Layer::parse`], [`Layer::patched`]); a [`Stack`] lays them over
 //! each other and [`resolve()`] does it at once.
 
+mod admission;
 mod agree;
 mod check;
 mod digit_map;
@@ -25,6 +26,7 @@ mod zone;
 
 use serde_json::{Map, Value};
 
+pub use admission::AdmissionSettings;
 pub use check::{MAX_ERRORS, SettingError};
 pub use digit_map::{cuts_short, dialled};
 pub use explain::{Explained, explain};
@@ -39,8 +41,9 @@ pub use resolve::{Stack, UnreadableLayer, resolve};
 pub(crate) use rule::{is_family, is_parameter};
 pub use url::Url;
 pub use value::{
-    CallerIdSource, Codec, DateFormat, Dtmf, HourFormat, KeyType, LdapSecurity, Secret, SharedLine,
-    Srtp, SyslogLevel, Transport, VendorValue, WifiSecurity,
+    AdmissionMode, CallerIdSource, Codec, Contradictions, DateFormat, Dtmf, HourFormat, KeyType,
+    LdapSecurity, Secret, SharedLine, Srtp, SyslogLevel, TokenInUrl, Transport, VendorValue,
+    WifiSecurity,
 };
 pub use written::{KEPT, Written};
 pub use zone::{Change, Daylight, Zone};
@@ -78,7 +81,7 @@ impl Layer {
     /// # Errors
     /// Every problem of the patch, at most [`MAX_ERRORS`].
     pub fn patched(&self, patch: &Value) -> Result<Layer, Vec<SettingError>> {
-        let merged = check::merged(Settings::FIELDS, &self.to_json(), patch)?;
+        let merged = check::merged(schema::document(), &self.to_json(), patch)?;
         let text = Value::Object(merged).to_string();
         if text.len() > schema::MAX_STORED {
             let message =
@@ -116,7 +119,7 @@ impl Layer {
     /// and the raw vendor parameters of [`schema::is_secret_parameter`].
     #[must_use]
     pub fn redacted(&self) -> Value {
-        redacted_group(Settings::FIELDS, &self.to_json(), None)
+        redacted_group(schema::document(), &self.to_json(), None)
     }
 
     /// The layer as [`Layer::redacted`] shows it. Still a layer: a marker is a text like any other.
@@ -132,7 +135,7 @@ impl Layer {
     /// not the one `before` has.
     #[must_use]
     pub fn redacted_against(&self, before: &Layer) -> Value {
-        redacted_group(Settings::FIELDS, &self.to_json(), Some(&before.to_json()))
+        redacted_group(schema::document(), &self.to_json(), Some(&before.to_json()))
     }
 }
 

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::value::{
-    CallerIdSource, Codec, DateFormat, Dtmf, HourFormat, KeyType, LdapSecurity, Secret, SharedLine,
-    Srtp, SyslogLevel, Transport, WifiSecurity,
+    AdmissionMode, CallerIdSource, Codec, Contradictions, DateFormat, Dtmf, HourFormat, KeyType,
+    LdapSecurity, Secret, SharedLine, Srtp, SyslogLevel, TokenInUrl, Transport, WifiSecurity,
 };
 use super::{Change, Daylight, Zone};
 
@@ -100,7 +100,7 @@ macro_rules! words { ($($type:ty)+) => { $(
     }
 )+ } }
 words! {
-    Transport Srtp Dtmf KeyType HourFormat DateFormat SyslogLevel SharedLine LdapSecurity WifiSecurity
+    AdmissionMode Contradictions TokenInUrl Transport Srtp Dtmf KeyType HourFormat DateFormat SyslogLevel SharedLine LdapSecurity WifiSecurity
 }
 
 impl AsRead for Vec<String> {

@@ -13,6 +13,12 @@ pub struct UnreadableLayer {
     column: usize,
 }
 
+impl From<serde_json::Error> for UnreadableLayer {
+    fn from(error: serde_json::Error) -> UnreadableLayer {
+        UnreadableLayer { line: error.line(), column: error.column() }
+    }
+}
+
 /// Layers laid over each other so far, the lowest first.
 ///
 /// A stack of the layers many phones share is kept; a phone's own layer goes
@@ -61,6 +67,5 @@ pub fn resolve(layers: &[&Layer]) -> Result<Settings, UnreadableLayer> {
 }
 
 fn typed(layer: &Layer) -> Result<Settings, UnreadableLayer> {
-    serde_json::from_str(layer.as_stored())
-        .map_err(|error| UnreadableLayer { line: error.line(), column: error.column() })
+    Ok(serde_json::from_str(layer.as_stored())?)
 }

@@ -6,11 +6,13 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use ipnet::IpNet;
 use serde_json::Value;
 
 use super::schema::{Kind, MAX_TEXT, MAX_URL};
 use super::url::{Url, is_host};
 use super::zone::Zone;
+use crate::domain::admission::ProofSet;
 use crate::domain::{HostedPath, hidden_char};
 
 /// ISO 3166-1 alpha-2, as in the `iso3166.tab` of the IANA time zone database.
@@ -39,6 +41,10 @@ impl Kind {
             Kind::Choice(names) => value.as_str().is_some_and(|text| names.contains(&text)),
             Kind::Host => value.as_str().is_some_and(is_host),
             Kind::Ip => value.as_str().is_some_and(|text| text.parse::<IpAddr>().is_ok()),
+            Kind::Net => value
+                .as_str()
+                .is_some_and(|text| text.parse::<IpNet>().is_ok_and(|net| net.trunc() == net)),
+            Kind::Proofs => value.as_str().is_some_and(|text| text.parse::<ProofSet>().is_ok()),
             Kind::SipUser => value.as_str().is_some_and(|text| is_of(text, 64, "-_.!~*+")),
             Kind::AuthUser => value.as_str().is_some_and(|text| is_of(text, 128, "-_.!~*+@")),
             Kind::Pin => value.as_str().is_some_and(is_pin),

@@ -4,9 +4,10 @@
 //! The fields themselves, with their texts, are written once, in
 //! `super::model`; everything else walks [`super::Settings::FIELDS`].
 
-use std::sync::OnceLock;
+use std::sync::{LazyLock, OnceLock};
 
-use super::Settings;
+use super::{AdmissionSettings, Settings};
+use crate::domain::admission::Proof;
 
 /// Most characters of a label, a name, a version.
 pub const MAX_TEXT: usize = 128;
@@ -27,7 +28,7 @@ pub const MAX_VENDOR_FAMILIES: usize = 32;
 pub const MAX_STORED: usize = 256 * 1024;
 
 /// One setting, or a group of them.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Field {
     /// The name as the JSON document spells it.
     pub name: &'static str,
@@ -38,7 +39,7 @@ pub struct Field {
 }
 
 /// What a value may be.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub enum Kind {
     /// `true` or `false`.
     Bool,
@@ -64,6 +65,10 @@ pub enum Kind {
     Host,
     /// IPv4 or IPv6 address.
     Ip,
+    /// A network: an address and the length of its prefix.
+    Net,
+    /// What a phone must show together, see [`crate::domain::admission::ProofSet`].
+    Proofs,
     /// User part of a SIP address.
     SipUser,
     /// User name for digest authentication.
@@ -128,6 +133,13 @@ impl Kind {
             Kind::Choice(names) => format!("one of {}", names.join(", ")),
             Kind::Host => "a DNS name, an IPv4 or an IPv6 address (no brackets)".into(),
             Kind::Ip => "an IPv4 or IPv6 address".into(),
+            Kind::Net => {
+                "a network like 10.0.0.0/8 or 2001:db8::/32, without bits behind its prefix".into()
+            }
+            Kind::Proofs => {
+                let names = Proof::ALL.map(Proof::as_str).join(", ");
+                format!("one or more of {names}, with + between those that are needed together")
+            }
             Kind::SipUser => "1 to 64 letters, digits and -_.!~*+".into(),
             Kind::AuthUser => "1 to 128 letters, digits and -_.!~*+@".into(),
             Kind::Pin => "4 to 15 digits".into(),
@@ -202,6 +214,34 @@ pub fn fields() -> &'static [Documented] {
         list("", Settings::FIELDS, &mut all);
         all
     })
+}
+
+/// What a document may have: what phones are given, and what is asked of them, which no phone is
+/// told.
+pub fn document() -> &'static [Field] {
+    static DOCUMENT: LazyLock<Vec<Field>> = LazyLock::new(|| {
+        let admission = Field {
+            name: ADMISSION,
+            doc: "What a request must show before it gets a file of a phone's own; of all and of \
+                  companies, not of single phones.",
+            kind: Kind::Group(AdmissionSettings::FIELDS),
+        };
+        Settings::FIELDS.iter().copied().chain([admission]).collect()
+    });
+    &DOCUMENT
+}
+
+/// The group that no phone is told and that a phone's own settings must not have.
+pub const ADMISSION: &str = "admission";
+
+/// Every setting of a [`document`], in its order.
+pub fn document_fields() -> &'static [Documented] {
+    static FIELDS: LazyLock<Vec<Documented>> = LazyLock::new(|| {
+        let mut all = Vec::new();
+        list("", document(), &mut all);
+        all
+    });
+    &FIELDS
 }
 
 /// Whether the schema has the setting of that path, given part by part.

@@ -33,6 +33,21 @@ macro_rules! choices {
 }
 
 choices! {
+    /// Whether a company's admission policy is kept to.
+    pub enum AdmissionMode {
+        /// It is not looked at.
+        Off = "off",
+        /// Phones are served; what would have been refused is on record.
+        Report = "report",
+        Enforce = "enforce",
+    }
+
+    /// What becomes of a request whose address block, User-Agent and file contradict each other.
+    pub enum Contradictions { Record = "record", Refuse = "refuse", }
+
+    /// Whose token the URLs in phones' files hold.
+    pub enum TokenInUrl { None = "none", Company = "company", Phone = "phone", }
+
     /// How a line's SIP messages travel.
     pub enum Transport { Udp = "udp", Tcp = "tcp", Tls = "tls", }
 

@@ -156,6 +156,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::domain::admission::AdmissionState;
     use crate::domain::settings::Written;
     use crate::domain::{Claims, Device, Phone, Revision, State, Waiting};
     use crate::registry::progress::Progress;
@@ -180,6 +181,7 @@ mod tests {
             claims: Claims::default(),
             served: None,
             written: Written::default(),
+            admission: AdmissionState::default(),
             changed: Timestamp::from_seconds(5),
             revision: Revision(1),
         }

@@ -23,6 +23,7 @@ pub use listing::{Listing, PhoneRow};
 pub(super) use page::Wanted;
 use shared::{Interner, Symbols};
 
+use crate::domain::admission::AdmissionState;
 use crate::domain::settings::{Layer, Written};
 use crate::domain::{
     Claims, CompanyId, Device, Mac, Phone, PhoneId, Port, Revision, State, Strength, Timestamp,
@@ -48,6 +49,8 @@ struct Entry {
     served: bool,
     /// What its files have set: most phones of a company have the same.
     written: Arc<Written>,
+    /// How the device proved itself before; `None`: nothing is known.
+    admission: Option<Box<AdmissionState>>,
     waiting_since: u32,
     rows: Rows,
 }
@@ -74,7 +77,7 @@ struct Row {
 /// What stands in the place of a company's number for a phone that is not active.
 const INACTIVE: u32 = u32::MAX;
 
-const _: () = assert!(size_of::<Entry>() <= 88, "a million phones have to fit");
+const _: () = assert!(size_of::<Entry>() <= 96, "a million phones have to fit");
 
 impl Rows {
     fn of(mut rows: Vec<Row>) -> Rows {
@@ -234,6 +237,7 @@ impl Index {
             claims: Claims::default(),
             served: None,
             written: Written::clone(&entry.written),
+            admission: entry.admission.as_deref().cloned().unwrap_or_default(),
             changed: entry.changed.into(),
             revision: entry.revision,
         })
@@ -282,6 +286,7 @@ impl Index {
             strength: device.strength(),
             served: device.served.is_some(),
             written: self.writings.of(device.written.clone()),
+            admission: (!device.admission.is_empty()).then(|| Box::new(device.admission.clone())),
             waiting_since: device.waiting.map_or(0, |waiting| seconds(waiting.created)),
             rows: Rows::of(rows.collect()),
         };

@@ -11,6 +11,7 @@ use super::document::{
 use super::error::DocumentProblem;
 use super::read::{Item, Placed};
 use super::unfinished::is_mark;
+use crate::domain::admission::AdmissionState;
 use crate::domain::settings::{Layer, SettingError, Written};
 use crate::domain::{
     ApiKeyHash, Claim, Claims, Company, CompanyId, Device, Event, EventId, Mac, Phone, Port,
@@ -326,6 +327,7 @@ impl Check {
         let sighting = entry.sighting.map(|seen| self.sighting(&format!("{path}.sighting"), seen));
         let claims = self.claims(&format!("{path}.claims"), entry.claims);
         let written = self.written(&format!("{path}.written"), entry.written.as_ref());
+        let admission = self.admission(&format!("{path}.admission"), entry.admission);
         let device = Device {
             mac: mac?,
             phone_type: phone_type?,
@@ -338,10 +340,26 @@ impl Check {
             claims,
             served: entry.served,
             written,
+            admission,
             changed: self.now,
             revision: Revision::NONE,
         };
         Some(device.folded())
+    }
+
+    fn admission(&mut self, path: &str, state: Option<Value>) -> AdmissionState {
+        let Some(state) = state else { return AdmissionState::default() };
+        let state = serde_json::from_value::<AdmissionState>(state);
+        let Some(state) = self.or_problem(path.to_owned(), state) else {
+            return AdmissionState::default();
+        };
+        if state.variations.len() > AdmissionState::MAX_VARIATIONS {
+            let message = format!("a device has at most {}", AdmissionState::MAX_VARIATIONS);
+            self.problem(format!("{path}.variations"), message);
+        }
+        let maker = state.pins.as_ref().and_then(|pins| pins.maker.as_deref());
+        self.printable(&format!("{path}.pins"), "maker", maker);
+        state
     }
 
     fn claims(&mut self, path: &str, claims: Option<Value>) -> Claims {

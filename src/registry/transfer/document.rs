@@ -81,6 +81,8 @@ pub(super) struct DeviceEntry {
     pub served: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub written: Option<Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admission: Option<Value>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

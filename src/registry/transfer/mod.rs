@@ -17,7 +17,7 @@
 //!                             "name": "", "settings": {}] }],
 //!                 ["sighting": { "first": 0, "last": 0, "address": "192.0.2.1",
 //!                   ["user_agent", "type_guess", "firmware", "certificate"] },
-//!                  "claims": [...], "served": 0, "written": {...}] }],
+//!                  "claims": [...], "served": 0, "written": {...}, "admission": {...}] }],
 //!   "removed": [{ "mac": "0004f2333333", "written": {...} }],
 //!   "events": [{ "at": 0, "who": "root", "action": "create", "subject": "phone",
 //!                ["from", "name", "company", "before", "after"] }]
@@ -28,7 +28,7 @@
 //! `password` and `key` are for documents written by hand: they are hashed when
 //! read, and are never in an export.
 //!
-//! `claims`, `written` and the names of an event are as the store has them.
+//! `claims`, `written`, `admission` and the names of an event are as the store has them.
 //!
 //! Neither way holds the document in memory: of each device of an import its MAC stays,
 //! so that none is there twice, and of an export nothing.

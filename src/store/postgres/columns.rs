@@ -6,16 +6,17 @@ use crate::domain::{
     CompanyId, Device, Event, Mac, Phone, Port, Revision, Timestamp, TypeKey, User,
 };
 use crate::store::Object;
-use crate::store::encoding::{bits, claims_text, mac_bits, name_of, written_text};
+use crate::store::encoding::{admission_text, bits, claims_text, mac_bits, name_of, written_text};
 
 macro_rules! insert_devices {
     ($on_conflict:literal) => {
         concat!(
             "INSERT INTO device (mac, type, waiting, created, first_seen, last_seen, address, \
              user_agent, type_guess, firmware, certificate, changed, revision, claims, served, \
-             written) SELECT * FROM unnest($1::bigint[], $2::text[], $3::integer[], $4::bigint[], \
+             written, admission) SELECT * FROM unnest($1::bigint[], $2::text[], $3::integer[], $4::bigint[], \
              $5::bigint[], $6::bigint[], $7::text[], $8::text[], $9::text[], $10::text[], \
-             $11::text[], $12::bigint[], $13::bigint[], $14::text[], $15::bigint[], $16::text[])",
+             $11::text[], $12::bigint[], $13::bigint[], $14::text[], $15::bigint[], $16::text[], \
+             $17::text[])",
             $on_conflict
         )
     };
@@ -40,6 +41,7 @@ pub(super) struct Devices<'a> {
     claims: Vec<Option<String>>,
     served: Vec<Option<i64>>,
     written: Vec<Option<String>>,
+    admission: Vec<Option<String>>,
 }
 
 impl<'a> Devices<'a> {
@@ -54,7 +56,7 @@ impl<'a> Devices<'a> {
          user_agent = excluded.user_agent, type_guess = excluded.type_guess, \
          firmware = excluded.firmware, certificate = excluded.certificate, \
          changed = excluded.changed, revision = excluded.revision, claims = excluded.claims, \
-         served = excluded.served, written = excluded.written"
+         served = excluded.served, written = excluded.written, admission = excluded.admission"
     );
 
     /// Writes what is noted of devices that are there.
@@ -89,6 +91,7 @@ impl<'a> Devices<'a> {
             columns.claims.push(claims_text(&device.claims));
             columns.served.push(device.served.map(Timestamp::seconds));
             columns.written.push(written_text(&device.written));
+            columns.admission.push(admission_text(&device.admission));
         }
         columns
     }
@@ -111,6 +114,7 @@ impl<'a> Devices<'a> {
             self.claims,
             self.served,
             self.written,
+            self.admission,
         ]
     }
 

@@ -35,7 +35,7 @@ pub(super) fn ids_of(revision: Revision) -> (i64, i64) {
 macro_rules! device_columns {
     () => {
         "mac, type, waiting, created, first_seen, last_seen, address, user_agent, type_guess, \
-         firmware, certificate, changed, revision, claims, served, written"
+         firmware, certificate, changed, revision, claims, served, written, admission"
     };
 }
 

@@ -8,6 +8,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::FromSql;
 
 use super::error::{Failure, bad_row};
+use crate::domain::admission::AdmissionState;
 use crate::domain::settings::{Layer, Written};
 use crate::domain::{
     ApiKeyHash, Claims, Company, CompanyId, Device, Event, EventId, Mac, PasswordSeed, Phone, Port,
@@ -53,7 +54,7 @@ pub(super) struct DeviceReader {
 impl DeviceReader {
     /// A device, still without the phones that have rows of their own. Columns `mac, type, waiting,
     /// created, first_seen, last_seen, address, user_agent, type_guess, firmware, certificate,
-    /// changed, revision, claims, served, written`.
+    /// changed, revision, claims, served, written, admission`.
     pub(super) fn device(&mut self, row: &Row) -> Result<Device, Failure> {
         let mac = mac(row, 0)?;
         let bad = |column: &str, why: &dyn std::fmt::Display| {
@@ -96,6 +97,10 @@ impl DeviceReader {
             },
             served: optional_time(row, 14)?,
             written: written(row, 15, mac)?,
+            admission: match get::<Option<&str>>(row, 16)? {
+                None => AdmissionState::default(),
+                Some(text) => serde_json::from_str(text).map_err(|e| bad("admission", &e))?,
+            },
         })
     }
 

@@ -12,7 +12,11 @@ use super::session::{Session, parameters};
 use crate::store::StoreError;
 
 /// Each brings the tables from the version before, and the oldest version that may use them then.
-const MIGRATIONS: &[(&str, i32)] = &[(include_str!("v1.sql"), 1)];
+const MIGRATIONS: &[(&str, i32)] = &[
+    (include_str!("v1.sql"), 1),
+    // An older gateway would serve whom the policy refuses.
+    (include_str!("v2.sql"), 2),
+];
 
 /// How long bringing tables to another version may take, and waiting for another gateway that
 /// does: every row may have to be written.

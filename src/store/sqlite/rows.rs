@@ -8,6 +8,7 @@ use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Result, Row};
 
 use super::error::bad_row;
+use crate::domain::admission::AdmissionState;
 use crate::domain::settings::{Layer, Written};
 use crate::domain::{
     Claims, Company, CompanyId, Device, Event, EventId, Mac, PasswordSeed, Phone, Port, Revision,
@@ -16,7 +17,7 @@ use crate::domain::{
 use crate::store::SystemSettings;
 use crate::store::encoding::shared;
 pub(super) use crate::store::encoding::{
-    bits, claims_text, mac_bits, name_of, named, written_text,
+    admission_text, bits, claims_text, mac_bits, name_of, named, written_text,
 };
 
 /// What [`written_text`] made.
@@ -109,7 +110,7 @@ impl DeviceReader {
     /// The columns of a device, in the order they are read.
     pub(super) const DEVICE: &str = "mac, type, waiting, created, first_seen, last_seen, address, \
                               user_agent, type_guess, firmware, certificate, changed, revision, \
-                              claims, served, written";
+                              claims, served, written, admission";
     /// The columns of a phone, in the order they are read.
     pub(super) const PHONE: &str = "id, company, created, name, settings";
 
@@ -156,6 +157,10 @@ impl DeviceReader {
             },
             served: row.get(14)?,
             written: written(row, 15, mac)?,
+            admission: match optional_text(row, 16)? {
+                None => AdmissionState::default(),
+                Some(text) => serde_json::from_str(text).map_err(|e| bad("admission", &e))?,
+            },
         })
     }
 

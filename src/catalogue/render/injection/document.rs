@@ -181,6 +181,8 @@ fn add(place: &mut Value, kind: &Kind, round: usize, text: &mut dyn FnMut(TextKi
         // Nothing of these is free.
         Kind::DialPattern => *place = json!("[2-5]xx.T"),
         Kind::Pin => *place = json!("4711"),
+        Kind::Net => *place = json!("192.0.2.0/24"),
+        Kind::Proofs => *place = json!("network"),
         Kind::MulticastAddress => *place = json!("224.0.1.75"),
         Kind::LdapAttribute => *place = json!("telephoneNumber"),
         Kind::Ip

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::super::schema::{Field, Kind, fields, is_secret_parameter};
-use super::super::{Layer, Settings, resolve};
+use super::super::schema::{Field, Kind, document, document_fields, is_secret_parameter};
+use super::super::{AdmissionSettings, Layer, resolve};
 
 /// The last values taken and the first refused.
 #[allow(clippy::too_many_lines, reason = "a table, kind by kind")]
@@ -48,6 +48,18 @@ fn samples(kind: &Kind) -> (Vec<Value>, Vec<Value>) {
                 .into_iter()
                 .chain([json!("x".repeat(65)), json!(911)])
                 .collect(),
+        ),
+        Kind::Net => (
+            ["10.0.0.0/8", "192.0.2.7/32", "0.0.0.0/0", "2001:db8::/32", "::1/128"]
+                .map(Value::from)
+                .into(),
+            ["", "10.0.0.0", "10.0.0.1/8", "10.0.0.0/33", "2001:db8::1/32", "lan", "10.0.0.0/8 "]
+                .map(Value::from)
+                .into(),
+        ),
+        Kind::Proofs => (
+            ["network", "token", "certificate+network", "window + pinned"].map(Value::from).into(),
+            ["", "+", "network+", "mac", "network,token", "Network"].map(Value::from).into(),
         ),
         Kind::MulticastAddress => (
             vec![json!("224.0.0.1"), json!("239.255.255.255")],
@@ -206,6 +218,10 @@ fn samples(kind: &Kind) -> (Vec<Value>, Vec<Value>) {
                 Kind::Dial | Kind::DialPattern => {
                     (0..*max).map(|n| json!(format!("{n}"))).collect()
                 }
+                Kind::Net => (0..*max).map(|n| json!(format!("10.{n}.0.0/16"))).collect(),
+                Kind::Proofs => {
+                    (0..*max).map(|n| json!(vec!["network"; n + 1].join("+"))).collect()
+                }
                 Kind::LdapAttribute => (0..*max).map(|n| json!(format!("a{n}"))).collect(),
                 _ => (0..*max).map(|n| json!(format!("192.0.2.{n}"))).collect(),
             };
@@ -213,6 +229,8 @@ fn samples(kind: &Kind) -> (Vec<Value>, Vec<Value>) {
             longer.push(json!(match of {
                 Kind::Dial | Kind::DialPattern => "99",
                 Kind::LdapAttribute => "a99",
+                Kind::Net => "10.99.0.0/16",
+                Kind::Proofs => "token",
                 _ => "192.0.2.99",
             }));
             let mut bad =
@@ -252,7 +270,7 @@ fn each_setting(
 #[test]
 fn every_setting_takes_what_is_right_and_refuses_the_rest() {
     let mut visited = 0;
-    each_setting(Settings::FIELDS, "", &|value| value, &mut |path, kind, place| {
+    each_setting(document(), "", &|value| value, &mut |path, kind, place| {
         visited += 1;
         let (good, bad) = samples(kind);
         for value in good {
@@ -261,6 +279,8 @@ fn every_setting_takes_what_is_right_and_refuses_the_rest() {
             assert_eq!(layer.to_json(), place(value.clone()), "{path}");
             let typed = resolve(&[&layer]);
             assert!(typed.is_ok(), "{path} {value} is not of the field's type: {typed:?}");
+            let admission = AdmissionSettings::resolve(&[&layer]);
+            assert!(admission.is_ok(), "{path} {value} is not of the field's type");
         }
         for value in bad {
             let errors = Layer::parse(&place(value.clone())).expect_err(path);
@@ -269,11 +289,11 @@ fn every_setting_takes_what_is_right_and_refuses_the_rest() {
             assert_eq!((errors.len(), last(named)), (1, last(path)), "{value} {errors:?}");
         }
     });
-    let groups = fields().iter().filter(|field| {
+    let groups = document_fields().iter().filter(|field| {
         let prefix = format!("{}.", field.path);
-        fields().iter().any(|other| other.path.starts_with(&prefix))
+        document_fields().iter().any(|other| other.path.starts_with(&prefix))
     });
-    assert_eq!(visited, fields().len() - groups.count() - 1, "all but groups and vendor");
+    assert_eq!(visited, document_fields().len() - groups.count() - 1, "all but groups and vendor");
 }
 
 #[test]
@@ -286,7 +306,7 @@ fn no_text_takes_a_character_that_breaks_a_line_or_hides() {
         .chain('\u{2066}'..='\u{2069}');
     for c in refused {
         let text = format!("a{c}b");
-        each_setting(Settings::FIELDS, "", &|value| value, &mut |path, _, place| {
+        each_setting(document(), "", &|value| value, &mut |path, _, place| {
             for value in [json!(text), json!([text])] {
                 assert!(Layer::parse(&place(value)).is_err(), "{path} takes {c:?}");
             }
@@ -338,7 +358,7 @@ fn the_bounds_of_the_numbers_are_these() {
         ("directory.ldap.port", "1 to 65535"),
         ("phone_books", "an object with keys from \"1\" to \"5\""),
     ] {
-        let field = fields().iter().find(|field| field.path == path).expect(path);
+        let field = document_fields().iter().find(|field| field.path == path).expect(path);
         assert_eq!(field.bounds, bounds, "{path}");
     }
 }
@@ -348,7 +368,7 @@ fn the_bounds_of_the_numbers_are_these() {
 fn the_kinds_of_the_texts_are_these() {
     let of_kind = |kind: &Kind| -> Vec<&str> {
         let bounds = kind.expectation();
-        let fields = fields().iter().filter(|field| field.bounds == bounds);
+        let fields = document_fields().iter().filter(|field| field.bounds == bounds);
         fields.map(|field| &*field.path).filter(|path| !path.starts_with("line_defaults")).collect()
     };
     assert_eq!(of_kind(&Kind::SipUser), ["lines.N.user", "lines.N.blf_list"]);

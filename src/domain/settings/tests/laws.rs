@@ -34,6 +34,8 @@ fn value(kind: &'static Kind) -> BoxedStrategy<Value> {
         Kind::Secret => "hunter[0-9a-z]{1,4}".prop_map(Value::from).boxed(),
         Kind::Pin => "[0-9]{4,8}".prop_map(Value::from).boxed(),
         Kind::DialPattern => one_of(vec!["911", "[2-5]xxx", "x.T"]),
+        Kind::Net => one_of(vec!["10.0.0.0/8", "2001:db8::/32"]),
+        Kind::Proofs => one_of(vec!["network", "token+window"]),
         Kind::MulticastAddress => one_of(vec!["224.0.1.75", "239.1.2.3"]),
         Kind::LdapAttribute => one_of(vec!["cn", "sn", "telephoneNumber"]),
         Kind::Choice(names) => one_of(names.to_vec()),
@@ -86,7 +88,7 @@ fn object(
 }
 
 fn layers() -> impl Strategy<Value = Layer> {
-    document(Settings::FIELDS)
+    document(schema::document())
         .prop_map(|document| Layer::parse(&document).expect("right by making"))
 }
 

@@ -19,8 +19,8 @@ pub(super) fn put(
         None => {
             "INSERT INTO device (mac, type, waiting, created, first_seen, last_seen, address, \
              user_agent, type_guess, firmware, certificate, changed, revision, claims, served, \
-             written) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16) \
+             written, admission) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17) \
              ON CONFLICT (mac) DO NOTHING"
         }
         Some(_) => {
@@ -33,7 +33,8 @@ pub(super) fn put(
              firmware = iif(last_seen >= coalesce(?6, last_seen), firmware, ?10), \
              certificate = iif(last_seen >= coalesce(?6, last_seen), certificate, ?11), \
              last_seen = iif(last_seen >= coalesce(?6, last_seen), last_seen, ?6), changed = ?12, revision = ?13, claims = ?14, \
-             served = coalesce(served, ?15), written = ?16 WHERE mac = ?1 AND revision = ?17"
+             served = coalesce(served, ?15), written = ?16, admission = ?17 \
+             WHERE mac = ?1 AND revision = ?18"
         }
     };
     let seen = device.sighting.as_ref().map(SightingColumns::from).unwrap_or_default();
@@ -44,6 +45,7 @@ pub(super) fn put(
     let (mac, phone_type) = (mac_bits(device.mac), device.phone_type.as_str());
     let (ports, created) = device.waiting.map(|waiting| (waiting.ports, waiting.created)).unzip();
     let (claims, written) = (rows::claims_text(&device.claims), rows::written_text(&written));
+    let admission = rows::admission_text(&device.admission);
     let (revision, expected) = (bits(revision.0), expect.map(|expect| bits(expect.0)));
     let mut values: Vec<&dyn ToSql> = vec![&mac, &phone_type, &ports, &created];
     values.extend(seen.values());
@@ -53,6 +55,7 @@ pub(super) fn put(
         &claims,
         &device.served,
         &written,
+        &admission,
     ]);
     values.extend(expected.iter().map(|expected| expected as &dyn ToSql));
     let put = conn.prepare_cached(sql)?.execute(&values[..])?;

@@ -53,8 +53,8 @@ async fn a_newer_schema_is_refused_until_its_program_is_back() {
         conn.pragma_update(None, "user_version", version).unwrap();
     };
     set_version(99);
-    is_refused_untouched(&path, "newer dialtone (schema 99, this one knows 5)");
-    set_version(5);
+    is_refused_untouched(&path, "newer dialtone (schema 99, this one knows 6)");
+    set_version(6);
     let store = SqliteStore::open(&path, NOW).unwrap();
     assert_eq!(read(&store, mac(1)).await, Some(at(Revision(2), &device(1, 1))));
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::*;
+use crate::domain::admission::AdmissionState;
 use crate::domain::settings::Layer;
 use crate::domain::{
     ApiKeyHash, Claim, Claims, Company, CompanyId, Device, EventId, Phone, Port, Revision, Role,
@@ -159,7 +160,8 @@ fn carried_over(device: Device) -> Device {
         first_address: None,
         user_agent: seen.user_agent.clone(),
     });
-    Device { claims: claim.into_iter().collect(), revision: Revision(1), ..device }
+    let admission = AdmissionState::default();
+    Device { claims: claim.into_iter().collect(), admission, revision: Revision(1), ..device }
 }
 
 async fn is_all_there(store: &SqliteStore) {
@@ -192,7 +194,8 @@ async fn is_all_there(store: &SqliteStore) {
         ],
         users: vec![ann],
         system: crate::store::SystemSettings {
-            settings: Layer::from_stored(r#"{"tones":"DE"}"#),
+            // Phones are in use: nothing is refused until somebody says so.
+            settings: Layer::from_stored(r#"{"tones":"DE","admission":{"mode":"report"}}"#),
             password_seed: None,
             changed: at(6),
             revision,
@@ -260,7 +263,7 @@ async fn an_upgrade_that_was_killed_half_way_is_made_again() {
         .unwrap()
         .pragma_query_value(None, "user_version", |row| row.get(0))
         .unwrap();
-    assert_eq!(version, 5);
+    assert_eq!(version, 6);
     store.close().await;
 }
 
@@ -274,7 +277,7 @@ async fn a_row_that_cannot_be_read_is_named_and_nothing_is_upgraded() {
     let refused = SqliteStore::open(&old.path(), NOW).err().unwrap().to_string();
     assert!(refused.contains(&format!("device {}, address", mac(6))), "{refused}");
     assert_eq!(old.phones(), before);
-    assert!(matches!(SqliteStore::look(&old.path()), Ok(Found::Older(1, 5))));
+    assert!(matches!(SqliteStore::look(&old.path()), Ok(Found::Older(1, 6))));
 }
 
 #[tokio::test]
@@ -284,7 +287,7 @@ async fn what_only_reads_leaves_an_older_store_as_it_is() {
     let path = old.path();
     let refused = SqliteStore::open_without_upgrade(&path, NOW).err().unwrap().to_string();
     assert!(refused.contains("start the gateway once"), "{refused}");
-    assert_eq!(SqliteStore::look(&path), Ok(Found::Older(1, 5)));
+    assert_eq!(SqliteStore::look(&path), Ok(Found::Older(1, 6)));
     SqliteStore::open(&path, NOW).unwrap().close().await;
     assert_eq!(SqliteStore::look(&path), Ok(Found::Current));
     SqliteStore::open_without_upgrade(&path, NOW).unwrap().close().await;

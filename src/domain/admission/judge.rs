@@ -1,0 +1,208 @@
+//! What becomes of a request.
+
+use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::{AdmissionState, Lock, Mode, Pins, Policy, Proof, ProofSet, Varying};
+use crate::domain::{Timestamp, TypeKey};
+
+/// What a request shows.
+#[derive(Debug, Clone, Copy)]
+pub struct Shown<'a> {
+    /// When it came.
+    pub at: Timestamp,
+    /// Where it came from.
+    pub address: IpAddr,
+    /// Its URL holds a token that is its phone's, or its company's.
+    pub token: bool,
+    /// It showed user name and password of its phone.
+    pub credentials: bool,
+    /// It showed a client certificate that holds its MAC.
+    pub certificate: bool,
+    /// The maker that its User-Agent tells.
+    pub maker: Option<&'a str>,
+    /// The model that its User-Agent tells.
+    pub model: Option<&'a TypeKey>,
+    /// Address block, User-Agent and file contradict each other, or there is no User-Agent where
+    /// phones of its family always send one.
+    pub contradicts: bool,
+}
+
+/// What is missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lack {
+    /// The device is locked since it was another than at first.
+    Locked(Varying),
+    /// What it says contradicts itself.
+    Contradiction,
+    /// These would have been enough, together with what it showed.
+    Proof(ProofSet),
+}
+
+/// For the list of what phones asked.
+impl fmt::Display for Lack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Lack::Locked(varying) => {
+                write!(f, "locked: another {} than at first; arm the phone again", varying.as_str())
+            }
+            Lack::Contradiction => {
+                f.write_str("address, User-Agent and file contradict each other")
+            }
+            Lack::Proof(missing) => write!(f, "not shown: {missing}"),
+        }
+    }
+}
+
+/// What becomes of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It gets its file.
+    Admitted,
+    /// It gets its file; if the policy was kept to, it would not, for this reason.
+    Reported(Lack),
+    /// It is refused.
+    Refused(Lack),
+}
+
+impl Verdict {
+    /// The stricter of both.
+    #[must_use]
+    pub fn and(self, other: Verdict) -> Verdict {
+        match (self, other) {
+            (Verdict::Refused(_), _) | (Verdict::Reported(_), Verdict::Admitted) => self,
+            (_, other) => other,
+        }
+    }
+}
+
+/// A way in which a device that is let in differs from its pins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Variation {
+    /// The first thing that differs.
+    pub varying: Varying,
+    /// Tells this way from others.
+    pub hash: u32,
+}
+
+/// A verdict, and what is to be remembered of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Judged {
+    /// What becomes of the request.
+    pub verdict: Verdict,
+    /// It differs in a way that is not on record.
+    pub variation: Option<Variation>,
+    /// The variation locks the phone.
+    pub locks: bool,
+}
+
+/// The network that an address counts as: an IPv4 /24, or an IPv6 /64, which is one link.
+#[must_use]
+pub fn neighbourhood(address: IpAddr) -> IpNet {
+    let bits = if address.is_ipv4() { 24 } else { 64 };
+    IpNet::new(address, bits).expect("24 and 64 are lengths of prefixes").trunc()
+}
+
+impl Shown<'_> {
+    /// What it proves to that policy.
+    #[must_use]
+    pub fn proofs(&self, policy: &Policy, state: &AdmissionState) -> ProofSet {
+        let is_in = |networks: &[IpNet]| networks.iter().any(|net| net.contains(&self.address));
+        let is_in_window = state
+            .armed
+            .is_some_and(|armed| (0..=i64::from(policy.window_s)).contains(&(self.at - armed)));
+        let is_pinned =
+            state.pins.as_ref().is_some_and(|pins| pins.network.contains(&self.address));
+        ProofSet::default()
+            .with(Proof::Network, is_in(&policy.networks))
+            .with(Proof::Token, self.token)
+            .with(Proof::Credentials, self.credentials)
+            .with(Proof::Certificate, self.certificate)
+            .with(Proof::Window, is_in_window)
+            .with(Proof::Pinned, is_pinned)
+    }
+
+    /// What its device is known by from now on, if it is served for the first time.
+    #[must_use]
+    pub fn pins(&self) -> Pins {
+        Pins {
+            at: self.at,
+            network: neighbourhood(self.address),
+            maker: self.maker.map(str::to_owned),
+            model: self.model.cloned(),
+        }
+    }
+
+    fn variation(&self, pins: &Pins) -> Option<Variation> {
+        let differs = |pinned: Option<&str>, shown: Option<&str>| {
+            pinned.zip(shown).is_some_and(|(pinned, shown)| pinned != shown)
+        };
+        let varying = if !pins.network.contains(&self.address) {
+            Varying::Network
+        } else if differs(pins.maker.as_deref(), self.maker) {
+            Varying::Maker
+        } else if differs(pins.model.as_ref().map(TypeKey::as_str), self.model.map(TypeKey::as_str))
+        {
+            Varying::Model
+        } else {
+            return None;
+        };
+        Some(Variation { varying, hash: self.variation_hash() })
+    }
+
+    /// Stored: as long as this is compared with what an older version wrote, at worst something is
+    /// on record twice.
+    fn variation_hash(&self) -> u32 {
+        let mut hasher = DefaultHasher::new();
+        (neighbourhood(self.address), self.maker, self.model).hash(&mut hasher);
+        (hasher.finish() >> 32) as u32
+    }
+}
+
+impl Policy {
+    /// What becomes of a request of an active device. `state` is what the device showed before.
+    #[must_use]
+    pub fn judge(&self, state: &AdmissionState, shown: &Shown<'_>) -> Judged {
+        let lack = self.lack(state, shown);
+        // SECURITY: only of who is let in. Else a stranger would lock the phone by asking in its
+        // name, and fill what there is room for.
+        let variation = match lack {
+            None => state.pins.as_ref().and_then(|pins| shown.variation(pins)),
+            Some(_) => None,
+        };
+        let locks = variation.is_some_and(|variation| self.lock_on.contains(&variation.varying));
+        let lack = lack.or(variation.filter(|_| locks).map(|found| Lack::Locked(found.varying)));
+        let verdict = match (lack, self.mode) {
+            (None, _) | (_, Mode::Off) => Verdict::Admitted,
+            (Some(lack), Mode::Report) => Verdict::Reported(lack),
+            (Some(lack), Mode::Enforce) => Verdict::Refused(lack),
+        };
+        let is_on_record = |found: &Variation| state.variations.contains(&found.hash);
+        Judged {
+            verdict,
+            variation: variation.filter(|found| !is_on_record(found)),
+            locks: locks && self.mode == Mode::Enforce,
+        }
+    }
+
+    fn lack(&self, state: &AdmissionState, shown: &Shown<'_>) -> Option<Lack> {
+        if self.mode == Mode::Off {
+            return None;
+        }
+        if let Some(Lock { because, .. }) = state.locked {
+            return Some(Lack::Locked(because));
+        }
+        if self.refuse_contradictions && shown.contradicts {
+            return Some(Lack::Contradiction);
+        }
+        let proofs = shown.proofs(self, state);
+        if self.require.iter().any(|enough| proofs.covers(*enough)) {
+            return None;
+        }
+        let missing = self.require.iter().map(|enough| enough.missing(proofs));
+        Some(Lack::Proof(missing.min_by_key(|missing| missing.len()).unwrap_or_default()))
+    }
+}

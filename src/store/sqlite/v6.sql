@@ -1,0 +1,12 @@
+-- Version 6. What a phone must show before it gets its files, and what it showed before.
+
+-- JSON, see `domain/admission/state.rs`; NULL: nothing is known.
+ALTER TABLE device ADD COLUMN admission TEXT;
+
+-- Phones that are in use go on as they did: what would be refused is put on record only, until
+-- somebody says `enforce`. A new store has no phones.
+INSERT INTO system (one, settings, changed, revision)
+SELECT 1, '{}', 0, max(revision) FROM device HAVING count(*) > 0
+    ON CONFLICT (one) DO NOTHING;
+UPDATE system SET settings = json_set(settings, '$.admission', json('{"mode":"report"}'))
+ WHERE EXISTS (SELECT 1 FROM device);
