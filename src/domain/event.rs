@@ -57,6 +57,15 @@ pub enum Action {
     Reveal,
     /// A whole registry was read from a document.
     Import,
+    /// An active phone came from another network, or named another maker or model, than when it
+    /// was first served.
+    Varied,
+    /// As [`Action::Varied`], and the phone gets nothing until it is armed again.
+    Locked,
+    /// A phone was armed again: what it showed before is forgotten.
+    Rearm,
+    /// A phone was given another token.
+    NewToken,
 }
 
 /// What kind of object a change was made to.

@@ -17,6 +17,7 @@
 //! read from its file. What it sends goes its own way, in [`receive`]; where that is a form that its
 //! phones ask for a file with, the form is dropped, and the file is fetched as any other.
 
+mod admission;
 mod hosted;
 mod parse_cache;
 mod provisioner;

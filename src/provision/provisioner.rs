@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use http::HeaderName;
 
+use super::admission::{Admitted, NotAdmitted, shown};
 use super::parse_cache::{FileOwner, NamedFile, ParseCache, ParsedRequest};
 use super::rendered::{BodyCache, BodyKey, Version};
 use super::{Fetch, Provision, Receipt, Rendered, Reply, Sent, UploadBody};
 use crate::catalogue::{
     Catalogue, FileSpec, PathFacts, PhoneType, RenderError, RenderInput, Scope, mac_of_subject,
 };
+use crate::domain::admission::{Lack, UrlToken};
 use crate::domain::settings::Written;
 use crate::domain::{Mac, Timestamp};
 use crate::files::{Files, HostedFile};
@@ -75,6 +77,13 @@ impl Decision {
         Decision { file: None, outcome: RequestOutcome::RenderFailed, detail }
     }
 
+    /// The file is sent, and would not be if the policy of its company was kept to.
+    fn reports(&mut self, lack: Lack) {
+        if self.file.is_some() {
+            self.detail = format!("would be refused: {lack}");
+        }
+    }
+
     /// Whose the file is that is made of settings.
     pub(super) fn owner(&self) -> Option<FileOwner> {
         match self.file {
@@ -104,7 +113,8 @@ impl Provision for Provisioner {
         let (parsed, kept) = self.parsed.parse(&catalogue, &fetch);
         let mut requester = Requester::Stranger;
         let decision = match self.admit(&catalogue, &fetch, &parsed) {
-            Ok((mac, known)) => {
+            Ok(admitted) => {
+                let Admitted { mac, known, .. } = admitted;
                 requester = Requester::ActivePhone(mac);
                 let is_sent = !fetch.is_head;
                 let mut decision = match &parsed.identity.hosted {
@@ -119,15 +129,27 @@ impl Provision for Provisioner {
                 }
                 if is_sent && decision.owner() == Some(FileOwner::Phone) {
                     self.registry.note_served(mac, &known);
+                    if admitted.is_first {
+                        self.registry.note_first_served(mac, shown(&fetch, &parsed, false));
+                    }
+                }
+                if let Some(lack) = admitted.reported {
+                    decision.reports(lack);
                 }
                 decision
             }
-            Err(RequestOutcome::ForbiddenNetwork) => {
+            Err(NotAdmitted { outcome: RequestOutcome::ForbiddenNetwork, .. }) => {
                 Decision::refused(RequestOutcome::ForbiddenNetwork)
             }
             // A common file says nothing of any phone: an unknown one gets it too, and
             // some only then ask for the file that names their MAC.
-            Err(refused) => self.common_or(&catalogue, &parsed, refused),
+            Err(refused) => {
+                let mut decision = self.common_or(&catalogue, &parsed, refused.outcome);
+                if decision.file.is_none() {
+                    decision.detail = refused.detail();
+                }
+                decision
+            }
         };
         match decision.owner() {
             Some(owner) if !kept => self.parsed.keep(&fetch, parsed.clone(), owner),
@@ -176,14 +198,14 @@ impl Provisioner {
         Provisioner { files, ..self }
     }
 
-    /// Has the registry take in what the request showed. `Ok` for an active device; else why it
-    /// gets no file of its own.
+    /// Has the registry take in what the request showed. `Ok` for an active device that shows what
+    /// its companies ask for; else why it gets no file of its own.
     pub(super) fn admit(
         &self,
         catalogue: &Arc<Catalogue>,
         fetch: &Fetch,
         parsed: &ParsedRequest,
-    ) -> Result<(Mac, Known), RequestOutcome> {
+    ) -> Result<Admitted, NotAdmitted> {
         let certified = fetch.certificate.as_deref().and_then(mac_of_subject);
         let mac = self.speaks_for(fetch, parsed, certified).inspect_err(|_| {
             // SECURITY: who may not speak for a device waits as long as who may, of whichever
@@ -200,14 +222,18 @@ impl Provisioner {
             is_certified: certified.is_some(),
         };
         Err(match self.registry.sight(catalogue, evidence) {
-            SightOutcome::Known(known) if known.active => return Ok((mac, known)),
+            SightOutcome::Known(known) if known.active => {
+                let shown = shown(fetch, parsed, certified == Some(mac));
+                return self.judge(mac, known, shown);
+            }
             SightOutcome::Known(_) => RequestOutcome::Inactive,
             SightOutcome::Recorded => RequestOutcome::Recorded,
             SightOutcome::NotRecorded(NotRecorded::OverQuota) => RequestOutcome::OverQuota,
             SightOutcome::NotRecorded(NotRecorded::QueueFull) => RequestOutcome::NotRecorded,
             SightOutcome::NotRecorded(NotRecorded::StoreFailed) => RequestOutcome::StoreFailed,
             SightOutcome::NoType => RequestOutcome::NoSuchType,
-        })
+        }
+        .into())
     }
 
     /// The device that the request is about, when it may speak for one.
@@ -278,8 +304,8 @@ impl Provisioner {
         if file.scope == Scope::Common {
             // The one that anyone gets: made once for all, and not later for an active
             // phone than for a stranger who asks for it.
-            let common =
-                CommonFile { family: phone_type.family, file, path, of_type: Some(phone_type) };
+            let (family, token) = (phone_type.family, parsed.target.token.as_ref());
+            let common = CommonFile { family, file, path, of_type: Some(phone_type), token };
             parsed.names(known.phone_type, NamedFile::Common(common.hash()));
             return self.common(catalogue, common);
         }
@@ -337,7 +363,8 @@ impl Provisioner {
             let (file, path, of_path) = catalogue.common_file(identity)?;
             let told = identity.phone_type.as_ref().and_then(|key| catalogue.phone_type(key));
             let of_type = of_path.or(told.filter(|phone_type| phone_type.family == family));
-            Some(CommonFile { family, file, path, of_type })
+            let token = parsed.target.token.as_ref();
+            Some(CommonFile { family, file, path, of_type, token })
         });
         match named {
             Some(named) => self.common(catalogue, named),
@@ -351,8 +378,8 @@ impl Provisioner {
         if let Some(decision) = self.cached(key, version, FileOwner::Common) {
             return decision;
         }
-        let CommonFile { family, file, path, of_type } = named;
-        let common = match self.registry.common(of_type) {
+        let CommonFile { family, file, path, of_type, token } = named;
+        let common = match self.registry.common(of_type, token) {
             Ok(common) => common,
             Err(error) => return Decision::fault(error.to_string()),
         };
@@ -366,7 +393,15 @@ impl Provisioner {
             written: Written::default(),
         };
         let made = self.render(catalogue, of_type, family, file, input, common.changed);
-        self.keep_body(key, version, made, FileOwner::Common)
+        match made {
+            // SECURITY: whoever invents tokens must not push out what others' files are kept in.
+            Ok(rendered)
+                if token.is_some_and(|token| self.registry.company_of_token(token).is_none()) =>
+            {
+                Decision::served(rendered, FileOwner::Common)
+            }
+            made => self.keep_body(key, version, made, FileOwner::Common),
+        }
     }
 
     fn common_version(&self, catalogue: &Catalogue) -> Version {
@@ -453,6 +488,8 @@ struct CommonFile<'a> {
     path: PathFacts,
     /// The type whose defaults it is made of, when one is known.
     of_type: Option<&'a PhoneType>,
+    /// The token with which it was asked for.
+    token: Option<&'a UrlToken>,
 }
 
 impl CommonFile<'_> {
@@ -460,6 +497,7 @@ impl CommonFile<'_> {
         let mut hasher = DefaultHasher::new();
         file_hash(self.family, self.file, &self.path).hash(&mut hasher);
         self.of_type.map(|phone_type| phone_type.key.as_str()).hash(&mut hasher);
+        self.token.hash(&mut hasher);
         hasher.finish()
     }
 }

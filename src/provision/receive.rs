@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::admission::Admitted;
 use super::provisioner::Provisioner;
 use super::{Fetch, Provision, Receipt, Rendered, UploadBody};
 use crate::catalogue::{Catalogue, FileSpec, Target, UploadSpec};
@@ -43,7 +44,7 @@ impl Provisioner {
         let refused = |outcome| (Receipt::Refused, outcome, String::new());
         let (receipt, outcome, detail) = if is_sent_by_some {
             match self.admit(&catalogue, &fetch, &parsed) {
-                Ok((mac, known)) => {
+                Ok(Admitted { mac, known, .. }) => {
                     requester = Requester::ActivePhone(mac);
                     let brought =
                         self.brought(&catalogue, mac, &known, &parsed.target, may_be_form);
@@ -66,7 +67,7 @@ impl Provisioner {
                         (None, _) => refused(RequestOutcome::NoSuchFile),
                     }
                 }
-                Err(outcome) => refused(outcome),
+                Err(refused) => (Receipt::Refused, refused.outcome, refused.detail()),
             }
         } else {
             refused(RequestOutcome::NoSuchFile)

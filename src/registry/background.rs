@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::Registry;
+use super::admission::AdmissionWriter;
 use super::contacts::ContactRecorder;
 use super::memory::Memory;
 use super::sighting_writer::{self, SightingUpdate, SightingWriter};
@@ -19,6 +20,7 @@ pub struct Background {
     follower: Follower,
     writer: SightingWriter,
     recorder: ContactRecorder,
+    admissions: AdmissionWriter,
 }
 
 impl Background {
@@ -26,16 +28,19 @@ impl Background {
         store: Arc<dyn Store>,
         memory: Arc<Memory>,
         recorder: ContactRecorder,
+        admissions: AdmissionWriter,
     ) -> (mpsc::Sender<SightingUpdate>, Background) {
         let (sender, writer) = sighting_writer::channel(store.clone(), memory.clone());
-        (sender, Background { follower: Follower { store, memory }, writer, recorder })
+        (sender, Background { follower: Follower { store, memory }, writer, recorder, admissions })
     }
 
     /// Records unknown phones until `stop`; [`Registry::flush_contacts`] before it loses none.
     /// Ends when the registry is dropped, after the last sightings are written.
     pub async fn run(self, registry: Arc<Registry>, stop: CancellationToken) {
-        let Background { follower, writer, recorder } = self;
-        let recording = async { tokio::join!(recorder.run(registry, stop), writer.run()) };
+        let Background { follower, writer, recorder, admissions } = self;
+        let admitting = admissions.run(registry.clone(), stop.clone());
+        let recording =
+            async { tokio::join!(recorder.run(registry, stop), admitting, writer.run()) };
         tokio::select! {
             _ = recording => {}
             () = follower.run() => {}

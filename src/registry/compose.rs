@@ -5,13 +5,17 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::actor::may_see;
+use super::admission::below;
 use super::layer_cache::SharedLayers;
 use super::{Actor, Directory, Registry, RegistryError};
 use crate::catalogue::{
     Catalogue, FileSpec, Identity, PathFacts, PhoneType, PortInput, RenderInput, Scope, Target,
     Whose, whose,
 };
-use crate::domain::settings::{HIDDEN, Layer, Secret, Settings, Stack, UnreadableLayer, Written};
+use crate::domain::admission::{TokenOf, UrlToken};
+use crate::domain::settings::{
+    HIDDEN, Layer, Secret, Settings, Stack, TokenInUrl, UnreadableLayer, Written, resolve,
+};
 use crate::domain::{
     Company, CompanyId, Device, Mac, PasswordForm, PasswordOf, Phone, PhoneId, Port, Timestamp,
 };
@@ -37,6 +41,13 @@ pub struct Composition {
 }
 
 impl Registry {
+    /// The URL of a company's files as settings have it, without a token and without what a type
+    /// or a phone may say.
+    pub(super) fn base_url_of(&self, company: &Company, directory: &Directory) -> Option<String> {
+        let layers = [&self.gateway_layer, &directory.system.settings, &company.settings];
+        resolve(&layers).ok()?.provisioning.base_url
+    }
+
     /// The device as the index has it now, with its companies and `catalogue`.
     #[must_use]
     pub fn composition(&self, catalogue: &Arc<Catalogue>, mac: Mac) -> Option<Composition> {
@@ -93,17 +104,24 @@ impl Registry {
     }
 
     /// The settings of files that are for no phone: those of the type, when it is
-    /// known, and the system's, without their secrets.
+    /// known, and the system's, without their secrets. Whoever asks with a token in the URL is told
+    /// URLs with the same, whosever it is: the phone finds its own file then as it found this one.
     ///
     /// # Errors
     /// When a stored layer cannot be read.
-    pub fn common(&self, phone_type: Option<&PhoneType>) -> Result<Common, UnreadableLayer> {
+    pub fn common(
+        &self,
+        phone_type: Option<&PhoneType>,
+        token: Option<&UrlToken>,
+    ) -> Result<Common, UnreadableLayer> {
         let directory = self.directory();
         let defaults = phone_type.map(|phone_type| phone_type.defaults.clone()).unwrap_or_default();
-        Ok(Common {
-            settings: common_settings(&self.gateway_layer, &defaults, &directory.system)?,
-            changed: directory.system.changed,
-        })
+        let mut settings = common_settings(&self.gateway_layer, &defaults, &directory.system)?;
+        if let Some((token, base)) = token.zip(settings.provisioning.base_url.as_ref()) {
+            let url = below(base, &token.expose());
+            Arc::make_mut(&mut settings).provisioning.base_url = Some(url);
+        }
+        Ok(Common { settings, changed: directory.system.changed })
     }
 }
 
@@ -219,7 +237,8 @@ impl Composition {
             let settings = match (phone, company) {
                 (Some(phone), Some(company)) => {
                     let shared = self.shared_layers(phone_type, Some(company))?;
-                    self.with_own_passwords(phone_type, finish(&shared, &phone.settings)?)
+                    let settings = finish(&shared, &phone.settings)?;
+                    self.with_url_token(company, self.with_own_passwords(phone_type, settings))
                 }
                 _ => common.clone(),
             };
@@ -244,7 +263,10 @@ impl Composition {
                 // one company again.
                 written = written.without_parameters();
                 let shared = self.shared_layers(phone_type, None)?;
-                self.with_own_passwords(phone_type, finish(&shared, &self.agreed())?)
+                let settings = finish(&shared, &self.agreed())?;
+                let settings = self.with_own_passwords(phone_type, settings);
+                let first = self.device.companies().find(|id| self.token_in_url(id).is_some());
+                first.map_or(settings.clone(), |first| self.with_url_token(first, settings))
             }
         };
         for port in ports.iter_mut().filter(|port| self.hidden.contains(&port.port)) {
@@ -293,6 +315,43 @@ impl Composition {
             access.user_password = user.or(access.user_password.take());
         }
         settings
+    }
+
+    fn token_in_url(&self, company: &CompanyId) -> Option<TokenInUrl> {
+        let company = self.directory.companies.get(company)?;
+        let policy = self.directory.policies.of(company, &self.directory.system);
+        Some(policy.token_in_url).filter(|whose| *whose != TokenInUrl::None)
+    }
+
+    /// Has the URL of the phone's files hold a token, where its company's policy says so: what the
+    /// phone asks for from then on shows it.
+    fn with_url_token(&self, company: &CompanyId, mut settings: Arc<Settings>) -> Arc<Settings> {
+        let whose = self.token_in_url(company);
+        let Some((whose, base)) = whose.zip(settings.provisioning.base_url.as_ref()) else {
+            return settings;
+        };
+        let token = match self.url_token(company, whose) {
+            _ if self.is_redacted => HIDDEN.to_owned(),
+            Some(token) => token.expose(),
+            None => return settings,
+        };
+        let url = below(base, &token);
+        Arc::make_mut(&mut settings).provisioning.base_url = Some(url);
+        settings
+    }
+
+    /// `None`: nobody made the seed yet, or the company has just gone.
+    fn url_token(&self, company: &CompanyId, whose: TokenInUrl) -> Option<UrlToken> {
+        let seed = self.directory.system.password_seed?;
+        let company = self.directory.companies.get(company)?;
+        let policy = self.directory.policies.of(company, &self.directory.system);
+        // A device of several companies has its own: none of them has the other's.
+        Some(seed.token(match whose {
+            TokenInUrl::Company if !self.is_of_several_companies() => {
+                TokenOf::Company(company, policy.company_token)
+            }
+            _ => TokenOf::Phone(self.device.mac, self.device.admission.token),
+        }))
     }
 
     /// `None`: nobody made the seed yet, or the company has just gone.

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use super::admission::PolicyCache;
 use super::layer_cache::LayerCache;
 use super::progress::Progress;
 use super::{Actor, RegistryError};
@@ -20,6 +21,8 @@ pub(super) struct Directory {
     pub system: Arc<SystemSettings>,
     /// What layers of these come to, with the type's.
     pub layers: LayerCache,
+    /// What these say of admission.
+    pub policies: PolicyCache,
 }
 
 impl Directory {

@@ -11,6 +11,7 @@ use super::compose::Composition;
 use super::untyped::Untyped;
 use super::{Actor, Registry, RegistryError};
 use crate::catalogue::{Catalogue, PhoneType, cannot_of, lines_without_key, set_rows};
+use crate::domain::settings::schema::ADMISSION;
 use crate::domain::settings::{
     KeyType, Layer, SettingError, Settings, Written, cuts_short, dialled,
 };
@@ -250,6 +251,19 @@ pub(super) fn require_families(
         })
         .collect();
     if wrong.is_empty() { Ok(()) } else { Err(RegistryError::Settings(wrong)) }
+}
+
+/// Refuses what is asked of requests in the settings of a phone: who may have its files is decided
+/// for a company or for all.
+///
+/// # Errors
+/// [`RegistryError::Settings`] that says where it belongs.
+pub(super) fn require_no_policy(layer: &Layer) -> Result<(), RegistryError> {
+    if layer.to_json().get(ADMISSION).is_none() {
+        return Ok(());
+    }
+    let message = "is set for a company or for all phones, not for one".to_owned();
+    Err(RegistryError::Settings(vec![SettingError { field: ADMISSION.to_owned(), message }]))
 }
 
 /// Refuses raw parameters of one family for a phone of another, which would never get them. Those

@@ -10,6 +10,7 @@
 //! throttle of logins, the count of new MACs in an hour.
 
 mod actor;
+mod admission;
 mod audit;
 mod background;
 mod change;
@@ -58,6 +59,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::mpsc;
 
 pub use actor::Actor;
+pub use admission::{Admission, AdmissionEvidence, ShownToken, TokenOwner};
 pub use audit::EventQuery;
 pub use background::Background;
 pub use clock::{Clock, SystemClock};
@@ -106,6 +108,7 @@ pub struct Registry {
     passwords: passwords::Passwords,
     contacts: contacts::Contacts,
     sighting_updates: mpsc::Sender<sighting_writer::SightingUpdate>,
+    admission_notes: mpsc::Sender<(Mac, admission::Noted)>,
     request_log: request_log::RequestLog,
     first_key: first_key::FirstKey,
     unready_log: LogRate,
@@ -127,8 +130,9 @@ impl Registry {
         require_whole(&*store).await?;
         let memory = Arc::new(Memory::fill(&store, quota.inactive_devices, clock.clone()).await?);
         let (contacts, recorder) = contacts::channel();
+        let (admission_notes, admissions) = admission::channel();
         let (sighting_updates, background) =
-            Background::new(store.clone(), memory.clone(), recorder);
+            Background::new(store.clone(), memory.clone(), recorder, admissions);
         let registry = Registry {
             store,
             catalogue: ArcSwap::new(catalogue),
@@ -141,6 +145,7 @@ impl Registry {
             passwords: passwords::Passwords::default(),
             contacts,
             sighting_updates,
+            admission_notes,
             request_log: request_log::RequestLog::default(),
             first_key: first_key::FirstKey::default(),
             unready_log: LogRate::default(),

@@ -164,6 +164,7 @@ impl Registry {
                 },
                 settings: patched(&kept, new.settings.as_ref())?,
             };
+            limits::require_no_policy(&phone.settings)?;
             limits::require_families(&catalogue, &kept, &phone.settings)?;
             limits::require_own_family(&catalogue, phone_type, &kept, &phone.settings)?;
             limits::require_within(&catalogue, phone_type, &kept, &phone.settings)?;
@@ -210,6 +211,7 @@ impl Registry {
             changes.field("name", phone.name.as_str(), name.as_str());
             changes.settings(&phone.settings, &settings);
             let catalogue = self.catalogue();
+            limits::require_no_policy(&settings)?;
             limits::require_families(&catalogue, &phone.settings, &settings)?;
             let key = change.phone_type.as_ref().unwrap_or(&device.phone_type);
             if let Some(phone_type) = catalogue.phone_type(key) {

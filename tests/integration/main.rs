@@ -2,6 +2,7 @@
 //! what takes time.
 
 mod admin;
+mod admission;
 mod arrows;
 mod away;
 mod boot;

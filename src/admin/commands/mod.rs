@@ -23,8 +23,10 @@ mod read_phone;
 mod read_settings;
 mod read_user;
 mod readtypes_phone;
+mod rearm_phone;
 mod requests_phone;
 mod reveal_phone;
+mod token;
 mod update_company;
 mod update_phone;
 mod update_settings;
@@ -107,6 +109,8 @@ pub(super) const COMMANDS: &[Command] = commands! {
     Admin               "preview"   "phone"    preview_phone::run;
     Admin               "events"    "phone"    events::phone;
     Admin               "reveal"    "phone"    reveal_phone::run;
+    Admin               "rearm"     "phone"    rearm_phone::run;
+    Admin               "token"     "phone"    token::phone;
     Admin               "requests"  "phone"    requests_phone::run;
     Admin               "uploads"   "phone"    uploads_phone::run;
     Admin               "delete"    "upload"   delete_upload::run;
@@ -115,6 +119,7 @@ pub(super) const COMMANDS: &[Command] = commands! {
     Admin               "read"      "company"  read_company::run;
     Admin               "update"    "company"  update_company::run;
     SystemAdmin         "delete"    "company"  delete_company::run;
+    Admin               "token"     "company"  token::company;
     Admin               "events"    "company"  events::company;
 
     SystemAdmin         "create"    "user"     create_user::run;

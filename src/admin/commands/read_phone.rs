@@ -13,7 +13,9 @@
 //! any, or neither `firmware`, `mac` nor `phoneid` is in `scope`), the version that an active phone
 //! should run, by its setting `firmware.version` or the
 //! file `VERSION` of what is laid out for its type; `served` (`null`: it
-//! was never sent a file of its own); `claims`, strongest first: what its requests and
+//! was never sent a file of its own); `admission` (`null`: inactive) with `armed`, since when its
+//! window counts, `pins`, what it was first served with (`at`, `network`, `maker`, `model`), and
+//! `locked` (`at`, `because`), each `null` where there is none; `claims`, strongest first: what its requests and
 //! operators claimed the device to be, each with `phone_type`, `strength` (`assumed`, `oui`,
 //! `family`, `mac_range`, `contradicted`, `closest`, `path`, `user_agent`, `certificate`,
 //! `operator`), `first`, `last`, `address` (none: an operator's) and `user_agent`. Besides
@@ -29,6 +31,7 @@ use super::Call;
 use crate::admin::answer::{Fail, Rows};
 use crate::admin::fields::Fields;
 use crate::admin::{CommandResult, Core};
+use crate::domain::admission::{Lock, Pins};
 use crate::domain::{Claims, CompanyId, Device, PhoneId, Port, Timestamp, TypeKey};
 use crate::files::Asker;
 use crate::registry::{PhoneFilter, PhonePage};
@@ -81,6 +84,11 @@ pub(super) async fn run(call: Call) -> CommandResult {
             }),
             wanted_firmware,
             served: device.served,
+            admission: phone.company().map(|_| Admission {
+                armed: device.admission.armed,
+                pins: device.admission.pins.as_deref(),
+                locked: device.admission.locked.as_ref(),
+            }),
             claims: &device.claims,
         });
     }
@@ -168,7 +176,15 @@ struct Row<'a> {
     sighting: Option<Sighting<'a>>,
     wanted_firmware: Option<String>,
     served: Option<Timestamp>,
+    admission: Option<Admission<'a>>,
     claims: &'a Claims,
+}
+
+#[derive(Serialize)]
+struct Admission<'a> {
+    armed: Option<Timestamp>,
+    pins: Option<&'a Pins>,
+    locked: Option<&'a Lock>,
 }
 
 #[derive(Serialize)]

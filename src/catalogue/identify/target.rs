@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
+use crate::domain::admission::UrlToken;
+
 /// Path and query of a request as path patterns see them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
@@ -11,6 +13,8 @@ pub struct Target {
     pub path: String,
     /// Decoded pairs in order.
     pub query: Vec<(String, String)>,
+    /// The first element of the path that is a token, which is none of it any more.
+    pub token: Option<UrlToken>,
 }
 
 /// More arguments than any handset sends; the rest is not looked at.
@@ -33,6 +37,10 @@ impl Target {
                 _ => segments.push(segment),
             }
         }
+        // The last is the name of a file, which may look like one.
+        let before_last = &segments[..segments.len().saturating_sub(1)];
+        let at = before_last.iter().position(|segment| segment.parse::<UrlToken>().is_ok());
+        let token = at.and_then(|at| segments.remove(at).parse().ok());
         let mut clean = String::with_capacity(path.len() + 1);
         for segment in &segments {
             clean.push('/');
@@ -54,7 +62,7 @@ impl Target {
                 (decode(name, true).into_owned(), decode(value, true).into_owned())
             })
             .collect();
-        Target { path: clean, query }
+        Target { path: clean, query, token }
     }
 
     /// The first value of the argument, its name compared without regard to case.

@@ -17,7 +17,7 @@ pub struct AdmissionState {
     pub armed: Option<Timestamp>,
     /// What it was first served with.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub pins: Option<Pins>,
+    pub pins: Option<Box<Pins>>,
     /// It gets nothing until it is armed again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub locked: Option<Lock>,

@@ -218,6 +218,7 @@ pub fn fields() -> &'static [Documented] {
 
 /// What a document may have: what phones are given, and what is asked of them, which no phone is
 /// told.
+#[must_use]
 pub fn document() -> &'static [Field] {
     static DOCUMENT: LazyLock<Vec<Field>> = LazyLock::new(|| {
         let admission = Field {
@@ -235,6 +236,7 @@ pub fn document() -> &'static [Field] {
 pub const ADMISSION: &str = "admission";
 
 /// Every setting of a [`document`], in its order.
+#[must_use]
 pub fn document_fields() -> &'static [Documented] {
     static FIELDS: LazyLock<Vec<Documented>> = LazyLock::new(|| {
         let mut all = Vec::new();

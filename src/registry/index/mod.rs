@@ -170,6 +170,15 @@ impl Index {
         })
     }
 
+    /// The companies of an active device, each once, and how it proved itself before.
+    pub(super) fn admission(&self, mac: Mac) -> Option<(Vec<CompanyId>, AdmissionState)> {
+        let entry = self.devices.get(&mac.bits())?;
+        let mut numbers: Vec<u32> = entry.rows.all().iter().filter_map(|row| row.company).collect();
+        numbers.dedup();
+        let companies = numbers.into_iter().map(|number| self.companies.name(number)).collect();
+        Some((companies, entry.admission.as_deref().cloned().unwrap_or_default()))
+    }
+
     /// The revision of a device, when it is known.
     pub(super) fn revision(&self, mac: Mac) -> Option<Revision> {
         self.devices.get(&mac.bits()).map(|entry| entry.revision)

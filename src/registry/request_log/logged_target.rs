@@ -5,11 +5,12 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 use crate::domain::Mac;
+use crate::domain::admission::UrlToken;
 use crate::domain::settings::HIDDEN;
 
 /// Path and query as received. Shown, printed and written out, every value of the query but
 /// a MAC under a name that says so is hidden: phones and their makers' portals put logins and
-/// tokens there, and twelve hex digits may be one.
+/// tokens there, and twelve hex digits may be one. So is what may be a token in the path.
 #[derive(Clone, PartialEq, Eq)]
 pub struct LoggedTarget(String);
 
@@ -42,8 +43,17 @@ impl LoggedTarget {
 
 impl fmt::Display for LoggedTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some((path, query)) = self.0.split_once('?') else { return f.write_str(&self.0) };
-        write!(f, "{path}?")?;
+        let (path, query) = match self.0.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (&*self.0, None),
+        };
+        for (at, element) in path.split('/').enumerate() {
+            let slash = if at > 0 { "/" } else { "" };
+            let is_token = element.parse::<UrlToken>().is_ok();
+            write!(f, "{slash}{}", if is_token { HIDDEN } else { element })?;
+        }
+        let Some(query) = query else { return Ok(()) };
+        f.write_str("?")?;
         for part in query.split_inclusive(['&', ';']) {
             let (pair, separator) = match part.strip_suffix(['&', ';']) {
                 Some(pair) => (pair, &part[pair.len()..]),
@@ -87,6 +97,8 @@ mod tests {
             ("/a?token=001565123456&deviceMac=001565123456", "/a?token=***&deviceMac=001565123456"),
             ("/a?=secret", "/a?=***"),
             ("/a?", "/a?"),
+            ("/p/abcdefghijklmnopqrstuvwxyz234567/001565123456.cfg", "/p/***/001565123456.cfg"),
+            ("/abcdefghijklmnopqrstuvwxyz234567", "/***"),
         ] {
             let kept = LoggedTarget::new(target.to_owned());
             assert_eq!(kept.to_string(), shown);

@@ -51,6 +51,9 @@ pub enum RequestOutcome {
     ForbiddenNetwork,
     /// The client certificate names another device than the request.
     CertificateOfAnother,
+    /// The phone is active, and the request did not show what its company asks for; the detail says
+    /// what.
+    NotAdmitted,
     /// The file could not be made of the settings.
     RenderFailed,
     /// New, and not listed: more unknown phones came at once than can be recorded.

@@ -12,6 +12,7 @@ use super::error::DocumentProblem;
 use super::read::{Item, Placed};
 use super::unfinished::is_mark;
 use crate::domain::admission::AdmissionState;
+use crate::domain::settings::schema::ADMISSION;
 use crate::domain::settings::{Layer, SettingError, Written};
 use crate::domain::{
     ApiKeyHash, Claim, Claims, Company, CompanyId, Device, Event, EventId, Mac, Phone, Port,
@@ -413,6 +414,10 @@ impl Check {
         let port = self.or_problem(format!("{path}.port"), port);
         self.name(path, &entry.name);
         let settings = self.layer(&format!("{path}.settings"), entry.settings.as_deref());
+        if settings.to_json().get(ADMISSION).is_some() {
+            let place = format!("{path}.settings.{ADMISSION}");
+            self.problem(place, "is set for a company or for all phones, not for one");
+        }
         let state = match entry.company.as_deref() {
             None => Some(State::Inactive),
             Some(named) => self.company(format!("{path}.company"), named).map(State::Active),

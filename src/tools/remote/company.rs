@@ -33,6 +33,13 @@ pub enum CompanyCommand {
         #[command(flatten)]
         settings: SettingArguments,
     },
+    /// Show the token that the URLs of its phones' files may hold; that it was shown is on record.
+    Token {
+        company: CompanyId,
+        /// Another one: the present one is proof for each phone until it came with the new one.
+        #[arg(long)]
+        new: bool,
+    },
     /// Remove a company that has no phones and users.
     Delete { company: CompanyId },
     /// List what was done to companies, newest first.
@@ -71,6 +78,9 @@ impl CompanyCommand {
                     .value("settings", settings.patch(input)?);
                 Task::change(call, "company")?
             }
+            CompanyCommand::Token { company, new } => {
+                Task::new(of("token", &company).value("new", new.then_some(true)), Show::One)
+            }
             CompanyCommand::Delete { company } => {
                 Task::new(of("delete", &company), Show::Done("company", "deleted"))
             }
@@ -103,6 +113,8 @@ mod tests {
             ("list", "read", json!({}), json!({})),
             ("show acme", "read", acme.clone(), json!({})),
             ("delete acme", "delete", acme.clone(), json!({})),
+            ("token acme", "token", acme.clone(), json!({})),
+            ("token acme --new", "token", acme.clone(), json!({ "new": true })),
             (
                 "create acme --name Acme time.zone=Europe/Berlin",
                 "create",

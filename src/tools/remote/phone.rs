@@ -102,6 +102,15 @@ pub enum PhoneCommand {
     },
     /// Show the passwords of a phone and of its lines; that they were shown is on record.
     Reveal { phone: PhoneId },
+    /// Forget what a phone was first served with, and what locked it: its window begins anew.
+    Rearm { phone: PhoneId },
+    /// Show the token that the URLs of a phone's files may hold; that it was shown is on record.
+    Token {
+        phone: PhoneId,
+        /// Another one: the present one is proof until the phone came with the new one.
+        #[arg(long)]
+        new: bool,
+    },
     /// List the files a phone sent, or show one; that it was shown is on record.
     Uploads {
         phone: PhoneId,
@@ -254,6 +263,10 @@ impl PhoneCommand {
                 Task::new(of("preview", phone).scope("file", file), Show::Files)
             }
             PhoneCommand::Reveal { phone } => Task::new(of("reveal", phone), Show::One),
+            PhoneCommand::Rearm { phone } => Task::new(of("rearm", phone), done("armed again")),
+            PhoneCommand::Token { phone, new } => {
+                Task::new(of("token", phone).value("new", new.then_some(true)), Show::One)
+            }
             PhoneCommand::Uploads { phone, file, delete: true } => {
                 let attempt = format!("delete a file that phone {phone} sent");
                 let call = Call::new("delete", "upload", attempt);
@@ -417,6 +430,9 @@ mod tests {
                 none.clone(),
             ),
             ("reveal 0004f20102030", "reveal", id.clone(), none.clone()),
+            ("rearm 0004f20102030", "rearm", id.clone(), none.clone()),
+            ("token 0004f20102030", "token", id.clone(), none.clone()),
+            ("token 0004f20102030 --new", "token", id.clone(), json!({ "new": true })),
             ("requests 0004f2010203", "requests", json!({ "mac": "0004f2010203" }), none.clone()),
             ("events 0004f2010203", "events", json!({ "mac": "0004f2010203" }), none.clone()),
         ] {

@@ -1,0 +1,17 @@
+//! `rearm phone`: arms an active phone's device again: what locked it is forgotten, its window begins
+//! anew, and what it is served with next is what it is known by.
+//!
+//! Takes in `scope`: `mac`, with `port` (0 when absent), or `phoneid`, which counts only without
+//! `mac`. Only for who administers all active ports of the device. Gives `numrows`, 1.
+
+use super::Call;
+use crate::admin::CommandResult;
+use crate::admin::answer::Answer;
+
+pub(super) async fn run(call: Call) -> CommandResult {
+    let scope = call.body.scope()?;
+    scope.only(&["mac", "port", "phoneid"])?;
+    let id = scope.phone()?;
+    call.core.registry.rearm(&call.actor, id).await?;
+    Ok(Answer::counted(1))
+}

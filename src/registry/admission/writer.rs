@@ -1,0 +1,165 @@
+//! Storing what is to be remembered of how devices proved themselves, off the requests' way.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::admission::{AdmissionState, Lock, Pins, Variation};
+use crate::domain::{Action, Device, Event, Mac, Subject, Timestamp, TypeKey};
+use crate::registry::change::Plan;
+use crate::registry::{Actor, Registry, RegistryError};
+use crate::store::Mutation;
+use crate::throttle::LogRate;
+
+/// What is to be remembered of a device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::registry) enum Noted {
+    /// What it was first served with.
+    Pins(Pins),
+    /// It was let in, and differs from its pins.
+    Variation {
+        variation: Variation,
+        /// It gets nothing from now on.
+        locks: bool,
+        address: IpAddr,
+        maker: Option<String>,
+        model: Option<TypeKey>,
+    },
+    /// It came with its own token of that number.
+    OwnToken(u32),
+    /// It came with its company's token of that number.
+    CompanyToken(u32),
+}
+
+/// Devices that wait: what is dropped is told again by the next request.
+const QUEUE: usize = 4096;
+/// Devices in one commit: half of what who follows the store reads one by one.
+const GROUP: usize = 256;
+/// A store that failed is left alone for this long.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Stores what was noted until it is told to stop.
+pub(in crate::registry) struct AdmissionWriter(mpsc::Receiver<(Mac, Noted)>);
+
+pub(in crate::registry) fn channel() -> (mpsc::Sender<(Mac, Noted)>, AdmissionWriter) {
+    let (sender, queue) = mpsc::channel(QUEUE);
+    (sender, AdmissionWriter(queue))
+}
+
+impl AdmissionWriter {
+    /// Ends with `stop`; what waits then is told again by the phones' next requests.
+    pub(in crate::registry) async fn run(
+        mut self,
+        registry: Arc<Registry>,
+        stop: CancellationToken,
+    ) {
+        let mut log = LogRate::default();
+        loop {
+            let mut group = Vec::with_capacity(GROUP);
+            tokio::select! {
+                () = stop.cancelled() => return,
+                received = self.0.recv_many(&mut group, GROUP) => {
+                    if received == 0 {
+                        return;
+                    }
+                }
+            }
+            match registry.note_admissions(group).await {
+                // The next outage is another one.
+                Ok(()) => log = LogRate::default(),
+                Err(error) => {
+                    if let Some(more) = log.due_at(Instant::now()) {
+                        tracing::warn!(%error, more, "how phones proved themselves could not be noted");
+                    }
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        }
+    }
+}
+
+impl Registry {
+    /// Stores what was noted of active devices, in one commit with what is on record of it.
+    async fn note_admissions(&self, noted: Vec<(Mac, Noted)>) -> Result<(), RegistryError> {
+        let mut of_devices: BTreeMap<Mac, Vec<Noted>> = BTreeMap::new();
+        for (mac, noted) in noted {
+            let of_device = of_devices.entry(mac).or_default();
+            if !of_device.contains(&noted) {
+                of_device.push(noted);
+            }
+        }
+        let macs: Vec<Mac> = of_devices.keys().copied().collect();
+        let now = self.clock.now();
+        self.change_devices(&macs, |devices| {
+            let mut mutations = Vec::new();
+            for device in devices.iter().filter(|device| device.has_active_port()) {
+                let mut state = device.admission.clone();
+                let mut events = Vec::new();
+                for noted in of_devices.get(&device.mac).into_iter().flatten() {
+                    events.extend(take(&mut state, device, noted, now));
+                }
+                if state != device.admission {
+                    let changed = Device { admission: state, ..device.clone() };
+                    let expect = Some(device.revision);
+                    mutations.push(Mutation::PutDevice { device: changed, expect });
+                    mutations.extend(events.into_iter().map(Mutation::Append));
+                }
+            }
+            Plan::commit(mutations, ())
+        })
+        .await
+    }
+}
+
+/// Takes one into the state, and says what is to be on record of it.
+fn take(
+    state: &mut AdmissionState,
+    device: &Device,
+    noted: &Noted,
+    now: Timestamp,
+) -> Option<Event> {
+    match noted {
+        Noted::Pins(pins) => {
+            state.pins.get_or_insert_with(|| Box::new(pins.clone()));
+            None
+        }
+        Noted::OwnToken(number) => {
+            if state.token == *number {
+                state.old_token = None;
+            }
+            None
+        }
+        Noted::CompanyToken(number) => {
+            state.company_token_used = state.company_token_used.max(*number);
+            None
+        }
+        Noted::Variation { variation, locks, address, maker, model } => {
+            let pins = state.pins.as_ref()?;
+            if state.variations.contains(&variation.hash) {
+                return None;
+            }
+            let before =
+                json!({ "network": pins.network, "maker": pins.maker, "model": pins.model });
+            let after = json!({ "network": address, "maker": maker, "model": model });
+            if state.variations.len() >= AdmissionState::MAX_VARIATIONS {
+                state.variations.remove(0);
+            }
+            state.variations.push(variation.hash);
+            let is_new = *locks && state.locked.is_none();
+            if is_new {
+                state.locked = Some(Lock { at: now, because: variation.varying });
+            }
+            let action = if is_new { Action::Locked } else { Action::Varied };
+            let mut event =
+                Actor::Gateway.event(now, action, Subject::Phone, device.mac.to_string());
+            event.company = device.companies().next().map(ToString::to_string).unwrap_or_default();
+            (event.before, event.after) = (before, after);
+            Some(event)
+        }
+    }
+}
