@@ -10,7 +10,7 @@
 //!
 //! | module | owns |
 //! |---|---|
-//! | [`domain`] | MAC, phone, company, user, settings: what may happen to a phone. No I/O, no clock |
+//! | [`domain`] | MAC, phone, company, user, settings: what may happen to a phone, and who may have its files. No I/O, no clock |
 //! | [`throttle`] | turns for those who want the same at a time, log lines for all that say the same; knows no phones |
 //! | [`catalogue`] | the families as data: what their phones ask, how they name themselves, what they get |
 //! | [`store`] | what is durable: one trait that gateways can follow, in one SQLite file, in a PostgreSQL database or in memory |
@@ -64,7 +64,9 @@
 //!    device, within a quota that networks share fairly. What the request claims or shows anew is
 //!    kept. All of that is stored behind the answer, and held while the store is away.
 //! 5. A device that is not active gets what anybody gets: a common file, which has no company, no
-//!    phone and no secret in it, or the refusal.
+//!    phone and no secret in it, or the refusal. So does an active one whose request does not show
+//!    what its companies ask for ([`registry::Registry::admit`], [`domain::admission`]): network,
+//!    token, credentials, certificate, in time, from where it was first served.
 //! 6. An active one gets the cached body, if all it was made of is as it was; else
 //!    [`registry::Registry::composition`] lays the layers over each other and [`catalogue`] renders
 //!    them. Same inputs, same bytes. What was laid out for it as it is ([`files`]) is sent from the
@@ -96,7 +98,8 @@
 //!   it is promoted and served, and reads. What it sends reaches no query but as
 //!   a bound value, and the file system only as the name of an upload that its family declares,
 //!   and as that of a file which was laid out for it.
-//! - No phone's configuration leaves before an operator made the phone active.
+//! - No phone's configuration leaves before an operator made the phone active, and to no request
+//!   that does not show what the policies of its companies ask for.
 //! - Unknown, inactive, over quota, forbidden network, strange method, missing file: one refusal,
 //!   the same bytes. It promises nothing, and so waits for no disk; where a MAC is looked up, all
 //!   take the same way, so that the time tells little.

@@ -3,7 +3,8 @@
 //! 1. Identify: MAC, port and type, by the catalogue. What was answered with a file before is
 //!    remembered.
 //! 2. Admit, when there is a MAC, and its network may ask: the registry has an unknown device
-//!    recorded as inactive, and a known one noted. Only a device with an active port is admitted.
+//!    recorded as inactive, and a known one noted. Only a device with an active port is admitted,
+//!    when the request shows what the policies of its companies ask for ([`admission`]).
 //!    For who may ask for none one is looked up all the same.
 //! 3. Who is not gets the common file the request names, in which there is no phone, or the
 //!    refusal.

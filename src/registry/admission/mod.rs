@@ -12,6 +12,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::Registry;
+use super::index::AdmissionFacts;
 use crate::domain::admission::{
     AdmissionState, Judged, Mode, Policy, Shown, TokenOf, UrlToken, Verdict,
 };
@@ -64,13 +65,14 @@ impl Registry {
     /// kept to.
     pub fn admit(&self, mac: Mac, evidence: AdmissionEvidence<'_>) -> Admission {
         let nothing_asked = Admission { verdict: Verdict::Admitted, is_first: false };
-        let Some((companies, state)) = self.memory.index.admission(mac) else {
+        let Some(AdmissionFacts { company, others, state }) = self.memory.index.admission(mac)
+        else {
             return nothing_asked;
         };
         let directory = self.directory();
         let mut all = nothing_asked;
         let at = self.clock.now();
-        for id in &companies {
+        for id in std::iter::once(&company).chain(&others) {
             let Some(company) = directory.companies.get(id) else { continue };
             let policy = directory.policies.of(company, &directory.system);
             if policy.mode == Mode::Off {
@@ -193,12 +195,6 @@ impl Registry {
     fn note_admission(&self, mac: Mac, noted: Noted) {
         // A full queue drops it; the next request tells it again.
         let _ = self.admission_notes.try_send((mac, noted));
-    }
-
-    /// How a device proved itself before, with its companies; for operators.
-    #[must_use]
-    pub fn admission_state(&self, mac: Mac) -> Option<AdmissionState> {
-        self.memory.index.admission(mac).map(|(_, state)| state)
     }
 
     /// The policy of a company, or of the system where there is none of that name.

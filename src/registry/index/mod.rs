@@ -50,7 +50,7 @@ struct Entry {
     /// What its files have set: most phones of a company have the same.
     written: Arc<Written>,
     /// How the device proved itself before; `None`: nothing is known.
-    admission: Option<Box<AdmissionState>>,
+    admission: Option<Arc<AdmissionState>>,
     waiting_since: u32,
     rows: Rows,
 }
@@ -118,6 +118,16 @@ pub struct Known {
     pub version: u64,
 }
 
+/// What a request of an active device is held against.
+#[derive(Debug, Clone)]
+pub(super) struct AdmissionFacts {
+    /// That of its first active port.
+    pub company: CompanyId,
+    /// Those of others; nearly always none.
+    pub others: Vec<CompanyId>,
+    pub state: Arc<AdmissionState>,
+}
+
 /// Whether a device only waits, and no operator decided anything about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Untouched {
@@ -134,6 +144,8 @@ pub(super) struct Index {
     types: Symbols<TypeKey>,
     companies: Symbols<CompanyId>,
     writings: Interner<Written>,
+    /// That of a device of which nothing is known.
+    unknown_admission: Arc<AdmissionState>,
     waiting: Arc<InactiveQuota>,
     /// Revision of the system settings, and how often all was read anew.
     system_version: AtomicU64,
@@ -150,6 +162,7 @@ impl Index {
             types: Symbols::new(),
             companies: Symbols::new(),
             writings: Interner::new(),
+            unknown_admission: Arc::default(),
             waiting: Arc::new(InactiveQuota::new(waiting)),
             system_version: AtomicU64::new(0),
             company_versions: RwLock::default(),
@@ -170,13 +183,15 @@ impl Index {
         })
     }
 
-    /// The companies of an active device, each once, and how it proved itself before.
-    pub(super) fn admission(&self, mac: Mac) -> Option<(Vec<CompanyId>, AdmissionState)> {
+    /// Whose an active device is, and how it proved itself before.
+    pub(super) fn admission(&self, mac: Mac) -> Option<AdmissionFacts> {
         let entry = self.devices.get(&mac.bits())?;
-        let mut numbers: Vec<u32> = entry.rows.all().iter().filter_map(|row| row.company).collect();
-        numbers.dedup();
-        let companies = numbers.into_iter().map(|number| self.companies.name(number)).collect();
-        Some((companies, entry.admission.as_deref().cloned().unwrap_or_default()))
+        let mut numbers = entry.rows.all().iter().filter_map(|row| row.company);
+        let first = numbers.next()?;
+        let name = |number| self.companies.name(number);
+        let others = numbers.filter(|number| *number != first).map(name).collect();
+        let state = entry.admission.clone().unwrap_or_else(|| self.unknown_admission.clone());
+        Some(AdmissionFacts { company: name(first), others, state })
     }
 
     /// The revision of a device, when it is known.
@@ -295,7 +310,7 @@ impl Index {
             strength: device.strength(),
             served: device.served.is_some(),
             written: self.writings.of(device.written.clone()),
-            admission: (!device.admission.is_empty()).then(|| Box::new(device.admission.clone())),
+            admission: (!device.admission.is_empty()).then(|| Arc::new(device.admission.clone())),
             waiting_since: device.waiting.map_or(0, |waiting| seconds(waiting.created)),
             rows: Rows::of(rows.collect()),
         };
