@@ -6,8 +6,11 @@ use serde_json::value::{RawValue, Value};
 
 use crate::domain::{Timestamp, UserId};
 
-/// The version written, and the only one read.
-pub(super) const VERSION: u32 = 1;
+/// The version written.
+pub(super) const VERSION: u32 = 2;
+
+/// The oldest version that is read: of before there were admission policies.
+pub(super) const OLDEST: u32 = 1;
 
 /// A secret, as it is written.
 #[derive(Serialize, Deserialize)]

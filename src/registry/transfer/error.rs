@@ -2,6 +2,7 @@
 
 use std::{fmt, io};
 
+use super::document::{OLDEST, VERSION};
 use super::pages::Counts;
 use crate::domain::CompanyId;
 use crate::registry::RegistryError;
@@ -60,7 +61,7 @@ pub enum ImportError {
     )]
     NotEmpty,
     /// It was written in a version that is not read here.
-    #[error("the document has version {0}, and 1 is the one that can be read")]
+    #[error("the document has version {0}, and {OLDEST} to {VERSION} can be read")]
     Version(u32),
     /// It is no such document.
     #[error("{path}: {message}")]

@@ -7,10 +7,11 @@ use std::collections::BTreeSet;
 use std::io::{Read, Seek};
 use std::sync::Arc;
 
+use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::check::{Check, CheckedUser};
-use super::document::Seed;
+use super::document::{OLDEST, Seed};
 use super::error::ImportError;
 use super::pages::{Counts, count};
 use super::read::{Enough, Head, Item, Placed, read};
@@ -105,7 +106,12 @@ impl<R: Read + Seek> Document<R> {
         let Document { mut input, head, counts } = self;
         let mut check = Check::new(now);
         let companies = check.companies(&head.companies);
-        let settings = check.layer("settings", head.settings.as_deref());
+        let mut settings = check.layer("settings", head.settings.as_deref());
+        // Its phones go on as they did, until somebody says otherwise.
+        if head.version == OLDEST && counts.devices > 0 {
+            let report = json!({ "admission": { "mode": "report" } });
+            settings = settings.patched(&report).unwrap_or(settings);
+        }
         let users = check.users(head.users);
         input.rewind().map_err(ImportError::Read)?;
         read(&mut input, &mut |at, item| {

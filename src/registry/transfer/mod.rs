@@ -3,7 +3,7 @@
 //! Version 1; what may be left out is in brackets:
 //! ```json
 //! {
-//!   "version": 1,
+//!   "version": 2,
 //!   "settings": { [the system layer] },
 //!   ["password_seed": "<64 digits, hex>",]
 //!   "companies": [{ "company": "acme", ["instance": "<64 bits, hex>", "name": "", "created": 0,

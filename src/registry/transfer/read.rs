@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use serde_path_to_error::Track;
 
 use super::document::{
-    CompanyEntry, DeviceEntry, EventEntry, RemovedEntry, Seed, UserEntry, VERSION,
+    CompanyEntry, DeviceEntry, EventEntry, OLDEST, RemovedEntry, Seed, UserEntry, VERSION,
 };
 use super::error::ImportError;
 
@@ -35,7 +35,7 @@ pub(super) enum Item {
 /// All the rest of a document.
 #[derive(Debug)]
 pub(super) struct Head {
-    version: u32,
+    pub version: u32,
     pub settings: Option<Box<RawValue>>,
     /// What own passwords of phones are made of.
     pub password_seed: Option<Seed>,
@@ -63,7 +63,10 @@ pub(super) fn read(input: impl Read, each: Each<'_>) -> Result<Head, ImportError
     let head = DocumentSeed { each, line: &line }.deserialize(tracked);
     let head = head.map_err(|error| ImportError::shape(&track.path().to_string(), error))?;
     json.end().map_err(|error| ImportError::shape(".", error))?;
-    if head.version == VERSION { Ok(head) } else { Err(ImportError::Version(head.version)) }
+    match head.version {
+        OLDEST..=VERSION => Ok(head),
+        other => Err(ImportError::Version(other)),
+    }
 }
 
 const BUFFER: usize = 256 * 1024;

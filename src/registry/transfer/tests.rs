@@ -27,7 +27,7 @@ fn document(devices: usize) -> String {
     };
     let devices: Vec<Value> = (0..devices).map(device).collect();
     // As somebody may write it by hand: devices before what they name.
-    json!({ "version": 1, "devices": devices, "companies": [{ "company": "acme" }] }).to_string()
+    json!({ "version": 2, "devices": devices, "companies": [{ "company": "acme" }] }).to_string()
 }
 
 fn store() -> Arc<dyn Store> {
@@ -113,7 +113,7 @@ fn all_of_it() -> Value {
         event(8, "promote", "before", json!({ "company": "" })),
     ];
     json!({
-        "version": 1,
+        "version": 2,
         "settings": { "language": "de" },
         "password_seed": "7".repeat(64),
         "companies": [{ "company": "acme", "instance": "0000000000000007", "name": "Acme",
@@ -126,12 +126,30 @@ fn all_of_it() -> Value {
               "sighting": { "first": 1, "last": 2, "address": "192.0.2.1", "user_agent": "Yealink",
                             "type_guess": "t46s", "firmware": "1.2", "certificate": "x" },
               "claims": [claim("t46s", "user_agent"), claim("t48s", "path")],
-              "written": written },
+              "written": written,
+              "admission": { "armed": 5, "token": 5, "old_token": 4, "variations": [7],
+                             "pins": { "at": 6, "network": "192.0.2.0/24", "maker": "Yealink" } } },
             { "mac": "001565000002", "phone_type": "t46s", "ports": [{ "port": 0, "created": 5 }] },
         ],
         "removed": [{ "mac": "001565000003", "written": written }],
         "events": events,
     })
+}
+
+/// A document of before there were policies: nobody is locked out who moves a fleet with it.
+#[tokio::test]
+async fn phones_of_an_older_document_are_not_refused() {
+    let store = store();
+    let mut document = all_of_it();
+    document["version"] = json!(1);
+    document["devices"][0].as_object_mut().unwrap().remove("admission");
+    import_from(&store, Cursor::new(document.to_string())).await.unwrap();
+    let settings = store.tenancy().await.unwrap().system.settings.to_json();
+    assert_eq!(settings, json!({ "language": "de", "admission": { "mode": "report" } }));
+    document["version"] = json!(3);
+    let refused = import_from(&self::store(), Cursor::new(document.to_string())).await;
+    let refused = refused.unwrap_err().to_string();
+    assert_eq!(refused, "the document has version 3, and 1 to 2 can be read");
 }
 
 #[tokio::test]

@@ -171,10 +171,7 @@ fn a_user_id_that_leaves_none_for_the_next_user_is_refused() {
 #[test]
 fn what_is_no_such_document_is_said_with_its_place() {
     let read = |text: &str| Document::read(Cursor::new(text)).unwrap_err().to_string();
-    assert_eq!(
-        read(r#"{ "version": 2 }"#),
-        "the document has version 2, and 1 is the one that can be read"
-    );
+    assert_eq!(read(r#"{ "version": 3 }"#), "the document has version 3, and 1 to 2 can be read");
     let unknown = read(r#"{ "version": 1, "devices": [{ "mac": "0004f2222222", "typ": "x" }] }"#);
     assert!(unknown.starts_with("devices[0].typ: unknown field `typ`"), "{unknown}");
     assert!(read("[").starts_with("the document: "), "{}", read("["));
