@@ -312,13 +312,13 @@ fn what_was_promoted_stays_whoever_comes_meanwhile() {
 fn a_forbidden_network_gets_and_makes_nothing() {
     let gateway = Gateway::start_with(|config, _| {
         config.handset.trusted_proxies = ["127.0.0.0/8".parse().unwrap()].into_iter().collect();
-        config.handset.allowed_networks = ["192.0.2.0/24".parse().unwrap()].into_iter().collect();
+        config.handset.allowed_networks = ["10.0.2.0/24".parse().unwrap()].into_iter().collect();
     });
-    get_from(&gateway, "192.0.2.1", "/0015654aa937.cfg");
+    get_from(&gateway, "10.0.2.1", "/0015654aa937.cfg");
     gateway.settle();
     gateway.promote("0015654aa9370");
-    assert_eq!(get_from(&gateway, "192.0.2.1", "/0015654aa937.cfg").status, 200);
-    let refusal = get_from(&gateway, "192.0.2.1", "/0015654aa938.cfg");
+    assert_eq!(get_from(&gateway, "10.0.2.1", "/0015654aa937.cfg").status, 200);
+    let refusal = get_from(&gateway, "10.0.2.1", "/0015654aa938.cfg");
     assert_eq!(refusal.status, 404);
     gateway.settle();
     // A phone's own file, one for anybody, and a MAC that is new.

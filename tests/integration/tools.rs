@@ -374,7 +374,7 @@ fn a_store_of_an_older_version_is_told_and_left_as_it_is_by_what_only_reads() {
     let output = dialtone(dir.path(), "check").output().unwrap();
     shown(&output);
     let note = String::from_utf8(output.stderr).unwrap();
-    assert!(note.contains("will be upgraded from schema 1 to 5"), "{note}");
+    assert!(note.contains("will be upgraded from schema 1 to 6"), "{note}");
     for line in ["export", "render 02005e1000010"] {
         let said = failed(dialtone(dir.path(), line), 1);
         assert!(said.contains("start the gateway once"), "{said}");

@@ -40,6 +40,7 @@ fn a_new_device_is_active_at_once_and_read_back_without_its_secrets() {
                     "user": "100", "password": "***", "registrar": "pbx.example.net",
                 } } },
                 "sighting": null, "wanted_firmware": null, "served": null,
+                "admission": { "armed": NOW, "pins": null, "locked": null },
                 "claims": [{
                     "phone_type": "snom320", "strength": "operator",
                     "first": NOW, "last": NOW, "user_agent": "",
