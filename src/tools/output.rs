@@ -58,7 +58,10 @@ fn field<'v>(row: &'v Value, name: &str) -> &'v Value {
 /// Whether the values of a field or a column of that name are times.
 pub(super) fn is_time(name: &str) -> bool {
     let last = name.rsplit('.').next();
-    matches!(last, Some("at" | "changed" | "created" | "first" | "last" | "received" | "served"))
+    matches!(
+        last,
+        Some("armed" | "at" | "changed" | "created" | "first" | "last" | "received" | "served")
+    )
 }
 
 fn cell(name: &str, value: &Value) -> String {

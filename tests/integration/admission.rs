@@ -83,7 +83,10 @@ fn who_knows_a_mac_gets_no_secret_over_the_internet() {
     }
     let last = last(&gateway, false);
     assert_eq!(last["outcome"], "not_admitted", "{last}");
-    assert_eq!(last["detail"], "not shown: network", "{last}");
+    assert_eq!(
+        last["detail"], "not shown: network or token or credentials or certificate",
+        "{last}"
+    );
 }
 
 #[test]
@@ -93,7 +96,11 @@ fn report_serves_and_says_who_would_be_refused() {
     assert_eq!(status(&gateway, HOME), 200);
     let last = last(&gateway, true);
     assert_eq!(last["outcome"], "served", "{last}");
-    assert_eq!(last["detail"], "would be refused: not shown: network", "{last}");
+    assert_eq!(
+        last["detail"],
+        "would be refused: not shown: network or token or credentials or certificate",
+        "{last}"
+    );
     policy(&gateway, json!({ "mode": "off" }));
     assert_eq!(status(&gateway, HOME), 200);
     assert_eq!(self::last(&gateway, true)["detail"], "");

@@ -38,8 +38,38 @@ pub enum Lack {
     Locked(Varying),
     /// What it says contradicts itself.
     Contradiction,
-    /// These would have been enough, together with what it showed.
-    Proof(ProofSet),
+    /// Any of these would have been enough, together with what it showed.
+    Proof(Missing),
+}
+
+/// What of each alternative of a policy was not shown; at most [`Missing::MAX`] are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Missing([ProofSet; Missing::MAX]);
+
+impl Missing {
+    /// As many as a policy has.
+    pub const MAX: usize = 8;
+
+    fn of(require: &[ProofSet], shown: ProofSet) -> Missing {
+        let mut missing = Missing::default();
+        for (place, enough) in missing.0.iter_mut().zip(require) {
+            *place = enough.missing(shown);
+        }
+        missing
+    }
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut told: Vec<String> = Vec::new();
+        for missing in self.0.iter().filter(|missing| !missing.is_empty()) {
+            let missing = missing.to_string();
+            if !told.contains(&missing) {
+                told.push(missing);
+            }
+        }
+        f.write_str(&told.join(" or "))
+    }
 }
 
 /// For the list of what phones asked.
@@ -202,7 +232,6 @@ impl Policy {
         if self.require.iter().any(|enough| proofs.covers(*enough)) {
             return None;
         }
-        let missing = self.require.iter().map(|enough| enough.missing(proofs));
-        Some(Lack::Proof(missing.min_by_key(|missing| missing.len()).unwrap_or_default()))
+        Some(Lack::Proof(Missing::of(&self.require, proofs)))
     }
 }

@@ -10,7 +10,7 @@ mod policy;
 mod state;
 mod token;
 
-pub use judge::{Judged, Lack, Shown, Variation, Verdict, neighbourhood};
+pub use judge::{Judged, Lack, Missing, Shown, Variation, Verdict, neighbourhood};
 pub use policy::{Mode, Policy, Proof, ProofSet, Varying};
 pub use state::{AdmissionState, Lock, Pins};
 pub use token::{TokenOf, UrlToken};

@@ -91,12 +91,6 @@ impl ProofSet {
         ProofSet(self.0 & !shown.0)
     }
 
-    /// How many there are.
-    #[must_use]
-    pub fn len(self) -> u32 {
-        self.0.count_ones()
-    }
-
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(self) -> bool {
