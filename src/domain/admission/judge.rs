@@ -235,3 +235,112 @@ impl Policy {
         Some(Lack::Proof(Missing::of(&self.require, proofs)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_000_000);
+
+    fn shown(proofs: [bool; 3]) -> Shown<'static> {
+        Shown {
+            at: NOW,
+            address: "203.0.113.9".parse().unwrap(),
+            token: proofs[0],
+            credentials: proofs[1],
+            certificate: proofs[2],
+            maker: Some("Yealink"),
+            model: None,
+            contradicts: false,
+        }
+    }
+
+    fn policy(require: &[&str]) -> Policy {
+        let require = require.iter().map(|set| set.parse().unwrap()).collect();
+        Policy { require, ..Policy::default() }
+    }
+
+    #[test]
+    fn an_address_counts_as_its_network() {
+        for (address, network) in
+            [("203.0.113.9", "203.0.113.0/24"), ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64")]
+        {
+            assert_eq!(neighbourhood(address.parse().unwrap()).to_string(), network);
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_told_once_each() {
+        let policy = policy(&["token+window", "certificate", "window+token"]);
+        let judged = policy.judge(&AdmissionState::default(), &shown([false; 3]));
+        let Verdict::Refused(lack) = judged.verdict else { panic!("{judged:?}") };
+        assert_eq!(lack.to_string(), "not shown: token+window or certificate");
+        let judged = policy.judge(&AdmissionState::default(), &shown([true, false, false]));
+        let Verdict::Refused(lack) = judged.verdict else { panic!("{judged:?}") };
+        assert_eq!(lack.to_string(), "not shown: window or certificate");
+    }
+
+    #[test]
+    fn a_window_is_not_open_before_it_begins() {
+        let policy = policy(&["window"]);
+        for (armed, is_let_in) in [
+            (NOW, true),
+            (NOW - i64::from(policy.window_s), true),
+            (NOW + 1, false),
+            (NOW - i64::from(policy.window_s) - 1, false),
+        ] {
+            let state = AdmissionState { armed: Some(armed), ..AdmissionState::default() };
+            let judged = policy.judge(&state, &shown([false; 3]));
+            assert_eq!(judged.verdict == Verdict::Admitted, is_let_in, "{armed:?}");
+        }
+    }
+
+    #[test]
+    fn a_locked_phone_is_refused_whatever_it_shows() {
+        let locked = Some(Lock { at: NOW, because: Varying::Maker });
+        let state = AdmissionState { locked, ..AdmissionState::default() };
+        for (mode, verdict) in [
+            (Mode::Enforce, Verdict::Refused(Lack::Locked(Varying::Maker))),
+            (Mode::Report, Verdict::Reported(Lack::Locked(Varying::Maker))),
+            (Mode::Off, Verdict::Admitted),
+        ] {
+            let policy = Policy { mode, ..Policy::default() };
+            assert_eq!(policy.judge(&state, &shown([true; 3])).verdict, verdict);
+        }
+    }
+
+    const SETS: [&str; 7] =
+        ["network", "token", "credentials", "certificate", "token+certificate", "window", "pinned"];
+
+    proptest! {
+        #[test]
+        fn who_shows_more_is_never_refused_more(
+            sets in prop::collection::vec(0..SETS.len(), 1..4), less: [bool; 3], more: [bool; 3],
+        ) {
+            let policy = policy(&sets.iter().map(|at| SETS[*at]).collect::<Vec<_>>());
+            let both = [0, 1, 2].map(|at| less[at] || more[at]);
+            let verdict = |proofs| policy.judge(&AdmissionState::default(), &shown(proofs)).verdict;
+            if verdict(less) == Verdict::Admitted {
+                prop_assert_eq!(verdict(both), Verdict::Admitted);
+            }
+        }
+
+        #[test]
+        fn of_several_companies_the_strictest_counts(one in 0..3usize, other in 0..3usize) {
+            let all = [
+                Verdict::Admitted,
+                Verdict::Reported(Lack::Contradiction),
+                Verdict::Refused(Lack::Contradiction),
+            ];
+            prop_assert_eq!(all[one].and(all[other]), all[one.max(other)]);
+        }
+
+        #[test]
+        fn a_set_is_read_as_it_is_written(proofs in prop::collection::vec(0..Proof::ALL.len(), 1..6)) {
+            let set = proofs.iter().fold(ProofSet::default(), |set, at| set.with(Proof::ALL[*at], true));
+            prop_assert_eq!(set.to_string().parse(), Ok(set));
+        }
+    }
+}
