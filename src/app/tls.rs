@@ -22,7 +22,11 @@ pub(super) fn of_handsets(
         let names = tls::self_signed::names_of_this_machine(&ips);
         pairs.push(tls::self_signed::ensure(&config.tls.certs_dir, &names, SystemTime::now())?);
     }
-    let options = TlsOptions { pairs, clients: config.tls.clients.clone() };
+    let options = TlsOptions {
+        pairs,
+        clients: config.tls.clients.clone(),
+        expired_clients: config.tls.expired_clients,
+    };
     Ok(Some(Arc::new(Tls::load(options, SystemTime::now())?)))
 }
 
@@ -30,7 +34,10 @@ pub(super) fn of_admin(config: &Config) -> Result<Option<Arc<Tls>>, AppError> {
     if config.admin.pairs.is_empty() {
         return Ok(None);
     }
-    let clients = tls::ClientCertificates::Off;
-    let options = TlsOptions { pairs: config.admin.pairs.clone(), clients };
+    let options = TlsOptions {
+        pairs: config.admin.pairs.clone(),
+        clients: tls::ClientCertificates::Off,
+        expired_clients: tls::ExpiredCertificates::Refuse,
+    };
     Ok(Some(Arc::new(Tls::load(options, SystemTime::now())?)))
 }

@@ -10,6 +10,8 @@
 //! another one.
 
 mod boot;
+#[cfg(test)]
+mod certificate_table;
 mod family;
 mod identify;
 mod limits;
@@ -36,10 +38,10 @@ pub use boot::{
     BootShape, BootStep, Boots, Conditional, ConfigReader, ConnectionUse, FamilyBoot, HttpVersion,
     MacText, RequestShape, Simulate, StepDoes, Syntax,
 };
+pub use family::certificate::CertificateForm;
 pub use family::definition::{Escape, Limit, Scope, Separator, UploadKind};
 pub use family::problem::{CatalogueError, Problem};
 pub use family::{Family, FileSpec, PhoneType, UploadSpec};
-pub use identify::certificate::mac_of_subject;
 pub use identify::file_match::FileMatch;
 pub use identify::path_pattern::PathFacts;
 pub use identify::target::Target;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::from_text::{FromText, one_of};
 use super::reader::Section;
-use crate::net::tls::{ClientCertificates, PairFiles};
+use crate::net::tls::{ClientCertificates, ExpiredCertificates, PairFiles};
 
 /// What `[tls]` says.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,6 +16,8 @@ pub struct TlsSection {
     pub certs_dir: PathBuf,
     /// Whether phones are asked for a certificate.
     pub clients: ClientCertificates,
+    /// What becomes of phones whose certificate has expired.
+    pub expired_clients: ExpiredCertificates,
     /// How often the files of every listener are looked at for a change.
     pub reload_interval: Duration,
 }
@@ -29,10 +31,12 @@ enum Mode {
 
 impl TlsSection {
     pub(super) fn read(mut section: Section<'_>) -> TlsSection {
+        let clients = clients(&mut section);
         TlsSection {
             pairs: pairs(&mut section),
             certs_dir: section.value("certs_dir", "certs"),
-            clients: clients(&mut section),
+            expired_clients: expired_clients(&mut section, &clients),
+            clients,
             reload_interval: section.seconds(
                 "reload_interval_s",
                 Duration::from_secs(5),
@@ -85,10 +89,28 @@ fn clients(section: &mut Section<'_>) -> ClientCertificates {
     }
 }
 
+fn expired_clients(section: &mut Section<'_>, clients: &ClientCertificates) -> ExpiredCertificates {
+    let key = "expired_client_certificates";
+    let expired = section.value(key, "refuse");
+    if expired == ExpiredCertificates::Accept && *clients == ClientCertificates::Off {
+        let message = "is not used while `client_certificates` is \"off\"";
+        section.problem_between(&[key, "client_certificates"], message);
+    }
+    expired
+}
+
 impl FromText for Mode {
     fn from_text(text: &str) -> Result<Mode, String> {
         let modes =
             [("off", Mode::Off), ("optional", Mode::Optional), ("required", Mode::Required)];
         one_of(text, &modes)
+    }
+}
+
+impl FromText for ExpiredCertificates {
+    fn from_text(text: &str) -> Result<ExpiredCertificates, String> {
+        let known =
+            [("refuse", ExpiredCertificates::Refuse), ("accept", ExpiredCertificates::Accept)];
+        one_of(text, &known)
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod admission;
 mod claim;
+mod client_certificate;
 mod company;
 mod device;
 mod error_chain;
@@ -23,6 +24,9 @@ mod type_key;
 mod user;
 
 pub use claim::{Claim, Claims, Strength};
+pub use client_certificate::{
+    CertificateName, Certified, ClientCertificate, InvalidNameKind, NameKind,
+};
 pub use company::{Company, CompanyId};
 pub use device::{Assigned, Device, Phone, Sighting, State, TransitionError, Waiting};
 pub use error_chain::ErrorChain;

@@ -90,7 +90,7 @@ impl<P: Provision> Edge<P> {
         let naming = (!peer.is_proxys_own).then_some(request.headers());
         let asker = options.access.asker(peer.address.ip(), naming);
         let address = asker.address;
-        let certificate = peer.tls.as_ref().and_then(|tls| tls.client_cn.clone());
+        let certificate = peer.tls.as_ref().and_then(|tls| tls.certificate.clone());
         let Some(fetch) =
             request::fetch(&request, asker, certificate, &self.provisioner.wanted_headers())
         else {

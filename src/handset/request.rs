@@ -1,9 +1,11 @@
 //! From HTTP to a [`Fetch`], every part within its bound.
 
+use std::sync::Arc;
+
 use http::{HeaderMap, HeaderName, Method, Request, header};
 
 use super::access::Asker;
-use crate::domain::Sighting;
+use crate::domain::{ClientCertificate, Sighting};
 use crate::provision::Fetch;
 
 /// The longest of 250 recorded requests has 38 bytes (`/snom/settings-m9.php?mac=...`);
@@ -21,7 +23,7 @@ const MOST_HEADER_BYTES: usize = 256;
 pub(super) fn fetch<B>(
     request: &Request<B>,
     asker: Asker,
-    certificate: Option<String>,
+    certificate: Option<Arc<ClientCertificate>>,
     wanted: &[HeaderName],
 ) -> Option<Fetch> {
     if !(matches!(*request.method(), Method::GET | Method::HEAD) || is_upload(request)) {

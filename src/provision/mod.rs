@@ -32,7 +32,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::HeaderName;
 
-use crate::domain::Timestamp;
+use crate::catalogue::Catalogue;
+use crate::domain::{Certified, ClientCertificate, Timestamp};
 pub use crate::files::HostedFile;
 
 pub use parse_cache::FileOwner;
@@ -55,8 +56,17 @@ pub struct Fetch {
     /// Whether the network of that address may have anything. Else the request is refused like
     /// others, in the same time.
     pub is_allowed: bool,
-    /// Subject CN of the verified client certificate, when there was one.
-    pub certificate: Option<String>,
+    /// The client certificate, verified, when there was one.
+    pub certificate: Option<Arc<ClientCertificate>>,
+}
+
+impl Fetch {
+    /// What the client certificate proves.
+    #[must_use]
+    pub fn certified(&self, catalogue: &Catalogue) -> Certified {
+        let certificate = self.certificate.as_deref();
+        certificate.map(|certificate| catalogue.certified(certificate)).unwrap_or_default()
+    }
 }
 
 /// What the handset gets.

@@ -10,11 +10,11 @@ use super::parse_cache::{FileOwner, NamedFile, ParseCache, ParsedRequest};
 use super::rendered::{BodyCache, BodyKey, Version};
 use super::{Fetch, Provision, Receipt, Rendered, Reply, Sent, UploadBody};
 use crate::catalogue::{
-    Catalogue, FileSpec, PathFacts, PhoneType, RenderError, RenderInput, Scope, mac_of_subject,
+    Catalogue, FileSpec, PathFacts, PhoneType, RenderError, RenderInput, Scope,
 };
 use crate::domain::admission::{Lack, UrlToken};
 use crate::domain::settings::Written;
-use crate::domain::{Mac, Timestamp};
+use crate::domain::{Certified, Mac, Timestamp};
 use crate::files::{Files, HostedFile};
 use crate::registry::{
     Known, LoggedTarget, NotRecorded, Registry, RequestEvidence, RequestLogEntry, RequestOutcome,
@@ -206,8 +206,8 @@ impl Provisioner {
         fetch: &Fetch,
         parsed: &ParsedRequest,
     ) -> Result<Admitted, NotAdmitted> {
-        let certified = fetch.certificate.as_deref().and_then(mac_of_subject);
-        let mac = self.speaks_for(fetch, parsed, certified).inspect_err(|_| {
+        let certified = fetch.certified(catalogue);
+        let mac = self.speaks_for(fetch, parsed, &certified).inspect_err(|_| {
             // SECURITY: who may not speak for a device waits as long as who may, of whichever
             // device it is. A request without a MAC has one looked up that is of the request.
             let mac = parsed.identity.mac.unwrap_or_else(|| self.parsed.mac_for_none(fetch));
@@ -218,12 +218,12 @@ impl Provisioner {
             identity: &parsed.identity,
             address: fetch.address,
             user_agent: fetch.user_agent.as_deref().unwrap_or_default(),
-            certificate: fetch.certificate.as_deref(),
-            is_certified: certified.is_some(),
+            certificate: fetch.certificate.as_ref().and_then(|certificate| certificate.shown()),
+            is_certified: certified.mac().is_some(),
         };
         Err(match self.registry.sight(catalogue, evidence) {
             SightOutcome::Known(known) if known.active => {
-                let shown = shown(fetch, parsed, certified == Some(mac));
+                let shown = shown(fetch, parsed, certified.mac() == Some(mac));
                 return self.judge(mac, known, shown);
             }
             SightOutcome::Known(_) => RequestOutcome::Inactive,
@@ -241,15 +241,16 @@ impl Provisioner {
         &self,
         fetch: &Fetch,
         parsed: &ParsedRequest,
-        certified: Option<Mac>,
+        certified: &Certified,
     ) -> Result<Mac, RequestOutcome> {
         if !fetch.is_allowed {
             return Err(RequestOutcome::ForbiddenNetwork);
         }
         // A request without a MAC creates nothing.
         let mac = parsed.identity.mac.ok_or(RequestOutcome::NoMac)?;
-        // SECURITY: a certificate that names a device speaks for that device alone.
-        if certified.is_some_and(|certified| certified != mac) {
+        // SECURITY: a certificate that names a device speaks for that device alone, and one that
+        // names two for none.
+        if certified.speaks_against(mac) {
             return Err(RequestOutcome::CertificateOfAnother);
         }
         Ok(mac)

@@ -24,7 +24,7 @@ pub struct RequestEvidence<'a> {
     pub address: IpAddr,
     /// Clean and bounded, see [`Sighting::user_agent`]; empty when there was none.
     pub user_agent: &'a str,
-    /// Subject CN of the verified client certificate, when there was one.
+    /// What tells the most of the verified client certificate, when there was one.
     pub certificate: Option<&'a str>,
     /// Whether the certificate was made for this very MAC.
     pub is_certified: bool,

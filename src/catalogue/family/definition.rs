@@ -28,6 +28,9 @@ pub(crate) struct FamilyFile {
     pub user_agent: Vec<UserAgent>,
     #[serde(default)]
     pub header: Vec<Header>,
+    /// How its phones' certificates name them.
+    #[serde(default)]
+    pub certificate: Vec<CertificateTable>,
     #[serde(default)]
     pub file: Vec<File>,
     /// [`crate::catalogue::boot`] reads these two: a gateway needs neither.
@@ -163,6 +166,35 @@ pub(crate) struct Header {
     pub pattern: Spanned<String>,
     #[serde(rename = "source")]
     pub _source: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CertificateTable {
+    /// The attribute that names the phone, and the pattern of all of its value.
+    pub mac: Spanned<BTreeMap<Spanned<String>, Spanned<String>>>,
+    /// Attributes in which the MAC may stand again, which then is the same.
+    #[serde(default)]
+    pub also: BTreeMap<Spanned<String>, Spanned<String>>,
+    /// Patterns of the authorities' names, each of a whole one.
+    pub issuers: Spanned<Vec<Spanned<String>>>,
+    /// What the certificate of all phones says that have none of their own.
+    #[serde(default)]
+    pub generic: BTreeMap<Spanned<String>, Spanned<String>>,
+    #[serde(default)]
+    pub unverified: bool,
+    pub source: String,
+    #[serde(default)]
+    pub examples: Vec<Spanned<CertificateExample>>,
+}
+
+/// Without `mac`: it proves no phone.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CertificateExample {
+    pub issuer: String,
+    pub subject: BTreeMap<Spanned<String>, String>,
+    pub mac: Option<String>,
 }
 
 /// Whom one file is for.

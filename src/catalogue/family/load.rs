@@ -8,9 +8,10 @@ use minijinja::Value;
 use regex::Regex;
 use toml::Spanned;
 
+use super::certificate::{self, CertificateForm};
 use super::definition::{
-    self, ALL_TEXTS, Escape, FamilyFile, File, Limit, LineKeys, OwnPassword, OwnPasswordsFile,
-    Scope, Separator, Type, UploadFile, UserAgent,
+    self, ALL_TEXTS, CertificateTable, Escape, FamilyFile, File, Limit, LineKeys, OwnPassword,
+    OwnPasswordsFile, Scope, Separator, Type, UploadFile, UserAgent,
 };
 use super::header::Header;
 use super::never_reset::NeverReset;
@@ -102,6 +103,7 @@ impl Loader<'_> {
             id: self.id.to_owned(),
             vendor: definition.vendor,
             group: definition.group,
+            certificates: self.certificates(definition.certificate),
             files,
             cannot: self.of_schema(definition.cannot, None),
             limits: self.limits(definition.limits),
@@ -482,6 +484,19 @@ impl Loader<'_> {
                 self.problem(reset.span(), message);
             }
         }
+    }
+
+    fn certificates(&mut self, tables: Vec<CertificateTable>) -> Vec<CertificateForm> {
+        let mut forms = Vec::new();
+        for table in tables {
+            match certificate::compile(table) {
+                Ok(form) => forms.push(form),
+                Err(wrong) => {
+                    wrong.into_iter().for_each(|(span, message)| self.problem(span, message));
+                }
+            }
+        }
+        forms
     }
 
     fn user_agents(

@@ -1,5 +1,6 @@
 //! A family and its types, compiled: what the rest of the catalogue works on.
 
+pub(crate) mod certificate;
 pub(crate) mod definition;
 pub(crate) mod header;
 mod limits;
@@ -20,6 +21,7 @@ use super::identify::path_pattern::{PathFacts, PathPattern};
 use super::render::values::Unsaid;
 use crate::domain::settings::Layer;
 use crate::domain::{Mac, PasswordForm, Port, TypeKey};
+use certificate::CertificateForm;
 use definition::{
     Encoding, Escape, Keeps, Limit, LineEnding, LoginNames, Scope, Separator, UploadKind,
 };
@@ -37,6 +39,8 @@ pub struct Family {
     pub group: String,
     /// What its phones ask for; the first whose path fits a request counts.
     pub files: Vec<FileSpec>,
+    /// How its phones' certificates name them.
+    pub certificates: Vec<CertificateForm>,
     /// Settings that its phones have nothing for, by their paths (`lines.N.srtp`; a group stands
     /// for all that is below it), and why.
     pub cannot: BTreeMap<String, String>,

@@ -242,7 +242,8 @@ pub struct Sighting {
     pub type_guess: Option<TypeKey>,
     /// The version as the User-Agent spelled it.
     pub firmware: Option<String>,
-    /// Subject CN of the client certificate, when one was presented and checked.
+    /// What told the most of the client certificate, its common name as a rule, when one was
+    /// presented and checked.
     pub certificate: Option<String>,
 }
 

@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::SystemTime;
 
 use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
@@ -247,6 +248,6 @@ async fn in_turn(
     };
     let mut stream = shared.admission.admit(begin).await?;
     stream.get_mut().0.handshake_done();
-    let peer = TlsPeer::of(stream.get_ref().1);
+    let peer = tls.peer(stream.get_ref().1, SystemTime::now())?;
     Ok((stream, peer))
 }

@@ -1,19 +1,17 @@
 //! From files to what rustls serves with.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::{self, Ticketer, cipher_suite};
-use rustls::server::WebPkiClientVerifier;
-use rustls::server::danger::ClientCertVerifier;
 use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
-use rustls::{RootCertStore, ServerConfig};
 
 use super::resolver::{Pair, Resolver};
-use super::{ClientCertificates, Loaded, PairFiles, TlsError, TlsOptions, files};
+use super::{Loaded, PairFiles, TlsError, TlsOptions, client_verifier, files};
 
 pub(super) fn load(options: &TlsOptions) -> Result<Loaded, TlsError> {
     let provider = Arc::new(provider());
@@ -32,10 +30,11 @@ pub(super) fn load(options: &TlsOptions) -> Result<Loaded, TlsError> {
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(&[&TLS13, &TLS12])
         .map_err(unusable)?;
-    let builder = match client_verifier(&options.clients, &provider)? {
-        None => builder.with_no_client_auth(),
-        Some(verifier) => builder.with_client_cert_verifier(verifier),
-    };
+    let builder =
+        match client_verifier::verifier(&options.clients, options.expired_clients, &provider)? {
+            None => builder.with_no_client_auth(),
+            Some(verifier) => builder.with_client_cert_verifier(verifier),
+        };
     let mut config = builder.with_cert_resolver(Arc::new(Resolver::new(pairs)));
     config.ignore_client_order = true;
     // New keys with each configuration: a ticket of the last one would resume a
@@ -97,42 +96,4 @@ pub(super) fn provider() -> CryptoProvider {
         cipher_suite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
     ];
     provider
-}
-
-/// `None`: clients are not asked for a certificate.
-pub(super) fn client_verifier(
-    clients: &ClientCertificates,
-    provider: &Arc<CryptoProvider>,
-) -> Result<Option<Arc<dyn ClientCertVerifier>>, TlsError> {
-    Ok(match clients {
-        ClientCertificates::Off => None,
-        ClientCertificates::Optional { authorities } => {
-            Some(verifier(authorities, provider, false)?)
-        }
-        ClientCertificates::Required { authorities } => {
-            Some(verifier(authorities, provider, true)?)
-        }
-    })
-}
-
-fn verifier(
-    authorities: &Path,
-    provider: &Arc<CryptoProvider>,
-    required: bool,
-) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
-    let mut roots = RootCertStore::empty();
-    for (index, authority) in files::certificates(authorities)?.into_iter().enumerate() {
-        roots.add(authority).map_err(|source| TlsError::Authority {
-            path: authorities.to_owned(),
-            number: index + 1,
-            source,
-        })?;
-    }
-    let builder =
-        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
-    let builder = if required { builder } else { builder.allow_unauthenticated() };
-    builder.build().map_err(|error| TlsError::Authorities {
-        path: authorities.to_owned(),
-        source: error.into(),
-    })
 }

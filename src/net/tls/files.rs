@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
 
-use super::{ClientCertificates, Tls, TlsOptions};
+use super::{Tls, TlsOptions};
 
 /// What a library said, in its own type.
 type Cause = Box<dyn Error + Send + Sync>;
@@ -57,6 +57,8 @@ pub enum TlsError {
     Authorities { path: PathBuf, source: Cause },
     #[error("authority number {number} in {} cannot be used", path.display())]
     Authority { path: PathBuf, number: usize, source: rustls::Error },
+    #[error("certificate number {number} in {} is of no authority, so it can sign none (basic constraints): name the one that signed it", path.display())]
+    NoAuthority { path: PathBuf, number: usize },
     #[error("{} is in the way: it was not made by dialtone, or half of it is missing; move it away, or name it as the certificate to use", path.display())]
     InTheWay { path: PathBuf },
     #[error("a self-signed certificate could not be made")]
@@ -139,12 +141,8 @@ pub(super) struct Fingerprint(Vec<Option<(u64, SystemTime)>>);
 impl Fingerprint {
     pub(super) fn of(options: &TlsOptions) -> Fingerprint {
         let pairs = options.pairs.iter().flat_map(|pair| [&pair.certificate, &pair.key]);
-        let authorities = match &options.clients {
-            ClientCertificates::Off => None,
-            ClientCertificates::Optional { authorities }
-            | ClientCertificates::Required { authorities } => Some(authorities),
-        };
-        Fingerprint(pairs.chain(authorities).map(|path| look(path)).collect())
+        let pairs = pairs.map(PathBuf::as_path);
+        Fingerprint(pairs.chain(options.clients.authorities()).map(look).collect())
     }
 }
 

@@ -1,15 +1,19 @@
 //! TLS for a listener: the configuration in use, and its change while it is in use.
 //!
 //! `files` reads PEM, `config` builds from it, `resolver` picks a certificate
-//! for each handshake, `self_signed` makes a certificate where none is configured.
+//! for each handshake, `client_verifier` checks what clients show and `client_certificate` reads it,
+//! `self_signed` makes a certificate where none is configured.
 //! All cryptography is the library's.
 
+mod client_certificate;
+mod client_verifier;
 mod config;
 mod files;
 mod resolver;
 pub mod self_signed;
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -17,8 +21,8 @@ use arc_swap::ArcSwap;
 use rustls::{ProtocolVersion, ServerConfig, ServerConnection};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
-use x509_parser::prelude::{FromDer, X509Certificate};
 
+use crate::domain::ClientCertificate;
 use files::Fingerprint;
 pub use files::TlsError;
 
@@ -36,7 +40,7 @@ pub struct PairFiles {
 ///
 /// With `Optional`, a handset without a certificate comes through, but one that
 /// shows a certificate which is expired or of an unknown authority does not:
-/// its handshake fails. A fleet with such certificates needs `Off`.
+/// its handshake fails. A fleet with such certificates needs `Off`, or [`ExpiredCertificates::Accept`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClientCertificates {
     /// No certificate is asked for.
@@ -53,6 +57,17 @@ pub enum ClientCertificates {
     },
 }
 
+/// What becomes of a client whose certificate has expired.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ExpiredCertificates {
+    /// Its handshake fails.
+    #[default]
+    Refuse,
+    /// The certificate is checked as of a time at which it was valid, and
+    /// [`ClientCertificate::is_expired`] says so: makers sign for ten years what cannot be renewed.
+    Accept,
+}
+
 /// What a listener shows its clients and asks of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsOptions {
@@ -62,6 +77,8 @@ pub struct TlsOptions {
     pub pairs: Vec<PairFiles>,
     /// What clients are asked for.
     pub clients: ClientCertificates,
+    /// What becomes of those whose certificate has expired.
+    pub expired_clients: ExpiredCertificates,
 }
 
 /// The TLS side of one or more listeners. Each new connection takes the
@@ -87,7 +104,16 @@ impl ClientCertificates {
     /// # Errors
     /// [`TlsError`] names the file and what is wrong with it.
     pub fn check(&self) -> Result<(), TlsError> {
-        config::client_verifier(self, &Arc::new(config::provider())).map(drop)
+        let expired = ExpiredCertificates::default();
+        client_verifier::verifier(self, expired, &Arc::new(config::provider())).map(drop)
+    }
+
+    fn authorities(&self) -> Option<&Path> {
+        match self {
+            ClientCertificates::Off => None,
+            ClientCertificates::Optional { authorities }
+            | ClientCertificates::Required { authorities } => Some(authorities),
+        }
     }
 }
 
@@ -148,18 +174,39 @@ impl Tls {
     pub(super) fn acceptor(&self) -> TlsAcceptor {
         TlsAcceptor::from(Arc::clone(&self.current.load().config))
     }
+
+    /// Who is at the other end, after the handshake.
+    ///
+    /// # Errors
+    /// The client resumed a session with a certificate that has expired since, which the library
+    /// does not look at again, and expired ones are refused.
+    pub(super) fn peer(
+        &self,
+        connection: &ServerConnection,
+        now: SystemTime,
+    ) -> io::Result<TlsPeer> {
+        let version = match connection.protocol_version() {
+            Some(ProtocolVersion::TLSv1_3) => TlsVersion::V1_3,
+            _ => TlsVersion::V1_2,
+        };
+        let shown = connection.peer_certificates().and_then(<[_]>::first);
+        let certificate = shown.map(|der| Arc::new(client_certificate::read(der, now)));
+        let is_expired = certificate.as_ref().is_some_and(|certificate| certificate.is_expired());
+        if is_expired && self.options.expired_clients == ExpiredCertificates::Refuse {
+            return Err(io::Error::other("the certificate of a resumed session has expired"));
+        }
+        Ok(TlsPeer { version, certificate })
+    }
 }
 
 /// Present on every TLS connection.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct TlsPeer {
     /// The version of the connection.
     pub version: TlsVersion,
-    /// Subject CN of the client's certificate, which has been verified against
-    /// the configured authorities. `None` without a certificate, and for one
-    /// with no CN, several of them, or one that is no plain text of at most
-    /// [`TlsPeer::MAX_CN_BYTES`].
-    pub client_cn: Option<String>,
+    /// The client's certificate, which has been verified against the configured authorities, in
+    /// this session or in the one that it resumes. `None`: the client showed none.
+    pub certificate: Option<Arc<ClientCertificate>>,
 }
 
 /// The version that was agreed on.
@@ -169,60 +216,4 @@ pub enum TlsVersion {
     V1_2,
     /// TLS 1.3 (RFC 8446).
     V1_3,
-}
-
-impl TlsPeer {
-    /// X.520 allows 64 (ub-common-name); vendors write longer ones.
-    pub const MAX_CN_BYTES: usize = 256;
-
-    pub(in crate::net) fn of(connection: &ServerConnection) -> TlsPeer {
-        let version = match connection.protocol_version() {
-            Some(ProtocolVersion::TLSv1_3) => TlsVersion::V1_3,
-            _ => TlsVersion::V1_2,
-        };
-        let certificate = connection.peer_certificates().and_then(<[_]>::first);
-        TlsPeer { version, client_cn: certificate.and_then(|der| common_name(der)) }
-    }
-}
-
-/// Several CNs give none: which of them counts is a matter of taste, and
-/// identity is not.
-fn common_name(der: &[u8]) -> Option<String> {
-    let (_, certificate) = X509Certificate::from_der(der).ok()?;
-    let mut names = certificate.subject().iter_common_name();
-    let (name, None) = (names.next()?, names.next()) else { return None };
-    let name = name.as_str().ok()?;
-    let is_plain = !name.is_empty()
-        && name.len() <= TlsPeer::MAX_CN_BYTES
-        && !name.chars().any(char::is_control);
-    is_plain.then(|| name.to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
-
-    use super::*;
-
-    fn cn_of(names: &[&str]) -> Option<String> {
-        let mut params = CertificateParams::default();
-        params.distinguished_name = DistinguishedName::new();
-        for name in names {
-            params.distinguished_name.push(DnType::CommonName, *name);
-        }
-        let key = KeyPair::generate().unwrap();
-        common_name(params.self_signed(&key).unwrap().der())
-    }
-
-    #[test]
-    fn a_plain_common_name_is_taken_whole() {
-        assert_eq!(cn_of(&["0004f2abcdef"]).as_deref(), Some("0004f2abcdef"));
-    }
-
-    #[test]
-    fn odd_common_names_are_none() {
-        assert_eq!(cn_of(&[]), None);
-        assert_eq!(cn_of(&["0004f2abcdef\n"]), None);
-        assert_eq!(cn_of(&[&"a".repeat(257)]), None);
-    }
 }

@@ -9,7 +9,9 @@ use crate::app::listener_problems;
 use crate::config::Config;
 use crate::domain::ErrorChain;
 use crate::files::Files;
-use crate::net::tls::{ClientCertificates, PairFiles, Tls, TlsError, TlsOptions};
+use crate::net::tls::{
+    ClientCertificates, ExpiredCertificates, PairFiles, Tls, TlsError, TlsOptions,
+};
 use crate::registry::require_whole_at;
 use crate::store::url::StoreUrl;
 use crate::store::{Found, FoundDatabase, PostgresStore, PostgresUrl, SqliteStore, StoreError};
@@ -114,7 +116,11 @@ fn usable(
     if pairs.is_empty() {
         return clients.check();
     }
-    let options = TlsOptions { pairs: pairs.to_vec(), clients: clients.clone() };
+    let options = TlsOptions {
+        pairs: pairs.to_vec(),
+        clients: clients.clone(),
+        expired_clients: ExpiredCertificates::default(),
+    };
     // A gateway starts with an expired certificate, and a reload refuses one by name.
     Tls::load(options, now)?.reload(now)
 }

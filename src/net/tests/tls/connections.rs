@@ -16,7 +16,7 @@ async fn every_kind_of_key_serves_both_versions() {
             let mut client = client.connect(running.address).await.unwrap();
             let text = client.get("/who").await.text().to_owned();
             let expected =
-                format!("127.0.0.1 Some(TlsPeer {{ version: {name}, client_cn: None }})");
+                format!("127.0.0.1 Some(TlsPeer {{ version: {name}, certificate: None }})");
             assert_eq!(text, expected, "{algorithm:?}");
             let suite = client.stream.get_ref().1.negotiated_cipher_suite().unwrap();
             assert!(format!("{:?}", suite.suite()).contains("AES_128_GCM"), "{suite:?}");
@@ -44,7 +44,7 @@ async fn a_handsets_certificate_names_it() {
     let handset = lab.client(Some(lab.handset("0004f2abcdef")));
     let mut client = handset.connect(running.address).await.unwrap();
     let who = client.get("/who").await.text().to_owned();
-    assert!(who.contains("client_cn: Some(\"0004f2abcdef\")"), "{who}");
+    assert!(who.contains("value: Some(\"0004f2abcdef\")"), "{who}");
     assert!(lab.client(None).is_refused(&running).await, "required");
     let stranger = Lab::new().handset("0004f2abcdef");
     assert!(lab.client(Some(stranger)).is_refused(&running).await, "another authority");
@@ -58,7 +58,7 @@ async fn an_optional_certificate_may_be_missing_but_not_strange() {
     let tls = lab.load(ClientCertificates::Optional { authorities });
     let running = serve(tls, Limits::default());
     let mut client = lab.client(None).connect(running.address).await.unwrap();
-    assert!(client.get("/who").await.text().contains("client_cn: None"));
+    assert!(client.get("/who").await.text().contains("certificate: None"));
     // Our test client, as handsets do, shows what it has even when its issuer is
     // none of those asked for.
     let stranger = Lab::new().handset("0004f2abcdef");

@@ -119,7 +119,11 @@ async fn a_self_signed_pair_is_made_once_and_serves() {
     let again = self_signed::ensure(&certs, &["else.test".to_owned()], now).unwrap();
     assert_eq!(fs::read(&again.certificate).unwrap(), first, "used again");
 
-    let options = TlsOptions { pairs: vec![pair], clients: ClientCertificates::Off };
+    let options = TlsOptions {
+        pairs: vec![pair],
+        clients: ClientCertificates::Off,
+        expired_clients: ExpiredCertificates::Refuse,
+    };
     let running = serve(Arc::new(Tls::load(options, now).unwrap()), Limits::default());
     let root = rustls::pki_types::pem::PemObject::from_pem_slice(&first).unwrap();
     let client = TlsClient { root, handset: None, versions: rustls::ALL_VERSIONS };
@@ -137,7 +141,11 @@ fn a_self_signed_pair_is_made_anew_before_it_expires() {
     let later = now + Duration::from_secs(3_630 * 24 * 3_600);
     self_signed::ensure(directory.path(), &names, later).unwrap();
     assert_ne!(fs::read(&pair.certificate).unwrap(), first);
-    let options = TlsOptions { pairs: vec![pair], clients: ClientCertificates::Off };
+    let options = TlsOptions {
+        pairs: vec![pair],
+        clients: ClientCertificates::Off,
+        expired_clients: ExpiredCertificates::Refuse,
+    };
     assert!(Tls::load(options, later).unwrap().expires() > later);
 }
 

@@ -18,7 +18,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::*;
-use crate::net::tls::{ClientCertificates, PairFiles, TlsOptions};
+use crate::net::tls::{ClientCertificates, ExpiredCertificates, PairFiles, TlsOptions};
 
 /// An authority, and what it signs in a directory of its own.
 struct Lab {
@@ -46,7 +46,11 @@ impl Lab {
     }
 
     fn options(&self, clients: ClientCertificates) -> TlsOptions {
-        TlsOptions { pairs: vec![self.pair()], clients }
+        TlsOptions {
+            pairs: vec![self.pair()],
+            clients,
+            expired_clients: ExpiredCertificates::Refuse,
+        }
     }
 
     /// Writes a pair for gw.test; `serial` tells it from others, `year` is its last.
