@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::from_text::{FromText, one_of};
 use super::reader::Section;
 use super::tls::pairs;
 use crate::admin::AdminOptions;
@@ -15,6 +16,8 @@ pub struct AdminSection {
     pub listen: Vec<SocketAddr>,
     /// Empty: plain HTTP.
     pub pairs: Vec<PairFiles>,
+    /// Where plain HTTP may be spoken.
+    pub plain_http: PlainHttp,
     /// Connections at a time, 8 to 65,536; of all listeners of operators together.
     pub max_connections: usize,
     /// Connections at a time from one address (IPv6: a /64), 1 to 65,536.
@@ -27,6 +30,15 @@ pub struct AdminSection {
     pub session_max: Duration,
 }
 
+/// Where operators may be listened to without TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlainHttp {
+    /// On addresses that only this machine reaches.
+    Loopback,
+    /// On any: a proxy, a tunnel or a wire of its own hides what is said.
+    Anywhere,
+}
+
 impl AdminSection {
     pub(super) fn read(mut section: Section<'_>) -> AdminSection {
         let parts = AdminOptions::default();
@@ -34,6 +46,7 @@ impl AdminSection {
         let admin = AdminSection {
             listen: section.list("listen", &["127.0.0.1:8081"]),
             pairs: pairs(&mut section),
+            plain_http: section.value("plain_http", "loopback"),
             max_connections: section.number("max_connections", limits.connections, 8..=65_536),
             max_connections_per_address: section.number(
                 "max_connections_per_address",
@@ -49,5 +62,11 @@ impl AdminSection {
             section.problem_between(&keys, "must not be larger than session_max_s");
         }
         admin
+    }
+}
+
+impl FromText for PlainHttp {
+    fn from_text(text: &str) -> Result<PlainHttp, String> {
+        one_of(text, &[("loopback", PlainHttp::Loopback), ("anywhere", PlainHttp::Anywhere)])
     }
 }

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use super::reader::Reader;
-use super::{Config, Origin};
+use super::{Config, Origin, PlainHttp};
 use crate::store::url::StoreUrl;
 
 pub(super) fn across(config: &Config, reader: &mut Reader) {
@@ -99,16 +99,25 @@ fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
         && (one.ip() == other.ip() || one.ip().is_unspecified() || other.ip().is_unspecified())
 }
 
+/// Passwords and keys are in what operators send.
 fn exposed_admin(config: &Config, reader: &mut Reader) {
     let exposed = config.admin.listen.iter().find(|address| !address.ip().is_loopback());
-    if let Some(address) = exposed
-        && config.admin.pairs.is_empty()
-    {
-        let message = format!(
-            "{address} can be reached from other machines without TLS: passwords and keys \
-             would go over the network in clear; set admin.certificate and admin.key, or put a \
-             proxy with TLS before it"
-        );
-        reader.warn_between(&["admin.listen", "admin.certificate"], &message);
+    let Some(address) = exposed.filter(|_| config.admin.pairs.is_empty()) else { return };
+    let keys = ["admin.listen", "admin.certificate", "admin.plain_http"];
+    match config.admin.plain_http {
+        PlainHttp::Loopback => {
+            let message = format!(
+                "{address} can be reached from other machines, and without TLS passwords and keys \
+                 would go over the network in clear: set admin.certificate and admin.key, or listen \
+                 on 127.0.0.1 behind a proxy with TLS; where something else keeps the network from \
+                 listening, say `plain_http = \"anywhere\"`"
+            );
+            reader.problem_between(&keys, &message);
+        }
+        PlainHttp::Anywhere => {
+            let message =
+                format!("{address} is served without TLS: passwords and keys go there in clear");
+            reader.warn_between(&keys, &message);
+        }
     }
 }

@@ -24,7 +24,7 @@ mod tls;
 use std::ffi::OsString;
 use std::path::Path;
 
-pub use admin::AdminSection;
+pub use admin::{AdminSection, PlainHttp};
 pub use from_text::{LogFilter, LogFormat};
 pub use handset::HandsetSection;
 pub use node::NodeSection;

@@ -432,7 +432,8 @@ fn other_contradictions_are_refused() {
 #[test]
 fn what_is_unwise_is_warned_of() {
     let admin = Case::of(
-        "[admin]\nlisten = [\"192.0.2.1:8080\"]\n[handset]\nhttp = [\"192.0.2.2:8080\"]\n",
+        "[admin]\nlisten = [\"192.0.2.1:8080\"]\nplain_http = \"anywhere\"\n\
+         [handset]\nhttp = [\"192.0.2.2:8080\"]\n",
     );
     let warnings = admin.warnings();
     assert_eq!(warnings.len(), 2, "{warnings:?}");
@@ -443,6 +444,23 @@ fn what_is_unwise_is_warned_of() {
         unused.warnings(),
         ["d.toml:4: tls.certificate: is not used: handset.https is empty"]
     );
+}
+
+#[test]
+fn operators_are_not_listened_to_in_clear_unless_somebody_says_so() {
+    let with =
+        |listen: &str, more: &str| Case::of(&format!("[admin]\nlisten = [{listen}]\n{more}"));
+    for exposed in ["\"0.0.0.0:8081\"", "\"[::]:8081\"", "\"127.0.0.1:8081\", \"192.0.2.1:8081\""] {
+        let problems = with(exposed, "").problems();
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert!(problems[0].starts_with("d.toml:2: admin.listen: "), "{problems:?}");
+        assert!(problems[0].contains("can be reached from other machines, and without TLS"));
+        assert_eq!(with(exposed, "plain_http = \"anywhere\"\n").warnings().len(), 1);
+        with(exposed, "certificate = \"a\"\nkey = \"b\"\n").config();
+    }
+    let own = with("\"127.0.0.2:8081\", \"[::1]:8081\"", "");
+    assert!(own.warnings().is_empty());
+    assert!(with("\"127.0.0.1:1\"", "plain_http = true\n").load().is_err());
 }
 
 #[test]
