@@ -171,6 +171,7 @@ mod tests {
             admin_companies: Vec::new(),
             password_hash: Some(format!("hash{id}")),
             key_hashes: Vec::new(),
+            second_factor: None,
             created: crate::domain::Timestamp::from_seconds(0),
             revision: Revision::NONE,
         }

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{CompanyId, Revision, Timestamp};
+use super::{CompanyId, Revision, SecondFactor, Timestamp};
 
 /// Number of a user, given by the registry in order from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -78,7 +78,7 @@ impl fmt::Debug for ApiKeyHash {
     }
 }
 
-/// A user of the admin API. Holds hashes only.
+/// A user of the admin API. Of password and keys it holds hashes only.
 #[derive(Clone, PartialEq)]
 pub struct User {
     /// Unique; one more than the highest there was when the user was made.
@@ -97,6 +97,8 @@ pub struct User {
     pub password_hash: Option<String>,
     /// The hashes of the user's keys, at most [`User::MAX_KEYS`].
     pub key_hashes: Vec<ApiKeyHash>,
+    /// What is asked for beside the password.
+    pub second_factor: Option<SecondFactor>,
     /// When the user was made; kept through changes.
     pub created: Timestamp,
     /// The revision of its last change; given by the store.
@@ -113,6 +115,12 @@ impl User {
     pub fn can_administer_system(&self) -> bool {
         let signs_in = self.password_hash.is_some() || !self.key_hashes.is_empty();
         self.role == Role::SystemAdmin && signs_in
+    }
+
+    /// The second factor, where one is asked for.
+    #[must_use]
+    pub fn factor_in_force(&self) -> Option<&SecondFactor> {
+        self.second_factor.as_ref().filter(|factor| factor.is_in_force())
     }
 
     /// Whether the user administers `company`: a System-Admin does each one.

@@ -234,6 +234,7 @@ fn first_user(key_hashes: Vec<ApiKeyHash>, now: Timestamp) -> User {
         admin_companies: Vec::new(),
         password_hash: None,
         key_hashes,
+        second_factor: None,
         created: now,
         revision: Revision::NONE,
     }

@@ -140,6 +140,7 @@ impl Registry {
             admin_companies: distinct(new.companies),
             password_hash,
             key_hashes: key.iter().map(|key| ApiKeyHash::of(key)).collect(),
+            second_factor: None,
             created: now,
             revision: Revision::NONE,
         };

@@ -16,7 +16,7 @@ use crate::domain::settings::schema::ADMISSION;
 use crate::domain::settings::{Layer, SettingError, Written};
 use crate::domain::{
     ApiKeyHash, Claim, Claims, Company, CompanyId, Device, Event, EventId, Mac, Phone, Port,
-    Revision, Role, Sighting, State, Timestamp, User, UserId, from_hex,
+    Revision, Role, SecondFactor, Sighting, State, Timestamp, User, UserId, from_hex,
 };
 use crate::registry::passwords::{MAX_PASSWORD, is_affordable};
 use crate::registry::text::{check_login, check_name, is_assignable_mac};
@@ -164,6 +164,12 @@ impl Check {
         }
         self.password(path, &entry);
         let key_hashes = self.keys(path, &entry);
+        let second_factor = entry.second_factor.as_ref().and_then(|written| {
+            let read = SecondFactor::from_exposed(written.get());
+            // Whatever is wrong, it may hold the secret.
+            let wrong = "must be as `export --with-secrets` writes it";
+            self.or_problem(format!("{path}.second_factor"), read.ok_or(wrong))
+        });
         let user = User {
             id,
             login: entry.login,
@@ -173,6 +179,7 @@ impl Check {
             admin_companies,
             password_hash: entry.password_hash,
             key_hashes,
+            second_factor,
             created: entry.created.unwrap_or(self.now),
             revision: Revision::NONE,
         };

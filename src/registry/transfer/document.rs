@@ -58,6 +58,8 @@ pub(super) struct UserEntry {
     pub password_hash: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub key_hashes: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub second_factor: Option<Box<RawValue>>,
     #[serde(default, skip_serializing)]
     pub password: Option<String>,
     #[serde(default, skip_serializing)]

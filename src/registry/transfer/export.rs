@@ -131,6 +131,11 @@ fn of_user(user: &User, with_secrets: bool) -> UserEntry {
         created: Some(user.created),
         password_hash: user.password_hash.clone().filter(|_| with_secrets),
         key_hashes: hashes.map(|hash| to_hex(&hash.0)).collect(),
+        second_factor: user
+            .second_factor
+            .as_ref()
+            .filter(|_| with_secrets)
+            .map(|factor| RawValue::from_string(factor.expose()).expect("it is written as JSON")),
         password: None,
         key: None,
     }

@@ -21,8 +21,8 @@ use super::{
 use crate::domain::settings::{Layer, Written};
 use crate::domain::{
     Action, ApiKeyHash, Claim, Company, CompanyId, Device, Event, EventId, Mac, PasswordSeed,
-    Phone, Port, Revision, Role, Sighting, State, Strength, Subject, Timestamp, TypeKey, User,
-    UserId, Waiting,
+    Phone, Port, Revision, Role, SecondFactor, Sighting, State, Strength, Subject, Timestamp,
+    TypeKey, User, UserId, Waiting,
 };
 
 pub(super) use self::{

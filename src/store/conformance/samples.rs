@@ -126,6 +126,7 @@ pub(crate) fn user(id: u64, login: &str) -> User {
         admin_companies: Vec::new(),
         password_hash: None,
         key_hashes: Vec::new(),
+        second_factor: None,
         created: NOW,
         revision: Revision::NONE,
     }

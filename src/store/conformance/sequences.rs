@@ -39,13 +39,14 @@ fn put_device() -> impl Strategy<Value = Mutation> {
 
 fn put_user() -> impl Strategy<Value = Mutation> {
     let names = proptest::sample::select(&LOGINS[..]);
-    let lists = (vec(a_company(), 0..3), vec(0..4u8, 0..3));
+    let lists = (vec(a_company(), 0..3), vec(0..4u8, 0..3), option::of(0..2u8));
     (0..USERS, names, option::of(a_company()), lists, expected()).prop_map(
-        |(number, login, home, (companies, keys), expect)| {
+        |(number, login, home, (companies, keys, factor), expect)| {
             let user = User {
                 company: home.map(id),
                 admin_companies: companies.into_iter().map(id).collect(),
                 key_hashes: keys.iter().map(|key| ApiKeyHash([*key; 32])).collect(),
+                second_factor: factor.map(|byte| SecondFactor::new([byte; 20])),
                 ..user(number, login)
             };
             Mutation::PutUser { user, expect }

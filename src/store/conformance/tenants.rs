@@ -58,6 +58,7 @@ pub(crate) async fn users_come_back_and_change_by_their_revision_only(
         admin_companies: vec![id("zeta"), id("default"), id("acme")],
         password_hash: Some("$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA".to_owned()),
         key_hashes: vec![ApiKeyHash::of("two"), ApiKeyHash::of("one")],
+        second_factor: Some(SecondFactor::new([1; 20])),
         ..user(7, "ann")
     };
     let bob = user(3, "bob");
@@ -69,6 +70,7 @@ pub(crate) async fn users_come_back_and_change_by_their_revision_only(
         login: "anna".to_owned(),
         admin_companies: vec![id("acme")],
         key_hashes: vec![ApiKeyHash::of("three"), ApiKeyHash::of("two")],
+        second_factor: Some(SecondFactor::new([2; 20])),
         ..ann
     };
     let stale = Some(Revision(made.0 - 1));

@@ -3,7 +3,7 @@
 use super::queries::ids_of;
 use super::session::{Parameters, parameters};
 use crate::domain::{
-    CompanyId, Device, Event, Mac, Phone, Port, Revision, Timestamp, TypeKey, User,
+    CompanyId, Device, Event, Mac, Phone, Port, Revision, SecondFactor, Timestamp, TypeKey, User,
 };
 use crate::store::Object;
 use crate::store::encoding::{admission_text, bits, claims_text, mac_bits, name_of, written_text};
@@ -176,12 +176,13 @@ pub(super) struct Users<'a> {
     role: Vec<&'a str>,
     company: Vec<Option<&'a str>>,
     password_hash: Vec<Option<&'a str>>,
+    second_factor: Vec<Option<String>>,
 }
 
 impl<'a> Users<'a> {
     pub(super) const INSERT: &'static str = "INSERT INTO user_account (id, created, revision, login, name, role, company, \
-         password_hash) SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], \
-         $4::text[], $5::text[], $6::text[], $7::text[], $8::text[])";
+         password_hash, second_factor) SELECT * FROM unnest($1::bigint[], $2::bigint[], \
+         $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[])";
     pub(super) const INSERT_COMPANIES: &'static str = "INSERT INTO user_company (user_account, position, company) \
          SELECT * FROM unnest($1::bigint[], $2::integer[], $3::text[])";
     pub(super) const INSERT_KEYS: &'static str = "INSERT INTO user_key (user_account, position, hash) \
@@ -198,6 +199,7 @@ impl<'a> Users<'a> {
             columns.role.push(user.role.as_str());
             columns.company.push(user.company.as_ref().map(CompanyId::as_str));
             columns.password_hash.push(user.password_hash.as_deref());
+            columns.second_factor.push(user.second_factor.as_ref().map(SecondFactor::expose));
         }
         columns
     }
@@ -212,6 +214,7 @@ impl<'a> Users<'a> {
             self.role,
             self.company,
             self.password_hash,
+            self.second_factor,
         ]
     }
 

@@ -67,7 +67,8 @@ macro_rules! users {
         concat!(
             "SELECT id, login, name, role, company, password_hash, created, revision, \
              ARRAY(SELECT company FROM user_company WHERE user_account = id ORDER BY position), \
-             ARRAY(SELECT hash FROM user_key WHERE user_account = id ORDER BY position) \
+             ARRAY(SELECT hash FROM user_key WHERE user_account = id ORDER BY position), \
+             second_factor \
              FROM user_account ",
             $which,
             " ORDER BY id"

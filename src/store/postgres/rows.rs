@@ -12,7 +12,7 @@ use crate::domain::admission::AdmissionState;
 use crate::domain::settings::{Layer, Written};
 use crate::domain::{
     ApiKeyHash, Claims, Company, CompanyId, Device, Event, EventId, Mac, PasswordSeed, Phone, Port,
-    Revision, Sighting, State, Timestamp, TypeKey, User, UserId, Waiting,
+    Revision, SecondFactor, Sighting, State, Timestamp, TypeKey, User, UserId, Waiting,
 };
 use crate::store::SystemSettings;
 use crate::store::encoding::{named, shared};
@@ -152,7 +152,8 @@ pub(super) fn company(row: &Row) -> Result<Company, Failure> {
     })
 }
 
-/// Columns `id, login, name, role, company, password_hash, created, revision, companies, keys`.
+/// Columns `id, login, name, role, company, password_hash, created, revision, companies, keys,
+/// second_factor`.
 pub(super) fn user(row: &Row) -> Result<User, Failure> {
     let id = UserId(number(row, 0)?);
     let bad =
@@ -172,6 +173,12 @@ pub(super) fn user(row: &Row) -> Result<User, Failure> {
             .collect::<Result<_, _>>()?,
         password_hash: get(row, 5)?,
         key_hashes: keys.into_iter().map(hash).collect::<Result<_, _>>()?,
+        second_factor: get::<Option<&str>>(row, 10)?
+            .map(|text| {
+                SecondFactor::from_exposed(text)
+                    .ok_or_else(|| bad("second_factor", &"is none that this version writes"))
+            })
+            .transpose()?,
         created: time(row, 6)?,
         revision: revision(row, 7)?,
     })

@@ -1,7 +1,11 @@
--- Version 2. What a phone must show before it gets its files, and what it showed before.
+-- Version 2. What a phone must show before it gets its files, and what it showed before; what
+-- people show beside their passwords.
 
 -- JSON; NULL: nothing is known.
 ALTER TABLE device ADD COLUMN admission text;
+
+-- JSON; NULL: there is none.
+ALTER TABLE user_account ADD COLUMN second_factor text;
 
 -- Phones that are in use go on as they did: what would be refused is put on record only, until
 -- somebody says `enforce`. A new store has no phones.

@@ -8,7 +8,7 @@ use super::ledger::{self, Ledger, Object};
 use super::rows::{self, DeviceReader, mac_bits, revision, text};
 use crate::domain::settings::Written;
 use crate::domain::{
-    ApiKeyHash, Company, CompanyId, Device, Mac, Revision, Timestamp, User, UserId,
+    ApiKeyHash, Company, CompanyId, Device, Mac, Revision, SecondFactor, Timestamp, User, UserId,
 };
 use crate::store::{Change, Changes, SystemSettings, Tenancy};
 
@@ -158,8 +158,8 @@ fn users(conn: &Connection) -> Result<Vec<User>> {
     while let Some(row) = listed.next()? {
         keys.entry(row.get(0)?).or_default().push(ApiKeyHash(row.get(1)?));
     }
-    let sql = "SELECT id, login, name, role, company, password_hash, created, revision \
-               FROM user ORDER BY id";
+    let sql = "SELECT id, login, name, role, company, password_hash, created, revision, \
+               second_factor FROM user ORDER BY id";
     let mut statement = conn.prepare_cached(sql)?;
     let users = statement.query_and_then([], |row| {
         let id: i64 = row.get(0)?;
@@ -173,6 +173,12 @@ fn users(conn: &Connection) -> Result<Vec<User>> {
             admin_companies: companies.remove(&id).unwrap_or_default(),
             password_hash: row.get(5)?,
             key_hashes: keys.remove(&id).unwrap_or_default(),
+            second_factor: match row.get::<_, Option<String>>(8)? {
+                None => None,
+                Some(text) => Some(SecondFactor::from_exposed(&text).ok_or_else(|| {
+                    rows::bad_user(id, "second_factor", &"is none that this version writes")
+                })?),
+            },
             created: row.get(6)?,
             revision: revision(row, 7)?,
         })

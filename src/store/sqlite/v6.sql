@@ -1,7 +1,11 @@
--- Version 6. What a phone must show before it gets its files, and what it showed before.
+-- Version 6. What a phone must show before it gets its files, and what it showed before; what
+-- people show beside their passwords.
 
 -- JSON, see `domain/admission/state.rs`; NULL: nothing is known.
 ALTER TABLE device ADD COLUMN admission TEXT;
+
+-- JSON, see `domain/second_factor.rs`; NULL: there is none.
+ALTER TABLE user ADD COLUMN second_factor TEXT;
 
 -- Phones that are in use go on as they did: what would be refused is put on record only, until
 -- somebody says `enforce`. A new store has no phones.

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, Result, ffi, params};
 
 use super::{Applied, changed, missing, violates};
-use crate::domain::{CompanyId, Revision, Role, User, UserId};
+use crate::domain::{CompanyId, Revision, Role, SecondFactor, User, UserId};
 use crate::store::StoreError;
 use crate::store::sqlite::rows::bits;
 
@@ -16,12 +16,12 @@ pub(super) fn put(
     let id = bits(user.id.0);
     let sql = match expect {
         None => {
-            "INSERT INTO user (id, login, name, role, company, password_hash, created, revision) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (id) DO NOTHING"
+            "INSERT INTO user (id, login, name, role, company, password_hash, created, revision, \
+             second_factor) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (id) DO NOTHING"
         }
         Some(_) => {
             "UPDATE user SET login = ?2, name = ?3, role = ?4, company = ?5, password_hash = ?6, \
-             created = ?7, revision = ?8 WHERE id = ?1 AND revision = ?9"
+             created = ?7, revision = ?8, second_factor = ?9 WHERE id = ?1 AND revision = ?10"
         }
     };
     let expected = bits(expect.unwrap_or_default().0);
@@ -34,9 +34,10 @@ pub(super) fn put(
         user.password_hash,
         user.created,
         bits(revision.0),
+        user.second_factor.as_ref().map(SecondFactor::expose),
         expected,
     ];
-    let values = if expect.is_some() { values } else { &values[..8] };
+    let values = if expect.is_some() { values } else { &values[..9] };
     let put = conn.prepare_cached(sql)?.execute(values);
     match put {
         Ok(0) => return Ok(Err(StoreError::user_conflict(&user.login))),

@@ -184,6 +184,7 @@ async fn is_all_there(store: &SqliteStore) {
         admin_companies: vec![id("acme"), id("default")],
         password_hash: Some("$argon2id$".to_owned()),
         key_hashes: vec![ApiKeyHash::of("one")],
+        second_factor: None,
         created: at(5),
         revision,
     };
