@@ -2,12 +2,13 @@
 //!
 //! ```json
 //! {"auth": {"type": "auth", "key": "..."}}
-//! {"auth": {"type": "auth", "username": "...", "password": "..."}}
+//! {"auth": {"type": "auth", "username": "...", "password": "...", "code": "..."}}
 //! {"auth": {"type": "auth"}}
 //! ```
 //! A key or a password counts for this one call, whatever else comes along; when it is wrong the
 //! call fails. `Authorization: Bearer KEY` is the same as a key in the body. Only `/rest/auth`
-//! begins a session ([`log_in`]): a password there makes a new one, a key none.
+//! begins a session ([`log_in`]): a password there makes a new one, a key none. Where a second factor
+//! is in force a password without its `code` is as a wrong one.
 
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ use super::answer::{Answer, Fail};
 use super::request::ApiRequest;
 use super::{CommandResult, Core};
 use crate::domain::{ApiKeyHash, CompanyId, Role, User, UserId};
+use crate::registry::SignedIn;
 
 /// Who asks and how that is known.
 pub(super) struct Caller {
@@ -29,6 +31,13 @@ pub(super) enum AuthMethod {
     Key(ApiKeyHash),
     Password,
     Session(String),
+}
+
+impl AuthMethod {
+    /// Whether a person shows it, and no program.
+    pub(super) fn is_of_a_person(&self) -> bool {
+        matches!(self, AuthMethod::Password | AuthMethod::Session(_))
+    }
 }
 
 /// The published API's own words.
@@ -62,20 +71,56 @@ async fn find_caller(
     };
     let given = |name: &str| auth.get(name).filter(|value| !value.is_null());
     if let Some(key) = given("key") {
-        return key.as_str().and_then(|key| by_key(core, key)).ok_or_else(login_incorrect);
+        let Some(key) = key.as_str() else { return Err(login_incorrect()) };
+        let found = core.registry.user_by_tried_key(key, request.address).await?;
+        let user = found.ok_or_else(login_incorrect)?;
+        return Ok(Caller { user, method: AuthMethod::Key(ApiKeyHash::of(key)) });
     }
     match (given("username"), given("password")) {
         (None, None) => by_head(core, request),
         (Some(Value::String(login)), Some(Value::String(password))) => {
-            let found = core.registry.user_by_password(login, password, request.address).await?;
-            let user = found.ok_or_else(login_incorrect)?;
-            Ok(Caller { user, method: AuthMethod::Password })
+            // A page of another site would have the browser work as somebody its user is not.
+            if request.is_login() && request.is_foreign {
+                return Err(Fail::new("A page of another site cannot sign in"));
+            }
+            let code = match given("code") {
+                None => None,
+                Some(Value::String(code)) => Some(code.as_str()),
+                Some(_) => return Err(login_incorrect()),
+            };
+            by_password(core, request, login, password, code).await
         }
         _ => Err(login_incorrect()),
     }
 }
 
-/// Who asks as far as the head says, before there is a body.
+async fn by_password(
+    core: &Core,
+    request: &ApiRequest,
+    login: &str,
+    password: &str,
+    code: Option<&str>,
+) -> Result<Caller, Fail> {
+    let address = request.address;
+    let found = core.registry.user_by_password(login, password, code, address).await?;
+    let SignedIn { user, is_recorded, is_new_there } = found.ok_or_else(login_incorrect)?;
+    // Of a program that sends a password each time one a month is enough.
+    if !is_recorded && (request.is_login() || is_new_there) {
+        core.registry.record_login(&user, address, "password").await;
+    }
+    Ok(Caller { user, method: AuthMethod::Password })
+}
+
+/// Counts a key in the head, before the body is received. Whoever has tried too many waits, and it
+/// is not looked up.
+pub(super) async fn try_bearer(core: &Core, request: &ApiRequest) -> Result<(), Fail> {
+    if let Some(key) = &request.bearer {
+        core.registry.user_by_tried_key(key, request.address).await?;
+    }
+    Ok(())
+}
+
+/// Who asks as far as the head says, before there is a body. To be asked after [`try_bearer`].
 pub(super) fn by_head(core: &Core, request: &ApiRequest) -> Result<Caller, Fail> {
     if let Some(key) = &request.bearer {
         return by_key(core, key).ok_or_else(login_incorrect);
@@ -105,10 +150,6 @@ pub(super) fn log_in(core: &Core, caller: Caller, request: &ApiRequest) -> Comma
     let (session, is_new) = match caller.method {
         AuthMethod::Key(_) => (None, false),
         AuthMethod::Session(id) => (Some(id), false),
-        // A page of another site would have the browser work as somebody its user is not.
-        AuthMethod::Password if request.is_foreign => {
-            return Err(Fail::new("A page of another site cannot sign in"));
-        }
         AuthMethod::Password => {
             let now = core.registry.clock().uptime();
             (Some(core.sessions.begin(&user, &request.cookies, now, &*core.random)), true)
@@ -139,9 +180,10 @@ pub(super) fn log_in(core: &Core, caller: Caller, request: &ApiRequest) -> Comma
 }
 
 /// `POST /rest/auth/logout`: `{"result":"success"}`. Fails without a living session.
-pub(super) fn log_out(core: &Core, caller: &Caller) -> CommandResult {
+pub(super) async fn log_out(core: &Core, caller: &Caller, request: &ApiRequest) -> CommandResult {
     let AuthMethod::Session(id) = &caller.method else { return Err(Fail::new(NOT_LOGGED_IN)) };
     core.sessions.end(id);
+    core.registry.record_logout(&caller.user, request.address).await;
     Ok(Answer::success().without_session())
 }
 

@@ -39,6 +39,7 @@ mod json;
 mod phone_list;
 mod receive;
 mod request;
+mod second_factor;
 mod session;
 mod starting;
 
@@ -50,11 +51,13 @@ use hyper::body::Incoming;
 use tokio_util::task::TaskTracker;
 
 pub use health::{ListenerState, ListenerStates};
+pub use second_factor::SecondFactorRule;
 pub use session::SessionLimits;
 pub use starting::{StartPhase, Starting};
 
 use crate::domain::UserId;
 use crate::files::Files;
+use crate::net::body::BodyReader;
 use crate::net::{Handler, Limits, Peer, Standing, body};
 use crate::registry::{Random, Registry};
 use crate::throttle::Turns;
@@ -73,6 +76,8 @@ pub struct AdminOptions {
     pub body_bytes: usize,
     /// When a session ends, and how many there may be.
     pub sessions: SessionLimits,
+    /// Whether everybody who signs in with a password must have a second factor. Default: no.
+    pub second_factor: SecondFactorRule,
     /// How long a request waits for its turn at what takes long, or for a place for a long list,
     /// before it is told to come again. Default 10 seconds: tools wait longer for an answer.
     pub place_timeout: Duration,
@@ -89,6 +94,7 @@ impl Default for AdminOptions {
         AdminOptions {
             body_bytes: 1 << 20,
             sessions: SessionLimits::default(),
+            second_factor: SecondFactorRule::Optional,
             place_timeout: Duration::from_secs(10),
             uploads: None,
             files: None,
@@ -161,6 +167,10 @@ impl Admin {
         let (head, body) = request.into_parts();
         let request = ApiRequest::new(&head, peer.address.ip(), peer.tls.is_some());
         let (core, standing) = (self.core.clone(), peer.standing.clone());
+        if let Err(fail) = auth::try_bearer(&core, &request).await {
+            BodyReader::new(body).pass_over(core.options.body_bytes).await;
+            return fail.into_response();
+        }
         let received = match request.method {
             ApiMethod::Get => Received::nothing(),
             _ => {

@@ -14,7 +14,7 @@ use super::json::{self, MemberError, NotRead};
 use super::receive::SHORT;
 use super::session;
 
-/// Values that `auth` and `type` may have together; six are of use.
+/// Values that `auth` and `type` may have together; seven are of use.
 const MAX_HEAD_VALUES: usize = 32;
 /// Values that `scope` and `values` may have together: ten times the largest settings, 2 MB.
 const MAX_VALUES: usize = 20_000;
@@ -90,6 +90,13 @@ impl ApiRequest {
             address,
             secure,
         }
+    }
+}
+
+impl ApiRequest {
+    /// Whether it asks to begin a session.
+    pub(super) fn is_login(&self) -> bool {
+        self.path == ["auth"]
     }
 }
 

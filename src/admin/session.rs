@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, header};
 
-use crate::domain::{User, UserId};
+use crate::domain::{SecondFactor, User, UserId};
 use crate::registry::{Random, token};
 
 /// The published API's name for it.
@@ -55,6 +55,8 @@ struct Session {
     /// What the user's password was then: with another one, and with another user
     /// of the same number, the session is over.
     password_hash: String,
+    /// The second factor that was in force then, likewise.
+    factor: Option<[u8; 32]>,
     began: Duration,
     used: Duration,
 }
@@ -87,7 +89,14 @@ impl Sessions {
             evict(&mut table, |_| true);
         }
         let password_hash = user.password_hash.clone().unwrap_or_default();
-        table.insert(id.clone(), Session { user: user.id, password_hash, began: now, used: now });
+        let session = Session {
+            user: user.id,
+            password_hash,
+            factor: factor_of(user),
+            began: now,
+            used: now,
+        };
+        table.insert(id.clone(), session);
         id
     }
 
@@ -102,7 +111,9 @@ impl Sessions {
         ids.iter().find_map(|id| {
             let session = table.get_mut(id).filter(|session| self.lives(session, now))?;
             let user = users(session.user)?;
-            if user.password_hash.as_ref() != Some(&session.password_hash) {
+            if user.password_hash.as_ref() != Some(&session.password_hash)
+                || factor_of(&user) != session.factor
+            {
                 return None;
             }
             session.used = session.used.max(now);
@@ -121,6 +132,10 @@ impl Sessions {
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Session>> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn factor_of(user: &User) -> Option<[u8; 32]> {
+    user.factor_in_force().and_then(SecondFactor::identity)
 }
 
 /// Takes out the longest unused of those that fit.

@@ -91,6 +91,7 @@ pub(super) fn admin_options(
             absolute: admin.session_max,
             ..SessionLimits::default()
         },
+        second_factor: admin.second_factor,
         uploads,
         files,
         node: config.node.name.clone(),

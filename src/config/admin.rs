@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::from_text::{FromText, one_of};
 use super::reader::Section;
 use super::tls::pairs;
-use crate::admin::AdminOptions;
+use crate::admin::{AdminOptions, SecondFactorRule};
 use crate::net::tls::PairFiles;
 
 /// What `[admin]` says.
@@ -18,6 +18,8 @@ pub struct AdminSection {
     pub pairs: Vec<PairFiles>,
     /// Where plain HTTP may be spoken.
     pub plain_http: PlainHttp,
+    /// Whether everybody who signs in with a password must have a second factor.
+    pub second_factor: SecondFactorRule,
     /// Connections at a time, 8 to 65,536; of all listeners of operators together.
     pub max_connections: usize,
     /// Connections at a time from one address (IPv6: a /64), 1 to 65,536.
@@ -47,6 +49,7 @@ impl AdminSection {
             listen: section.list("listen", &["127.0.0.1:8081"]),
             pairs: pairs(&mut section),
             plain_http: section.value("plain_http", "loopback"),
+            second_factor: section.value("second_factor", "optional"),
             max_connections: section.number("max_connections", limits.connections, 8..=65_536),
             max_connections_per_address: section.number(
                 "max_connections_per_address",
@@ -68,5 +71,13 @@ impl AdminSection {
 impl FromText for PlainHttp {
     fn from_text(text: &str) -> Result<PlainHttp, String> {
         one_of(text, &[("loopback", PlainHttp::Loopback), ("anywhere", PlainHttp::Anywhere)])
+    }
+}
+
+impl FromText for SecondFactorRule {
+    fn from_text(text: &str) -> Result<SecondFactorRule, String> {
+        let rules =
+            [("optional", SecondFactorRule::Optional), ("required", SecondFactorRule::Required)];
+        one_of(text, &rules)
     }
 }

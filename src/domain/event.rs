@@ -66,6 +66,13 @@ pub enum Action {
     Rearm,
     /// A phone was given another token.
     NewToken,
+    /// A user signed in with a password: a session began, or a single request came from a network
+    /// that none of the user's had come from for a while.
+    Login,
+    /// A login, password, code or key was wrong. Of a flood some are recorded.
+    LoginFailed,
+    /// A user ended its session.
+    Logout,
 }
 
 /// What kind of object a change was made to.
@@ -94,7 +101,8 @@ pub struct Event {
     pub id: EventId,
     /// When it was made.
     pub at: Timestamp,
-    /// Login of the user; `gateway` for what it does by itself, or its command on its machine.
+    /// Login of the user; `gateway` for what it does by itself, or its command on its machine;
+    /// empty where nobody proved to be somebody.
     pub who: String,
     /// Address the request came from; empty where `who` is the gateway.
     pub from: String,

@@ -40,6 +40,7 @@ mod random;
 mod rate;
 mod reach;
 mod request_log;
+mod second_factor;
 mod settings;
 mod shares;
 mod sight;
@@ -69,7 +70,7 @@ pub use devices::PromotedAs;
 pub use error::{RegistryError, StoreFault};
 pub use index::{Known, Listing, PhoneRow};
 pub use own_passwords::Revealed;
-pub use passwords::MAX_PASSWORD;
+pub use passwords::{MAX_PASSWORD, SignedIn};
 pub use phones::{NewPhone, PhoneChange, PhoneFilter, PhonePage};
 pub use preview::PreviewedFile;
 pub use public_url::PublicUrl;
@@ -77,6 +78,7 @@ pub use quota::{Quota, WaitingStatus};
 pub use random::{Random, SystemRandom, token};
 pub use rate::{Rate, RateLimiter};
 pub use request_log::{LoggedTarget, RequestLogEntry, RequestOutcome, Requester};
+pub use second_factor::Enrolment;
 pub use sight::{NotRecorded, RequestEvidence, SightOutcome};
 pub use text::{MAX_LOGIN, MAX_NAME};
 pub use transfer::{
@@ -214,7 +216,7 @@ impl Registry {
         self.directory().users.get(&id).cloned()
     }
 
-    /// The user whose API key it is.
+    /// The user whose API key it is. Keys that may be guesses go to [`Registry::user_by_tried_key`].
     #[must_use]
     pub fn user_by_key(&self, key: &str) -> Option<Arc<User>> {
         self.directory().user_by_key(key).cloned()

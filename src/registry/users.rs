@@ -12,7 +12,8 @@ use super::text::{check_login, check_name};
 use super::{Actor, Directory, Registry, RegistryError};
 use crate::domain::settings::{HIDDEN, HIDDEN_CHANGED};
 use crate::domain::{
-    Action, ApiKeyHash, CompanyId, Event, Revision, Role, Subject, Timestamp, User, UserId, to_hex,
+    Action, ApiKeyHash, CompanyId, Event, Revision, Role, SecondFactor, Subject, Timestamp, User,
+    UserId, to_hex,
 };
 use crate::store::{Guard, Mutation};
 
@@ -175,7 +176,11 @@ impl Registry {
         random: &dyn Random,
     ) -> Result<Option<String>, RegistryError> {
         if actor.require_system_admin().is_err() {
-            self.require_own(actor, who, &change).await?;
+            self.require_own(actor, who)?;
+            if !change.is_self_service() {
+                return Err(RegistryError::PermissionDenied);
+            }
+            self.require_current_password(actor, change.current_password.as_deref()).await?;
         }
         change.name.as_deref().map_or(Ok(()), check_name)?;
         let password_hash = match change.password.clone() {
@@ -241,24 +246,29 @@ impl Registry {
         self.passwords.hash(password, random).await
     }
 
-    /// Users may set their own password when they know the one they have: a
-    /// stolen session must not become a stolen account.
-    async fn require_own(
+    /// # Errors
+    /// [`RegistryError::PermissionDenied`] unless the actor is that user.
+    pub(super) fn require_own(&self, actor: &Actor, who: &UserRef) -> Result<(), RegistryError> {
+        let own = match (actor, who) {
+            (Actor::Gateway, _) => false,
+            (Actor::User { user, .. }, UserRef::Id(id)) => *id == user.id,
+            (Actor::User { user, .. }, UserRef::Login(login)) => *login == user.login,
+        };
+        if own { Ok(()) } else { Err(RegistryError::PermissionDenied) }
+    }
+
+    /// Users change what signs them in when they know the password they have: a stolen session must
+    /// not become a stolen account.
+    ///
+    /// # Errors
+    /// [`RegistryError::Invalid`] when it is another one; [`RegistryError::TooManyAttempts`].
+    pub(super) async fn require_current_password(
         &self,
         actor: &Actor,
-        who: &UserRef,
-        change: &UserChange,
+        current: Option<&str>,
     ) -> Result<(), RegistryError> {
         let Actor::User { user, from } = actor else { return Ok(()) };
-        let own = match who {
-            UserRef::Id(id) => *id == user.id,
-            UserRef::Login(login) => *login == user.login,
-        };
-        if !own || !change.is_self_service() {
-            return Err(RegistryError::PermissionDenied);
-        }
-        let current = change.current_password.as_deref().unwrap_or_default();
-        if self.is_password(user, current, *from).await? {
+        if self.is_password(user, current.unwrap_or_default(), *from).await? {
             return Ok(());
         }
         let message = "is not your current password".to_owned();
@@ -269,7 +279,7 @@ impl Registry {
 impl Directory {
     /// # Errors
     /// [`RegistryError::NoSuchUser`].
-    fn user(&self, who: &UserRef) -> Result<&Arc<User>, RegistryError> {
+    pub(super) fn user(&self, who: &UserRef) -> Result<&Arc<User>, RegistryError> {
         let found = match who {
             UserRef::Id(id) => self.users.get(id),
             UserRef::Login(login) => self.user_by_login(login),
@@ -330,21 +340,25 @@ fn distinct(mut companies: Vec<CompanyId>) -> Vec<CompanyId> {
     companies
 }
 
-fn event(actor: &Actor, now: Timestamp, action: Action, user: &User) -> Event {
+pub(super) fn event(actor: &Actor, now: Timestamp, action: Action, user: &User) -> Event {
     let event = actor.event(now, action, Subject::User, user.login.clone());
     Event { company: user.company.as_ref().map(ToString::to_string).unwrap_or_default(), ..event }
 }
 
 /// A user as records show it: of password and keys only that they are there.
 pub(super) fn shown(user: &User) -> Value {
-    json!({
+    let mut shown = json!({
         "name": user.name,
         "role": user.role,
         "company": user.company,
         "companies": user.admin_companies,
         "password": user.password_hash.is_some(),
         "keys": prints(user),
-    })
+    });
+    if let Some(state) = factor_state(user) {
+        shown["second_factor"] = state.into();
+    }
+    shown
 }
 
 pub(super) fn changes(before: &User, after: &User) -> FieldChanges {
@@ -358,7 +372,23 @@ pub(super) fn changes(before: &User, after: &User) -> FieldChanges {
     if before.password_hash != after.password_hash {
         changes.field("password", password(before, HIDDEN), password(after, HIDDEN_CHANGED));
     }
+    if before.second_factor != after.second_factor {
+        let secret = |user: &User| user.second_factor.as_ref().map(SecondFactor::expose_secret);
+        let is = match factor_state(after) {
+            // Set up anew, and waits as before.
+            same @ Some(_) if same == factor_state(before) && secret(before) != secret(after) => {
+                Some("replaced")
+            }
+            state => state,
+        };
+        changes.field("second_factor", factor_state(before), is);
+    }
     changes
+}
+
+fn factor_state(user: &User) -> Option<&'static str> {
+    let factor = user.second_factor.as_ref()?;
+    Some(if factor.is_in_force() { "in force" } else { "waits for its first code" })
 }
 
 fn prints(user: &User) -> Vec<String> {

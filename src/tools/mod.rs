@@ -2,7 +2,7 @@
 //!
 //! `serve` is the gateway. `identify`, `check`, `render`, `export` and `import`
 //! work on this machine, the last three on the store itself: a file that no gateway has open, or a
-//! database. So does `offline_key`.
+//! database. So does `offline_user`.
 //! `remote` asks a running gateway over its admin API.
 
 pub mod check;
@@ -10,7 +10,7 @@ pub mod client;
 pub mod config_arguments;
 pub mod identify;
 mod local;
-pub mod offline_key;
+pub mod offline_user;
 pub mod output;
 pub mod patch;
 pub mod remote;

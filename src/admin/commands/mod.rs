@@ -5,11 +5,14 @@
 
 mod active_phone;
 mod assign_phone;
+mod confirm_second_factor;
 mod create_company;
 mod create_phone;
+mod create_second_factor;
 mod create_user;
 mod delete_company;
 mod delete_phone;
+mod delete_second_factor;
 mod delete_upload;
 mod delete_user;
 mod demote_phone;
@@ -56,6 +59,13 @@ pub(super) struct Command {
     name: &'static str,
     access: Access,
     run: fn(Call) -> Pin<Box<dyn Future<Output = CommandResult> + Send>>,
+}
+
+impl Command {
+    /// Whether it is one of those by which a user comes to a second factor.
+    pub(super) fn sets_up_second_factor(&self) -> bool {
+        self.object == "second_factor" && matches!(self.verb, "create" | "confirm")
+    }
 }
 
 /// Who may use a command; some say more in their file.
@@ -127,6 +137,9 @@ pub(super) const COMMANDS: &[Command] = commands! {
     Anyone              "update"    "user"     update_user::run;
     SystemAdmin         "delete"    "user"     delete_user::run;
     SystemAdmin         "events"    "user"     events::user;
+    Anyone              "create"    "second_factor" create_second_factor::run;
+    Anyone              "confirm"   "second_factor" confirm_second_factor::run;
+    Anyone              "delete"    "second_factor" delete_second_factor::run;
 
     SystemAdmin         "read"      "settings" read_settings::run;
     SystemAdmin         "update"    "settings" update_settings::run;
@@ -172,7 +185,7 @@ pub(super) async fn answer(
             if request.method == ApiMethod::Get {
                 return Err(use_post());
             }
-            return auth::log_out(core, &caller);
+            return auth::log_out(core, &caller, request).await;
         }
         ["dialplan", verb] => (verb, None),
         ["dialplan", verb, object] => (verb, Some(object)),
@@ -182,6 +195,12 @@ pub(super) async fn answer(
     let fits = |command: &&Command| command.verb == verb && command.object == object;
     let command = COMMANDS.iter().find(fits).ok_or_else(unknown)?;
     log.command = Some(command.name);
+    if core.options.second_factor.forbids(&caller, command) {
+        return Err(Fail::new(
+            "Everybody who signs in with a password has a second factor here: set yours up first, \
+             with create second_factor and confirm second_factor",
+        ));
+    }
     let (user, party) = (caller.user.id, Party::of(&caller.user));
     let actor = Actor::User { user: caller.user, from: request.address };
     match command.access {

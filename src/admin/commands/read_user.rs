@@ -3,7 +3,8 @@
 //! Takes in `scope`, each narrowing: `login`, `id`, `role`, `company` (of those
 //! it belongs to or administers; an unknown one fails). Rows, in order of id: `id`,
 //! `login`, `name`, `role`, `company`, `companies`, `password` (whether there is
-//! one), `keys` (a fingerprint of each), `created`.
+//! one), `second_factor` (whether a code is asked for beside it), `keys` (a fingerprint of each),
+//! `created`.
 
 use serde::Serialize;
 
@@ -23,6 +24,7 @@ struct Row<'a> {
     company: &'a str,
     companies: &'a [CompanyId],
     password: bool,
+    second_factor: bool,
     keys: Vec<String>,
     created: Timestamp,
 }
@@ -54,6 +56,7 @@ pub(super) async fn run(call: Call) -> CommandResult {
         company: user.company.as_ref().map_or("default", CompanyId::as_str),
         companies: &user.admin_companies,
         password: user.password_hash.is_some(),
+        second_factor: user.factor_in_force().is_some(),
         keys: user.key_hashes.iter().map(fingerprint).collect(),
         created: user.created,
     });

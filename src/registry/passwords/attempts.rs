@@ -7,14 +7,17 @@
 //! * of a login from a network: what a person has who mistypes, and all a single attacker can use
 //!   up of another's login;
 //! * of a login from everywhere, much wider: many networks try one login. A network the login was
-//!   right from within [`KNOWN_FOR`] is not held to it.
+//!   right from within 30 days is not held to it.
+//!
+//! Codes of a second factor have a count of their own, as whoever tries them has the password: of a
+//! login from everywhere but the networks that it was right from, and of each of those.
 
-use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::known::Known;
 use crate::domain::subscriber;
 use crate::registry::rate::{Rate, RateLimiter};
 
@@ -27,11 +30,12 @@ const OF_LOGIN_THERE: Rate = Rate { burst: 10, interval: Duration::from_secs(60)
 /// [`super::super::MIN_PASSWORD`] characters is found that is not on every list.
 const OF_LOGIN: Rate = Rate { burst: 300, interval: Duration::from_secs(5) };
 
+/// Ten wrong codes, then four an hour (RFC 4226, section 7.3). Three of a million are right at any
+/// time: who has the password finds one in a year of days with a chance of one in nine.
+const OF_CODES: Rate = Rate { burst: 10, interval: Duration::from_secs(900) };
+
 /// Keys of each count, some 500 kB.
 const MOST: usize = 10_000;
-
-/// How long a network counts as known to a login: 30 days.
-const KNOWN_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// The counts.
 pub(super) struct Attempts {
@@ -45,8 +49,9 @@ struct Counts {
     networks: RateLimiter<IpAddr>,
     logins_there: RateLimiter<(u64, IpAddr)>,
     logins: RateLimiter<u64>,
-    /// When a login was last right from there.
-    known: HashMap<(u64, IpAddr), Duration>,
+    codes: RateLimiter<(u64, Option<IpAddr>)>,
+    /// Where a login was right from.
+    known: Known<(u64, IpAddr)>,
 }
 
 /// One attempt that has begun. Dropped without a word, as when nobody had time to look at the
@@ -59,6 +64,13 @@ pub(super) struct Attempt<'a> {
     is_wrong: bool,
 }
 
+/// One code that is looked at. Dropped without a word it was none.
+pub(in crate::registry) struct CodeAttempt<'a> {
+    attempts: &'a Attempts,
+    counted: (u64, Option<IpAddr>),
+    is_wrong: bool,
+}
+
 impl Default for Attempts {
     fn default() -> Attempts {
         Attempts {
@@ -67,7 +79,8 @@ impl Default for Attempts {
                 networks: RateLimiter::new(OF_NETWORK, MOST),
                 logins_there: RateLimiter::new(OF_LOGIN_THERE, MOST),
                 logins: RateLimiter::new(OF_LOGIN, MOST),
-                known: HashMap::new(),
+                codes: RateLimiter::new(OF_CODES, MOST),
+                known: Known::new(MOST),
             }),
         }
     }
@@ -86,7 +99,7 @@ impl Attempts {
     ) -> Result<Attempt<'_>, Duration> {
         let (network, login) = (subscriber(from), self.hasher.hash_one(login));
         let mut counts = self.lock();
-        let is_known = counts.is_known(login, network, now);
+        let is_known = counts.known.has(&(login, network), now);
         counts.check(login, network, is_known, now)?;
         counts.networks.count(network, now);
         counts.logins_there.count((login, network), now);
@@ -96,16 +109,31 @@ impl Attempts {
         Ok(Attempt { attempts: self, network, login, is_known, is_wrong: false })
     }
 
+    /// Counts a code that comes with a password that was right, or from who is signed in.
+    ///
+    /// # Errors
+    /// How long to wait, when there were too many.
+    pub(super) fn begin_code(
+        &self,
+        login: &str,
+        from: IpAddr,
+        now: Duration,
+    ) -> Result<CodeAttempt<'_>, Duration> {
+        let (network, login) = (subscriber(from), self.hasher.hash_one(login));
+        let mut counts = self.lock();
+        let is_known = counts.known.has(&(login, network), now);
+        let counted = (login, is_known.then_some(network));
+        counts.codes.check(&counted, now)?;
+        counts.codes.count(counted, now);
+        Ok(CodeAttempt { attempts: self, counted, is_wrong: false })
+    }
+
     fn lock(&self) -> MutexGuard<'_, Counts> {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Counts {
-    fn is_known(&self, login: u64, network: IpAddr, now: Duration) -> bool {
-        self.known.get(&(login, network)).is_some_and(|at| *at + KNOWN_FOR > now)
-    }
-
     fn check(
         &self,
         login: u64,
@@ -119,15 +147,6 @@ impl Counts {
         let wait = [of_network, there, of_login].into_iter().filter_map(Result::err).max();
         wait.map_or(Ok(()), Err)
     }
-
-    fn remember(&mut self, login: u64, network: IpAddr, now: Duration) {
-        if self.known.len() >= MOST && !self.known.contains_key(&(login, network)) {
-            self.known.retain(|_, at| *at + KNOWN_FOR > now);
-            let oldest = self.known.iter().min_by_key(|(_, at)| **at).map(|(key, _)| *key);
-            oldest.filter(|_| self.known.len() >= MOST).map(|key| self.known.remove(&key));
-        }
-        self.known.insert((login, network), now);
-    }
 }
 
 impl Attempt<'_> {
@@ -138,7 +157,7 @@ impl Attempt<'_> {
 
     /// The password was right: the network is known to the login from now on.
     pub(super) fn right(self, now: Duration) {
-        self.attempts.lock().remember(self.login, self.network, now);
+        self.attempts.lock().known.remember((self.login, self.network), now);
     }
 
     /// The password was wrong: it stays counted. Whether it was the last for a while.
@@ -158,6 +177,21 @@ impl Drop for Attempt<'_> {
         counts.logins_there.give_back(&(self.login, self.network));
         if !self.is_known {
             counts.logins.give_back(&self.login);
+        }
+    }
+}
+
+impl CodeAttempt<'_> {
+    /// The code was wrong: it stays counted.
+    pub(in crate::registry) fn wrong(mut self) {
+        self.is_wrong = true;
+    }
+}
+
+impl Drop for CodeAttempt<'_> {
+    fn drop(&mut self) {
+        if !self.is_wrong {
+            self.attempts.lock().codes.give_back(&self.counted);
         }
     }
 }
@@ -224,8 +258,26 @@ mod tests {
         let attempt = attempts.begin("admin", address(900), at(1000)).unwrap();
         assert!(attempt.is_known());
         drop(attempt);
-        let later = KNOWN_FOR + at(60);
-        assert!(!attempts.begin("admin", address(900), later).unwrap().is_known());
+    }
+
+    #[test]
+    fn codes_run_out_for_strangers_together_and_for_each_known_network() {
+        let attempts = Attempts::default();
+        attempts.begin("admin", address(900), at(0)).unwrap().right(at(0));
+        let code = |network: u16, now: u64| {
+            attempts.begin_code("admin", address(network), at(now)).map(CodeAttempt::wrong)
+        };
+        for network in 0..10 {
+            code(network, 0).unwrap();
+        }
+        assert_eq!(code(100, 0), Err(at(900)), "whoever comes next with the password");
+        for _ in 0..10 {
+            code(900, 0).unwrap();
+        }
+        assert_eq!(code(900, 0), Err(at(900)));
+        assert_eq!(code(101, 900), Ok(()));
+        let right = || attempts.begin_code("other", address(1), at(0)).map(drop);
+        assert!((0..100).all(|_| right().is_ok()), "a right one costs nothing");
     }
 
     #[test]
@@ -253,18 +305,5 @@ mod tests {
         let wrong = || attempts.begin("root", address(1), at(0)).unwrap().wrong(at(0));
         let told: Vec<bool> = (0..10).map(|_| wrong()).collect();
         assert_eq!(told.iter().position(|last| *last), Some(9));
-    }
-
-    #[test]
-    fn the_known_are_bounded_and_the_oldest_goes() {
-        let attempts = Attempts::default();
-        for n in 0..=MOST {
-            let login = format!("login{n}");
-            attempts.begin(&login, address(1), at(n as u64)).unwrap().right(at(n as u64));
-        }
-        assert_eq!(attempts.lock().known.len(), MOST);
-        let now = at(MOST as u64 + 1);
-        assert!(!attempts.begin("login0", address(1), now).unwrap().is_known());
-        assert!(attempts.begin("login1", address(1), now).unwrap().is_known());
     }
 }

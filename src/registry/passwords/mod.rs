@@ -1,10 +1,15 @@
 //! Passwords: how often they may be tried (`attempts`), and hashing with argon2id beside the
-//! runtime, a few at a time, so that a crowd at the login cannot take every core.
+//! runtime, a few at a time, so that a crowd at the login cannot take every core. So of API keys
+//! (`keys`), which cost no hashing, and what of all that is put on record (`failures`).
 
 mod attempts;
+mod failures;
+mod keys;
+mod known;
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
@@ -14,8 +19,12 @@ use tokio::sync::Semaphore;
 use super::random::Random;
 use super::text::MAX_LOGIN;
 use super::{Registry, RegistryError};
-use crate::domain::User;
-use attempts::Attempts;
+use crate::domain::{ApiKeyHash, User};
+pub(super) use attempts::CodeAttempt;
+use attempts::{Attempt, Attempts};
+pub(super) use failures::Failure;
+use failures::Failures;
+use keys::KeyAttempts;
 
 /// Longest password that is hashed or compared, in bytes.
 pub const MAX_PASSWORD: usize = 256;
@@ -40,6 +49,8 @@ const MAX_COST: (u32, u32, u32) = (256 * 1024, 10, 4);
 /// What passwords are hashed and compared by.
 pub(super) struct Passwords {
     attempts: Attempts,
+    keys: KeyAttempts,
+    failures: Failures,
     /// Those at work and those waiting.
     strangers: Arc<Semaphore>,
     known: Arc<Semaphore>,
@@ -50,6 +61,8 @@ impl Default for Passwords {
     fn default() -> Passwords {
         Passwords {
             attempts: Attempts::default(),
+            keys: KeyAttempts::default(),
+            failures: Failures::default(),
             strangers: Arc::new(Semaphore::new(AT_ONCE + WAITING_STRANGERS)),
             known: Arc::new(Semaphore::new(AT_ONCE + WAITING_KNOWN)),
             turns: Arc::new(Semaphore::new(AT_ONCE)),
@@ -57,7 +70,30 @@ impl Default for Passwords {
     }
 }
 
+/// Who showed the right login and password.
+pub struct SignedIn {
+    /// The user as it is then.
+    pub user: Arc<User>,
+    /// A code went with them, and that is on record.
+    pub is_recorded: bool,
+    /// They were not right from that network before, as far as this process knows.
+    pub is_new_there: bool,
+}
+
 impl Passwords {
+    /// Counts a code of a second factor, which is looked at after this.
+    ///
+    /// # Errors
+    /// [`RegistryError::TooManyAttempts`]
+    pub(super) fn begin_code(
+        &self,
+        login: &str,
+        from: IpAddr,
+        now: Duration,
+    ) -> Result<CodeAttempt<'_>, RegistryError> {
+        self.attempts.begin_code(login, from, now).map_err(too_many)
+    }
+
     async fn work<T: Send + 'static>(
         &self,
         places: &Arc<Semaphore>,
@@ -112,21 +148,58 @@ impl Passwords {
 }
 
 impl Registry {
-    /// The user of that login and password; takes as long when there is none.
+    /// The user of that login and password, and of `code` where a second factor is in force. Takes as
+    /// long when there is none. What is wrong is on record, see `failures`.
     ///
     /// # Errors
     /// [`RegistryError::TooManyAttempts`] when too many were wrong; [`RegistryError::Busy`] when
-    /// too many wait for theirs already, which does not count as an attempt.
+    /// too many wait for theirs already, which does not count as an attempt; what the store says
+    /// when it cannot take note that a code was used.
     pub async fn user_by_password(
         &self,
         login: &str,
         password: &str,
+        code: Option<&str>,
+        from: IpAddr,
+    ) -> Result<Option<SignedIn>, RegistryError> {
+        let user = self.directory().user_by_login(login).cloned();
+        let attempt = self.begin_attempt(login, user.as_deref(), from).await?;
+        let is_new_there = !attempt.is_known();
+        let hash = user.as_ref().and_then(|user| user.password_hash.clone());
+        let right = self.verify(&attempt, hash, password).await?;
+        let known = user.as_ref().filter(|_| right);
+        let asks_for_code = known.is_some_and(|user| user.factor_in_force().is_some());
+        let shown = match known {
+            Some(user) if asks_for_code => self.user_by_code(user, code, from).await,
+            known => Ok(known.cloned()),
+        };
+        let failure = match shown {
+            Ok(Some(user)) => {
+                attempt.right(self.clock.uptime());
+                return Ok(Some(SignedIn { user, is_recorded: asks_for_code, is_new_there }));
+            }
+            Ok(None) if asks_for_code => Failure::Code,
+            Ok(None) => Failure::Password,
+            Err(RegistryError::TooManyAttempts { .. }) => Failure::TurnedAway,
+            Err(error) => return Err(error),
+        };
+        self.was_wrong(attempt, from);
+        self.record_failed_login(user.as_deref(), from, failure).await;
+        shown.map(|_| None)
+    }
+
+    async fn user_by_code(
+        &self,
+        user: &Arc<User>,
+        code: Option<&str>,
         from: IpAddr,
     ) -> Result<Option<Arc<User>>, RegistryError> {
-        let user = self.directory().user_by_login(login).cloned();
-        let hash = user.as_ref().and_then(|user| user.password_hash.clone());
-        let right = self.try_password(login, hash, password, from).await?;
-        Ok(user.filter(|_| right))
+        let attempt = self.passwords.begin_code(&user.login, from, self.clock.uptime())?;
+        let used = self.use_code(user, code, from).await?;
+        if used.is_none() {
+            attempt.wrong();
+        }
+        Ok(used)
     }
 
     /// Whether it is the user's password, which is as much an attempt as a login.
@@ -139,33 +212,77 @@ impl Registry {
         password: &str,
         from: IpAddr,
     ) -> Result<bool, RegistryError> {
-        self.try_password(&user.login, user.password_hash.clone(), password, from).await
-    }
-
-    /// The only way to compare a password: none is guessed past the counts.
-    async fn try_password(
-        &self,
-        login: &str,
-        hash: Option<String>,
-        password: &str,
-        from: IpAddr,
-    ) -> Result<bool, RegistryError> {
-        // No login is longer: what is typed beyond that makes no count of its own.
-        let counted: String = login.chars().take(MAX_LOGIN + 1).collect();
-        let Passwords { attempts, strangers, known, .. } = &self.passwords;
-        let attempt = attempts.begin(&counted, from, self.clock.uptime()).map_err(|wait| {
-            RegistryError::TooManyAttempts { wait_s: wait.as_secs_f64().ceil() as u64 }
-        })?;
-        let places = if attempt.is_known() { known } else { strangers };
-        let right = self.passwords.verify(places, hash, password.to_owned()).await?;
-        let now = self.clock.uptime();
+        let attempt = self.begin_attempt(&user.login, Some(user), from).await?;
+        let right = self.verify(&attempt, user.password_hash.clone(), password).await?;
         if right {
-            attempt.right(now);
-        } else if attempt.wrong(now) {
-            tracing::warn!(%from, "so many passwords were wrong that the next ones must wait");
+            attempt.right(self.clock.uptime());
+        } else {
+            self.was_wrong(attempt, from);
+            self.record_failed_login(Some(user), from, Failure::CurrentPassword).await;
         }
         Ok(right)
     }
+
+    /// The user whose API key it is, of a request from there. A wrong one counts and is on record.
+    ///
+    /// # Errors
+    /// [`RegistryError::TooManyAttempts`] when too many of the network were wrong, and this one was
+    /// not right there before.
+    pub async fn user_by_tried_key(
+        &self,
+        key: &str,
+        from: IpAddr,
+    ) -> Result<Option<Arc<User>>, RegistryError> {
+        let look_up = || self.user_by_key(key);
+        let now = self.clock.uptime();
+        let found = self.passwords.keys.find(ApiKeyHash::of(key), from, now, look_up);
+        let failure = match found {
+            Ok(Some(user)) => return Ok(Some(user)),
+            Ok(None) => Failure::Key,
+            Err(_) => Failure::TurnedAway,
+        };
+        self.record_failed_login(None, from, failure).await;
+        found.map_err(too_many)
+    }
+
+    /// Passwords are compared after this only: none is guessed past the counts.
+    async fn begin_attempt(
+        &self,
+        login: &str,
+        user: Option<&User>,
+        from: IpAddr,
+    ) -> Result<Attempt<'_>, RegistryError> {
+        // No login is longer: what is typed beyond that makes no count of its own.
+        let counted: String = login.chars().take(MAX_LOGIN + 1).collect();
+        match self.passwords.attempts.begin(&counted, from, self.clock.uptime()) {
+            Ok(attempt) => Ok(attempt),
+            Err(wait) => {
+                self.record_failed_login(user, from, Failure::TurnedAway).await;
+                Err(too_many(wait))
+            }
+        }
+    }
+
+    async fn verify(
+        &self,
+        attempt: &Attempt<'_>,
+        hash: Option<String>,
+        password: &str,
+    ) -> Result<bool, RegistryError> {
+        let Passwords { strangers, known, .. } = &self.passwords;
+        let places = if attempt.is_known() { known } else { strangers };
+        self.passwords.verify(places, hash, password.to_owned()).await
+    }
+
+    fn was_wrong(&self, attempt: Attempt<'_>, from: IpAddr) {
+        if attempt.wrong(self.clock.uptime()) {
+            tracing::warn!(%from, "so many passwords were wrong that the next ones must wait");
+        }
+    }
+}
+
+fn too_many(wait: Duration) -> RegistryError {
+    RegistryError::TooManyAttempts { wait_s: wait.as_secs_f64().ceil() as u64 }
 }
 
 /// Whether a hash made elsewhere can be taken over: argon2id, at an affordable cost.

@@ -18,7 +18,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::client::{AdminUrl, AuthorityError, Call, Client, ClientError};
-use super::offline_key::{self, KeyChangeError};
+use super::offline_user::{self, OfflineUserError};
 use super::patch::PatchError;
 use crate::domain::printable;
 use company::CompanyCommand;
@@ -106,12 +106,12 @@ pub enum RemoteError {
     Authority(#[from] AuthorityError),
     #[error(transparent)]
     Patch(#[from] PatchError),
-    #[error("standard input has no line with a password")]
-    NoPassword,
+    #[error("standard input has no line with a {0}")]
+    NoLine(&'static str),
     #[error(transparent)]
     Client(#[from] ClientError),
     #[error(transparent)]
-    OfflineKey(Box<KeyChangeError>),
+    OfflineUser(Box<OfflineUserError>),
     #[error("{0}: the gateway shows no such object")]
     Nothing(String),
     #[error("{attempt}: no {what} is called {name}{near} (`dialtone {list}` shows all there are)")]
@@ -239,9 +239,9 @@ pub async fn run(
             reply
         }
         Some(change) => {
-            let key = offline_key::change(change)
+            let key = offline_user::change(change)
                 .await
-                .map_err(|error| RemoteError::OfflineKey(Box::new(error)))?;
+                .map_err(|error| RemoteError::OfflineUser(Box::new(error)))?;
             json!({ "result": "success", "numrows": 1, "key": key })
         }
     };
@@ -291,10 +291,10 @@ async fn fetch(client: &Client, task: &Task) -> Result<Value, RemoteError> {
     Ok(json!({ "result": "success", "numrows": rows.len(), "values": rows }))
 }
 
-/// A line of standard input, for what is no argument.
-fn password(mut input: impl BufRead) -> Result<String, RemoteError> {
+/// A line of standard input, for what is no argument: `what`.
+fn line(what: &'static str, mut input: impl BufRead) -> Result<String, RemoteError> {
     let mut line = String::new();
     input.read_line(&mut line)?;
     let line = line.trim_end_matches(['\r', '\n']);
-    if line.is_empty() { Err(RemoteError::NoPassword) } else { Ok(line.to_owned()) }
+    if line.is_empty() { Err(RemoteError::NoLine(what)) } else { Ok(line.to_owned()) }
 }

@@ -1,4 +1,4 @@
-//! `dialtone user`. A password is a line of standard input and never an argument.
+//! `dialtone user`. A password or a code is a line of standard input and never an argument.
 
 use std::io::BufRead;
 use std::path::PathBuf;
@@ -7,12 +7,12 @@ use clap::{Args, Subcommand};
 
 use super::phone::{EVENTS, names};
 use super::show::Show;
-use super::{RemoteError, Task, password};
+use super::{RemoteError, Task, line};
 use crate::domain::{CompanyId, Role};
 use crate::registry::Revoke;
 use crate::tools::client::Call;
 use crate::tools::config_arguments::ConfigArguments;
-use crate::tools::offline_key::KeyChange;
+use crate::tools::offline_user::{OfflineUserChange, OfflineWhat};
 
 #[derive(Debug, Clone, Subcommand)]
 pub enum UserCommand {
@@ -60,6 +60,33 @@ pub enum UserCommand {
         #[arg(long, conflicts_with = "revoke")]
         replace: bool,
     },
+    /// Set up a second factor, put it in force or take it off. Without an option one is set up: its
+    /// secret is printed, and the URI that an authenticator reads, only now.
+    SecondFactor {
+        login: String,
+        /// Read the first code as a line from standard input: from now on a password counts with a
+        /// code only. Prints the recovery codes.
+        #[arg(long, conflicts_with = "remove")]
+        confirm: bool,
+        /// Take it off.
+        #[arg(long)]
+        remove: bool,
+        /// Read a code, or a recovery code, as a line from standard input: asked for when it is
+        /// your own that is taken off.
+        #[arg(long, requires = "remove")]
+        code_stdin: bool,
+        /// Read the current password as a line from standard input: asked of who sets up their own
+        /// and is no System-Admin.
+        #[arg(long, conflicts_with_all = ["confirm", "remove"])]
+        password_stdin: bool,
+        /// Not over the API, but in this store: sqlite:PATH while no gateway has it, or postgres://…
+        /// also while gateways run: for whoever has lost authenticator and recovery codes.
+        #[arg(long, value_name = "URL", requires = "remove")]
+        store: Option<String>,
+        /// The same in the store of this configuration file, with the password it names.
+        #[arg(long, value_name = "FILE", requires = "remove")]
+        config: Option<PathBuf>,
+    },
     /// List what was done to users, newest first.
     Events {
         login: Option<String>,
@@ -88,7 +115,7 @@ pub struct UserFields {
 
 impl UserFields {
     fn add_to(self, call: Call, input: impl BufRead) -> Result<Call, RemoteError> {
-        let password = if self.password_stdin { Some(password(input)?) } else { None };
+        let password = if self.password_stdin { Some(line("password", input)?) } else { None };
         Ok(call
             .value("name", self.name)
             .value("company", self.company.map(|id| id.to_string()))
@@ -105,15 +132,27 @@ const COLUMNS: &[(&str, &str)] = &[
     ("COMPANY", "company"),
     ("ADMINISTERS", "companies"),
     ("PASSWORD", "password"),
+    ("SECOND FACTOR", "second_factor"),
     ("KEYS", "keys"),
     ("CREATED", "created"),
 ];
 
 impl UserCommand {
     /// What is to be done in a store itself, where no gateway is asked.
-    pub(super) fn offline(&self) -> Option<KeyChange> {
-        let UserCommand::Key { login, store, config, revoke, replace } = self else {
-            return None;
+    pub(super) fn offline(&self) -> Option<OfflineUserChange> {
+        let (login, store, config, what) = match self {
+            UserCommand::Key { login, store, config, revoke, replace } => {
+                let revoke = match (replace, revoke.as_slice()) {
+                    (true, _) => Revoke::All,
+                    (false, []) => Revoke::None,
+                    (false, these) => Revoke::These(these.to_vec()),
+                };
+                (login, store, config, OfflineWhat::Keys(revoke))
+            }
+            UserCommand::SecondFactor { login, store, config, .. } => {
+                (login, store, config, OfflineWhat::NoSecondFactor)
+            }
+            _ => return None,
         };
         if store.is_none() && config.is_none() {
             return None;
@@ -124,18 +163,17 @@ impl UserCommand {
             store: store.clone(),
             templates: None,
         };
-        let revoke = match (replace, revoke.as_slice()) {
-            (true, _) => Revoke::All,
-            (false, []) => Revoke::None,
-            (false, these) => Revoke::These(these.to_vec()),
-        };
-        Some(KeyChange { config, login: login.clone(), revoke })
+        Some(OfflineUserChange { config, login: login.clone(), what })
     }
 
     pub(super) fn task(self, input: impl BufRead) -> Result<Task, RemoteError> {
         let call = |verb, attempt: String| Call::new(verb, "user", attempt);
         let of =
             |verb, login: String| call(verb, format!("{verb} user {login}")).scope("login", login);
+        let factor = |verb, login: String| {
+            let attempt = format!("{verb} second factor of {login}");
+            Call::new(verb, "second_factor", attempt).scope("login", login)
+        };
         Ok(match self {
             UserCommand::List => {
                 Task::new(call("read", "list users".to_owned()), Show::Table(COLUMNS))
@@ -165,6 +203,21 @@ impl UserCommand {
                     return Ok(Task::new(call, Show::Key("changed")));
                 }
                 Task::new(update.value("revoke_keys", revoke), Show::Done("user", "changed"))
+            }
+            UserCommand::SecondFactor { login, confirm: true, .. } => {
+                let code = line("code", input)?;
+                let call = factor("confirm", login).value("code", code);
+                Task::new(call, Show::One)
+            }
+            UserCommand::SecondFactor { login, remove: true, code_stdin, .. } => {
+                let code = if code_stdin { Some(line("code", input)?) } else { None };
+                let call = factor("delete", login).value("code", code);
+                Task::new(call, Show::Done("second factor", "removed"))
+            }
+            UserCommand::SecondFactor { login, password_stdin, .. } => {
+                let password = if password_stdin { Some(line("password", input)?) } else { None };
+                let call = factor("create", login).value("current_password", password);
+                Task::new(call, Show::One)
             }
             UserCommand::Events { login, limit } => {
                 let call = call("events", "list events".to_owned()).scope("login", login);
@@ -238,6 +291,34 @@ mod tests {
             let own = (call.kind, call.verb, Value::Object(call.scope), Value::Object(call.values));
             assert_eq!(own, ("user", verb, scope, values), "{line}");
         }
+        for (line, verb, values) in [
+            ("second-factor ann", "create", json!({})),
+            (
+                "second-factor ann --password-stdin",
+                "create",
+                json!({ "current_password": "correct horse" }),
+            ),
+            ("second-factor ann --confirm", "confirm", json!({ "code": "correct horse" })),
+            ("second-factor ann --remove", "delete", json!({})),
+            (
+                "second-factor ann --remove --code-stdin",
+                "delete",
+                json!({ "code": "correct horse" }),
+            ),
+        ] {
+            let call = task(line).unwrap().call;
+            let own = (call.kind, call.verb, Value::Object(call.scope), Value::Object(call.values));
+            assert_eq!(own, ("second_factor", verb, ann.clone(), values), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_store_is_worked_on_for_a_lost_second_factor_alone() {
+        let shell = |line: &str| Shell::try_parse_from(line.split(' ')).map(|shell| shell.command);
+        let lost = shell("user second-factor ann --remove --store sqlite:x.db").unwrap();
+        assert_eq!(lost.offline().unwrap().what, OfflineWhat::NoSecondFactor);
+        assert!(shell("user second-factor ann --store sqlite:x.db").is_err());
+        assert!(shell("user second-factor ann --remove").unwrap().offline().is_none());
     }
 
     #[test]
@@ -248,6 +329,6 @@ mod tests {
     #[test]
     fn no_password_on_standard_input_is_an_error() {
         let shell = Shell::parse_from(["user", "create", "ann", "--password-stdin"]);
-        assert!(matches!(shell.command.task(&b"\n"[..]), Err(RemoteError::NoPassword)));
+        assert!(matches!(shell.command.task(&b"\n"[..]), Err(RemoteError::NoLine("password"))));
     }
 }

@@ -75,6 +75,10 @@ impl Gateway {
     /// Where nobody waits for longer than this for what takes long.
     pub(super) fn base_with_place_timeout(place_timeout: Duration) -> Gateway {
         let options = AdminOptions { place_timeout, ..AdminOptions::default() };
+        Gateway::base_with(options)
+    }
+
+    pub(super) fn base_with(options: AdminOptions) -> Gateway {
         Gateway::start(options, Some(&BASE))
     }
 

@@ -1,6 +1,7 @@
 //! The admin API over a real socket, before the real registry and catalogue.
 
 mod assign;
+mod audit;
 mod cases;
 mod companies;
 mod events;
@@ -14,6 +15,7 @@ mod preview;
 mod promote_demote;
 mod requests;
 mod roles;
+mod second_factor;
 mod settings;
 mod sign_in;
 mod throttle;

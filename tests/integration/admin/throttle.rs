@@ -63,6 +63,33 @@ fn guesses_at_a_login_shut_out_where_they_come_from_and_not_its_owner() {
 }
 
 #[test]
+fn guesses_at_keys_shut_out_where_they_come_from_and_no_program_that_was_there() {
+    let gateway = Gateway::base();
+    let types = |role: &str| gateway.ask(role, "readtypes/phone", json!({}));
+    let in_head = |key: &str, body: &str| {
+        let bearer = format!("Bearer {key}");
+        let headers = [JSON, ("Authorization", bearer.as_str())];
+        read(&gateway.send("POST", "/rest/dialplan/readtypes/phone", &headers, body))
+    };
+    assert_eq!(types("ca_a")["result"], "success");
+    for n in 0..30 {
+        let key = format!("guess{n}");
+        assert_eq!(in_head(&key, "{}"), fail("Login incorrect."));
+        let body = json!({ "auth": { "type": "auth", "key": key } });
+        assert_eq!(gateway.post("/rest/auth", &body), fail("Login incorrect."));
+    }
+    let shut = fail("Too many failed logins, try again in 10 s");
+    assert_eq!(types("sysadmin"), shut, "right or wrong");
+    assert_eq!(in_head("KEY-sysadmin", "{}"), shut, "anywhere");
+    let long = json!({ "values": { "name": "x".repeat(20_000) } }).to_string();
+    assert_eq!(in_head("KEY-sysadmin", &long), shut, "nor does a long body tell");
+    assert_eq!(types("ca_a")["result"], "success");
+    assert_eq!(in_head("KEY-ca_a", "{}")["result"], "success");
+    gateway.pass(10);
+    assert_eq!(types("sysadmin")["result"], "success");
+}
+
+#[test]
 fn right_passwords_are_not_counted() {
     let gateway = Gateway::base();
     for _ in 0..25 {

@@ -90,6 +90,39 @@ fn a_get_is_an_empty_object_and_other_methods_are_told_to_post() {
 }
 
 #[test]
+fn no_page_of_another_origin_reads_an_answer_and_no_cache_keeps_it() {
+    let gateway = Gateway::base();
+    let cookie = format!("Red60urne={}", gateway.sign_in("sysadmin"));
+    let origin = ("Origin", "https://evil.example");
+    let asked = ("Access-Control-Request-Method", "POST");
+    for (method, path) in [
+        ("POST", "/rest/dialplan/inactive/phone"),
+        ("GET", "/rest/dialplan/inactive/phone"),
+        ("OPTIONS", "/rest/dialplan/inactive/phone"),
+        ("POST", "/rest/auth"),
+        ("GET", "/health"),
+        ("GET", "/nowhere"),
+    ] {
+        let answer = gateway.send(method, path, &[JSON, ("Cookie", &cookie), origin, asked], "{}");
+        let headers = [
+            ("content-type", Some("application/json")),
+            ("cache-control", Some("no-store")),
+            ("x-content-type-options", Some("nosniff")),
+            ("content-security-policy", Some("default-src 'none'; frame-ancestors 'none'")),
+            ("referrer-policy", Some("no-referrer")),
+            ("cross-origin-resource-policy", Some("same-origin")),
+            ("access-control-allow-origin", None),
+            ("access-control-allow-credentials", None),
+            ("access-control-allow-methods", None),
+        ];
+        for (name, value) in headers {
+            assert_eq!(answer.header(name), value, "{method} {path}: {name}");
+        }
+        assert!(!answer.text().contains("phoneid"), "{method} {path}");
+    }
+}
+
+#[test]
 fn a_get_with_a_body_is_an_empty_object() {
     let gateway = Gateway::base();
     let body = with_key("sysadmin", json!({}));

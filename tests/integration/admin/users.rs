@@ -45,7 +45,7 @@ fn a_new_user_signs_in_with_password_and_key_and_shows_neither() {
         json!({
             "id": 6, "login": "anna", "name": "Anna", "role": "Company-Admin",
             "company": "acompany", "companies": ["acompany", "default"], "password": true,
-            "keys": [print], "created": NOW,
+            "second_factor": false, "keys": [print], "created": NOW,
         })
     );
     assert_eq!(print.len(), 8);
