@@ -5,6 +5,7 @@ pub(crate) mod clock;
 pub(crate) mod gateway;
 pub(crate) mod http;
 pub(crate) mod node;
+pub(crate) mod pki;
 #[allow(dead_code, reason = "measurements and other tests use the rest")]
 #[path = "../../support/postgres/mod.rs"]
 pub(crate) mod postgres;

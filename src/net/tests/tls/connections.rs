@@ -1,5 +1,7 @@
 //! Handshakes and what follows them.
 
+use rustls::{HandshakeKind, ServerConnection};
+
 use super::*;
 use crate::net::tuning::MIN_WINDOW;
 
@@ -178,4 +180,44 @@ async fn a_proxys_header_comes_before_the_handshake() {
     let who = Client::new(stream).get("/who").await.text().to_owned();
     assert!(who.starts_with("2001:db8::7 Some"), "{who}");
     assert!(client.connect(running.address).await.is_err(), "it says nothing of whose it is");
+}
+
+#[tokio::test]
+async fn a_session_is_not_resumed_when_its_certificate_has_expired_since() {
+    let lab = Lab::new();
+    lab.write_pair(P256, 1, 2100);
+    // Certificates of the lab are good until 4096.
+    let later = SystemTime::from(rcgen::date_time_ymd(4097, 1, 1));
+    for expired_clients in [ExpiredCertificates::Refuse, ExpiredCertificates::Accept] {
+        let clients = ClientCertificates::Required { authorities: lab.authorities() };
+        let options = TlsOptions { expired_clients, ..lab.options(clients) };
+        let tls = Tls::load(options, SystemTime::now()).unwrap();
+        let client = lab.client(Some(lab.handset("0004f2abcdef"))).config();
+        for kind in [HandshakeKind::Full, HandshakeKind::Resumed] {
+            let connection = in_memory(&tls, &client).await;
+            assert_eq!(connection.handshake_kind(), Some(kind), "{expired_clients:?}");
+            let now = tls.peer(&connection, SystemTime::now()).unwrap();
+            assert!(!now.certificate.unwrap().is_expired());
+            match (tls.peer(&connection, later), expired_clients) {
+                (Ok(peer), ExpiredCertificates::Accept) => {
+                    assert!(peer.certificate.unwrap().is_expired());
+                }
+                (Err(_), ExpiredCertificates::Refuse) => {}
+                (other, _) => panic!("{expired_clients:?}: {other:?}"),
+            }
+        }
+    }
+}
+
+/// The server's side of a connection whose client has all it needs to resume it.
+async fn in_memory(tls: &Tls, client: &Arc<ClientConfig>) -> ServerConnection {
+    let (near, far) = tokio::io::duplex(64 * 1024);
+    let connector = TlsConnector::from(Arc::clone(client));
+    let connect = connector.connect(TlsClient::name(), near);
+    let (client, server) = tokio::join!(connect, tls.acceptor().accept(far));
+    let (mut client, mut server) = (client.unwrap(), server.unwrap());
+    // A ticket of TLS 1.3 follows the handshake, and is read with what follows it.
+    server.write_all(b"x").await.unwrap();
+    client.read_exact(&mut [0]).await.unwrap();
+    server.into_inner().1
 }

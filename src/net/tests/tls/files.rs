@@ -105,6 +105,28 @@ fn a_bad_file_of_authorities_is_named() {
     }
 }
 
+/// It could sign others, as the library takes all it is given for authorities.
+#[test]
+fn a_phones_certificate_is_no_authority() {
+    let lab = Lab::new();
+    lab.write_pair(P256, 1, 2100);
+    let (phone, _) = lab.handset("0004f2abcdef");
+    let mut params = CertificateParams::default();
+    // As a phone that made its own at its first start.
+    params.is_ca = IsCa::ExplicitNoCa;
+    let own = params.self_signed(&KeyPair::generate().unwrap()).unwrap();
+    for der in [phone, own.der().clone()] {
+        let pem = pem_of(&der);
+        let authorities = lab.path().join("authorities.pem");
+        fs::write(&authorities, lab.authority.pem() + &pem).unwrap();
+        let clients = ClientCertificates::Optional { authorities: authorities.clone() };
+        match Tls::load(lab.options(clients), SystemTime::now()) {
+            Err(TlsError::NoAuthority { path, number: 2 }) => assert_eq!(path, authorities),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_self_signed_pair_is_made_once_and_serves() {
     use std::os::unix::fs::PermissionsExt;

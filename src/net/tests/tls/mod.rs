@@ -151,6 +151,12 @@ impl TlsClient {
     }
 }
 
+fn pem_of(der: &[u8]) -> String {
+    use base64::Engine as _;
+    let text = base64::engine::general_purpose::STANDARD.encode(der);
+    format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n")
+}
+
 fn x509_serial(der: &[u8]) -> Vec<u8> {
     use x509_parser::prelude::{FromDer, X509Certificate};
     X509Certificate::from_der(der).unwrap().1.raw_serial().to_vec()
