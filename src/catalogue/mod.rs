@@ -45,7 +45,7 @@ pub use family::{Family, FileSpec, PhoneType, UploadSpec};
 pub use identify::file_match::FileMatch;
 pub use identify::path_pattern::PathFacts;
 pub use identify::target::Target;
-pub use identify::{Evidence, Identity, Request};
+pub use identify::{Contradiction, Evidence, Identity, Request};
 pub(crate) use render::bisect::making_a_difference;
 pub use render::context::{PortInput, RenderInput, Whose, whose};
 pub use render::coverage::{Coverage, Expressed, cannot_of, coverage_rows, set_rows};

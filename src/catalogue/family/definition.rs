@@ -33,9 +33,13 @@ pub(crate) struct FamilyFile {
     pub certificate: Vec<CertificateTable>,
     #[serde(default)]
     pub file: Vec<File>,
-    /// [`crate::catalogue::boot`] reads these two: a gateway needs neither.
-    #[serde(default, rename = "boot")]
-    pub _boot: IgnoredAny,
+    /// Whether its phones send a User-Agent with every request.
+    #[serde(default)]
+    pub always_names_itself: bool,
+    /// Of each request of a boot its path; [`crate::catalogue::boot`] reads the rest.
+    #[serde(default)]
+    pub boot: Vec<BootName>,
+    /// [`crate::catalogue::boot`] reads it: a gateway does not need it.
     #[serde(default, rename = "simulate")]
     pub _simulate: IgnoredAny,
     #[serde(default)]
@@ -56,6 +60,16 @@ pub(crate) struct FamilyFile {
     pub limits: BTreeMap<Spanned<String>, Limit>,
     #[serde(default, rename = "type")]
     pub types: Vec<Type>,
+}
+
+/// A name that phones ask for at boot; what else there is to the request is not read here.
+#[derive(Debug, Deserialize)]
+pub(crate) struct BootName {
+    #[serde(alias = "put", alias = "post")]
+    pub get: Option<String>,
+    /// A refusal is part of a normal boot.
+    #[serde(default)]
+    pub optional: bool,
 }
 
 /// What passwords its phones take where nobody set one; `false`: no file has one.

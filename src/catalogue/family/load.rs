@@ -13,6 +13,7 @@ use super::definition::{
     self, ALL_TEXTS, CertificateTable, Escape, FamilyFile, File, Limit, LineKeys, OwnPassword,
     OwnPasswordsFile, Scope, Separator, Type, UploadFile, UserAgent,
 };
+use super::followed::followed;
 use super::header::Header;
 use super::never_reset::NeverReset;
 use super::problem::{Problem, line_at};
@@ -127,6 +128,8 @@ impl Loader<'_> {
                     Some((header.name.get_ref().to_ascii_lowercase(), regex))
                 })
                 .collect(),
+            always_names_itself: definition.always_names_itself,
+            followed: followed(&definition.boot),
             text: self.text.to_owned(),
             maps,
         };

@@ -2,6 +2,7 @@
 
 pub(crate) mod certificate;
 pub(crate) mod definition;
+mod followed;
 pub(crate) mod header;
 mod limits;
 pub(super) mod load;
@@ -56,6 +57,11 @@ pub struct Family {
     pub(crate) closest: Vec<Closest>,
     pub(crate) user_agents: Vec<UserAgentPattern>,
     pub(crate) headers: Vec<(String, Regex)>,
+    /// Whether its phones send a User-Agent with every request.
+    pub(crate) always_names_itself: bool,
+    /// Path patterns of names with a MAC after which a phone that is refused them surely asks for
+    /// another one with it.
+    pub(crate) followed: Vec<String>,
     /// Its `family.toml`, for what only [`super::boot`] reads in it.
     pub(crate) text: String,
     pub(crate) maps: Arc<BTreeMap<String, BTreeMap<String, Value>>>,

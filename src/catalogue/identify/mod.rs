@@ -70,8 +70,34 @@ pub struct Identity {
     pub file: Option<FileMatch>,
     /// The file laid out for phones that it asks for, and under whose MAC.
     pub hosted: Option<(Mac, HostedPath)>,
+    /// Whether what the request says of its phone does not go together.
+    pub contradicts: Option<Contradiction>,
     /// All that was found, in the order in which it was looked for.
     pub evidence: Vec<Evidence>,
+}
+
+/// What of a request does not go together. Of several the first counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Contradiction {
+    /// It names two addresses, as who walks addresses with a User-Agent that was copied does.
+    Macs,
+    /// The block of the address, the User-Agent and the file asked for are not of one maker.
+    Makers,
+    /// It has no User-Agent, and the phones of the family whose file it asks for, or that has the
+    /// block, always do.
+    NoUserAgent,
+}
+
+impl Contradiction {
+    /// In words for an operator.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Contradiction::Macs => "it names two MAC addresses",
+            Contradiction::Makers => "address, User-Agent and file are not of one maker",
+            Contradiction::NoUserAgent => "it has no User-Agent, and phones of its family always do",
+        }
+    }
 }
 
 impl Catalogue {
@@ -79,12 +105,63 @@ impl Catalogue {
     /// long as the catalogue is the same.
     #[must_use]
     pub fn identify(&self, request: Request<'_>) -> Identity {
+        let mut identity = self.read(&request);
+        identity.contradicts = self.contradiction(&request, &identity);
+        identity
+    }
+
+    fn contradiction(&self, request: &Request<'_>, identity: &Identity) -> Option<Contradiction> {
+        let shows = |what: fn(&Evidence) -> bool| identity.evidence.iter().any(what);
+        let silent = || {
+            let always = |family: usize| self.families[family].always_names_itself;
+            let family = identity.family.filter(|&family| Some(family) != self.generic);
+            let holders = identity.mac.map(|mac| self.holders(mac)).unwrap_or_default();
+            !has_agent(request)
+                && match family {
+                    Some(family) => always(family),
+                    None => !holders.is_empty() && holders.iter().all(|&family| always(family)),
+                }
+        };
+        if shows(|found| matches!(found, Evidence::MacsDiffer { .. })) {
+            Some(Contradiction::Macs)
+        } else if shows(|found| {
+            use Evidence::{NotBelieved, OuiOfAnotherFamily, PathOfAnotherFamily};
+            matches!(found, NotBelieved { .. } | OuiOfAnotherFamily { .. } | PathOfAnotherFamily { .. })
+        }) {
+            Some(Contradiction::Makers)
+        } else {
+            silent().then_some(Contradiction::NoUserAgent)
+        }
+    }
+
+    /// Whether the phones of the family that was found surely ask for another name with their MAC
+    /// when they are refused this one.
+    #[must_use]
+    pub fn is_followed(&self, identity: &Identity) -> bool {
+        identity.file.as_ref().is_some_and(|file| {
+            let followed = &self.families[file.family()].followed;
+            followed.iter().any(|name| name == self.matched_pattern(file))
+        })
+    }
+
+    /// Whether the request looks like one of a phone of some maker's: what it says goes together,
+    /// a family was found, and it does not name itself as nothing known.
+    #[must_use]
+    pub fn looks_like_a_phone(&self, identity: &Identity) -> bool {
+        let is_strange = |found: &Evidence| matches!(found, Evidence::UnknownUserAgent);
+        identity.contradicts.is_none()
+            && identity.family.is_some_and(|family| Some(family) != self.generic)
+            && !identity.evidence.iter().any(is_strange)
+    }
+
+    /// All of it but whether it goes together.
+    fn read(&self, request: &Request<'_>) -> Identity {
         let mut evidence = Vec::new();
         let files = FileMatches::of(self, request.target);
-        let agent = self.user_agent(&request, &files, &mut evidence);
+        let agent = self.user_agent(request, &files, &mut evidence);
         let (agent_family, agent_facts) = agent.unzip();
         let agent_facts = agent_facts.unwrap_or_default();
-        let headers = self.header_facts(&request, agent_family, &mut evidence);
+        let headers = self.header_facts(request, agent_family, &mut evidence);
 
         // What the phone's own family reads counts before what others would read there.
         let own = agent_family.and_then(|family| files.of_family(family));
@@ -129,7 +206,7 @@ impl Catalogue {
 
         let said = agent_facts.model.or(headers.model);
         let is_agent_read =
-            agent_family.map(|_| true).or_else(|| has_agent(&request).then_some(false));
+            agent_family.map(|_| true).or_else(|| has_agent(request).then_some(false));
         let clues = Clues { model: said, firmware: agent_facts.firmware, path, mac, is_agent_read };
         let Weighed { phone_type, strength } = self.weigh_type(family, clues, &mut evidence);
         let told = phone_type.filter(|_| strength.is_told()).map(|phone_type| {
@@ -161,6 +238,7 @@ impl Catalogue {
             family,
             file,
             hosted,
+            contradicts: None,
             evidence,
         }
     }
