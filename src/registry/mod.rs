@@ -40,6 +40,7 @@ mod random;
 mod rate;
 mod reach;
 mod request_log;
+mod scans;
 mod second_factor;
 mod settings;
 mod shares;

@@ -25,6 +25,14 @@ impl FileMatch {
     pub fn family(&self) -> usize {
         self.owner.0
     }
+
+    /// Tells the names apart that phones of the family ask for.
+    #[must_use]
+    pub fn name(&self) -> u32 {
+        let (family, file, pattern) = self.owner;
+        let part = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        part(family) << 20 ^ part(file) << 10 ^ part(pattern)
+    }
 }
 
 /// All of them, under one target.

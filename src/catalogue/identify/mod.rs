@@ -95,7 +95,9 @@ impl Contradiction {
         match self {
             Contradiction::Macs => "it names two MAC addresses",
             Contradiction::Makers => "address, User-Agent and file are not of one maker",
-            Contradiction::NoUserAgent => "it has no User-Agent, and phones of its family always do",
+            Contradiction::NoUserAgent => {
+                "it has no User-Agent, and phones of its family always do"
+            }
         }
     }
 }
@@ -126,7 +128,10 @@ impl Catalogue {
             Some(Contradiction::Macs)
         } else if shows(|found| {
             use Evidence::{NotBelieved, OuiOfAnotherFamily, PathOfAnotherFamily};
-            matches!(found, NotBelieved { .. } | OuiOfAnotherFamily { .. } | PathOfAnotherFamily { .. })
+            matches!(
+                found,
+                NotBelieved { .. } | OuiOfAnotherFamily { .. } | PathOfAnotherFamily { .. }
+            )
         }) {
             Some(Contradiction::Makers)
         } else {
@@ -151,6 +156,7 @@ impl Catalogue {
         let is_strange = |found: &Evidence| matches!(found, Evidence::UnknownUserAgent);
         identity.contradicts.is_none()
             && identity.family.is_some_and(|family| Some(family) != self.generic)
+            && (identity.file.is_some() || identity.hosted.is_some())
             && !identity.evidence.iter().any(is_strange)
     }
 
