@@ -3,6 +3,9 @@
 //! `null` is absent everywhere, and an empty list is an empty object: some
 //! languages have one way to write both.
 
+use std::net::IpAddr;
+
+use ipnet::IpNet;
 use serde_json::{Map, Value};
 
 use super::answer::Fail;
@@ -123,6 +126,15 @@ impl<'a> Fields<'a> {
     pub(super) fn mac(&self) -> Result<Option<Mac>, Fail> {
         let Some(text) = self.filled("mac")? else { return Ok(None) };
         text.parse().map(Some).map_err(|error| Fail::new(format!("mac: {error}")))
+    }
+
+    /// A network, or an address for itself; bits behind the prefix do not count.
+    pub(super) fn network(&self, name: &str) -> Result<Option<IpNet>, Fail> {
+        let Some(text) = self.filled(name)? else { return Ok(None) };
+        let of_address = || text.parse().ok().map(|address: IpAddr| address.to_canonical().into());
+        let network = text.parse().ok().or_else(of_address);
+        let network = network.map(|network: IpNet| network.trunc());
+        network.map(Some).ok_or_else(|| self.wrong(name, "an address or a network, 192.0.2.0/24"))
     }
 
     /// A number or its digits; `0` is a port.

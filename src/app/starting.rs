@@ -133,7 +133,8 @@ impl Starting {
             Registry::open(store.clone(), catalogue.clone(), clock.clone(), quota).await
         };
         let (registry, background) = waiting.until(StartPhase::Reading, reading).await?;
-        let registry = Arc::new(registry.with_public_url(config.handset.public_url.as_ref()));
+        let registry = registry.with_public_url(config.handset.public_url.as_ref());
+        let registry = Arc::new(registry.with_scans(wiring::scans(config)));
         // Phones that boot now must not wait for a store that takes nothing.
         if let Err(error) = registry.make_password_seed(&SystemRandom).await {
             tracing::warn!(%error, "phones have no passwords of their own before the next start");

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 use super::AppError;
 use crate::admin::{AdminOptions, SessionLimits};
 use crate::config::Config;
 use crate::files::Files;
 use crate::handset::{Access, EdgeOptions};
 use crate::net::{Limits, Networks};
-use crate::registry::Quota;
+use crate::registry::{Quota, ScanOptions};
 use crate::uploads::Uploads;
 
 pub(super) fn handset_limits(config: &Config) -> Limits {
@@ -75,6 +77,22 @@ pub(super) fn quota(config: &Config) -> Quota {
         inactive_devices: quota.inactive_devices,
         new_macs_per_address_per_hour: quota.new_macs_per_address_per_hour,
         inactive_max_age_s: seconds(quota.inactive_max_age),
+    }
+}
+
+/// What is a sweep. A proxy that is believed is never banned: what comes from its own address is of
+/// somebody whose address it did not tell.
+pub(super) fn scans(config: &Config) -> ScanOptions {
+    let scan = &config.scan;
+    let never = scan.never_ban.iter().copied().chain(config.handset.trusted_proxies.iter());
+    ScanOptions {
+        enabled: scan.enabled,
+        macs_per_address: scan.macs_per_address,
+        phones_per_address: scan.phones_per_address,
+        macs_per_network: scan.macs_per_network,
+        macs_per_oui: scan.macs_per_oui,
+        macs_in_all: scan.macs_in_all,
+        never_ban: never.map(IpNet::from).collect(),
     }
 }
 

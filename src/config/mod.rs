@@ -16,6 +16,7 @@ mod handset;
 mod node;
 mod problem;
 mod reader;
+mod scan;
 mod sections;
 #[cfg(test)]
 mod tests;
@@ -30,6 +31,7 @@ pub use handset::HandsetSection;
 pub use node::NodeSection;
 pub use problem::{ConfigError, ConfigProblem, Origin};
 use reader::Reader;
+pub use scan::ScanSection;
 pub use sections::{
     CacheSection, CatalogueSection, FilesSection, LogSection, QuotaSection, ShutdownSection,
     StoreSection, UploadsSection,
@@ -63,6 +65,8 @@ pub struct Config {
     pub store: StoreSection,
     /// How much unknown handsets may cause.
     pub quota: QuotaSection,
+    /// Who walks MAC addresses, and what becomes of it.
+    pub scan: ScanSection,
     /// Which families and types there are.
     pub catalogue: CatalogueSection,
     /// How much memory rendered files may take.
@@ -121,6 +125,7 @@ impl Config {
             admin: AdminSection::read(reader.section("admin")),
             store: StoreSection::read(reader.section("store")),
             quota: QuotaSection::read(reader.section("quota")),
+            scan: ScanSection::read(reader.section("scan")),
             catalogue: CatalogueSection::read(reader.section("catalogue")),
             cache: CacheSection::read(reader.section("cache")),
             uploads: UploadsSection::read(reader.section("uploads")),

@@ -73,6 +73,8 @@ pub enum Action {
     LoginFailed,
     /// A user ended its session.
     Logout,
+    /// More unknown MACs were asked for in an hour than are usual, from many addresses.
+    Detect,
 }
 
 /// What kind of object a change was made to.
@@ -89,6 +91,8 @@ pub enum Subject {
     Settings,
     /// The registry as a whole.
     Registry,
+    /// A network that gets nothing, or is looked at whether it should.
+    Ban,
 }
 
 /// One change: who made it, from where, to what, what it was and became.

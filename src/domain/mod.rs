@@ -2,6 +2,7 @@
 //! that cannot half happen. No I/O, no HTTP, no SQL, no clock: time is passed in.
 
 pub mod admission;
+mod ban;
 mod claim;
 mod client_certificate;
 mod company;
@@ -24,6 +25,7 @@ mod time;
 mod type_key;
 mod user;
 
+pub use ban::{Ban, BanEvidence};
 pub use claim::{Claim, Claims, Strength};
 pub use client_certificate::{
     CertificateName, Certified, ClientCertificate, InvalidNameKind, NameKind,

@@ -31,6 +31,12 @@ impl Network {
     }
 }
 
+impl From<Network> for IpNet {
+    fn from(network: Network) -> IpNet {
+        network.0
+    }
+}
+
 impl FromStr for Network {
     type Err = InvalidNetwork;
 
@@ -89,6 +95,11 @@ impl Networks {
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(address))
+    }
+
+    /// The networks, in the order in which they were written.
+    pub fn iter(&self) -> impl Iterator<Item = Network> + '_ {
+        self.0.iter().copied()
     }
 
     /// Whether there is no network in the set.

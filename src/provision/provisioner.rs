@@ -128,7 +128,7 @@ impl Provision for Provisioner {
                     decision = Decision::served(sent, FileOwner::Phone);
                 }
                 if is_sent && decision.owner() == Some(FileOwner::Phone) {
-                    self.registry.note_served(mac, &known);
+                    self.registry.note_served(mac, &known, fetch.address);
                     if admitted.is_first {
                         self.registry.note_first_served(mac, shown(&fetch, &parsed, false));
                     }
@@ -138,9 +138,10 @@ impl Provision for Provisioner {
                 }
                 decision
             }
-            Err(NotAdmitted { outcome: RequestOutcome::ForbiddenNetwork, .. }) => {
-                Decision::refused(RequestOutcome::ForbiddenNetwork)
-            }
+            Err(NotAdmitted {
+                outcome: outcome @ (RequestOutcome::ForbiddenNetwork | RequestOutcome::Banned),
+                ..
+            }) => Decision::refused(outcome),
             // A common file says nothing of any phone: an unknown one gets it too, and
             // some only then ask for the file that names their MAC.
             Err(refused) => {
@@ -216,10 +217,17 @@ impl Provisioner {
         let evidence = RequestEvidence {
             mac,
             identity: &parsed.identity,
+            target: &fetch.target,
             address: fetch.address,
             user_agent: fetch.user_agent.as_deref().unwrap_or_default(),
             certificate: fetch.certificate.as_ref().and_then(|certificate| certificate.shown()),
             is_certified: certified.mac().is_some(),
+            is_proven: certified.mac().is_some()
+                || parsed
+                    .target
+                    .token
+                    .as_ref()
+                    .is_some_and(|own| self.registry.is_token_of(mac, own)),
         };
         Err(match self.registry.sight(catalogue, evidence) {
             SightOutcome::Known(known) if known.active => {
@@ -232,6 +240,8 @@ impl Provisioner {
             SightOutcome::NotRecorded(NotRecorded::QueueFull) => RequestOutcome::NotRecorded,
             SightOutcome::NotRecorded(NotRecorded::StoreFailed) => RequestOutcome::StoreFailed,
             SightOutcome::NoType => RequestOutcome::NoSuchType,
+            SightOutcome::Banned => RequestOutcome::Banned,
+            SightOutcome::Suspected => RequestOutcome::Suspected,
         }
         .into())
     }
@@ -246,8 +256,12 @@ impl Provisioner {
         if !fetch.is_allowed {
             return Err(RequestOutcome::ForbiddenNetwork);
         }
-        // A request without a MAC creates nothing.
-        let mac = parsed.identity.mac.ok_or(RequestOutcome::NoMac)?;
+        // A request without a MAC creates nothing. Of whose network is banned it gets no common file
+        // either: no phone proves itself with such a one.
+        let Some(mac) = parsed.identity.mac else {
+            let is_banned = self.registry.banned(fetch.address).is_some();
+            return Err(if is_banned { RequestOutcome::Banned } else { RequestOutcome::NoMac });
+        };
         // SECURITY: a certificate that names a device speaks for that device alone, and one that
         // names two for none.
         if certified.speaks_against(mac) {

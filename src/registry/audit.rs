@@ -41,7 +41,7 @@ impl Registry {
     ) -> Result<Vec<Event>, RegistryError> {
         match query.subject {
             Subject::Phone | Subject::Company => actor.require_admin()?,
-            Subject::User | Subject::Settings | Subject::Registry => {
+            Subject::User | Subject::Settings | Subject::Registry | Subject::Ban => {
                 actor.require_system_admin()?;
             }
         }

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Registry;
 use super::admission::AdmissionWriter;
+use super::bans::BanWriter;
 use super::contacts::ContactRecorder;
 use super::memory::Memory;
 use super::sighting_writer::{self, SightingUpdate, SightingWriter};
@@ -21,6 +22,7 @@ pub struct Background {
     writer: SightingWriter,
     recorder: ContactRecorder,
     admissions: AdmissionWriter,
+    bans: BanWriter,
 }
 
 impl Background {
@@ -29,18 +31,21 @@ impl Background {
         memory: Arc<Memory>,
         recorder: ContactRecorder,
         admissions: AdmissionWriter,
+        bans: BanWriter,
     ) -> (mpsc::Sender<SightingUpdate>, Background) {
         let (sender, writer) = sighting_writer::channel(store.clone(), memory.clone());
-        (sender, Background { follower: Follower { store, memory }, writer, recorder, admissions })
+        let follower = Follower { store, memory };
+        (sender, Background { follower, writer, recorder, admissions, bans })
     }
 
     /// Records unknown phones until `stop`; [`Registry::flush_contacts`] before it loses none.
     /// Ends when the registry is dropped, after the last sightings are written.
     pub async fn run(self, registry: Arc<Registry>, stop: CancellationToken) {
-        let Background { follower, writer, recorder, admissions } = self;
+        let Background { follower, writer, recorder, admissions, bans } = self;
         let admitting = admissions.run(registry.clone(), stop.clone());
-        let recording =
-            async { tokio::join!(recorder.run(registry, stop), admitting, writer.run()) };
+        let recording = async {
+            tokio::join!(recorder.run(registry, stop), admitting, writer.run(), bans.run())
+        };
         tokio::select! {
             _ = recording => {}
             () = follower.run() => {}

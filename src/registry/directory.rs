@@ -99,7 +99,7 @@ impl Directory {
             Changed::Company(id, _) => self.companies.get(id).map(|company| company.revision),
             Changed::User(id, _) => self.users.get(id).map(|user| user.revision),
             Changed::SystemSettings(_) => Some(self.system.revision),
-            Changed::Device(..) => return,
+            Changed::Device(..) | Changed::Ban(..) => return,
         };
         let name = change.object.name();
         let is_removal = change.object.revision().is_none();
@@ -120,7 +120,7 @@ impl Directory {
             Changed::User(_, Some(user)) => self.put_user(user),
             Changed::User(id, None) => self.remove_user(id),
             Changed::SystemSettings(system) => self.system = Arc::new(system),
-            Changed::Device(..) => unreachable!("returned above"),
+            Changed::Device(..) | Changed::Ban(..) => unreachable!("returned above"),
         }
     }
 

@@ -24,6 +24,9 @@ pub enum RegistryError {
     /// There is no user of that login or number.
     #[error("No such user")]
     NoSuchUser,
+    /// The network has no ban.
+    #[error("No such ban")]
+    NoSuchBan,
     /// A field of the request cannot be used as it is.
     #[error("{field}: {message}")]
     Invalid {

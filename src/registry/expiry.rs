@@ -21,7 +21,11 @@ impl Registry {
     /// # Errors
     /// What the store says; devices before it are gone.
     pub async fn expire_for_all(&self) -> Result<usize, RegistryError> {
-        if self.store.leads().await? { self.expire().await } else { Ok(0) }
+        if !self.store.leads().await? {
+            return Ok(0);
+        }
+        self.forget_bans().await?;
+        self.expire().await
     }
 
     /// Removes inactive devices nobody asked for in the quota's time; returns how many. They are

@@ -11,11 +11,12 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use arc_swap::ArcSwap;
 
 use super::Directory;
+use super::bans::BanTable;
 use super::clock::Clock;
 use super::hearing::Hearing;
 use super::index::Index;
 use super::progress::Progress;
-use crate::domain::{Device, Mac, Revision};
+use crate::domain::{Ban, Device, Mac, Revision};
 use crate::store::{Change, Changed, Changes, Mutation, Object, Store, StoreError, Tenancy};
 
 /// Devices read from the store at a time where all are. Three times as many are in
@@ -28,6 +29,7 @@ const FOLLOW_PAGE: usize = 512;
 pub(super) struct Memory {
     pub index: Arc<Index>,
     pub hearing: Hearing,
+    pub bans: BanTable,
     directory: ArcSwap<Directory>,
     /// Each change replaces the directory as a whole. A std mutex: no await happens under it.
     replacing: Mutex<()>,
@@ -59,6 +61,7 @@ impl Memory {
         let memory = Memory {
             index: Arc::new(Index::new(waiting)),
             hearing: Hearing::new(clock),
+            bans: BanTable::default(),
             directory: ArcSwap::default(),
             replacing: Mutex::new(()),
             progress: Progress::default(),
@@ -69,6 +72,7 @@ impl Memory {
         // What changes while the rest is read is told once more by the changes after this.
         let head = store.head().await?;
         memory.take_over(store.tenancy().await?);
+        memory.bans.take_over(&all_bans(store).await?, head);
         each_page(store, |devices| {
             memory.apply(devices.into_iter().map(as_it_is).collect());
         })
@@ -88,6 +92,15 @@ impl Memory {
     /// Takes over what changed. A page of changes is one call: companies come before the
     /// phones that are given to them and go after those that were.
     pub(super) fn apply(&self, changes: Vec<Change>) {
+        let (bans, changes): (Vec<Change>, Vec<Change>) =
+            changes.into_iter().partition(|change| matches!(change.object, Changed::Ban(..)));
+        for Change { revision, object } in bans {
+            match object {
+                Changed::Ban(_, Some(ban)) => self.bans.put(&ban, &self.progress),
+                Changed::Ban(network, None) => self.bans.remove(network, revision, &self.progress),
+                _ => unreachable!("they are bans"),
+            }
+        }
         let (devices, directory): (Vec<Change>, Vec<Change>) =
             changes.into_iter().partition(|change| matches!(change.object, Changed::Device(..)));
         let (removed, put): (Vec<Change>, Vec<Change>) =
@@ -156,7 +169,7 @@ impl Memory {
         let removed = gone.into_iter().filter_map(|object| match object {
             Object::Company(id) => Some(Changed::Company(id, None)),
             Object::User(id) => Some(Changed::User(id, None)),
-            Object::Device(_) | Object::SystemSettings => None,
+            Object::Device(_) | Object::SystemSettings | Object::Ban(_) => None,
         });
         changes.extend(removed.map(|object| Change { revision: head, object }));
         self.change_directory(changes);
@@ -233,6 +246,7 @@ impl Memory {
             self.progress.begin_anew();
         }
         let tenancy = store.tenancy().await?;
+        self.bans.take_over(&all_bans(store).await?, Revision(u64::MAX));
         let mut directory = Directory::default();
         for object in objects_of(tenancy) {
             let revision = object.revision().unwrap_or_default();
@@ -265,6 +279,7 @@ impl Memory {
         super::require_whole(&**store).await?;
         let head = store.head().await?;
         self.take_over(store.tenancy().await?);
+        self.bans.take_over(&all_bans(store).await?, head);
         let mut here = self.index.macs().into_iter().peekable();
         let gone = |mac: Mac| Change { revision: head, object: Changed::Device(mac, None) };
         each_page(store, |devices| {
@@ -317,6 +332,11 @@ fn as_committed(mutation: Mutation, revision: Revision) -> Option<Change> {
             system.revision = revision;
             Changed::SystemSettings(system)
         }
+        Mutation::PutBan { mut ban } => {
+            ban.revision = revision;
+            Changed::Ban(ban.network, Some(ban))
+        }
+        Mutation::RemoveBan { network } => Changed::Ban(network, None),
         // What was noted is in memory before it is stored.
         Mutation::NoteSighting { .. }
         | Mutation::NoteServed { .. }
@@ -326,6 +346,21 @@ fn as_committed(mutation: Mutation, revision: Revision) -> Option<Change> {
         | Mutation::Append(_) => return None,
     };
     Some(Change { revision, object })
+}
+
+/// All bans of the store, without what nobody asks for in memory.
+///
+/// # Errors
+/// What the store says.
+async fn all_bans(store: &Arc<dyn Store>) -> Result<Vec<Ban>, StoreError> {
+    let (mut all, mut after) = (Vec::new(), None);
+    loop {
+        let page = store.bans_after(after, LOAD_PAGE).await?;
+        let Some(last) = page.last() else { return Ok(all) };
+        after = Some(last.network);
+        let bare = |ban| Ban { evidence: Vec::new(), reason: String::new(), ..ban };
+        all.extend(page.into_iter().map(bare));
+    }
 }
 
 /// All devices of the store, in order of MAC, each page while the next one is being read.
@@ -612,6 +647,21 @@ mod tests {
 
         async fn tenancy(&self) -> Result<Tenancy, StoreError> {
             self.now().tenancy().await
+        }
+
+        async fn ban(
+            &self,
+            network: ipnet::IpNet,
+        ) -> Result<Option<crate::domain::Ban>, StoreError> {
+            self.now().ban(network).await
+        }
+
+        async fn bans_after(
+            &self,
+            after: Option<ipnet::IpNet>,
+            limit: usize,
+        ) -> Result<Vec<crate::domain::Ban>, StoreError> {
+            self.now().bans_after(after, limit).await
         }
 
         async fn events(

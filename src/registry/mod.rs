@@ -13,6 +13,7 @@ mod actor;
 mod admission;
 mod audit;
 mod background;
+mod bans;
 mod change;
 mod clock;
 mod companies;
@@ -64,6 +65,7 @@ pub use actor::Actor;
 pub use admission::{Admission, AdmissionEvidence, ShownToken, TokenOwner};
 pub use audit::EventQuery;
 pub use background::Background;
+pub use bans::NewBan;
 pub use clock::{Clock, SystemClock};
 pub use companies::{CompanyChange, NewCompany};
 pub use compose::{Common, Composition};
@@ -79,6 +81,7 @@ pub use quota::{Quota, WaitingStatus};
 pub use random::{Random, SystemRandom, token};
 pub use rate::{Rate, RateLimiter};
 pub use request_log::{LoggedTarget, RequestLogEntry, RequestOutcome, Requester};
+pub use scans::ScanOptions;
 pub use second_factor::Enrolment;
 pub use sight::{NotRecorded, RequestEvidence, SightOutcome};
 pub use text::{MAX_LOGIN, MAX_NAME};
@@ -114,6 +117,9 @@ pub struct Registry {
     admission_notes: mpsc::Sender<(Mac, admission::Noted)>,
     request_log: request_log::RequestLog,
     first_key: first_key::FirstKey,
+    scans: scans::Scans,
+    ban_orders: mpsc::Sender<bans::Order>,
+    ban_log: LogRate,
     unready_log: LogRate,
 }
 
@@ -134,8 +140,9 @@ impl Registry {
         let memory = Arc::new(Memory::fill(&store, quota.inactive_devices, clock.clone()).await?);
         let (contacts, recorder) = contacts::channel();
         let (admission_notes, admissions) = admission::channel();
+        let (ban_orders, bans) = bans::channel(store.clone(), memory.clone());
         let (sighting_updates, background) =
-            Background::new(store.clone(), memory.clone(), recorder, admissions);
+            Background::new(store.clone(), memory.clone(), recorder, admissions, bans);
         let registry = Registry {
             store,
             catalogue: ArcSwap::new(catalogue),
@@ -151,6 +158,9 @@ impl Registry {
             admission_notes,
             request_log: request_log::RequestLog::default(),
             first_key: first_key::FirstKey::default(),
+            scans: scans::Scans::new(ScanOptions { enabled: false, ..ScanOptions::default() }),
+            ban_orders,
+            ban_log: LogRate::default(),
             unready_log: LogRate::default(),
         };
         Ok((registry, background))
@@ -162,6 +172,12 @@ impl Registry {
     pub fn with_public_url(self, url: Option<&PublicUrl>) -> Registry {
         let gateway_layer = url.map(PublicUrl::layer).unwrap_or_default();
         Registry { gateway_layer, ..self }
+    }
+
+    /// Watches for who walks MACs; without it nobody is watched.
+    #[must_use]
+    pub fn with_scans(self, options: ScanOptions) -> Registry {
+        Registry { scans: scans::Scans::new(options), ..self }
     }
 
     /// Companies, users and system settings as they are now.

@@ -6,10 +6,11 @@ use std::net::IpAddr;
 use super::Registry;
 use super::contacts::Contact;
 use super::index::Known;
+use super::scans::{Asked, Bearing, Seen, Standing};
 use super::sighting_fingerprint::SightingFingerprint;
 use super::sighting_writer::SightingUpdate;
 use super::waiting::NoRoom;
-use crate::catalogue::{Catalogue, Identity};
+use crate::catalogue::{Catalogue, FileMatch, Identity};
 use crate::domain::settings::Written;
 use crate::domain::{Claim, Claims, Device, Mac, Sighting, Strength, Timestamp, TypeKey};
 
@@ -20,6 +21,8 @@ pub struct RequestEvidence<'a> {
     pub mac: Mac,
     /// What the catalogue made of it.
     pub identity: &'a Identity,
+    /// What it asked for, as received.
+    pub target: &'a str,
     /// Where it came from.
     pub address: IpAddr,
     /// Clean and bounded, see [`Sighting::user_agent`]; empty when there was none.
@@ -28,6 +31,8 @@ pub struct RequestEvidence<'a> {
     pub certificate: Option<&'a str>,
     /// Whether the certificate was made for this very MAC.
     pub is_certified: bool,
+    /// Whether it showed something that only this very phone can: bans do not hold for it.
+    pub is_proven: bool,
 }
 
 impl RequestEvidence<'_> {
@@ -62,6 +67,12 @@ pub enum SightOutcome {
     NotRecorded(NotRecorded),
     /// No type of the catalogue fits, not even a generic one: nothing to record.
     NoType,
+    /// Its network is banned, and it is no phone that is served there: it gets nothing, and nothing is
+    /// recorded.
+    Banned,
+    /// The device is active, and its address asks for more phones than are believed: it gets nothing
+    /// until it showed itself whole, see [`scans`](super::scans).
+    Suspected,
 }
 
 /// Why a device that is new is not recorded.
@@ -89,9 +100,11 @@ impl Registry {
     /// Takes in what a request showed. Waits for nothing: what is to be stored is stored
     /// behind the answer.
     pub fn sight(&self, catalogue: &Catalogue, evidence: RequestEvidence<'_>) -> SightOutcome {
-        let Some(known) = self.memory.index.known(evidence.mac) else {
-            return self.first_contact(catalogue, evidence);
-        };
+        let known = self.memory.index.known(evidence.mac);
+        if let Some(turned_away) = self.turned_away(catalogue, known.as_ref(), &evidence) {
+            return turned_away;
+        }
+        let Some(known) = known else { return self.first_contact(catalogue, evidence) };
         let strength = evidence.strength();
         if strength > known.strength && !is_settled(&known) {
             // Until it is recorded, what is as strong says nothing new.
@@ -101,6 +114,47 @@ impl Registry {
         }
         self.note(catalogue, &known, evidence);
         SightOutcome::Known(known)
+    }
+
+    /// `None`: nothing speaks against who asks.
+    fn turned_away(
+        &self,
+        catalogue: &Catalogue,
+        known: Option<&Known>,
+        evidence: &RequestEvidence<'_>,
+    ) -> Option<SightOutcome> {
+        let RequestEvidence { mac, identity, address, .. } = *evidence;
+        let is_active = known.is_some_and(|known| known.active);
+        let is_at_home = known.is_some_and(|known| self.memory.index.is_at_home(known, address));
+        let is_served_here = is_active && is_at_home && known.is_some_and(|known| known.served);
+        if evidence.is_proven || is_served_here {
+            return None;
+        }
+        if self.banned(address).is_some() {
+            return Some(SightOutcome::Banned);
+        }
+        // One that waited here and was promoted is no stranger.
+        if (is_active && is_at_home) || !self.scans.watches(address) {
+            return None;
+        }
+        let asked = Asked {
+            address,
+            mac,
+            name: identity.file.as_ref().map_or(0, FileMatch::name),
+            bearing: Bearing::of(catalogue, identity),
+            is_foreign: !is_at_home,
+        };
+        let Seen { standing, alarms } = self.scans.see(asked, self.clock.now());
+        alarms.iter().for_each(|alarm| self.tell_alarm(alarm));
+        match standing {
+            Standing::Free => None,
+            // Who is unknown gets nothing anyway.
+            Standing::Suspected => is_active.then_some(SightOutcome::Suspected),
+            Standing::Sweeping(sweep) => {
+                self.ban_sweep(sweep, evidence);
+                Some(SightOutcome::Banned)
+            }
+        }
     }
 
     /// The type that the device was of when it was looked up.
@@ -114,15 +168,19 @@ impl Registry {
         std::hint::black_box(self.memory.index.known(mac));
     }
 
-    /// The device was sent a file of its own. Costs nothing but for the first time.
-    pub fn note_served(&self, mac: Mac, known: &Known) {
+    /// The device was sent a file of its own, to that address. Costs nothing but for the first time in
+    /// a network.
+    pub fn note_served(&self, mac: Mac, known: &Known, address: IpAddr) {
         if known.served {
+            if !self.memory.index.is_at_home(known, address) {
+                self.memory.index.moved(mac, address);
+            }
             return;
         }
         let served = SightingUpdate::Served(mac, self.clock.now());
         // A full queue drops it; the next file tells it again.
         if self.sighting_updates.try_send(served).is_ok() {
-            self.memory.index.served(mac);
+            self.memory.index.served(mac, address);
         }
     }
 

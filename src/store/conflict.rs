@@ -34,6 +34,9 @@ impl StoreError {
             Guard::Same(Object::Company(id), _) => StoreError::company_conflict(id),
             Guard::Same(Object::User(id), _) => StoreError::user_id_conflict(*id),
             Guard::Same(Object::SystemSettings, _) => StoreError::system_conflict(),
+            Guard::Same(Object::Ban(network), _) => {
+                StoreError::Conflict(format!("the ban of {network}"))
+            }
             Guard::RemainingAdmin => StoreError::Conflict("the last System-Admin".to_owned()),
             Guard::Unchanged(_) => StoreError::Conflict("the registry".to_owned()),
         }

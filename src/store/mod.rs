@@ -22,6 +22,7 @@ mod sqlite;
 pub mod url;
 
 use async_trait::async_trait;
+use ipnet::IpNet;
 
 pub use memory::MemoryStore;
 pub use postgres::{
@@ -32,8 +33,8 @@ pub use url::{StoreUrl, events_in, open};
 
 use crate::domain::settings::{Layer, Written};
 use crate::domain::{
-    Company, CompanyId, Device, Event, EventId, Mac, PasswordSeed, Revision, Sighting, Subject,
-    Timestamp, User, UserId,
+    Ban, Company, CompanyId, Device, Event, EventId, Mac, PasswordSeed, Revision, Sighting,
+    Subject, Timestamp, User, UserId,
 };
 
 /// Removed devices of which it is known what files had set in them: so many phones are not
@@ -132,6 +133,17 @@ pub enum Mutation {
         /// The revision it was read with.
         expect: Revision,
     },
+    /// Stores the ban, whether the network has one or not: of two that are made at once the last
+    /// counts, and both say the same.
+    PutBan {
+        /// The ban as it is to be.
+        ban: Ban,
+    },
+    /// Removes the ban of a network. No conflict when there is none.
+    RemoveBan {
+        /// The network.
+        network: IpNet,
+    },
     /// Expects [`Revision::NONE`] before the first time.
     PutSystemSettings {
         /// The settings as they are to be.
@@ -176,6 +188,8 @@ pub enum Changed {
     User(UserId, Option<User>),
     /// The system settings, which are never removed.
     SystemSettings(SystemSettings),
+    /// A network's ban.
+    Ban(IpNet, Option<Ban>),
 }
 
 impl Changed {
@@ -187,6 +201,7 @@ impl Changed {
             Changed::Company(id, _) => Object::Company(id.clone()),
             Changed::User(id, _) => Object::User(*id),
             Changed::SystemSettings(_) => Object::SystemSettings,
+            Changed::Ban(network, _) => Object::Ban(*network),
         }
     }
 
@@ -198,6 +213,7 @@ impl Changed {
             Changed::Company(_, company) => company.as_ref().map(|company| company.revision),
             Changed::User(_, user) => user.as_ref().map(|user| user.revision),
             Changed::SystemSettings(system) => Some(system.revision),
+            Changed::Ban(_, ban) => ban.as_ref().map(|ban| ban.revision),
         }
     }
 }
@@ -213,6 +229,8 @@ pub enum Object {
     User(UserId),
     /// The system settings, of which there is one.
     SystemSettings,
+    /// The ban of a network.
+    Ban(IpNet),
 }
 
 impl Mutation {
@@ -229,6 +247,8 @@ impl Mutation {
             Mutation::PutUser { user, .. } => Some(Object::User(user.id)),
             Mutation::RemoveUser { id, .. } => Some(Object::User(*id)),
             Mutation::PutSystemSettings { .. } => Some(Object::SystemSettings),
+            Mutation::PutBan { ban } => Some(Object::Ban(ban.network)),
+            Mutation::RemoveBan { network } => Some(Object::Ban(*network)),
             Mutation::NoteSighting { .. }
             | Mutation::NoteServed { .. }
             | Mutation::NoteLeft { .. }
@@ -265,7 +285,7 @@ pub struct SystemSettings {
     pub revision: Revision,
 }
 
-/// Everything but devices and the audit record, as it was at one moment.
+/// Everything but devices, bans and the audit record, as it was at one moment.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Tenancy {
     /// The companies in order of id, `default` among them.
@@ -279,14 +299,15 @@ pub struct Tenancy {
 }
 
 impl Tenancy {
-    /// An object that changed, as it is here; a device is looked up with `device`.
+    /// An object that changed, as it is here; a device is looked up with `device`, a ban with `ban`.
     ///
     /// # Errors
-    /// That of `device`.
+    /// Those of the two.
     fn changed<E>(
         &self,
         object: Object,
         device: impl FnOnce(Mac) -> Result<Option<Device>, E>,
+        ban: impl FnOnce(IpNet) -> Result<Option<Ban>, E>,
     ) -> Result<Changed, E> {
         Ok(match object {
             Object::Device(mac) => Changed::Device(mac, device(mac)?),
@@ -298,6 +319,7 @@ impl Tenancy {
                 Changed::User(id, self.users.iter().find(|user| user.id == id).cloned())
             }
             Object::SystemSettings => Changed::SystemSettings(self.system.clone()),
+            Object::Ban(network) => Changed::Ban(network, ban(network)?),
         })
     }
 }
@@ -506,6 +528,13 @@ pub trait Store: Send + Sync + 'static {
 
     /// Companies (with `default`, which a new store makes), users, system settings.
     async fn tenancy(&self) -> Result<Tenancy, StoreError>;
+
+    /// The ban of a network, whether or not it is over.
+    async fn ban(&self, network: IpNet) -> Result<Option<Ban>, StoreError>;
+
+    /// The first `limit` bans behind `after` (`None`: of all) in an order of the store's own; 1 to
+    /// 1000 at a time. Empty: there are no more.
+    async fn bans_after(&self, after: Option<IpNet>, limit: usize) -> Result<Vec<Ban>, StoreError>;
 
     /// The events that pass the filter, newest first.
     async fn events(&self, filter: EventFilter) -> Result<Vec<Event>, StoreError>;

@@ -7,11 +7,12 @@ use std::collections::{BTreeMap, HashSet};
 use std::hash::RandomState;
 
 use indexmap::IndexMap;
+use ipnet::IpNet;
 
 use super::{Changed, Guard, Mutation, Object, StoreError, SystemSettings};
 use crate::domain::settings::Written;
 use crate::domain::{
-    Company, CompanyId, Device, Event, Mac, Revision, Sighting, Timestamp, User, UserId,
+    Ban, Company, CompanyId, Device, Event, Mac, Revision, Sighting, Timestamp, User, UserId,
 };
 
 /// What commits are decided on and change.
@@ -21,6 +22,7 @@ pub(super) struct Objects {
     pub companies: BTreeMap<CompanyId, Company>,
     pub users: BTreeMap<UserId, User>,
     pub system: SystemSettings,
+    pub bans: BTreeMap<IpNet, Ban>,
     /// What files had set in removed devices, the one that was removed first first.
     pub left: IndexMap<Mac, Written, RandomState>,
     /// Companies that are named by what is not here.
@@ -57,6 +59,7 @@ enum Undo {
     Company(CompanyId, Option<Company>),
     User(UserId, Option<User>),
     SystemSettings(SystemSettings),
+    Ban(IpNet, Option<Ban>),
     Sighting(Mac, Option<Sighting>),
     Served(Mac, Option<Timestamp>),
     Written(Mac, Written),
@@ -70,7 +73,11 @@ impl Undo {
             Undo::Sighting(mac, _) | Undo::Served(mac, _) | Undo::Written(mac, _) => {
                 Some((*mac, Touched::Noted))
             }
-            Undo::Left(..) | Undo::Company(..) | Undo::User(..) | Undo::SystemSettings(_) => None,
+            Undo::Left(..)
+            | Undo::Company(..)
+            | Undo::User(..)
+            | Undo::SystemSettings(_)
+            | Undo::Ban(..) => None,
         }
     }
 }
@@ -133,6 +140,7 @@ impl Objects {
             Object::Company(id) => Changed::Company(id.clone(), self.companies.get(id).cloned()),
             Object::User(id) => Changed::User(*id, self.users.get(id).cloned()),
             Object::SystemSettings => Changed::SystemSettings(self.system.clone()),
+            Object::Ban(network) => Changed::Ban(*network, self.bans.get(network).cloned()),
         }
     }
 
@@ -162,30 +170,7 @@ impl Objects {
             return Ok(None);
         }
         match mutation {
-            Mutation::PutDevice { device, expect } => {
-                let mac = device.mac;
-                if self.devices.get(&mac).map(|there| there.revision) != expect {
-                    return Err(StoreError::device_conflict(mac));
-                }
-                for company in device.phones.values().filter_map(|phone| phone.company()) {
-                    self.require_company(company)?;
-                }
-                // What was noted since the device was read stays.
-                let there = self.devices.get(&mac);
-                let served = there.and_then(|before| before.served).or(device.served);
-                let noted = there.and_then(|before| before.sighting.clone());
-                let sighting = match (noted, device.sighting) {
-                    (Some(noted), put) if put.as_ref().is_none_or(|put| noted.last >= put.last) => {
-                        Some(noted)
-                    }
-                    (_, put) => put,
-                };
-                let mut device = Device { revision, served, sighting, ..device };
-                if let Some(there) = there {
-                    device.written = there.written.clone().and(&device.written);
-                }
-                Ok(Some(Undo::Device(mac, self.devices.insert(mac, device))))
-            }
+            Mutation::PutDevice { device, expect } => self.put_device(device, expect, revision),
             Mutation::RemoveDevice { mac, expect } => {
                 if self.devices.get(&mac).map(|there| there.revision) != Some(expect) {
                     return Err(StoreError::device_conflict(mac));
@@ -250,11 +235,49 @@ impl Objects {
                 let system = SystemSettings { revision, ..system };
                 Ok(Some(Undo::SystemSettings(std::mem::replace(&mut self.system, system))))
             }
+            Mutation::PutBan { ban } => {
+                let network = ban.network;
+                let before = self.bans.insert(network, Ban { revision, ..ban });
+                Ok(Some(Undo::Ban(network, before)))
+            }
+            Mutation::RemoveBan { network } => {
+                Ok(Some(Undo::Ban(network, self.bans.remove(&network))))
+            }
             Mutation::Append(event) => {
                 events.push(event);
                 Ok(None)
             }
         }
+    }
+
+    fn put_device(
+        &mut self,
+        device: Device,
+        expect: Option<Revision>,
+        revision: Revision,
+    ) -> Result<Option<Undo>, StoreError> {
+        let mac = device.mac;
+        if self.devices.get(&mac).map(|there| there.revision) != expect {
+            return Err(StoreError::device_conflict(mac));
+        }
+        for company in device.phones.values().filter_map(|phone| phone.company()) {
+            self.require_company(company)?;
+        }
+        // What was noted since the device was read stays.
+        let there = self.devices.get(&mac);
+        let served = there.and_then(|before| before.served).or(device.served);
+        let noted = there.and_then(|before| before.sighting.clone());
+        let sighting = match (noted, device.sighting) {
+            (Some(noted), put) if put.as_ref().is_none_or(|put| noted.last >= put.last) => {
+                Some(noted)
+            }
+            (_, put) => put,
+        };
+        let mut device = Device { revision, served, sighting, ..device };
+        if let Some(there) = there {
+            device.written = there.written.clone().and(&device.written);
+        }
+        Ok(Some(Undo::Device(mac, self.devices.insert(mac, device))))
     }
 
     /// Keeps what files have set in a device that is removed, and gives what was kept before.
@@ -278,6 +301,7 @@ impl Objects {
             Undo::Company(id, before) => put_back(&mut self.companies, id, before),
             Undo::User(id, before) => put_back(&mut self.users, id, before),
             Undo::SystemSettings(before) => self.system = before,
+            Undo::Ban(network, before) => put_back(&mut self.bans, network, before),
             Undo::Sighting(mac, before) => {
                 if let Some(device) = self.devices.get_mut(&mac) {
                     device.sighting = before;

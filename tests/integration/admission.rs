@@ -15,6 +15,7 @@ const ELSEWHERE: &str = "203.0.113.9";
 fn start() -> Gateway {
     let gateway = Gateway::start_with(|config, _| {
         config.handset.trusted_proxies = ["127.0.0.0/8".parse().unwrap()].into_iter().collect();
+        config.scan.enabled = false;
         config.handset.public_url = Some("http://gw.example/p/".parse().unwrap());
     });
     gateway.get("/0015654aa937.cfg", Some(T46G));
@@ -221,6 +222,7 @@ fn a_window_closes_and_is_opened_again() {
     let clock = ManualClock::new();
     let config = |config: &mut dialtone::config::Config, _: &std::path::Path| {
         config.handset.trusted_proxies = ["127.0.0.0/8".parse().unwrap()].into_iter().collect();
+        config.scan.enabled = false;
     };
     let gateway = Gateway::start_at(clock.clone(), config);
     gateway.get("/0015654aa937.cfg", Some(T46G));
@@ -327,6 +329,7 @@ fn a_policy_is_no_setting_of_a_phone() {
 fn what_a_phone_sends_is_judged_like_what_it_asks() {
     let gateway = Gateway::start_with(|config, dir| {
         config.handset.trusted_proxies = ["127.0.0.0/8".parse().unwrap()].into_iter().collect();
+        config.scan.enabled = false;
         config.uploads.dir = Some(dir.join("uploads"));
     });
     gateway.get("/0004f2aabbcc.cfg", Some("FileTransport PolycomSoundPointIP-SPIP_450-UA/3.3.5"));

@@ -5,6 +5,7 @@ mod admin;
 mod admission;
 mod arrows;
 mod away;
+mod bans;
 mod boot;
 mod broken_store;
 mod certificates;

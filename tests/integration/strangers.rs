@@ -16,6 +16,7 @@ fn with_room(inactive_devices: usize) -> Gateway {
     Gateway::start_with(|config, _| {
         config.quota.inactive_devices = inactive_devices;
         config.handset.trusted_proxies = ["127.0.0.0/8".parse().unwrap()].into_iter().collect();
+        config.scan.enabled = false;
     })
 }
 
@@ -223,6 +224,7 @@ fn a_flood_does_not_take_the_phones_it_claims_with_it() {
         config.store.url = url.parse().unwrap();
         config.quota.inactive_devices = 20;
         config.handset.trusted_proxies = ["127.0.0.0/8".parse().unwrap()].into_iter().collect();
+        config.scan.enabled = false;
     });
     flood(&again, 1_000);
 }
@@ -313,6 +315,7 @@ fn a_forbidden_network_gets_and_makes_nothing() {
     let gateway = Gateway::start_with(|config, _| {
         config.handset.trusted_proxies = ["127.0.0.0/8".parse().unwrap()].into_iter().collect();
         config.handset.allowed_networks = ["10.0.2.0/24".parse().unwrap()].into_iter().collect();
+        config.scan.enabled = false;
     });
     get_from(&gateway, "10.0.2.1", "/0015654aa937.cfg");
     gateway.settle();

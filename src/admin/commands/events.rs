@@ -1,11 +1,11 @@
-//! `events phone`, `events company`, `events user`, `events settings`: who changed
+//! `events phone`, `events company`, `events user`, `events settings`, `events ban`: who changed
 //! what and when, newest first, a page at a time. A Company-Admin reads those of
 //! phones and companies it administers; those of phones in no company with
 //! `default`.
 //!
 //! Takes in `scope`: `before`, the `next` of the page before, and `limit` (100, at
 //! most 1000); for phones `phoneid` or `mac` (then of all its ports) and `company`,
-//! one or a list; for companies `company`; for users `login`. A command on several
+//! one or a list; for companies `company`; for users `login`; for bans `network`. A command on several
 //! ports of a device is recorded under the port it was asked for.
 //!
 //! Rows: `id`, `at` (seconds), `who` (a login, or `gateway`), `from` (an address),
@@ -60,6 +60,13 @@ pub(super) async fn settings(call: Call) -> CommandResult {
     let scope = call.body.scope()?;
     scope.only(&["before", "limit"])?;
     events(&call, scope, Subject::Settings, None, None).await
+}
+
+pub(super) async fn ban(call: Call) -> CommandResult {
+    let scope = call.body.scope()?;
+    scope.only(&["network", "before", "limit"])?;
+    let network = scope.network("network")?.map(|network| network.to_string());
+    events(&call, scope, Subject::Ban, network, None).await
 }
 
 async fn events(

@@ -6,10 +6,12 @@
 mod active_phone;
 mod assign_phone;
 mod confirm_second_factor;
+mod create_ban;
 mod create_company;
 mod create_phone;
 mod create_second_factor;
 mod create_user;
+mod delete_ban;
 mod delete_company;
 mod delete_phone;
 mod delete_second_factor;
@@ -21,6 +23,7 @@ mod hosted_files;
 mod inactive_phone;
 mod preview_phone;
 mod promote_phone;
+mod read_ban;
 mod read_company;
 mod read_phone;
 mod read_settings;
@@ -144,6 +147,11 @@ pub(super) const COMMANDS: &[Command] = commands! {
     SystemAdmin         "read"      "settings" read_settings::run;
     SystemAdmin         "update"    "settings" update_settings::run;
     SystemAdmin         "events"    "settings" events::settings;
+
+    SystemAdmin         "create"    "ban"      create_ban::run;
+    SystemAdmin         "read"      "ban"      read_ban::run;
+    SystemAdmin         "delete"    "ban"      delete_ban::run;
+    SystemAdmin         "events"    "ban"      events::ban;
 };
 
 /// How long a command on phones waits for those that asked just before it. A store that takes longer

@@ -11,7 +11,7 @@
 //! `address`, `target` with `***` for every value of its query that is no MAC, `user_agent`, `outcome`
 //! (`served`, `no_mac`, `recorded`, `inactive`, `no_such_file`, `no_such_type`,
 //! `over_quota`, `not_recorded`, `certificate_of_another`, `forbidden_network`, `render_failed`,
-//! `store_failed`, `received`, `not_received`, `not_sent`), `detail`,
+//! `store_failed`, `banned`, `suspected`, `received`, `not_received`, `not_sent`), `detail`,
 //! and what the gateway makes of the request now: `phone_type`, `strength` and `told_by` (how sure
 //! that is, `null` without a type), `model`, `evidence`.
 

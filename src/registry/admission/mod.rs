@@ -116,6 +116,19 @@ impl Registry {
         self.note_admission(mac, Noted::Pins(shown.pins()));
     }
 
+    /// Whether a token is that of the phone, the present or the one before, or that of a company: who
+    /// has one does not walk MACs.
+    #[must_use]
+    pub fn is_token_of(&self, mac: Mac, token: &UrlToken) -> bool {
+        let own = || {
+            let state = self.memory.index.admission(mac)?.state;
+            let seed = self.directory().system.password_seed?;
+            let is = |number| seed.is_token(TokenOf::Phone(mac, number), token);
+            Some(is(state.token) | is(state.old_token.unwrap_or(state.token)))
+        };
+        self.company_of_token(token).is_some() || own().unwrap_or(false)
+    }
+
     /// The company whose token it is, the present or the one before: of a phone that nobody
     /// promoted, too.
     #[must_use]

@@ -9,11 +9,13 @@ mod page;
 mod shared;
 
 use std::collections::BTreeMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use dashmap::DashMap;
+use foldhash::quality::RandomState;
 
 use super::progress::Progress;
 use super::reach::PhonesOfType;
@@ -47,6 +49,8 @@ struct Entry {
     strength: Strength,
     /// Whether it was ever sent a file of its own.
     served: bool,
+    /// Where it belongs: the networks it was last served in, or the one it was first seen in. 0: none.
+    homes: Homes,
     /// What its files have set: most phones of a company have the same.
     written: Arc<Written>,
     /// How the device proved itself before; `None`: nothing is known.
@@ -54,6 +58,9 @@ struct Entry {
     waiting_since: u32,
     rows: Rows,
 }
+
+/// Two networks, as [`Index::place`] has them, the later first.
+type Homes = [u16; 2];
 
 /// Most devices have one port: no allocation for those, nor for what waits.
 #[derive(Debug)]
@@ -77,7 +84,7 @@ struct Row {
 /// What stands in the place of a company's number for a phone that is not active.
 const INACTIVE: u32 = u32::MAX;
 
-const _: () = assert!(size_of::<Entry>() <= 96, "a million phones have to fit");
+const _: () = assert!(size_of::<Entry>() <= 104, "a million phones have to fit");
 
 impl Rows {
     fn of(mut rows: Vec<Row>) -> Rows {
@@ -114,6 +121,7 @@ pub struct Known {
     pub served: bool,
     /// What a claim must be stronger than to change anything.
     pub(super) strength: Strength,
+    pub(super) homes: Homes,
     /// Changes whenever the device, one of its companies or the system settings do.
     pub version: u64,
 }
@@ -147,6 +155,8 @@ pub(super) struct Index {
     /// That of a device of which nothing is known.
     unknown_admission: Arc<AdmissionState>,
     waiting: Arc<InactiveQuota>,
+    /// Of networks. Random, so that nobody finds one that is taken for another's.
+    places: RandomState,
     /// Revision of the system settings, and how often all was read anew.
     system_version: AtomicU64,
     /// Revisions by the company's number; shorter than the companies while some never changed.
@@ -164,6 +174,7 @@ impl Index {
             writings: Interner::new(),
             unknown_admission: Arc::default(),
             waiting: Arc::new(InactiveQuota::new(waiting)),
+            places: RandomState::default(),
             system_version: AtomicU64::new(0),
             company_versions: RwLock::default(),
         }
@@ -179,6 +190,7 @@ impl Index {
             active: entry.is_active(),
             served: entry.served,
             strength: entry.strength,
+            homes: entry.homes,
             version: self.version_of(&entry),
         })
     }
@@ -309,6 +321,7 @@ impl Index {
             waiting: device.waiting.map_or(0, |waiting| waiting.ports),
             strength: device.strength(),
             served: device.served.is_some(),
+            homes: self.homes_of(device),
             written: self.writings.of(device.written.clone()),
             admission: (!device.admission.is_empty()).then(|| Arc::new(device.admission.clone())),
             waiting_since: device.waiting.map_or(0, |waiting| seconds(waiting.created)),
@@ -332,6 +345,7 @@ impl Index {
                     (entry.last_seen, entry.seen_hash) = (before.last_seen, before.seen_hash);
                 }
                 entry.served |= before.served;
+                entry.homes = self.both_homes(before.homes, device, entry.homes);
             }
             dashmap::Entry::Vacant(_) => {
                 if progress.is_stale(&Object::Device(device.mac), entry.revision) {
@@ -382,10 +396,56 @@ impl Index {
         }
     }
 
-    /// Remembers that a device was sent a file of its own.
-    pub(super) fn served(&self, mac: Mac) {
+    /// Remembers that a device was sent a file of its own, for the first time, and where.
+    pub(super) fn served(&self, mac: Mac, address: IpAddr) {
+        let place = self.place(address);
         if let Some(mut entry) = self.devices.get_mut(&mac.bits()) {
             entry.served = true;
+            entry.homes = [place, 0];
+        }
+    }
+
+    /// Remembers that a device is served in another network than before.
+    pub(super) fn moved(&self, mac: Mac, address: IpAddr) {
+        let place = self.place(address);
+        if let Some(mut entry) = self.devices.get_mut(&mac.bits()) {
+            entry.homes = [place, entry.homes[0]];
+        }
+    }
+
+    /// Whether the device was served from the network of that address (an IPv4 /24, an IPv6 /64), or,
+    /// when it was not served yet, was first seen there. One network in 32,000 is taken for another.
+    pub(super) fn is_at_home(&self, known: &Known, address: IpAddr) -> bool {
+        known.homes.contains(&self.place(address))
+    }
+
+    /// A network in two bytes, which are never 0.
+    fn place(&self, address: IpAddr) -> u16 {
+        let hash = match address.to_canonical() {
+            IpAddr::V4(address) => self.places.hash_one(address.to_bits() >> 8),
+            IpAddr::V6(address) => self.places.hash_one(address.to_bits() >> 64),
+        };
+        u16::try_from(hash >> 48).expect("16 bits fit").max(1)
+    }
+
+    /// Where a device belongs as far as the store knows: where it was first served, else last seen
+    /// when it was served, else first seen.
+    fn homes_of(&self, device: &Device) -> Homes {
+        let pinned = device.admission.pins.as_ref().map(|pins| pins.network.addr());
+        let seen = device.sighting.as_ref().map(|seen| seen.address);
+        let first = || device.claims.first_address().or(seen);
+        let home = pinned.or(seen.filter(|_| device.served.is_some()));
+        let home = home.or_else(|| first().filter(|_| device.served.is_none()));
+        [home.map_or(0, |home| self.place(home)), 0]
+    }
+
+    /// What is in memory is where it was served here; the store tells where it was at another gateway.
+    fn both_homes(&self, here: Homes, device: &Device, stored: Homes) -> Homes {
+        let is_pinned = device.admission.pins.is_some();
+        match here {
+            [0, _] => stored,
+            _ if is_pinned && !here.contains(&stored[0]) => [here[0], stored[0]],
+            _ => here,
         }
     }
 

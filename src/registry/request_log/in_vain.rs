@@ -39,7 +39,8 @@ impl Registry {
 
 /// Whether a request is likely to be of the phone whose MAC it named, and whole.
 fn is_the_phones(entry: &RequestLogEntry) -> bool {
-    use RequestOutcome::{CertificateOfAnother, ForbiddenNetwork};
-    let is_strange = matches!(entry.outcome, ForbiddenNetwork | CertificateOfAnother);
+    use RequestOutcome::{Banned, CertificateOfAnother, ForbiddenNetwork, Suspected};
+    let is_strange =
+        matches!(entry.outcome, ForbiddenNetwork | CertificateOfAnother | Banned | Suspected);
     !is_strange && !entry.target.may_be_cut()
 }

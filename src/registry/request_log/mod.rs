@@ -14,6 +14,7 @@ use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use foldhash::quality::RandomState;
+use ipnet::IpNet;
 use serde::Serialize;
 
 use super::actor::may_see;
@@ -49,6 +50,11 @@ pub enum RequestOutcome {
     OverQuota,
     /// It came from a network that may not ask.
     ForbiddenNetwork,
+    /// Its network is banned.
+    Banned,
+    /// Its address asks for more unknown phones than are believed, and it did not show that it is
+    /// the phone.
+    Suspected,
     /// The client certificate names another device than the request.
     CertificateOfAnother,
     /// The phone is active, and the request did not show what its company asks for; the detail says
@@ -175,6 +181,19 @@ impl RequestLog {
         // Stable: of one second, each ring's order stays.
         found.sort_by_key(|entry| std::cmp::Reverse(entry.at));
         found.truncate(MOST);
+        found
+    }
+
+    /// The last requests of strangers from a network, newest first; looks at some 8,000, in 0.1 ms.
+    pub(super) fn of_network(&self, network: IpNet, limit: usize) -> Vec<RequestLogEntry> {
+        let mut found = Vec::new();
+        for ring in &self.strangers.rings {
+            let is_of_it =
+                |entry: &&RequestLogEntry| network.contains(&entry.address.to_canonical());
+            found.extend(lock(ring).iter().rev().filter(is_of_it).cloned());
+        }
+        found.sort_by_key(|entry| std::cmp::Reverse(entry.at));
+        found.truncate(limit);
         found
     }
 

@@ -47,6 +47,21 @@ impl State {
     }
 }
 
+/// What MACs are told apart by, in words for an operator.
+const KINDS: [(&str, IsKind); 5] = [
+    ("contradicting themselves", |state| state == State::Unlike(Bearing::Contradicting)),
+    ("without a User-Agent where phones always send one", |state| {
+        state == State::Unlike(Bearing::Silent)
+    }),
+    ("not asked for as any phone asks", |state| state == State::Unlike(Bearing::Strange)),
+    ("asked for by one name only", |state| {
+        matches!(state, State::Waiting { .. } | State::Alone { .. })
+    }),
+    ("booting as phones do", |state| state == State::Whole),
+];
+
+type IsKind = fn(State) -> bool;
+
 #[derive(Debug)]
 pub(super) struct Entry {
     pub mac: u64,
@@ -142,22 +157,9 @@ impl Source {
     }
 
     fn figures(&self) -> String {
-        let count =
-            |is: fn(State) -> bool| self.entries.iter().filter(|entry| is(entry.state)).count();
-        let kinds: [(&str, fn(State) -> bool); 5] = [
-            ("contradicting themselves", |state| state == State::Unlike(Bearing::Contradicting)),
-            ("without a User-Agent where phones always send one", |state| {
-                state == State::Unlike(Bearing::Silent)
-            }),
-            ("not asked for as any phone asks", |state| state == State::Unlike(Bearing::Strange)),
-            ("asked for by one name only", |state| {
-                matches!(state, State::Waiting { .. } | State::Alone { .. })
-            }),
-            ("booting as phones do", |state| state == State::Whole),
-        ];
-        let told = kinds.iter().filter_map(|&(words, is)| match count(is) {
-            0 => None,
-            count => Some(format!("{count} {words}")),
+        let told = KINDS.iter().filter_map(|(words, is)| {
+            let count = self.entries.iter().filter(|entry| is(entry.state)).count();
+            (count > 0).then(|| format!("{count} {words}"))
         });
         let told: Vec<String> = told.collect();
         let (first, last) = (self.entries.front(), self.entries.back());

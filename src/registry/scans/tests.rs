@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 
 use super::*;
-use crate::catalogue::{Request, Sources, Target};
+use crate::catalogue::{FileMatch, Request, Sources, Target};
 
 static CATALOGUE: LazyLock<Catalogue> =
     LazyLock::new(|| Catalogue::load(&Sources::default()).expect("the built-in families load"));
@@ -34,19 +34,20 @@ impl Watch {
     }
 
     fn asks(&mut self, address: &str, name: &Name) -> Seen {
-        let target = Target::parse(&name.target);
-        let user_agent = name.user_agent.as_deref();
-        let identity = CATALOGUE.identify(Request { target: &target, user_agent, headers: &[] });
-        let nothing = Seen { standing: Standing::Free, alarms: Vec::new() };
-        let Some(mac) = identity.mac else { return nothing };
-        let address: IpAddr = address.parse().unwrap();
+        match read(name) {
+            Some((mac, read)) => self.asks_for(address.parse().unwrap(), mac, read),
+            None => Seen { standing: Standing::Free, alarms: Vec::new() },
+        }
+    }
+
+    fn asks_for(&mut self, address: IpAddr, mac: Mac, read: Read) -> Seen {
         let home = self.homes.get(&mac).copied();
         self.homes.entry(mac).or_insert(address);
         let asked = Asked {
             address,
             mac,
-            name: identity.file.as_ref().map_or(0, |file| file.name()),
-            bearing: Bearing::of(&CATALOGUE, &identity),
+            name: read.name,
+            bearing: read.bearing,
             is_foreign: home != Some(address),
         };
         self.scans.see(asked, Timestamp::from_seconds(self.now))
@@ -62,6 +63,21 @@ impl Watch {
         }
         None
     }
+}
+
+/// What a request tells besides its MAC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Read {
+    name: u32,
+    bearing: Bearing,
+}
+
+fn read(name: &Name) -> Option<(Mac, Read)> {
+    let target = Target::parse(&name.target);
+    let user_agent = name.user_agent.as_deref();
+    let identity = CATALOGUE.identify(Request { target: &target, user_agent, headers: &[] });
+    let name = identity.file.as_ref().map_or(0, FileMatch::name);
+    Some((identity.mac?, Read { name, bearing: Bearing::of(&CATALOGUE, &identity) }))
 }
 
 fn names(path: &str, user_agent: Option<&str>, macs: impl Iterator<Item = u64>) -> Vec<Name> {
@@ -245,77 +261,69 @@ enum Crowd {
     Slow,
 }
 
-/// The standings that phones of a site met with, and whether it was taken for a sweep.
-fn crowd(boot: &Boot, phones: u64, crowd: Crowd) -> Result<usize, String> {
+/// What a phone of the kind asks for that names its MAC: the same for each, but for the MAC.
+fn asked_by_each(boot: &Boot) -> Vec<Read> {
     let recorded: Mac = boot.mac.as_deref().unwrap().parse().unwrap();
-    // Three deliveries, whose addresses follow each other, and who is first is chance.
-    let mut macs: Vec<u64> = (0..phones)
-        .map(|number| {
-            (recorded.bits() & !0xff_ffff) | (0x10_0000 + (number % 3) * 0x01_2345 + number / 3)
-        })
-        .collect();
+    let of = |mac: u64| {
+        let mac = Mac::from_bits((recorded.bits() & !0xff_ffff) | mac);
+        let read = boot_of(boot, mac).iter().filter_map(read).collect::<Vec<_>>();
+        assert!(read.iter().all(|(own, _)| *own == mac), "{}: {read:?}", boot.id);
+        read.into_iter().map(|(_, read)| read).collect::<Vec<_>>()
+    };
+    let one = of(0x12_3456);
+    assert_eq!(one, of(0xab_cdef), "{}", boot.id);
+    one
+}
+
+/// Whether a site is taken for a sweep, and why.
+fn crowd(oui: u64, asked: &[Read], crowd: Crowd) -> Result<(), String> {
+    // Three deliveries of a hundred phones, whose addresses follow each other, and who is first is
+    // chance.
+    let of_delivery = |number: u64| oui | (0x10_0000 + (number % 3) * 0x01_2345 + number / 3);
+    let mut macs: Vec<u64> = (0..300).map(of_delivery).collect();
     let mut order = random(11);
     macs.sort_by_cached_key(|_| order.next());
-    let boots: Vec<Vec<Name>> =
-        macs.into_iter().map(|mac| boot_of(boot, Mac::from_bits(mac))).collect();
     let mut watch = Watch::new();
-    let mut suspected = 0;
-    let mut ask = |watch: &mut Watch, name: &Name| match watch.asks(SITE, name).standing {
-        Standing::Free => Ok(()),
-        Standing::Suspected => {
-            suspected += 1;
-            Ok(())
-        }
+    let ask = |watch: &mut Watch, mac: u64, read: Read| match watch
+        .asks_for(SITE.parse().unwrap(), Mac::from_bits(mac), read)
+        .standing
+    {
+        Standing::Free | Standing::Suspected => Ok(()),
         Standing::Sweeping(sweep) => Err(sweep.reason),
     };
-    let longest = boots.iter().map(Vec::len).max().unwrap();
-    match crowd {
-        Crowd::InStep | Crowd::Slow => {
-            for round in 0..longest {
-                for boot in &boots {
-                    boot.get(round).map_or(Ok(()), |name| ask(&mut watch, name))?;
-                }
-                watch.now += if matches!(crowd, Crowd::Slow) { 15 } else { 1 };
+    let (at_a_time, pause) = match crowd {
+        Crowd::InStep => (300, 1),
+        Crowd::Slow => (300, 15),
+        Crowd::Staggered => (10, 1),
+    };
+    for some in macs.chunks(at_a_time) {
+        for &read in asked {
+            for &mac in some {
+                ask(&mut watch, mac, read)?;
             }
-        }
-        Crowd::Staggered => {
-            for some in boots.chunks(10) {
-                for round in 0..longest {
-                    for boot in some {
-                        boot.get(round).map_or(Ok(()), |name| ask(&mut watch, name))?;
-                    }
-                }
-                watch.now += 2;
-            }
+            watch.now += pause;
         }
     }
     // They ask once more, a quarter of an hour later.
     watch.now += 900;
-    for name in boots.iter().flatten() {
-        ask(&mut watch, name)?;
+    for &mac in &macs {
+        asked.iter().try_for_each(|&read| ask(&mut watch, mac, read))?;
     }
-    Ok(suspected)
+    Ok(())
 }
 
 #[test]
 fn three_hundred_phones_behind_one_address_are_no_sweep() {
-    let mut wrong = Vec::new();
-    let mut tried = 0;
+    let (mut wrong, mut tried) = (Vec::new(), 0);
     for boot in boots().iter().filter(|boot| boot.mac.is_some()) {
-        let asks_as_phone =
-            boot_of(boot, boot.mac.as_deref().unwrap().parse().unwrap()).iter().any(|name| {
-                let target = Target::parse(&name.target);
-                let user_agent = name.user_agent.as_deref();
-                let identity =
-                    CATALOGUE.identify(Request { target: &target, user_agent, headers: &[] });
-                matches!(Bearing::of(&CATALOGUE, &identity), Bearing::Phone { .. })
-            });
-        if !asks_as_phone {
+        let asked = asked_by_each(boot);
+        if !asked.iter().any(|read| matches!(read.bearing, Bearing::Phone { .. })) {
             continue;
         }
         tried += 1;
+        let recorded: Mac = boot.mac.as_deref().unwrap().parse().unwrap();
         for how in [Crowd::InStep, Crowd::Staggered, Crowd::Slow] {
-            if let Err(reason) = crowd(boot, 300, how) {
+            if let Err(reason) = crowd(recorded.bits() & !0xff_ffff, &asked, how) {
                 wrong.push(format!("{} {how:?}: {reason}", boot.id));
             }
         }

@@ -1,6 +1,7 @@
 //! What every store does, whatever it is made of. A store's tests import all
 //! of it with [`suite!`].
 
+mod bans;
 mod devices;
 mod following;
 mod guards;
@@ -26,7 +27,8 @@ use crate::domain::{
 };
 
 pub(super) use self::{
-    devices::*, following::*, guards::*, record::*, samples::*, sequences::*, tenants::*, whole::*,
+    bans::*, devices::*, following::*, guards::*, record::*, samples::*, sequences::*, tenants::*,
+    whole::*,
 };
 /// When the stores under test are made.
 pub(super) const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
@@ -75,6 +77,8 @@ macro_rules! suite {
             changes_come_in_pages_of_whole_commits
             a_removal_is_told
             a_commit_too_large_to_remember_is_read_anew
+            bans_are_put_over_each_other_and_told
+            a_ban_is_part_of_its_commit
             a_catalogue_keeps_its_first_time
             a_closed_store_says_so
         );

@@ -158,6 +158,8 @@ fn up_to_date(mut write: Mutation, registry: &Tenancy, devices: &[Device]) -> Mu
         | Mutation::NoteServed { .. }
         | Mutation::NoteWritten { .. }
         | Mutation::NoteLeft { .. }
+        | Mutation::PutBan { .. }
+        | Mutation::RemoveBan { .. }
         | Mutation::Append(_) => {}
     }
     write

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use ipnet::IpNet;
 use tokio::sync::watch;
 
 use self::state::State;
@@ -16,7 +17,7 @@ use super::{
     Changes, EventFilter, Guard, MAX_REMEMBERED_COMMIT, Mutation, Store, StoreError, Tenancy,
 };
 use crate::domain::settings::Written;
-use crate::domain::{Company, CompanyId, Device, Event, EventId, Mac, Revision, Timestamp};
+use crate::domain::{Ban, Company, CompanyId, Device, Event, EventId, Mac, Revision, Timestamp};
 
 /// A store that forgets everything when its last handle goes. A clone is one more handle on
 /// the same store; closing one leaves the others open.
@@ -143,6 +144,18 @@ impl Store for MemoryStore {
                 system: state.objects.system.clone(),
                 head: state.objects.head,
             })
+        })
+    }
+
+    async fn ban(&self, network: IpNet) -> Result<Option<Ban>, StoreError> {
+        self.with(|state| Ok(state.objects.bans.get(&network).cloned()))
+    }
+
+    async fn bans_after(&self, after: Option<IpNet>, limit: usize) -> Result<Vec<Ban>, StoreError> {
+        let after = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.with(|state| {
+            let rest = state.objects.bans.range((after, Bound::Unbounded));
+            Ok(rest.take(limit.max(1)).map(|(_, ban)| ban.clone()).collect())
         })
     }
 

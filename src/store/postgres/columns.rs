@@ -303,23 +303,26 @@ pub(super) struct Changes<'a> {
     device: Vec<Option<i64>>,
     company: Vec<Option<&'a str>>,
     user: Vec<Option<i64>>,
+    ban: Vec<Option<String>>,
 }
 
 impl<'a> Changes<'a> {
-    pub(super) const INSERT: &'static str = "INSERT INTO change (id, device, company, user_account) \
-         SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[])";
+    pub(super) const INSERT: &'static str = "INSERT INTO change (id, device, company, user_account, ban) \
+         SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::text[])";
 
     pub(super) fn of(commits: &'a [(Revision, Vec<Object>)]) -> Changes<'a> {
         let mut columns = Changes::default();
         for (revision, objects) in commits {
             for (id, object) in (ids_of(*revision).0..).zip(objects) {
-                let (mut device, mut company, mut user) = (None, None, None);
+                let (mut device, mut company, mut user, mut ban) = (None, None, None, None);
                 match object {
                     Object::Device(mac) => device = Some(mac_bits(*mac)),
                     Object::Company(id) => company = Some(id.as_str()),
                     Object::User(id) => user = Some(bits(id.0)),
+                    Object::Ban(network) => ban = Some(network.to_string()),
                     Object::SystemSettings => {}
                 }
+                columns.ban.push(ban);
                 columns.id.push(id);
                 columns.device.push(device);
                 columns.company.push(company);
@@ -330,6 +333,6 @@ impl<'a> Changes<'a> {
     }
 
     pub(super) fn insert(self) -> Parameters<'a> {
-        parameters![self.id, self.device, self.company, self.user]
+        parameters![self.id, self.device, self.company, self.user, self.ban]
     }
 }

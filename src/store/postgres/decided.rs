@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
+use ipnet::IpNet;
+
 use super::history::Anchor;
 use super::needs::{Ledger, Loaded};
 use crate::domain::{CompanyId, Event, Mac, Revision, UserId};
@@ -27,6 +29,7 @@ pub(super) struct Decided {
     pub companies: BTreeSet<CompanyId>,
     pub users: BTreeSet<UserId>,
     pub system: bool,
+    pub bans: BTreeSet<IpNet>,
     pub left: BTreeSet<Mac>,
     /// What is to be remembered of the changes.
     pub changes: Vec<(Revision, Vec<Object>)>,
@@ -48,6 +51,7 @@ impl Decided {
             companies: BTreeSet::new(),
             users: BTreeSet::new(),
             system: false,
+            bans: BTreeSet::new(),
             left: BTreeSet::new(),
             changes: Vec::new(),
             events: Vec::new(),
@@ -89,6 +93,7 @@ impl Decided {
                 Object::Company(id) => drop(self.companies.insert(id.clone())),
                 Object::User(id) => drop(self.users.insert(*id)),
                 Object::SystemSettings => self.system = true,
+                Object::Ban(network) => drop(self.bans.insert(*network)),
             }
         }
         self.events.extend(committed.events);

@@ -29,6 +29,7 @@ pub(super) const RIGHTS: &[(&str, &[&str])] = &[
     ("system_settings", &["SELECT", "INSERT", "UPDATE"]),
     ("event", &["SELECT", "INSERT", "DELETE"]),
     ("catalogue", &["SELECT", "INSERT", "UPDATE"]),
+    ("ban", &["SELECT", "INSERT", "DELETE"]),
     ("left_in_device", &["SELECT", "INSERT", "DELETE"]),
     ("probe", &["INSERT", "DELETE"]),
 ];

@@ -36,6 +36,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use deadpool::managed::Object;
+use ipnet::IpNet;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -57,7 +58,7 @@ use super::{
     Changes, EventFilter, Guard, MAX_REMEMBERED_COMMIT, Mutation, Store, StoreError, Tenancy,
 };
 use crate::domain::settings::Written;
-use crate::domain::{Company, CompanyId, Device, Event, EventId, Mac, Revision, Timestamp};
+use crate::domain::{Ban, Company, CompanyId, Device, Event, EventId, Mac, Revision, Timestamp};
 
 /// Devices in one page at most: some 300 KB.
 const MAX_PAGE: usize = 1000;
@@ -436,6 +437,15 @@ impl Store for PostgresStore {
 
     async fn tenancy(&self) -> Result<Tenancy, StoreError> {
         self.read(queries::tenancy).await
+    }
+
+    async fn ban(&self, network: IpNet) -> Result<Option<Ban>, StoreError> {
+        self.read(async |session| queries::ban(session, network).await).await
+    }
+
+    async fn bans_after(&self, after: Option<IpNet>, limit: usize) -> Result<Vec<Ban>, StoreError> {
+        let limit = limit.clamp(1, MAX_PAGE);
+        self.read(async |session| queries::bans_after(session, after, limit).await).await
     }
 
     async fn events(&self, filter: EventFilter) -> Result<Vec<Event>, StoreError> {

@@ -23,6 +23,8 @@ pub(super) struct Needs {
     /// Logins and keys are unique, and somebody must remain who administers the system.
     all_users: bool,
     system: bool,
+    /// Those that are relied on.
+    bans: Vec<String>,
     /// Devices that are removed, or were.
     left: BTreeSet<Mac>,
     removed_companies: BTreeSet<CompanyId>,
@@ -78,6 +80,7 @@ impl Needs {
                 Guard::Same(Object::Company(id), _) => drop(self.companies.insert(id.clone())),
                 Guard::Same(Object::User(id), _) => drop(self.users.insert(*id)),
                 Guard::Same(Object::SystemSettings, _) => self.system = true,
+                Guard::Same(Object::Ban(network), _) => self.bans.push(network.to_string()),
                 Guard::RemainingAdmin => self.all_users = true,
                 Guard::Unchanged(_) => {}
             }
@@ -111,7 +114,8 @@ impl Needs {
                 }
                 Mutation::RemoveUser { .. } => self.all_users = true,
                 Mutation::PutSystemSettings { .. } => self.system = true,
-                Mutation::Append(_) => {}
+                // Whatever there is, they replace it.
+                Mutation::PutBan { .. } | Mutation::RemoveBan { .. } | Mutation::Append(_) => {}
             }
         }
     }
@@ -168,6 +172,9 @@ impl Needs {
         if self.system {
             batch.add(queries::SYSTEM, parameters![]);
         }
+        if !self.bans.is_empty() {
+            batch.add(queries::BANS, parameters![&self.bans]);
+        }
         if !left.is_empty() {
             batch.add(LEFT, parameters![&left]);
         }
@@ -205,6 +212,12 @@ impl Needs {
         }
         if self.system {
             objects.system = next().first().map(rows::system).transpose()?.unwrap_or_default();
+        }
+        if !self.bans.is_empty() {
+            for row in next() {
+                let ban = rows::ban(&row)?;
+                objects.bans.insert(ban.network, ban);
+            }
         }
         if !left.is_empty() {
             for row in next() {

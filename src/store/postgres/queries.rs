@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use ipnet::IpNet;
 use tokio_postgres::Row;
 
 use super::error::{Failure, bad_row};
@@ -9,7 +10,7 @@ use super::history::{Anchor, Header};
 use super::rows::{self, DeviceReader, get, mac, number, revision};
 use super::session::{Batch, Session, parameters};
 use crate::domain::settings::Written;
-use crate::domain::{Device, Mac, Revision, Timestamp, UserId};
+use crate::domain::{Ban, Device, Mac, Revision, Timestamp, UserId};
 use crate::store::encoding::mac_bits;
 use crate::store::{Change, Object, Tenancy};
 
@@ -79,6 +80,41 @@ macro_rules! users {
 pub(super) const USERS: &str = users!("");
 pub(super) const USERS_OF: &str = users!("WHERE id = ANY($1)");
 pub(super) const SYSTEM: &str = "SELECT settings, changed, revision, secret FROM system_settings";
+
+/// The columns that [`rows::ban`] reads.
+macro_rules! bans {
+    ($which:literal) => {
+        concat!("SELECT network, since, until, times, told, revision FROM ban WHERE ", $which)
+    };
+}
+
+pub(super) const BANS: &str = bans!("network = ANY($1)");
+
+/// The ban of a network.
+pub(super) async fn ban(session: &Session, network: IpNet) -> Result<Option<Ban>, Failure> {
+    let found = session.query(BANS, parameters![vec![network.to_string()]]).await?;
+    found.first().map(rows::ban).transpose()
+}
+
+/// The bans behind `after`, in order of their text, at most `limit`.
+pub(super) async fn bans_after(
+    session: &Session,
+    after: Option<IpNet>,
+    limit: usize,
+) -> Result<Vec<Ban>, Failure> {
+    let after = after.map(|after| after.to_string()).unwrap_or_default();
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let sql = bans!("network > $1 ORDER BY network LIMIT $2");
+    let mut batch = Batch::new(session);
+    batch.add(BEGIN, parameters![]);
+    batch.add(HEAD, parameters![]);
+    batch.add(sql, parameters![&after, &limit]);
+    batch.add(COMMIT, parameters![]);
+    let found = batch.run().await?;
+    let [_, head, bans, _] = &found[..] else { unreachable!("four were asked") };
+    read_head(head)?;
+    bans.iter().map(rows::ban).collect()
+}
 
 /// The devices behind `after` (`None`: from the first), in order of MAC, at most `limit`.
 pub(super) async fn devices_after(
@@ -197,7 +233,7 @@ pub(super) async fn changes(
     limit: usize,
 ) -> Result<Page, Failure> {
     // The last change of the page, and all of its commit.
-    let log = "SELECT id, device, company, user_account FROM change WHERE id > $1 AND id <= \
+    let log = "SELECT id, device, company, user_account, ban FROM change WHERE id > $1 AND id <= \
                (SELECT max(id) FROM (SELECT id FROM change WHERE id > $1 ORDER BY id LIMIT $2) \
                AS page) | 1023 ORDER BY id DESC";
     let (number, last) = (known_number(known), ids_of(after).1);
@@ -217,17 +253,24 @@ pub(super) async fn changes(
     let end = Revision(self::number(&log[0], 0)? >> NUMBER_BITS);
     let macs: Vec<i64> = newest.iter().filter_map(|(_, object)| device_bits(object)).collect();
     // Companies, users and settings are few and change seldom.
-    let all_devices = macs.len() == newest.len();
+    let networks = newest.iter().filter_map(|(_, object)| match object {
+        Object::Ban(network) => Some(network.to_string()),
+        _ => None,
+    });
+    let networks: Vec<String> = networks.collect();
+    let all_many = macs.len() + networks.len() == newest.len();
     let mut batch = Batch::new(session);
     batch.add(DEVICES, parameters![&macs]);
     batch.add(PHONES, parameters![&macs]);
-    if !all_devices {
+    batch.add(BANS, parameters![&networks]);
+    if !all_many {
         [COMPANIES, USERS, SYSTEM].iter().for_each(|sql| batch.add(sql, parameters![]));
     }
     batch.add(COMMIT, parameters![]);
     let found = batch.run().await?;
     let devices = whole(&found[0], &found[1])?;
-    let tenancy = match &found[2..] {
+    let bans = found[2].iter().map(rows::ban).collect::<Result<Vec<Ban>, Failure>>()?;
+    let tenancy = match &found[3..] {
         [companies, users, system, _] => read_tenancy(companies, users, system, header.head)?,
         _ => Tenancy::default(),
     };
@@ -236,7 +279,8 @@ pub(super) async fn changes(
         Ok::<_, Failure>(found.ok().map(|at| devices[at].clone()))
     };
     let changes = newest.into_iter().map(|(revision, object)| {
-        let object = tenancy.changed(object, device)?;
+        let ban = |network| Ok(bans.iter().find(|ban| ban.network == network).cloned());
+        let object = tenancy.changed(object, device, ban)?;
         Ok(Change { revision: object.revision().unwrap_or(revision), object })
     });
     Ok(Page { header, changes: changes.collect::<Result<_, Failure>>()?, end })
@@ -270,6 +314,10 @@ fn object(row: &Row) -> Result<Object, Failure> {
     if let Some(company) = get::<Option<&str>>(row, 2)? {
         let bad = |e| bad_row(&format!("change of company {company:?}"), "company", e);
         return company.parse().map(Object::Company).map_err(bad);
+    }
+    if let Some(ban) = get::<Option<&str>>(row, 4)? {
+        let bad = |e| bad_row(&format!("change of ban {ban:?}"), "ban", e);
+        return ban.parse().map(Object::Ban).map_err(bad);
     }
     Ok(match get::<Option<i64>>(row, 3)? {
         Some(user) => Object::User(UserId(user.cast_unsigned())),

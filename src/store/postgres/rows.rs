@@ -11,8 +11,8 @@ use super::error::{Failure, bad_row};
 use crate::domain::admission::AdmissionState;
 use crate::domain::settings::{Layer, Written};
 use crate::domain::{
-    ApiKeyHash, Claims, Company, CompanyId, Device, Event, EventId, Mac, PasswordSeed, Phone, Port,
-    Revision, SecondFactor, Sighting, State, Timestamp, TypeKey, User, UserId, Waiting,
+    ApiKeyHash, Ban, Claims, Company, CompanyId, Device, Event, EventId, Mac, PasswordSeed, Phone,
+    Port, Revision, SecondFactor, Sighting, State, Timestamp, TypeKey, User, UserId, Waiting,
 };
 use crate::store::SystemSettings;
 use crate::store::encoding::{named, shared};
@@ -198,6 +198,25 @@ pub(super) fn system(row: &Row) -> Result<SystemSettings, Failure> {
             ),
         },
     })
+}
+
+/// Columns `network, since, until, times, told, revision`.
+pub(super) fn ban(row: &Row) -> Result<Ban, Failure> {
+    let written: &str = get(row, 0)?;
+    let bad = |column: &str, why: &dyn std::fmt::Display| {
+        bad_row(&format!("ban {written:?}"), column, why)
+    };
+    let ban = Ban {
+        network: written.parse().map_err(|e| bad("network", &e))?,
+        since: time(row, 1)?,
+        until: time(row, 2)?,
+        times: u32::try_from(get::<i64>(row, 3)?).map_err(|e| bad("times", &e))?,
+        reason: String::new(),
+        made_by: String::new(),
+        evidence: Vec::new(),
+        revision: revision(row, 5)?,
+    };
+    ban.with_told(get(row, 4)?).map_err(|e| bad("told", &e))
 }
 
 /// Columns `id, at, who, address, action, subject, name, company, before, after`.

@@ -15,3 +15,16 @@ SELECT true, '{}', 0, max(revision) FROM device HAVING count(*) > 0
 UPDATE system_settings
    SET settings = (settings::jsonb || '{"admission": {"mode": "report"}}')::text
  WHERE EXISTS (SELECT FROM device);
+
+-- Networks that get nothing. network: as `192.0.2.0/24`. told: JSON with the reason, who made it and
+-- requests that led to it.
+CREATE TABLE ban (
+    network  text COLLATE "C" PRIMARY KEY,
+    since    bigint NOT NULL,
+    until    bigint NOT NULL,
+    times    bigint NOT NULL,
+    told     text NOT NULL,
+    revision bigint NOT NULL
+);
+
+ALTER TABLE change ADD COLUMN ban text;

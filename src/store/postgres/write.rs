@@ -5,7 +5,7 @@ use super::decided::Decided;
 use super::error::Failure;
 use super::queries::ids_of;
 use super::session::{Batch, ROWS, Session, parameters};
-use crate::domain::{CompanyId, Device, Mac, Phone, Port, User};
+use crate::domain::{Ban, CompanyId, Device, Mac, Phone, Port, User};
 use crate::store::encoding::{bits, mac_bits, written_text};
 use crate::store::objects::Touched;
 use crate::store::{MAX_EVENTS, MAX_LEFT, REMEMBERED_COMMITS};
@@ -20,6 +20,9 @@ const PUT_COMPANY: &str = "INSERT INTO company (id, name, settings, created, cha
 const PUT_SYSTEM: &str = "INSERT INTO system_settings (one, settings, changed, revision, secret) \
      VALUES (true, $1, $2, $3, $4) ON CONFLICT (one) DO UPDATE SET settings = excluded.settings, \
      changed = excluded.changed, revision = excluded.revision, secret = excluded.secret";
+const INSERT_BANS: &str = "INSERT INTO ban (network, since, until, times, told, revision) \
+     SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], \
+     $6::bigint[])";
 const TRIM_LEFT: &str =
     "DELETE FROM left_in_device WHERE id <= (SELECT max(id) FROM left_in_device) - $1";
 /// Takes some 100 KB of the disk: a few bytes have room in pages that are there, and a commit may not.
@@ -154,6 +157,26 @@ fn put_rest<'a>(batch: &mut Batch<'a>, decided: &'a Decided) {
             system.password_seed.map(|seed| seed.expose()),
         ];
         batch.add(PUT_SYSTEM, values);
+    }
+    if !decided.bans.is_empty() {
+        let networks: Vec<String> = decided.bans.iter().map(ToString::to_string).collect();
+        batch.add("DELETE FROM ban WHERE network = ANY($1)", parameters![networks]);
+        let put = decided.bans.iter().filter_map(|network| decided.objects.bans.get(network));
+        let put: Vec<&Ban> = put.collect();
+        let networks: Vec<String> = put.iter().map(|ban| ban.network.to_string()).collect();
+        let column = |of: fn(&Ban) -> i64| put.iter().map(|ban| of(ban)).collect::<Vec<i64>>();
+        let told: Vec<String> = put.iter().map(|ban| ban.told()).collect();
+        batch.add(
+            INSERT_BANS,
+            parameters![
+                networks,
+                column(|ban| ban.since.seconds()),
+                column(|ban| ban.until.seconds()),
+                column(|ban| ban.times.into()),
+                told,
+                column(|ban| bits(ban.revision.0)),
+            ],
+        );
     }
     if !decided.left.is_empty() {
         let macs: Vec<i64> = decided.left.iter().copied().map(mac_bits).collect();

@@ -52,25 +52,20 @@ impl Ledger {
         if count > MAX_REMEMBERED_COMMIT {
             return self.forget(conn, revision);
         }
-        let sql = "INSERT INTO change (id, device, company, user) VALUES (?1, ?2, ?3, ?4)";
+        let sql = "INSERT INTO change (id, device, company, user, ban) VALUES (?1, ?2, ?3, ?4, ?5)";
         let mut statement = conn.prepare_cached(sql)?;
         for (id, object) in
             (ids_of(revision).0..).zip(mutations.iter().filter_map(Mutation::object))
         {
-            match object {
-                Object::Device(mac) => {
-                    statement.execute((id, mac_bits(mac), None::<&str>, None::<i64>))
-                }
-                Object::Company(company) => {
-                    statement.execute((id, None::<i64>, company.as_str(), None::<i64>))
-                }
-                Object::User(user) => {
-                    statement.execute((id, None::<i64>, None::<&str>, bits(user.0)))
-                }
-                Object::SystemSettings => {
-                    statement.execute((id, None::<i64>, None::<&str>, None::<i64>))
-                }
-            }?;
+            let (mut device, mut company, mut user, mut ban) = (None, None, None, None);
+            match &object {
+                Object::Device(mac) => device = Some(mac_bits(*mac)),
+                Object::Company(id) => company = Some(id.as_str()),
+                Object::User(id) => user = Some(bits(id.0)),
+                Object::Ban(network) => ban = Some(network.to_string()),
+                Object::SystemSettings => {}
+            }
+            statement.execute((id, device, company, user, ban))?;
         }
         if revision.0.is_multiple_of(FORGET_EVERY) && revision.0 > REMEMBERED_COMMITS {
             return self.forget(conn, Revision(revision.0 - REMEMBERED_COMMITS));
@@ -102,7 +97,7 @@ pub(super) fn objects_between(
     first: i64,
     last: i64,
 ) -> Result<Vec<(Revision, Object)>> {
-    let sql = "SELECT id, device, company, user FROM change WHERE id BETWEEN ?1 AND ?2 \
+    let sql = "SELECT id, device, company, user, ban FROM change WHERE id BETWEEN ?1 AND ?2 \
                ORDER BY id DESC";
     let mut statement = conn.prepare_cached(sql)?;
     let changes = statement.query_and_then([first, last], |row| {
@@ -128,6 +123,9 @@ fn object(row: &Row<'_>) -> Result<Object> {
         let bad =
             |e| super::error::bad_row(&format!("change of company {company:?}"), "company", e);
         return company.parse().map(Object::Company).map_err(bad);
+    }
+    if let Some(ban) = row.get::<_, Option<String>>(4)? {
+        return Ok(Object::Ban(super::rows::network(&ban)?));
     }
     Ok(match row.get::<_, Option<i64>>(3)? {
         Some(user) => Object::User(UserId(user.cast_unsigned())),

@@ -25,6 +25,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use ipnet::IpNet;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{mpsc, oneshot};
 
@@ -40,7 +41,7 @@ use super::{
     Changes, EventFilter, Guard, MAX_REMEMBERED_COMMIT, Mutation, Store, StoreError, Tenancy,
 };
 use crate::domain::settings::Written;
-use crate::domain::{Device, Event, EventId, Mac, Revision, Timestamp};
+use crate::domain::{Ban, Device, Event, EventId, Mac, Revision, Timestamp};
 
 /// How long a statement waits for another program, say the sqlite3 tool, to
 /// let go of the file.
@@ -299,6 +300,15 @@ impl Store for SqliteStore {
 
     async fn tenancy(&self) -> Result<Tenancy, StoreError> {
         self.read(queries::tenancy).await
+    }
+
+    async fn ban(&self, network: IpNet) -> Result<Option<Ban>, StoreError> {
+        self.read(move |conn| queries::ban(conn, network)).await
+    }
+
+    async fn bans_after(&self, after: Option<IpNet>, limit: usize) -> Result<Vec<Ban>, StoreError> {
+        let limit = limit.clamp(1, MAX_PAGE);
+        self.read(move |conn| queries::bans_after(conn, after, limit)).await
     }
 
     async fn events(&self, filter: EventFilter) -> Result<Vec<Event>, StoreError> {

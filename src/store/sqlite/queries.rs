@@ -2,13 +2,15 @@
 
 use std::collections::HashMap;
 
+use ipnet::IpNet;
 use rusqlite::{Connection, OptionalExtension, Result};
 
 use super::ledger::{self, Ledger, Object};
 use super::rows::{self, DeviceReader, mac_bits, revision, text};
 use crate::domain::settings::Written;
 use crate::domain::{
-    ApiKeyHash, Company, CompanyId, Device, Mac, Revision, SecondFactor, Timestamp, User, UserId,
+    ApiKeyHash, Ban, Company, CompanyId, Device, Mac, Revision, SecondFactor, Timestamp, User,
+    UserId,
 };
 use crate::store::{Change, Changes, SystemSettings, Tenancy};
 
@@ -115,14 +117,40 @@ pub(super) fn changes(conn: &Connection, after: Revision, limit: usize) -> Resul
     let end = ledger::revision_of(last);
     let newest = ledger::objects_between(conn, first, ledger::ids_of(end).1)?;
     // Companies, users and settings are few and change seldom.
-    let is_device = |object: &Object| matches!(object, Object::Device(_));
-    let all_devices = newest.iter().all(|(_, object)| is_device(object));
-    let tenancy = if all_devices { Tenancy::default() } else { tenancy(conn)? };
+    let is_many = |object: &Object| matches!(object, Object::Device(_) | Object::Ban(_));
+    let all_many = newest.iter().all(|(_, object)| is_many(object));
+    let tenancy = if all_many { Tenancy::default() } else { tenancy(conn)? };
     let changes = newest.into_iter().map(|(revision, object)| {
-        let object = tenancy.changed(object, |mac| device(conn, mac))?;
+        let object =
+            tenancy.changed(object, |mac| device(conn, mac), |network| ban(conn, network))?;
         Ok(Change { revision: object.revision().unwrap_or(revision), object })
     });
     Ok(Changes::Page(changes.collect::<Result<_>>()?, end))
+}
+
+/// The columns that [`rows::ban`] reads.
+macro_rules! bans {
+    ($which:literal) => {
+        concat!("SELECT network, since, until, times, told, revision FROM ban ", $which)
+    };
+}
+
+/// The ban of a network.
+pub(super) fn ban(conn: &Connection, network: IpNet) -> Result<Option<Ban>> {
+    let mut statement = conn.prepare_cached(bans!("WHERE network = ?1"))?;
+    statement.query_and_then([network.to_string()], rows::ban)?.next().transpose()
+}
+
+/// The bans behind `after`, in order of their text, at most `limit`.
+pub(super) fn bans_after(
+    conn: &Connection,
+    after: Option<IpNet>,
+    limit: usize,
+) -> Result<Vec<Ban>> {
+    let sql = bans!("WHERE network > ?1 ORDER BY network LIMIT ?2");
+    let after = after.map(|after| after.to_string()).unwrap_or_default();
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    conn.prepare_cached(sql)?.query_and_then((after, limit), rows::ban)?.collect()
 }
 
 /// Companies in order of id, users in order of number.

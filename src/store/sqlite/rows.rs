@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::num::NonZeroU64;
 
+use ipnet::IpNet;
 use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Result, Row};
 
@@ -11,8 +12,8 @@ use super::error::bad_row;
 use crate::domain::admission::AdmissionState;
 use crate::domain::settings::{Layer, Written};
 use crate::domain::{
-    Claims, Company, CompanyId, Device, Event, EventId, Mac, PasswordSeed, Phone, Port, Revision,
-    Sighting, State, Timestamp, TypeKey, Waiting,
+    Ban, Claims, Company, CompanyId, Device, Event, EventId, Mac, PasswordSeed, Phone, Port,
+    Revision, Sighting, State, Timestamp, TypeKey, Waiting,
 };
 use crate::store::SystemSettings;
 use crate::store::encoding::shared;
@@ -238,6 +239,26 @@ pub(super) fn event(row: &Row<'_>) -> Result<Event> {
         before: serde_json::from_str(text(row, 8)?).map_err(|e| bad("before", &e))?,
         after: serde_json::from_str(text(row, 9)?).map_err(|e| bad("after", &e))?,
     })
+}
+
+/// Columns `network, since, until, times, told, revision`.
+pub(super) fn ban(row: &Row<'_>) -> Result<Ban> {
+    let written = text(row, 0)?;
+    let ban = Ban {
+        network: network(written)?,
+        since: row.get(1)?,
+        until: row.get(2)?,
+        times: row.get(3)?,
+        reason: String::new(),
+        made_by: String::new(),
+        evidence: Vec::new(),
+        revision: revision(row, 5)?,
+    };
+    ban.with_told(text(row, 4)?).map_err(|e| bad_row(&format!("ban {written:?}"), "told", e))
+}
+
+pub(super) fn network(text: &str) -> Result<IpNet> {
+    text.parse().map_err(|e| bad_row(&format!("ban {text:?}"), "network", e))
 }
 
 pub(super) fn bad_user(id: i64, column: &str, why: &dyn std::fmt::Display) -> rusqlite::Error {

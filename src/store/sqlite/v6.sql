@@ -14,3 +14,16 @@ SELECT 1, '{}', 0, max(revision) FROM device HAVING count(*) > 0
     ON CONFLICT (one) DO NOTHING;
 UPDATE system SET settings = json_set(settings, '$.admission', json('{"mode":"report"}'))
  WHERE EXISTS (SELECT 1 FROM device);
+
+-- Networks that get nothing. network: as `192.0.2.0/24`. told: JSON with the reason, who made it and
+-- requests that led to it, see `domain/ban.rs`.
+CREATE TABLE ban (
+    network  TEXT PRIMARY KEY NOT NULL,
+    since    INTEGER NOT NULL,
+    until    INTEGER NOT NULL,
+    times    INTEGER NOT NULL,
+    told     TEXT NOT NULL,
+    revision INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+ALTER TABLE change ADD COLUMN ban TEXT;

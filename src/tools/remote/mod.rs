@@ -1,9 +1,10 @@
-//! `dialtone phone`, `company`, `user`, `settings`: the commands of the admin
+//! `dialtone phone`, `company`, `user`, `settings`, `ban`: the commands of the admin
 //! API from the shell, carried out by a running gateway.
 //!
 //! Each file turns its subcommands into a `Task`: what to call, and how the
 //! answer is shown.
 
+mod ban;
 mod company;
 mod names;
 mod phone;
@@ -21,6 +22,7 @@ use super::client::{AdminUrl, AuthorityError, Call, Client, ClientError};
 use super::offline_user::{self, OfflineUserError};
 use super::patch::PatchError;
 use crate::domain::printable;
+use ban::BanCommand;
 use company::CompanyCommand;
 use phone::PhoneCommand;
 use settings::SettingsCommand;
@@ -89,6 +91,15 @@ pub enum RemoteCommand {
         /// What is asked.
         #[command(subcommand)]
         command: SettingsCommand,
+    },
+    /// Networks that get nothing.
+    Ban {
+        /// Which gateway is asked, and as whom.
+        #[command(flatten)]
+        connection: Connection,
+        /// What is asked.
+        #[command(subcommand)]
+        command: BanCommand,
     },
 }
 
@@ -213,6 +224,7 @@ pub async fn run(
         RemoteCommand::Company { connection, command } => (connection, command.task(input)?),
         RemoteCommand::User { connection, command } => (connection, command.task(input)?),
         RemoteCommand::Settings { connection, command } => (connection, command.task(input)?),
+        RemoteCommand::Ban { connection, command } => (connection, command.task()),
     };
     let reply = match offline {
         None => {

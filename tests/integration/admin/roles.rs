@@ -56,6 +56,13 @@ fn rows() -> Vec<Row> {
         ),
         ("events/user", json!({}), [true, false, false, false, false]),
         ("read/settings", json!({}), [true, false, false, false, false]),
+        ("read/ban", json!({}), [true, false, false, false, false]),
+        ("events/ban", json!({}), [true, false, false, false, false]),
+        (
+            "create/ban",
+            json!({ "values": { "network": "192.0.2.7" } }),
+            [true, false, false, false, false],
+        ),
         (
             "update/settings",
             json!({ "values": { "settings": {} } }),

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use dialtone::domain::settings::Written;
-use dialtone::domain::{Device, Event, EventId, Mac, Revision, Timestamp};
+use dialtone::domain::{Ban, Device, Event, EventId, Mac, Revision, Timestamp};
 use dialtone::store::{
     Changes, EventFilter, Guard, MemoryStore, Mutation, Store, StoreError, Tenancy,
 };
@@ -168,6 +168,20 @@ impl Store for BrokenStore {
     async fn tenancy(&self) -> Result<Tenancy, StoreError> {
         self.can_read()?;
         self.well.tenancy().await
+    }
+
+    async fn ban(&self, network: ipnet::IpNet) -> Result<Option<Ban>, StoreError> {
+        self.can_read()?;
+        self.well.ban(network).await
+    }
+
+    async fn bans_after(
+        &self,
+        after: Option<ipnet::IpNet>,
+        limit: usize,
+    ) -> Result<Vec<Ban>, StoreError> {
+        self.can_read()?;
+        self.well.bans_after(after, limit).await
     }
 
     async fn events(&self, filter: EventFilter) -> Result<Vec<Event>, StoreError> {

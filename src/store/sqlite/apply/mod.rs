@@ -3,6 +3,7 @@
 //! Runs inside a transaction that the caller commits, so that many commits
 //! share one wait for the disk.
 
+mod ban;
 mod company;
 mod device;
 mod user;
@@ -71,6 +72,9 @@ fn revision_of(conn: &Connection, object: &Object) -> Result<Option<Revision>> {
             let there = one("SELECT revision FROM system WHERE one = ?1", &1)?;
             Ok(Some(there.unwrap_or(Revision::NONE)))
         }
+        Object::Ban(network) => {
+            one("SELECT revision FROM ban WHERE network = ?1", &network.to_string())
+        }
     }
 }
 
@@ -92,6 +96,8 @@ fn may_leave_a_trace(mutations: &[Mutation]) -> bool {
                 | Mutation::NoteServed { .. }
                 | Mutation::NoteWritten { .. }
                 | Mutation::NoteLeft { .. }
+                | Mutation::PutBan { .. }
+                | Mutation::RemoveBan { .. }
         )
     };
     !(refused_at_once && rest.iter().all(never_refused))
@@ -120,6 +126,8 @@ fn all(conn: &Connection, mutations: &[Mutation], revision: Revision) -> Result<
             Mutation::PutSystemSettings { system, expect } => {
                 put_system_settings(conn, system, *expect, revision)?
             }
+            Mutation::PutBan { ban } => ban::put(conn, ban, revision)?,
+            Mutation::RemoveBan { network } => ban::remove(conn, *network)?,
             Mutation::Append(event) => append(conn, event)?,
         };
         if outcome.is_err() {
