@@ -13,6 +13,8 @@ mod boot;
 #[cfg(test)]
 mod certificate_table;
 mod family;
+#[cfg(test)]
+mod held;
 mod identify;
 mod limits;
 #[cfg(test)]
@@ -375,6 +377,28 @@ impl Catalogue {
         Some((file, facts, phone_type))
     }
 
+    /// What a phone that nobody has made active may be sent for such a request: the holding file of
+    /// the name it asks for, and the type it is made for, as far as the request tells one of that
+    /// family. Of two phones that ask alike both get the same. `identity` is of this catalogue.
+    #[must_use]
+    pub fn holding_file(&self, identity: &Identity) -> Option<HoldingFile<'_>> {
+        let found = identity.file.as_ref()?;
+        let file = self.matched_file(found).holding.as_deref()?;
+        let family = &self.families[found.family()];
+        let told = identity.phone_type.as_ref().and_then(|key| self.phone_type(key));
+        let phone_type = told.filter(|phone_type| phone_type.family == found.family());
+        Some(HoldingFile { family, phone_type, file })
+    }
+
+    /// The bytes of a holding file: nothing goes into them but the type's constants.
+    ///
+    /// # Errors
+    /// As [`Catalogue::render`].
+    pub fn render_holding(&self, holding: &HoldingFile<'_>) -> Result<RenderedFile, RenderError> {
+        let HoldingFile { family, phone_type, file } = holding;
+        self.render(family, *phone_type, file, RenderInput::of_nobody())
+    }
+
     /// Settings with everything set, for tests of others.
     #[cfg(test)]
     pub(crate) fn everything(&self, phone_type: &PhoneType) -> serde_json::Value {
@@ -393,6 +417,17 @@ impl Catalogue {
     fn types_of(&self, family: usize) -> impl Iterator<Item = &PhoneType> {
         self.types[self.ranges[family].clone()].iter()
     }
+}
+
+/// What is sent to phones of a kind that nobody has made active.
+#[derive(Debug, Clone, Copy)]
+pub struct HoldingFile<'a> {
+    /// The family whose phones ask for it.
+    pub family: &'a Family,
+    /// `None`: the request tells no type of the family.
+    pub phone_type: Option<&'a PhoneType>,
+    /// How it is made: of scope `common`, with a template.
+    pub file: &'a FileSpec,
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> CatalogueError {

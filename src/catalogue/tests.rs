@@ -329,6 +329,69 @@ fn a_separator_where_there_are_no_lines_is_refused() {
 }
 
 #[test]
+fn what_no_phone_could_be_held_with_is_refused() {
+    let holding = |file: &str, more: &str| {
+        let (before, after) = FAMILY.split_once("escape = \"line\"").unwrap();
+        let family = format!("{before}escape = \"line\"\nholding = \"{file}\"\n{more}{after}");
+        let device = "a{{ device.mac }}=1\n";
+        load(&family, device).map(|_| ())
+    };
+    // The phone's own template prints what a holding file has not: told where it is rendered.
+    assert_eq!(holding("device.cfg.j2", ""), Ok(()));
+    let error = holding("devise.cfg.j2", "").unwrap_err();
+    assert!(error.contains("acme/family.toml:16: there is no devise.cfg.j2"), "{error}");
+    assert!(error.contains("did you mean device.cfg.j2?"), "{error}");
+    let error = holding("device.cfg.j2", "header = [\"mac\"]\n").unwrap_err();
+    assert!(error.contains("acme/family.toml:16: a holding file is the same for"), "{error}");
+    let common = FAMILY.replacen("paths = [\"{mac}.cfg\"]", "paths = [\"all.cfg\"]", 1).replacen(
+        "scope = \"device\"",
+        "scope = \"common\"\nholding = \"device.cfg.j2\"",
+        1,
+    );
+    let error = load(&common, "a=1\n").unwrap_err();
+    assert!(error.contains("`holding` is for a file of one phone"), "{error}");
+    let bare = "paths = [\"{mac}.log\"]\nholding = \"device.cfg.j2\"\n";
+    let bare = FAMILY.replacen("paths = [\"{mac}.log\"]\n", bare, 1);
+    let error = load(&bare, "a=1\n").unwrap_err();
+    assert!(error.contains("a file with a `holding` needs content_type and escape"), "{error}");
+    let sent = bare.replacen(
+        "holding =",
+        "content_type = \"text/plain\"\nescape = \"line\"\nupload = { kind = \"log\" }\nholding =",
+        1,
+    );
+    let error = load(&sent, "a=1\n").unwrap_err();
+    assert!(error.contains("a file with a template is the gateway's"), "{error}");
+}
+
+#[test]
+fn a_holding_file_that_prints_what_is_a_phones_is_not_loaded() {
+    let directory = tempfile::tempdir().unwrap();
+    let family = directory.path().join("acme");
+    std::fs::create_dir(&family).unwrap();
+    let write = |name: &str, text: &str| std::fs::write(family.join(name), text).unwrap();
+    let line = "escape = \"line\"";
+    let held = FAMILY.replacen(line, &format!("{line}\nholding = \"holding.cfg.j2\""), 1);
+    write("family.toml", &held);
+    write("device.cfg.j2", "label={{ lines[0].label or \"\" }}\n");
+    let sources = Sources {
+        templates_dir: Some(directory.path().to_owned()),
+        without_built_in: true,
+        ..Sources::default()
+    };
+    for (text, wrong) in [
+        ("label={{ device.mac }}\n", "acme/holding.cfg.j2:1: "),
+        ("label={{ settings.provisioning.base_url }}\n", "provisioning.base_url is not set"),
+        ("label={{ type.model }}\n", "type.model is not set"),
+    ] {
+        write("holding.cfg.j2", text);
+        let error = Catalogue::load(&sources).unwrap_err().to_string();
+        assert!(error.contains(wrong) && error.contains("(holding of {mac}.cfg)"), "{error}");
+    }
+    write("holding.cfg.j2", "label={{ type.model or \"new\" }}\n");
+    Catalogue::load(&sources).unwrap();
+}
+
+#[test]
 fn a_family_with_an_unknown_key_is_refused() {
     let message = load(&FAMILY.replace("group =", "gruop ="), "").unwrap_err();
     assert!(message.contains("acme/family.toml:3: "), "{message}");

@@ -19,6 +19,7 @@
 //! phones ask for a file with, the form is dropped, and the file is fetched as any other.
 
 mod admission;
+mod holding;
 mod hosted;
 mod parse_cache;
 mod provisioner;

@@ -424,11 +424,16 @@ impl Provisioner {
     }
 
     /// The body, if it was made before of what `version` stands for.
-    fn cached(&self, key: BodyKey, version: Version, owner: FileOwner) -> Option<Decision> {
+    pub(super) fn cached(
+        &self,
+        key: BodyKey,
+        version: Version,
+        owner: FileOwner,
+    ) -> Option<Decision> {
         self.bodies.fresh(key, version).map(|rendered| Decision::served(rendered, owner))
     }
 
-    fn keep_body(
+    pub(super) fn keep_body(
         &self,
         key: BodyKey,
         version: Version,

@@ -278,6 +278,8 @@ pub enum Separator {
 pub(crate) struct File {
     pub paths: Vec<Spanned<String>>,
     pub template: Option<Spanned<String>>,
+    /// What a phone is sent under that name while nobody has made it active.
+    pub holding: Option<Spanned<String>>,
     pub scope: Option<Scope>,
     pub content_type: Option<String>,
     pub escape: Option<Escape>,

@@ -10,8 +10,8 @@ use toml::Spanned;
 
 use super::certificate::{self, CertificateForm};
 use super::definition::{
-    self, ALL_TEXTS, CertificateTable, Escape, FamilyFile, File, Limit, LineKeys, OwnPassword,
-    OwnPasswordsFile, Scope, Separator, Type, UploadFile, UserAgent,
+    self, ALL_TEXTS, CertificateTable, Escape, FamilyFile, File, Keeps, Limit, LineKeys,
+    OwnPassword, OwnPasswordsFile, Scope, Separator, Type, UploadFile, UserAgent,
 };
 use super::followed::followed;
 use super::header::Header;
@@ -370,11 +370,15 @@ impl Loader<'_> {
         if file.form && (file.template.is_none() || file.scope != Some(Scope::Device)) {
             self.problem(span.clone(), "`form` is for files with a template and scope device");
         }
-        let upload = file.upload.and_then(|upload| self.upload(upload, file.template.is_some()));
+        let is_made = file.template.is_some() || file.holding.is_some();
+        let upload = file.upload.clone().and_then(|upload| self.upload(upload, is_made));
+        let holding = file.holding.clone();
+        let holding = holding.and_then(|named| self.holding(named, &file, &patterns));
         let Some(template) = file.template else {
             return Some(FileSpec {
                 patterns,
                 template: None,
+                holding,
                 scope: file.scope.unwrap_or(Scope::Device),
                 content_type: "".into(),
                 escape: Escape::Line,
@@ -391,12 +395,7 @@ impl Loader<'_> {
                 form: false,
             });
         };
-        if !self.files.contains_key(template.get_ref()) {
-            let near = nearest(template.get_ref(), self.files.keys().map(String::as_str));
-            let near = did_you_mean(near);
-            let message = format!("there is no {} in the folder{near}", template.get_ref());
-            self.problem(template.span(), message);
-        }
+        self.template(&template);
         let lacking =
             lacking(file.scope.is_some(), file.content_type.is_some(), file.escape.is_some());
         let (Some(scope), Some(content_type), Some(escape)) =
@@ -436,6 +435,7 @@ impl Loader<'_> {
         Some(FileSpec {
             patterns,
             template: Some(format!("{}/{}", self.id, template.get_ref())),
+            holding,
             scope,
             content_type: content_type.into(),
             escape,
@@ -451,6 +451,65 @@ impl Loader<'_> {
             upload: None,
             form: file.form,
         })
+    }
+
+    fn template(&mut self, named: &Spanned<String>) {
+        if !self.files.contains_key(named.get_ref()) {
+            let near = nearest(named.get_ref(), self.files.keys().map(String::as_str));
+            let near = did_you_mean(near);
+            let message = format!("there is no {} in the folder{near}", named.get_ref());
+            self.problem(named.span(), message);
+        }
+    }
+
+    /// What a phone that nobody has made active is sent under the names of a file.
+    fn holding(
+        &mut self,
+        named: Spanned<String>,
+        file: &File,
+        patterns: &[PathPattern],
+    ) -> Option<Box<FileSpec>> {
+        self.template(&named);
+        let span = named.span();
+        if file.scope == Some(Scope::Common) {
+            let message =
+                "`holding` is for a file of one phone: a common one goes to anyone as it is";
+            self.problem(span, message);
+            return None;
+        }
+        let (Some(content_type), Some(escape)) = (file.content_type.clone(), file.escape) else {
+            let lacking = lacking(true, file.content_type.is_some(), file.escape.is_some());
+            self.problem(span, format!("a file with a `holding` needs {lacking} as well"));
+            return None;
+        };
+        let header = file.header.clone().map(Spanned::into_inner);
+        // What else is wrong with the header is told of the file itself.
+        let header = header.and_then(|fields| Header::new(fields, file.pad).ok());
+        if header.as_ref().is_some_and(Header::has_mac) {
+            let message =
+                "a holding file is the same for every phone: its header cannot have a MAC";
+            self.problem(span, message);
+            return None;
+        }
+        Some(Box::new(FileSpec {
+            patterns: patterns.to_vec(),
+            template: Some(format!("{}/{}", self.id, named.get_ref())),
+            holding: None,
+            scope: Scope::Common,
+            content_type: content_type.into(),
+            escape,
+            encoding: file.encoding,
+            line_ending: file.line_ending,
+            separator: file.separator,
+            repeats: file.repeats.clone(),
+            named_by: file.named_by.clone(),
+            header,
+            keeps: Keeps::default(),
+            sets: false,
+            reset_in: None,
+            upload: None,
+            form: false,
+        }))
     }
 
     fn upload(&mut self, upload: Spanned<UploadFile>, has_template: bool) -> Option<UploadSpec> {

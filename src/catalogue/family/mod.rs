@@ -90,6 +90,9 @@ pub struct FileSpec {
     pub(crate) patterns: Vec<PathPattern>,
     /// Name in the template environment, `yealink/device.cfg.j2`; `None`: refused.
     pub template: Option<String>,
+    /// What a phone is sent instead while nobody has made it active, where its company has it so: a
+    /// file of scope `common`. `None`: refused.
+    pub holding: Option<Box<FileSpec>>,
     /// Whether the file is for all ports of a device, for one, or for no phone in particular.
     pub scope: Scope,
     /// The `Content-Type` of the answer.
@@ -208,6 +211,11 @@ impl Family {
     #[must_use]
     pub fn ouis(&self) -> &[u32] {
         &self.ouis
+    }
+
+    /// The holding files of those that have one.
+    pub fn holding_files(&self) -> impl Iterator<Item = &FileSpec> {
+        self.files.iter().filter_map(|file| file.holding.as_deref())
     }
 
     /// Whether the address is in a part of its blocks that other makers' phones have.

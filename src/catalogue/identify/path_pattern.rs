@@ -34,7 +34,7 @@ pub struct PathFacts {
 }
 
 /// One compiled path pattern.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct PathPattern {
     pub text: String,
     /// Fits a path that ends as the pattern says, whatever it begins with.
@@ -46,7 +46,7 @@ pub(crate) struct PathPattern {
     arguments: Vec<(String, Expression)>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Expression {
     regex: Regex,
     groups: Groups,

@@ -7,6 +7,7 @@ mod environment;
 pub(crate) mod escape;
 pub(crate) mod examples;
 pub(crate) mod fragments;
+pub(crate) mod holding;
 #[cfg(test)]
 mod injection;
 pub(crate) mod keys;

@@ -11,7 +11,9 @@ use super::RenderError;
 use super::context::{PortInput, RenderInput};
 use super::fragments::Fragments;
 use crate::catalogue::family::problem::Problem;
-use crate::catalogue::{Catalogue, FileSpec, PathFacts, PhoneType, RenderedFile, Scope, parallel};
+use crate::catalogue::{
+    Catalogue, FileSpec, HoldingFile, PathFacts, PhoneType, RenderedFile, Scope, parallel,
+};
 use crate::domain::settings::schema::{Field, Kind};
 use crate::domain::settings::{Layer, Settings, Written, resolve};
 use crate::domain::{CompanyId, Mac, PasswordForm, Port};
@@ -89,6 +91,13 @@ pub(crate) fn try_family(
     let fragments = Arc::new(Fragments::kept_without(SECRET));
     let mut found = HashSet::new();
     let mut problems = Vec::new();
+    for (file, error) in holding_faults(catalogue, family, look) {
+        let message = format!("{} (holding of {})", error.message, file.pattern());
+        problems.push(Problem::new(&error.template, error.line, message));
+    }
+    if !problems.is_empty() {
+        return problems;
+    }
     for (round, phone_type) in tried_types(catalogue, family).into_iter().enumerate() {
         for extent in Extent::ALL {
             let settings = settings(catalogue, phone_type, extent, round);
@@ -125,6 +134,36 @@ pub(crate) fn try_family(
         }
     }
     problems
+}
+
+/// What is wrong with the holding files of a family, each once: with a type that is told, and with
+/// none. Nothing is set that one could print.
+fn holding_faults<'c>(
+    catalogue: &'c Catalogue,
+    family: usize,
+    look: &(dyn Fn(&FileSpec, &RenderedFile) -> Result<(), String> + Sync),
+) -> Vec<(&'c FileSpec, RenderError)> {
+    let of = &catalogue.families()[family];
+    let types = tried_types(catalogue, family);
+    let mut faults: Vec<(&FileSpec, RenderError)> = Vec::new();
+    for file in of.holding_files() {
+        for phone_type in types.iter().copied().map(Some).chain([None]) {
+            let rendered = catalogue.render_holding(&HoldingFile { family: of, phone_type, file });
+            let looked = rendered.and_then(|rendered| {
+                look(file, &rendered).map_err(|message| RenderError {
+                    template: file.template.clone().unwrap_or_default(),
+                    message,
+                    ..RenderError::default()
+                })
+            });
+            let Err(error) = looked else { continue };
+            if !faults.iter().any(|(_, found)| *found == error) {
+                faults.push((file, error));
+            }
+        }
+    }
+    faults.truncate(MAX_PROBLEMS);
+    faults
 }
 
 /// A MAC of a block for documentation, RFC 7042 section 2.1.2.

@@ -1,6 +1,7 @@
 //! Phones against a small server of the tests' own, over real sockets.
 
 mod gateway;
+mod holding;
 mod outcomes;
 mod scenarios;
 mod secured;

@@ -62,7 +62,8 @@ impl fmt::Display for Checked {
 /// Loads the catalogue and renders every example.
 ///
 /// XML examples must also be well-formed: a phone would refuse the file whole. The files of an
-/// operator's own families must leave nothing behind in a phone, and have the passwords that its
+/// operator's own families must leave nothing behind in a phone, take back what their holding files
+/// set, and have the passwords that its
 /// phones are given.
 ///
 /// # Errors
@@ -80,6 +81,7 @@ pub fn catalogue(sources: &Sources) -> Result<Checked, CatalogueError> {
     // What cannot be rendered would be said again, and what takes too much work done again.
     if problems.is_empty() {
         problems.extend(catalogue.left_behind(sources));
+        problems.extend(catalogue.held_back(sources));
         problems.extend(catalogue.taken_back(sources));
         problems.extend(catalogue.passwords_without_file(sources));
     }

@@ -81,6 +81,19 @@ pub struct RenderInput {
 }
 
 impl RenderInput {
+    /// What a file is made of that tells nothing of any phone, company or gateway.
+    #[must_use]
+    pub fn of_nobody() -> RenderInput {
+        RenderInput {
+            mac: None,
+            ports: Vec::new(),
+            named_port: None,
+            path: PathFacts::default(),
+            device_wide: Arc::default(),
+            written: Written::default(),
+        }
+    }
+
     /// What the file sets for a family and type: the groups, lines and modules of any active port, and the
     /// raw parameters of the device as a whole.
     ///
@@ -137,6 +150,9 @@ pub(crate) struct Context {
     counts: Counts,
     family: String,
     never_reset: Arc<NeverReset>,
+    /// Whether it may have been sent a holding file, which gives line 1 a name. Those of devices
+    /// with several ports, one line each, name none.
+    may_be_held: bool,
     /// `fragment` as templates call it.
     fragment: Value,
     /// Values once made, in the order of [`ROOT_NAMES`]: a template asks for `settings` a
@@ -172,6 +188,8 @@ impl Context {
             }),
             family: family.id.clone(),
             never_reset: family.never_reset.clone(),
+            may_be_held: phone_type.is_some_and(|phone_type| phone_type.ports == 1)
+                && family.holding_files().next().is_some(),
             fragment,
             made: Default::default(),
         }
@@ -208,7 +226,9 @@ impl Context {
             "settings" => Group::settings(self.whole()),
             "zone" => zone(self.whole()),
             "vendor" => vendor(self),
-            "written" => written(&self.input.written, self.counts.lines),
+            "written" => {
+                written(&self.input.written, u16::from(self.may_be_held), self.counts.lines)
+            }
             "fragment" => self.fragment.clone(),
             _ => Value::UNDEFINED,
         }
@@ -309,12 +329,13 @@ fn vendor(context: &Context) -> Value {
 }
 
 /// Each group that is left alone until a file has set it, and whether one has; of the type's
-/// `lines` the highest that a file has set up, and of modules the highest that it set keys of.
-fn written(written: &Written, lines: u16) -> Value {
+/// `lines` the highest that a file has set up, `held` that of a holding file, and of modules the
+/// highest that it set keys of.
+fn written(written: &Written, held: u16, lines: u16) -> Value {
     let is_in = |name: &str| written.groups().any(|group| group == name);
     let groups = KEPT.iter().map(|&(name, _)| (name, Value::from(is_in(name))));
     // The modules may have been taken off since, and the type be one without them.
-    let numbers = [("lines", written.lines().min(lines)), ("modules", written.modules())];
+    let numbers = [("lines", written.lines().max(held).min(lines)), ("modules", written.modules())];
     let numbers = numbers.map(|(name, number)| (name, Value::from(number)));
     Names::value(groups.chain(numbers))
 }

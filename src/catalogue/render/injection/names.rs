@@ -92,6 +92,16 @@ fn written(family: usize) -> BTreeMap<String, String> {
     let of = &CATALOGUE.families()[family];
     let types = CATALOGUE.representatives().into_iter().filter(|one| one.family == family);
     for (round, phone_type) in types.enumerate() {
+        for file in of.holding_files() {
+            let holding = HoldingFile { family: of, phone_type: Some(phone_type), file };
+            let rendered = CATALOGUE.render_holding(&holding).unwrap_or_else(|e| panic!("{e}"));
+            let at = format!("holding of {} for {}", file.pattern(), phone_type.key);
+            let text = keys::decoded(file, rendered.body);
+            let pairs = keys::of(file, &text).unwrap_or_else(|e| panic!("{at}: {e}"));
+            for name in pairs.iter().flat_map(|pair| names_in(file, &pair.key)) {
+                found.entry(name).or_insert_with(|| at.clone());
+            }
+        }
         for extent in [Extent::Everything, Extent::Nothing] {
             let settings = settings(phone_type, extent, round);
             for (file, input) in trial::files(&CATALOGUE, phone_type, &settings, extent) {

@@ -139,7 +139,7 @@ fn left_behind_by(catalogue: &Catalogue, phone_type: &PhoneType) -> Vec<Lost> {
 }
 
 /// What the gateway gives every phone, whatever operators set.
-fn always() -> Value {
+pub(super) fn always() -> Value {
     json!({
         "provisioning": { "base_url": "http://gateway.example/" },
         "access": { "admin_password": "trial-admin", "user_password": "trial-user" },
@@ -179,6 +179,18 @@ fn keys_of(
     spec: &FileSpec,
     input: RenderInput,
 ) -> Result<BTreeSet<String>, RenderError> {
+    let mut keys = named_in(catalogue, phone_type, spec, input)?;
+    keys.retain(|key| !spec.keeps.of(key));
+    Ok(keys)
+}
+
+/// The keys that a file gives a value.
+pub(super) fn named_in(
+    catalogue: &Catalogue,
+    phone_type: &PhoneType,
+    spec: &FileSpec,
+    input: RenderInput,
+) -> Result<BTreeSet<String>, RenderError> {
     let family = catalogue.family_of(phone_type);
     let rendered = catalogue.render(family, Some(phone_type), spec, input)?;
     let wrong = |message| RenderError { message, ..RenderError::default() };
@@ -192,7 +204,7 @@ fn keys_of(
         })
     };
     let comment = |key: &String| key.trim().is_empty() || key.starts_with(['#', '[']);
-    let is_asked = |key: &&String| !around(key) && !comment(key) && !spec.keeps.of(key);
+    let is_asked = |key: &&String| !around(key) && !comment(key);
     Ok(keys.iter().filter(is_asked).cloned().collect())
 }
 
@@ -219,7 +231,7 @@ fn leaves(path: &str, value: &Value, found: &mut Vec<(String, Value)>) {
     }
 }
 
-fn merged(mut base: Value, over: &Value) -> Value {
+pub(super) fn merged(mut base: Value, over: &Value) -> Value {
     match (&mut base, over) {
         (Value::Object(fields), Value::Object(over)) => {
             for (name, value) in over {
