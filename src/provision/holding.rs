@@ -8,16 +8,34 @@ use super::parse_cache::{FileOwner, ParsedRequest};
 use super::provisioner::{Decision, Provisioner};
 use super::rendered::{BodyKey, Rendered, Version};
 use crate::catalogue::{Catalogue, HoldingFile};
+use crate::registry::RequestOutcome;
 
 impl Provisioner {
-    /// The holding file that the request names, for whoever asks: that it is sent says nothing of
-    /// whether there is such a phone. `None`: its family has none of that name.
-    #[expect(dead_code, reason = "the step that asks whose token it is calls it")]
-    pub(super) fn holding(
+    /// The holding file that the request names, if it is of a device that waits, and its token is of
+    /// a company that has such phones sent one.
+    ///
+    /// SECURITY: an active phone that does not show what its companies ask for is refused, and not
+    /// held: it would lose its lines to whoever can make it ask from elsewhere. So who has the token
+    /// of such a company can tell active MACs from others.
+    pub(super) fn held(
         &self,
         catalogue: &Catalogue,
         parsed: &ParsedRequest,
+        refused: RequestOutcome,
     ) -> Option<Decision> {
+        use RequestOutcome::{Inactive, NotRecorded, OverQuota, Recorded, StoreFailed};
+        let token = parsed.target.token.as_ref()?;
+        if !matches!(refused, Inactive | Recorded | OverQuota | NotRecorded | StoreFailed) {
+            return None;
+        }
+        let company = self.registry.company_of_token(token)?;
+        let is_given = self.registry.gives_holding_files(&company);
+        let decision = is_given.then(|| self.holding(catalogue, parsed))?;
+        decision.map(|decision| decision.to_who_waits(refused))
+    }
+
+    /// The holding file that the request names. `None`: its family has none of that name.
+    fn holding(&self, catalogue: &Catalogue, parsed: &ParsedRequest) -> Option<Decision> {
         let holding = catalogue.holding_file(&parsed.identity)?;
         let key = BodyKey::new(None, hash(&holding));
         // It is made of the catalogue alone.
@@ -25,10 +43,9 @@ impl Provisioner {
         if let Some(decision) = self.cached(key, version, FileOwner::Common) {
             return Some(decision);
         }
-        let made = catalogue.render_holding(&holding).map(|rendered| {
-            let changed = catalogue.served_since();
-            Arc::new(Rendered::new(rendered.body, rendered.content_type, changed))
-        });
+        // The phone's own file, which it had before or has next, may have any date.
+        let made = catalogue.render_holding(&holding);
+        let made = made.map(|file| Arc::new(Rendered::undated(file.body, file.content_type)));
         Some(self.keep_body(key, version, made, FileOwner::Common))
     }
 }

@@ -6,8 +6,9 @@
 //!    recorded as inactive, and a known one noted. Only a device with an active port is admitted,
 //!    when the request shows what the policies of its companies ask for ([`admission`]).
 //!    For who may ask for none one is looked up all the same.
-//! 3. Who is not gets the common file the request names, in which there is no phone, or the
-//!    refusal.
+//! 3. Who is not gets its family's [`holding`] file, if it waits to be promoted and its URL's token is
+//!    of a company that has it so; else the common file the request names, in which there is no
+//!    phone, or the refusal.
 //! 4. An active device gets the file its type has under that name: the body of the same version
 //!    from the cache, or one that is rendered.
 //!    One that an operator laid out, below `files/MAC/`, is sent from the disk ([`hosted`]).

@@ -77,6 +77,15 @@ impl Decision {
         Decision { file: None, outcome: RequestOutcome::RenderFailed, detail }
     }
 
+    /// What is sent is for whoever waits, and the outcome why.
+    pub(super) fn to_who_waits(mut self, outcome: RequestOutcome) -> Decision {
+        if self.file.is_some() {
+            self.outcome = outcome;
+            self.detail = "its holding file was sent".to_owned();
+        }
+        self
+    }
+
     /// The file is sent, and would not be if the policy of its company was kept to.
     fn reports(&mut self, lack: Lack) {
         if self.file.is_some() {
@@ -145,7 +154,9 @@ impl Provision for Provisioner {
             // A common file says nothing of any phone: an unknown one gets it too, and
             // some only then ask for the file that names their MAC.
             Err(refused) => {
-                let mut decision = self.common_or(&catalogue, &parsed, refused.outcome);
+                let mut decision = self
+                    .held(&catalogue, &parsed, refused.outcome)
+                    .unwrap_or_else(|| self.common_or(&catalogue, &parsed, refused.outcome));
                 if decision.file.is_none() {
                     decision.detail = refused.detail();
                 }

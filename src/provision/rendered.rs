@@ -39,6 +39,13 @@ impl Rendered {
         }
     }
 
+    /// One that no date tells from others that are there under its name: what has a tag alone.
+    #[must_use]
+    pub(super) fn undated(body: Vec<u8>, media_type: Arc<str>) -> Rendered {
+        // So long after all answers that none has the date.
+        Rendered::new(body, media_type, Timestamp::from_seconds(i64::MAX / 2))
+    }
+
     /// The date by which the file can be told from every other one that was there under its
     /// name: from then on, and not before, whoever has a file of this date has this file.
     ///

@@ -342,3 +342,60 @@ fn what_a_phone_sends_is_judged_like_what_it_asks() {
     assert_eq!(put(HOME), 404);
     assert_eq!(put("10.0.0.1"), 201);
 }
+
+#[test]
+fn a_phone_that_waits_is_held_by_the_company_of_its_token_alone() {
+    let gateway = start();
+    let token = token(&gateway, "company", json!({ "company": "default" }), false);
+    let waiting = format!("/{token}/001565000001.cfg");
+    let as_mac = |mac: &str| T46G.replace("00:15:65:4a:a9:37", mac);
+    let ask = |target: &str, mac: &str| ask_as(&gateway, ELSEWHERE, target, &as_mac(mac));
+    let one = "00:15:65:00:00:01";
+    let refusal = ask(&waiting, one);
+    assert_eq!(refusal.status, 404, "nobody said that there are holding files");
+
+    let require = json!({ "require": ["token+network"], "networks": ["198.51.100.0/24"] });
+    policy(&gateway, json!({ "holding": true }));
+    let held = ask(&waiting, one);
+    assert_eq!(held.status, 200);
+    let text = String::from_utf8(held.body.clone()).unwrap();
+    assert!(text.contains("account.1.label = awaiting activation\n"), "{text}");
+    assert!(text.contains("static.auto_provision.repeat.minutes = 1\n"), "{text}");
+    assert!(!text.contains(&token) && !text.contains("gw.example"), "{text}");
+
+    assert_eq!(held.header("last-modified"), None, "the phone's own may have any date");
+
+    // The same for every phone, whether it was seen before or not.
+    let other = ask(&format!("/{token}/001565000002.cfg"), "00:15:65:00:00:02");
+    assert_eq!((other.status, &other.body), (200, &held.body));
+    assert_eq!(other.header("etag"), held.header("etag"));
+    // Without the token, with an invented one, and under a name that has none: the refusal.
+    for target in [
+        "/001565000001.cfg".to_owned(),
+        format!("/{}/001565000001.cfg", "a".repeat(32)),
+        format!("/{token}/001565000001.boot"),
+    ] {
+        assert_eq!(ask(&target, one), refusal, "{target}");
+    }
+    // An active phone that shows too little keeps what it has.
+    policy(&gateway, require);
+    let active = format!("/{token}/0015654aa937.cfg");
+    assert_eq!(ask(&active, "00:15:65:4a:a9:37"), refusal);
+
+    // Promoted, it gets its own, which takes the place of what it got; it is asked with its tag.
+    policy(&gateway, json!({ "require": ["token"] }));
+    gateway.promote("0015650000010");
+    let tag = held.header("etag").unwrap().to_owned();
+    let agent = as_mac(one);
+    let headers =
+        [("X-Forwarded-For", ELSEWHERE), ("User-Agent", agent.as_str()), ("If-None-Match", &tag)];
+    let full = http::request(gateway.http(), "GET", &waiting, &headers, b"").unwrap();
+    assert_eq!(full.status, 200);
+    let text = String::from_utf8(full.body).unwrap();
+    assert!(!text.contains("awaiting activation") && text.contains("account.1.label"), "{text}");
+    assert!(text.contains("static.auto_provision.repeat.enable = 0\n"), "{text}");
+
+    let scope = json!({ "mac": "001565000002" });
+    let list = gateway.done("requests", json!({ "type": "phone", "scope": scope }));
+    assert_eq!(list["values"][0]["detail"], "its holding file was sent", "{list}");
+}
