@@ -70,6 +70,15 @@ impl PasswordSeed {
         Hmac::new_from_slice(&self.0).expect("it takes a key of any length")
     }
 
+    /// What nonces of HTTP authentication are signed with. Nobody finds the seed by it.
+    #[must_use]
+    pub fn nonce_key(&self) -> [u8; 32] {
+        let mut hash = self.keyed();
+        // As long as what passwords are made of, and nothing of what those begin with.
+        hash.update(b"nonce");
+        hash.finalize().into_bytes().into()
+    }
+
     /// A device's own password; `company`: all its active ports are in that one.
     #[must_use]
     pub fn password(
