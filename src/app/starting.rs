@@ -151,7 +151,7 @@ impl Starting {
             .with_uploads(self.uploads.clone())
             .with_files(self.files.clone());
         let provisioner = Arc::new(provisioner);
-        let edge_options = wiring::edge_options(config, rand::random());
+        let edge_options = wiring::edge_options(config, &registry, rand::random());
         let edge = Arc::new(handset::Edge::new(provisioner.clone(), edge_options));
         let admin = Arc::new(Admin::new(
             registry.clone(),

@@ -9,9 +9,9 @@ use super::AppError;
 use crate::admin::{AdminOptions, SessionLimits};
 use crate::config::Config;
 use crate::files::Files;
-use crate::handset::{Access, EdgeOptions};
+use crate::handset::{Access, Authorization, EdgeOptions};
 use crate::net::{Limits, Networks};
-use crate::registry::{Quota, ScanOptions};
+use crate::registry::{Quota, Registry, ScanOptions, SystemRandom};
 use crate::uploads::Uploads;
 
 pub(super) fn handset_limits(config: &Config) -> Limits {
@@ -35,13 +35,19 @@ pub(super) fn handset_limits(config: &Config) -> Limits {
     }
 }
 
-pub(super) fn edge_options(config: &Config, seed: u64) -> EdgeOptions {
+pub(super) fn edge_options(config: &Config, registry: &Registry, seed: u64) -> EdgeOptions {
     EdgeOptions {
         access: Access {
             allowed: config.handset.allowed_networks.clone(),
             trusted_proxies: config.handset.trusted_proxies.clone(),
             header: config.handset.forwarded_header,
         },
+        authorization: Authorization::new(
+            config.handset.authorization.clone(),
+            registry.nonce_key(&SystemRandom),
+            registry.clock().clone(),
+            Arc::new(SystemRandom),
+        ),
         answer_timeout: config.handset.answer_timeout,
         ..EdgeOptions::new(seed)
     }

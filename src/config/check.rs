@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::reader::Reader;
 use super::{Config, Origin, PlainHttp};
+use crate::handset::{AuthorizationOptions, Challenge};
 use crate::store::url::StoreUrl;
 
 pub(super) fn across(config: &Config, reader: &mut Reader) {
@@ -25,11 +26,30 @@ pub(super) fn across(config: &Config, reader: &mut Reader) {
         let message = "must be larger than the number of addresses in admin.listen";
         reader.problem_between(&["admin.max_connections", "admin.listen"], message);
     }
+    challenge(config, reader);
     password_file(config, reader);
     password_in_url(config, reader);
     if config.handset.https.is_empty() && !config.tls.pairs.is_empty() {
         let message = "is not used: handset.https is empty";
         reader.warn_between(&["tls.certificate", "handset.https"], message);
+    }
+}
+
+fn challenge(config: &Config, reader: &mut Reader) {
+    let AuthorizationOptions { challenge, without_qop, .. } = config.handset.authorization;
+    let (http, https) = (&config.handset.http, &config.handset.https);
+    if challenge == Challenge::Basic && https.is_empty() {
+        let message = "is `basic`, a password that is asked for over TLS alone, and handset.https \
+                       is empty: listen there, or ask for a digest";
+        reader.problem_between(&["handset.challenge", "handset.https"], message);
+    } else if challenge == Challenge::Basic && !http.is_empty() {
+        let message = "is `basic`, a password that is asked for over TLS alone: phones that come \
+                       to handset.http are asked for nothing; empty the list, or ask for a digest";
+        reader.warn_between(&["handset.challenge", "handset.http"], message);
+    }
+    if without_qop && matches!(challenge, Challenge::None | Challenge::Basic) {
+        let message = "is not used: handset.challenge asks for no digest";
+        reader.warn_between(&["handset.digest_without_qop", "handset.challenge"], message);
     }
 }
 

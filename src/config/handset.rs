@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::from_text::{FromText, one_of};
 use super::reader::Section;
-use crate::handset::{EdgeOptions, ForwardedHeader};
+use crate::handset::{AuthorizationOptions, Challenge, EdgeOptions, ForwardedHeader, Realm};
 use crate::net::{Limits, Network, Networks};
 use crate::registry::PublicUrl;
 
@@ -44,6 +44,8 @@ pub struct HandsetSection {
     pub proxy_protocol: bool,
     /// Where a trusted proxy names the phone.
     pub forwarded_header: ForwardedHeader,
+    /// What phones must prove over HTTP.
+    pub authorization: AuthorizationOptions,
 }
 
 impl HandsetSection {
@@ -82,6 +84,11 @@ impl HandsetSection {
             trusted_proxies: section.list::<Network>("trusted_proxies", &[]).into_iter().collect(),
             proxy_protocol: section.switch("proxy_protocol", false),
             forwarded_header: section.value("forwarded_header", "x-forwarded-for"),
+            authorization: AuthorizationOptions {
+                challenge: section.value("challenge", "none"),
+                realm: section.value("realm", Realm::default().as_str()),
+                without_qop: section.switch("digest_without_qop", false),
+            },
         };
         if handset.proxy_protocol && handset.trusted_proxies.is_empty() {
             let message = "names no proxy that could be believed: \
@@ -109,5 +116,31 @@ impl FromText for ForwardedHeader {
             ("forwarded", ForwardedHeader::Forwarded),
         ];
         one_of(&text.to_ascii_lowercase(), &headers)
+    }
+}
+
+impl FromText for Challenge {
+    fn from_text(text: &str) -> Result<Challenge, String> {
+        let challenges = [
+            ("none", Challenge::None),
+            ("basic", Challenge::Basic),
+            ("digest-md5", Challenge::DigestMd5),
+            ("digest-sha256", Challenge::DigestSha256),
+            ("digest", Challenge::Digest),
+        ];
+        one_of(text, &challenges)
+    }
+}
+
+impl FromText for Realm {
+    fn from_text(text: &str) -> Result<Realm, String> {
+        Realm::new(text).ok_or_else(|| {
+            format!(
+                "`{}` is no realm of 1 to {} printable ASCII characters without quotes and \
+                 backslashes",
+                text.escape_debug(),
+                Realm::MAX
+            )
+        })
     }
 }

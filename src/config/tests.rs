@@ -473,3 +473,31 @@ fn a_file_that_everyone_may_write_is_warned_of() {
         ["d.toml: every user of this machine may change it; `chmod o-w` would end that"]
     );
 }
+
+#[test]
+fn a_password_is_asked_for_where_there_is_tls() {
+    let of = |text: &str| Case::of(&format!("[handset]\n{text}"));
+    let plain_only = of("https = []\nchallenge = \"basic\"\n").problems();
+    let expected = "d.toml:3: handset.challenge: is `basic`, a password that is asked for over \
+                    TLS alone, and handset.https is empty: listen there, or ask for a digest";
+    assert_eq!(plain_only, [expected]);
+    let warned = of("challenge = \"basic\"\n").warnings();
+    assert_eq!(warned.len(), 1, "{warned:?}");
+    assert!(warned[0].starts_with("d.toml:2: handset.challenge: is `basic`, "), "{warned:?}");
+    let unused = of("digest_without_qop = true\n").warnings();
+    let expected = "d.toml:2: handset.digest_without_qop: is not used: handset.challenge asks for \
+                    no digest";
+    assert_eq!(unused, [expected]);
+    for fine in [
+        "http = []\nchallenge = \"basic\"\n",
+        "challenge = \"digest-md5\"\ndigest_without_qop = true\n",
+        "https = []\nchallenge = \"digest\"\nrealm = \"Acme phones\"\n",
+    ] {
+        assert_eq!(of(fine).warnings(), Vec::<String>::new(), "{fine}");
+    }
+    let wrong = of("challenge = \"ntlm\"\nrealm = \"a\\\"b\"\n").problems();
+    let expected = "d.toml:2: handset.challenge: `ntlm` is none of `none`, `basic`, `digest-md5`, \
+                    `digest-sha256`, `digest`";
+    assert_eq!(wrong[0], expected);
+    assert!(wrong[1].starts_with("d.toml:3: handset.realm: `a\\\"b` is no realm"), "{wrong:?}");
+}

@@ -3,17 +3,20 @@
 //!
 //! One request, in the order of `Edge::answer`:
 //! 1. `access`: the address the request really comes from, and whether it may ask at all.
-//! 2. `request`: method, target and headers become a `Fetch`, each within bounds.
-//! 3. What a phone sends (PUT, POST) goes to provisioning as it comes, under the deadline of the
+//! 2. `authorization`: the credentials it presents, if they are fresh.
+//! 3. `request`: method, target and headers become a `Fetch`, each within bounds.
+//! 4. What a phone sends (PUT, POST) goes to provisioning as it comes, under the deadline of the
 //!    request; what it asked for with a form is the answer.
-//! 4. Provisioning answers, under a timeout; a forbidden network too, so that its refusal takes
+//! 5. Provisioning answers, under a timeout; a forbidden network too, so that its refusal takes
 //!    as long as any.
-//! 5. `response`: file, "not modified", the one refusal, or "later".
+//! 6. `response`: file, "not modified", the one refusal, or "later".
 //!
 //! Whoever is not to have a file gets the same refusal: an unknown phone, a strange
-//! method, a forbidden network and a missing file look alike.
+//! method, a forbidden network and a missing file look alike. On a listener that asks for
+//! credentials all of them get its challenge, and the refusal is for who has proven some.
 
 mod access;
+mod authorization;
 mod forwarded;
 mod hosted;
 mod request;
@@ -29,8 +32,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Method, Request, Response, header};
 use hyper::body::{Body, Incoming};
+use tokio::time::Instant;
 
 pub use access::Access;
+pub use authorization::{Authorization, AuthorizationOptions, Challenge, Realm};
 pub use forwarded::ForwardedHeader;
 
 pub use hosted::EdgeBody;
@@ -40,12 +45,15 @@ pub use starting::Starting;
 use crate::net::body::BodyReader;
 use crate::net::{Handler, Peer, RetryAfter, body};
 use crate::provision::{BrokenOff, Fetch, FileOwner, Provision, Receipt, Reply, Sent, UploadBody};
+use authorization::Unproven;
 
 /// What the edge allows and passes on.
 #[derive(Debug)]
 pub struct EdgeOptions {
     /// Who may ask, and which proxies are believed.
     pub access: Access,
+    /// What they are asked to prove.
+    pub authorization: Authorization,
     /// How long provisioning may take; then the phone is told to come again.
     /// Meant to be below what phones wait themselves, so that they hear it; no
     /// vendor documents how long that is.
@@ -58,11 +66,12 @@ impl EdgeOptions {
     /// The default, below any handset's own patience.
     pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(8);
 
-    /// Everybody may ask, no proxy is believed; `seed` spreads the times to come again.
+    /// Everybody may ask, and is not asked for anything; no proxy is believed; `seed` spreads the times to come again.
     #[must_use]
     pub fn new(seed: u64) -> EdgeOptions {
         EdgeOptions {
             access: Access::default(),
+            authorization: Authorization::default(),
             answer_timeout: EdgeOptions::ANSWER_TIMEOUT,
             retry_after: RetryAfter::new(30, 30, seed),
         }
@@ -91,23 +100,34 @@ impl<P: Provision> Edge<P> {
         let asker = options.access.asker(peer.address.ip(), naming);
         let address = asker.address;
         let certificate = peer.tls.as_ref().and_then(|tls| tls.certificate.clone());
-        let Some(fetch) =
+        let (shown, unproven) = options.authorization.read(&request, address, peer.tls.is_some());
+        let Some(mut fetch) =
             request::fetch(&request, asker, certificate, &self.provisioner.wanted_headers())
         else {
-            return refuse(request).await;
+            return refuse(request, unproven.response()).await;
         };
+        let told_at = shown.presented.as_ref().map(|_| Instant::now() + UNTIL_REFUSED);
+        fetch.is_challenged = unproven.is_challenged();
+        (fetch.authorization, fetch.unfit) = (shown.presented, shown.unfit);
         if request::is_upload(&request) {
             // SECURITY: a browser inside the phones' network names its page; no phone does.
             if request.headers().contains_key(header::ORIGIN) {
-                return refuse(request).await;
+                return refuse(request, unproven.response()).await;
             }
             // In a box: it is rare, and every request had room for it.
-            return Box::pin(self.receive(request, fetch, peer)).await;
+            return Box::pin(self.receive(request, fetch, peer, unproven, told_at)).await;
         }
         let reply = self.provisioner.fetch(fetch);
         match tokio::time::timeout(options.answer_timeout, reply).await {
+            Ok(Reply::Challenged) => {
+                until(told_at).await;
+                refuse(request, unproven.response()).await
+            }
             // SECURITY: whatever was made of it, the edge itself sends nothing there.
-            Ok(_) if !asker.is_allowed => refuse(request).await,
+            Ok(_) if !asker.is_allowed => {
+                until(told_at).await;
+                refuse(request, response::refusal()).await
+            }
             Ok(Reply::File(Sent { file, owner, at })) => {
                 if owner == FileOwner::Phone {
                     peer.standing.of_use();
@@ -123,7 +143,10 @@ impl<P: Provision> Edge<P> {
                 peer.standing.of_use();
                 hosted::response(file, request)
             }
-            Ok(Reply::Refused) => refuse(request).await,
+            Ok(Reply::Refused) => {
+                until(told_at).await;
+                refuse(request, response::refusal()).await
+            }
             Ok(Reply::Unavailable) => self.fault(),
             Err(_) => {
                 tracing::error!(%address, "a request took longer than the answer timeout");
@@ -139,6 +162,8 @@ impl<P: Provision> Edge<P> {
         request: Request<Incoming>,
         fetch: Fetch,
         peer: &Peer,
+        unproven: Unproven<'_>,
+        told_at: Option<Instant>,
     ) -> Response<EdgeBody> {
         let is_allowed = fetch.is_allowed;
         let waits_for_us = request.headers().contains_key(header::EXPECT);
@@ -147,21 +172,35 @@ impl<P: Provision> Edge<P> {
         let reader = BodyReader::new(request.into_body());
         let mut body = IncomingBody { reader, unfit, is_post };
         match self.provisioner.receive(fetch, &mut body).await {
+            Receipt::Challenged | Receipt::Answered(Reply::Challenged) => {
+                until(told_at).await;
+                if !waits_for_us {
+                    body.reader.pass_over(MOST_DISCARDED).await;
+                }
+                unproven.response()
+            }
             stored @ (Receipt::Created | Receipt::Replaced) => {
                 peer.standing.of_use();
                 response::stored(matches!(stored, Receipt::Created))
             }
             // SECURITY: as of any request.
-            Receipt::Answered(_) if !is_allowed => response::refusal(),
+            Receipt::Answered(_) if !is_allowed => {
+                until(told_at).await;
+                response::refusal()
+            }
             Receipt::Answered(Reply::File(Sent { file, owner, at })) => {
                 if owner == FileOwner::Phone {
                     peer.standing.of_use();
                 }
                 response::file(file.body.clone(), FileHeaders::of(&file, at))
             }
-            Receipt::Answered(Reply::Refused | Reply::Hosted(_)) => response::refusal(),
+            Receipt::Answered(Reply::Refused | Reply::Hosted(_)) => {
+                until(told_at).await;
+                response::refusal()
+            }
             Receipt::Answered(Reply::Unavailable) | Receipt::Unavailable => self.fault(),
             Receipt::Refused => {
+                until(told_at).await;
                 // As of any request that is refused, see `refuse`.
                 if !waits_for_us {
                     body.reader.pass_over(MOST_DISCARDED).await;
@@ -221,16 +260,30 @@ impl<P: Provision> Handler for Edge<P> {
     }
 }
 
+/// How long after a request came that presents credentials its sender hears that it gets nothing.
+///
+/// SECURITY: what they are compared with is read for an active phone and not for an unknown one.
+/// That takes less than this, so the time tells of neither. A phone that begins with what its
+/// factory gave it (Gigaset, Mitel) loses as little, and who guesses has to wait.
+const UNTIL_REFUSED: Duration = Duration::from_millis(20);
+
+async fn until(moment: Option<Instant>) {
+    if let Some(moment) = moment {
+        // In a box: it is rare, and every request had room for it.
+        Box::pin(tokio::time::sleep_until(moment)).await;
+    }
+}
+
 /// The largest upload that is read only to be thrown away: Polycom phones and
 /// others PUT logs and overrides beside their configuration. Enough for a short
 /// log; after a longer one the connection closes, which costs the phone a new
 /// connection for its next file.
 const MOST_DISCARDED: usize = 64 * 1024;
 
-async fn refuse(request: Request<Incoming>) -> Response<EdgeBody> {
+async fn refuse(request: Request<Incoming>, response: Response<EdgeBody>) -> Response<EdgeBody> {
     if !request.body().is_end_stream() {
         // In a box: it is rare, and every request had room for it.
         Box::pin(body::discard(request, MOST_DISCARDED)).await;
     }
-    response::refusal()
+    response
 }

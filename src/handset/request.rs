@@ -15,7 +15,8 @@ const MOST_TARGET_BYTES: usize = 2_048;
 /// made, hold a model like `536M`.
 const MOST_HEADER_BYTES: usize = 256;
 
-/// `None` for what no handset may get or leave anything with: another method than GET, HEAD, PUT
+/// What a request asks for, and who asks but for the credentials; `None` for what no handset may
+/// get or leave anything with: another method than GET, HEAD, PUT
 /// and POST, a target that is too long or has no path.
 ///
 /// An absolute target (`GET http://host/path`, RFC 9112 section 3.2.2) counts
@@ -49,6 +50,9 @@ pub(super) fn fetch<B>(
         address: asker.address,
         is_allowed: asker.is_allowed,
         certificate,
+        authorization: None,
+        unfit: "",
+        is_challenged: false,
     })
 }
 

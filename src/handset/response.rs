@@ -40,6 +40,13 @@ pub(super) fn refusal() -> Response<EdgeBody> {
     response
 }
 
+/// What a request gets that has not shown what its listener asks for, but for the challenge.
+pub(super) fn unauthorized() -> Response<EdgeBody> {
+    let mut response = plain(StatusCode::UNAUTHORIZED, Bytes::from_static(b"Unauthorized\n"));
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
 /// What the phone sent is kept: 201 for the first of its name, else 204, as servers for such files
 /// answer (RFC 9110 section 9.3.4).
 pub(super) fn stored(is_first: bool) -> Response<EdgeBody> {

@@ -30,7 +30,11 @@ impl Provision for OneFile {
 
     async fn fetch(&self, fetch: Fetch) -> Reply {
         let target = fetch.target.clone();
+        let is_wanting = is_wanting(&fetch);
         self.asked.lock().unwrap().push(fetch);
+        if is_wanting {
+            return Reply::Challenged;
+        }
         match target.as_str() {
             "/001565123456.cfg" => {
                 let changed = Timestamp::from_seconds(999_999_998);
@@ -50,6 +54,9 @@ impl Provision for OneFile {
 
     /// Takes in nothing but a form.
     async fn receive<B: UploadBody>(&self, fetch: Fetch, body: &mut B) -> Receipt {
+        if is_wanting(&fetch) {
+            return Receipt::Challenged;
+        }
         let is_form = fetch.target == "/form.cfg" && body.may_be_form();
         if !is_form || !body.drop_form(16 * 1024).await {
             return Receipt::Refused;
@@ -57,6 +64,11 @@ impl Provision for OneFile {
         let asked = Fetch { target: "/001565123456.cfg".to_owned(), ..fetch };
         Receipt::Answered(self.fetch(asked).await)
     }
+}
+
+fn is_wanting(fetch: &Fetch) -> bool {
+    let shown = fetch.authorization.as_ref();
+    fetch.is_challenged && !shown.is_some_and(|shown| shown.proves("dev", "s3cret"))
 }
 
 struct Running {
@@ -161,25 +173,27 @@ async fn a_handset_that_has_another_file_gets_this_one() {
     }
 }
 
+/// What nobody gets anything for.
+const REFUSED: [&str; 12] = [
+    "GET /000000000000.cfg HTTP/1.1\r\nHost: a\r\n\r\n",
+    "GET / HTTP/1.1\r\nHost: a\r\nIf-None-Match: *\r\n\r\n",
+    "POST /001565123456.cfg HTTP/1.1\r\nHost: a\r\n\r\n",
+    "PUT /0004f2abcdef-boot.log HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello",
+    "PUT /0004f2abcdef-app.log HTTP/1.1\r\nHost: a\r\nContent-Length: 9999999\r\n\r\n",
+    "PUT /0004f2abcdef-app.log HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+    "PUT /form.cfg HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\na=b",
+    "POST /form.cfg HTTP/1.1\r\nHost: a\r\nOrigin: http://b\r\nContent-Length: 3\r\n\r\na=b",
+    "POST /form.cfg HTTP/1.1\r\nHost: a\r\nContent-Length: 9999999\r\n\r\n",
+    "DELETE /001565123456.cfg HTTP/1.1\r\nHost: a\r\n\r\n",
+    "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n",
+    "BREW /coffee HTTP/1.1\r\nHost: a\r\n\r\n",
+];
+
 #[tokio::test]
 async fn every_refusal_is_the_same_bytes() {
     let running = start(EdgeOptions::new(1));
     let long = format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "a".repeat(3_000));
-    for request in [
-        "GET /000000000000.cfg HTTP/1.1\r\nHost: a\r\n\r\n",
-        "GET / HTTP/1.1\r\nHost: a\r\nIf-None-Match: *\r\n\r\n",
-        "POST /001565123456.cfg HTTP/1.1\r\nHost: a\r\n\r\n",
-        "PUT /0004f2abcdef-boot.log HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello",
-        "PUT /0004f2abcdef-app.log HTTP/1.1\r\nHost: a\r\nContent-Length: 9999999\r\n\r\n",
-        "PUT /0004f2abcdef-app.log HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
-        "PUT /form.cfg HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\na=b",
-        "POST /form.cfg HTTP/1.1\r\nHost: a\r\nOrigin: http://b\r\nContent-Length: 3\r\n\r\na=b",
-        "POST /form.cfg HTTP/1.1\r\nHost: a\r\nContent-Length: 9999999\r\n\r\n",
-        "DELETE /001565123456.cfg HTTP/1.1\r\nHost: a\r\n\r\n",
-        "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n",
-        "BREW /coffee HTTP/1.1\r\nHost: a\r\n\r\n",
-        &long,
-    ] {
+    for request in REFUSED.into_iter().chain([&*long]) {
         assert_eq!(running.ask(request).await, REFUSAL, "{request}");
     }
     let mut options = EdgeOptions::new(1);
@@ -239,4 +253,99 @@ async fn the_fetch_says_who_asked() {
     assert_eq!(fetch.headers, [("x-aastra-expmod1".to_owned(), "m675i".to_owned())]);
     assert_eq!(fetch.address.to_string(), "192.0.2.7");
     assert!(fetch.certificate.is_none());
+}
+
+fn asking(challenge: Challenge) -> EdgeOptions {
+    let mut options = EdgeOptions::new(1);
+    let asked = AuthorizationOptions { challenge, ..AuthorizationOptions::default() };
+    let (clock, random) =
+        (Arc::new(crate::registry::SystemClock), Arc::new(crate::registry::SystemRandom));
+    options.authorization = Authorization::new(asked, [1; 32], clock, random);
+    options
+}
+
+const CHALLENGE: &str = "HTTP/1.1 401 Unauthorized\r\nContent-Type: text/plain\r\n\
+    Cache-Control: no-store\r\nWww-Authenticate: Digest realm=\"provisioning\", qop=\"auth\", \
+    algorithm=MD5, nonce=\"N\"\r\nDate: D\r\nContent-Length: 13\r\n\r\nUnauthorized\n";
+
+/// An answer, and the nonce it had, for which there is an N.
+fn without_nonce(answer: &str) -> (String, String) {
+    let (start, rest) = answer.split_once("nonce=\"").expect(answer);
+    let (nonce, rest) = rest.split_at(43);
+    (format!("{start}nonce=\"N{rest}"), nonce.to_owned())
+}
+
+#[tokio::test]
+async fn every_request_without_credentials_gets_the_same_challenge() {
+    let running = start(asking(Challenge::DigestMd5));
+    let long = format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "a".repeat(3_000));
+    let file = format!("GET {FILE} HTTP/1.1\r\nHost: a\r\n\r\n");
+    let [basic, odd, far] = ["Basic ZGV2OnMzY3JldA==", "\u{fc}", &"a".repeat(10_000)]
+        .map(|header| format!("GET {FILE} HTTP/1.1\r\nHost: a\r\nAuthorization: {header}\r\n\r\n"));
+    let mut nonces = BTreeSet::new();
+    for request in
+        REFUSED.into_iter().chain([&*long, &file, "GET /busy HTTP/1.1\r\nHost: a\r\n\r\n"])
+    {
+        let (answer, nonce) = without_nonce(&running.ask(request).await);
+        assert_eq!(answer, CHALLENGE, "{request}");
+        assert!(nonces.insert(nonce));
+    }
+    for request in [basic, odd, far] {
+        assert_eq!(without_nonce(&running.ask(&request).await).0, CHALLENGE, "{request}");
+    }
+    let head = running.ask(format!("HEAD {FILE} HTTP/1.1\r\nHost: a\r\n\r\n")).await;
+    let without_body = CHALLENGE.strip_suffix("Unauthorized\n").unwrap();
+    assert_eq!(without_nonce(&head).0, without_body);
+    let mut options = asking(Challenge::DigestMd5);
+    options.access.allowed = ["192.0.2.0/24".parse().unwrap()].into_iter().collect();
+    assert_eq!(without_nonce(&start(options).get(FILE, "").await).0, CHALLENGE);
+}
+
+/// What a client with that password says to a challenge.
+fn response(nonce: &str, method: &str, target: &str, password: &str) -> String {
+    let digest = crate::domain::DigestResponse {
+        algorithm: crate::domain::DigestAlgorithm::Md5,
+        user: "dev".to_owned(),
+        is_user_hashed: false,
+        realm: "provisioning".to_owned(),
+        nonce: nonce.to_owned(),
+        counted: Some(crate::domain::Counted { nc: "00000001".to_owned(), cnonce: "c".to_owned() }),
+        method: method.to_owned(),
+        uri: target.to_owned(),
+        response: String::new(),
+    };
+    let response = digest.expected("dev", password);
+    format!(
+        "Authorization: Digest username=\"dev\", realm=\"provisioning\", nonce=\"{nonce}\", \
+         uri=\"{target}\", qop=auth, nc=00000001, cnonce=\"c\", response=\"{response}\"\r\n"
+    )
+}
+
+#[tokio::test]
+async fn who_answers_the_challenge_gets_what_there_is() {
+    let running = start(asking(Challenge::DigestMd5));
+    let nonce = async || without_nonce(&running.get(FILE, "").await).1;
+    let proof = async |method, target, password| response(&nonce().await, method, target, password);
+    let right = proof("GET", FILE, "s3cret").await;
+    assert_eq!(running.get(FILE, &right).await, format!("{FILE_HEAD}{BODY}"));
+    assert_eq!(without_nonce(&running.get(FILE, &right).await).0, CHALLENGE, "it was used");
+    assert_eq!(running.get("/a", &proof("GET", "/a", "s3cret").await).await, REFUSAL);
+    for wrong in [
+        proof("GET", FILE, "S3cret").await,
+        proof("HEAD", FILE, "s3cret").await,
+        proof("GET", "/001565123457.cfg", "s3cret").await,
+        [proof("GET", FILE, "s3cret").await, proof("GET", FILE, "s3cret").await].concat(),
+    ] {
+        assert_eq!(without_nonce(&running.get(FILE, &wrong).await).0, CHALLENGE, "{wrong}");
+    }
+    let form = async |headers: &str| {
+        let head = "POST /form.cfg HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n";
+        running.ask(format!("{head}{headers}\r\na=b")).await
+    };
+    assert_eq!(without_nonce(&form("").await).0, CHALLENGE);
+    let answer = form(&proof("POST", "/form.cfg", "s3cret").await).await;
+    assert_eq!(answer, format!("{FILE_HEAD}{BODY}"));
+    let put = proof("PUT", "/a.log", "s3cret").await;
+    let put = format!("PUT /a.log HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n{put}\r\nhello");
+    assert_eq!(running.ask(put).await, REFUSAL);
 }

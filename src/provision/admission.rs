@@ -2,6 +2,7 @@
 //! companies.
 
 use super::Fetch;
+use super::credentials::CredentialCheck;
 use super::parse_cache::ParsedRequest;
 use super::provisioner::Provisioner;
 use crate::domain::admission::{Lack, Verdict};
@@ -44,6 +45,7 @@ impl NotAdmitted {
 pub(super) fn shown<'a>(
     fetch: &'a Fetch,
     parsed: &'a ParsedRequest,
+    proof: &CredentialCheck,
     certificate: bool,
 ) -> AdmissionEvidence<'a> {
     let identity = &parsed.identity;
@@ -52,7 +54,7 @@ pub(super) fn shown<'a>(
     AdmissionEvidence {
         address: fetch.address,
         token: parsed.target.token.as_ref(),
-        credentials: false,
+        credentials: *proof == CredentialCheck::Proven,
         certificate,
         maker: identity.vendor.as_deref().filter(|_| is_named),
         model: identity.phone_type.as_ref().filter(|_| is_named),

@@ -2,24 +2,27 @@
 //!
 //! 1. Identify: MAC, port and type, by the catalogue. What was answered with a file before is
 //!    remembered.
-//! 2. Admit, when there is a MAC, and its network may ask: the registry has an unknown device
+//! 2. Compare the credentials it presents with those of the device ([`credentials`]). Where they
+//!    are asked for, who does not prove them gets the challenge instead of 4, 5 and 6.
+//! 3. Admit, when there is a MAC, and its network may ask: the registry has an unknown device
 //!    recorded as inactive, and a known one noted. Only a device with an active port is admitted,
 //!    when the request shows what the policies of its companies ask for ([`admission`]).
 //!    For who may ask for none one is looked up all the same.
-//! 3. Who is not gets its family's [`holding`] file, if it waits to be promoted and its URL's token is
+//! 4. Who is not gets its family's [`holding`] file, if it waits to be promoted and its URL's token is
 //!    of a company that has it so; else the common file the request names, in which there is no
 //!    phone, or the refusal.
-//! 4. An active device gets the file its type has under that name: the body of the same version
+//! 5. An active device gets the file its type has under that name: the body of the same version
 //!    from the cache, or one that is rendered.
 //!    One that an operator laid out, below `files/MAC/`, is sent from the disk ([`hosted`]).
-//! 5. That it was sent a file of its own is noted.
+//! 6. That it was sent a file of its own is noted.
 //!
-//! All of it reads from memory and waits for nothing, and what 2 and 5 record is stored behind the
+//! All of it reads from memory and waits for nothing, and what 3 and 6 record is stored behind the
 //! answer; but what an active phone asks back that it once sent, and what was laid out for it, is
 //! read from its file. What it sends goes its own way, in [`receive`]; where that is a form that its
 //! phones ask for a file with, the form is dropped, and the file is fetched as any other.
 
 mod admission;
+mod credentials;
 mod holding;
 mod hosted;
 mod parse_cache;
@@ -35,7 +38,7 @@ use bytes::Bytes;
 use http::HeaderName;
 
 use crate::catalogue::Catalogue;
-use crate::domain::{Certified, ClientCertificate, Timestamp};
+use crate::domain::{Certified, ClientCertificate, Presented, Timestamp};
 pub use crate::files::HostedFile;
 
 pub use parse_cache::FileOwner;
@@ -60,6 +63,12 @@ pub struct Fetch {
     pub is_allowed: bool,
     /// The client certificate, verified, when there was one.
     pub certificate: Option<Arc<ClientCertificate>>,
+    /// What it presents over HTTP, when that is of this request and no other.
+    pub authorization: Option<Presented>,
+    /// Why it presents nothing, in words for the log; empty when it does.
+    pub unfit: &'static str,
+    /// Whether the credentials of its device are asked for where it came in.
+    pub is_challenged: bool,
 }
 
 impl Fetch {
@@ -80,6 +89,8 @@ pub enum Reply {
     Hosted(HostedFile),
     /// Unknown, inactive, over quota, no such file: all one.
     Refused,
+    /// It has not proven the credentials it was asked for, whatever it is about.
+    Challenged,
     /// A fault of ours; the handset keeps what it has and comes again, when the edge says.
     Unavailable,
 }
@@ -107,6 +118,8 @@ pub enum Receipt {
     /// The same as [`Reply::Refused`]: also for what no phone of its type sends, and what is too
     /// long.
     Refused,
+    /// The same as [`Reply::Challenged`].
+    Challenged,
     /// The same as [`Reply::Unavailable`]: also when too many send at a time.
     Unavailable,
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use http::HeaderName;
 
 use super::admission::{Admitted, NotAdmitted, shown};
+use super::credentials::{CredentialCache, CredentialCheck};
 use super::parse_cache::{FileOwner, NamedFile, ParseCache, ParsedRequest};
 use super::rendered::{BodyCache, BodyKey, Version};
 use super::{Fetch, Provision, Receipt, Rendered, Reply, Sent, UploadBody};
@@ -29,6 +30,7 @@ pub struct Provisioner {
     pub(super) registry: Arc<Registry>,
     pub(super) parsed: ParseCache,
     bodies: BodyCache,
+    pub(super) credentials: CredentialCache,
     /// `None`: what phones send is refused.
     pub(super) uploads: Option<Arc<Uploads>>,
     pub(super) upload_faults: LogRate,
@@ -66,6 +68,11 @@ impl Decision {
     pub(super) fn hosted(file: HostedFile) -> Decision {
         let file = Some(Found::Hosted(file));
         Decision { file, outcome: RequestOutcome::Served, detail: String::new() }
+    }
+
+    /// It did not prove what it was asked for; `detail` says why.
+    pub(super) fn challenged(detail: String) -> Decision {
+        Decision { file: None, outcome: RequestOutcome::Challenged, detail }
     }
 
     /// A file laid out for phones that is there and is not sent now.
@@ -106,6 +113,7 @@ impl Decision {
             (Some(Found::Rendered(file, owner)), _) => Reply::File(Sent { file, owner, at }),
             (Some(Found::Hosted(file)), _) => Reply::Hosted(file),
             (None, RequestOutcome::RenderFailed | RequestOutcome::NotSent) => Reply::Unavailable,
+            (None, RequestOutcome::Challenged) => Reply::Challenged,
             (None, _) => Reply::Refused,
         }
     }
@@ -121,7 +129,9 @@ impl Provision for Provisioner {
         let catalogue = self.registry.catalogue();
         let (parsed, kept) = self.parsed.parse(&catalogue, &fetch);
         let mut requester = Requester::Stranger;
-        let decision = match self.admit(&catalogue, &fetch, &parsed) {
+        let proof = self.proof(&catalogue, &fetch, parsed.identity.mac);
+        let decision = match self.admit(&catalogue, &fetch, &parsed, &proof) {
+            _ if proof.is_wanting(&fetch) => Decision::challenged(proof.wanting(&fetch)),
             Ok(admitted) => {
                 let Admitted { mac, known, .. } = admitted;
                 requester = Requester::ActivePhone(mac);
@@ -139,7 +149,7 @@ impl Provision for Provisioner {
                 if is_sent && decision.owner() == Some(FileOwner::Phone) {
                     self.registry.note_served(mac, &known, fetch.address);
                     if admitted.is_first {
-                        self.registry.note_first_served(mac, shown(&fetch, &parsed, false));
+                        self.registry.note_first_served(mac, shown(&fetch, &parsed, &proof, false));
                     }
                 }
                 if let Some(lack) = admitted.reported {
@@ -191,6 +201,7 @@ impl Provisioner {
             registry,
             parsed,
             bodies,
+            credentials: CredentialCache::new(),
             uploads: None,
             upload_faults: LogRate::default(),
             files: None,
@@ -217,6 +228,7 @@ impl Provisioner {
         catalogue: &Arc<Catalogue>,
         fetch: &Fetch,
         parsed: &ParsedRequest,
+        proof: &CredentialCheck,
     ) -> Result<Admitted, NotAdmitted> {
         let certified = fetch.certified(catalogue);
         let mac = self.speaks_for(fetch, parsed, &certified).inspect_err(|_| {
@@ -234,6 +246,7 @@ impl Provisioner {
             certificate: fetch.certificate.as_ref().and_then(|certificate| certificate.shown()),
             is_certified: certified.mac().is_some(),
             is_proven: certified.mac().is_some()
+                || self.proves_active(proof, mac)
                 || parsed
                     .target
                     .token
@@ -241,8 +254,12 @@ impl Provisioner {
                     .is_some_and(|own| self.registry.is_token_of(mac, own)),
         };
         Err(match self.registry.sight(catalogue, evidence) {
+            // Before it is held against a policy, which may lock a phone for what it does not show.
+            SightOutcome::Known(known) if known.active && proof.is_wanting(fetch) => {
+                RequestOutcome::Challenged
+            }
             SightOutcome::Known(known) if known.active => {
-                let shown = shown(fetch, parsed, certified.mac() == Some(mac));
+                let shown = shown(fetch, parsed, proof, certified.mac() == Some(mac));
                 return self.judge(mac, known, shown);
             }
             SightOutcome::Known(_) => RequestOutcome::Inactive,

@@ -38,12 +38,16 @@ impl Provisioner {
         let at = self.registry.clock().now();
         let catalogue = self.registry.catalogue();
         let (parsed, _) = self.parsed.parse(&catalogue, &fetch);
+        let proof = self.proof(&catalogue, &fetch, parsed.identity.mac);
         let may_be_form = body.may_be_form();
         let is_sent_by_some = catalogue.is_brought(&parsed.target, may_be_form);
         let mut requester = Requester::Stranger;
         let refused = |outcome| (Receipt::Refused, outcome, String::new());
+        let challenged =
+            || (Receipt::Challenged, RequestOutcome::Challenged, proof.wanting(&fetch));
         let (receipt, outcome, detail) = if is_sent_by_some {
-            match self.admit(&catalogue, &fetch, &parsed) {
+            match self.admit(&catalogue, &fetch, &parsed, &proof) {
+                _ if proof.is_wanting(&fetch) => challenged(),
                 Ok(Admitted { mac, known, .. }) => {
                     requester = Requester::ActivePhone(mac);
                     let brought =
@@ -69,6 +73,8 @@ impl Provisioner {
                 }
                 Err(refused) => (Receipt::Refused, refused.outcome, refused.detail()),
             }
+        } else if proof.is_wanting(&fetch) {
+            challenged()
         } else {
             refused(RequestOutcome::NoSuchFile)
         };

@@ -17,7 +17,8 @@ use crate::domain::settings::{
     HIDDEN, Layer, Secret, Settings, Stack, TokenInUrl, UnreadableLayer, Written, resolve,
 };
 use crate::domain::{
-    Company, CompanyId, Device, Mac, PasswordForm, PasswordOf, Phone, PhoneId, Port, Timestamp,
+    Company, CompanyId, Credentials, Device, Mac, PasswordForm, PasswordOf, Phone, PhoneId, Port,
+    Timestamp,
 };
 use crate::store::{StoreError, SystemSettings};
 
@@ -229,6 +230,30 @@ impl Composition {
             let written = Written::default();
             return Ok(RenderInput { mac: None, ports, named_port, path, device_wide, written });
         }
+        let mut ports = self.ports(phone_type)?;
+        let named_port = match file.scope {
+            Scope::Port => Some(path.port.unwrap_or(Port::FIRST)),
+            _ => None,
+        };
+        let mut written = self.device.written.clone();
+        if let Whose::SeveralCompanies = whose(&ports) {
+            // SECURITY: raw parameters that one company set once are nothing the others may
+            // read, and the one may still set them: they are taken back when the device is of
+            // one company again.
+            written = written.without_parameters();
+        }
+        let device_wide = self.device_wide(phone_type, &ports)?;
+        let common = self.shared_layers(phone_type, None)?.settings.clone();
+        for port in ports.iter_mut().filter(|port| self.hidden.contains(&port.port)) {
+            *port = PortInput { settings: common.clone(), ..PortInput::inactive(port.port) };
+        }
+        let mac = Some(self.device.mac);
+        Ok(RenderInput { mac, ports, named_port, path, device_wide, written })
+    }
+
+    /// Every port that the type has, with its settings; one without an active phone has those of
+    /// nobody in particular.
+    fn ports(&self, phone_type: &PhoneType) -> Result<Vec<PortInput>, UnreadableLayer> {
         let common = self.shared_layers(phone_type, None)?.settings.clone();
         let mut ports = Vec::with_capacity(usize::from(phone_type.ports));
         for port in Port::first(phone_type.ports) {
@@ -249,31 +274,37 @@ impl Composition {
                 settings,
             });
         }
-        let named_port = match file.scope {
-            Scope::Port => Some(path.port.unwrap_or(Port::FIRST)),
-            _ => None,
-        };
-        let mut written = self.device.written.clone();
-        let device_wide = match whose(&ports) {
-            Whose::Nobodys => common.clone(),
+        Ok(ports)
+    }
+
+    /// What counts for the device as a whole.
+    fn device_wide(
+        &self,
+        phone_type: &PhoneType,
+        ports: &[PortInput],
+    ) -> Result<Arc<Settings>, UnreadableLayer> {
+        Ok(match whose(ports) {
+            Whose::Nobodys => self.shared_layers(phone_type, None)?.settings.clone(),
             Whose::OneCompanys(settings) => settings.clone(),
             Whose::SeveralCompanies => {
-                // SECURITY: raw parameters that one company set once are nothing the others may
-                // read, and the one may still set them: they are taken back when the device is of
-                // one company again.
-                written = written.without_parameters();
                 let shared = self.shared_layers(phone_type, None)?;
                 let settings = finish(&shared, &self.agreed())?;
                 let settings = self.with_own_passwords(phone_type, settings);
                 let first = self.device.companies().find(|id| self.token_in_url(id).is_some());
                 first.map_or(settings.clone(), |first| self.with_url_token(first, settings))
             }
-        };
-        for port in ports.iter_mut().filter(|port| self.hidden.contains(&port.port)) {
-            *port = PortInput { settings: common.clone(), ..PortInput::inactive(port.port) };
-        }
-        let mac = Some(self.device.mac);
-        Ok(RenderInput { mac, ports, named_port, path, device_wide, written })
+        })
+    }
+
+    /// What the device is to prove that it has, by the settings that its files say it; `None` where
+    /// they say none.
+    ///
+    /// # Errors
+    /// When a stored layer cannot be read.
+    pub(super) fn credentials(&self) -> Result<Option<Credentials>, UnreadableLayer> {
+        let Some(phone_type) = self.phone_type() else { return Ok(None) };
+        let settings = self.device_wide(phone_type, &self.ports(phone_type)?)?;
+        Ok(credentials_of(&settings))
     }
 
     /// All layers of an active port, resolved, with their secrets; `None` when its type is not in the
@@ -520,6 +551,22 @@ fn shared_stack(
     stack.overlay(defaults)?;
     stack.overlay(&system.settings)?;
     Ok(stack)
+}
+
+/// What whoever is no active phone is to prove: what is set for all.
+///
+/// # Errors
+/// When a stored layer cannot be read.
+pub(super) fn common_credentials(
+    gateway: &Layer,
+    system: &SystemSettings,
+) -> Result<Option<Credentials>, UnreadableLayer> {
+    Ok(credentials_of(&shared_stack(gateway, &Layer::default(), system)?.finish()))
+}
+
+fn credentials_of(settings: &Settings) -> Option<Credentials> {
+    let (user, password) = (&settings.provisioning.user, &settings.provisioning.password);
+    Some(Credentials { user: user.clone()?, password: password.clone()? })
 }
 
 fn finish(shared: &SharedLayers, phone: &Layer) -> Result<Arc<Settings>, UnreadableLayer> {

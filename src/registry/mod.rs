@@ -19,6 +19,7 @@ mod clock;
 mod companies;
 mod compose;
 mod contacts;
+mod credentials;
 mod devices;
 mod directory;
 mod error;

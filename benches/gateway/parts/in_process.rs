@@ -90,6 +90,9 @@ fn answered(provisioner: &Provisioner) -> Result<(), String> {
         is_head: false,
         is_allowed: true,
         certificate: None,
+        authorization: None,
+        unfit: "",
+        is_challenged: false,
     };
     let mut answering = std::pin::pin!(provisioner.fetch(fetch));
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());

@@ -39,8 +39,10 @@ impl Registry {
 
 /// Whether a request is likely to be of the phone whose MAC it named, and whole.
 fn is_the_phones(entry: &RequestLogEntry) -> bool {
-    use RequestOutcome::{Banned, CertificateOfAnother, ForbiddenNetwork, Suspected};
-    let is_strange =
-        matches!(entry.outcome, ForbiddenNetwork | CertificateOfAnother | Banned | Suspected);
+    use RequestOutcome::{Banned, CertificateOfAnother, Challenged, ForbiddenNetwork, Suspected};
+    let is_strange = matches!(
+        entry.outcome,
+        ForbiddenNetwork | CertificateOfAnother | Banned | Suspected | Challenged
+    );
     !is_strange && !entry.target.may_be_cut()
 }

@@ -55,6 +55,8 @@ pub enum RequestOutcome {
     /// Its address asks for more unknown phones than are believed, and it did not show that it is
     /// the phone.
     Suspected,
+    /// It did not prove the credentials that its listener asks for; the detail says why.
+    Challenged,
     /// The client certificate names another device than the request.
     CertificateOfAnother,
     /// The phone is active, and the request did not show what its company asks for; the detail says
