@@ -4,6 +4,7 @@
 mod admin;
 mod admission;
 mod arrows;
+mod authorization;
 mod away;
 mod bans;
 mod boot;
