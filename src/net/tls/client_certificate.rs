@@ -84,6 +84,7 @@ fn bmp(bytes: &[u8]) -> Option<String> {
 mod tests {
     use std::time::Duration;
 
+    use proptest::prelude::*;
     use rcgen::{
         CertificateParams, CustomExtension, DistinguishedName, DnType, DnValue, KeyPair, SanType,
     };
@@ -207,5 +208,30 @@ mod tests {
     #[test]
     fn what_is_no_certificate_has_no_names() {
         assert_eq!(read(b"no", SystemTime::now()).shown(), None);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_damaged_what_is_read_can_be_shown(
+            damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..8)
+        ) {
+            static DER: std::sync::LazyLock<Vec<u8>> = std::sync::LazyLock::new(|| {
+                let mut params = params(&[
+                    (DnType::StateOrProvinceName, utf8("000e08abcdef")),
+                    (DnType::CommonName, DnValue::BmpString("SPA-962, MAC".try_into().unwrap())),
+                ]);
+                params.subject_alt_names = vec![SanType::DnsName("a.example".try_into().unwrap())];
+                params.self_signed(&KeyPair::generate().unwrap()).unwrap().der().to_vec()
+            });
+            let mut der = DER.clone();
+            for (at, byte) in damage {
+                *at.get_mut(&mut der) = byte;
+            }
+            let certificate = read(&der, SystemTime::UNIX_EPOCH);
+            for shown in certificate.issuer_names().chain(certificate.shown()) {
+                prop_assert!((1..=ClientCertificate::MAX_VALUE_BYTES).contains(&shown.len()));
+                prop_assert!(!shown.chars().any(crate::domain::steers));
+            }
+        }
     }
 }
