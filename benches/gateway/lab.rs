@@ -199,6 +199,7 @@ pub(crate) fn device(mac: Mac, example: &Example) -> Device {
         claims: Claims::default(),
         served: None,
         written: dialtone::domain::settings::Written::default(),
+        admission: dialtone::domain::admission::AdmissionState::default(),
         changed: NOW,
         revision: Revision::NONE,
     }

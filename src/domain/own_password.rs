@@ -6,7 +6,7 @@ use hmac::{Hmac, KeyInit, Mac as _};
 use sha2::Sha256;
 
 use super::settings::Secret;
-use super::{Company, Mac, from_hex, to_hex};
+use super::{Company, Credentials, Mac, from_hex, to_hex};
 
 /// What all own passwords of one store's phones are made of: 256 random bits, which never change.
 /// A phone's is its own as long as it stays in its company: nobody of the one before knows it, nor
@@ -77,6 +77,19 @@ impl PasswordSeed {
         // As long as what passwords are made of, and nothing of what those begin with.
         hash.update(b"nonce");
         hash.finalize().into_bytes().into()
+    }
+
+    /// What tells credentials from others of the same device; not 0.
+    #[must_use]
+    pub fn credentials_hash(&self, credentials: &Credentials) -> u32 {
+        let mut hash = self.keyed();
+        hash.update(b"credentials\0");
+        hash.update(credentials.user.as_bytes());
+        // No user name has it.
+        hash.update(b"\0");
+        hash.update(credentials.password.expose().as_bytes());
+        let bytes = hash.finalize().into_bytes();
+        u32::from_be_bytes(*bytes.first_chunk().expect("a hash of 32 bytes has 4")).max(1)
     }
 
     /// A device's own password; `company`: all its active ports are in that one.

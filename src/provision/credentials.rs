@@ -68,6 +68,12 @@ impl Provisioner {
             Err(error) => return CredentialCheck::Wrong(error.to_string()),
         };
         if presented.proves_any(&own) {
+            // While those from before are proof, too.
+            if let (Some(mac), [present, _, ..]) = (mac, &*own)
+                && presented.proves_any(std::slice::from_ref(present))
+            {
+                self.registry.note_credentials(mac, present);
+            }
             return CredentialCheck::Proven;
         }
         let why = match own.is_empty() {

@@ -111,7 +111,11 @@ impl Registry {
             let before = &directory.companies[id];
             let company = Company {
                 name: change.name.clone().unwrap_or_else(|| before.name.clone()),
-                settings: patched(&before.settings, change.settings.as_ref())?,
+                settings: Registry::keeping_old_credentials(
+                    &[&self.gateway_layer, &directory.system.settings],
+                    &before.settings,
+                    patched(&before.settings, change.settings.as_ref())?,
+                ),
                 changed: now,
                 ..Company::clone(before)
             };

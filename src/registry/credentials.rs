@@ -2,16 +2,21 @@
 
 use std::sync::Arc;
 
+use serde_json::json;
+
+use super::admission::Noted;
 use super::compose::common_credentials;
-use super::{Random, Registry};
+use super::{Directory, Random, Registry};
 use crate::catalogue::Catalogue;
-use crate::domain::settings::UnreadableLayer;
-use crate::domain::{Credentials, Mac};
+use crate::domain::admission::OldCredentials;
+use crate::domain::settings::schema::ADMISSION;
+use crate::domain::settings::{AdmissionSettings, Layer, UnreadableLayer, resolve};
+use crate::domain::{Credentials, Device, Mac};
 
 impl Registry {
     /// The credentials that prove an active device: `provisioning.user` and `provisioning.password`
     /// of the settings that count for the device as a whole, which its files tell it. There may be
-    /// several, any of which counts, or none. Not from memory alone: settings are read for it.
+    /// several, the present ones first, any of which counts, or none. Not from memory alone: settings are read for it.
     ///
     /// # Errors
     /// When a stored layer cannot be read.
@@ -21,7 +26,66 @@ impl Registry {
         mac: Mac,
     ) -> Result<Vec<Credentials>, UnreadableLayer> {
         let Some(composition) = self.composition(catalogue, mac) else { return Ok(Vec::new()) };
-        Ok(composition.credentials()?.into_iter().collect())
+        let Some(present) = composition.credentials()? else { return Ok(Vec::new()) };
+        let directory = self.directory();
+        let seed = directory.system.password_seed;
+        let state = &composition.device.admission;
+        if seed.is_some_and(|seed| state.credentials_used == seed.credentials_hash(&present)) {
+            return Ok(vec![present]);
+        }
+        let mut all = vec![present];
+        let own = state.old_credentials.as_deref().cloned();
+        all.extend(own.map(|OldCredentials { user, password }| Credentials { user, password }));
+        let system = &directory.system.settings;
+        for company in composition.device.companies().filter_map(|id| directory.companies.get(id)) {
+            all.extend(old_of(&[system, &company.settings])?);
+        }
+        Ok(all)
+    }
+
+    /// The device came with its present credentials: those from before are no proof of it any more.
+    pub fn note_credentials(&self, mac: Mac, present: &Credentials) {
+        if let Some(seed) = self.directory().system.password_seed {
+            self.note_admission(mac, Noted::Credentials(seed.credentials_hash(present)));
+        }
+    }
+
+    /// `after` as a device that has the credentials of `before` until it fetched a file.
+    pub(super) fn keeping_own_credentials(
+        &self,
+        before: Option<&Device>,
+        mut after: Device,
+        directory: &Arc<Directory>,
+    ) -> Device {
+        let of = |device: Device| self.compose_with(device, directory).credentials().ok().flatten();
+        if let Some(before) = before.filter(|before| before.has_active_port())
+            && after.has_active_port()
+            && let Some(old) = of(before.clone())
+            && of(after.clone()).is_some_and(|new| new != old)
+        {
+            let Credentials { user, password } = old;
+            // Ones that were never used are not those that the phone has.
+            let old = || Box::new(OldCredentials { user, password });
+            after.admission.old_credentials.get_or_insert_with(old);
+        }
+        after
+    }
+
+    /// `after` with the credentials that `before` came to with the layers below, when `after` comes to
+    /// others: phones have the old ones until they fetch a file that tells them the new ones.
+    pub(super) fn keeping_old_credentials(below: &[&Layer], before: &Layer, after: Layer) -> Layer {
+        let of = |layer| {
+            let layers: Vec<&Layer> = below.iter().copied().chain([layer]).collect();
+            let settings = resolve(&layers).ok()?.provisioning;
+            Some(Credentials { user: settings.user?, password: settings.password? })
+        };
+        let said = |layer: &Layer| layer.to_json()[ADMISSION]["old_password"].clone();
+        let (Some(old), Some(new)) = (of(before), of(&after)) else { return after };
+        if old == new || said(before) != said(&after) {
+            return after;
+        }
+        let old = json!({ "old_user": old.user, "old_password": old.password.expose() });
+        after.patched(&json!({ ADMISSION: old })).unwrap_or(after)
     }
 
     /// Those of whoever is no active device: what is set for all. They are made anew when
@@ -31,7 +95,9 @@ impl Registry {
     /// When a stored layer cannot be read.
     pub fn common_credentials(&self) -> Result<Vec<Credentials>, UnreadableLayer> {
         let directory = self.directory();
-        Ok(common_credentials(&self.gateway_layer, &directory.system)?.into_iter().collect())
+        let present = common_credentials(&self.gateway_layer, &directory.system)?;
+        let old = present.as_ref().map(|_| old_of(&[&directory.system.settings])).transpose()?;
+        Ok(present.into_iter().chain(old.flatten()).collect())
     }
 
     /// The key that nonces are signed with: the same for all gateways on a store and after a
@@ -48,4 +114,11 @@ impl Registry {
             |seed| seed.nonce_key(),
         )
     }
+}
+
+/// The credentials that layers say were there before.
+fn old_of(layers: &[&Layer]) -> Result<Option<Credentials>, UnreadableLayer> {
+    let settings = AdmissionSettings::resolve(layers)?;
+    let pair = settings.old_user.zip(settings.old_password);
+    Ok(pair.map(|(user, password)| Credentials { user, password }))
 }

@@ -38,7 +38,11 @@ impl Registry {
         self.change_directory(actor, |directory| {
             let before = &directory.system;
             let system = SystemSettings {
-                settings: patched(&before.settings, Some(patch))?,
+                settings: Registry::keeping_old_credentials(
+                    &[&self.gateway_layer],
+                    &before.settings,
+                    patched(&before.settings, Some(patch))?,
+                ),
                 changed: now,
                 ..SystemSettings::clone(before)
             };

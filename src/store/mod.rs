@@ -178,7 +178,6 @@ pub struct Change {
 
 /// An object as it is; `None`: it was removed.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "nearly all are devices, and a page has 512")]
 pub enum Changed {
     /// A device.
     Device(Mac, Option<Device>),

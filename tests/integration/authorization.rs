@@ -8,8 +8,8 @@ use dialtone::domain::{Counted, DigestAlgorithm, DigestResponse};
 use dialtone::handset::Challenge;
 use serde_json::json;
 
-use crate::support::Gateway;
 use crate::support::http::{self, Answer};
+use crate::support::{Gateway, eventually};
 
 const ACTIVE: &str = "0015654aa937";
 const INACTIVE: &str = "0015654aa938";
@@ -215,6 +215,42 @@ fn each_device_proves_its_own_credentials_and_others_those_of_all() {
     assert_eq!(status(FILE, of_all), 200);
     gateway.promote(&format!("{INACTIVE}0"));
     assert_eq!(status(&inactive, of_all), 200);
+}
+
+fn set(gateway: &Gateway, of: &str, scope: serde_json::Value, password: &str) {
+    let settings = json!({ "provisioning": { "user": "dev", "password": password } });
+    let values = json!({ "settings": settings });
+    gateway.done("update", json!({ "type": of, "scope": scope, "values": values }));
+}
+
+/// The old credentials are proof until the phone came with those that its file told it.
+#[test]
+fn other_credentials_lock_no_phone_out() {
+    let phone = json!({ "phoneid": format!("{ACTIVE}0") });
+    for (of, scope) in [("phone", phone.clone()), ("company", json!({ "company": "default" }))] {
+        let gateway = gateway(Challenge::DigestMd5);
+        set(&gateway, of, scope.clone(), "s3cret");
+        if of == "company" {
+            // Nothing of its own above its company's.
+            let values = json!({ "settings": { "provisioning": null } });
+            gateway.done("update", json!({ "type": "phone", "scope": phone, "values": values }));
+        }
+        let with = |password| prove(&gateway, FILE, ["dev", password]);
+        assert_eq!(with("s3cret").status, 200, "{of}");
+        set(&gateway, of, scope.clone(), "another");
+        for _ in 0..2 {
+            let answer = with("s3cret");
+            assert_eq!(answer.status, 200, "{of}");
+            assert!(answer.text().contains("auto_provision.server.password = another"));
+        }
+        assert_eq!(with("wrong").status, 401, "{of}");
+        assert_eq!(with("another").status, 200, "{of}");
+        eventually("the old one is no proof any more", || with("s3cret").status == 401);
+        assert_eq!(with("another").status, 200, "{of}");
+        // What is shown of it tells none.
+        let shown = gateway.done("read", json!({ "type": of, "scope": scope })).to_string();
+        assert!(!shown.contains("s3cret") && !shown.contains("another"), "{shown}");
+    }
 }
 
 #[test]

@@ -12,5 +12,5 @@ mod token;
 
 pub use judge::{Judged, Lack, Missing, Shown, Variation, Verdict, neighbourhood};
 pub use policy::{Mode, Policy, Proof, ProofSet, Varying};
-pub use state::{AdmissionState, Lock, Pins};
+pub use state::{AdmissionState, Lock, OldCredentials, Pins};
 pub use token::{TokenOf, UrlToken};

@@ -1,9 +1,10 @@
 //! What is known of how a device proved itself.
 
 use ipnet::IpNet;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::Varying;
+use crate::domain::settings::Secret;
 use crate::domain::{Timestamp, TypeKey};
 
 /// What a device showed before and what an operator said of it, as far as a policy looks at it.
@@ -31,6 +32,10 @@ pub struct AdmissionState {
     /// an older one it is not let in again.
     #[serde(skip_serializing_if = "is_zero")]
     pub company_token_used: u32,
+    /// The credentials before the present ones, where those are its own: proof too until it came
+    /// with the present ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub old_credentials: Option<Box<OldCredentials>>,
     /// A hash of the credentials it last came with: those from before are no proof any more.
     #[serde(skip_serializing_if = "is_zero")]
     pub credentials_used: u32,
@@ -53,6 +58,21 @@ pub struct Pins {
     /// The model that its User-Agent told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<TypeKey>,
+}
+
+/// Credentials that a device has until it fetched others.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OldCredentials {
+    /// The user's name.
+    pub user: String,
+    /// What goes with it.
+    #[serde(serialize_with = "exposed")]
+    pub password: Secret,
+}
+
+/// For the store, and for an export with secrets.
+fn exposed<S: Serializer>(password: &Secret, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(password.expose())
 }
 
 /// Why and since when a device gets nothing.
@@ -95,6 +115,12 @@ impl AdmissionState {
             token: number(now).max(self.token.saturating_add(1)),
             ..self.clone()
         }
+    }
+
+    /// Without what is secret in it.
+    #[must_use]
+    pub fn without_secrets(&self) -> AdmissionState {
+        AdmissionState { old_credentials: None, ..self.clone() }
     }
 
     /// Armed again: what it is served with next are its pins, and its window begins.

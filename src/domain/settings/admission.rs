@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::overlay::{Overlay, layered};
 use super::schema::Kind;
-use super::value::{AdmissionMode, Contradictions, TokenInUrl};
+use super::value::{AdmissionMode, Contradictions, Secret, TokenInUrl};
 use super::{Layer, UnreadableLayer};
 use crate::domain::admission::Varying;
 
@@ -34,6 +34,11 @@ layered! {
         /// Which of its tokens the company has; each number is another one. The one before is proof
         /// too, for each phone until it came with the present one.
         pub company_token: Option<u32> = Kind::Integer { min: 0, max: 1_000_000_000, unit: "" },
+        /// The user name before the present `provisioning.user`: proof too, for each phone until it
+        /// came with the present one. Kept by itself when that is changed.
+        pub old_user: Option<String> = Kind::AuthUser,
+        /// The password that went with it.
+        pub old_password: Option<Secret> = Kind::Secret,
     }
 }
 

@@ -205,7 +205,7 @@ impl Registry {
         }
     }
 
-    fn note_admission(&self, mac: Mac, noted: Noted) {
+    pub(super) fn note_admission(&self, mac: Mac, noted: Noted) {
         // A full queue drops it; the next request tells it again.
         let _ = self.admission_notes.try_send((mac, noted));
     }

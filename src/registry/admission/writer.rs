@@ -34,6 +34,8 @@ pub(in crate::registry) enum Noted {
     OwnToken(u32),
     /// It came with its company's token of that number.
     CompanyToken(u32),
+    /// It came with the credentials of that hash, which are the present ones.
+    Credentials(u32),
 }
 
 /// Devices that wait: what is dropped is told again by the next request.
@@ -132,6 +134,11 @@ fn take(
             if state.token == *number {
                 state.old_token = None;
             }
+            None
+        }
+        Noted::Credentials(hash) => {
+            state.credentials_used = *hash;
+            state.old_credentials = None;
             None
         }
         Noted::CompanyToken(number) => {

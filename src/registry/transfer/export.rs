@@ -158,7 +158,13 @@ fn of_device(device: &Device, with_secrets: bool) -> DeviceEntry {
         claims: Some(&device.claims).filter(|claims| !claims.is_empty()).map(in_json),
         served: device.served,
         written: Some(&device.written).filter(|written| !written.is_empty()).map(in_json),
-        admission: Some(&device.admission).filter(|state| !state.is_empty()).map(in_json),
+        admission: Some(match with_secrets {
+            true => device.admission.clone(),
+            false => device.admission.without_secrets(),
+        })
+        .filter(|state| !state.is_empty())
+        .as_ref()
+        .map(in_json),
     }
 }
 
