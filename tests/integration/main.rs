@@ -20,6 +20,7 @@ mod forms;
 mod http_edge;
 mod identification;
 mod limits;
+mod old_phones;
 mod own_family;
 mod own_passwords;
 mod papers;

@@ -152,7 +152,7 @@ fn every_command_and_its_options_are_known() {
 }
 
 /// The examples of a paper in a language, as it marks them.
-fn examples(paper: &str, language: &str) -> Vec<String> {
+pub(crate) fn examples(paper: &str, language: &str) -> Vec<String> {
     let text = read(&root().join(paper));
     let begun = format!("```{language}\n");
     let parts = text.split(begun.as_str()).skip(1);
