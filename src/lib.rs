@@ -62,7 +62,9 @@
 //!    answered with a file is remembered.
 //! 4. [`registry::Registry::sight`] finds the MAC in memory, or has it recorded as an inactive
 //!    device, within a quota that networks share fairly. What the request claims or shows anew is
-//!    kept. All of that is stored behind the answer, and held while the store is away.
+//!    kept. All of that is stored behind the answer, and held while the store is away. Whose network
+//!    is banned for walking MACs (`registry/scans`, `registry/bans`) is refused here, but for phones
+//!    that were served in it and requests that prove themselves.
 //! 5. A device that is not active gets what anybody gets: a common file, which has no company, no
 //!    phone and no secret in it, or the refusal. So does an active one whose request does not show
 //!    what its companies ask for ([`registry::Registry::admit`], [`domain::admission`]): network,
@@ -100,7 +102,7 @@
 //!   and as that of a file which was laid out for it.
 //! - No phone's configuration leaves before an operator made the phone active, and to no request
 //!   that does not show what the policies of its companies ask for.
-//! - Unknown, inactive, over quota, forbidden network, strange method, missing file: one refusal,
+//! - Unknown, inactive, over quota, forbidden network, banned, strange method, missing file: one refusal,
 //!   the same bytes. It promises nothing, and so waits for no disk; where a MAC is looked up, all
 //!   take the same way, so that the time tells little.
 //! - Nothing is acknowledged before it is durable. Of two changes of one object from one state, one

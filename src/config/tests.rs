@@ -171,7 +171,7 @@ fn a_password_in_the_url_is_warned_of_where_everyone_may_read_it() {
 #[test]
 fn an_unknown_key_is_refused_in_every_table_of_the_example() {
     let sections: Vec<String> = tables(EXAMPLE).keys().cloned().collect();
-    assert_eq!(sections.len(), 12);
+    assert_eq!(sections.len(), 13);
     for section in sections {
         let header = format!("\n[{section}]\n");
         let text = EXAMPLE.replace(&header, &format!("{header}frobnicate = 1\n"));

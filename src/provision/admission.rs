@@ -58,7 +58,7 @@ pub(super) fn shown<'a>(
         certificate,
         maker: identity.vendor.as_deref().filter(|_| is_named),
         model: identity.phone_type.as_ref().filter(|_| is_named),
-        contradicts: identity.strength == Strength::Contradicted,
+        contradicts: identity.strength == Strength::Contradicted || identity.contradicts.is_some(),
     }
 }
 

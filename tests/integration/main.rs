@@ -16,6 +16,7 @@ mod database;
 mod failures;
 mod files;
 mod first_key;
+mod flood;
 mod forms;
 mod http_edge;
 mod identification;
