@@ -26,7 +26,7 @@ impl Walk {
             let answer = self.gateway.done(&format!("events/{subject}"), json!({}));
             answer["values"][0]["id"].as_u64().unwrap_or(0)
         };
-        ["phone", "company", "user", "settings"].into_iter().map(of).max().unwrap()
+        ["phone", "company", "user", "settings", "ban"].into_iter().map(of).max().unwrap()
     }
 
     fn used(&mut self, command: &str, body: Value) -> (Value, u64) {
@@ -123,6 +123,12 @@ fn every_command_that_changes_or_shows_something_leaves_a_record() {
     walk.only_reads("read settings", json!({}));
     walk.recorded("update settings", json!({ "values": { "settings": { "language": "de" } } }));
     walk.only_reads("events settings", json!({}));
+
+    let network = json!({ "network": "192.0.2.7" });
+    walk.recorded("create ban", json!({ "values": network }));
+    walk.only_reads("read ban", json!({ "scope": network }));
+    walk.recorded("delete ban", json!({ "scope": network }));
+    walk.only_reads("events ban", json!({}));
 
     let row = Regex::new(r#"(?m)^    \w+ +"(\w+)" +"(\w+)" +\w+::\w+;$"#).unwrap();
     let all: BTreeSet<String> =
