@@ -122,7 +122,8 @@ impl Starting {
         let catalogue = self.catalogue.take().expect("it is opened once");
         let (config, clock) = (&self.config, &self.clock);
         let mut waiting = Waiting::new(&config.store.url, self.for_operators.before());
-        let opening = async || store::url::open(&config.store.url, clock.now()).await;
+        let cipher = config.store.keys.load()?;
+        let opening = async || store::url::open(&config.store.url, &cipher, clock.now()).await;
         let store = waiting.until(StartPhase::Asking, opening).await?;
         let digest = PublicUrl::digest(config.handset.public_url.as_ref(), catalogue.digest());
         let asking = async || store.catalogue_since(&digest, clock.now()).await;

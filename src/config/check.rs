@@ -29,6 +29,7 @@ pub(super) fn across(config: &Config, reader: &mut Reader) {
     challenge(config, reader);
     password_file(config, reader);
     password_in_url(config, reader);
+    key_files(config, reader);
     if config.handset.https.is_empty() && !config.tls.pairs.is_empty() {
         let message = "is not used: handset.https is empty";
         reader.warn_between(&["tls.certificate", "handset.https"], message);
@@ -62,6 +63,23 @@ fn password_file(config: &Config, reader: &mut Reader) {
     if everyone_may_read(path) {
         let message = "every user of this machine may read it; `chmod o-r` would end that";
         reader.warn_between(&keys[..1], message);
+    }
+}
+
+fn key_files(config: &Config, reader: &mut Reader) {
+    let keys = &config.store.keys;
+    for (key, path) in
+        [("store.key_file", &keys.key_file), ("store.previous_key_file", &keys.previous_key_file)]
+    {
+        let Some(path) = path else { continue };
+        if config.store.url == StoreUrl::Memory {
+            let message = "is not used: nothing of a memory: store is written down";
+            reader.warn_between(&[key, "store.url"], message);
+        }
+        if everyone_may_read(path) {
+            let message = "every user of this machine may read it; `chmod o-r` would end that";
+            reader.warn_between(&[key], message);
+        }
     }
 }
 

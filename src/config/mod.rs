@@ -45,6 +45,7 @@ const OF_THE_COMMAND: &[&str] = &[
     "DIALTONE_KEY",
     "DIALTONE_CA",
     crate::store::PASSWORD_VARIABLE,
+    crate::store::KEY_VARIABLE,
 ];
 
 /// Keys that had another name once: `("section.old", "section.new")`.

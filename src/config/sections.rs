@@ -10,6 +10,7 @@ use crate::domain::TypeKey;
 use crate::net::Server;
 use crate::provision::Provisioner;
 use crate::registry::Quota;
+use crate::store::KeySource;
 use crate::store::url::StoreUrl;
 use crate::uploads::UploadOptions;
 
@@ -22,6 +23,8 @@ pub struct StoreSection {
     pub url: StoreUrl,
     /// The file with the password of the database; `None`: it has none, or another way.
     pub password_file: Option<PathBuf>,
+    /// Where the keys are that secrets in it are encrypted with.
+    pub keys: KeySource,
 }
 
 /// `[quota]`: how much unknown handsets may cause.
@@ -95,7 +98,11 @@ impl StoreSection {
             }
             (url, _) => url,
         };
-        StoreSection { url, password_file }
+        let keys = KeySource {
+            key_file: section.optional("key_file"),
+            previous_key_file: section.optional("previous_key_file"),
+        };
+        StoreSection { url, password_file, keys }
     }
 }
 

@@ -10,6 +10,7 @@
 //! One [`Revision`] numbers the changes of the whole store. Who keeps a part of it in memory
 //! reads [`Store::head`], fills its memory, and follows with [`Store::changes`].
 
+mod at_rest;
 mod conflict;
 #[cfg(test)]
 mod conformance;
@@ -24,6 +25,7 @@ pub mod url;
 use async_trait::async_trait;
 use ipnet::IpNet;
 
+pub use at_rest::{Cipher, InvalidStoreKey, KEY_VARIABLE, KeySource, Rekeyed, StoreKey};
 pub use memory::MemoryStore;
 pub use postgres::{
     FoundDatabase, FoundTables, InvalidPostgresUrl, PASSWORD_VARIABLE, PostgresStore, PostgresUrl,

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::{
-    EventFilter, InvalidPostgresUrl, MemoryStore, PostgresStore, PostgresUrl, SqliteStore, Store,
-    StoreError,
+    Cipher, EventFilter, InvalidPostgresUrl, MemoryStore, PostgresStore, PostgresUrl, SqliteStore,
+    Store, StoreError,
 };
 use crate::domain::{Event, Timestamp};
 
@@ -54,16 +54,22 @@ pub enum InvalidStoreUrl {
     Postgres(#[from] InvalidPostgresUrl),
 }
 
-/// Opens the store at `url`; a new one is made with the company `default`,
-/// created at `now`.
+/// Opens the store at `url` with the keys of what is encrypted in it; a new one is made with the
+/// company `default`, created at `now`.
 ///
 /// # Errors
 /// What [`SqliteStore::open`] or [`PostgresStore::open`] says.
-pub async fn open(url: &StoreUrl, now: Timestamp) -> Result<Arc<dyn Store>, StoreError> {
+pub async fn open(
+    url: &StoreUrl,
+    cipher: &Cipher,
+    now: Timestamp,
+) -> Result<Arc<dyn Store>, StoreError> {
     match url {
         StoreUrl::Memory => Ok(Arc::new(MemoryStore::new(now))),
-        StoreUrl::Sqlite(path) => open_file(path, now, SqliteStore::open).await,
-        StoreUrl::Postgres(url) => Ok(Arc::new(PostgresStore::open(*url.clone(), now).await?)),
+        StoreUrl::Sqlite(path) => open_file(path, cipher, now, SqliteStore::open_with_keys).await,
+        StoreUrl::Postgres(url) => {
+            Ok(Arc::new(PostgresStore::open_with_keys(*url.clone(), cipher.clone(), now).await?))
+        }
     }
 }
 
@@ -73,13 +79,17 @@ pub async fn open(url: &StoreUrl, now: Timestamp) -> Result<Arc<dyn Store>, Stor
 /// What [`SqliteStore::open_without_upgrade`] or [`PostgresStore::open_without_upgrade`] says.
 pub async fn open_without_upgrade(
     url: &StoreUrl,
+    cipher: &Cipher,
     now: Timestamp,
 ) -> Result<Arc<dyn Store>, StoreError> {
     match url {
         StoreUrl::Memory => Ok(Arc::new(MemoryStore::new(now))),
-        StoreUrl::Sqlite(path) => open_file(path, now, SqliteStore::open_without_upgrade).await,
+        StoreUrl::Sqlite(path) => {
+            open_file(path, cipher, now, SqliteStore::open_without_upgrade).await
+        }
         StoreUrl::Postgres(url) => {
-            Ok(Arc::new(PostgresStore::open_without_upgrade(*url.clone(), now).await?))
+            let url = *url.clone();
+            Ok(Arc::new(PostgresStore::open_without_upgrade(url, cipher.clone(), now).await?))
         }
     }
 }
@@ -100,12 +110,13 @@ pub async fn events_in(url: &StoreUrl, filter: &EventFilter) -> Result<Vec<Event
 
 async fn open_file(
     path: &Path,
+    cipher: &Cipher,
     now: Timestamp,
-    open: fn(&Path, Timestamp) -> Result<SqliteStore, StoreError>,
+    open: fn(&Path, Cipher, Timestamp) -> Result<SqliteStore, StoreError>,
 ) -> Result<Arc<dyn Store>, StoreError> {
     let what = path.display().to_string();
-    let path = path.to_owned();
-    let opening = tokio::task::spawn_blocking(move || open(&path, now));
+    let (path, cipher) = (path.to_owned(), cipher.clone());
+    let opening = tokio::task::spawn_blocking(move || open(&path, cipher, now));
     let opened = opening.await.unwrap_or_else(|stopped| {
         let why = format!("opening did not finish: {stopped}");
         Err(StoreError::Unavailable { what, why })
@@ -239,7 +250,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let file = StoreUrl::Sqlite(directory.path().join("dialtone.db"));
         for url in [StoreUrl::Memory, file] {
-            let store = open(&url, Timestamp::from_seconds(7)).await.unwrap();
+            let store = open(&url, &Cipher::default(), Timestamp::from_seconds(7)).await.unwrap();
             assert_eq!(
                 store.tenancy().await.unwrap().companies[0].created,
                 Timestamp::from_seconds(7)

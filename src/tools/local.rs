@@ -80,11 +80,12 @@ impl LocalStore {
             StoreUrl::Sqlite(path) if !path.exists() => Some(path.clone()),
             _ => None,
         };
+        let cipher = config.store.keys.load()?;
         let now = SystemClock.now();
         let opened = match if_missing {
-            IfMissing::Make => url::open(&config.store.url, now).await,
+            IfMissing::Make => url::open(&config.store.url, &cipher, now).await,
             // What only reads leaves the store as it is.
-            IfMissing::Refuse => url::open_without_upgrade(&config.store.url, now).await,
+            IfMissing::Refuse => url::open_without_upgrade(&config.store.url, &cipher, now).await,
         };
         let store = opened.map_err(|error| match error {
             source @ StoreError::InUse { .. } => LocalError::InUse { source, instead },

@@ -158,3 +158,36 @@ pub(crate) fn put_company(company: &Company, expect: Option<Revision>) -> Mutati
 pub(crate) fn put_user(user: &User, expect: Option<Revision>) -> Mutation {
     Mutation::PutUser { user: user.clone(), expect }
 }
+
+/// What [`with_secrets`] puts into as many values of a store.
+pub(crate) const SECRETS: [&str; 5] = [
+    "canary of a phone",
+    "canary of a company",
+    "canary of all phones",
+    "5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a",
+    "$argon2id$canary of a user",
+];
+
+/// Puts a secret wherever a store may have one.
+pub(crate) async fn with_secrets(store: &impl Store) {
+    let line = |password: &str| {
+        Layer::from_stored(&json!({ "lines": { "1": { "password": password } } }).to_string())
+    };
+    let default = store.tenancy().await.unwrap().companies.remove(0);
+    let company = Company { settings: line(SECRETS[1]), ..default.clone() };
+    done(store, [put_company(&company, Some(default.revision))]).await;
+    let mut with_phone = device(1, 1);
+    activate(&mut with_phone, 0, "default");
+    with_phone.waiting = None;
+    with_phone.phones.get_mut(&port(0)).unwrap().settings = line(SECRETS[0]);
+    done(store, [put(&with_phone, None)]).await;
+    let system = SystemSettings {
+        settings: line(SECRETS[2]),
+        password_seed: PasswordSeed::from_exposed(SECRETS[3]),
+        changed: NOW,
+        revision: Revision::NONE,
+    };
+    done(store, [Mutation::PutSystemSettings { system, expect: Revision::NONE }]).await;
+    let admin = User { password_hash: Some(SECRETS[4].to_owned()), ..user(1, "ann") };
+    done(store, [put_user(&admin, None)]).await;
+}

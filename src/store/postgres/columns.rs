@@ -1,11 +1,14 @@
 //! Rows to be written, column by column: one statement writes many.
 
+use std::borrow::Cow;
+
 use super::queries::ids_of;
 use super::session::{Parameters, parameters};
 use crate::domain::{
     CompanyId, Device, Event, Mac, Phone, Port, Revision, SecondFactor, Timestamp, TypeKey, User,
 };
 use crate::store::Object;
+use crate::store::at_rest::{Cell, Cipher};
 use crate::store::encoding::{admission_text, bits, claims_text, mac_bits, name_of, written_text};
 
 macro_rules! insert_devices {
@@ -141,14 +144,14 @@ pub(super) struct Phones<'a> {
     created: Vec<i64>,
     company: Vec<Option<&'a str>>,
     name: Vec<&'a str>,
-    settings: Vec<&'a str>,
+    settings: Vec<Cow<'a, str>>,
 }
 
 impl<'a> Phones<'a> {
     pub(super) const INSERT: &'static str = "INSERT INTO phone (mac, port, created, company, name, settings) SELECT * FROM \
          unnest($1::bigint[], $2::integer[], $3::bigint[], $4::text[], $5::text[], $6::text[])";
 
-    pub(super) fn of(phones: &[(Mac, Port, &'a Phone)]) -> Phones<'a> {
+    pub(super) fn of(cipher: &Cipher, phones: &[(Mac, Port, &'a Phone)]) -> Phones<'a> {
         let mut columns = Phones::default();
         for (mac, port, phone) in phones {
             columns.mac.push(mac_bits(*mac));
@@ -156,7 +159,8 @@ impl<'a> Phones<'a> {
             columns.created.push(phone.created.seconds());
             columns.company.push(phone.company().map(CompanyId::as_str));
             columns.name.push(&phone.name);
-            columns.settings.push(phone.settings.as_stored());
+            let cell = Cell::PhoneSettings(*mac, *port);
+            columns.settings.push(cipher.seal(cell, phone.settings.as_stored()));
         }
         columns
     }
@@ -175,7 +179,7 @@ pub(super) struct Users<'a> {
     name: Vec<&'a str>,
     role: Vec<&'a str>,
     company: Vec<Option<&'a str>>,
-    password_hash: Vec<Option<&'a str>>,
+    password_hash: Vec<Option<Cow<'a, str>>>,
     second_factor: Vec<Option<String>>,
 }
 
@@ -188,7 +192,7 @@ impl<'a> Users<'a> {
     pub(super) const INSERT_KEYS: &'static str = "INSERT INTO user_key (user_account, position, hash) \
          SELECT * FROM unnest($1::bigint[], $2::integer[], $3::bytea[])";
 
-    pub(super) fn of(users: &[&'a User]) -> Users<'a> {
+    pub(super) fn of(cipher: &Cipher, users: &[&'a User]) -> Users<'a> {
         let mut columns = Users::default();
         for user in users {
             columns.id.push(bits(user.id.0));
@@ -198,8 +202,13 @@ impl<'a> Users<'a> {
             columns.name.push(&user.name);
             columns.role.push(user.role.as_str());
             columns.company.push(user.company.as_ref().map(CompanyId::as_str));
-            columns.password_hash.push(user.password_hash.as_deref());
-            columns.second_factor.push(user.second_factor.as_ref().map(SecondFactor::expose));
+            let hash = user.password_hash.as_deref();
+            let cell = Cell::PasswordHash(user.id);
+            columns.password_hash.push(hash.map(|hash| cipher.seal(cell, hash)));
+            let factor = user.second_factor.as_ref().map(SecondFactor::expose);
+            let cell = Cell::SecondFactor(user.id);
+            let factor = factor.map(|factor| cipher.seal(cell, &factor).into_owned());
+            columns.second_factor.push(factor);
         }
         columns
     }

@@ -14,6 +14,7 @@ use super::session::{ANSWER, Session};
 use super::tls;
 use super::url::PostgresUrl;
 use crate::store::StoreError;
+use crate::store::at_rest::Cipher;
 
 /// What moves the bytes of a session.
 type Moving =
@@ -29,6 +30,8 @@ const MAX_ADDRESSES: usize = 8;
 /// Makes connections to one database.
 pub(super) struct Connector {
     pub url: PostgresUrl,
+    /// The keys of what is encrypted.
+    cipher: Cipher,
     tls: MakeRustlsConnect,
 }
 
@@ -38,7 +41,12 @@ impl Connector {
     pub(super) fn new(url: PostgresUrl) -> Result<Connector, StoreError> {
         let tls = tls::connector(&url)
             .map_err(|why| StoreError::Refused { what: url.name().to_owned(), why })?;
-        Ok(Connector { url, tls })
+        Ok(Connector { url, cipher: Cipher::default(), tls })
+    }
+
+    /// This, with keys for what is encrypted.
+    pub(super) fn with_keys(self, cipher: Cipher) -> Connector {
+        Connector { cipher, ..self }
     }
 
     /// A session with the first host that is as the URL wants it.
@@ -63,7 +71,7 @@ impl Connector {
             drop(tells_end);
         };
         let connection = tokio::spawn(carrying).abort_handle();
-        let session = Session::new(client, connection, ended);
+        let session = Session::new(client, connection, ended, self.cipher.clone());
         session.set_up(&self.settings()).await?;
         Ok(session)
     }

@@ -9,6 +9,7 @@ use super::session::MARK;
 use super::url::PASSWORD_VARIABLE;
 use crate::domain::ErrorChain;
 use crate::store::StoreError;
+use crate::store::at_rest::NotOpened;
 
 /// Why what was asked of the database was not answered.
 #[derive(Debug)]
@@ -21,6 +22,8 @@ pub(super) enum Failure {
     Empty,
     /// A row cannot be read as what it must be: only a hand or a fault puts it there.
     Row(String),
+    /// A value that is encrypted could not be read.
+    NotOpened(NotOpened),
     /// It is in the store's words already.
     Store(StoreError),
 }
@@ -28,6 +31,12 @@ pub(super) enum Failure {
 impl From<tokio_postgres::Error> for Failure {
     fn from(error: tokio_postgres::Error) -> Failure {
         Failure::Postgres(error)
+    }
+}
+
+impl From<NotOpened> for Failure {
+    fn from(error: NotOpened) -> Failure {
+        Failure::NotOpened(error)
     }
 }
 
@@ -46,7 +55,7 @@ impl Failure {
                 .as_db_error()
                 .is_some_and(|said| said.parsed_severity() == Some(Severity::Error)),
             Failure::Silent(_) => false,
-            Failure::Empty | Failure::Row(_) | Failure::Store(_) => true,
+            Failure::Empty | Failure::Row(_) | Failure::NotOpened(_) | Failure::Store(_) => true,
         }
     }
 
@@ -55,6 +64,7 @@ impl Failure {
         let what = what.to_owned();
         match self {
             Failure::Store(error) => error,
+            Failure::NotOpened(error) => error.told(&what),
             Failure::Silent(why) => StoreError::Unavailable { what, why: why.to_owned() },
             Failure::Empty => StoreError::Unavailable {
                 what,

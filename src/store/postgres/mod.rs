@@ -21,6 +21,7 @@ mod look;
 mod needs;
 mod pool;
 mod queries;
+mod rekey;
 mod rows;
 mod schema;
 mod session;
@@ -53,6 +54,7 @@ use self::schema::IfOlder;
 use self::session::Session;
 pub use self::url::{InvalidPostgresUrl, PASSWORD_VARIABLE, PostgresUrl};
 use self::writer::{Answer, Request, Work, Writer};
+use super::at_rest::{Cipher, Rekeyed};
 use super::health::{Health, Verdict};
 use super::{
     Changes, EventFilter, Guard, MAX_REMEMBERED_COMMIT, Mutation, Store, StoreError, Tenancy,
@@ -85,7 +87,7 @@ pub struct PostgresStore {
     _listening: DropGuard,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Options {
     /// Commits that wait: less than half a second of work. Who comes after would wait longer
     /// than a handset should.
@@ -105,6 +107,8 @@ struct Options {
     lead: Duration,
     /// The time of this machine.
     clock: fn() -> Timestamp,
+    /// The keys of what is encrypted.
+    cipher: Cipher,
 }
 
 impl Default for Options {
@@ -117,6 +121,7 @@ impl Default for Options {
             probe_every: Duration::from_secs(1),
             lead: lead::MOST_BETWEEN,
             clock: lead::system_clock,
+            cipher: Cipher::default(),
         }
     }
 }
@@ -133,15 +138,31 @@ impl PostgresStore {
         PostgresStore::open_with(url, now, Options::default(), IfOlder::Upgrade).await
     }
 
-    /// Does as [`PostgresStore::open`], but makes no tables and leaves older ones as they are.
+    /// Does as [`PostgresStore::open`], with keys for what is encrypted in it.
+    ///
+    /// # Errors
+    /// Those of [`PostgresStore::open`].
+    pub async fn open_with_keys(
+        url: PostgresUrl,
+        cipher: Cipher,
+        now: Timestamp,
+    ) -> Result<PostgresStore, StoreError> {
+        let options = Options { cipher, ..Options::default() };
+        PostgresStore::open_with(url, now, options, IfOlder::Upgrade).await
+    }
+
+    /// Does as [`PostgresStore::open_with_keys`], but makes no tables and leaves older ones as they
+    /// are.
     ///
     /// # Errors
     /// Those of [`PostgresStore::open`], and [`StoreError::Unusable`] for such tables.
     pub async fn open_without_upgrade(
         url: PostgresUrl,
+        cipher: Cipher,
         now: Timestamp,
     ) -> Result<PostgresStore, StoreError> {
-        PostgresStore::open_with(url, now, Options::default(), IfOlder::Refuse).await
+        let options = Options { cipher, ..Options::default() };
+        PostgresStore::open_with(url, now, options, IfOlder::Refuse).await
     }
 
     /// Makes the tables or brings them up to date.
@@ -202,6 +223,18 @@ impl PostgresStore {
         looking.await.map_err(|failure: Failure| failure.told(connector.url.name()))
     }
 
+    /// Writes all secrets of the database anew, as `cipher` writes them: with the key that there is
+    /// now, or plain. Gateways go on meanwhile; what they must have is the key that this writes with
+    /// and the one that was before. When it stops half way, it is run again: what was written anew
+    /// is.
+    ///
+    /// # Errors
+    /// Those of [`PostgresStore::open_without_upgrade`], and [`StoreError::Refused`] when a key is
+    /// missing that one of them is encrypted with.
+    pub async fn rekey(url: PostgresUrl, cipher: Cipher) -> Result<Rekeyed, StoreError> {
+        rekey::rekey(&Connector::new(url)?.with_keys(cipher)).await
+    }
+
     /// How many groups were written: with the number of commits it tells how many share one
     /// wait for the disk.
     #[must_use]
@@ -215,7 +248,8 @@ impl PostgresStore {
         options: Options,
         if_older: IfOlder,
     ) -> Result<PostgresStore, StoreError> {
-        let connector = Arc::new(Connector::new(url)?);
+        let connector = Connector::new(url)?.with_keys(options.cipher.clone());
+        let connector = Arc::new(connector);
         let session = prepare(&connector, if_older).await?;
         // Where a pooler has sessions for each transaction, this one marks the one that the first
         // had: what that asks next tells so now.

@@ -206,12 +206,16 @@ impl Needs {
         }
         if self.all_users || !users.is_empty() {
             for row in next() {
-                let user = rows::user(&row)?;
+                let user = rows::user(session.cipher(), &row)?;
                 objects.users.insert(user.id, user);
             }
         }
         if self.system {
-            objects.system = next().first().map(rows::system).transpose()?.unwrap_or_default();
+            objects.system = next()
+                .first()
+                .map(|row| rows::system(session.cipher(), row))
+                .transpose()?
+                .unwrap_or_default();
         }
         if !self.bans.is_empty() {
             for row in next() {
@@ -232,7 +236,7 @@ impl Needs {
             objects.named_elsewhere = named.collect::<Result<HashSet<_>, Failure>>()?;
             phones = next();
         }
-        let devices = queries::whole(&devices, &phones)?;
+        let devices = queries::whole(session.cipher(), &devices, &phones)?;
         objects.devices = devices.into_iter().map(|device| (device.mac, device)).collect();
         Ok(Loaded { ledger, version, has_known, objects })
     }

@@ -11,6 +11,7 @@ use super::rows::{self, DeviceReader, get, mac, number, revision};
 use super::session::{Batch, Session, parameters};
 use crate::domain::settings::Written;
 use crate::domain::{Ban, Device, Mac, Revision, Timestamp, UserId};
+use crate::store::at_rest::Cipher;
 use crate::store::encoding::mac_bits;
 use crate::store::{Change, Object, Tenancy};
 
@@ -133,7 +134,7 @@ pub(super) async fn devices_after(
     let found = batch.run().await?;
     let [_, head, devices, phones, _] = &found[..] else { unreachable!("five were asked") };
     read_head(head)?;
-    whole(devices, phones)
+    whole(session.cipher(), devices, phones)
 }
 
 /// Those that there are of `macs`, in order.
@@ -148,12 +149,16 @@ pub(super) async fn devices(session: &Session, macs: &[Mac]) -> Result<Vec<Devic
     let found = batch.run().await?;
     let [_, head, devices, phones, _] = &found[..] else { unreachable!("five were asked") };
     read_head(head)?;
-    whole(devices, phones)
+    whole(session.cipher(), devices, phones)
 }
 
 /// Devices with their phones; the rows of both are in order.
-pub(super) fn whole(devices: &[Row], phones: &[Row]) -> Result<Vec<Device>, Failure> {
-    let mut reader = DeviceReader::default();
+pub(super) fn whole(
+    cipher: &Cipher,
+    devices: &[Row],
+    phones: &[Row],
+) -> Result<Vec<Device>, Failure> {
+    let mut reader = DeviceReader::new(cipher);
     let devices = devices.iter().map(|row| reader.device(row));
     let mut devices = devices.collect::<Result<Vec<Device>, Failure>>()?;
     let mut rest = devices.iter_mut().peekable();
@@ -268,10 +273,12 @@ pub(super) async fn changes(
     }
     batch.add(COMMIT, parameters![]);
     let found = batch.run().await?;
-    let devices = whole(&found[0], &found[1])?;
+    let devices = whole(session.cipher(), &found[0], &found[1])?;
     let bans = found[2].iter().map(rows::ban).collect::<Result<Vec<Ban>, Failure>>()?;
     let tenancy = match &found[3..] {
-        [companies, users, system, _] => read_tenancy(companies, users, system, header.head)?,
+        [companies, users, system, _] => {
+            read_tenancy(session.cipher(), companies, users, system, header.head)?
+        }
         _ => Tenancy::default(),
     };
     let device = |mac| {
@@ -333,7 +340,7 @@ pub(super) async fn tenancy(session: &Session) -> Result<Tenancy, Failure> {
     [COMPANIES, USERS, SYSTEM, COMMIT].iter().for_each(|sql| batch.add(sql, parameters![]));
     let found = batch.run().await?;
     let [_, head, companies, users, system, _] = &found[..] else { unreachable!("six were asked") };
-    read_tenancy(companies, users, system, read_head(head)?)
+    read_tenancy(session.cipher(), companies, users, system, read_head(head)?)
 }
 
 fn read_head(found: &[Row]) -> Result<Revision, Failure> {
@@ -341,15 +348,23 @@ fn read_head(found: &[Row]) -> Result<Revision, Failure> {
 }
 
 fn read_tenancy(
+    cipher: &Cipher,
     companies: &[Row],
     users: &[Row],
     system: &[Row],
     head: Revision,
 ) -> Result<Tenancy, Failure> {
     Ok(Tenancy {
-        companies: companies.iter().map(rows::company).collect::<Result<_, _>>()?,
-        users: users.iter().map(rows::user).collect::<Result<_, _>>()?,
-        system: system.first().map(rows::system).transpose()?.unwrap_or_default(),
+        companies: companies
+            .iter()
+            .map(|row| rows::company(cipher, row))
+            .collect::<Result<_, _>>()?,
+        users: users.iter().map(|row| rows::user(cipher, row)).collect::<Result<_, _>>()?,
+        system: system
+            .first()
+            .map(|row| rows::system(cipher, row))
+            .transpose()?
+            .unwrap_or_default(),
         head,
     })
 }

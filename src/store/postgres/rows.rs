@@ -1,5 +1,6 @@
 //! Between rows and the domain's values.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::num::NonZeroU64;
@@ -15,6 +16,7 @@ use crate::domain::{
     Port, Revision, SecondFactor, Sighting, State, Timestamp, TypeKey, User, UserId, Waiting,
 };
 use crate::store::SystemSettings;
+use crate::store::at_rest::{Cell, Cipher};
 use crate::store::encoding::{named, shared};
 
 /// A column, by its place.
@@ -45,13 +47,17 @@ fn optional_time(row: &Row, column: usize) -> Result<Option<Timestamp>, Failure>
 
 /// Reads devices and their phones from rows; equal types and companies of one reader share
 /// their text.
-#[derive(Default)]
-pub(super) struct DeviceReader {
+pub(super) struct DeviceReader<'a> {
+    cipher: &'a Cipher,
     types: HashMap<Box<str>, TypeKey>,
     companies: HashMap<Box<str>, CompanyId>,
 }
 
-impl DeviceReader {
+impl<'a> DeviceReader<'a> {
+    pub(super) fn new(cipher: &'a Cipher) -> DeviceReader<'a> {
+        DeviceReader { cipher, types: HashMap::new(), companies: HashMap::new() }
+    }
+
     /// A device, still without the phones that have rows of their own. Columns `mac, type, waiting,
     /// created, first_seen, last_seen, address, user_agent, type_guess, firmware, certificate,
     /// changed, revision, claims, served, written, admission`.
@@ -118,13 +124,15 @@ impl DeviceReader {
                 State::Active(shared(&mut self.companies, id).map_err(|e| bad("company", &e))?)
             }
         };
+        let port = port.ok_or_else(|| bad("port", &"above 999"))?;
+        let settings = self.cipher.open(Cell::PhoneSettings(mac, port), get(row, 5)?)?;
         let phone = Phone {
             state,
             created: time(row, 3)?,
             name: get(row, 4)?,
-            settings: Layer::from_stored(get(row, 5)?),
+            settings: Layer::from_stored(&settings),
         };
-        Ok((mac, port.ok_or_else(|| bad("port", &"above 999"))?, phone))
+        Ok((mac, port, phone))
     }
 }
 
@@ -138,12 +146,13 @@ pub(super) fn written(row: &Row, column: usize, mac: Mac) -> Result<Written, Fai
 }
 
 /// Columns `id, name, settings, created, changed, revision, instance`.
-pub(super) fn company(row: &Row) -> Result<Company, Failure> {
+pub(super) fn company(cipher: &Cipher, row: &Row) -> Result<Company, Failure> {
     let id: &str = get(row, 0)?;
+    let settings = cipher.open(Cell::CompanySettings(id), get(row, 2)?)?;
     Ok(Company {
         id: id.parse().map_err(|e| bad_row(&format!("company {id:?}"), "id", e))?,
         name: get(row, 1)?,
-        settings: Layer::from_stored(get(row, 2)?),
+        settings: Layer::from_stored(&settings),
         created: time(row, 3)?,
         changed: time(row, 4)?,
         revision: revision(row, 5)?,
@@ -154,13 +163,19 @@ pub(super) fn company(row: &Row) -> Result<Company, Failure> {
 
 /// Columns `id, login, name, role, company, password_hash, created, revision, companies, keys,
 /// second_factor`.
-pub(super) fn user(row: &Row) -> Result<User, Failure> {
+pub(super) fn user(cipher: &Cipher, row: &Row) -> Result<User, Failure> {
     let id = UserId(number(row, 0)?);
     let bad =
         |column: &str, why: &dyn std::fmt::Display| bad_row(&format!("user {id}"), column, why);
     let company = |text: &str| text.parse::<CompanyId>().map_err(|e| bad("company", &e));
     let keys: Vec<&[u8]> = get(row, 9)?;
     let hash = |key: &[u8]| key.try_into().map(ApiKeyHash).map_err(|e| bad("key", &e));
+    let password_hash = get::<Option<&str>>(row, 5)?;
+    let password_hash =
+        password_hash.map(|hash| cipher.open(Cell::PasswordHash(id), hash)).transpose()?;
+    let second_factor = get::<Option<&str>>(row, 10)?;
+    let second_factor =
+        second_factor.map(|text| cipher.open(Cell::SecondFactor(id), text)).transpose()?;
     Ok(User {
         id,
         login: get(row, 1)?,
@@ -171,11 +186,11 @@ pub(super) fn user(row: &Row) -> Result<User, Failure> {
             .into_iter()
             .map(company)
             .collect::<Result<_, _>>()?,
-        password_hash: get(row, 5)?,
+        password_hash: password_hash.map(Cow::into_owned),
         key_hashes: keys.into_iter().map(hash).collect::<Result<_, _>>()?,
-        second_factor: get::<Option<&str>>(row, 10)?
+        second_factor: second_factor
             .map(|text| {
-                SecondFactor::from_exposed(text)
+                SecondFactor::from_exposed(&text)
                     .ok_or_else(|| bad("second_factor", &"is none that this version writes"))
             })
             .transpose()?,
@@ -185,15 +200,18 @@ pub(super) fn user(row: &Row) -> Result<User, Failure> {
 }
 
 /// Columns `settings, changed, revision, secret`.
-pub(super) fn system(row: &Row) -> Result<SystemSettings, Failure> {
+pub(super) fn system(cipher: &Cipher, row: &Row) -> Result<SystemSettings, Failure> {
+    let settings = cipher.open(Cell::SystemSettings, get(row, 0)?)?;
+    let seed = get::<Option<&str>>(row, 3)?;
+    let seed = seed.map(|seed| cipher.open(Cell::PasswordSeed, seed)).transpose()?;
     Ok(SystemSettings {
-        settings: Layer::from_stored(get(row, 0)?),
+        settings: Layer::from_stored(&settings),
         changed: time(row, 1)?,
         revision: revision(row, 2)?,
-        password_seed: match get::<Option<&str>>(row, 3)? {
+        password_seed: match seed {
             None => None,
             Some(text) => Some(
-                PasswordSeed::from_exposed(text)
+                PasswordSeed::from_exposed(&text)
                     .ok_or_else(|| bad_row("the system settings", "secret", "not 64 hex digits"))?,
             ),
         },

@@ -23,6 +23,7 @@ use tokio_postgres::{Client, Row, Statement};
 use tokio_util::sync::CancellationToken;
 
 use super::error::Failure;
+use crate::store::at_rest::Cipher;
 
 /// How long the server may take for one statement, and its answer to come. What a group of commits
 /// or a page of devices takes is milliseconds; the rest is for a server that writes back its pages,
@@ -56,6 +57,7 @@ pub(super) struct Session {
     in_transaction: AtomicBool,
     /// What it is told by.
     mark: u64,
+    cipher: Cipher,
 }
 
 impl Session {
@@ -64,6 +66,7 @@ impl Session {
         client: Client,
         connection: AbortHandle,
         ended: CancellationToken,
+        cipher: Cipher,
     ) -> Session {
         Session {
             client,
@@ -73,7 +76,13 @@ impl Session {
             unfinished: AtomicBool::new(false),
             in_transaction: AtomicBool::new(false),
             mark: rand::random(),
+            cipher,
         }
+    }
+
+    /// What seals and opens the values of rows.
+    pub(super) fn cipher(&self) -> &Cipher {
+        &self.cipher
     }
 
     /// Marks it, and does as [`Session::execute`].

@@ -6,6 +6,7 @@ use super::error::Failure;
 use super::queries::ids_of;
 use super::session::{Batch, ROWS, Session, parameters};
 use crate::domain::{Ban, CompanyId, Device, Mac, Phone, Port, User};
+use crate::store::at_rest::{Cell, Cipher};
 use crate::store::encoding::{bits, mac_bits, written_text};
 use crate::store::objects::Touched;
 use crate::store::{MAX_EVENTS, MAX_LEFT, REMEMBERED_COMMITS};
@@ -54,11 +55,12 @@ pub(super) async fn write(
         batch.add(TAKE_ROOM, parameters![]);
         batch.add("DELETE FROM probe", parameters![]);
     }
-    put_companies(&mut batch, decided);
-    put_users(&mut batch, decided);
-    put_devices(&mut batch, decided);
+    let cipher = session.cipher();
+    put_companies(&mut batch, cipher, decided);
+    put_users(&mut batch, cipher, decided);
+    put_devices(&mut batch, cipher, decided);
     remove_companies(&mut batch, decided);
-    put_rest(&mut batch, decided);
+    put_rest(&mut batch, cipher, decided);
     put_ledger(&mut batch, decided, channel);
     batch.add(WAIT_FOR_STANDBY, parameters![]);
     batch.add("COMMIT", parameters![]);
@@ -67,12 +69,12 @@ pub(super) async fn write(
 }
 
 /// Before what names them.
-fn put_companies<'a>(batch: &mut Batch<'a>, decided: &'a Decided) {
+fn put_companies<'a>(batch: &mut Batch<'a>, cipher: &Cipher, decided: &'a Decided) {
     for company in decided.companies.iter().filter_map(|id| decided.objects.companies.get(id)) {
         let values = parameters![
             company.id.as_str(),
             &company.name,
-            company.settings.as_stored(),
+            cipher.seal(Cell::CompanySettings(company.id.as_str()), company.settings.as_stored()),
             company.created.seconds(),
             company.changed.seconds(),
             bits(company.revision.0),
@@ -92,7 +94,7 @@ fn remove_companies<'a>(batch: &mut Batch<'a>, decided: &'a Decided) {
 }
 
 /// All anew, whatever changed: two may have exchanged their logins.
-fn put_users<'a>(batch: &mut Batch<'a>, decided: &'a Decided) {
+fn put_users<'a>(batch: &mut Batch<'a>, cipher: &Cipher, decided: &'a Decided) {
     if decided.users.is_empty() {
         return;
     }
@@ -100,12 +102,12 @@ fn put_users<'a>(batch: &mut Batch<'a>, decided: &'a Decided) {
     let users = decided.users.iter().filter_map(|id| decided.objects.users.get(id));
     let users: Vec<&User> = users.collect();
     batch.add("DELETE FROM user_account WHERE id = ANY($1)", parameters![ids]);
-    batch.add(Users::INSERT, Users::of(&users).insert());
+    batch.add(Users::INSERT, Users::of(cipher, &users).insert());
     batch.add(Users::INSERT_COMPANIES, Users::companies(&users));
     batch.add(Users::INSERT_KEYS, Users::keys(&users));
 }
 
-fn put_devices<'a>(batch: &mut Batch<'a>, decided: &'a Decided) {
+fn put_devices<'a>(batch: &mut Batch<'a>, cipher: &Cipher, decided: &'a Decided) {
     let is_put = |mac: &&Mac| decided.devices[*mac] == Touched::Put;
     let replaced = decided.there.iter().filter(|mac| decided.devices.contains_key(*mac));
     let replaced: Vec<i64> = replaced.filter(is_put).copied().map(mac_bits).collect();
@@ -134,7 +136,7 @@ fn put_devices<'a>(batch: &mut Batch<'a>, decided: &'a Decided) {
     };
     let phones: Vec<(Mac, Port, &Phone)> = put.iter().flat_map(of_device).collect();
     for page in phones.chunks(ROWS) {
-        batch.add(Phones::INSERT, Phones::of(page).insert());
+        batch.add(Phones::INSERT, Phones::of(cipher, page).insert());
     }
     for page in devices(decided, Touched::Noted).chunks(ROWS) {
         batch.add(Devices::NOTE, Devices::of(page).note());
@@ -147,14 +149,16 @@ fn devices(decided: &Decided, how: Touched) -> Vec<&Device> {
     touched.filter_map(|(mac, _)| decided.objects.devices.get(mac)).collect()
 }
 
-fn put_rest<'a>(batch: &mut Batch<'a>, decided: &'a Decided) {
+fn put_rest<'a>(batch: &mut Batch<'a>, cipher: &Cipher, decided: &'a Decided) {
     if decided.system {
         let system = &decided.objects.system;
+        let seed = system.password_seed.map(|seed| seed.expose());
+        let seed = seed.map(|seed| cipher.seal(Cell::PasswordSeed, &seed).into_owned());
         let values = parameters![
-            system.settings.as_stored(),
+            cipher.seal(Cell::SystemSettings, system.settings.as_stored()),
             system.changed.seconds(),
             bits(system.revision.0),
-            system.password_seed.map(|seed| seed.expose()),
+            seed,
         ];
         batch.add(PUT_SYSTEM, values);
     }

@@ -3,12 +3,18 @@
 use rusqlite::{Error, ErrorCode, ffi};
 
 use crate::store::StoreError;
+use crate::store::at_rest::NotOpened;
 
 /// The store's error for one of SQLite's; `what` names the file.
 pub(super) fn map(what: &str, error: &Error) -> StoreError {
     let (failure, text) = match error {
         Error::SqliteFailure(failure, text) => (failure, text.as_deref()),
-        Error::FromSqlConversionFailure(_, _, why) => return unusable(what, &damaged(why)),
+        Error::FromSqlConversionFailure(_, _, why) => {
+            return match why.downcast_ref::<NotOpened>() {
+                Some(not_opened) => not_opened.told(what),
+                None => unusable(what, &damaged(why)),
+            };
+        }
         other => return unusable(what, &damaged(other)),
     };
     let what = what.to_owned();

@@ -4,6 +4,7 @@
 //! ([`reader`]); one process has the file ([`mod@file`]).
 
 mod apply;
+mod database;
 mod error;
 mod events;
 mod file;
@@ -12,6 +13,7 @@ mod ledger;
 mod look;
 mod queries;
 mod reader;
+mod rekey;
 mod rows;
 mod schema;
 #[cfg(test)]
@@ -29,6 +31,7 @@ use ipnet::IpNet;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{mpsc, oneshot};
 
+use self::database::Database;
 use self::error::map;
 use self::file::Held;
 use self::ledger::Ledger;
@@ -36,6 +39,7 @@ pub use self::look::Found;
 use self::reader::Readers;
 use self::schema::IfOlder;
 use self::writer::{Answer, Done, Request, Work, Writer};
+use super::at_rest::{Cipher, Rekeyed};
 use super::health::{Health, Verdict};
 use super::{
     Changes, EventFilter, Guard, MAX_REMEMBERED_COMMIT, Mutation, Store, StoreError, Tenancy,
@@ -84,6 +88,8 @@ struct SqliteOptions {
     /// Connections that read; reads from the file are rare beside those from memory.
     readers: u32,
     probe_every: Duration,
+    /// The keys of what is encrypted.
+    cipher: Cipher,
 }
 
 impl Default for SqliteOptions {
@@ -94,6 +100,7 @@ impl Default for SqliteOptions {
             gathering: Duration::from_micros(500),
             readers: 4,
             probe_every: Duration::from_secs(1),
+            cipher: Cipher::default(),
         }
     }
 }
@@ -111,13 +118,31 @@ impl SqliteStore {
         SqliteStore::open_with(path, now, SqliteOptions::default())
     }
 
-    /// Does as [`SqliteStore::open`], but leaves a store of an older version as it is.
+    /// Does as [`SqliteStore::open`], with keys for what is encrypted in it.
+    ///
+    /// # Errors
+    /// Those of [`SqliteStore::open`].
+    pub fn open_with_keys(
+        path: &Path,
+        cipher: Cipher,
+        now: Timestamp,
+    ) -> Result<SqliteStore, StoreError> {
+        let options = SqliteOptions { cipher, ..SqliteOptions::default() };
+        SqliteStore::open_with(path, now, options)
+    }
+
+    /// Does as [`SqliteStore::open_with_keys`], but leaves a store of an older version as it is.
     ///
     /// # Errors
     /// Those of [`SqliteStore::open`], and [`StoreError::Unusable`] for an older version.
-    pub fn open_without_upgrade(path: &Path, now: Timestamp) -> Result<SqliteStore, StoreError> {
+    pub fn open_without_upgrade(
+        path: &Path,
+        cipher: Cipher,
+        now: Timestamp,
+    ) -> Result<SqliteStore, StoreError> {
         let held = Arc::new(file::hold(path)?);
-        SqliteStore::open_held(held, now, SqliteOptions::default(), IfOlder::Refuse)
+        let options = SqliteOptions { cipher, ..SqliteOptions::default() };
+        SqliteStore::open_held(held, now, options, IfOlder::Refuse)
     }
 
     /// Looks at the file at `path` without opening it as a store: nothing is changed, and a
@@ -136,6 +161,17 @@ impl SqliteStore {
     /// Those of [`SqliteStore::look`].
     pub fn events_in(path: &Path, filter: &EventFilter) -> Result<Vec<Event>, StoreError> {
         look::events_in(path, filter)
+    }
+
+    /// Writes all secrets of the file at `path` anew, as `cipher` writes them: with the key that there
+    /// is now, or plain. All of them or none; nothing of what they were is left in the file then.
+    /// Blocks.
+    ///
+    /// # Errors
+    /// Those of [`SqliteStore::open_without_upgrade`], and [`StoreError::Refused`] when a key is
+    /// missing that one of them is encrypted with.
+    pub fn rekey(path: &Path, cipher: &Cipher) -> Result<Rekeyed, StoreError> {
+        rekey::rekey(path, cipher)
     }
 
     /// How many transactions were written: with the number of commits it tells
@@ -160,8 +196,9 @@ impl SqliteStore {
         if_older: IfOlder,
     ) -> Result<SqliteStore, StoreError> {
         let what = held.path.display().to_string();
-        let mut connection = connect(&held.path).map_err(|e| map(&what, &e))?;
-        schema::migrate(&mut connection, &what, now, if_older)?;
+        let connection = connect(&held.path).map_err(|e| map(&what, &e))?;
+        let connection = Database::new(connection, options.cipher.clone());
+        schema::migrate(&connection, &what, now, if_older)?;
         let mode = write_ahead(&connection).map_err(|e| map(&what, &e))?;
         if mode != "wal" {
             let why = "its file system cannot hold a write-ahead log; use a local disk";
@@ -171,7 +208,7 @@ impl SqliteStore {
         Ledger::read(&connection).and_then(|_| fold(&connection)).map_err(|e| map(&what, &e))?;
         held.watch_log()?;
         held.mark_made()?;
-        let readers = Readers::open(&held.path, options.readers)?;
+        let readers = Readers::open(&held.path, options.readers, &options.cipher)?;
         let health = Arc::new(Health::default());
         let (sender, requests) = mpsc::channel(options.queue);
         let writer = Writer {
@@ -217,7 +254,7 @@ impl SqliteStore {
 
     async fn read<T: Send + 'static>(
         &self,
-        read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        read: impl FnOnce(&Database) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         if self.closed.load(Ordering::Acquire) {
             return Err(self.closed());

@@ -1,10 +1,12 @@
 //! What is read: devices, companies and users, what changed, catalogues.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use ipnet::IpNet;
-use rusqlite::{Connection, OptionalExtension, Result};
+use rusqlite::{Connection, OptionalExtension, Result, Row};
 
+use super::database::{self, Database};
 use super::ledger::{self, Ledger, Object};
 use super::rows::{self, DeviceReader, mac_bits, revision, text};
 use crate::domain::settings::Written;
@@ -12,15 +14,16 @@ use crate::domain::{
     ApiKeyHash, Ban, Company, CompanyId, Device, Mac, Revision, SecondFactor, Timestamp, User,
     UserId,
 };
+use crate::store::at_rest::{Cell, Cipher};
 use crate::store::{Change, Changes, SystemSettings, Tenancy};
 
 /// The devices behind `after` (`None`: from the first), in order of MAC, at most `limit`.
 pub(super) fn devices_after(
-    conn: &Connection,
+    conn: &Database,
     after: Option<Mac>,
     limit: usize,
 ) -> Result<Vec<Device>> {
-    let mut reader = DeviceReader::default();
+    let mut reader = DeviceReader::new(conn.cipher());
     let columns = DeviceReader::DEVICE;
     let sql = format!("SELECT {columns} FROM device WHERE mac > ?1 ORDER BY mac LIMIT ?2");
     let mut statement = conn.prepare_cached(&sql)?;
@@ -35,8 +38,8 @@ pub(super) fn devices_after(
     Ok(devices)
 }
 
-pub(super) fn device(conn: &Connection, mac: Mac) -> Result<Option<Device>> {
-    let mut reader = DeviceReader::default();
+pub(super) fn device(conn: &Database, mac: Mac) -> Result<Option<Device>> {
+    let mut reader = DeviceReader::new(conn.cipher());
     let sql = format!("SELECT {} FROM device WHERE mac = ?1", DeviceReader::DEVICE);
     let mut statement = conn.prepare_cached(&sql)?;
     let mut rows = statement.query([mac_bits(mac)])?;
@@ -49,12 +52,12 @@ pub(super) fn device(conn: &Connection, mac: Mac) -> Result<Option<Device>> {
 }
 
 /// Those that there are of `macs`, which are in order.
-pub(super) fn devices(conn: &Connection, macs: &[Mac]) -> Result<Vec<Device>> {
+pub(super) fn devices(conn: &Database, macs: &[Mac]) -> Result<Vec<Device>> {
     macs.iter().filter_map(|&mac| device(conn, mac).transpose()).collect()
 }
 
 /// What files had set in a device that was removed.
-pub(super) fn left_in(conn: &Connection, mac: Mac) -> Result<Written> {
+pub(super) fn left_in(conn: &Database, mac: Mac) -> Result<Written> {
     let sql = "SELECT written FROM left_in_device WHERE mac = ?1";
     let read = |row: &rusqlite::Row<'_>| rows::written(row, 0, mac);
     Ok(conn.prepare_cached(sql)?.query_row([mac_bits(mac)], read).optional()?.unwrap_or_default())
@@ -62,7 +65,7 @@ pub(super) fn left_in(conn: &Connection, mac: Mac) -> Result<Written> {
 
 /// What files had set in devices that were removed, in order of MAC.
 pub(super) fn left_after(
-    conn: &Connection,
+    conn: &Database,
     after: Option<Mac>,
     limit: usize,
 ) -> Result<Vec<(Mac, Written)>> {
@@ -78,8 +81,8 @@ pub(super) fn left_after(
 
 /// Gives the devices, which are in order, their phones with ids from `first` to `last`.
 fn add_phones(
-    conn: &Connection,
-    reader: &mut DeviceReader,
+    conn: &Database,
+    reader: &mut DeviceReader<'_>,
     devices: &mut [Device],
     first: i64,
     last: i64,
@@ -100,7 +103,7 @@ fn add_phones(
 }
 
 /// What changed after `after`, see [`Store::changes`](crate::store::Store::changes).
-pub(super) fn changes(conn: &Connection, after: Revision, limit: usize) -> Result<Changes> {
+pub(super) fn changes(conn: &Database, after: Revision, limit: usize) -> Result<Changes> {
     let ledger = Ledger::read(conn)?;
     if after < ledger.forgotten {
         return Ok(Changes::TooFarBehind);
@@ -154,14 +157,19 @@ pub(super) fn bans_after(
 }
 
 /// Companies in order of id, users in order of number.
-pub(super) fn tenancy(conn: &Connection) -> Result<Tenancy> {
+pub(super) fn tenancy(conn: &Database) -> Result<Tenancy> {
     let sql =
         "SELECT id, name, settings, created, changed, revision, instance FROM company ORDER BY id";
-    let companies: Result<Vec<Company>> =
-        conn.prepare_cached(sql)?.query_and_then([], rows::company)?.collect();
+    let companies: Result<Vec<Company>> = conn
+        .prepare_cached(sql)?
+        .query_and_then([], |row| rows::company(conn.cipher(), row))?
+        .collect();
     let sql = "SELECT settings, changed, revision, secret FROM system";
-    let system: Option<SystemSettings> =
-        conn.prepare_cached(sql)?.query_and_then([], rows::system)?.next().transpose()?;
+    let system: Option<SystemSettings> = conn
+        .prepare_cached(sql)?
+        .query_and_then([], |row| rows::system(conn.cipher(), row))?
+        .next()
+        .transpose()?;
     Ok(Tenancy {
         companies: companies?,
         users: users(conn)?,
@@ -170,7 +178,7 @@ pub(super) fn tenancy(conn: &Connection) -> Result<Tenancy> {
     })
 }
 
-fn users(conn: &Connection) -> Result<Vec<User>> {
+fn users(conn: &Database) -> Result<Vec<User>> {
     let mut companies: HashMap<i64, Vec<CompanyId>> = HashMap::new();
     let sql = "SELECT user, company FROM user_company ORDER BY user, position";
     let mut statement = conn.prepare_cached(sql)?;
@@ -191,6 +199,7 @@ fn users(conn: &Connection) -> Result<Vec<User>> {
     let mut statement = conn.prepare_cached(sql)?;
     let users = statement.query_and_then([], |row| {
         let id: i64 = row.get(0)?;
+        let user_id = UserId(id.cast_unsigned());
         let company: Option<String> = row.get(4)?;
         Ok(User {
             id: UserId(id.cast_unsigned()),
@@ -199,9 +208,9 @@ fn users(conn: &Connection) -> Result<Vec<User>> {
             role: rows::named(text(row, 3)?).map_err(|e| rows::bad_user(id, "role", &e))?,
             company: company.map(|company| company_id(id, &company)).transpose()?,
             admin_companies: companies.remove(&id).unwrap_or_default(),
-            password_hash: row.get(5)?,
+            password_hash: sealed_text(conn.cipher(), row, 5, Cell::PasswordHash(user_id))?,
             key_hashes: keys.remove(&id).unwrap_or_default(),
-            second_factor: match row.get::<_, Option<String>>(8)? {
+            second_factor: match sealed_text(conn.cipher(), row, 8, Cell::SecondFactor(user_id))? {
                 None => None,
                 Some(text) => Some(SecondFactor::from_exposed(&text).ok_or_else(|| {
                     rows::bad_user(id, "second_factor", &"is none that this version writes")
@@ -214,11 +223,23 @@ fn users(conn: &Connection) -> Result<Vec<User>> {
     users.collect()
 }
 
+/// A text that may be sealed; `None` for NULL.
+fn sealed_text(
+    cipher: &Cipher,
+    row: &Row<'_>,
+    column: usize,
+    cell: Cell<'_>,
+) -> Result<Option<String>> {
+    let written = rows::optional_text(row, column)?;
+    let opened = written.map(|written| database::open(cipher, cell, written)).transpose()?;
+    Ok(opened.map(Cow::into_owned))
+}
+
 fn company_id(user: i64, text: &str) -> Result<CompanyId> {
     text.parse().map_err(|e| rows::bad_user(user, "company", &e))
 }
 
-pub(super) fn catalogue_since(conn: &Connection, digest: &str) -> Result<Option<Timestamp>> {
+pub(super) fn catalogue_since(conn: &Database, digest: &str) -> Result<Option<Timestamp>> {
     let sql = "SELECT since FROM catalogue WHERE digest = ?1";
     conn.prepare_cached(sql)?.query_row([digest], |row| row.get(0)).optional()
 }

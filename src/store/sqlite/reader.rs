@@ -7,8 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::Semaphore;
 
+use super::database::Database;
 use super::error::map;
 use crate::store::StoreError;
+use crate::store::at_rest::Cipher;
 
 /// The connections that read. Cheap to clone.
 #[derive(Clone)]
@@ -19,7 +21,8 @@ struct Pool {
     count: u32,
     permits: Arc<Semaphore>,
     // A std mutex: held to push or pop only.
-    idle: Mutex<Vec<Connection>>,
+    idle: Mutex<Vec<Database>>,
+    cipher: Cipher,
 }
 
 impl Readers {
@@ -27,11 +30,17 @@ impl Readers {
     ///
     /// # Errors
     /// What SQLite said.
-    pub(super) fn open(path: &Path, count: u32) -> Result<Readers, StoreError> {
-        let idle: Result<Vec<_>, _> = (0..count).map(|_| connect(path)).collect();
+    pub(super) fn open(path: &Path, count: u32, cipher: &Cipher) -> Result<Readers, StoreError> {
+        let idle: Result<Vec<_>, _> = (0..count).map(|_| connect(path, cipher)).collect();
         let permits = Arc::new(Semaphore::new(count as usize));
         let idle = Mutex::new(idle.map_err(|e| map(&path.display().to_string(), &e))?);
-        Ok(Readers(Arc::new(Pool { path: path.to_owned(), count, permits, idle })))
+        Ok(Readers(Arc::new(Pool {
+            path: path.to_owned(),
+            count,
+            permits,
+            idle,
+            cipher: cipher.clone(),
+        })))
     }
 
     /// Runs `read` on a blocking thread, inside one transaction: all it reads
@@ -41,7 +50,7 @@ impl Readers {
     /// What SQLite said; [`StoreError::Unavailable`] after [`Readers::close`].
     pub(super) async fn read<T: Send + 'static>(
         &self,
-        read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        read: impl FnOnce(&Database) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         let permit = Arc::clone(&self.0.permits).acquire_owned().await;
         let permit = permit.map_err(|_| self.unavailable("the store is closed"))?;
@@ -74,13 +83,13 @@ impl Readers {
 impl Pool {
     fn on_a_connection<T>(
         &self,
-        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+        read: impl FnOnce(&Database) -> rusqlite::Result<T>,
     ) -> rusqlite::Result<T> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         // One is missing after a read that panicked.
         let connection = match idle {
             Some(connection) => connection,
-            None => connect(&self.path)?,
+            None => connect(&self.path, &self.cipher)?,
         };
         let moment = connection.unchecked_transaction()?;
         let result = read(&connection);
@@ -93,7 +102,7 @@ impl Pool {
     }
 }
 
-fn connect(path: &Path) -> rusqlite::Result<Connection> {
+fn connect(path: &Path, cipher: &Cipher) -> rusqlite::Result<Database> {
     // Read-write, because the readers of a log share its index file with the
     // writer; `query_only` keeps them from writing.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -101,5 +110,5 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     connection.busy_timeout(super::BUSY)?;
     connection.pragma_update(None, "query_only", true)?;
     connection.set_prepared_statement_cache_capacity(64);
-    Ok(connection)
+    Ok(Database::new(connection, cipher.clone()))
 }

@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Result, Row};
 
+use super::database::open;
 use super::error::bad_row;
 use crate::domain::admission::AdmissionState;
 use crate::domain::settings::{Layer, Written};
@@ -16,6 +17,7 @@ use crate::domain::{
     Revision, Sighting, State, Timestamp, TypeKey, Waiting,
 };
 use crate::store::SystemSettings;
+use crate::store::at_rest::{Cell, Cipher};
 use crate::store::encoding::shared;
 pub(super) use crate::store::encoding::{
     admission_text, bits, claims_text, mac_bits, name_of, named, written_text,
@@ -93,6 +95,13 @@ pub(super) fn id_of(mac: Mac, port: Port) -> i64 {
     bits(mac.bits() << PORT_BITS) | i64::from(port.number())
 }
 
+/// What [`id_of`] was made of; no port where it is none.
+pub(super) fn phone_of(id: i64) -> (Mac, Option<Port>) {
+    let number = id & ((1 << PORT_BITS) - 1);
+    let port = u16::try_from(number).ok().and_then(Port::new);
+    (Mac::from_bits((id >> PORT_BITS).cast_unsigned()), port)
+}
+
 /// The first and the last key the phones of a device can have.
 pub(super) fn ids_of(mac: Mac) -> (i64, i64) {
     let first = bits(mac.bits() << PORT_BITS);
@@ -101,19 +110,23 @@ pub(super) fn ids_of(mac: Mac) -> (i64, i64) {
 
 /// Reads devices and their phones from rows; equal types and companies of one reader share
 /// their text.
-#[derive(Default)]
-pub(super) struct DeviceReader {
+pub(super) struct DeviceReader<'a> {
+    cipher: &'a Cipher,
     types: HashMap<Box<str>, TypeKey>,
     companies: HashMap<Box<str>, CompanyId>,
 }
 
-impl DeviceReader {
+impl<'a> DeviceReader<'a> {
+    pub(super) fn new(cipher: &'a Cipher) -> DeviceReader<'a> {
+        DeviceReader { cipher, types: HashMap::new(), companies: HashMap::new() }
+    }
+
     /// The columns of a device, in the order they are read.
-    pub(super) const DEVICE: &str = "mac, type, waiting, created, first_seen, last_seen, address, \
+    pub(super) const DEVICE: &'static str = "mac, type, waiting, created, first_seen, last_seen, address, \
                               user_agent, type_guess, firmware, certificate, changed, revision, \
                               claims, served, written, admission";
     /// The columns of a phone, in the order they are read.
-    pub(super) const PHONE: &str = "id, company, created, name, settings";
+    pub(super) const PHONE: &'static str = "id, company, created, name, settings";
 
     /// A device, still without the phones that have rows of their own.
     pub(super) fn device(&mut self, row: &Row<'_>) -> Result<Device> {
@@ -168,35 +181,37 @@ impl DeviceReader {
     /// A phone, and the device it belongs to.
     pub(super) fn phone(&mut self, row: &Row<'_>) -> Result<(Mac, Port, Phone)> {
         let id = row.get::<_, i64>(0)?;
-        let mac = Mac::from_bits((id >> PORT_BITS).cast_unsigned());
+        let (mac, port) = phone_of(id);
         let number = id & ((1 << PORT_BITS) - 1);
         let bad = |column: &str, why: &dyn std::fmt::Display| {
             bad_row(&format!("phone {mac}{number}"), column, why)
         };
-        let port = u16::try_from(number).ok().and_then(Port::new);
         let state = match optional_text(row, 1)? {
             None => State::Inactive,
             Some(id) => {
                 State::Active(shared(&mut self.companies, id).map_err(|e| bad("company", &e))?)
             }
         };
+        let port = port.ok_or_else(|| bad("port", &"above 999"))?;
+        let settings = open(self.cipher, Cell::PhoneSettings(mac, port), text(row, 4)?)?;
         let phone = Phone {
             state,
             created: row.get(2)?,
             name: row.get(3)?,
-            settings: Layer::from_stored(text(row, 4)?),
+            settings: Layer::from_stored(&settings),
         };
-        Ok((mac, port.ok_or_else(|| bad("port", &"above 999"))?, phone))
+        Ok((mac, port, phone))
     }
 }
 
 /// Columns `id, name, settings, created, changed, revision, instance`.
-pub(super) fn company(row: &Row<'_>) -> Result<Company> {
+pub(super) fn company(cipher: &Cipher, row: &Row<'_>) -> Result<Company> {
     let id = text(row, 0)?;
+    let settings = open(cipher, Cell::CompanySettings(id), text(row, 2)?)?;
     Ok(Company {
         id: id.parse().map_err(|e| bad_row(&format!("company {id:?}"), "id", e))?,
         name: row.get(1)?,
-        settings: Layer::from_stored(text(row, 2)?),
+        settings: Layer::from_stored(&settings),
         created: row.get(3)?,
         changed: row.get(4)?,
         revision: revision(row, 5)?,
@@ -207,15 +222,18 @@ pub(super) fn company(row: &Row<'_>) -> Result<Company> {
 }
 
 /// Columns `settings, changed, revision, secret`.
-pub(super) fn system(row: &Row<'_>) -> Result<SystemSettings> {
+pub(super) fn system(cipher: &Cipher, row: &Row<'_>) -> Result<SystemSettings> {
+    let settings = open(cipher, Cell::SystemSettings, text(row, 0)?)?;
+    let seed = optional_text(row, 3)?;
+    let seed = seed.map(|seed| open(cipher, Cell::PasswordSeed, seed)).transpose()?;
     Ok(SystemSettings {
-        settings: Layer::from_stored(text(row, 0)?),
+        settings: Layer::from_stored(&settings),
         changed: row.get(1)?,
         revision: revision(row, 2)?,
-        password_seed: match optional_text(row, 3)? {
+        password_seed: match seed {
             None => None,
             Some(text) => Some(
-                PasswordSeed::from_exposed(text)
+                PasswordSeed::from_exposed(&text)
                     .ok_or_else(|| bad_row("the system settings", "secret", "not 64 hex digits"))?,
             ),
         },
@@ -273,7 +291,7 @@ pub(super) fn revision(row: &Row<'_>, column: usize) -> Result<Revision> {
     Ok(Revision(row.get::<_, i64>(column)?.cast_unsigned()))
 }
 
-fn optional_text<'a>(row: &'a Row<'_>, column: usize) -> Result<Option<&'a str>> {
+pub(super) fn optional_text<'a>(row: &'a Row<'_>, column: usize) -> Result<Option<&'a str>> {
     match row.get_ref(column)? {
         ValueRef::Null => Ok(None),
         value => Ok(Some(value.as_str()?)),

@@ -1,8 +1,9 @@
 //! The tables, by version. A file of an older version is brought up to this
 //! one when it is opened; one of a newer version is refused.
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Transaction, TransactionBehavior};
 
+use super::database::Database;
 use super::error::{map, unusable};
 use super::ledger::Ledger;
 use super::{MAX_PAGE, apply, queries, rows};
@@ -57,7 +58,7 @@ pub(super) fn missing(version: i64, what: &str) -> Result<&'static [&'static str
 /// [`StoreError::Unusable`] for another program's database, for a newer version, for an older
 /// one that is to stay as it is, and for a row that cannot be read, with its column.
 pub(super) fn migrate(
-    conn: &mut Connection,
+    conn: &Database,
     what: &str,
     now: Timestamp,
     if_older: IfOlder,
@@ -86,7 +87,7 @@ pub(super) fn migrate(
         return Err(unusable(what, &why));
     }
     let transaction =
-        conn.transaction_with_behavior(TransactionBehavior::Exclusive).map_err(failed)?;
+        Transaction::new_unchecked(conn, TransactionBehavior::Exclusive).map_err(failed)?;
     let steps = || {
         for migration in missing {
             transaction.execute_batch(migration)?;
@@ -104,13 +105,13 @@ pub(super) fn migrate(
         let put = [Mutation::PutCompany { company, expect: None }];
         let make = || {
             let mut ledger = Ledger::read(&transaction)?;
-            let made = apply::commit(&transaction, &mut ledger, &put, &[])?;
+            let made = apply::commit(conn, &mut ledger, &put, &[])?;
             ledger.write(&transaction)?;
             Ok(made)
         };
         make().map_err(failed)??;
     } else {
-        read_all(&transaction).map_err(failed)?;
+        read_all(conn).map_err(failed)?;
     }
     transaction.commit().map_err(failed)?;
     if !new {
@@ -120,7 +121,7 @@ pub(super) fn migrate(
 }
 
 /// Reads every row as the program will, a page at a time.
-fn read_all(conn: &Connection) -> rusqlite::Result<()> {
+fn read_all(conn: &Database) -> rusqlite::Result<()> {
     queries::tenancy(conn)?;
     let mut after = None;
     loop {

@@ -8,11 +8,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(test)]
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 use tokio::sync::{mpsc, oneshot};
 
 use super::apply;
+use super::database::Database;
 use super::error::map;
 use super::file::Held;
 use super::ledger::Ledger;
@@ -56,7 +58,7 @@ pub(super) struct Request {
 
 /// All the thread owns.
 pub(super) struct Writer {
-    pub connection: Connection,
+    pub connection: Database,
     pub requests: mpsc::Receiver<Request>,
     /// How many requests are in one transaction at most.
     pub group: usize,
@@ -183,7 +185,7 @@ fn makes_user(request: &Request) -> bool {
     matches!(&request.work, Work::Commit(mutations, _) if mutations.iter().any(is_new))
 }
 
-fn perform(conn: &Connection, ledger: &mut Ledger, work: &Work) -> rusqlite::Result<Answer> {
+fn perform(conn: &Database, ledger: &mut Ledger, work: &Work) -> rusqlite::Result<Answer> {
     match work {
         Work::Commit(mutations, guards) => {
             Ok(apply::commit(conn, ledger, mutations, guards)?.map(Done::Committed))

@@ -5,6 +5,7 @@
 #[path = "../../../../tests/support/postgres/mod.rs"]
 mod server;
 
+mod at_rest;
 mod away;
 mod connecting;
 mod groups;

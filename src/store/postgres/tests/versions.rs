@@ -96,11 +96,14 @@ async fn who_was_given_the_schema_alone_makes_tables() {
 #[tokio::test]
 async fn who_makes_none_says_so() {
     let url = Cluster::shared().database();
-    let opened = PostgresStore::open_without_upgrade(url.parse().unwrap(), NOW).await;
+    let opened =
+        PostgresStore::open_without_upgrade(url.parse().unwrap(), Cipher::default(), NOW).await;
     let why = opened.err().unwrap().to_string();
     assert!(why.contains("no store in it"), "{why}");
     on(&url).await.close().await;
-    PostgresStore::open_without_upgrade(url.parse().unwrap(), NOW).await.unwrap();
+    PostgresStore::open_without_upgrade(url.parse().unwrap(), Cipher::default(), NOW)
+        .await
+        .unwrap();
 }
 
 #[tokio::test]

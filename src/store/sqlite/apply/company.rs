@@ -1,14 +1,16 @@
 //! The writes of companies.
 
-use rusqlite::{Connection, Result, ffi, params};
+use rusqlite::{Result, ffi, params};
 
 use super::{Applied, changed, violates};
 use crate::domain::{Company, CompanyId, Revision};
 use crate::store::StoreError;
+use crate::store::at_rest::Cell;
+use crate::store::sqlite::database::Database;
 use crate::store::sqlite::rows::bits;
 
 pub(super) fn put(
-    conn: &Connection,
+    conn: &Database,
     company: &Company,
     expect: Option<Revision>,
     revision: Revision,
@@ -27,7 +29,7 @@ pub(super) fn put(
     let values = params![
         company.id.as_str(),
         company.name,
-        company.settings.as_stored(),
+        conn.seal(Cell::CompanySettings(company.id.as_str()), company.settings.as_stored()),
         company.created,
         company.changed,
         bits(revision.0),
@@ -39,7 +41,7 @@ pub(super) fn put(
     Ok(changed(put, || StoreError::company_conflict(&company.id)))
 }
 
-pub(super) fn remove(conn: &Connection, id: &CompanyId, expect: Revision) -> Result<Applied> {
+pub(super) fn remove(conn: &Database, id: &CompanyId, expect: Revision) -> Result<Applied> {
     let sql = "DELETE FROM company WHERE id = ?1 AND revision = ?2";
     match conn.prepare_cached(sql)?.execute(params![id.as_str(), bits(expect.0)]) {
         Err(e) if violates(&e, ffi::SQLITE_CONSTRAINT_FOREIGNKEY) => {

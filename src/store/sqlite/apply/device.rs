@@ -1,16 +1,18 @@
 //! The writes of devices and their phones.
 
-use rusqlite::{Connection, OptionalExtension, Result, ToSql, params};
+use rusqlite::{OptionalExtension, Result, ToSql, params};
 
 use super::{Applied, changed, missing};
 use crate::domain::settings::Written;
 use crate::domain::{CompanyId, Device, Mac, Phone, Port, Revision, Sighting, Timestamp};
+use crate::store::at_rest::Cell;
+use crate::store::sqlite::database::Database;
 use crate::store::sqlite::queries;
 use crate::store::sqlite::rows::{self, SightingColumns, bits, mac_bits};
 use crate::store::{MAX_LEFT, StoreError};
 
 pub(super) fn put(
-    conn: &Connection,
+    conn: &Database,
     device: &Device,
     expect: Option<Revision>,
     revision: Revision,
@@ -74,7 +76,7 @@ pub(super) fn put(
     Ok(Ok(()))
 }
 
-pub(super) fn remove(conn: &Connection, mac: Mac, expect: Revision) -> Result<Applied> {
+pub(super) fn remove(conn: &Database, mac: Mac, expect: Revision) -> Result<Applied> {
     let set = written(conn, mac)?.unwrap_or_default();
     let sql = "DELETE FROM device WHERE mac = ?1 AND revision = ?2";
     let removed = conn.prepare_cached(sql)?.execute([mac_bits(mac), bits(expect.0)])?;
@@ -86,7 +88,7 @@ pub(super) fn remove(conn: &Connection, mac: Mac, expect: Revision) -> Result<Ap
 }
 
 /// Keeps what files have set in a device that is removed.
-pub(super) fn leave(conn: &Connection, mac: Mac, set: &Written) -> Result<()> {
+pub(super) fn leave(conn: &Database, mac: Mac, set: &Written) -> Result<()> {
     let all = queries::left_in(conn, mac)?.and(set);
     let Some(text) = rows::written_text(&all) else { return Ok(()) };
     let sql = "INSERT OR REPLACE INTO left_in_device (mac, written) VALUES (?1, ?2)";
@@ -96,7 +98,7 @@ pub(super) fn leave(conn: &Connection, mac: Mac, set: &Written) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn note_sighting(conn: &Connection, mac: Mac, sighting: &Sighting) -> Result<Applied> {
+pub(super) fn note_sighting(conn: &Database, mac: Mac, sighting: &Sighting) -> Result<Applied> {
     let seen = SightingColumns::from(sighting);
     // `Sighting::is_news` and `Sighting::noting` in SQL: one statement instead of a read and a write.
     let sql = "UPDATE device SET first_seen = coalesce(first_seen, ?2), \
@@ -117,13 +119,13 @@ pub(super) fn note_sighting(conn: &Connection, mac: Mac, sighting: &Sighting) ->
     Ok(Ok(()))
 }
 
-pub(super) fn note_served(conn: &Connection, mac: Mac, at: Timestamp) -> Result<Applied> {
+pub(super) fn note_served(conn: &Database, mac: Mac, at: Timestamp) -> Result<Applied> {
     let sql = "UPDATE device SET served = ?2 WHERE mac = ?1 AND served IS NULL";
     conn.prepare_cached(sql)?.execute(params![mac_bits(mac), at])?;
     Ok(Ok(()))
 }
 
-pub(super) fn note_written(conn: &Connection, mac: Mac, noted: &Written) -> Result<Applied> {
+pub(super) fn note_written(conn: &Database, mac: Mac, noted: &Written) -> Result<Applied> {
     if let Some(before) = written(conn, mac)? {
         let sql = "UPDATE device SET written = ?2 WHERE mac = ?1";
         let both = rows::written_text(&before.and(noted));
@@ -133,13 +135,13 @@ pub(super) fn note_written(conn: &Connection, mac: Mac, noted: &Written) -> Resu
 }
 
 /// What the files of a device have set; `None`: there is no such device.
-fn written(conn: &Connection, mac: Mac) -> Result<Option<Written>> {
+fn written(conn: &Database, mac: Mac) -> Result<Option<Written>> {
     let sql = "SELECT written FROM device WHERE mac = ?1";
     let read = |row: &rusqlite::Row<'_>| rows::written(row, 0, mac);
     conn.prepare_cached(sql)?.query_row([mac_bits(mac)], read).optional()
 }
 
-fn put_phone(conn: &Connection, mac: Mac, port: Port, phone: &Phone) -> Result<Applied> {
+fn put_phone(conn: &Database, mac: Mac, port: Port, phone: &Phone) -> Result<Applied> {
     let sql =
         "INSERT INTO phone (id, company, created, name, settings) VALUES (?1, ?2, ?3, ?4, ?5)";
     let put = conn.prepare_cached(sql)?.execute(params![
@@ -147,7 +149,7 @@ fn put_phone(conn: &Connection, mac: Mac, port: Port, phone: &Phone) -> Result<A
         phone.company().map(CompanyId::as_str),
         phone.created,
         phone.name,
-        phone.settings.as_stored(),
+        conn.seal(Cell::PhoneSettings(mac, port), phone.settings.as_stored()),
     ]);
     match (put, phone.company()) {
         (Err(e), Some(company)) => missing(e, company),
@@ -155,7 +157,7 @@ fn put_phone(conn: &Connection, mac: Mac, port: Port, phone: &Phone) -> Result<A
     }
 }
 
-fn remove_phones(conn: &Connection, mac: Mac) -> Result<()> {
+fn remove_phones(conn: &Database, mac: Mac) -> Result<()> {
     let (first, last) = rows::ids_of(mac);
     conn.prepare_cached("DELETE FROM phone WHERE id BETWEEN ?1 AND ?2")?.execute([first, last])?;
     Ok(())

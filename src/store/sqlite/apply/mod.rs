@@ -8,11 +8,13 @@ mod company;
 mod device;
 mod user;
 
-use rusqlite::{Connection, Error, OptionalExtension, Result, ffi, params};
+use rusqlite::{Error, OptionalExtension, Result, ffi, params};
 
+use super::database::Database;
 use super::ledger::Ledger;
 use super::rows::{self, bits, mac_bits, name_of};
 use crate::domain::{CompanyId, Event, Revision};
+use crate::store::at_rest::Cell;
 use crate::store::{Guard, MAX_EVENTS, Mutation, Object, StoreError, SystemSettings};
 
 /// What became of a part of a commit: done, or refused as a conflict.
@@ -23,7 +25,7 @@ type Applied = std::result::Result<(), StoreError>;
 /// # Errors
 /// What the medium said; the transaction is then of no use any more.
 pub(super) fn commit(
-    conn: &Connection,
+    conn: &Database,
     ledger: &mut Ledger,
     mutations: &[Mutation],
     guards: &[Guard],
@@ -59,7 +61,7 @@ pub(super) fn commit(
     Ok(outcome.map(|()| ledger.head))
 }
 
-fn revision_of(conn: &Connection, object: &Object) -> Result<Option<Revision>> {
+fn revision_of(conn: &Database, object: &Object) -> Result<Option<Revision>> {
     let one = |sql: &str, key: &dyn rusqlite::ToSql| {
         let row = conn.prepare_cached(sql)?.query_row([key], |row| rows::revision(row, 0));
         row.optional()
@@ -103,7 +105,7 @@ fn may_leave_a_trace(mutations: &[Mutation]) -> bool {
     !(refused_at_once && rest.iter().all(never_refused))
 }
 
-fn all(conn: &Connection, mutations: &[Mutation], revision: Revision) -> Result<Applied> {
+fn all(conn: &Database, mutations: &[Mutation], revision: Revision) -> Result<Applied> {
     for mutation in mutations {
         let outcome = match mutation {
             Mutation::PutDevice { device, expect } => device::put(conn, device, *expect, revision)?,
@@ -138,7 +140,7 @@ fn all(conn: &Connection, mutations: &[Mutation], revision: Revision) -> Result<
 }
 
 fn put_system_settings(
-    conn: &Connection,
+    conn: &Database,
     system: &SystemSettings,
     expect: Revision,
     revision: Revision,
@@ -149,18 +151,19 @@ fn put_system_settings(
     if there.unwrap_or(0) != bits(expect.0) {
         return Ok(Err(StoreError::system_conflict()));
     }
+    let seed = system.password_seed.map(|seed| seed.expose());
     let sql = "INSERT OR REPLACE INTO system (one, settings, changed, revision, secret) \
                VALUES (1, ?1, ?2, ?3, ?4)";
     conn.prepare_cached(sql)?.execute(params![
-        system.settings.as_stored(),
+        conn.seal(Cell::SystemSettings, system.settings.as_stored()),
         system.changed,
         bits(revision.0),
-        system.password_seed.map(|seed| seed.expose()),
+        seed.as_deref().map(|seed| conn.seal(Cell::PasswordSeed, seed)),
     ])?;
     Ok(Ok(()))
 }
 
-fn append(conn: &Connection, event: &Event) -> Result<Applied> {
+fn append(conn: &Database, event: &Event) -> Result<Applied> {
     let sql = "INSERT INTO event (at, who, address, action, subject, name, company, before, after) \
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
     conn.prepare_cached(sql)?.execute(params![

@@ -1,14 +1,16 @@
 //! The writes of users with their companies and keys.
 
-use rusqlite::{Connection, Result, ffi, params};
+use rusqlite::{Result, ffi, params};
 
 use super::{Applied, changed, missing, violates};
 use crate::domain::{CompanyId, Revision, Role, SecondFactor, User, UserId};
 use crate::store::StoreError;
+use crate::store::at_rest::Cell;
+use crate::store::sqlite::database::Database;
 use crate::store::sqlite::rows::bits;
 
 pub(super) fn put(
-    conn: &Connection,
+    conn: &Database,
     user: &User,
     expect: Option<Revision>,
     revision: Revision,
@@ -24,6 +26,11 @@ pub(super) fn put(
              created = ?7, revision = ?8, second_factor = ?9 WHERE id = ?1 AND revision = ?10"
         }
     };
+    let password_hash = user.password_hash.as_deref();
+    let password_hash = password_hash.map(|hash| conn.seal(Cell::PasswordHash(user.id), hash));
+    let second_factor = user.second_factor.as_ref().map(SecondFactor::expose);
+    let second_factor = second_factor.as_deref();
+    let second_factor = second_factor.map(|text| conn.seal(Cell::SecondFactor(user.id), text));
     let expected = bits(expect.unwrap_or_default().0);
     let values = params![
         id,
@@ -31,10 +38,10 @@ pub(super) fn put(
         user.name,
         user.role.as_str(),
         user.company.as_ref().map(CompanyId::as_str),
-        user.password_hash,
+        password_hash,
         user.created,
         bits(revision.0),
-        user.second_factor.as_ref().map(SecondFactor::expose),
+        second_factor,
         expected,
     ];
     let values = if expect.is_some() { values } else { &values[..9] };
@@ -55,7 +62,7 @@ pub(super) fn put(
     put_lists(conn, user, id)
 }
 
-fn put_lists(conn: &Connection, user: &User, id: i64) -> Result<Applied> {
+fn put_lists(conn: &Database, user: &User, id: i64) -> Result<Applied> {
     conn.prepare_cached("DELETE FROM user_company WHERE user = ?1")?.execute([id])?;
     conn.prepare_cached("DELETE FROM user_key WHERE user = ?1")?.execute([id])?;
     for (position, company) in (0i64..).zip(&user.admin_companies) {
@@ -77,14 +84,14 @@ fn put_lists(conn: &Connection, user: &User, id: i64) -> Result<Applied> {
     Ok(Ok(()))
 }
 
-pub(super) fn remove(conn: &Connection, id: UserId, expect: Revision) -> Result<Applied> {
+pub(super) fn remove(conn: &Database, id: UserId, expect: Revision) -> Result<Applied> {
     let sql = "DELETE FROM user WHERE id = ?1 AND revision = ?2";
     let removed = conn.prepare_cached(sql)?.execute([bits(id.0), bits(expect.0)])?;
     Ok(changed(removed, || StoreError::user_id_conflict(id)))
 }
 
 /// Whether any user [`User::can_administer_system`].
-pub(super) fn is_any_admin(conn: &Connection) -> Result<bool> {
+pub(super) fn is_any_admin(conn: &Database) -> Result<bool> {
     let sql = "SELECT EXISTS (SELECT 1 FROM user WHERE role = ?1 AND (password_hash IS NOT NULL \
                OR EXISTS (SELECT 1 FROM user_key WHERE user_key.user = user.id)))";
     conn.prepare_cached(sql)?.query_one([Role::SystemAdmin.as_str()], |row| row.get(0))

@@ -1,6 +1,7 @@
 //! What only a store in a file can get right or wrong. What all stores do is
 //! in the conformance suite.
 
+mod at_rest;
 mod damage;
 mod durable;
 mod faults;

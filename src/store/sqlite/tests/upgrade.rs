@@ -286,12 +286,13 @@ async fn what_only_reads_leaves_an_older_store_as_it_is() {
     let old = Version1::new();
     furnish(&old);
     let path = old.path();
-    let refused = SqliteStore::open_without_upgrade(&path, NOW).err().unwrap().to_string();
+    let refused =
+        SqliteStore::open_without_upgrade(&path, Cipher::default(), NOW).err().unwrap().to_string();
     assert!(refused.contains("start the gateway once"), "{refused}");
     assert_eq!(SqliteStore::look(&path), Ok(Found::Older(1, 6)));
     SqliteStore::open(&path, NOW).unwrap().close().await;
     assert_eq!(SqliteStore::look(&path), Ok(Found::Current));
-    SqliteStore::open_without_upgrade(&path, NOW).unwrap().close().await;
+    SqliteStore::open_without_upgrade(&path, Cipher::default(), NOW).unwrap().close().await;
 }
 
 #[tokio::test]
