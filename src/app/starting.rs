@@ -18,7 +18,8 @@ use crate::net::tls::Tls;
 use crate::net::{Bound, Handler, Handover, Server};
 use crate::provision::Provisioner;
 use crate::registry::{Background, Clock, PublicUrl, Registry, SystemRandom};
-use crate::store::{self, Store};
+
+use crate::store::{self, Cipher, Store, StoreUrl};
 use crate::uploads::Uploads;
 
 /// All that needs no store. Its listeners accept: phones are told to come again, operators why.
@@ -140,6 +141,7 @@ impl Starting {
         if let Err(error) = registry.make_password_seed(&SystemRandom).await {
             tracing::warn!(%error, "phones have no passwords of their own before the next start");
         }
+        tell_stale(&config.store.url, &cipher);
         waiting.tell_end();
         Ok(Opened { store, registry, background })
     }
@@ -224,4 +226,15 @@ fn accept<H: Handler>(
     server
         .serve(bound, tls, handler.clone())
         .map_err(|source| AppError::Io { what: "serving a listener", source })
+}
+
+/// What of a store with a key is not encrypted with it: whoever turned it on may think that all is.
+fn tell_stale(store: &StoreUrl, cipher: &Cipher) {
+    if cipher.stale() > 0 {
+        tracing::warn!(
+            %store,
+            "not all secrets are encrypted with the key that is configured: `dialtone store rekey` \
+             does that"
+        );
+    }
 }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use crate::domain::{printable, steers};
+use crate::domain::{printable, with_hidden_shown};
 
 /// Rows as a table with a header, columns aligned; the title is what stands
 /// over a column, the name is where its value is, `sighting.address`.
@@ -34,15 +34,12 @@ pub fn table(columns: &[(&str, &str)], rows: &[Value]) -> String {
 /// library leaves as it is.
 #[must_use]
 pub fn printable_json(value: &Value) -> String {
-    let mut shown = String::new();
-    for c in format!("{value:#}").chars() {
-        if steers(c) && c != '\n' {
-            let _ = write!(shown, "\\u{:04x}", u32::from(c));
-        } else {
-            shown.push(c);
-        }
-    }
-    shown
+    // Two for what is above U+FFFF (RFC 8259, section 7).
+    let escaped = |found: &str| found.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
+    let text = format!("{value:#}");
+    // Its own line ends are all there are: those of values are escaped.
+    let lines: Vec<_> = text.split('\n').map(|line| with_hidden_shown(line, escaped)).collect();
+    lines.join("\n")
 }
 
 /// Seconds since 1970 as UTC.

@@ -2,6 +2,9 @@
 
 use std::io;
 
+use rustix::fs::Mode;
+use rustix::process::umask;
+
 use super::config_arguments::ServeArguments;
 use crate::app::{self, AppError};
 use crate::config::{ConfigError, LogFormat, LogSection};
@@ -23,6 +26,7 @@ pub enum ServeError {
 /// # Errors
 /// [`ServeError`]; nothing was served before one of the first two.
 pub fn run(arguments: &ServeArguments) -> Result<(), ServeError> {
+    keep_files_private();
     let (config, warnings) = arguments.load()?;
     begin_log(&config.log);
     for warning in warnings {
@@ -36,6 +40,12 @@ pub fn run(arguments: &ServeArguments) -> Result<(), ServeError> {
     // A folder of templates that hangs while it is read must not keep the process.
     runtime.shutdown_background();
     Ok(served?)
+}
+
+/// Whatever file is made from here on, also by a library, is its owner's alone. Each place that makes
+/// one says so, too: this is for the one that forgets, and whatever umask a service has.
+fn keep_files_private() {
+    umask(Mode::RWXG | Mode::RWXO);
 }
 
 /// Logs to standard error: standard output is for what a command was asked for.

@@ -114,6 +114,12 @@ impl Cipher {
         self.0.seals
     }
 
+    /// The id of the key that what is written is sealed with.
+    #[must_use]
+    pub fn writing_id(&self) -> Option<&str> {
+        self.current().map(StoreKey::id)
+    }
+
     /// How many values were read that are not sealed with the key that new ones are sealed with;
     /// 0 where none are. `dialtone store rekey` leaves none.
     #[must_use]
@@ -123,7 +129,7 @@ impl Cipher {
 
     /// A value as it is to be written.
     pub(super) fn seal<'a>(&self, cell: Cell<'_>, plain: &'a str) -> Cow<'a, str> {
-        match self.0.all.first().filter(|_| self.0.seals) {
+        match self.current() {
             None => Cow::Borrowed(plain),
             Some(key) => {
                 let sealed = key.seal(&cell.associated_data(), plain.as_bytes());
@@ -153,15 +159,18 @@ impl Cipher {
         let plain = opened.and_then(|bytes| String::from_utf8(bytes).ok());
         let changed = || NotOpened::Changed { cell: cell.to_string(), key: id.to_owned() };
         let plain = plain.ok_or_else(changed)?;
-        self.note(self.0.seals && self.0.all.first().is_some_and(|key| key.id() != id));
+        self.note(self.writing_id().is_some_and(|current| current != id));
         Ok(Cow::Owned(plain))
     }
 
     /// Whether a value is written as [`Cipher::seal`] would write it.
     pub(super) fn is_current(&self, written: &str) -> bool {
         let sealed = written.strip_prefix(SEALED).and_then(|sealed| sealed.split_once(':'));
-        let current = self.0.all.first().filter(|_| self.0.seals);
-        sealed.map(|(id, _)| id) == current.map(StoreKey::id)
+        sealed.map(|(id, _)| id) == self.writing_id()
+    }
+
+    fn current(&self) -> Option<&StoreKey> {
+        self.0.all.first().filter(|_| self.0.seals)
     }
 
     fn note(&self, is_stale: bool) {

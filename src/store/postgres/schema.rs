@@ -11,7 +11,9 @@ use super::error::Failure;
 use super::session::{Session, parameters};
 use crate::store::StoreError;
 
-/// Each brings the tables from the version before, and the oldest version that may use them then.
+/// Each brings the tables from the version before, and the oldest version that may use them then. From
+/// version 2 on what [`Cell`](crate::store::at_rest::Cell) names may be encrypted, and no SQL reads or
+/// changes it.
 const MIGRATIONS: &[(&str, i32)] = &[
     (include_str!("v1.sql"), 1),
     // An older gateway would serve whom the policy refuses.

@@ -13,7 +13,8 @@ use crate::store::{Mutation, StoreError};
 /// `dial`, in the file's header: tells this program's files from others.
 pub(super) const APPLICATION_ID: u32 = 0x6469_616c;
 
-/// Each brings the tables from the version before; `user_version` counts them.
+/// Each brings the tables from the version before; `user_version` counts them. From version 6 on what
+/// [`Cell`](crate::store::at_rest::Cell) names may be encrypted, and no SQL reads or changes it.
 const MIGRATIONS: &[&str] = &[
     include_str!("v1.sql"),
     include_str!("v2.sql"),
