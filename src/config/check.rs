@@ -30,6 +30,7 @@ pub(super) fn across(config: &Config, reader: &mut Reader) {
     password_file(config, reader);
     password_in_url(config, reader);
     key_files(config, reader);
+    tls_keys(config, reader);
     if config.handset.https.is_empty() && !config.tls.pairs.is_empty() {
         let message = "is not used: handset.https is empty";
         reader.warn_between(&["tls.certificate", "handset.https"], message);
@@ -79,6 +80,19 @@ fn key_files(config: &Config, reader: &mut Reader) {
         if everyone_may_read(path) {
             let message = "every user of this machine may read it; `chmod o-r` would end that";
             reader.warn_between(&[key], message);
+        }
+    }
+}
+
+/// Not the keys that the gateway makes: it keeps them to itself.
+fn tls_keys(config: &Config, reader: &mut Reader) {
+    for (key, pairs) in [("tls.key", &config.tls.pairs), ("admin.key", &config.admin.pairs)] {
+        for pair in pairs.iter().filter(|pair| everyone_may_read(&pair.key)) {
+            let message = format!(
+                "every user of this machine may read {}; `chmod o-r` would end that",
+                pair.key.display()
+            );
+            reader.warn_between(&[key], &message);
         }
     }
 }

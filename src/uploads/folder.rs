@@ -1,8 +1,8 @@
 //! The folder on the disk. All of it blocks.
 
-use std::fs::{self, DirBuilder, File, Permissions};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -113,7 +113,9 @@ pub(super) fn remove(place: &Path) -> io::Result<bool> {
 
 /// Taken as long as the file is open: a second gateway would remove what this one is writing.
 pub(super) fn lock(dir: &Path) -> io::Result<File> {
-    let lock = File::create(dir.join(".lock"))?;
+    let mut options = OpenOptions::new();
+    let lock =
+        options.write(true).create(true).truncate(true).mode(0o600).open(dir.join(".lock"))?;
     match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(lock),
         Err(Errno::WOULDBLOCK) => Err(io::Error::new(

@@ -4,6 +4,7 @@
 mod admin;
 mod admission;
 mod arrows;
+mod at_rest;
 mod authorization;
 mod away;
 mod bans;
@@ -21,6 +22,7 @@ mod forms;
 mod http_edge;
 mod identification;
 mod limits;
+mod modes;
 mod old_phones;
 mod own_family;
 mod own_passwords;

@@ -6,10 +6,10 @@
 //! about to expire. A file that dialtone did not make is never overwritten.
 
 use std::error::Error;
-use std::fs::{self, OpenOptions};
+use std::fs::{self, DirBuilder, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::net::{IpAddr, UdpSocket};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -46,6 +46,7 @@ pub fn ensure(directory: &Path, names: &[String], now: SystemTime) -> Result<Pai
             if !is_ours(&pair.certificate) {
                 return in_the_way(&pair.certificate);
             }
+            keep_private(&pair.key)?;
             let (_, expires) = config::load_pair(&pair, &config::provider())?;
             expires > now + LEFT
         }
@@ -112,6 +113,22 @@ fn exists(path: &Path) -> Result<bool, TlsError> {
     }
 }
 
+/// A copy that was put back may be readable for others.
+fn keep_private(key: &Path) -> Result<(), TlsError> {
+    let failed = |source| TlsError::Write { path: key.to_owned(), source };
+    let mode = fs::metadata(key).map_err(failed)?.permissions().mode();
+    if mode & 0o077 == 0 {
+        return Ok(());
+    }
+    fs::set_permissions(key, Permissions::from_mode(0o600)).map_err(failed)?;
+    tracing::warn!(
+        file = %key.display(),
+        mode = format!("{:o}", mode & 0o7777),
+        "others could read the key; now only its owner can"
+    );
+    Ok(())
+}
+
 fn is_ours(certificate: &Path) -> bool {
     let Ok(chain) = files::certificates(certificate) else { return false };
     files::parse(certificate, &chain[0]).is_ok_and(|parsed| {
@@ -139,7 +156,10 @@ fn make(
     params.not_after = rcgen::date_time_ymd(year, month, day);
     let certificate = params.self_signed(&key).map_err(not_made)?;
 
-    fs::create_dir_all(directory)
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory)
         .map_err(|source| TlsError::Write { path: directory.to_owned(), source })?;
     // The key first: left alone by a crash in between it is reported, not used.
     write(&pair.key, key.serialize_pem().as_bytes(), 0o600)?;
