@@ -1,8 +1,9 @@
 //! Characters that a reader does not see, or that make something else of what is read.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
-use regex::Regex;
+use regex::{Captures, Regex};
 
 /// Controls (C0, DEL, C1); format characters, among which are those that turn the direction of
 /// writing, join and separate without a width, or tag; the Unicode ends of lines and paragraphs
@@ -23,6 +24,17 @@ static HIDDEN: LazyLock<Regex> = LazyLock::new(|| {
 #[must_use]
 pub fn hidden_char(text: &str) -> Option<char> {
     HIDDEN.find(text)?.as_str().chars().next()
+}
+
+/// What came from anybody, for others to read: whatever of it would not be seen as it is stands as
+/// `shown` says. Nothing is done for what has nothing such.
+#[must_use]
+pub fn with_hidden_shown(text: &str, shown: impl Fn(&str) -> String) -> Cow<'_, str> {
+    // Controls apart, ASCII hides nothing.
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return Cow::Borrowed(text);
+    }
+    HIDDEN.replace_all(text, |found: &Captures<'_>| shown(&found[0]))
 }
 
 #[cfg(test)]

@@ -36,7 +36,7 @@ pub use device::{Assigned, Device, Phone, Sighting, State, TransitionError, Wait
 pub use error_chain::ErrorChain;
 pub use event::{Action, Event, EventId, Subject};
 pub use hex::{from_hex, to_hex};
-pub use hidden::hidden_char;
+pub use hidden::{hidden_char, with_hidden_shown};
 pub use hosted_path::HostedPath;
 pub use mac::{InvalidMac, Mac};
 pub use nearest::{did_you_mean, nearest};

@@ -1,26 +1,20 @@
 //! What may come from anywhere, shown in a terminal: nothing of it steers that.
 
-/// Control characters, and what turns the direction of writing, as escapes:
-/// User-Agents and names come from anywhere.
+use super::hidden::{hidden_char, with_hidden_shown};
+
+/// Controls, and all else that [`hidden_char`](super::hidden_char) finds, as escapes: User-Agents and
+/// names come from anywhere, and what turns the direction of writing or has no width makes another
+/// name of one.
 #[must_use]
 pub fn printable(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        if steers(c) {
-            shown.extend(c.escape_unicode());
-        } else {
-            shown.push(c);
-        }
-    }
-    shown
+    let escaped = |found: &str| found.chars().map(|c| c.escape_unicode().to_string()).collect();
+    with_hidden_shown(text, escaped).into_owned()
 }
 
-/// Whether a terminal does something else with it than showing it.
+/// Whether [`printable`] escapes it wherever it stands.
 #[must_use]
 pub fn steers(c: char) -> bool {
-    let turns =
-        matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    c.is_control() || turns
+    hidden_char(c.encode_utf8(&mut [0; 4])).is_some()
 }
 
 /// Does as [`printable`], for a text that may have several lines: their breaks stay, and tabs.
@@ -44,5 +38,11 @@ mod tests {
     fn lines_stay_and_nothing_steers() {
         assert_eq!(printable_lines("a\tb\u{9b}\r\n\nc\rd\r"), "a\tb\\u{9b}\n\nc\\u{d}d\\u{d}");
         assert_eq!(printable("\u{1b}[31m\u{202e}\nb"), "\\u{1b}[31m\\u{202e}\\u{a}b");
+        assert_eq!(printable("a\u{200b}\u{61c}\u{e0041}b"), "a\\u{200b}\\u{61c}\\u{e0041}b");
+        assert_eq!(
+            printable(&format!("a{}", "\u{301}".repeat(9))),
+            "a".to_owned() + &"\\u{301}".repeat(9)
+        );
+        assert_eq!(printable("Büro می‌خواهم"), "Büro می‌خواهم");
     }
 }

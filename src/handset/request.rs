@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName, Method, Request, header};
 
 use super::access::Asker;
-use crate::domain::{ClientCertificate, Sighting};
+use crate::domain::{ClientCertificate, Sighting, with_hidden_shown};
 use crate::provision::Fetch;
 
 /// The longest of 250 recorded requests has 38 bytes (`/snom/settings-m9.php?mac=...`);
@@ -77,7 +77,8 @@ pub(super) fn unfit_upload(headers: &HeaderMap) -> Option<&'static str> {
 /// A header's value as text of at most `most` bytes that is safe to store, log
 /// and show. Bytes that are not UTF-8 count as Latin-1 (RFC 9110 section 5.5),
 /// and a control character becomes its picture (U+2400..U+2421), so that
-/// patterns still see one character where the handset sent one.
+/// patterns still see one character where the handset sent one. What would not be seen as it is, or
+/// turns what stands around it, is U+FFFD.
 fn text(value: &[u8], most: usize) -> String {
     // Nearly all are plain ASCII and fit.
     if value.len() <= most
@@ -103,6 +104,8 @@ fn text(value: &[u8], most: usize) -> String {
         }
         Err(_) => cut.iter().map(|&byte| char::from(byte)).for_each(&mut push),
     }
+    let mut text = with_hidden_shown(&text, |_| char::REPLACEMENT_CHARACTER.into()).into_owned();
+    text.truncate(text.floor_char_boundary(most));
     text
 }
 

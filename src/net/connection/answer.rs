@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use super::super::shared::Shared;
 use super::super::watch::{TrackedBody, Watch};
 use super::super::{Handler, Peer};
+use crate::domain::printable;
 
 /// The part of a connection that its requests share.
 pub(super) struct Context<H> {
@@ -57,7 +58,7 @@ impl<H: Handler> Context<H> {
                 self.shared.counters.panics.add_one();
                 tracing::error!(
                     address = %self.peer.address,
-                    "a request made its handler panic: {}", panic_message(&*panic),
+                    "a request made its handler panic: {}", printable(panic_message(&*panic)),
                 );
                 self.handler.fault()
             }

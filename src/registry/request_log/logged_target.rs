@@ -2,15 +2,16 @@
 
 use std::fmt;
 
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Serialize, Serializer};
 
-use crate::domain::Mac;
-use crate::domain::admission::UrlToken;
 use crate::domain::settings::HIDDEN;
+use crate::domain::{Mac, with_hidden_shown};
 
 /// Path and query as received. Shown, printed and written out, every value of the query but
 /// a MAC under a name that says so is hidden: phones and their makers' portals put logins and
-/// tokens there, and twelve hex digits may be one. So is what may be a token in the path.
+/// tokens there, and twelve hex digits may be one. So is an element of the path that may be a
+/// token, whether it is one of today or not; and a character that is not seen is `%XX`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct LoggedTarget(String);
 
@@ -43,14 +44,15 @@ impl LoggedTarget {
 
 impl fmt::Display for LoggedTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (path, query) = match self.0.split_once('?') {
+        let escaped = |found: &str| utf8_percent_encode(found, NON_ALPHANUMERIC).to_string();
+        let shown = with_hidden_shown(&self.0, escaped);
+        let (path, query) = match shown.split_once('?') {
             Some((path, query)) => (path, Some(query)),
-            None => (&*self.0, None),
+            None => (&*shown, None),
         };
         for (at, element) in path.split('/').enumerate() {
-            let slash = if at > 0 { "/" } else { "" };
-            let is_token = element.parse::<UrlToken>().is_ok();
-            write!(f, "{slash}{}", if is_token { HIDDEN } else { element })?;
+            let before = if at == 0 { "" } else { "/" };
+            write!(f, "{before}{}", if may_be_token(element) { HIDDEN } else { element })?;
         }
         let Some(query) = query else { return Ok(()) };
         f.write_str("?")?;
@@ -66,6 +68,12 @@ impl fmt::Display for LoggedTarget {
         }
         Ok(())
     }
+}
+
+/// Whether it has the form of a [`UrlToken`], also one with a part of it missing or too many.
+fn may_be_token(element: &str) -> bool {
+    element.len() >= 26
+        && element.bytes().all(|b| b.is_ascii_alphabetic() || matches!(b, b'2'..=b'7'))
 }
 
 impl fmt::Debug for LoggedTarget {
@@ -99,6 +107,9 @@ mod tests {
             ("/a?", "/a?"),
             ("/p/abcdefghijklmnopqrstuvwxyz234567/001565123456.cfg", "/p/***/001565123456.cfg"),
             ("/abcdefghijklmnopqrstuvwxyz234567", "/***"),
+            ("/abcdefghijklmnopqrstuvwxyz234567/001565123456.cfg", "/***/001565123456.cfg"),
+            ("/ABCDEFGHIJKLMNOPQRSTUVWXYZ234567/?x", "/***/?***"),
+            ("/a\u{202e}gfc.cfg", "/a%E2%80%AEgfc.cfg"),
         ] {
             let kept = LoggedTarget::new(target.to_owned());
             assert_eq!(kept.to_string(), shown);
