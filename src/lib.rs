@@ -12,6 +12,7 @@
 //! |---|---|
 //! | [`domain`] | MAC, phone, company, user, settings: what may happen to a phone, and who may have its files. No I/O, no clock |
 //! | [`throttle`] | turns for those who want the same at a time, log lines for all that say the same; knows no phones |
+//! | [`encryption`] | the forms in which makers' phones take a configuration encrypted; knows no phones |
 //! | [`catalogue`] | the families as data: what their phones ask, how they name themselves, what they get |
 //! | [`store`] | what is durable: one trait that gateways can follow, in one SQLite file, in a PostgreSQL database or in memory |
 //! | [`registry`] | the rules over the store, all phones in memory, who changed what |
@@ -47,6 +48,7 @@
 //! uploads   -> domain, throttle
 //! files     -> domain, throttle
 //! catalogue -> domain
+//! encryption -> domain
 //! net       -> domain, throttle
 //! ```
 //!
@@ -135,6 +137,7 @@ pub mod config;
 #[cfg(test)]
 mod documented;
 pub mod domain;
+pub mod encryption;
 pub mod files;
 pub mod handset;
 pub mod net;
