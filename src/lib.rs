@@ -41,13 +41,13 @@
 //! config    -> handset, admin, provision, registry, store, uploads, catalogue, net, domain
 //! handset   -> provision, net, domain
 //! admin     -> registry, uploads, files, catalogue, net, domain, throttle
-//! provision -> registry, uploads, files, catalogue, domain, throttle
-//! registry  -> store, uploads, catalogue, domain, throttle
+//! provision -> registry, uploads, files, catalogue, encryption, domain, throttle
+//! registry  -> store, uploads, catalogue, encryption, domain, throttle
 //! simulator -> catalogue, domain
 //! store     -> domain
 //! uploads   -> domain, throttle
 //! files     -> domain, throttle
-//! catalogue -> domain
+//! catalogue -> encryption, domain
 //! encryption -> domain
 //! net       -> domain, throttle
 //! ```

@@ -43,7 +43,7 @@ pub use boot::{
 pub use family::certificate::CertificateForm;
 pub use family::definition::{Escape, Limit, Scope, Separator, UploadKind};
 pub use family::problem::{CatalogueError, Problem};
-pub use family::{Family, FileSpec, PhoneType, UploadSpec};
+pub use family::{Encryption, Family, FileSpec, PhoneType, UploadSpec};
 pub use identify::file_match::FileMatch;
 pub use identify::path_pattern::PathFacts;
 pub use identify::target::Target;

@@ -9,6 +9,7 @@ mod company;
 mod device;
 mod error_chain;
 mod event;
+mod file_key;
 mod hex;
 mod hidden;
 mod hosted_path;

@@ -12,37 +12,10 @@ mod salt;
 #[cfg(test)]
 mod tests;
 
-use serde::Deserialize;
-
-use crate::domain::to_hex;
 pub use salt::FileName;
 
-/// A way to encrypt a file, as `family.toml` and settings name it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
-pub enum Format {
-    /// `openssl enc -aes-256-cbc -md md5 -k PHRASE`: `Salted__`, the salt, the encrypted text.
-    #[serde(rename = "openssl-aes-256-cbc")]
-    OpensslAes256Cbc,
-    /// `openssl enc -aes-256-cbc -md md5 -nosalt -k PHRASE`. Equal beginnings of two texts are
-    /// equal in what is made of them.
-    #[serde(rename = "openssl-aes-256-cbc-nosalt")]
-    OpensslAes256CbcNosalt,
-    /// `openssl enc -aes-128-cbc -md md5 -a -k PHRASE`: as the first, in lines of base64.
-    #[serde(rename = "openssl-aes-128-cbc-base64")]
-    OpensslAes128CbcBase64,
-    /// `openssl enc -aes-128-cbc -K KEY -iv IV`: the key of 32 hexadecimal digits and the IV of as
-    /// many, one behind the other. Equal beginnings show, as the IV is the phone's and always one.
-    #[serde(rename = "aes-128-cbc")]
-    Aes128Cbc,
-    /// `openssl enc -aes-128-ecb -nopad -K KEY` of a text filled with blanks to whole blocks; the
-    /// key is 16 characters. Equal blocks show, and nothing tells that a block was changed.
-    #[serde(rename = "aes-128-ecb-blanks")]
-    Aes128EcbBlanks,
-    /// `Content-Encoding: aes128gcm` (RFC 8188) in records of 4096 bytes without a key id; the key
-    /// is base64url without padding, as the RFC writes it.
-    #[serde(rename = "aes128gcm")]
-    Aes128Gcm,
-}
+pub use crate::domain::settings::EncryptionFormat as Format;
+use crate::domain::to_hex;
 
 /// Why a text is no key of a format: the end of a sentence that begins with what it is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use http::HeaderMap;
 
-use super::forwarded::{ForwardedHeader, client_address};
+use super::forwarded::{ForwardedHeader, client_address, is_https};
 use crate::net::Networks;
 
 /// Which networks may ask, and which proxies are believed about whom they ask for.
@@ -36,17 +36,24 @@ pub(super) struct Asker {
     pub address: IpAddr,
     /// Whether its network may ask.
     pub is_allowed: bool,
+    /// Whether a proxy that is believed says that it asked over TLS.
+    pub is_tls_at_proxy: bool,
 }
 
 impl Access {
     /// The handset that asks; `peer` is the connection's address, `headers` those that may name
     /// another.
     pub(super) fn asker(&self, peer: IpAddr, headers: Option<&HeaderMap>) -> Asker {
-        let address = match headers.filter(|_| self.trusted_proxies.contains(peer)) {
+        let believed = headers.filter(|_| self.trusted_proxies.contains(peer));
+        let address = match believed {
             Some(headers) => client_address(peer, headers, self.header, &self.trusted_proxies),
             None => peer,
         };
-        Asker { address, is_allowed: self.allowed.contains(address) }
+        Asker {
+            address,
+            is_allowed: self.allowed.contains(address),
+            is_tls_at_proxy: believed.is_some_and(|headers| is_https(headers, self.header)),
+        }
     }
 }
 

@@ -52,13 +52,35 @@ pub(super) fn client_address(
     known
 }
 
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+/// Whether the nearest proxy says that it was asked over TLS: `X-Forwarded-Proto: https`, or
+/// `proto=https` in the last element of `Forwarded`. A list of protocols is of several proxies.
+pub(super) fn is_https(headers: &HeaderMap, header: ForwardedHeader) -> bool {
+    let last = |name: &HeaderName| {
+        let last = headers.get_all(name).iter().next_back()?.to_str().ok()?;
+        last.rsplit(',').next()
+    };
+    let proto = match header {
+        ForwardedHeader::XForwardedFor => last(&X_FORWARDED_PROTO).map(str::trim),
+        ForwardedHeader::Forwarded => {
+            last(&header::FORWARDED).and_then(|element| parameter(element, "proto"))
+        }
+    };
+    proto.is_some_and(|proto| proto.eq_ignore_ascii_case("https"))
+}
+
 /// The value of `for` in one element: `for="[2001:db8::1]:4711";proto=https`.
 fn for_parameter(element: &str) -> Option<&str> {
+    parameter(element, "for")
+}
+
+fn parameter<'e>(element: &'e str, wanted: &str) -> Option<&'e str> {
     element.split(';').find_map(|pair| {
         let (name, value) = pair.split_once('=')?;
         let value = value.trim();
         name.trim()
-            .eq_ignore_ascii_case("for")
+            .eq_ignore_ascii_case(wanted)
             .then(|| value.strip_prefix('"').and_then(|v| v.strip_suffix('"')).unwrap_or(value))
     })
 }
@@ -89,6 +111,22 @@ mod tests {
             headers.append(&name, line.parse().unwrap());
         }
         client_address("10.0.0.1".parse().unwrap(), &headers, header, &trusted).to_string()
+    }
+
+    #[test]
+    fn only_what_the_nearest_proxy_says_of_tls_counts() {
+        let is_https = |header, name: &'static str, line: &str| {
+            let headers = [(HeaderName::from_static(name), line.parse().unwrap())];
+            super::is_https(&headers.into_iter().collect(), header)
+        };
+        let proto = |line| is_https(ForwardedHeader::XForwardedFor, "x-forwarded-proto", line);
+        assert!(proto("https") && proto("http, HTTPS"));
+        assert!(!proto("http") && !proto("https, http") && !proto("") && !proto("httpsx"));
+        let forwarded = |line| is_https(ForwardedHeader::Forwarded, "forwarded", line);
+        assert!(forwarded("for=192.0.2.1;proto=https") && forwarded("proto=http, Proto=\"https\""));
+        assert!(!forwarded("for=192.0.2.1;proto=https, for=192.0.2.2") && !forwarded("https"));
+        // The other header is its client's.
+        assert!(!is_https(ForwardedHeader::Forwarded, "x-forwarded-proto", "https"));
     }
 
     #[test]

@@ -100,9 +100,10 @@ impl<P: Provision> Edge<P> {
         let asker = options.access.asker(peer.address.ip(), naming);
         let address = asker.address;
         let certificate = peer.tls.as_ref().and_then(|tls| tls.certificate.clone());
+        let connection = (certificate, peer.tls.is_some());
         let (shown, unproven) = options.authorization.read(&request, address, peer.tls.is_some());
         let Some(mut fetch) =
-            request::fetch(&request, asker, certificate, &self.provisioner.wanted_headers())
+            request::fetch(&request, asker, connection, &self.provisioner.wanted_headers())
         else {
             return refuse(request, unproven.response()).await;
         };

@@ -24,7 +24,7 @@ const MOST_HEADER_BYTES: usize = 256;
 pub(super) fn fetch<B>(
     request: &Request<B>,
     asker: Asker,
-    certificate: Option<Arc<ClientCertificate>>,
+    (certificate, is_tls): (Option<Arc<ClientCertificate>>, bool),
     wanted: &[HeaderName],
 ) -> Option<Fetch> {
     if !(matches!(*request.method(), Method::GET | Method::HEAD) || is_upload(request)) {
@@ -48,6 +48,7 @@ pub(super) fn fetch<B>(
         headers: passed_on,
         is_head: *request.method() == Method::HEAD,
         address: asker.address,
+        is_tls: is_tls || asker.is_tls_at_proxy,
         is_allowed: asker.is_allowed,
         certificate,
         authorization: None,
@@ -129,12 +130,15 @@ mod tests {
 
     use super::*;
 
-    const ASKER: Asker =
-        Asker { address: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), is_allowed: true };
+    const ASKER: Asker = Asker {
+        address: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
+        is_allowed: true,
+        is_tls_at_proxy: false,
+    };
 
     fn fetched(target: &str) -> Option<Fetch> {
         let request = Request::builder().uri(target).body(()).unwrap();
-        fetch(&request, ASKER, None, &[])
+        fetch(&request, ASKER, (None, false), &[])
     }
 
     #[test]
@@ -159,7 +163,7 @@ mod tests {
             .body(())
             .unwrap();
         let wanted = [HeaderName::from_static("x-aastra-expmod1")];
-        let fetch = fetch(&request, ASKER, None, &wanted).unwrap();
+        let fetch = fetch(&request, ASKER, (None, false), &wanted).unwrap();
         assert_eq!(fetch.headers, [("x-aastra-expmod1".to_owned(), "m675i".to_owned())]);
     }
 

@@ -17,9 +17,12 @@ use crate::provision::{EntityTag, Rendered};
 const FILE_CACHE: HeaderValue = HeaderValue::from_static("private, no-cache");
 
 pub(super) fn file(body: Bytes, file: FileHeaders) -> Response<EdgeBody> {
-    let FileHeaders { content_type, etag, last_modified } = file;
+    let FileHeaders { content_type, content_encoding, etag, last_modified } = file;
     let mut response = with_validators(StatusCode::OK, body, etag, last_modified);
     response.headers_mut().insert(header::CONTENT_TYPE, content_type);
+    if let Some(coding) = content_encoding {
+        response.headers_mut().insert(header::CONTENT_ENCODING, coding);
+    }
     response
 }
 
@@ -100,6 +103,7 @@ fn plain(status: StatusCode, body: Bytes) -> Response<EdgeBody> {
 #[derive(Debug, Clone)]
 pub(super) struct FileHeaders {
     pub content_type: HeaderValue,
+    pub content_encoding: Option<HeaderValue>,
     /// A strong one, with its quotes.
     pub etag: HeaderValue,
     /// The date of the last change in whole seconds; `None` as long as it would not tell the file
@@ -114,6 +118,7 @@ impl FileHeaders {
             // A definition in the catalogue may name nonsense; the file itself is still good.
             content_type: HeaderValue::from_str(&file.media_type)
                 .unwrap_or(HeaderValue::from_static("application/octet-stream")),
+            content_encoding: file.content_coding.map(HeaderValue::from_static),
             etag: etag(file.entity_tag),
             last_modified: Some(date(file.dated())),
         });

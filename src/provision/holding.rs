@@ -2,11 +2,10 @@
 //! nothing is of any phone, company or gateway.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Arc;
 
 use super::parse_cache::{FileOwner, ParsedRequest};
 use super::provisioner::{Decision, Provisioner};
-use super::rendered::{BodyKey, Rendered, Version};
+use super::rendered::{BodyKey, Rendered, Sending, Version, Way};
 use crate::catalogue::{Catalogue, HoldingFile};
 use crate::registry::RequestOutcome;
 
@@ -22,6 +21,7 @@ impl Provisioner {
         catalogue: &Catalogue,
         parsed: &ParsedRequest,
         refused: RequestOutcome,
+        way: Way,
     ) -> Option<Decision> {
         use RequestOutcome::{Inactive, NotRecorded, OverQuota, Recorded, StoreFailed};
         let token = parsed.target.token.as_ref()?;
@@ -30,23 +30,23 @@ impl Provisioner {
         }
         let company = self.registry.company_of_token(token)?;
         let is_given = self.registry.gives_holding_files(&company);
-        let decision = is_given.then(|| self.holding(catalogue, parsed))?;
+        let decision = is_given.then(|| self.holding(catalogue, parsed, way))?;
         decision.map(|decision| decision.to_who_waits(refused))
     }
 
     /// The holding file that the request names. `None`: its family has none of that name.
-    fn holding(&self, catalogue: &Catalogue, parsed: &ParsedRequest) -> Option<Decision> {
+    fn holding(&self, catalogue: &Catalogue, parsed: &ParsedRequest, way: Way) -> Option<Decision> {
         let holding = catalogue.holding_file(&parsed.identity)?;
         let key = BodyKey::new(None, hash(&holding));
         // It is made of the catalogue alone.
         let version = Version { registry: 0, catalogue: catalogue.version() };
-        if let Some(decision) = self.cached(key, version, FileOwner::Common) {
+        if let Some(decision) = self.cached(key, version, FileOwner::Common, way) {
             return Some(decision);
         }
         // The phone's own file, which it had before or has next, may have any date.
         let made = catalogue.render_holding(&holding);
-        let made = made.map(|file| Arc::new(Rendered::undated(file.body, file.content_type)));
-        Some(self.keep_body(key, version, made, FileOwner::Common))
+        let made = made.map(|file| Rendered::undated(file.body, file.content_type));
+        Some(self.keep_body(key, (version, Sending::ALWAYS), made, FileOwner::Common))
     }
 }
 

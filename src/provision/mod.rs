@@ -58,6 +58,8 @@ pub struct Fetch {
     pub address: IpAddr,
     /// It asks about the file and is not sent it.
     pub is_head: bool,
+    /// Whether nobody on the way reads the answer: TLS, ours or that of a proxy that is believed.
+    pub is_tls: bool,
     /// Whether the network of that address may have anything. Else the request is refused like
     /// others, in the same time.
     pub is_allowed: bool,

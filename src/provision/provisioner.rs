@@ -8,18 +8,19 @@ use http::HeaderName;
 use super::admission::{Admitted, NotAdmitted, shown};
 use super::credentials::{CredentialCache, CredentialCheck};
 use super::parse_cache::{FileOwner, NamedFile, ParseCache, ParsedRequest};
-use super::rendered::{BodyCache, BodyKey, Version};
+use super::rendered::{BodyCache, BodyKey, CachedBody, Sending, Version, Way};
 use super::{Fetch, Provision, Receipt, Rendered, Reply, Sent, UploadBody};
 use crate::catalogue::{
     Catalogue, FileSpec, PathFacts, PhoneType, RenderError, RenderInput, Scope,
 };
 use crate::domain::admission::{Lack, UrlToken};
-use crate::domain::settings::Written;
+use crate::domain::settings::{GivenKeys, Secret, Written};
 use crate::domain::{Certified, Mac, Timestamp};
+use crate::encryption::FileName;
 use crate::files::{Files, HostedFile};
 use crate::registry::{
-    Known, LoggedTarget, NotRecorded, Registry, RequestEvidence, RequestLogEntry, RequestOutcome,
-    Requester, SightOutcome,
+    FileKey, Known, LoggedTarget, NotRecorded, Registry, RequestEvidence, RequestLogEntry,
+    RequestOutcome, Requester, SightOutcome,
 };
 use crate::throttle::LogRate;
 
@@ -128,6 +129,7 @@ impl Provision for Provisioner {
         let at = self.registry.clock().now();
         let catalogue = self.registry.catalogue();
         let (parsed, kept) = self.parsed.parse(&catalogue, &fetch);
+        let way = Way { is_tls: fetch.is_tls, at };
         let mut requester = Requester::Stranger;
         let proof = self.proof(&catalogue, &fetch, parsed.identity.mac);
         let decision = match self.admit(&catalogue, &fetch, &parsed, &proof) {
@@ -138,7 +140,7 @@ impl Provision for Provisioner {
                 let is_sent = !fetch.is_head;
                 let mut decision = match &parsed.identity.hosted {
                     Some(asked) => self.hosted(&catalogue, mac, &fetch, asked).await,
-                    None => self.file(&catalogue, mac, known, &parsed, is_sent),
+                    None => self.file(&catalogue, mac, known, &parsed, (is_sent, way)),
                 };
                 if decision.outcome == RequestOutcome::NoSuchFile
                     && let Some(sent) =
@@ -165,8 +167,8 @@ impl Provision for Provisioner {
             // some only then ask for the file that names their MAC.
             Err(refused) => {
                 let mut decision = self
-                    .held(&catalogue, &parsed, refused.outcome)
-                    .unwrap_or_else(|| self.common_or(&catalogue, &parsed, refused.outcome));
+                    .held(&catalogue, &parsed, refused.outcome, way)
+                    .unwrap_or_else(|| self.common_or(&catalogue, &parsed, refused.outcome, way));
                 if decision.file.is_none() {
                     decision.detail = refused.detail();
                 }
@@ -305,7 +307,7 @@ impl Provisioner {
         mac: Mac,
         known: Known,
         parsed: &ParsedRequest,
-        is_sent: bool,
+        (is_sent, way): (bool, Way),
     ) -> Decision {
         // Read before what the body is made of: a change in between leaves a body that is
         // newer than its version, never one that is older.
@@ -313,22 +315,22 @@ impl Provisioner {
         match parsed.named_file(known.phone_type) {
             Some(NamedFile::OfPhone(file)) => {
                 let key = BodyKey::new(Some(mac), file);
-                if let Some(decision) = self.cached(key, version, FileOwner::Phone) {
+                if let Some(decision) = self.cached(key, version, FileOwner::Phone, way) {
                     return decision;
                 }
             }
             Some(NamedFile::Common(file)) => {
                 let (key, version) = (BodyKey::new(None, file), self.common_version(catalogue));
-                if let Some(decision) = self.cached(key, version, FileOwner::Common) {
+                if let Some(decision) = self.cached(key, version, FileOwner::Common, way) {
                     return decision;
                 }
             }
             Some(NamedFile::Nothing) => {
-                return self.common_or(catalogue, parsed, RequestOutcome::NoSuchFile);
+                return self.common_or(catalogue, parsed, RequestOutcome::NoSuchFile, way);
             }
             None if !self.has_file(catalogue, &known, parsed) => {
                 parsed.names(known.phone_type, NamedFile::Nothing);
-                return self.common_or(catalogue, parsed, RequestOutcome::NoSuchFile);
+                return self.common_or(catalogue, parsed, RequestOutcome::NoSuchFile, way);
             }
             None => {}
         }
@@ -342,7 +344,7 @@ impl Provisioner {
             composition.file_identified(&parsed.target, &parsed.identity)
         else {
             parsed.names(known.phone_type, NamedFile::Nothing);
-            return self.common_or(catalogue, parsed, RequestOutcome::NoSuchFile);
+            return self.common_or(catalogue, parsed, RequestOutcome::NoSuchFile, way);
         };
         if file.scope == Scope::Common {
             // The one that anyone gets: made once for all, and not later for an active
@@ -350,25 +352,44 @@ impl Provisioner {
             let (family, token) = (phone_type.family, parsed.target.token.as_ref());
             let common = CommonFile { family, file, path, of_type: Some(phone_type), token };
             parsed.names(known.phone_type, NamedFile::Common(common.hash()));
-            return self.common(catalogue, common);
+            return self.common(catalogue, common, way);
         }
         let hash = file_hash(phone_type.family, file, &path);
         parsed.names(known.phone_type, NamedFile::OfPhone(hash));
         let key = BodyKey::new(Some(mac), hash);
-        if let Some(decision) = self.cached(key, version, FileOwner::Phone) {
+        if let Some(decision) = self.cached(key, version, FileOwner::Phone, way) {
             return decision;
         }
-        let input = match composition.input(phone_type, file, path) {
+        let mut input = match composition.input(phone_type, file, path) {
             Ok(input) => input,
             Err(error) => return Decision::fault(error.to_string()),
         };
-        let changed = composition.changed();
+        let mut changed = composition.changed();
+        let (mut sending, mut gives, mut encrypted_with) =
+            (Sending::ALWAYS, GivenKeys::default(), None);
+        if file.is_encrypted {
+            let (delivery, key) = composition.delivery(phone_type, &mut input, way.is_tls, way.at);
+            changed = changed.max(delivery.since.unwrap_or_default());
+            sending = Sending::of(&delivery);
+            (gives, encrypted_with) = (delivery.gives, key);
+        }
+        let given_key = input.device_wide.provisioning.encryption_key.clone();
         let sets = match file.sets {
             true => input.sets(catalogue.family_of(phone_type), phone_type),
             false => Written::default(),
         };
-        let made =
-            self.render(catalogue, Some(phone_type), phone_type.family, file, input, changed);
+        let family = phone_type.family;
+        let made = self.render(catalogue, Some(phone_type), family, file, input, changed);
+        if let (Ok(plain), Some(key)) = (&made, &given_key)
+            && !has_key(&plain.body, key)
+        {
+            gives = GivenKeys::default();
+        }
+        let sets = sets.with_keys(gives);
+        let made = match encrypted_with {
+            Some(key) => made.and_then(|plain| encrypted(&plain, &key, mac, file)),
+            None => made,
+        };
         let written = &composition.device.written;
         // What is not kept is rendered and noted again when it is asked for again.
         let may_be_kept = made.is_ok()
@@ -378,8 +399,8 @@ impl Provisioner {
                 written.covers(&sets)
             };
         match made {
-            Ok(rendered) if !may_be_kept => Decision::served(rendered, FileOwner::Phone),
-            made => self.keep_body(key, version, made, FileOwner::Phone),
+            Ok(rendered) if !may_be_kept => Decision::served(rendered.into(), FileOwner::Phone),
+            made => self.keep_body(key, (version, sending), made, FileOwner::Phone),
         }
     }
 
@@ -400,6 +421,7 @@ impl Provisioner {
         catalogue: &Arc<Catalogue>,
         parsed: &ParsedRequest,
         refused: RequestOutcome,
+        way: Way,
     ) -> Decision {
         let identity = &parsed.identity;
         let named = identity.family.and_then(|family| {
@@ -410,15 +432,15 @@ impl Provisioner {
             Some(CommonFile { family, file, path, of_type, token })
         });
         match named {
-            Some(named) => self.common(catalogue, named),
+            Some(named) => self.common(catalogue, named, way),
             None => Decision::refused(refused),
         }
     }
 
-    fn common(&self, catalogue: &Arc<Catalogue>, named: CommonFile<'_>) -> Decision {
+    fn common(&self, catalogue: &Arc<Catalogue>, named: CommonFile<'_>, way: Way) -> Decision {
         let key = BodyKey::new(None, named.hash());
         let version = self.common_version(catalogue);
-        if let Some(decision) = self.cached(key, version, FileOwner::Common) {
+        if let Some(decision) = self.cached(key, version, FileOwner::Common, way) {
             return decision;
         }
         let CommonFile { family, file, path, of_type, token } = named;
@@ -441,9 +463,9 @@ impl Provisioner {
             Ok(rendered)
                 if token.is_some_and(|token| self.registry.company_of_token(token).is_none()) =>
             {
-                Decision::served(rendered, FileOwner::Common)
+                Decision::served(rendered.into(), FileOwner::Common)
             }
-            made => self.keep_body(key, version, made, FileOwner::Common),
+            made => self.keep_body(key, (version, Sending::ALWAYS), made, FileOwner::Common),
         }
     }
 
@@ -457,20 +479,22 @@ impl Provisioner {
         key: BodyKey,
         version: Version,
         owner: FileOwner,
+        way: Way,
     ) -> Option<Decision> {
-        self.bodies.fresh(key, version).map(|rendered| Decision::served(rendered, owner))
+        self.bodies.fresh(key, version, way).map(|rendered| Decision::served(rendered, owner))
     }
 
     pub(super) fn keep_body(
         &self,
         key: BodyKey,
-        version: Version,
-        made: Result<Arc<Rendered>, RenderError>,
+        (version, sending): (Version, Sending),
+        made: Result<Rendered, RenderError>,
         owner: FileOwner,
     ) -> Decision {
         match made {
             Ok(rendered) => {
-                self.bodies.keep(key, version, rendered.clone());
+                let rendered = Arc::new(rendered);
+                self.bodies.keep(key, CachedBody { version, sending, rendered: rendered.clone() });
                 Decision::served(rendered, owner)
             }
             Err(error) => Decision::fault(error.to_string()),
@@ -485,11 +509,11 @@ impl Provisioner {
         file: &FileSpec,
         input: RenderInput,
         changed: Timestamp,
-    ) -> Result<Arc<Rendered>, RenderError> {
+    ) -> Result<Rendered, RenderError> {
         let family = &catalogue.families()[family];
         let rendered = catalogue.render(family, phone_type, file, input)?;
         let changed = changed.max(catalogue.served_since());
-        Ok(Arc::new(Rendered::new(rendered.body, rendered.content_type, changed)))
+        Ok(Rendered::new(rendered.body, rendered.content_type, changed))
     }
 
     pub(super) fn remember(
@@ -527,6 +551,31 @@ impl Provisioner {
         };
         self.registry.log_request(requester, entry);
     }
+}
+
+/// Whether the text has the key in it, whole or in parts. A template may have no place for it where
+/// something else is not set.
+fn has_key(text: &[u8], key: &Secret) -> bool {
+    let key = key.expose().as_bytes();
+    let beginning = &key[..key.len().min(16)];
+    !beginning.is_empty() && text.windows(beginning.len()).any(|part| part == beginning)
+}
+
+/// The file as the phone takes it that has this key.
+fn encrypted(
+    plain: &Rendered,
+    FileKey { format, key }: &FileKey,
+    mac: Mac,
+    file: &FileSpec,
+) -> Result<Rendered, RenderError> {
+    let name = FileName { device: &mac.to_string(), file: file.pattern() };
+    let bytes = format.encrypt(key.expose(), name, &plain.body).map_err(|unfit| RenderError {
+        template: file.template.clone().unwrap_or_default(),
+        setting: Some("provisioning.encryption_key".to_owned()),
+        message: format!("the key for its encryption {unfit}"),
+        ..RenderError::default()
+    })?;
+    Ok(plain.with_bytes(bytes, format.content_encoding()))
 }
 
 /// A file that is for no phone in particular.

@@ -10,6 +10,7 @@ use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use sha2::{Digest, Sha256};
 
+use crate::domain::settings::{Delivery, Over};
 use crate::domain::{Mac, Timestamp};
 
 /// One rendered file. It knows no protocol: the edge that sends it puts into words what its
@@ -19,6 +20,9 @@ pub struct Rendered {
     pub body: Bytes,
     /// The type as the family's definition writes it, `text/plain; charset=utf-8`; unchecked.
     pub media_type: Arc<str>,
+    /// How the bytes are to be read before they are of that type, as HTTP names it (RFC 9110
+    /// section 8.4); `None`: as they are.
+    pub content_coding: Option<&'static str>,
     /// What tells these bytes from others.
     pub entity_tag: EntityTag,
     /// When what it was made of changed last, as far as its second is known.
@@ -34,6 +38,7 @@ impl Rendered {
             entity_tag: EntityTag::of(&body),
             body: Bytes::from(body),
             media_type,
+            content_coding: None,
             changed,
             words: OnceLock::new(),
         }
@@ -44,6 +49,13 @@ impl Rendered {
     pub(super) fn undated(body: Vec<u8>, media_type: Arc<str>) -> Rendered {
         // So long after all answers that none has the date.
         Rendered::new(body, media_type, Timestamp::from_seconds(i64::MAX / 2))
+    }
+
+    /// The same file in other bytes, which are to be read in such a way.
+    #[must_use]
+    pub fn with_bytes(&self, bytes: Vec<u8>, coding: Option<&'static str>) -> Rendered {
+        let rendered = Rendered::new(bytes, self.media_type.clone(), self.changed);
+        Rendered { content_coding: coding, ..rendered }
     }
 
     /// The date by which the file can be told from every other one that was there under its
@@ -74,6 +86,7 @@ impl fmt::Debug for Rendered {
         f.debug_struct("Rendered")
             .field("bytes", &self.body.len())
             .field("media_type", &self.media_type)
+            .field("content_coding", &self.content_coding)
             .field("entity_tag", &self.entity_tag)
             .field("changed", &self.changed)
             .finish_non_exhaustive()
@@ -121,10 +134,40 @@ pub(super) struct Version {
     pub catalogue: u64,
 }
 
+/// How and when a request came, as far as a body depends on it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Way {
+    pub is_tls: bool,
+    pub at: Timestamp,
+}
+
+/// Which requests a body is for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sending {
+    pub over: Over,
+    /// It is not sent then any more.
+    pub until: Timestamp,
+}
+
+impl Sending {
+    /// All of them.
+    pub(super) const ALWAYS: Sending =
+        Sending { over: Over::Any, until: Timestamp::from_seconds(i64::MAX) };
+
+    pub(super) fn of(delivery: &Delivery) -> Sending {
+        Sending { over: delivery.over, until: delivery.until.unwrap_or(Sending::ALWAYS.until) }
+    }
+
+    fn includes(self, way: Way) -> bool {
+        self.over.includes(way.is_tls) && way.at < self.until
+    }
+}
+
 /// A body and the version it was made of.
 #[derive(Debug, Clone)]
 pub(super) struct CachedBody {
     pub version: Version,
+    pub sending: Sending,
     pub rendered: Arc<Rendered>,
 }
 
@@ -133,9 +176,9 @@ struct BodyWeighter;
 
 impl Weighter<BodyKey, CachedBody> for BodyWeighter {
     fn weight(&self, _: &BodyKey, kept: &CachedBody) -> u64 {
-        // 450: key, version, Arc, the media type, the handles, texts and counts of three header
+        // 480: key, version, Arc, the media type, the handles, texts and counts of three header
         // values and the table's own share.
-        kept.rendered.body.len() as u64 + 450
+        kept.rendered.body.len() as u64 + 480
     }
 }
 
@@ -154,14 +197,14 @@ impl BodyCache {
         BodyCache { kept: Cache::with_weighter(items.max(16), max_bytes, BodyWeighter) }
     }
 
-    /// The body, if it was made of what `version` stands for.
-    pub(super) fn fresh(&self, key: BodyKey, version: Version) -> Option<Arc<Rendered>> {
+    /// The body, if it was made of what `version` stands for, and for such a request.
+    pub(super) fn fresh(&self, key: BodyKey, version: Version, way: Way) -> Option<Arc<Rendered>> {
         let kept = self.kept.get(&key)?;
-        (kept.version == version).then_some(kept.rendered)
+        (kept.version == version && kept.sending.includes(way)).then_some(kept.rendered)
     }
 
-    pub(super) fn keep(&self, key: BodyKey, version: Version, rendered: Arc<Rendered>) {
-        self.kept.insert(key, CachedBody { version, rendered });
+    pub(super) fn keep(&self, key: BodyKey, kept: CachedBody) {
+        self.kept.insert(key, kept);
     }
 }
 

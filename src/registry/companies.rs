@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::audit::FieldChanges;
 use super::change::Plan;
-use super::limits::require_families;
+use super::limits::{require_families, require_no_file_key};
 use super::random::Random;
 use super::text::{check_name, patched};
 use super::{Actor, Registry, RegistryError};
@@ -79,6 +79,7 @@ impl Registry {
         company.instance = new_instance(random);
         company.settings = patched(&company.settings, new.settings.as_ref())?;
         require_families(&self.catalogue(), &Layer::default(), &company.settings)?;
+        require_no_file_key(&Layer::default(), &company.settings)?;
         self.change_directory(actor, |directory| {
             if directory.companies.contains_key(&company.id) {
                 return Err(RegistryError::AlreadyExists(format!("Company {}", company.id)));
@@ -120,6 +121,7 @@ impl Registry {
                 ..Company::clone(before)
             };
             require_families(&self.catalogue(), &before.settings, &company.settings)?;
+            require_no_file_key(&before.settings, &company.settings)?;
             let mut changes = FieldChanges::default();
             changes.field("name", before.name.as_str(), company.name.as_str());
             changes.settings(&before.settings, &company.settings);

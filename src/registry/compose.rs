@@ -9,16 +9,16 @@ use super::admission::below;
 use super::layer_cache::SharedLayers;
 use super::{Actor, Directory, Registry, RegistryError};
 use crate::catalogue::{
-    Catalogue, FileSpec, Identity, PathFacts, PhoneType, PortInput, RenderInput, Scope, Target,
-    Whose, whose,
+    Catalogue, Encryption, FileSpec, Identity, PathFacts, PhoneType, PortInput, RenderInput, Scope,
+    Target, Whose, whose,
 };
 use crate::domain::admission::{TokenOf, UrlToken};
 use crate::domain::settings::{
-    HIDDEN, Layer, Secret, Settings, Stack, TokenInUrl, UnreadableLayer, Written, resolve,
+    HIDDEN, KeyName, Layer, Secret, Settings, Stack, TokenInUrl, UnreadableLayer, Written, resolve,
 };
 use crate::domain::{
-    Company, CompanyId, Credentials, Device, Mac, PasswordForm, PasswordOf, Phone, PhoneId, Port,
-    Timestamp,
+    Company, CompanyId, Credentials, Device, Mac, PasswordForm, PasswordOf, PasswordSeed, Phone,
+    PhoneId, Port, Timestamp,
 };
 use crate::store::{StoreError, SystemSettings};
 
@@ -35,7 +35,7 @@ pub struct Composition {
     /// were replaced.
     agreed: Option<Layer>,
     /// Whether secrets are replaced by markers.
-    is_redacted: bool,
+    pub(super) is_redacted: bool,
     /// What the gateway gives every phone, below all layers.
     pub(super) gateway: Layer,
     pub(super) directory: Arc<Directory>,
@@ -242,7 +242,10 @@ impl Composition {
             // one company again.
             written = written.without_parameters();
         }
-        let device_wide = self.device_wide(phone_type, &ports)?;
+        let mut device_wide = self.device_wide(phone_type, &ports)?;
+        if file.is_encrypted {
+            device_wide = self.with_own_file_key(phone_type, device_wide);
+        }
         let common = self.shared_layers(phone_type, None)?.settings.clone();
         for port in ports.iter_mut().filter(|port| self.hidden.contains(&port.port)) {
             *port = PortInput { settings: common.clone(), ..PortInput::inactive(port.port) };
@@ -385,18 +388,53 @@ impl Composition {
         }))
     }
 
+    /// Adds a key of the device's own where files are to be encrypted and no layer sets one.
+    fn with_own_file_key(
+        &self,
+        phone_type: &PhoneType,
+        mut settings: Arc<Settings>,
+    ) -> Arc<Settings> {
+        let set = &settings.provisioning;
+        if let Some(encryption) = phone_type.wanted_encryption(set)
+            && set.encryption_key.is_none()
+            && let Some(KeyName::Own(name)) = self.own_file_key_name()
+            && let Some(key) = self.own_file_key(encryption, name)
+        {
+            Arc::make_mut(&mut settings).provisioning.encryption_key = Some(key);
+        }
+        settings
+    }
+
+    pub(super) fn own_file_key(&self, encryption: &Encryption, name: u64) -> Option<Secret> {
+        if self.is_redacted {
+            return Some(Secret::new(HIDDEN.to_owned()));
+        }
+        let seed = self.directory.system.password_seed?;
+        Some(Secret::new(encryption.own_key(&seed.file_key(self.device.mac, name))))
+    }
+
+    /// `None`: the company has just gone.
+    pub(super) fn own_file_key_name(&self) -> Option<KeyName> {
+        Some(PasswordSeed::file_key_name(self.company_of_all()?))
+    }
+
+    /// The one company of all active ports, if there is one; `None`: it has just gone.
+    fn company_of_all(&self) -> Option<Option<&Company>> {
+        let mut companies = self.device.companies();
+        // Ports of several companies have one password, which none of these ever had alone.
+        let company = companies.next().filter(|first| companies.all(|other| other == *first));
+        match company {
+            Some(id) => Some(Some(self.directory.companies.get(id)?)),
+            None => Some(None),
+        }
+    }
+
     /// `None`: nobody made the seed yet, or the company has just gone.
     fn own_password(&self, of: PasswordOf, form: PasswordForm) -> Option<Secret> {
         if self.is_redacted {
             return Some(Secret::new(HIDDEN.to_owned()));
         }
-        let mut companies = self.device.companies();
-        // Ports of several companies have one password, which none of these ever had alone.
-        let company = companies.next().filter(|first| companies.all(|other| other == *first));
-        let company = match company {
-            Some(id) => Some(&**self.directory.companies.get(id)?),
-            None => None,
-        };
+        let company = self.company_of_all()?;
         let seed = self.directory.system.password_seed?;
         Some(seed.password(of, self.device.mac, company, form))
     }
@@ -503,6 +541,9 @@ impl Composition {
         for file in family.files.iter().filter(|file| file.template.is_some()) {
             for path in file.example_facts(phone_type, self.device.mac) {
                 let input = self.input(phone_type, file, path).map_err(unreadable)?;
+                if file.is_encrypted {
+                    self.check_file_key(phone_type, &input)?;
+                }
                 self.catalogue.render(family, Some(phone_type), file, input).map_err(|source| {
                     RegistryError::Render { phone: named, file: file.pattern().to_owned(), source }
                 })?;

@@ -13,7 +13,7 @@ use super::{Actor, Registry, RegistryError};
 use crate::catalogue::{Catalogue, PhoneType, cannot_of, lines_without_key, set_rows};
 use crate::domain::settings::schema::ADMISSION;
 use crate::domain::settings::{
-    KeyType, Layer, SettingError, Settings, Written, cuts_short, dialled,
+    KeyType, Layer, SettingError, Settings, Written, cuts_short, dialled, resolve,
 };
 use crate::domain::{Device, Mac, PhoneId, Strength, TransitionError, nearest};
 
@@ -77,7 +77,51 @@ pub(super) fn beyond(
         }
     }
     found.extend(unfit_texts(catalogue, phone_type, layer));
+    found.extend(unfit_file_key(phone_type, layer));
     found
+}
+
+/// What of a phone's own settings its files cannot be encrypted with.
+fn unfit_file_key(phone_type: &PhoneType, layer: &Layer) -> Vec<SettingError> {
+    let described = &phone_type.description;
+    let Ok(settings) = resolve(&[layer]) else { return Vec::new() };
+    let set = &settings.provisioning;
+    let mut found = Vec::new();
+    let mut say = |name: &str, message: String| {
+        found.push(SettingError { field: format!("provisioning.{name}"), message });
+    };
+    // What is said of types that know no way at all is said as of any setting.
+    let Some(encryption) = phone_type.encryption(set) else { return found };
+    if let Some(named) = set.encryption_format.filter(|named| *named != encryption.format) {
+        let known = phone_type.encryptions.iter().map(|way| way.format.as_str());
+        let known: Vec<&str> = known.collect();
+        say(
+            "encryption_format",
+            format!("{described} does not read {named}; it reads {}", known.join(", ")),
+        );
+    }
+    let key = set.encryption_key.as_ref();
+    if let Some(fault) = key.and_then(|key| encryption.key_fault(key.expose())) {
+        say("encryption_key", format!("{fault}, for {described}"));
+    }
+    found
+}
+
+/// Refuses a key for the files of many phones: who has one of them would read those of all.
+///
+/// # Errors
+/// [`RegistryError::Settings`] that says where one belongs.
+pub(super) fn require_no_file_key(before: &Layer, after: &Layer) -> Result<(), RegistryError> {
+    let key = |layer: &Layer| layer.to_json()["provisioning"]["encryption_key"].clone();
+    let new = key(after);
+    if before == after || new.is_null() || new == key(before) {
+        return Ok(());
+    }
+    let message = "is set for one phone only: who takes one phone apart would read the files of \
+                   all that have its key; a phone without one gets one of its own"
+        .to_owned();
+    let field = "provisioning.encryption_key".to_owned();
+    Err(RegistryError::Settings(vec![SettingError { field, message }]))
 }
 
 /// Texts and lists of a layer that the type's phones would cut off, or read as something else.

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::audit::FieldChanges;
 use super::change::Plan;
-use super::limits::require_families;
+use super::limits::{require_families, require_no_file_key};
 use super::text::patched;
 use super::{Actor, Registry, RegistryError};
 use crate::domain::settings::Layer;
@@ -47,6 +47,7 @@ impl Registry {
                 ..SystemSettings::clone(before)
             };
             require_families(&self.catalogue(), &before.settings, &system.settings)?;
+            require_no_file_key(&before.settings, &system.settings)?;
             let mut changes = FieldChanges::default();
             changes.settings(&before.settings, &system.settings);
             let event = actor.event(now, Action::Update, Subject::Settings, String::new());

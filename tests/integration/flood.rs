@@ -26,6 +26,7 @@ fn fetch(address: IpAddr, target: String, user_agent: Option<&str>) -> Fetch {
         headers: Vec::new(),
         address,
         is_head: false,
+        is_tls: false,
         is_allowed: true,
         certificate: None,
         authorization: None,

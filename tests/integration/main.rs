@@ -14,6 +14,7 @@ mod certificates;
 mod claims;
 mod crash;
 mod database;
+mod encryption;
 mod failures;
 mod files;
 mod first_key;

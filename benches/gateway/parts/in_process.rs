@@ -88,6 +88,7 @@ fn answered(provisioner: &Provisioner) -> Result<(), String> {
         headers: Vec::new(),
         address: [10, 0, 0, 1].into(),
         is_head: false,
+        is_tls: false,
         is_allowed: true,
         certificate: None,
         authorization: None,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use super::header::Field;
+use crate::domain::settings::EncryptionFormat;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -47,6 +48,9 @@ pub(crate) struct FamilyFile {
     pub defaults: Option<Spanned<toml::Table>>,
     #[serde(default)]
     pub own_passwords: OwnPasswordsFile,
+    /// How its phones take their own files encrypted, the way that counts first.
+    #[serde(default)]
+    pub encryption: Vec<Spanned<EncryptionFile>>,
     /// Whether its phones need a key to choose a line, and which of their keys can be one.
     pub line_keys: Option<Spanned<LineKeys>>,
     /// Raw parameters that keep the phone ours: no file takes them back.
@@ -70,6 +74,29 @@ pub(crate) struct BootName {
     /// A refusal is part of a normal boot.
     #[serde(default)]
     pub optional: bool,
+}
+
+/// A way in which its phones take their own files encrypted.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EncryptionFile {
+    pub format: EncryptionFormat,
+    /// What a key must be like, whole, where the phones take less than the format.
+    pub key: Option<String>,
+    /// The same for people: `16 letters and digits`.
+    pub key_is: Option<String>,
+    /// Characters of a key that the gateway makes, where the format leaves it open.
+    #[serde(default = "longest")]
+    pub own_key: usize,
+    /// Constants of `data` that a type has which knows the way.
+    #[serde(default)]
+    pub only: BTreeMap<String, String>,
+    #[serde(rename = "source")]
+    _source: String,
+}
+
+fn longest() -> usize {
+    32
 }
 
 /// What passwords its phones take where nobody set one; `false`: no file has one.
@@ -312,6 +339,9 @@ pub(crate) struct File {
     /// Its phones send a form and wait for it.
     #[serde(default)]
     pub form: bool,
+    /// Its phones take it encrypted, and it has their key in it.
+    #[serde(default)]
+    pub encrypted: bool,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -10,15 +10,15 @@ use toml::Spanned;
 
 use super::certificate::{self, CertificateForm};
 use super::definition::{
-    self, ALL_TEXTS, CertificateTable, Escape, FamilyFile, File, Keeps, Limit, LineKeys,
-    OwnPassword, OwnPasswordsFile, Scope, Separator, Type, UploadFile, UserAgent,
+    self, ALL_TEXTS, CertificateTable, EncryptionFile, Escape, FamilyFile, File, Keeps, Limit,
+    LineKeys, OwnPassword, OwnPasswordsFile, Scope, Separator, Type, UploadFile, UserAgent,
 };
 use super::followed::followed;
 use super::header::Header;
 use super::never_reset::NeverReset;
 use super::problem::{Problem, line_at};
 use super::source::Files;
-use super::{Closest, Family, FileSpec, OwnPasswords, PhoneType, UploadSpec, limits};
+use super::{Closest, Encryption, Family, FileSpec, OwnPasswords, PhoneType, UploadSpec, limits};
 use crate::catalogue::identify::facts::UserAgentPattern;
 use crate::catalogue::identify::path_pattern::PathPattern;
 use crate::catalogue::render::context::{Names, constant};
@@ -39,6 +39,14 @@ const MAX_KEYS: u16 = 255;
 const MAX_MODULES: u16 = 6;
 const MAX_MODULE_KEYS: u16 = 120;
 const MAX_SOFT_KEYS: u16 = 10;
+
+/// Settings of encrypted files, which nobody has for phones that know less ways than these.
+const ENCRYPTION: [(usize, &str, &str); 3] = [
+    (1, "provisioning.encryption", NO_ENCRYPTION),
+    (1, "provisioning.encryption_key", NO_ENCRYPTION),
+    (2, "provisioning.encryption_format", "there is no choice of ways to encrypt their files"),
+];
+const NO_ENCRYPTION: &str = "no way to encrypt their files is known: their makers publish none";
 
 /// Compiles one folder. `index` is the place the family will have.
 pub(crate) fn family(id: &str, index: usize, files: &Files) -> Result<Loaded, Vec<Problem>> {
@@ -84,6 +92,8 @@ impl Loader<'_> {
         let login_names = definition.own_passwords.names.clone();
         self.own_passwords(definition.own_passwords, &definition.cannot, &mut types);
         self.line_keys(definition.line_keys, &mut types);
+        let has_encryption = !definition.encryption.is_empty();
+        self.encryptions(definition.encryption, &mut types);
         let fallback_type = definition.fallback_type.and_then(|key| {
             let found = types.iter().find(|phone_type| phone_type.key.as_str() == key.get_ref());
             if found.is_none() {
@@ -100,13 +110,25 @@ impl Loader<'_> {
         let files: Vec<_> =
             definition.file.into_iter().filter_map(|file| self.file(file)).collect();
         self.resets(&resets, &files);
+        if files.iter().any(|file| file.is_encrypted) != has_encryption && !self.lacks_files {
+            let message = "[[encryption]] says how, `encrypted` of a [[file]] which: neither \
+                           without the other";
+            self.problem(0..0, message);
+        }
+        let mut cannot = self.of_schema(definition.cannot, None);
+        let ways = types.iter().map(|of| of.encryptions.len()).max().unwrap_or(0);
+        for (at_least, setting, why) in ENCRYPTION {
+            if ways < at_least {
+                cannot.entry(setting.to_owned()).or_insert_with(|| why.to_owned());
+            }
+        }
         let family = Family {
             id: self.id.to_owned(),
             vendor: definition.vendor,
             group: definition.group,
             certificates: self.certificates(definition.certificate),
             files,
-            cannot: self.of_schema(definition.cannot, None),
+            cannot,
             limits: self.limits(definition.limits),
             login_names,
             never_reset: Arc::new(self.never_reset(&definition.never_reset)),
@@ -262,6 +284,30 @@ impl Loader<'_> {
         }
     }
 
+    /// How the files of each type are encrypted.
+    fn encryptions(&mut self, written: Vec<Spanned<EncryptionFile>>, types: &mut [PhoneType]) {
+        for written in written {
+            let span = written.span();
+            let (only, encryption) = match Encryption::new(written.into_inner()) {
+                Ok(made) => made,
+                Err(message) => {
+                    self.problem(span, message);
+                    continue;
+                }
+            };
+            let encryption = Arc::new(encryption);
+            let has = |of: &PhoneType| {
+                only.iter().all(|(name, value)| of.constant(name).as_ref() == Some(value))
+            };
+            if !types.iter().any(has) && !self.lacks_types {
+                self.problem(span, "no type has these constants in its data");
+            }
+            for of in types.iter_mut().filter(|of| has(of)) {
+                of.encryptions.push(encryption.clone());
+            }
+        }
+    }
+
     fn own_passwords(
         &mut self,
         written: OwnPasswordsFile,
@@ -333,7 +379,12 @@ impl Loader<'_> {
         let json = serde_json::to_value(defaults.get_ref()).expect("TOML without dates is JSON");
         match base.patched(&json) {
             Ok(layer) => {
-                let access = &layer.to_json()["access"];
+                let document = layer.to_json();
+                let access = &document["access"];
+                if document["provisioning"]["encryption_key"].is_string() {
+                    let message = "defaults: a key of a type is known to everybody";
+                    self.problem(defaults.span(), message);
+                }
                 if ["admin_password", "user_password"].iter().any(|own| access[*own].is_string()) {
                     // The maker's would be that of every phone in the world.
                     let message = "defaults: a password of a type is known to everybody";
@@ -346,6 +397,16 @@ impl Loader<'_> {
                     self.problem(defaults.span(), format!("defaults: {error}"));
                 }
                 Layer::default()
+            }
+        }
+    }
+
+    /// What only a file of a device can be.
+    fn only_of_devices(&mut self, file: &File, span: &Range<usize>) {
+        for (word, is_said) in [("form", file.form), ("encrypted", file.encrypted)] {
+            if is_said && (file.template.is_none() || file.scope != Some(Scope::Device)) {
+                let message = format!("`{word}` is for files with a template and scope device");
+                self.problem(span.clone(), message);
             }
         }
     }
@@ -367,9 +428,7 @@ impl Loader<'_> {
             self.lacks_files = true;
             return None;
         }
-        if file.form && (file.template.is_none() || file.scope != Some(Scope::Device)) {
-            self.problem(span.clone(), "`form` is for files with a template and scope device");
-        }
+        self.only_of_devices(&file, &span);
         let is_made = file.template.is_some() || file.holding.is_some();
         let upload = file.upload.clone().and_then(|upload| self.upload(upload, is_made));
         let holding = file.holding.clone();
@@ -393,6 +452,7 @@ impl Loader<'_> {
                 reset_in: None,
                 upload,
                 form: false,
+                is_encrypted: false,
             });
         };
         self.template(&template);
@@ -450,6 +510,7 @@ impl Loader<'_> {
             reset_in: file.reset_in.map(Spanned::into_inner),
             upload: None,
             form: file.form,
+            is_encrypted: file.encrypted,
         })
     }
 
@@ -509,6 +570,7 @@ impl Loader<'_> {
             reset_in: None,
             upload: None,
             form: false,
+            is_encrypted: false,
         }))
     }
 
@@ -680,6 +742,7 @@ impl Loader<'_> {
                 macs: written.macs.as_ref().and_then(|macs| self.regex(macs)),
                 line_keys: 0,
                 own_passwords: OwnPasswords { admin: None, user: None },
+                encryptions: Vec::new(),
                 expressed: Mutex::default(),
                 unsaid: Mutex::default(),
                 key: key.clone(),

@@ -2,6 +2,7 @@
 
 pub(crate) mod certificate;
 pub(crate) mod definition;
+pub(crate) mod encryption;
 mod followed;
 pub(crate) mod header;
 mod limits;
@@ -26,6 +27,7 @@ use certificate::CertificateForm;
 use definition::{
     Encoding, Escape, Keeps, Limit, LineEnding, LoginNames, Scope, Separator, UploadKind,
 };
+pub use encryption::Encryption;
 use header::Header;
 use never_reset::NeverReset;
 
@@ -122,6 +124,8 @@ pub struct FileSpec {
     pub upload: Option<UploadSpec>,
     /// Its phones also ask for it with a form (POST), of which nothing is read.
     pub form: bool,
+    /// It is encrypted where a phone's settings say so, and has the phone's key in it.
+    pub is_encrypted: bool,
 }
 
 /// A file that phones send.
@@ -196,6 +200,8 @@ pub struct PhoneType {
     pub line_keys: u16,
     /// What passwords its phones are given where nobody sets one.
     pub own_passwords: OwnPasswords,
+    /// How its phones take their own files encrypted, the way that counts first.
+    pub encryptions: Vec<Arc<Encryption>>,
     /// The `type` of templates.
     pub(crate) view: Value,
     pub(crate) macs: Option<Regex>,

@@ -156,7 +156,7 @@ impl Catalogue {
         let template =
             self.templates.of(file.escape).get_template(name).map_err(|error| named(&error))?;
         let mac = input.mac;
-        let input = input.with_hosted_urls(&family.id);
+        let input = input.with_hosted_urls(&family.id).with_file_key(phone_type, file);
         let fragment = Value::from_object(FragmentFunction {
             fragments: fragments.clone(),
             escape: file.escape,

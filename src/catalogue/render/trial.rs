@@ -296,6 +296,13 @@ impl Maker<'_> {
         }
     }
 
+    /// A key that its phones take.
+    fn file_key(&self) -> String {
+        let random = [u8::try_from(self.round % 256).unwrap_or_default(); 32];
+        let first = self.phone_type.encryptions.first();
+        first.map_or_else(|| SECRET.to_owned(), |encryption| encryption.own_key(&random))
+    }
+
     pub(super) fn value(&self, path: &str, kind: &Kind) -> Value {
         // Something else for each place of each type, and the same each time.
         let turn = path.bytes().fold(self.round, |turn, byte| turn.wrapping_add(byte.into()));
@@ -303,8 +310,11 @@ impl Maker<'_> {
             Kind::Bool => json!(turn.is_multiple_of(2)),
             Kind::Integer { min, max, .. } => json!(min + turn as u64 % (max - min + 1)),
             Kind::Text { .. } => json!(format!("Text {turn}")),
+            Kind::Secret if path == "provisioning.encryption_key" => json!(self.file_key()),
             Kind::Secret => json!(self.password(path)),
             Kind::Pin => json!(PIN),
+            // With what is off nothing of the rest would show.
+            Kind::Choice(_) if path == "provisioning.encryption" => json!("on"),
             Kind::Choice(names) => json!(names[turn % names.len()]),
             Kind::Host => json!(format!("host{turn}.example.com")),
             Kind::Ip => json!(format!("192.0.2.{}", turn % 256)),

@@ -10,6 +10,7 @@ mod agree;
 mod check;
 mod digit_map;
 mod explain;
+mod given_keys;
 mod hosted;
 mod model;
 mod overlay;
@@ -30,6 +31,7 @@ pub use admission::AdmissionSettings;
 pub use check::{MAX_ERRORS, SettingError};
 pub use digit_map::{cuts_short, dialled};
 pub use explain::{Explained, explain};
+pub use given_keys::{Delivery, GivenKeys, KeyName, NamedKey, Over, Wish};
 pub use model::{
     Access, AlertTone, Backup, Calls, DialPlan, Directory, Display, Expansion, FeatureCodes,
     Firmware, Intercom, Key, Ldap, Line, Lock, MulticastGroup, Nat, Network, OutboundProxy,
@@ -41,9 +43,9 @@ pub use resolve::{Stack, UnreadableLayer, resolve};
 pub(crate) use rule::{is_family, is_parameter};
 pub use url::Url;
 pub use value::{
-    AdmissionMode, CallerIdSource, Codec, Contradictions, DateFormat, Dtmf, HourFormat, KeyType,
-    LdapSecurity, Secret, SharedLine, Srtp, SyslogLevel, TokenInUrl, Transport, VendorValue,
-    WifiSecurity,
+    AdmissionMode, CallerIdSource, Codec, Contradictions, DateFormat, Dtmf, EncryptionFormat,
+    FileEncryption, HourFormat, KeyType, LdapSecurity, Secret, SharedLine, Srtp, SyslogLevel,
+    TokenInUrl, Transport, VendorValue, WifiSecurity,
 };
 pub use written::{KEPT, Written};
 pub use zone::{Change, Daylight, Zone};

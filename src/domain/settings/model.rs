@@ -9,8 +9,8 @@ use super::overlay::layered;
 use super::read::Fields;
 use super::schema::{Kind, MAX_LINES, MAX_MODULES, MAX_TEXT, MAX_URL};
 use super::value::{
-    CallerIdSource, Codec, DateFormat, Dtmf, HourFormat, KeyType, LdapSecurity, Secret, SharedLine,
-    Srtp, SyslogLevel, Transport, VendorValue, WifiSecurity,
+    CallerIdSource, Codec, DateFormat, Dtmf, EncryptionFormat, FileEncryption, HourFormat, KeyType,
+    LdapSecurity, Secret, SharedLine, Srtp, SyslogLevel, Transport, VendorValue, WifiSecurity,
 };
 
 const TEXT: Kind = Kind::Text { max: MAX_TEXT };
@@ -154,6 +154,7 @@ impl Settings {
         self.access.admin_password = None;
         self.access.user_password = None;
         self.provisioning.password = None;
+        self.provisioning.encryption_key = None;
         self.directory.ldap.password = None;
         self.wifi.password = None;
         self.lock.pin = None;
@@ -511,6 +512,13 @@ layered! {
         pub resync_interval_s: Option<u32> = Kind::Integer { min: 60, max: 2_592_000, unit: "seconds" },
         /// When in the day the phone asks again, in its own time zone.
         pub resync_at: Option<String> = Kind::TimeOfDay,
+        /// Whether the phone's own files are encrypted with a key that no other phone has: `on` as
+        /// soon as it was given its key, in a plain file over TLS; `forced` when it has it already.
+        pub encryption: Option<FileEncryption> = Kind::Choice(FileEncryption::NAMES),
+        /// The key, in the place of the one that the gateway makes; for one phone only.
+        pub encryption_key: Option<Secret> = Kind::Secret,
+        /// How they are encrypted, where the phone knows several ways.
+        pub encryption_format: Option<EncryptionFormat> = Kind::Choice(EncryptionFormat::NAMES),
     }
 }
 

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::value::{
-    AdmissionMode, CallerIdSource, Codec, Contradictions, DateFormat, Dtmf, HourFormat, KeyType,
-    LdapSecurity, Secret, SharedLine, Srtp, SyslogLevel, TokenInUrl, Transport, WifiSecurity,
+    AdmissionMode, CallerIdSource, Codec, Contradictions, DateFormat, Dtmf, EncryptionFormat,
+    FileEncryption, HourFormat, KeyType, LdapSecurity, Secret, SharedLine, Srtp, SyslogLevel,
+    TokenInUrl, Transport, WifiSecurity,
 };
 use super::{Change, Daylight, Zone};
 
@@ -101,6 +102,7 @@ macro_rules! words { ($($type:ty)+) => { $(
 )+ } }
 words! {
     AdmissionMode Contradictions TokenInUrl Transport Srtp Dtmf KeyType HourFormat DateFormat SyslogLevel SharedLine LdapSecurity WifiSecurity
+    FileEncryption EncryptionFormat
 }
 
 impl AsRead for Vec<String> {

@@ -105,6 +105,35 @@ choices! {
         BridgedLine = "bridged_line",
     }
 
+    /// Whether a phone's own files are encrypted.
+    pub enum FileEncryption {
+        Off = "off",
+        /// As soon as the phone was given its key, in a plain file over TLS.
+        On = "on",
+        /// The phone has the key already.
+        Forced = "forced",
+    }
+
+    /// A way to encrypt a phone's own file.
+    pub enum EncryptionFormat {
+        /// `openssl enc -aes-256-cbc -md md5 -k PHRASE`: `Salted__`, the salt, the encrypted text.
+        OpensslAes256Cbc = "openssl-aes-256-cbc",
+        /// `openssl enc -aes-256-cbc -md md5 -nosalt -k PHRASE`. Equal beginnings of two texts are
+        /// equal in what is made of them.
+        OpensslAes256CbcNosalt = "openssl-aes-256-cbc-nosalt",
+        /// `openssl enc -aes-128-cbc -md md5 -a -k PHRASE`: as the first, in lines of base64.
+        OpensslAes128CbcBase64 = "openssl-aes-128-cbc-base64",
+        /// `openssl enc -aes-128-cbc -K KEY -iv IV`: the key of 32 hexadecimal digits and the IV of
+        /// as many, one behind the other. Equal beginnings show, as the IV is always one.
+        Aes128Cbc = "aes-128-cbc",
+        /// `openssl enc -aes-128-ecb -nopad -K KEY` of a text filled with blanks to whole blocks;
+        /// the key is 16 characters. Equal blocks show, and nothing tells that one was changed.
+        Aes128EcbBlanks = "aes-128-ecb-blanks",
+        /// `Content-Encoding: aes128gcm` (RFC 8188) in records of 4096 bytes without a key id; the
+        /// key is base64url without padding, as the RFC writes it.
+        Aes128Gcm = "aes128gcm",
+    }
+
     /// A SIP header that names the caller.
     pub enum CallerIdSource {
         /// P-Asserted-Identity, RFC 3325.

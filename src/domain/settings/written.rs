@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
+use super::given_keys::GivenKeys;
 use super::read::{Fields, Read};
 use super::rule;
 use super::schema::{MAX_LINES, MAX_MODULES, MAX_VENDOR_PARAMETERS};
@@ -35,6 +36,7 @@ pub const KEPT: &[(&str, &[&str])] = &[
     ("bluetooth", &["bluetooth"]),
     ("trust", &["trust"]),
     ("credentials", &["provisioning.user", "provisioning.password"]),
+    ("encryption", &["provisioning.encryption_key"]),
 ];
 
 /// What was set once: groups of [`KEPT`], lines, keys of modules, and raw parameters. It only grows: what two
@@ -50,6 +52,8 @@ pub struct Written {
     /// Raw parameters by family, because a device may turn out to be of another one, which has no
     /// use for the names; at most [`Written::MAX_PARAMETERS`] names, and no family without one.
     parameters: BTreeMap<String, BTreeSet<String>>,
+    /// The keys of encrypted files; of these the last ones only.
+    keys: GivenKeys,
 }
 
 impl Written {
@@ -153,7 +157,22 @@ impl Written {
             let message = format!("must be at most {}, not {count}", Written::MAX_PARAMETERS);
             wrong.push(problem("parameters", message));
         }
+        if stored.keys.is_too_many() {
+            wrong.push(problem("keys", format!("must be at most {}", GivenKeys::MAX)));
+        }
         if wrong.is_empty() { Ok(stored.into()) } else { Err(wrong) }
+    }
+
+    /// This, with a key that a file has in it, or takes away.
+    #[must_use]
+    pub fn with_keys(self, keys: GivenKeys) -> Written {
+        Written { keys, ..self }
+    }
+
+    /// The keys of encrypted files that it was given.
+    #[must_use]
+    pub fn keys(&self) -> &GivenKeys {
+        &self.keys
     }
 
     /// Every group, line and module, and one raw parameter of the family.
@@ -169,6 +188,10 @@ impl Written {
     /// Whether nothing was ever set.
     #[must_use]
     pub fn is_empty(&self) -> bool {
+        self.has_nothing_but_keys() && self.keys.is_empty()
+    }
+
+    fn has_nothing_but_keys(&self) -> bool {
         self.groups == 0 && self.lines == 0 && self.modules == 0 && self.parameters.is_empty()
     }
 
@@ -205,6 +228,7 @@ impl Written {
         self.groups & other.groups == other.groups
             && self.lines >= other.lines
             && self.modules >= other.modules
+            && self.keys.covers(&other.keys)
             && (self.is_full() || other.names().all(|(family, name)| has(family, name)))
     }
 
@@ -214,6 +238,7 @@ impl Written {
         self.groups |= other.groups;
         self.lines = self.lines.max(other.lines);
         self.modules = self.modules.max(other.modules);
+        self.keys = self.keys.and(&other.keys);
         for (family, name) in other.names() {
             self.add(family, name);
         }
@@ -266,6 +291,8 @@ struct Stored {
     modules: Option<u16>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     parameters: BTreeMap<String, BTreeSet<String>>,
+    #[serde(default, skip_serializing_if = "GivenKeys::is_empty")]
+    keys: GivenKeys,
 }
 
 impl Serialize for Written {
@@ -273,8 +300,8 @@ impl Serialize for Written {
         let groups = self.groups().map(str::to_owned).collect();
         let lines = Some(self.lines).filter(|_| !self.is_empty());
         let modules = Some(self.modules).filter(|_| !self.is_empty());
-        let parameters = self.parameters.clone();
-        Stored { groups, lines, modules, parameters }.serialize(serializer)
+        let (parameters, keys) = (self.parameters.clone(), self.keys.clone());
+        Stored { groups, lines, modules, parameters, keys }.serialize(serializer)
     }
 }
 
@@ -298,7 +325,7 @@ impl From<Stored> for Written {
         }
         written.lines = match stored.lines {
             Some(lines) => lines.min(MAX_LINES),
-            None if written.is_empty() => 0,
+            None if written.has_nothing_but_keys() => 0,
             None => MAX_LINES,
         };
         let had_keys = written.groups & bit("keys").unwrap_or_default() != 0;
@@ -307,6 +334,7 @@ impl From<Stored> for Written {
             None if had_keys => MAX_MODULES,
             None => 0,
         };
+        written.keys = GivenKeys::default().and(&stored.keys);
         written
     }
 }

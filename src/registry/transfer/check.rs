@@ -18,6 +18,8 @@ use crate::domain::{
     ApiKeyHash, Claim, Claims, Company, CompanyId, Device, Event, EventId, Mac, Phone, Port,
     Revision, Role, SecondFactor, Sighting, State, Timestamp, User, UserId, from_hex,
 };
+use crate::registry::RegistryError;
+use crate::registry::limits::require_no_file_key;
 use crate::registry::passwords::{MAX_PASSWORD, is_affordable};
 use crate::registry::text::{check_login, check_name, is_assignable_mac};
 use crate::store::Mutation;
@@ -93,6 +95,16 @@ impl Check {
         })
     }
 
+    /// A layer of many phones, which have no key of one.
+    pub(super) fn shared_layer(&mut self, path: &str, settings: Option<&RawValue>) -> Layer {
+        let layer = self.layer(path, settings);
+        if let Err(RegistryError::Settings(errors)) = require_no_file_key(&Layer::default(), &layer)
+        {
+            self.problems_at(path, errors);
+        }
+        layer
+    }
+
     pub(super) fn companies(&mut self, entries: &[Placed<CompanyEntry>]) -> Vec<Company> {
         let mut companies = BTreeMap::new();
         for (at, Placed { line, entry }) in entries.iter().enumerate() {
@@ -100,7 +112,8 @@ impl Check {
             let path = format!("companies[{at}]");
             let id = self.or_problem(format!("{path}.company"), entry.company.parse::<CompanyId>());
             self.name(&path, &entry.name);
-            let settings = self.layer(&format!("{path}.settings"), entry.settings.as_deref());
+            let settings =
+                self.shared_layer(&format!("{path}.settings"), entry.settings.as_deref());
             let instance = entry.instance.as_deref().and_then(|text| {
                 let instance = u64::from_str_radix(text, 16).ok().and_then(NonZeroU64::new);
                 let message = "must be a hexadecimal number of 64 bits that is not 0";

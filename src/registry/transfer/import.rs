@@ -106,7 +106,7 @@ impl<R: Read + Seek> Document<R> {
         let Document { mut input, head, counts } = self;
         let mut check = Check::new(now);
         let companies = check.companies(&head.companies);
-        let mut settings = check.layer("settings", head.settings.as_deref());
+        let mut settings = check.shared_layer("settings", head.settings.as_deref());
         // Its phones go on as they did, until somebody says otherwise.
         if head.version == OLDEST && counts.devices > 0 {
             let report = json!({ "admission": { "mode": "report" } });

@@ -13,7 +13,7 @@ use minijinja::Value;
 use minijinja::value::{Enumerator, Object};
 
 use crate::catalogue::family::never_reset::NeverReset;
-use crate::catalogue::family::{Family, PhoneType};
+use crate::catalogue::family::{Family, FileSpec, PhoneType};
 use crate::catalogue::identify::path_pattern::PathFacts;
 use crate::domain::settings::{KEPT, Settings, Written, Zone};
 use crate::domain::{CompanyId, Mac, Port};
@@ -107,6 +107,30 @@ impl RenderInput {
         });
         let of_device = Written::by(&self.device_wide, &family.id);
         of_ports.and(&of_device).within(phone_type.lines, phone_type.modules)
+    }
+
+    /// Has the file be one without a key.
+    pub fn take_file_key(&mut self) {
+        if self.device_wide.provisioning.encryption.is_some() {
+            let provisioning = &mut Arc::make_mut(&mut self.device_wide).provisioning;
+            (provisioning.encryption, provisioning.encryption_key) = (None, None);
+        }
+    }
+
+    /// The same with a key among its settings only where the file is to have it, and the way in
+    /// which it is used.
+    pub(super) fn with_file_key(mut self, phone_type: Option<&PhoneType>, file: &FileSpec) -> Self {
+        let set = &self.device_wide.provisioning;
+        if set.encryption_key.is_none() && set.encryption_format.is_none() {
+            return self;
+        }
+        let wanted = phone_type.filter(|_| file.is_encrypted);
+        let wanted = wanted.and_then(|phone_type| phone_type.wanted_encryption(set));
+        let format = wanted.map(|encryption| encryption.format);
+        let provisioning = &mut Arc::make_mut(&mut self.device_wide).provisioning;
+        provisioning.encryption_key.take_if(|_| format.is_none());
+        provisioning.encryption_format = format;
+        self
     }
 
     /// The same with URLs in place of the files of the gateway that settings name.

@@ -318,6 +318,7 @@ fn every_setting_is_documented() {
         "access.admin_password",
         "access.user_password",
         "provisioning.password",
+        "provisioning.encryption_key",
         "directory.ldap.password",
     ];
     assert_eq!(secrets, expected);
@@ -335,7 +336,8 @@ fn what_anyone_may_see_has_no_secret() {
     let all = layer(json!({
         "line_defaults": {"password": "x"}, "lines": {"1": {}}, "lock": {"pin": "1234"},
         "wifi": {"password": "x"}, "access": {"admin_password": "x", "user_password": "x"},
-        "provisioning": {"password": "x"}, "directory": {"ldap": {"password": "x"}},
+        "provisioning": {"password": "x", "encryption_key": "x"},
+        "directory": {"ldap": {"password": "x"}},
         "vendor": {"snom": {"a": "x"}},
     }));
     let settings = resolve(&[&all]).unwrap();
