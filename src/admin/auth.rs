@@ -1,4 +1,5 @@
-//! Who asks: `auth` of the body, else a key in the head, else the session's cookie.
+//! Who asks: `auth` of the body, else a key in the head, else the session's cookie, else the
+//! certificate that the connection was made with, where that signs in.
 //!
 //! ```json
 //! {"auth": {"type": "auth", "key": "..."}}
@@ -31,6 +32,8 @@ pub(super) enum AuthMethod {
     Key(ApiKeyHash),
     Password,
     Session(String),
+    /// Its key is what its owner has: no code is asked for beside it.
+    Certificate,
 }
 
 impl AuthMethod {
@@ -126,12 +129,16 @@ pub(super) fn by_head(core: &Core, request: &ApiRequest) -> Result<Caller, Fail>
         return by_key(core, key).ok_or_else(login_incorrect);
     }
     let now = core.registry.clock().uptime();
-    match core.sessions.find(&request.cookies, |id| core.registry.user(id), now) {
-        Some((user, id)) => Ok(Caller { user, method: AuthMethod::Session(id) }),
-        None if request.is_foreign => Err(Fail::new(format!(
+    let session = core.sessions.find(&request.cookies, |id| core.registry.user(id), now);
+    // A browser shows its certificate to whatever page sends the request.
+    let certified = request.certified.as_deref().filter(|_| !request.is_foreign);
+    match (session, certified.and_then(|login| core.registry.user_by_login(login))) {
+        (Some((user, id)), _) => Ok(Caller { user, method: AuthMethod::Session(id) }),
+        (None, Some(user)) => Ok(Caller { user, method: AuthMethod::Certificate }),
+        (None, None) if request.is_foreign => Err(Fail::new(format!(
             "{NOT_LOGGED_IN}: a page of another site sent this, where no session counts"
         ))),
-        None => Err(Fail::new(NOT_LOGGED_IN)),
+        (None, None) => Err(Fail::new(NOT_LOGGED_IN)),
     }
 }
 
@@ -145,10 +152,14 @@ fn login_incorrect() -> Fail {
 }
 
 /// `POST /rest/auth`: `{"result":"success","user":{...}}`, see [`SessionUser`].
-pub(super) fn log_in(core: &Core, caller: Caller, request: &ApiRequest) -> CommandResult {
+pub(super) async fn log_in(core: &Core, caller: Caller, request: &ApiRequest) -> CommandResult {
     let user = caller.user;
     let (session, is_new) = match caller.method {
         AuthMethod::Key(_) => (None, false),
+        AuthMethod::Certificate => {
+            core.registry.record_login(&user, request.address, "certificate").await;
+            (None, false)
+        }
         AuthMethod::Session(id) => (Some(id), false),
         AuthMethod::Password => {
             let now = core.registry.clock().uptime();
@@ -197,7 +208,7 @@ struct SessionUser<'a> {
     home: &'a str,
     /// Those the user administers; a System-Admin all.
     companies: Vec<&'a CompanyId>,
-    /// The cookie's value; `null` with a key.
+    /// The cookie's value; `null` with a key or a certificate.
     session: Option<&'a str>,
     role: Role,
     perms: Map<String, Value>,

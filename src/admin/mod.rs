@@ -14,7 +14,8 @@
 //!    Whoever it is, a gateway that has not heard of a shared store for a minute lets nobody in.
 //! 2. The body is looked through for `auth` and `type` (`json`). Whatever is no JSON object is
 //!    `{}`; so is a GET, which works wherever that is enough.
-//! 3. `auth`: key or password in the body, else a key in the head, else the cookie.
+//! 3. `auth`: key or password in the body, else a key in the head, else the cookie, else the
+//!    connection's certificate.
 //! 4. The table finds the command, and its first column says who may.
 //! 5. The rest of the body is read. The command's file makes domain types of the fields, or a
 //!    message that names one.
@@ -55,7 +56,7 @@ pub use second_factor::SecondFactorRule;
 pub use session::SessionLimits;
 pub use starting::{StartPhase, Starting};
 
-use crate::domain::UserId;
+use crate::domain::{NameKind, UserId};
 use crate::files::Files;
 use crate::net::body::BodyReader;
 use crate::net::{Handler, Limits, Peer, Standing, body};
@@ -78,6 +79,9 @@ pub struct AdminOptions {
     pub sessions: SessionLimits,
     /// Whether everybody who signs in with a password must have a second factor. Default: no.
     pub second_factor: SecondFactorRule,
+    /// Whether the common name of the certificate that the connection was made with signs the user
+    /// of that login in. Default: no.
+    pub certificate_login: bool,
     /// How long a request waits for its turn at what takes long, or for a place for a long list,
     /// before it is told to come again. Default 10 seconds: tools wait longer for an answer.
     pub place_timeout: Duration,
@@ -95,6 +99,7 @@ impl Default for AdminOptions {
             body_bytes: 1 << 20,
             sessions: SessionLimits::default(),
             second_factor: SecondFactorRule::Optional,
+            certificate_login: false,
             place_timeout: Duration::from_secs(10),
             uploads: None,
             files: None,
@@ -165,8 +170,11 @@ impl Admin {
 
     async fn rest(&self, request: Request<Incoming>, peer: &Peer) -> Response<AnswerBody> {
         let (head, body) = request.into_parts();
-        let request = ApiRequest::new(&head, peer.address.ip(), peer.tls.is_some());
         let (core, standing) = (self.core.clone(), peer.standing.clone());
+        let mut request = ApiRequest::new(&head, peer.address.ip(), peer.tls.is_some());
+        if core.options.certificate_login {
+            request.certified = certified_login(peer);
+        }
         if let Err(fail) = auth::try_bearer(&core, &request).await {
             BodyReader::new(body).pass_over(core.options.body_bytes).await;
             return fail.into_response();
@@ -191,6 +199,12 @@ impl Admin {
             }
         }
     }
+}
+
+/// The common name of the client's certificate; none that has several.
+fn certified_login(peer: &Peer) -> Option<String> {
+    let certificate = peer.tls.as_ref()?.certificate.as_ref()?;
+    certificate.only(NameKind::CommonName).map(str::to_owned)
 }
 
 impl Core {

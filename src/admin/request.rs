@@ -55,6 +55,8 @@ pub(super) struct ApiRequest {
     pub cookies: Vec<String>,
     /// An API key in `Authorization: Bearer` (RFC 6750).
     pub bearer: Option<String>,
+    /// Whom the connection's certificate names, where that signs in.
+    pub certified: Option<String>,
     /// A page of another site made a browser send it.
     pub is_foreign: bool,
     /// The media type of a form, which the API never read.
@@ -85,6 +87,7 @@ impl ApiRequest {
             path: parts(head.uri.path()).skip(1).take(4).map(str::to_owned).collect(),
             cookies: if is_foreign { Vec::new() } else { session::ids(&head.headers) },
             bearer: bearer(&head.headers),
+            certified: None,
             is_foreign,
             form: form(&head.headers),
             address,

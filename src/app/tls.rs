@@ -36,7 +36,7 @@ pub(super) fn of_admin(config: &Config) -> Result<Option<Arc<Tls>>, AppError> {
     }
     let options = TlsOptions {
         pairs: config.admin.pairs.clone(),
-        clients: tls::ClientCertificates::Off,
+        clients: config.admin.clients.clone(),
         expired_clients: tls::ExpiredCertificates::Refuse,
     };
     Ok(Some(Arc::new(Tls::load(options, SystemTime::now())?)))

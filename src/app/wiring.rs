@@ -116,6 +116,7 @@ pub(super) fn admin_options(
             ..SessionLimits::default()
         },
         second_factor: admin.second_factor,
+        certificate_login: admin.certificate_login,
         uploads,
         files,
         node: config.node.name.clone(),

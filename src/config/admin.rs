@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::from_text::{FromText, one_of};
 use super::reader::Section;
-use super::tls::pairs;
+use super::tls::{clients, pairs};
 use crate::admin::{AdminOptions, SecondFactorRule};
-use crate::net::tls::PairFiles;
+use crate::net::tls::{ClientCertificates, PairFiles};
 
 /// What `[admin]` says.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,6 +16,10 @@ pub struct AdminSection {
     pub listen: Vec<SocketAddr>,
     /// Empty: plain HTTP.
     pub pairs: Vec<PairFiles>,
+    /// Whether operators are asked for a certificate.
+    pub clients: ClientCertificates,
+    /// Whether the common name of one signs the user of that login in.
+    pub certificate_login: bool,
     /// Where plain HTTP may be spoken.
     pub plain_http: PlainHttp,
     /// Whether everybody who signs in with a password must have a second factor.
@@ -48,6 +52,8 @@ impl AdminSection {
         let admin = AdminSection {
             listen: section.list("listen", &["127.0.0.1:8081"]),
             pairs: pairs(&mut section),
+            clients: clients(&mut section),
+            certificate_login: section.switch("certificate_login", false),
             plain_http: section.value("plain_http", "loopback"),
             second_factor: section.value("second_factor", "optional"),
             max_connections: section.number("max_connections", limits.connections, 8..=65_536),
@@ -60,6 +66,15 @@ impl AdminSection {
             session_idle: section.seconds("session_idle_s", parts.sessions.idle, 60..=604_800),
             session_max: section.seconds("session_max_s", parts.sessions.absolute, 60..=2_592_000),
         };
+        if admin.clients != ClientCertificates::Off && admin.pairs.is_empty() {
+            let keys = ["client_certificates", "certificate"];
+            section.problem_between(&keys, "needs TLS: set `certificate` and `key` as well");
+        }
+        if admin.certificate_login && admin.clients == ClientCertificates::Off {
+            let keys = ["certificate_login", "client_certificates"];
+            let message = "needs `client_certificates` to be \"optional\" or \"required\"";
+            section.problem_between(&keys, message);
+        }
         if admin.session_idle > admin.session_max {
             let keys = ["session_idle_s", "session_max_s"];
             section.problem_between(&keys, "must not be larger than session_max_s");

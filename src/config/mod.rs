@@ -44,6 +44,8 @@ const OF_THE_COMMAND: &[&str] = &[
     "DIALTONE_URL",
     "DIALTONE_KEY",
     "DIALTONE_CA",
+    "DIALTONE_CLIENT_CERTIFICATE",
+    "DIALTONE_CLIENT_KEY",
     crate::store::PASSWORD_VARIABLE,
     crate::store::KEY_VARIABLE,
 ];

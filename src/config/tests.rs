@@ -108,6 +108,7 @@ fn every_default_of_the_example_is_written_there() {
         "client_ca",
         "certificate",
         "key",
+        "client_ca",
         "password_file",
         "templates_dir",
         "dir",
@@ -373,6 +374,26 @@ fn client_certificates_need_their_authorities_and_the_other_way_round() {
     assert!(problems[0].starts_with("d.toml:2: tls.client_ca: is not used"), "{problems:?}");
     let problems = Case::of("[tls]\nclient_certificates = \"optional\"\n").problems();
     assert!(problems[0].contains("tls.client_certificates: needs `client_ca`"), "{problems:?}");
+}
+
+#[test]
+fn certificates_of_operators_need_tls_and_signing_in_by_them_needs_them() {
+    let tls = "[admin]\ncertificate = \"a\"\nkey = \"b\"\n";
+    let ask = "client_certificates = \"required\"\nclient_ca = \"ca.pem\"\n";
+    let config = Case::of(&format!("{tls}{ask}certificate_login = true\n")).config();
+    let authorities = "ca.pem".into();
+    assert_eq!(config.admin.clients, ClientCertificates::Required { authorities });
+    assert!(config.admin.certificate_login);
+    for (text, problem) in [
+        (format!("[admin]\n{ask}"), "admin.client_certificates: needs TLS"),
+        (
+            format!("{tls}certificate_login = true\n"),
+            "admin.certificate_login: needs `client_certificates`",
+        ),
+    ] {
+        let problems = Case::of(&text).problems();
+        assert!(problems.len() == 1 && problems[0].contains(problem), "{problems:?}");
+    }
 }
 
 #[test]

@@ -68,7 +68,8 @@ pub(super) fn pairs(section: &mut Section<'_>) -> Vec<PairFiles> {
     pairs.map(|(certificate, key)| PairFiles { certificate, key }).collect()
 }
 
-fn clients(section: &mut Section<'_>) -> ClientCertificates {
+/// `client_certificates` and `client_ca`.
+pub(super) fn clients(section: &mut Section<'_>) -> ClientCertificates {
     let mode: Mode = section.value("client_certificates", "off");
     let authorities: Option<PathBuf> = section.optional("client_ca");
     match (mode, authorities) {

@@ -236,6 +236,12 @@ impl Registry {
         self.directory().users.get(&id).cloned()
     }
 
+    /// The user of that login, if there is one.
+    #[must_use]
+    pub fn user_by_login(&self, login: &str) -> Option<Arc<User>> {
+        self.directory().user_by_login(login).cloned()
+    }
+
     /// The user whose API key it is. Keys that may be guesses go to [`Registry::user_by_tried_key`].
     #[must_use]
     pub fn user_by_key(&self, key: &str) -> Option<Arc<User>> {

@@ -185,7 +185,7 @@ pub(super) async fn answer(
         _ if request.method == ApiMethod::NotAllowed => return Err(use_post()),
         ["auth"] => {
             log.command = Some("auth");
-            return auth::log_in(core, caller, request);
+            return auth::log_in(core, caller, request).await;
         }
         ["auth", "logout"] => {
             log.command = Some("auth logout");

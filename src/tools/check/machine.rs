@@ -100,7 +100,7 @@ pub fn files(config: &Config, families: &[String]) -> Vec<String> {
 fn certificates(config: &Config) -> Vec<String> {
     let now = SystemTime::now();
     let handset = usable(&config.tls.pairs, &config.tls.clients, now);
-    let admin = usable(&config.admin.pairs, &ClientCertificates::Off, now);
+    let admin = usable(&config.admin.pairs, &config.admin.clients, now);
     [handset, admin]
         .into_iter()
         .filter_map(Result::err)

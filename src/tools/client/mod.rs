@@ -19,6 +19,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
+use crate::net::tls::PairFiles;
 pub use tls::AuthorityError;
 pub use url::{AdminUrl, InvalidUrl};
 
@@ -79,7 +80,8 @@ pub enum ClientError {
 /// Where the API is and by whose key.
 pub struct Client {
     url: AdminUrl,
-    key: String,
+    /// `None`: the certificate signs in.
+    key: Option<String>,
     tls: Option<TlsConnector>,
 }
 
@@ -111,7 +113,7 @@ impl Call {
         self
     }
 
-    fn body(&self, key: &str) -> Value {
+    fn body(&self, key: Option<&str>) -> Value {
         let mut body = json!({ "type": self.kind, "auth": { "type": "auth", "key": key } });
         for (name, map) in [("scope", &self.scope), ("values", &self.values)] {
             if !map.is_empty() {
@@ -129,16 +131,18 @@ fn add(fields: &mut Map<String, Value>, name: &str, value: Value) {
 }
 
 impl Client {
-    /// `authorities` is a PEM file of whom to trust; needed for `https`.
+    /// `authorities` is a PEM file of whom to trust; needed for `https`. `identity` is what the
+    /// gateway is shown there.
     ///
     /// # Errors
-    /// [`AuthorityError`] when the file cannot be used or is missing.
+    /// [`AuthorityError`] when a file cannot be used or is missing.
     pub fn new(
         url: AdminUrl,
-        key: String,
+        key: Option<String>,
         authorities: Option<&Path>,
+        identity: Option<&PairFiles>,
     ) -> Result<Client, AuthorityError> {
-        let tls = if url.is_https() { Some(tls::connector(authorities)?) } else { None };
+        let tls = if url.is_https() { Some(tls::connector(authorities, identity)?) } else { None };
         Ok(Client { url, key, tls })
     }
 
@@ -154,7 +158,7 @@ impl Client {
             .header(header::HOST, self.url.authority())
             .header(header::CONTENT_TYPE, "application/json")
             .header(header::CONNECTION, "close")
-            .body(Full::new(Bytes::from(call.body(&self.key).to_string())))
+            .body(Full::new(Bytes::from(call.body(self.key.as_deref()).to_string())))
             .expect("the parts of the request are ours, the host was parsed");
         let answer = match &self.tls {
             None => tokio::time::timeout(ANSWER_TIMEOUT, exchange(stream, request)).await,

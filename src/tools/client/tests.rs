@@ -30,7 +30,7 @@ fn promote() -> Call {
 
 async fn answered(answer: &'static str) -> Result<Value, ClientError> {
     let (url, _asked) = gateway(answer).await;
-    Client::new(url, "dt_key".to_owned(), None).unwrap().call(&promote()).await
+    Client::new(url, Some("dt_key".to_owned()), None, None).unwrap().call(&promote()).await
 }
 
 #[tokio::test]
@@ -39,7 +39,7 @@ async fn a_call_is_one_request_with_the_key_in_its_body() {
         "HTTP/1.1 200 OK\r\nContent-Length: 32\r\n\r\n{\"result\":\"success\",\"numrows\":1}",
     )
     .await;
-    let client = Client::new(url.clone(), "dt_key".to_owned(), None).unwrap();
+    let client = Client::new(url.clone(), Some("dt_key".to_owned()), None, None).unwrap();
     let reply = client.call(&promote()).await.unwrap();
     assert_eq!(reply, json!({ "result": "success", "numrows": 1 }));
     let asked = asked.await.unwrap();
@@ -88,7 +88,7 @@ async fn nobody_there_is_said_with_the_address() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url: AdminUrl = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
     drop(listener);
-    let client = Client::new(url.clone(), "k".to_owned(), None).unwrap();
+    let client = Client::new(url.clone(), Some("k".to_owned()), None, None).unwrap();
     let error = client.call(&promote()).await.unwrap_err();
     let told = ErrorChain(&error).to_string();
     assert!(told.starts_with(&format!("cannot connect to {url}: Connection refused")), "{told}");
@@ -97,7 +97,9 @@ async fn nobody_there_is_said_with_the_address() {
 #[test]
 fn https_needs_an_authority_that_can_be_used() {
     let url: AdminUrl = "https://127.0.0.1".parse().unwrap();
-    let error = |authorities| Client::new(url.clone(), "k".to_owned(), authorities).unwrap_err();
+    let error = |authorities| {
+        Client::new(url.clone(), Some("k".to_owned()), authorities, None).unwrap_err()
+    };
     assert!(error(None).to_string().contains("--ca FILE"));
     let empty = tempfile::NamedTempFile::new().unwrap();
     assert!(error(Some(empty.path())).to_string().contains("no certificate in it"));
@@ -105,6 +107,7 @@ fn https_needs_an_authority_that_can_be_used() {
 
 #[test]
 fn the_key_is_not_shown() {
-    let client = Client::new("http://x".parse().unwrap(), "dt_key".to_owned(), None).unwrap();
+    let client =
+        Client::new("http://x".parse().unwrap(), Some("dt_key".to_owned()), None, None).unwrap();
     assert!(!format!("{client:?}").contains("dt_key"));
 }

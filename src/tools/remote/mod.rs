@@ -22,6 +22,7 @@ use super::client::{AdminUrl, AuthorityError, Call, Client, ClientError};
 use super::offline_user::{self, OfflineUserError};
 use super::patch::PatchError;
 use crate::domain::printable;
+use crate::net::tls::PairFiles;
 use ban::BanCommand;
 use company::CompanyCommand;
 use phone::PhoneCommand;
@@ -48,6 +49,13 @@ pub struct Connection {
     /// Whom to trust over https: a PEM file of authorities, or a self-signed certificate.
     #[arg(long, global = true, value_name = "FILE", env = "DIALTONE_CA")]
     pub ca: Option<PathBuf>,
+    /// Your certificate, for a gateway that asks for one over https: a PEM file. Where it signs you
+    /// in, no API key is needed.
+    #[arg(long, global = true, value_name = "FILE", env = "DIALTONE_CLIENT_CERTIFICATE")]
+    pub client_certificate: Option<PathBuf>,
+    /// The key of your certificate: a PEM file.
+    #[arg(long, global = true, value_name = "FILE", env = "DIALTONE_CLIENT_KEY")]
+    pub client_key: Option<PathBuf>,
     /// Print JSON instead of a table.
     #[arg(long, global = true)]
     pub json: bool,
@@ -113,6 +121,8 @@ pub enum RemoteError {
     KeyFile { path: PathBuf, source: io::Error },
     #[error("cannot read the API key from {}: it is empty", path.display())]
     EmptyKeyFile { path: PathBuf },
+    #[error("--client-certificate and --client-key go together")]
+    HalfIdentity,
     #[error(transparent)]
     Authority(#[from] AuthorityError),
     #[error(transparent)]
@@ -265,11 +275,21 @@ pub async fn run(
 
 impl Connection {
     fn client(&self) -> Result<Client, RemoteError> {
-        let key = self.key()?;
-        if !self.url.is_https() && !self.url.is_loopback() {
+        let identity = match (&self.client_certificate, &self.client_key) {
+            (Some(certificate), Some(key)) => {
+                Some(PairFiles { certificate: certificate.clone(), key: key.clone() })
+            }
+            (None, None) => None,
+            _ => return Err(RemoteError::HalfIdentity),
+        };
+        let key = match self.key() {
+            Err(RemoteError::NoKey) if identity.is_some() => None,
+            key => Some(key?),
+        };
+        if key.is_some() && !self.url.is_https() && !self.url.is_loopback() {
             eprintln!("dialtone: the API key goes to {} unencrypted", self.url);
         }
-        Ok(Client::new(self.url.clone(), key, self.ca.as_deref())?)
+        Ok(Client::new(self.url.clone(), key, self.ca.as_deref(), identity.as_ref())?)
     }
 
     fn key(&self) -> Result<String, RemoteError> {

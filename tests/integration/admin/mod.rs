@@ -3,6 +3,7 @@
 mod assign;
 mod audit;
 mod cases;
+mod certificates;
 mod companies;
 mod events;
 mod gateway;
