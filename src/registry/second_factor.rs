@@ -95,7 +95,7 @@ impl Registry {
             let factor = pending.confirmed(code, now, &codes);
             Ok((Some(factor.ok_or_else(wrong_code)?), ()))
         });
-        self.settled(actor, attempt, confirmed.await).await?;
+        self.settled(actor, attempt, confirmed.await)?;
         Ok(codes)
     }
 
@@ -126,7 +126,7 @@ impl Registry {
             }
             Ok((None, ()))
         });
-        self.settled(actor, attempt, deleted.await).await
+        self.settled(actor, attempt, deleted.await)
     }
 
     /// Who signs in with a right password shows a code of the second factor that is in force, which
@@ -193,7 +193,7 @@ impl Registry {
         self.passwords.begin_code(&user.login, *from, self.clock.uptime()).map(Some)
     }
 
-    async fn settled<T>(
+    fn settled<T>(
         &self,
         actor: &Actor,
         attempt: Option<CodeAttempt<'_>>,
@@ -203,7 +203,7 @@ impl Registry {
             matches!(&result, Err(RegistryError::Invalid { field, .. }) if field == CODE);
         if let (true, Some(attempt), Actor::User { user, from }) = (is_wrong, attempt, actor) {
             attempt.wrong();
-            self.record_failed_login(Some(user), *from, Failure::OwnCode).await;
+            self.record_failed_login(Some(user), *from, Failure::OwnCode);
         }
         result
     }

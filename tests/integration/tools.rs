@@ -9,9 +9,10 @@ use std::time::{Duration, SystemTime};
 
 use dialtone::net::tls::self_signed;
 use dialtone::simulator::lab_ca::LabCa;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::Gateway;
+use crate::support::gateway::call;
 use crate::support::process::Process;
 
 const LINPHONE: &str = "Linphonec/5.1.65";
@@ -456,4 +457,48 @@ fn explain_shows_that_a_password_is_the_phone_s_own() {
     let own = explained.lines().find(|line| line.starts_with("access.admin_password"));
     let words: Vec<&str> = own.unwrap_or_default().split_whitespace().collect();
     assert_eq!(words, ["access.admin_password", "***", "gateway"], "{explained}");
+}
+
+#[test]
+fn a_second_factor_is_set_up_from_the_shell_and_a_lost_one_taken_off_in_the_store() {
+    let gateway = Gateway::start();
+    let made = with_input(
+        asking(
+            &gateway,
+            "user create ann --role company-admin --administers default --password-stdin",
+        ),
+        "correct horse\n",
+    );
+    shown(&made);
+    let set_up = done(asking(&gateway, "user second-factor ann"));
+    let secret =
+        set_up.lines().find_map(|line| line.strip_prefix("secret = ")).expect("it is shown");
+    assert!(set_up.contains("uri = otpauth://totp/dialtone:ann?secret="), "{set_up}");
+    let code = || {
+        let secret = totp_rs::Secret::try_from_base32(secret).unwrap();
+        let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
+        totp_rs::Builder::new().with_secret(secret).build().unwrap().generate(now).to_string()
+    };
+    let wrong = with_input(asking(&gateway, "user second-factor ann --confirm"), "12345\n");
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("code: is missing, wrong"));
+    let codes = with_input(asking(&gateway, "user second-factor ann --confirm"), &code());
+    assert!(shown(&codes).starts_with("recovery_codes = ["));
+    let log_in = |gateway: &Gateway| {
+        let auth = json!({ "type": "auth", "username": "ann", "password": "correct horse" });
+        let body = json!({ "type": "phone", "auth": auth });
+        call(gateway.admin(), "inactive", &body)["result"].clone()
+    };
+    assert_eq!(log_in(&gateway), "fail");
+    let remove = "user second-factor ann --remove --store sqlite:dialtone.db";
+    let running = dialtone(gateway.dir(), remove).output().unwrap();
+    assert!(!running.status.success(), "a gateway has the store");
+
+    let dir = gateway.stop();
+    let removed = done(dialtone(dir.path(), remove));
+    assert_eq!(removed, "1 second factor removed\n");
+    let gateway = Gateway::start_with(|config, _| {
+        let url = format!("sqlite:{}", dir.path().join("dialtone.db").display());
+        config.store.url = url.parse().unwrap();
+    });
+    assert_eq!(log_in(&gateway), "success");
 }

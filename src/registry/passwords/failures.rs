@@ -8,9 +8,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::domain::{Action, Event, EventId, Subject, User, subscriber};
-use crate::registry::change::Plan;
 use crate::registry::rate::{Rate, RateLimiter};
 use crate::registry::{Actor, Registry};
+use crate::store::{Mutation, Store};
 
 /// Of a network (IPv6: a /64): ten, then six an hour.
 const OF_NETWORK: Rate = Rate { burst: 10, interval: Duration::from_secs(600) };
@@ -99,8 +99,9 @@ impl Failures {
 
 impl Registry {
     /// Puts a login that failed on record, unless there are too many. `user` is whose it would have
-    /// been: what was typed where a login stands may be a password.
-    pub(in crate::registry) async fn record_failed_login(
+    /// been: what was typed where a login stands may be a password. The answer does not wait for it:
+    /// some are recorded and some are not, and the time of a commit would tell which.
+    pub(in crate::registry) fn record_failed_login(
         &self,
         user: Option<&User>,
         from: IpAddr,
@@ -122,19 +123,23 @@ impl Registry {
             after["not_recorded_before"] = not_recorded.into();
         }
         let company = user.and_then(|user| user.company.as_ref());
-        self.record_login_event(Event {
-            id: EventId::NONE,
-            at: self.clock.now(),
-            who: String::new(),
-            from: from.to_string(),
-            action: Action::LoginFailed,
-            subject: Subject::User,
-            name: user.map(|user| user.login.clone()).unwrap_or_default(),
-            company: company.map(ToString::to_string).unwrap_or_default(),
-            before: Value::Null,
-            after,
-        })
-        .await;
+        let recording = record(
+            self.store.clone(),
+            Event {
+                id: EventId::NONE,
+                at: self.clock.now(),
+                who: String::new(),
+                from: from.to_string(),
+                action: Action::LoginFailed,
+                subject: Subject::User,
+                name: user.map(|user| user.login.clone()).unwrap_or_default(),
+                company: company.map(ToString::to_string).unwrap_or_default(),
+                before: Value::Null,
+                after,
+            },
+        );
+        // So many as the counts let through, for a few seconds each.
+        tokio::spawn(recording);
     }
 
     /// Puts it on record that a user signed in, by `means`.
@@ -151,21 +156,20 @@ impl Registry {
         let actor = Actor::User { user: user.clone(), from };
         let event = actor.event(self.clock.now(), action, Subject::User, user.login.clone());
         let company = user.company.as_ref().map(ToString::to_string).unwrap_or_default();
-        self.record_login_event(Event { company, after, ..event }).await;
+        record(self.store.clone(), Event { company, after, ..event }).await;
     }
+}
 
-    /// Who signs in to mend a store that takes nothing must get in.
-    async fn record_login_event(&self, event: Event) {
-        let recording = self
-            .change_directory(&Actor::Gateway, |_| Ok(Plan::nothing(()).recorded(event.clone())));
-        let failure = match tokio::time::timeout(RECORD_TIMEOUT, recording).await {
-            Ok(Ok(())) => return,
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => format!("no answer within {} s", RECORD_TIMEOUT.as_secs()),
-        };
-        let Event { action, name, from, .. } = event;
-        tracing::warn!(?action, login = name, from, error = failure, "a login is not on record");
-    }
+/// Who signs in to mend a store that takes nothing must get in, so that this is no error.
+async fn record(store: Arc<dyn Store>, event: Event) {
+    let Event { action, name, from, .. } = event.clone();
+    let recording = store.commit(vec![Mutation::Append(event)], Vec::new());
+    let failure = match tokio::time::timeout(RECORD_TIMEOUT, recording).await {
+        Ok(Ok(_)) => return,
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => format!("no answer within {} s", RECORD_TIMEOUT.as_secs()),
+    };
+    tracing::warn!(?action, login = name, from, error = failure, "a login is not on record");
 }
 
 #[cfg(test)]

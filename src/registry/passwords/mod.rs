@@ -184,7 +184,7 @@ impl Registry {
             Err(error) => return Err(error),
         };
         self.was_wrong(attempt, from);
-        self.record_failed_login(user.as_deref(), from, failure).await;
+        self.record_failed_login(user.as_deref(), from, failure);
         shown.map(|_| None)
     }
 
@@ -218,7 +218,7 @@ impl Registry {
             attempt.right(self.clock.uptime());
         } else {
             self.was_wrong(attempt, from);
-            self.record_failed_login(Some(user), from, Failure::CurrentPassword).await;
+            self.record_failed_login(Some(user), from, Failure::CurrentPassword);
         }
         Ok(right)
     }
@@ -241,7 +241,7 @@ impl Registry {
             Ok(None) => Failure::Key,
             Err(_) => Failure::TurnedAway,
         };
-        self.record_failed_login(None, from, failure).await;
+        self.record_failed_login(None, from, failure);
         found.map_err(too_many)
     }
 
@@ -257,7 +257,7 @@ impl Registry {
         match self.passwords.attempts.begin(&counted, from, self.clock.uptime()) {
             Ok(attempt) => Ok(attempt),
             Err(wait) => {
-                self.record_failed_login(user, from, Failure::TurnedAway).await;
+                self.record_failed_login(user, from, Failure::TurnedAway);
                 Err(too_many(wait))
             }
         }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use totp_rs::{Builder, Secret};
 
 use super::gateway::{Gateway, JSON, fail, read, user};
+use crate::support::eventually;
 
 const LOGIN_INCORRECT: &str = "Login incorrect.";
 const WRONG_CODE: &str = "code: is missing, wrong or was used before";
@@ -146,10 +147,12 @@ fn whoever_has_the_password_cannot_guess_the_code_and_is_on_record() {
     let turned_away = log_in(&gateway, "user", Some(&own.code(&gateway, 0)));
     let message = turned_away["message"].as_str().unwrap_or_default();
     assert!(message.starts_with("Too many failed logins, try again in"), "{turned_away}");
-    let events = gateway.done("events/user", json!({ "scope": { "login": "plain" } }));
-    let events = events["values"].as_array().unwrap();
-    let wrong = |what: &str| events.iter().filter(|event| event["after"]["wrong"] == what).count();
-    assert_eq!((wrong("code"), wrong("too many")), (10, 1), "{events:?}");
+    let wrong = |what: &str| {
+        let events = gateway.done("events/user", json!({ "scope": { "login": "plain" } }));
+        let events = events["values"].as_array().unwrap().iter();
+        events.filter(|event| event["after"]["wrong"] == what).count()
+    };
+    eventually("each is on record", || (wrong("code"), wrong("too many")) == (10, 1));
     gateway.pass(900);
     let code = own.code(&gateway, 0);
     assert_eq!(log_in(&gateway, "user", Some(&code))["result"], "success");
