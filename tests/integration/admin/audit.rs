@@ -120,6 +120,12 @@ fn every_command_that_changes_or_shows_something_leaves_a_record() {
     walk.recorded("delete user", json!({ "scope": anna }));
     walk.only_reads("events user", json!({}));
 
+    let network = json!({ "network": "203.0.113.9" });
+    walk.recorded("create ban", json!({ "values": network }));
+    walk.only_reads("read ban", json!({}));
+    walk.recorded("delete ban", json!({ "scope": network }));
+    walk.only_reads("events ban", json!({}));
+
     walk.only_reads("read settings", json!({}));
     walk.recorded("update settings", json!({ "values": { "settings": { "language": "de" } } }));
     walk.only_reads("events settings", json!({}));
