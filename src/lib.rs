@@ -11,6 +11,7 @@
 //! | module | owns |
 //! |---|---|
 //! | [`domain`] | MAC, phone, company, user, settings: what may happen to a phone, and who may have its files. No I/O, no clock |
+//! | [`ambient`] | time and randomness, which are passed in |
 //! | [`throttle`] | turns for those who want the same at a time, log lines for all that say the same; knows no phones |
 //! | [`encryption`] | the forms in which makers' phones take a configuration encrypted; knows no phones |
 //! | [`catalogue`] | the families as data: what their phones ask, how they name themselves, what they get |
@@ -36,13 +37,13 @@
 //! ```text
 //! dialtone  -> tools, catalogue, domain
 //! phonesim  -> simulator
-//! tools     -> app, config, registry, store, catalogue, files, net, domain
-//! app       -> config, handset, admin, provision, registry, store, uploads, files, catalogue, net, domain, throttle
+//! tools     -> app, config, registry, store, catalogue, files, net, domain, ambient
+//! app       -> config, handset, admin, provision, registry, store, uploads, files, catalogue, net, domain, throttle, ambient
 //! config    -> handset, admin, provision, registry, store, uploads, catalogue, net, domain
-//! handset   -> provision, net, domain
-//! admin     -> registry, uploads, files, catalogue, net, domain, throttle
+//! handset   -> provision, net, domain, ambient
+//! admin     -> registry, uploads, files, catalogue, net, domain, throttle, ambient
 //! provision -> registry, uploads, files, catalogue, encryption, domain, throttle
-//! registry  -> store, uploads, catalogue, encryption, domain, throttle
+//! registry  -> store, uploads, catalogue, encryption, domain, throttle, ambient
 //! simulator -> catalogue, domain
 //! store     -> domain
 //! uploads   -> domain, throttle
@@ -50,6 +51,7 @@
 //! catalogue -> encryption, domain
 //! encryption -> domain
 //! net       -> domain, throttle
+//! ambient   -> domain
 //! ```
 //!
 //! # A handset's request, in seven steps
@@ -131,6 +133,7 @@
 #![warn(missing_docs)]
 
 pub mod admin;
+pub mod ambient;
 pub mod app;
 pub mod catalogue;
 pub mod config;

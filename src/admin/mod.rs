@@ -56,11 +56,12 @@ pub use second_factor::SecondFactorRule;
 pub use session::SessionLimits;
 pub use starting::{StartPhase, Starting};
 
+use crate::ambient::Random;
 use crate::domain::{NameKind, UserId};
 use crate::files::Files;
 use crate::net::body::BodyReader;
 use crate::net::{Handler, Limits, Peer, Standing, body};
-use crate::registry::{Random, Registry};
+use crate::registry::Registry;
 use crate::throttle::Turns;
 use crate::uploads::Uploads;
 use answer::{Answer, AnswerBody, Fail, respond};

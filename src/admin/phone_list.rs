@@ -147,8 +147,9 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::ambient::{SystemClock, SystemRandom};
     use crate::catalogue::Sources;
-    use crate::registry::{Actor, Document, Quota, Registry, SystemClock, SystemRandom, import};
+    use crate::registry::{Actor, Document, Quota, Registry, import};
     use crate::store::{MemoryStore, Store};
     use crate::throttle::Turns;
 

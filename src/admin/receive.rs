@@ -106,7 +106,7 @@ impl Receiver {
     }
 
     /// Receives a body of `user`, when it is known already who that is, from `address`; `now` is
-    /// of [`crate::registry::Clock::uptime`].
+    /// of [`crate::ambient::Clock::uptime`].
     ///
     /// # Errors
     /// As [`ReceiveError`] says. What was still to come is read and thrown away, within reason.

@@ -1,7 +1,7 @@
 //! Sessions: signed in with a password once, known by a cookie after that.
 //!
 //! They are kept by this process only and end with it. Their times are those of
-//! [`crate::registry::Clock::uptime`]: whoever sets the machine's clock back wakes none.
+//! [`crate::ambient::Clock::uptime`]: whoever sets the machine's clock back wakes none.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use http::{HeaderMap, header};
 
+use crate::ambient::{Random, token};
 use crate::domain::{SecondFactor, User, UserId};
-use crate::registry::{Random, token};
 
 /// The published API's name for it.
 const COOKIE: &str = "Red60urne";
@@ -173,8 +173,8 @@ pub(super) fn expired_cookie(secure: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ambient::SystemRandom;
     use crate::domain::{Revision, Role};
-    use crate::registry::SystemRandom;
 
     fn user(id: u64) -> User {
         User {

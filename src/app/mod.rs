@@ -29,15 +29,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::admin::Admin;
+use crate::ambient::{Clock, SystemClock, SystemRandom};
 use crate::catalogue::{CatalogueError, Sources};
 use crate::config::Config;
 use crate::files::Files;
 use crate::net::tls::{Tls, TlsError};
 use crate::net::{Drained, Server};
 use crate::provision::Provisioner;
-use crate::registry::{
-    Background, Clock, PublicUrl, Registry, RegistryError, SystemClock, SystemRandom,
-};
+use crate::registry::{Background, PublicUrl, Registry, RegistryError};
 use crate::store::{Store, StoreError, StoreUrl};
 use crate::uploads::Uploads;
 

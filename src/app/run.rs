@@ -7,8 +7,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::starting::Starting;
 use super::{Addresses, App, AppError, process};
+use crate::ambient::SystemClock;
 use crate::config::Config;
-use crate::registry::SystemClock;
 
 /// Serves until SIGTERM or SIGINT, then drains. SIGHUP reads certificates and
 /// catalogue again. Files that are still being read when it is told to end are not waited for:

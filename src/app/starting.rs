@@ -10,6 +10,7 @@ use super::listeners::BoundListeners;
 use super::waiting::Waiting;
 use super::{Addresses, App, AppError, tls, wiring};
 use crate::admin::{self, Admin, ListenerState, ListenerStates, StartPhase};
+use crate::ambient::{Clock, SystemRandom};
 use crate::catalogue::{Catalogue, Sources};
 use crate::config::Config;
 use crate::files::Files;
@@ -17,7 +18,7 @@ use crate::handset;
 use crate::net::tls::Tls;
 use crate::net::{Bound, Handler, Handover, Server};
 use crate::provision::Provisioner;
-use crate::registry::{Background, Clock, PublicUrl, Registry, SystemRandom};
+use crate::registry::{Background, PublicUrl, Registry};
 
 use crate::store::{self, Cipher, Store, StoreUrl};
 use crate::uploads::Uploads;

@@ -7,11 +7,12 @@ use ipnet::IpNet;
 
 use super::AppError;
 use crate::admin::{AdminOptions, SessionLimits};
+use crate::ambient::SystemRandom;
 use crate::config::Config;
 use crate::files::Files;
 use crate::handset::{Access, Authorization, EdgeOptions};
 use crate::net::{Limits, Networks};
-use crate::registry::{Quota, Registry, ScanOptions, SystemRandom};
+use crate::registry::{Quota, Registry, ScanOptions};
 use crate::uploads::Uploads;
 
 pub(super) fn handset_limits(config: &Config) -> Limits {

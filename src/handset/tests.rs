@@ -259,7 +259,7 @@ fn asking(challenge: Challenge) -> EdgeOptions {
     let mut options = EdgeOptions::new(1);
     let asked = AuthorizationOptions { challenge, ..AuthorizationOptions::default() };
     let (clock, random) =
-        (Arc::new(crate::registry::SystemClock), Arc::new(crate::registry::SystemRandom));
+        (Arc::new(crate::ambient::SystemClock), Arc::new(crate::ambient::SystemRandom));
     options.authorization = Authorization::new(asked, [1; 32], clock, random);
     options
 }

@@ -6,7 +6,8 @@ use serde_json::json;
 
 use super::admission::Noted;
 use super::compose::common_credentials;
-use super::{Directory, Random, Registry};
+use super::{Directory, Registry};
+use crate::ambient::Random;
 use crate::catalogue::Catalogue;
 use crate::domain::admission::OldCredentials;
 use crate::domain::settings::schema::ADMISSION;

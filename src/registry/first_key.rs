@@ -16,9 +16,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::change::Plan;
-use super::random::{Random, new_key};
 use super::users::{changes, shown};
 use super::{Actor, Directory, Registry, RegistryError};
+use crate::ambient::{Random, new_key};
 use crate::domain::{Action, ApiKeyHash, Event, Revision, Role, Subject, Timestamp, User, UserId};
 use crate::store::{EventFilter, Mutation};
 

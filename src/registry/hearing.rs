@@ -1,12 +1,12 @@
 //! How long ago the store told what others changed. What they changed since is not known here: a key
 //! that is no more still works, a phone that is no more still boots.
 
+use crate::ambient::Clock;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::RegistryError;
-use super::clock::Clock;
 
 /// A gateway that heard nothing for longer is not ready. It asks each second, and a question to a
 /// database that stands still is given up after five.

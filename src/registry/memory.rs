@@ -12,10 +12,10 @@ use arc_swap::ArcSwap;
 
 use super::Directory;
 use super::bans::BanTable;
-use super::clock::Clock;
 use super::hearing::Hearing;
 use super::index::Index;
 use super::progress::Progress;
+use crate::ambient::Clock;
 use crate::domain::{Ban, Device, Mac, Revision};
 use crate::store::{Change, Changed, Changes, Mutation, Object, Store, StoreError, Tenancy};
 
@@ -391,8 +391,8 @@ pub(super) async fn each_page(
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::SystemClock;
     use super::*;
+    use crate::ambient::SystemClock;
     use crate::domain::{Company, CompanyId, Port, Sighting, Timestamp};
     use crate::store::MemoryStore;
 

@@ -9,8 +9,8 @@ use serde_json::json;
 use super::actor::may_see;
 use super::change::Plan;
 use super::compose::Composition;
-use super::random::Random;
 use super::{Actor, Registry, RegistryError};
+use crate::ambient::Random;
 use crate::catalogue::PhoneType;
 use crate::domain::settings::{Layer, Secret, Settings, UnreadableLayer, resolve};
 use crate::domain::{

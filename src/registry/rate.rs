@@ -14,7 +14,7 @@ pub struct Rate {
     pub interval: Duration,
 }
 
-/// The counts of many keys under one [`Rate`]. Times are those of [`super::Clock::uptime`].
+/// The counts of many keys under one [`Rate`]. Times are those of [`crate::ambient::Clock::uptime`].
 ///
 /// By hand, because no crate gives back what was counted: an attempt counts when it begins, so
 /// that many at the same time are counted too, and costs nothing when it was right.

@@ -7,9 +7,9 @@ use serde_json::json;
 
 use super::change::Plan;
 use super::passwords::{CodeAttempt, Failure};
-use super::random::Random;
 use super::users::{changes, event};
 use super::{Actor, Registry, RegistryError, UserRef};
+use crate::ambient::Random;
 use crate::domain::{Action, CodeKind, Event, SecondFactor, User, recovery_code};
 use crate::store::Mutation;
 

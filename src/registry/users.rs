@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use super::audit::FieldChanges;
 use super::change::Plan;
 use super::passwords::MAX_PASSWORD;
-use super::random::{Random, new_key};
 use super::text::{check_login, check_name};
 use super::{Actor, Directory, Registry, RegistryError};
+use crate::ambient::{Random, new_key};
 use crate::domain::settings::{HIDDEN, HIDDEN_CHANGED};
 use crate::domain::{
     Action, ApiKeyHash, CompanyId, Event, Revision, Role, SecondFactor, Subject, Timestamp, User,

@@ -4,9 +4,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::ambient::{Clock, SystemClock};
 use crate::catalogue::{Catalogue, CatalogueError};
 use crate::config::Config;
-use crate::registry::{Clock, Quota, Registry, SystemClock};
+use crate::registry::{Quota, Registry};
 use crate::store::url::{self, StoreUrl};
 use crate::store::{Store, StoreError};
 

@@ -3,11 +3,10 @@
 
 use super::config_arguments::ConfigArguments;
 use super::local::{Local, LocalError};
+use crate::ambient::SystemRandom;
 use crate::config::ConfigError;
 use crate::domain::Role;
-use crate::registry::{
-    Actor, NewUser, Registry, RegistryError, Revoke, SystemRandom, UserChange, UserRef,
-};
+use crate::registry::{Actor, NewUser, Registry, RegistryError, Revoke, UserChange, UserRef};
 
 /// What to do with one user in the store itself: a file that no gateway has open, or a
 /// database, which gateways may go on working with.

@@ -10,10 +10,9 @@ use clap::Args;
 
 use super::config_arguments::ConfigArguments;
 use super::local::{self, IfMissing, LocalError, LocalStore};
+use crate::ambient::{Clock, SystemClock, SystemRandom};
 use crate::config::ConfigError;
-use crate::registry::{
-    self, Clock, Counts, Document, ExportError, ImportError, Imported, SystemClock, SystemRandom,
-};
+use crate::registry::{self, Counts, Document, ExportError, ImportError, Imported};
 
 /// What `export` takes.
 #[derive(Debug, Clone, Args)]

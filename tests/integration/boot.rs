@@ -161,7 +161,7 @@ fn no_change_is_missed_by_a_phone_that_asks_by_date() {
         gateway.set("0015654aa9370", line("1001"));
         clock.advance(pause);
         let first = gateway.get("/0015654aa937.cfg", Some(T46G));
-        let now = dialtone::registry::Clock::now(&*clock);
+        let now = dialtone::ambient::Clock::now(&*clock);
         let of_answer = std::time::UNIX_EPOCH
             + std::time::Duration::from_secs(u64::try_from(now.seconds()).unwrap());
         let of_answer = httpdate::fmt_http_date(of_answer);

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use dialtone::registry::{Actor, Clock, Quota, RequestOutcome};
+use dialtone::ambient::Clock;
+use dialtone::registry::{Actor, Quota, RequestOutcome};
 use dialtone::store::Store;
 use serde_json::{Value, json};
 

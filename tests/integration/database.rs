@@ -5,9 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use dialtone::ambient::Clock;
 use dialtone::config::Config;
 use dialtone::domain::Sighting;
-use dialtone::registry::{Clock, Quota};
+use dialtone::registry::Quota;
 use dialtone::store::PostgresStore;
 use serde_json::{Value, json};
 use tempfile::TempDir;

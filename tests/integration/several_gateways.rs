@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use dialtone::registry::{Clock, Quota};
+use dialtone::ambient::Clock;
+use dialtone::registry::Quota;
 use dialtone::store::MemoryStore;
 use serde_json::{Value, json};
 

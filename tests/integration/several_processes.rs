@@ -130,7 +130,7 @@ fn document(fleet: &[Member]) -> Value {
     };
     let devices: Vec<Value> = fleet.iter().map(device).collect();
     let users = json!([{ "login": "root", "role": "System-Admin", "key": KEY }]);
-    json!({ "version": 1, "users": users, "devices": devices })
+    json!({ "version": 2, "users": users, "devices": devices })
 }
 
 /// What the gateway was asked last by a phone.

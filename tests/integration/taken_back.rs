@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use dialtone::ambient::Clock;
 use dialtone::domain::settings::Written;
 use dialtone::domain::{Device, Mac};
-use dialtone::registry::{Clock, Quota};
+use dialtone::registry::Quota;
 use dialtone::store::{MemoryStore, Store};
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
 //! What happens because time passes: sightings are noted anew, the forgotten go.
 
+use dialtone::ambient::Clock;
 use dialtone::domain::Sighting;
-use dialtone::registry::Clock;
 use serde_json::{Value, json};
 
 use crate::support::{Gateway, ManualClock, eventually};

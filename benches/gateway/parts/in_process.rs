@@ -4,10 +4,11 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
 
+use dialtone::ambient::SystemClock;
 use dialtone::catalogue::{Catalogue, Request, Sources, Target};
 use dialtone::domain::Mac;
 use dialtone::provision::{Fetch, Provision, Provisioner, Reply, Sent};
-use dialtone::registry::{Quota, Registry, SystemClock};
+use dialtone::registry::{Quota, Registry};
 use dialtone::store::{MemoryStore, Mutation, Store};
 use rustix::time::{ClockId, clock_gettime};
 use tokio_util::sync::CancellationToken;

@@ -23,8 +23,8 @@ use std::sync::Arc;
 use http::{HeaderValue, Request, Response};
 
 use super::{EdgeBody, response};
+use crate::ambient::{Clock, Random, SystemClock, SystemRandom};
 use crate::domain::{DigestAlgorithm, DigestResponse, Presented};
-use crate::registry::{Clock, Random, SystemClock, SystemRandom};
 use nonce::{Nonces, Unfit};
 pub use realm::Realm;
 

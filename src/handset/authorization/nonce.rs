@@ -12,8 +12,8 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use super::uses::Uses;
+use crate::ambient::Random;
 use crate::domain::Timestamp;
-use crate::registry::Random;
 
 /// How long a nonce is good, in seconds. A phone answers a challenge at once, and then asks for the
 /// files of a boot with the same nonce; a slow boot takes minutes. Past that it hears `stale`, and

@@ -8,7 +8,7 @@ use std::time::Duration;
 const KNOWN_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// What was right, with where it came from, and when it last was. Times are those of
-/// [`crate::registry::Clock::uptime`].
+/// [`crate::ambient::Clock::uptime`].
 pub(super) struct Known<K> {
     last_right: HashMap<K, Duration>,
     most: usize,

@@ -16,9 +16,9 @@ use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Argon2, Params};
 use tokio::sync::Semaphore;
 
-use super::random::Random;
 use super::text::MAX_LOGIN;
 use super::{Registry, RegistryError};
+use crate::ambient::Random;
 use crate::domain::{ApiKeyHash, User};
 pub(super) use attempts::CodeAttempt;
 use attempts::{Attempt, Attempts};
@@ -300,7 +300,7 @@ pub(super) fn is_affordable(hash: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::registry::SystemRandom;
+    use crate::ambient::SystemRandom;
 
     async fn verify(
         passwords: &Passwords,

@@ -16,11 +16,11 @@ use super::error::ImportError;
 use super::pages::{Counts, count};
 use super::read::{Enough, Head, Item, Placed, read};
 use super::unfinished::{event, require_whole};
+use crate::ambient::Random;
 use crate::catalogue::Catalogue;
 use crate::domain::settings::Layer;
 use crate::domain::{Company, Device, PasswordSeed, Revision, Role, Timestamp, TypeKey, User};
 use crate::registry::passwords::Passwords;
-use crate::registry::random::Random;
 use crate::store::{
     Guard, MAX_EVENTS, MAX_LEFT, MAX_REMEMBERED_COMMIT, Mutation, Store, StoreError,
     SystemSettings, Tenancy,

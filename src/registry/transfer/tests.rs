@@ -5,10 +5,11 @@ use serde_json::{Value, json};
 
 use super::pages::PAGE;
 use super::*;
+use crate::ambient::{SystemClock, SystemRandom};
 use crate::catalogue::{Catalogue, Sources};
 use crate::domain::settings::Layer;
 use crate::domain::{Action, EventId, Revision, Timestamp};
-use crate::registry::{Quota, Registry, SystemClock, SystemRandom};
+use crate::registry::{Quota, Registry};
 use crate::store::{Changes, MemoryStore, Mutation, Store, StoreError, SystemSettings};
 
 const NOW: Timestamp = Timestamp::from_seconds(7);

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{StoreCommandError, print};
+use crate::ambient::{Random, SystemRandom};
 use crate::domain::to_hex;
-use crate::registry::{Random, SystemRandom};
 use crate::store::StoreKey;
 
 /// What `store key` takes.

@@ -5,8 +5,9 @@ use std::io::Cursor;
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
+use dialtone::ambient::SystemRandom;
 use dialtone::domain::Timestamp;
-use dialtone::registry::{Document, SystemRandom, import};
+use dialtone::registry::{Document, import};
 use dialtone::store::{SqliteStore, Store};
 use serde_json::{Value, json};
 

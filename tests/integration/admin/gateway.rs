@@ -8,10 +8,11 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use dialtone::admin::{Admin, AdminOptions, ListenerState};
+use dialtone::ambient::{Clock, SystemRandom};
 use dialtone::catalogue::{Catalogue, Sources};
 use dialtone::domain::Timestamp;
 use dialtone::net::{Limits, Server, bind};
-use dialtone::registry::{Clock, Document, Quota, Registry, SystemRandom, export, import};
+use dialtone::registry::{Document, Quota, Registry, export, import};
 use dialtone::store::{MemoryStore, Store};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
@@ -266,5 +267,5 @@ pub(super) fn document(name: &str) -> Value {
             })),
         }
     }
-    json!({ "version": 1, "companies": companies, "users": users, "devices": devices })
+    json!({ "version": 2, "companies": companies, "users": users, "devices": devices })
 }

@@ -111,7 +111,7 @@ fn readtypes_is_sorted_and_names_key_group_and_description() {
 #[test]
 fn a_type_the_catalogue_does_not_have_shows_its_key() {
     let document = json!({
-        "version": 1,
+        "version": 2,
         "users": [{ "login": "root", "role": "System-Admin", "key": "KEY-sysadmin" }],
         "devices": [{ "mac": "000413000001", "phone_type": "newYeaVP2009", "ports": [{ "port": 0 }] }],
     });
@@ -132,7 +132,7 @@ fn crowded(devices: usize) -> Gateway {
     let device =
         |at| json!({ "mac": format!("{at:012x}"), "phone_type": phone_type, "ports": ports });
     let document = json!({
-        "version": 1,
+        "version": 2,
         "users": [{ "login": "root", "role": "System-Admin", "key": "KEY-sysadmin" }],
         "devices": (1..=devices).map(device).collect::<Vec<_>>(),
     });

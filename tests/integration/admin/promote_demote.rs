@@ -146,7 +146,7 @@ fn what_is_active_or_gone_is_not_found() {
 #[test]
 fn active_ports_of_the_device_stay_as_they_are() {
     let document = json!({
-        "version": 1,
+        "version": 2,
         "companies": [{ "company": "acompany" }, { "company": "bcompany" }],
         "users": [{ "login": "root", "role": "System-Admin", "key": "KEY-sysadmin" }],
         "devices": [{ "mac": "00049f000001", "phone_type": "pap2t", "ports": [

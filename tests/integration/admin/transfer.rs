@@ -4,7 +4,8 @@ use std::io::Cursor;
 
 use serde_json::{Value, json};
 
-use dialtone::registry::{Document, ImportError, SystemRandom};
+use dialtone::ambient::SystemRandom;
+use dialtone::registry::{Document, ImportError};
 
 use super::gateway::{CATALOGUE, Gateway, NOW, document};
 
@@ -85,7 +86,7 @@ fn only_an_empty_registry_takes_a_document() {
 #[test]
 fn every_problem_is_reported_with_its_place() {
     let found = problems(&json!({
-        "version": 1,
+        "version": 2,
         "settings": { "language": 5 },
         "companies": [{ "company": "a b" }, { "company": "acompany" },
                       { "company": "acompany" }, { "company": "other", "instance": "0" }],
@@ -149,7 +150,7 @@ fn every_problem_is_reported_with_its_place() {
 #[test]
 fn a_user_id_that_leaves_none_for_the_next_user_is_refused() {
     let with_id = |id: u64| {
-        json!({ "version": 1, "users": [
+        json!({ "version": 2, "users": [
             { "id": 7, "login": "ann", "role": "System-Admin", "key": "KEY-sysadmin" },
             { "id": id, "login": "bob", "role": "User", "password": "correct horse" },
         ] })
@@ -172,7 +173,7 @@ fn a_user_id_that_leaves_none_for_the_next_user_is_refused() {
 fn what_is_no_such_document_is_said_with_its_place() {
     let read = |text: &str| Document::read(Cursor::new(text)).unwrap_err().to_string();
     assert_eq!(read(r#"{ "version": 3 }"#), "the document has version 3, and 1 to 2 can be read");
-    let unknown = read(r#"{ "version": 1, "devices": [{ "mac": "0004f2222222", "typ": "x" }] }"#);
+    let unknown = read(r#"{ "version": 2, "devices": [{ "mac": "0004f2222222", "typ": "x" }] }"#);
     assert!(unknown.starts_with("devices[0].typ: unknown field `typ`"), "{unknown}");
     assert!(read("[").starts_with("the document: "), "{}", read("["));
     assert!(read(r#"{ "version": 1 } x"#).contains("trailing characters"));
@@ -183,7 +184,7 @@ fn an_unknown_type_is_a_warning() {
     let gateway = Gateway::new();
     let warnings = import(
         &gateway,
-        &json!({ "version": 1, "devices": [
+        &json!({ "version": 2, "devices": [
             { "mac": "0004f2222222", "phone_type": "snom999", "ports": [{ "port": 0 }] },
         ] }),
     );

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use dialtone::ambient::Clock;
 use dialtone::domain::Timestamp;
-use dialtone::registry::Clock;
 
 #[derive(Debug)]
 pub(crate) struct ManualClock {

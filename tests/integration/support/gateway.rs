@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use dialtone::ambient::{Clock, SystemClock};
 use dialtone::app::App;
 use dialtone::config::Config;
-use dialtone::registry::{Clock, SystemClock};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dialtone::admin::{Admin, AdminOptions};
+use dialtone::ambient::SystemRandom;
 use dialtone::catalogue::{Catalogue, Sources};
 use dialtone::handset::{Edge, EdgeOptions};
 use dialtone::net::{Limits, Server, bind};
 use dialtone::provision::Provisioner;
-use dialtone::registry::{Quota, Registry, SystemRandom};
+use dialtone::registry::{Quota, Registry};
 use dialtone::store::Store;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;

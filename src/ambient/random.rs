@@ -29,7 +29,7 @@ pub fn token<const N: usize>(random: &dyn Random) -> String {
 }
 
 /// A new API key: 256 bits, and a prefix by which a leaked one is recognised.
-pub(super) fn new_key(random: &dyn Random) -> String {
+pub(crate) fn new_key(random: &dyn Random) -> String {
     format!("dt_{}", token::<32>(random))
 }
 
