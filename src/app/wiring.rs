@@ -40,6 +40,7 @@ pub(super) fn edge_options(config: &Config, registry: &Registry, seed: u64) -> E
     EdgeOptions {
         access: Access {
             allowed: config.handset.allowed_networks.clone(),
+            without_tls: config.handset.http_networks.clone(),
             trusted_proxies: config.handset.trusted_proxies.clone(),
             header: config.handset.forwarded_header,
         },

@@ -38,6 +38,8 @@ pub struct HandsetSection {
     pub max_header_bytes: usize,
     /// Who may ask at all.
     pub allowed_networks: Networks,
+    /// Who may ask without TLS.
+    pub http_networks: Networks,
     /// Who is believed about the address of a phone behind it.
     pub trusted_proxies: Networks,
     /// Whether each connection of a trusted proxy begins with a header of the PROXY protocol.
@@ -81,6 +83,7 @@ impl HandsetSection {
                 Limits::MIN_HEAD_BYTES as u64..=1_048_576,
             ),
             allowed_networks: allowed(section.list("allowed_networks", &[])),
+            http_networks: allowed(section.list("http_networks", &[])),
             trusted_proxies: section.list::<Network>("trusted_proxies", &[]).into_iter().collect(),
             proxy_protocol: section.switch("proxy_protocol", false),
             forwarded_header: section.value("forwarded_header", "x-forwarded-for"),

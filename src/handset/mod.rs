@@ -97,7 +97,7 @@ impl<P: Provision> Edge<P> {
         let options = &self.options;
         // SECURITY: a proxy that hands on TCP writes no header; one that is there is its client's.
         let naming = (!peer.is_proxys_own).then_some(request.headers());
-        let asker = options.access.asker(peer.address.ip(), naming);
+        let asker = options.access.asker(peer.address.ip(), naming, peer.tls.is_some());
         let address = asker.address;
         let certificate = peer.tls.as_ref().and_then(|tls| tls.certificate.clone());
         let connection = (certificate, peer.tls.is_some());

@@ -9,6 +9,7 @@ use dialtone::net::tls::PairFiles;
 use serde_json::json;
 
 use crate::papers::examples;
+use crate::support::http;
 use crate::support::{Gateway, eventually};
 
 const FILE: &str = "/0015654aa937.cfg";
@@ -112,6 +113,7 @@ fn gateway(proxy_protocol: bool) -> Gateway {
     Gateway::start_with(|config, _| {
         config.handset.trusted_proxies = ["127.0.0.1/32".parse().unwrap()].into_iter().collect();
         config.handset.proxy_protocol = proxy_protocol;
+        config.handset.http_networks = ["127.0.0.64/26".parse().unwrap()].into_iter().collect();
     })
 }
 
@@ -141,12 +143,33 @@ fn assert_served_by_its_own_address(gateway: &Gateway, proxy: &Proxy) {
     for header in ["", "X-Forwarded-For: 127.0.0.77\r\n"] {
         assert_eq!(ask(proxy.address, ELSEWHERE, &OLD, header).status(), "404", "{header}");
     }
+    assert_eq!(addresses_of(gateway, "not_admitted"), [ELSEWHERE, ELSEWHERE]);
+}
+
+/// Of the phone's requests that were answered so.
+fn addresses_of(gateway: &Gateway, outcome: &str) -> Vec<String> {
     let scope = json!({ "mac": PHONE[..12] });
     let list = gateway.done("requests", json!({ "type": "phone", "scope": scope }));
     let all = list["values"].as_array().unwrap().iter();
-    let not_admitted = all.filter(|request| request["outcome"] == "not_admitted");
-    let addresses: Vec<_> = not_admitted.map(|request| &request["address"]).collect();
-    assert_eq!(addresses, [ELSEWHERE, ELSEWHERE]);
+    let such = all.filter(|request| request["outcome"] == outcome);
+    such.map(|request| request["address"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn without_tls_a_phone_of_another_network_is_refused_and_nothing_recorded() {
+    let gateway = Gateway::start_with(|config, _| {
+        config.handset.http_networks = ["10.20.0.0/16".parse().unwrap()].into_iter().collect();
+    });
+    let plain = http::get(gateway.http(), FILE, None);
+    let secure = ask(gateway.https(), HOME, &["-tls1_2"], "");
+    assert_eq!((plain.status, secure.status()), (404, "404"));
+    eventually("it is listed", || !gateway.inactive().is_empty());
+    assert_eq!(gateway.phone(PHONE)["sighting"]["address"], HOME);
+    gateway.promote(PHONE);
+    assert_eq!(http::get(gateway.http(), FILE, None), plain);
+    assert_eq!(addresses_of(&gateway, "forbidden_network"), ["127.0.0.1", "127.0.0.1"]);
+    let secure = ask(gateway.https(), HOME, &["-tls1_2"], "");
+    assert_eq!(secure.status(), "200", "{}", secure.said);
 }
 
 #[test]
