@@ -244,7 +244,7 @@ mod tests {
     async fn a_document_that_is_wrong_makes_no_store() {
         let directory = tempfile::tempdir().unwrap();
         for (text, why) in [
-            (r#"{ "version": 2 }"#, "import of -: the document has version 2"),
+            (r#"{ "version": 3 }"#, "import of -: the document has version 3"),
             (
                 r#"{ "version": 1, "companies": [{ "company": "a b" }] }"#,
                 "import of -: companies[0]",

@@ -37,9 +37,9 @@ pub(crate) struct FamilyFile {
     /// Whether its phones send a User-Agent with every request.
     #[serde(default)]
     pub always_names_itself: bool,
-    /// Of each request of a boot its path; [`crate::catalogue::boot`] reads the rest.
-    #[serde(default)]
-    pub boot: Vec<BootName>,
+    /// The requests of a boot, of which only [`super::followed`] reads anything here, and minds
+    /// nothing: [`crate::catalogue::boot`] says what is wrong with them.
+    pub boot: Option<toml::Value>,
     /// [`crate::catalogue::boot`] reads it: a gateway does not need it.
     #[serde(default, rename = "simulate")]
     pub _simulate: IgnoredAny,
@@ -64,16 +64,6 @@ pub(crate) struct FamilyFile {
     pub limits: BTreeMap<Spanned<String>, Limit>,
     #[serde(default, rename = "type")]
     pub types: Vec<Type>,
-}
-
-/// A name that phones ask for at boot; what else there is to the request is not read here.
-#[derive(Debug, Deserialize)]
-pub(crate) struct BootName {
-    #[serde(alias = "put", alias = "post")]
-    pub get: Option<String>,
-    /// A refusal is part of a normal boot.
-    #[serde(default)]
-    pub optional: bool,
 }
 
 /// A way in which its phones take their own files encrypted.

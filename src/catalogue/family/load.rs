@@ -151,7 +151,7 @@ impl Loader<'_> {
                 })
                 .collect(),
             always_names_itself: definition.always_names_itself,
-            followed: followed(&definition.boot),
+            followed: followed(definition.boot.as_ref()),
             text: self.text.to_owned(),
             maps,
         };

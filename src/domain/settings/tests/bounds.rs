@@ -372,7 +372,10 @@ fn the_kinds_of_the_texts_are_these() {
         fields.map(|field| &*field.path).filter(|path| !path.starts_with("line_defaults")).collect()
     };
     assert_eq!(of_kind(&Kind::SipUser), ["lines.N.user", "lines.N.blf_list"]);
-    assert_eq!(of_kind(&Kind::AuthUser), ["lines.N.auth_user", "provisioning.user"]);
+    assert_eq!(
+        of_kind(&Kind::AuthUser),
+        ["lines.N.auth_user", "provisioning.user", "admission.old_user"]
+    );
     assert_eq!(
         of_kind(&Kind::Host),
         [
