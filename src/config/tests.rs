@@ -110,6 +110,8 @@ fn every_default_of_the_example_is_written_there() {
         "key",
         "client_ca",
         "password_file",
+        "key_file",
+        "previous_key_file",
         "templates_dir",
         "dir",
         "dir",
