@@ -31,7 +31,7 @@ impl Provisioner {
         let company = self.registry.company_of_token(token)?;
         let is_given = self.registry.gives_holding_files(&company);
         let decision = is_given.then(|| self.holding(catalogue, parsed, way))?;
-        decision.map(|decision| decision.to_who_waits(refused))
+        decision.map(|decision| decision.for_who_waits(refused))
     }
 
     /// The holding file that the request names. `None`: its family has none of that name.

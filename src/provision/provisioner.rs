@@ -86,7 +86,7 @@ impl Decision {
     }
 
     /// What is sent is for whoever waits, and the outcome why.
-    pub(super) fn to_who_waits(mut self, outcome: RequestOutcome) -> Decision {
+    pub(super) fn for_who_waits(mut self, outcome: RequestOutcome) -> Decision {
         if self.file.is_some() {
             self.outcome = outcome;
             self.detail = "its holding file was sent".to_owned();

@@ -240,8 +240,10 @@ impl Default for Authorization {
 /// absolute one (RFC 9112, section 3.2.2) a client may as well have taken the path alone, as
 /// clients do that speak to a proxy.
 fn is_target(uri: &http::Uri, said: &str) -> bool {
+    // Not compared as URIs, for which `HTTP://` is `http://`.
+    let is_whole = |whole: String| whole == said;
     uri.path_and_query().is_some_and(|target| target.as_str() == said)
-        || (uri.authority().is_some() && uri.to_string() == said)
+        || (uri.authority().is_some() && is_whole(uri.to_string()))
 }
 
 /// Of eight hexadecimal digits (RFC 7616, section 3.4).
