@@ -2,7 +2,7 @@
 
 use super::hidden::{hidden_char, with_hidden_shown};
 
-/// Controls, and all else that [`hidden_char`](super::hidden_char) finds, as escapes: User-Agents and
+/// Controls, and all else that [`hidden_char`] finds, as escapes: User-Agents and
 /// names come from anywhere, and what turns the direction of writing or has no width makes another
 /// name of one.
 #[must_use]

@@ -70,7 +70,7 @@ impl fmt::Display for LoggedTarget {
     }
 }
 
-/// Whether it has the form of a [`UrlToken`], also one with a part of it missing or too many.
+/// Whether it has the form of a [`UrlToken`](crate::domain::admission::UrlToken), also one with a part of it missing or too many.
 fn may_be_token(element: &str) -> bool {
     element.len() >= 26
         && element.bytes().all(|b| b.is_ascii_alphabetic() || matches!(b, b'2'..=b'7'))

@@ -20,7 +20,7 @@ pub enum StoreCommand {
     /// Make the tables of a postgres:// store, or bring them up to date. A gateway does that by itself
     /// when it starts, if its user may.
     Migrate(MigrateArguments),
-    /// Make a key that secrets in a store are encrypted with, see [store] key_file.
+    /// Make a key that secrets in a store are encrypted with, see `[store] key_file`.
     Key(KeyArguments),
     /// Encrypt all secrets in the store with the key that is configured now. A file only while no
     /// gateway has it; a database while gateways go on.
