@@ -9,6 +9,8 @@ use crate::domain::{Mac, Port, UserId};
 pub(in crate::store) enum Cell<'a> {
     /// The settings of the phone at that port of a device.
     PhoneSettings(Mac, Port),
+    /// How a device proved itself: credentials that it had before may be among it.
+    Admission(Mac),
     /// The settings of the company with that id.
     CompanySettings(&'a str),
     /// The settings all phones share.
@@ -27,6 +29,7 @@ impl Cell<'_> {
     pub(super) fn associated_data(self) -> String {
         match self {
             Cell::PhoneSettings(mac, port) => format!("phone|settings|{mac}{port}"),
+            Cell::Admission(mac) => format!("device|admission|{mac}"),
             Cell::CompanySettings(id) => format!("company|settings|{id}"),
             Cell::SystemSettings => "system|settings|".to_owned(),
             Cell::PasswordSeed => "system|secret|".to_owned(),
@@ -40,6 +43,7 @@ impl fmt::Display for Cell<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Cell::PhoneSettings(mac, port) => write!(f, "phone {mac}{port}, settings"),
+            Cell::Admission(mac) => write!(f, "device {mac}, admission"),
             Cell::CompanySettings(id) => write!(f, "company {id:?}, settings"),
             Cell::SystemSettings => f.write_str("the system settings"),
             Cell::PasswordSeed => f.write_str("the system settings, secret"),

@@ -3,6 +3,8 @@
 use std::num::NonZeroU64;
 
 use super::*;
+use crate::domain::admission::OldCredentials;
+use crate::domain::settings::Secret;
 
 pub(crate) async fn commit(
     store: &impl Store,
@@ -160,12 +162,13 @@ pub(crate) fn put_user(user: &User, expect: Option<Revision>) -> Mutation {
 }
 
 /// What [`with_secrets`] puts into as many values of a store.
-pub(crate) const SECRETS: [&str; 5] = [
+pub(crate) const SECRETS: [&str; 6] = [
     "canary of a phone",
     "canary of a company",
     "canary of all phones",
     "5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a",
     "$argon2id$canary of a user",
+    "canary of before",
 ];
 
 /// Puts a secret wherever a store may have one.
@@ -180,6 +183,9 @@ pub(crate) async fn with_secrets(store: &impl Store) {
     activate(&mut with_phone, 0, "default");
     with_phone.waiting = None;
     with_phone.phones.get_mut(&port(0)).unwrap().settings = line(SECRETS[0]);
+    let before =
+        OldCredentials { user: "dev".to_owned(), password: Secret::new(SECRETS[5].to_owned()) };
+    with_phone.admission.old_credentials = Some(Box::new(before));
     done(store, [put(&with_phone, None)]).await;
     let system = SystemSettings {
         settings: line(SECRETS[2]),

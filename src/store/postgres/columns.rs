@@ -72,7 +72,7 @@ impl<'a> Devices<'a> {
          AS n (mac, first_seen, last_seen, address, user_agent, type_guess, firmware, \
          certificate, served, written) WHERE device.mac = n.mac";
 
-    pub(super) fn of(devices: &[&'a Device]) -> Devices<'a> {
+    pub(super) fn of(cipher: &Cipher, devices: &[&'a Device]) -> Devices<'a> {
         let mut columns = Devices::default();
         for device in devices {
             columns.mac.push(mac_bits(device.mac));
@@ -94,7 +94,10 @@ impl<'a> Devices<'a> {
             columns.claims.push(claims_text(&device.claims));
             columns.served.push(device.served.map(Timestamp::seconds));
             columns.written.push(written_text(&device.written));
-            columns.admission.push(admission_text(&device.admission));
+            let (cell, admission) =
+                (Cell::Admission(device.mac), admission_text(&device.admission));
+            let admission = admission.map(|text| cipher.seal(cell, &text).into_owned());
+            columns.admission.push(admission);
         }
         columns
     }

@@ -19,6 +19,10 @@ const PHONES: &str = "SELECT mac, port, settings FROM phone WHERE (mac, port) > 
 const PUT_PHONES: &str = "UPDATE phone SET settings = n.settings \
      FROM unnest($1::bigint[], $2::integer[], $3::text[]) AS n (mac, port, settings) \
      WHERE phone.mac = n.mac AND phone.port = n.port";
+const DEVICES: &str = "SELECT mac, admission FROM device WHERE mac > $1 AND admission IS NOT NULL \
+     ORDER BY mac LIMIT $2";
+const PUT_DEVICES: &str = "UPDATE device SET admission = n.admission \
+     FROM unnest($1::bigint[], $2::text[]) AS n (mac, admission) WHERE device.mac = n.mac";
 const COMPANIES: &str = "SELECT id, settings FROM company WHERE id > $1 ORDER BY id LIMIT $2";
 const PUT_COMPANIES: &str = "UPDATE company SET settings = n.settings \
      FROM unnest($1::text[], $2::text[]) AS n (id, settings) WHERE company.id = n.id";
@@ -43,6 +47,7 @@ pub(super) async fn rekey(connector: &Connector) -> Result<Rekeyed, StoreError> 
         schema::require_compatible(found, name)?;
         let mut walk = Walk { session: &session, done: Rekeyed::default() };
         walk.phones().await?;
+        walk.devices().await?;
         walk.companies().await?;
         walk.users().await?;
         walk.system().await?;
@@ -76,6 +81,26 @@ impl Walk<'_> {
             }
             self.end(&[(PUT_PHONES, !texts.is_empty())], vec![parameters![macs, ports, texts]])
                 .await?;
+            if rows.is_empty() {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn devices(&mut self) -> Result<(), Failure> {
+        let mut after = i64::MIN;
+        loop {
+            let rows = self.begin(DEVICES, parameters![after, limit()]).await?;
+            let (mut macs, mut texts) = (Vec::new(), Vec::new());
+            for row in &rows {
+                after = get(row, 0)?;
+                if let Some(text) = self.anew(Cell::Admission(mac(row, 0)?), get(row, 1)?)? {
+                    macs.push(after);
+                    texts.push(text);
+                }
+            }
+            let puts = !texts.is_empty();
+            self.end(&[(PUT_DEVICES, puts)], vec![parameters![macs, texts]]).await?;
             if rows.is_empty() {
                 return Ok(());
             }

@@ -105,7 +105,10 @@ impl<'a> DeviceReader<'a> {
             written: written(row, 15, mac)?,
             admission: match get::<Option<&str>>(row, 16)? {
                 None => AdmissionState::default(),
-                Some(text) => serde_json::from_str(text).map_err(|e| bad("admission", &e))?,
+                Some(text) => {
+                    let text = self.cipher.open(Cell::Admission(mac), text)?;
+                    serde_json::from_str(&text).map_err(|e| bad("admission", &e))?
+                }
             },
         })
     }

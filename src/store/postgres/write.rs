@@ -125,10 +125,10 @@ fn put_devices<'a>(batch: &mut Batch<'a>, cipher: &Cipher, decided: &'a Decided)
     let (known, new): (Vec<&Device>, Vec<&Device>) =
         put.iter().partition(|device| decided.there.contains(&device.mac));
     for page in new.chunks(ROWS) {
-        batch.add(Devices::INSERT, Devices::of(page).put());
+        batch.add(Devices::INSERT, Devices::of(cipher, page).put());
     }
     for page in known.chunks(ROWS) {
-        batch.add(Devices::PUT, Devices::of(page).put());
+        batch.add(Devices::PUT, Devices::of(cipher, page).put());
     }
     let of_device = |device: &&'a Device| {
         let mac = device.mac;
@@ -139,7 +139,7 @@ fn put_devices<'a>(batch: &mut Batch<'a>, cipher: &Cipher, decided: &'a Decided)
         batch.add(Phones::INSERT, Phones::of(cipher, page).insert());
     }
     for page in devices(decided, Touched::Noted).chunks(ROWS) {
-        batch.add(Devices::NOTE, Devices::of(page).note());
+        batch.add(Devices::NOTE, Devices::of(cipher, page).note());
     }
 }
 

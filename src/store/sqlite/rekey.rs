@@ -9,7 +9,7 @@ use super::database::{self, Database};
 use super::error::{bad_row, map, unusable};
 use super::schema::{self, IfOlder};
 use super::{Found, connect, file, look, rows};
-use crate::domain::{Timestamp, UserId};
+use crate::domain::{Mac, Timestamp, UserId};
 use crate::store::StoreError;
 use crate::store::at_rest::{Cell, Cipher, Rekeyed};
 
@@ -46,6 +46,9 @@ fn write_all(database: &Database) -> rusqlite::Result<Rekeyed> {
         let (mac, port) = rows::phone_of(*id);
         let port = port.ok_or_else(|| bad_row(&format!("phone of {mac}"), "port", "above 999"))?;
         Ok(Cell::PhoneSettings(mac, port))
+    })?;
+    all.column(["device", "mac", "admission"], i64::MIN, |mac| {
+        Ok(Cell::Admission(Mac::from_bits(mac.cast_unsigned())))
     })?;
     all.column(["company", "id", "settings"], String::new(), |id| {
         Ok(Cell::CompanySettings(id.as_str()))

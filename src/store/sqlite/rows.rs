@@ -173,7 +173,10 @@ impl<'a> DeviceReader<'a> {
             written: written(row, 15, mac)?,
             admission: match optional_text(row, 16)? {
                 None => AdmissionState::default(),
-                Some(text) => serde_json::from_str(text).map_err(|e| bad("admission", &e))?,
+                Some(text) => {
+                    let text = open(self.cipher, Cell::Admission(mac), text)?;
+                    serde_json::from_str(&text).map_err(|e| bad("admission", &e))?
+                }
             },
         })
     }

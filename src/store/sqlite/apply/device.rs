@@ -48,6 +48,7 @@ pub(super) fn put(
     let (ports, created) = device.waiting.map(|waiting| (waiting.ports, waiting.created)).unzip();
     let (claims, written) = (rows::claims_text(&device.claims), rows::written_text(&written));
     let admission = rows::admission_text(&device.admission);
+    let admission = admission.as_deref().map(|text| conn.seal(Cell::Admission(device.mac), text));
     let (revision, expected) = (bits(revision.0), expect.map(|expect| bits(expect.0)));
     let mut values: Vec<&dyn ToSql> = vec![&mac, &phone_type, &ports, &created];
     values.extend(seen.values());
