@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::{Serialize, Serializer};
 
 use crate::domain::settings::HIDDEN;
@@ -70,10 +70,12 @@ impl fmt::Display for LoggedTarget {
     }
 }
 
-/// Whether it has the form of a [`UrlToken`](crate::domain::admission::UrlToken), also one with a part of it missing or too many.
+/// Whether something in it has the form of a [`UrlToken`](crate::domain::admission::UrlToken), also
+/// with a part missing or too many, and however it is escaped.
 fn may_be_token(element: &str) -> bool {
-    element.len() >= 26
-        && element.bytes().all(|b| b.is_ascii_alphabetic() || matches!(b, b'2'..=b'7'))
+    let is_its = |c: char| c.is_ascii_alphabetic() || matches!(c, '2'..='7');
+    let decoded = percent_decode_str(element).decode_utf8_lossy();
+    decoded.split(|c| !is_its(c)).any(|run| run.len() >= 26)
 }
 
 impl fmt::Debug for LoggedTarget {
@@ -107,6 +109,8 @@ mod tests {
             ("/a?", "/a?"),
             ("/p/abcdefghijklmnopqrstuvwxyz234567/001565123456.cfg", "/p/***/001565123456.cfg"),
             ("/abcdefghijklmnopqrstuvwxyz234567", "/***"),
+            ("/%61bcdefghijklmnopqrstuvwxyz23456%37/001565123456.cfg", "/***/001565123456.cfg"),
+            ("/p%2Fabcdefghijklmnopqrstuvwxyz234567%2f/a", "/***/a"),
             ("/abcdefghijklmnopqrstuvwxyz234567/001565123456.cfg", "/***/001565123456.cfg"),
             ("/ABCDEFGHIJKLMNOPQRSTUVWXYZ234567/?x", "/***/?***"),
             ("/a\u{202e}gfc.cfg", "/a%E2%80%AEgfc.cfg"),
