@@ -124,7 +124,7 @@ impl Registry {
             let state = self.memory.index.admission(mac)?.state;
             let seed = self.directory().system.password_seed?;
             let is = |number| seed.is_token(TokenOf::Phone(mac, number), token);
-            Some(is(state.token) | is(state.old_token.unwrap_or(state.token)))
+            Some(is(state.token) || state.old_token.is_some_and(is))
         };
         self.company_of_token(token).is_some() || own().unwrap_or(false)
     }
@@ -136,7 +136,7 @@ impl Registry {
         let directory = self.directory();
         let seed = directory.system.password_seed?;
         let tokens = directory.policies.tokens(&seed, &directory.companies, &directory.system);
-        tokens.get(token).cloned()
+        tokens.get(token).map(|(company, _)| company.clone())
     }
 
     /// Whether the company of a token has phones that nobody promoted sent a holding file.
@@ -166,20 +166,21 @@ impl Registry {
         token: Option<&UrlToken>,
     ) -> Option<ProvenBy> {
         let token = token?;
-        let seed = self.directory().system.password_seed?;
-        let is = |of| seed.is_token(of, token);
-        let of_company = |number| TokenOf::Company(company, number);
-        // All four, whichever it is: they take the same time then.
-        let own = is(TokenOf::Phone(mac, state.token));
-        let old_own = is(TokenOf::Phone(mac, state.old_token.unwrap_or(state.token)));
-        let companys = is(of_company(policy.company_token));
-        let before = policy.company_token.saturating_sub(1);
-        let companys_old =
-            is(of_company(before)) && state.company_token_used < policy.company_token;
-        if own || companys {
+        let directory = self.directory();
+        let seed = directory.system.password_seed?;
+        let is_own = |number| seed.is_token(TokenOf::Phone(mac, number), token);
+        if is_own(state.token) {
             return Some(ProvenBy::Present);
         }
-        (old_own || companys_old).then_some(ProvenBy::Old)
+        if state.old_token.is_some_and(is_own) {
+            return Some(ProvenBy::Old);
+        }
+        let tokens = directory.policies.tokens(&seed, &directory.companies, &directory.system);
+        let (_, number) = tokens.get(token).filter(|(id, _)| *id == company.id)?;
+        if *number == policy.company_token {
+            return Some(ProvenBy::Present);
+        }
+        (state.company_token_used < policy.company_token).then_some(ProvenBy::Old)
     }
 
     /// That the phone came with the present token is to be known when it comes with the one before.

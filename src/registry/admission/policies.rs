@@ -15,7 +15,7 @@ use crate::store::SystemSettings;
 pub(in crate::registry) struct PolicyCache {
     // A std lock: nothing is awaited under it. As many as there are companies.
     policies: RwLock<HashMap<CompanyId, Arc<Policy>>>,
-    tokens: OnceLock<HashMap<UrlToken, CompanyId>>,
+    tokens: OnceLock<HashMap<UrlToken, (CompanyId, u32)>>,
 }
 
 impl PolicyCache {
@@ -36,19 +36,22 @@ impl PolicyCache {
         policy
     }
 
-    /// Whose each token is: of every company its present one and the one before.
+    /// Whose each token is, and which of theirs: of every company its present one and the one
+    /// before. A look-up by a hash that nobody knows takes no longer for a token that is nearly right.
     pub(super) fn tokens(
         &self,
         seed: &PasswordSeed,
         companies: &BTreeMap<CompanyId, Arc<Company>>,
         system: &SystemSettings,
-    ) -> &HashMap<UrlToken, CompanyId> {
+    ) -> &HashMap<UrlToken, (CompanyId, u32)> {
         self.tokens.get_or_init(|| {
             let of_company = |company: &Arc<Company>| {
                 let number = self.of(company, system).company_token;
                 let id = company.id.clone();
                 let token = |number| seed.token(TokenOf::Company(company, number));
-                [number, number.saturating_sub(1)].map(|number| (token(number), id.clone()))
+                // The present one last: at first there is none before it.
+                [number.saturating_sub(1), number]
+                    .map(|number| (token(number), (id.clone(), number)))
             };
             companies.values().flat_map(of_company).collect()
         })
