@@ -301,6 +301,53 @@ fn who_proves_nothing_locks_nothing() {
     assert_eq!((events(&gateway, "locked").len(), events(&gateway, "varied").len()), (0, 0));
 }
 
+/// Else whoever asks first while a fleet is only watched would be the phone afterwards.
+#[test]
+fn who_would_be_refused_is_not_what_the_phone_is_known_by() {
+    let gateway = start();
+    policy(&gateway, json!({ "mode": "report", "require": ["token", "pinned"] }));
+    let token = token(&gateway, "company", json!({ "company": "default" }), false);
+    assert_eq!(status(&gateway, ELSEWHERE), 200);
+    gateway.settle();
+    assert!(gateway.phone(PHONE)["admission"]["pins"].is_null());
+    assert_eq!(ask(&gateway, HOME, &format!("/{token}/0015654aa937.cfg")).status, 200);
+    let pins = || gateway.phone(PHONE)["admission"]["pins"].clone();
+    eventually("it is known by what it showed", || pins()["network"] == "198.51.100.0/24");
+    policy(&gateway, json!({ "mode": "enforce" }));
+    assert_eq!([HOME, ELSEWHERE].map(|from| status(&gateway, from)), [200, 404]);
+}
+
+#[test]
+fn a_token_shown_with_too_little_retires_none() {
+    let gateway = start();
+    let networks = ["198.51.100.0/24"];
+    policy(&gateway, json!({ "require": ["token+network"], "networks": networks }));
+    let scope = json!({ "company": "default" });
+    let old = token(&gateway, "company", scope.clone(), false);
+    let new = token(&gateway, "company", scope, true);
+    let with =
+        |token: &str, from| ask(&gateway, from, &format!("/{token}/0015654aa937.cfg")).status;
+    assert_eq!(with(&old, HOME), 200);
+    assert_eq!(with(&new, ELSEWHERE), 404);
+    gateway.settle();
+    assert_eq!(with(&old, HOME), 200);
+}
+
+#[test]
+fn what_is_on_record_locks_when_the_policy_comes_to_say_so() {
+    let gateway = start();
+    policy(&gateway, json!({ "networks": ["0.0.0.0/0"] }));
+    assert_eq!(status(&gateway, HOME), 200);
+    eventually("it is pinned", || !gateway.phone(PHONE)["admission"]["pins"].is_null());
+    assert_eq!(status(&gateway, ELSEWHERE), 200);
+    eventually("it is on record", || events(&gateway, "varied").len() == 1);
+    policy(&gateway, json!({ "lock_on_change": ["network"] }));
+    assert_eq!(status(&gateway, ELSEWHERE), 404);
+    let locked = || gateway.phone(PHONE)["admission"]["locked"]["because"] == "network";
+    eventually("that shows", locked);
+    assert_eq!(events(&gateway, "locked").len(), 1);
+}
+
 #[test]
 fn what_contradicts_itself_is_refused_where_the_policy_says_so() {
     let gateway = start();

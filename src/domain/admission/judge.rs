@@ -123,6 +123,8 @@ pub struct Variation {
 pub struct Judged {
     /// What becomes of the request.
     pub verdict: Verdict,
+    /// It showed enough, whatever else speaks against it and whether or not the policy is kept to.
+    pub is_proven: bool,
     /// It differs in a way that is not on record.
     pub variation: Option<Variation>,
     /// The variation locks the phone.
@@ -204,6 +206,7 @@ impl Policy {
             Some(_) => None,
         };
         let locks = variation.is_some_and(|variation| self.lock_on.contains(&variation.varying));
+        let is_proven = lack.is_none();
         let lack = lack.or(variation.filter(|_| locks).map(|found| Lack::Locked(found.varying)));
         let verdict = match (lack, self.mode) {
             (None, _) | (_, Mode::Off) => Verdict::Admitted,
@@ -211,11 +214,10 @@ impl Policy {
             (Some(lack), Mode::Enforce) => Verdict::Refused(lack),
         };
         let is_on_record = |found: &Variation| state.variations.contains(&found.hash);
-        Judged {
-            verdict,
-            variation: variation.filter(|found| !is_on_record(found)),
-            locks: locks && self.mode == Mode::Enforce,
-        }
+        let locks = locks && self.mode == Mode::Enforce;
+        // What was on record before the policy said that it locks has to be told again.
+        let variation = variation.filter(|found| locks || !is_on_record(found));
+        Judged { verdict, is_proven, variation, locks }
     }
 
     fn lack(&self, state: &AdmissionState, shown: &Shown<'_>) -> Option<Lack> {

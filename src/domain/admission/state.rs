@@ -102,6 +102,8 @@ impl AdmissionState {
         AdmissionState {
             old_token: had_one.then_some(self.old_token.unwrap_or(self.token)),
             token: number(now).max(self.token.saturating_add(1)),
+            // It counted the tokens of the company before.
+            company_token_used: 0,
             ..self.rearmed(now)
         }
     }

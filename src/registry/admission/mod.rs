@@ -70,8 +70,10 @@ impl Registry {
             return nothing_asked;
         };
         let directory = self.directory();
-        let mut all = nothing_asked;
+        let mut verdict = Verdict::Admitted;
+        let mut is_proven = true;
         let at = self.clock.now();
+        let mut asked = Vec::with_capacity(1);
         for id in std::iter::once(&company).chain(&others) {
             let Some(company) = directory.companies.get(id) else { continue };
             let policy = directory.policies.of(company, &directory.system);
@@ -90,14 +92,21 @@ impl Registry {
                 contradicts: evidence.contradicts,
             };
             let judged = policy.judge(&state, &shown);
-            self.note_judged(mac, &shown, judged);
-            if token == Some(ProvenBy::Present) {
-                self.note_token(mac, company, &policy, &state, evidence.token);
-            }
-            all.verdict = all.verdict.and(judged.verdict);
-            all.is_first |= state.pins.is_none();
+            verdict = verdict.and(judged.verdict);
+            is_proven &= judged.is_proven;
+            asked.push((company, policy, token, shown, judged));
         }
-        all
+        // SECURITY: only what shows enough to all its companies is remembered, also where a policy
+        // refuses nothing yet: else a stranger would be what the phone is known by, lock it, or
+        // retire the token that it still has.
+        let is_known = is_proven && !asked.is_empty();
+        for (company, policy, token, shown, judged) in asked.iter().filter(|_| is_known) {
+            self.note_judged(mac, shown, *judged);
+            if *token == Some(ProvenBy::Present) {
+                self.note_token(mac, company, policy, &state, evidence.token);
+            }
+        }
+        Admission { verdict, is_first: is_known && state.pins.is_none() }
     }
 
     /// The device was sent a file of its own, for the first time since it was promoted or armed

@@ -147,17 +147,20 @@ fn take(
         }
         Noted::Variation { variation, locks, address, maker, model } => {
             let pins = state.pins.as_ref()?;
-            if state.variations.contains(&variation.hash) {
+            let is_new = *locks && state.locked.is_none();
+            let is_on_record = state.variations.contains(&variation.hash);
+            if is_on_record && !is_new {
                 return None;
             }
             let before =
                 json!({ "network": pins.network, "maker": pins.maker, "model": pins.model });
             let after = json!({ "network": address, "maker": maker, "model": model });
-            if state.variations.len() >= AdmissionState::MAX_VARIATIONS {
-                state.variations.remove(0);
+            if !is_on_record {
+                if state.variations.len() >= AdmissionState::MAX_VARIATIONS {
+                    state.variations.remove(0);
+                }
+                state.variations.push(variation.hash);
             }
-            state.variations.push(variation.hash);
-            let is_new = *locks && state.locked.is_none();
             if is_new {
                 state.locked = Some(Lock { at: now, because: variation.varying });
             }
