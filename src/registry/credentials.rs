@@ -39,7 +39,17 @@ impl Registry {
         all.extend(own.map(|OldCredentials { user, password }| Credentials { user, password }));
         let system = &directory.system.settings;
         for company in composition.device.companies().filter_map(|id| directory.companies.get(id)) {
-            all.extend(old_of(&[system, &company.settings])?);
+            // SECURITY: what all companies had is nothing to one that has its own, nor what a company
+            // had to a phone that has its own.
+            let settings = resolve(&[&self.gateway_layer, system, &company.settings])?.provisioning;
+            let of_company = settings.user.zip(settings.password);
+            if of_company != Some((all[0].user.clone(), all[0].password.clone())) {
+                continue;
+            }
+            let own = company.settings.to_json()["provisioning"].get("password").is_some();
+            let layers =
+                if own { vec![&company.settings] } else { vec![system, &company.settings] };
+            all.extend(old_of(&layers)?);
         }
         Ok(all)
     }

@@ -254,6 +254,26 @@ fn other_credentials_lock_no_phone_out() {
     }
 }
 
+/// All companies knew it.
+#[test]
+fn what_all_had_before_is_no_proof_of_who_has_its_own() {
+    let gateway = gateway(Challenge::DigestMd5);
+    let all = |password| {
+        let settings = json!({ "provisioning": { "user": "all", "password": password } });
+        gateway.done("update", json!({ "type": "settings", "values": { "settings": settings } }));
+    };
+    all("one of all");
+    all("two of all");
+    let status = |credentials| prove(&gateway, FILE, credentials).status;
+    assert_eq!(status(["all", "one of all"]), 401, "the phone has its own");
+    let own = json!({ "provisioning": null });
+    gateway.set(&format!("{ACTIVE}0"), own);
+    assert_eq!(status(["all", "one of all"]), 200, "it has what all have");
+    set(&gateway, "company", json!({ "company": "default" }), "its own");
+    assert_eq!(status(["all", "one of all"]), 401, "its company has its own");
+    assert_eq!(status(["dev", "its own"]), 200);
+}
+
 #[test]
 fn no_answer_is_taken_twice_nor_for_another_request() {
     let gateway = gateway(Challenge::DigestMd5);
