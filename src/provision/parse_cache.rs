@@ -68,6 +68,13 @@ impl ParsedRequest {
         let _ = self.file.set((phone_type, file));
     }
 
+    fn bytes(&self) -> usize {
+        let headers = self.headers.iter().map(|(name, value)| name.len() + value.len());
+        self.raw_target.len()
+            + self.user_agent.as_ref().map_or(0, String::len)
+            + headers.sum::<usize>()
+    }
+
     fn is_of(&self, catalogue: &Catalogue, fetch: &Fetch) -> bool {
         self.catalogue == catalogue.version()
             && self.raw_target == fetch.target
@@ -98,11 +105,15 @@ pub(super) struct ParseCache {
     hasher: RandomState,
 }
 
-/// Ten thousand phones with four files of their own each, and some; with [`COMMON`], at 800
-/// bytes 52 MB. What more phones ask is parsed anew, at some 4 us.
+/// Ten thousand phones with four files of their own each, and some; with [`COMMON`] some 110 MB,
+/// as one takes 1.7 kB, and at most 200 MB, as one of [`LONGEST`] takes 3. What more phones ask is
+/// parsed anew, at some 4 us.
 const OF_PHONES: usize = 49_152;
 /// Ten thousand phones that name their MAC where they ask for a common file, and some.
 const COMMON: usize = 16_384;
+/// Bytes of target, User-Agent and other headers of a request that is kept: phones send some 200,
+/// and whoever sends more fills memory.
+const LONGEST: usize = 1024;
 
 impl ParseCache {
     pub(super) fn new() -> ParseCache {
@@ -131,6 +142,9 @@ impl ParseCache {
 
     /// Keeps it for the next boot. Only for what was answered with a file.
     pub(super) fn keep(&self, fetch: &Fetch, parsed: Arc<ParsedRequest>, owner: FileOwner) {
+        if parsed.bytes() > LONGEST {
+            return;
+        }
         let cache = match owner {
             FileOwner::Phone => &self.of_phones,
             FileOwner::Common => &self.common,
