@@ -99,13 +99,6 @@ impl Presented {
         };
         is_proof.into()
     }
-
-    /// Whether it proves any of them. All are tried, whichever it is.
-    #[must_use]
-    pub fn proves_any(&self, all: &[Credentials]) -> bool {
-        let proven = all.iter().map(|one| self.proves(&one.user, one.password.expose()));
-        proven.fold(false, |any, one| any | one)
-    }
 }
 
 /// Of hashes, so that not even a length shows in the time.

@@ -10,6 +10,7 @@ use super::rendered::Version;
 use crate::catalogue::Catalogue;
 use crate::domain::settings::UnreadableLayer;
 use crate::domain::{Credentials, Mac};
+use crate::registry::Accepted;
 
 /// What came of holding the credentials of a request against those of its device.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +26,7 @@ pub(super) enum CredentialCheck {
 /// The credentials of active devices that presented some lately: they are asked for with each
 /// request, and reading settings takes longer than all else of it.
 #[derive(Debug)]
-pub(super) struct CredentialCache(Cache<Option<Mac>, (Version, Arc<[Credentials]>)>);
+pub(super) struct CredentialCache(Cache<Option<Mac>, (Version, Arc<[Accepted]>)>);
 
 /// Ten thousand phones and some, at 400 bytes some 7 MB.
 const DEVICES: usize = 16_384;
@@ -67,12 +68,16 @@ impl Provisioner {
             Ok(own) => own,
             Err(error) => return CredentialCheck::Wrong(error.to_string()),
         };
-        if presented.proves_any(&own) {
-            // While those from before are proof, too.
-            if let (Some(mac), [present, _, ..]) = (mac, &*own)
-                && presented.proves_any(std::slice::from_ref(present))
-            {
-                self.registry.note_credentials(mac, present);
+        // All are tried, whichever it is.
+        let proves = |one: &Accepted| {
+            let Credentials { user, password } = &one.credentials;
+            presented.proves(user, password.expose()) && one.scope.contains(fetch.address)
+        };
+        let proven: Vec<bool> = own.iter().map(proves).collect();
+        if let Some(at) = proven.into_iter().position(|is_proven| is_proven) {
+            // Those from before are no proof from now on.
+            if let Some(mac) = mac.filter(|_| at + 1 < own.len()) {
+                self.registry.note_credentials(mac, &own[at].credentials, at == 0);
             }
             return CredentialCheck::Proven;
         }
@@ -94,7 +99,7 @@ impl Provisioner {
         &self,
         catalogue: &Arc<Catalogue>,
         mac: Option<Mac>,
-    ) -> Result<Arc<[Credentials]>, UnreadableLayer> {
+    ) -> Result<Arc<[Accepted]>, UnreadableLayer> {
         let known = mac.and_then(|mac| Some((mac, self.registry.known(mac)?)));
         let active = known.filter(|(_, known)| known.active);
         // Read before what it stands for, as of files.
@@ -107,7 +112,7 @@ impl Provisioner {
         if let Some((_, own)) = self.credentials.0.get(&of).filter(|(kept, _)| *kept == version) {
             return Ok(own);
         }
-        let own: Arc<[Credentials]> = match of {
+        let own: Arc<[Accepted]> = match of {
             Some(mac) => self.registry.credentials(catalogue, mac)?,
             None => self.registry.common_credentials()?,
         }

@@ -253,7 +253,7 @@ impl Provisioner {
                     .target
                     .token
                     .as_ref()
-                    .is_some_and(|own| self.registry.is_token_of(mac, own)),
+                    .is_some_and(|own| self.registry.vouches_for(mac, own)),
         };
         Err(match self.registry.sight(catalogue, evidence) {
             // Before it is held against a policy, which may lock a phone for what it does not show.

@@ -143,7 +143,7 @@ impl Registry {
         directory: &Arc<Directory>,
         result: T,
     ) -> Result<Plan<T>, RegistryError> {
-        let after = self.keeping_own_credentials(before, after, directory);
+        let after = self.keeping_old_proofs(before, after, directory);
         let composition = self.compose_with(after.clone(), directory);
         composition.check_renderable(actor, named)?;
         let left_out = composition.all_left_out();

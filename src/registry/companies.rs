@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::audit::FieldChanges;
 use super::change::Plan;
-use super::limits::{require_families, require_no_file_key};
+use super::limits::{require_families, require_later_token, require_no_file_key};
 use super::text::{check_name, patched};
 use super::{Actor, Registry, RegistryError};
 use crate::ambient::Random;
@@ -112,7 +112,7 @@ impl Registry {
             let before = &directory.companies[id];
             let company = Company {
                 name: change.name.clone().unwrap_or_else(|| before.name.clone()),
-                settings: Registry::keeping_old_credentials(
+                settings: self.keeping_old_credentials(
                     &[&self.gateway_layer, &directory.system.settings],
                     &before.settings,
                     patched(&before.settings, change.settings.as_ref())?,
@@ -122,6 +122,8 @@ impl Registry {
             };
             require_families(&self.catalogue(), &before.settings, &company.settings)?;
             require_no_file_key(&before.settings, &company.settings)?;
+            let below = [&directory.system.settings];
+            require_later_token(&below, &before.settings, &company.settings)?;
             let mut changes = FieldChanges::default();
             changes.field("name", before.name.as_str(), company.name.as_str());
             changes.settings(&before.settings, &company.settings);

@@ -4,20 +4,36 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use super::Registry;
 use super::admission::Noted;
 use super::compose::common_credentials;
-use super::{Directory, Registry};
 use crate::ambient::Random;
 use crate::catalogue::Catalogue;
-use crate::domain::admission::OldCredentials;
+use crate::domain::admission::{OldCredentials, OldProofs, Scope};
 use crate::domain::settings::schema::ADMISSION;
 use crate::domain::settings::{AdmissionSettings, Layer, UnreadableLayer, resolve};
-use crate::domain::{Credentials, Device, Mac};
+use crate::domain::{Credentials, Mac};
+
+/// Credentials that prove a device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    /// User and password.
+    pub credentials: Credentials,
+    /// Where they do.
+    pub scope: Scope,
+}
+
+impl From<OldCredentials> for Accepted {
+    fn from(old: OldCredentials) -> Accepted {
+        Accepted { scope: old.scope, credentials: old.into() }
+    }
+}
 
 impl Registry {
     /// The credentials that prove an active device: `provisioning.user` and `provisioning.password`
-    /// of the settings that count for the device as a whole, which its files tell it. There may be
-    /// several, the present ones first, any of which counts, or none. Not from memory alone: settings are read for it.
+    /// of the settings that count for the device as a whole, which its files tell it, and behind
+    /// them those it may still have, the latest first. None when it has none now. Not from memory
+    /// alone: settings are read for it.
     ///
     /// # Errors
     /// When a stored layer cannot be read.
@@ -25,78 +41,85 @@ impl Registry {
         &self,
         catalogue: &Arc<Catalogue>,
         mac: Mac,
-    ) -> Result<Vec<Credentials>, UnreadableLayer> {
+    ) -> Result<Vec<Accepted>, UnreadableLayer> {
         let Some(composition) = self.composition(catalogue, mac) else { return Ok(Vec::new()) };
         let Some(present) = composition.credentials()? else { return Ok(Vec::new()) };
         let directory = self.directory();
         let seed = directory.system.password_seed;
         let state = &composition.device.admission;
-        if seed.is_some_and(|seed| state.credentials_used == seed.credentials_hash(&present)) {
-            return Ok(vec![present]);
-        }
-        let mut all = vec![present];
-        let own = state.old_credentials.as_deref().cloned();
-        all.extend(own.map(|OldCredentials { user, password }| Credentials { user, password }));
+        let mut old = Vec::new();
         let system = &directory.system.settings;
         for company in composition.device.companies().filter_map(|id| directory.companies.get(id)) {
             // SECURITY: what all companies had is nothing to one that has its own, nor what a company
             // had to a phone that has its own.
             let settings = resolve(&[&self.gateway_layer, system, &company.settings])?.provisioning;
-            let of_company = settings.user.zip(settings.password);
-            if of_company != Some((all[0].user.clone(), all[0].password.clone())) {
+            if settings.user.zip(settings.password)
+                != Some((present.user.clone(), present.password.clone()))
+            {
                 continue;
             }
-            let own = company.settings.to_json()["provisioning"].get("password").is_some();
-            let layers =
-                if own { vec![&company.settings] } else { vec![system, &company.settings] };
-            all.extend(old_of(&layers)?);
+            old.extend(old_of(&company.settings)?);
+            if company.settings.to_json()["provisioning"].get("password").is_none() {
+                old.extend(old_of(system)?);
+            }
+        }
+        // SECURITY: nor to one that came later, and never had it.
+        old.retain(|old| state.given.is_none_or(|given| given <= old.replaced));
+        old.extend(state.old().credentials.iter().cloned());
+        old.sort_by_key(|old| std::cmp::Reverse(old.replaced));
+        let mut all = vec![Accepted { credentials: present, scope: Scope::EVERYWHERE }];
+        all.extend(old.into_iter().map(Accepted::from));
+        // It came with those: what there was before is in no phone any more.
+        let is_used = |one: &Accepted| {
+            seed.is_some_and(|seed| {
+                seed.credentials_hash(&one.credentials) == state.credentials_used
+            })
+        };
+        if let Some(used) = all.iter().position(is_used) {
+            all.truncate(used + 1);
         }
         Ok(all)
     }
 
-    /// The device came with its present credentials: those from before are no proof of it any more.
-    pub fn note_credentials(&self, mac: Mac, present: &Credentials) {
+    /// The device came with credentials of its own: those from before are no proof of it any more.
+    pub fn note_credentials(&self, mac: Mac, shown: &Credentials, are_present: bool) {
         if let Some(seed) = self.directory().system.password_seed {
-            self.note_admission(mac, Noted::Credentials(seed.credentials_hash(present)));
+            let hash = seed.credentials_hash(shown);
+            self.note_admission(mac, Noted::Credentials { hash, are_present });
         }
-    }
-
-    /// `after` as a device that has the credentials of `before` until it fetched a file.
-    pub(super) fn keeping_own_credentials(
-        &self,
-        before: Option<&Device>,
-        mut after: Device,
-        directory: &Arc<Directory>,
-    ) -> Device {
-        let of = |device: Device| self.compose_with(device, directory).credentials().ok().flatten();
-        if let Some(before) = before.filter(|before| before.has_active_port())
-            && after.has_active_port()
-            && let Some(old) = of(before.clone())
-            && of(after.clone()).is_some_and(|new| new != old)
-        {
-            let Credentials { user, password } = old;
-            // Ones that were never used are not those that the phone has.
-            let old = || Box::new(OldCredentials { user, password });
-            after.admission.old_credentials.get_or_insert_with(old);
-        }
-        after
     }
 
     /// `after` with the credentials that `before` came to with the layers below, when `after` comes to
     /// others: phones have the old ones until they fetch a file that tells them the new ones.
-    pub(super) fn keeping_old_credentials(below: &[&Layer], before: &Layer, after: Layer) -> Layer {
+    pub(super) fn keeping_old_credentials(
+        &self,
+        below: &[&Layer],
+        before: &Layer,
+        after: Layer,
+    ) -> Layer {
         let of = |layer| {
             let layers: Vec<&Layer> = below.iter().copied().chain([layer]).collect();
             let settings = resolve(&layers).ok()?.provisioning;
             Some(Credentials { user: settings.user?, password: settings.password? })
         };
-        let said = |layer: &Layer| layer.to_json()[ADMISSION]["old_password"].clone();
-        let (Some(old), Some(new)) = (of(before), of(&after)) else { return after };
-        if old == new || said(before) != said(&after) {
+        let said = |layer: &Layer| layer.to_json()[ADMISSION]["old_credentials"].clone();
+        let (Some(replaced), Some(new)) = (of(before), of(&after)) else { return after };
+        // Who says what was before is not contradicted.
+        if replaced == new || said(before) != said(&after) {
             return after;
         }
-        let old = json!({ "old_user": old.user, "old_password": old.password.expose() });
-        after.patched(&json!({ ADMISSION: old })).unwrap_or(after)
+        let latest = json!({
+            "user": replaced.user, "password": replaced.password.expose(),
+            "replaced": self.clock.now().seconds(),
+        });
+        let kept = said(before);
+        let older = (1..OldProofs::MAX).filter_map(|number| kept.get(number.to_string()).cloned());
+        let all: serde_json::Map<String, serde_json::Value> = std::iter::once(latest)
+            .chain(older)
+            .zip(1..)
+            .map(|(old, number): (_, u32)| (number.to_string(), old))
+            .collect();
+        after.patched(&json!({ ADMISSION: { "old_credentials": all } })).unwrap_or(after)
     }
 
     /// Those of whoever is no active device: what is set for all. They are made anew when
@@ -104,11 +127,14 @@ impl Registry {
     ///
     /// # Errors
     /// When a stored layer cannot be read.
-    pub fn common_credentials(&self) -> Result<Vec<Credentials>, UnreadableLayer> {
+    pub fn common_credentials(&self) -> Result<Vec<Accepted>, UnreadableLayer> {
         let directory = self.directory();
-        let present = common_credentials(&self.gateway_layer, &directory.system)?;
-        let old = present.as_ref().map(|_| old_of(&[&directory.system.settings])).transpose()?;
-        Ok(present.into_iter().chain(old.flatten()).collect())
+        let Some(present) = common_credentials(&self.gateway_layer, &directory.system)? else {
+            return Ok(Vec::new());
+        };
+        let mut all = vec![Accepted { credentials: present, scope: Scope::EVERYWHERE }];
+        all.extend(old_of(&directory.system.settings)?.into_iter().map(Accepted::from));
+        Ok(all)
     }
 
     /// The key that nonces are signed with: the same for all gateways on a store and after a
@@ -127,9 +153,13 @@ impl Registry {
     }
 }
 
-/// The credentials that layers say were there before.
-fn old_of(layers: &[&Layer]) -> Result<Option<Credentials>, UnreadableLayer> {
-    let settings = AdmissionSettings::resolve(layers)?;
-    let pair = settings.old_user.zip(settings.old_password);
-    Ok(pair.map(|(user, password)| Credentials { user, password }))
+/// The credentials that a layer says were there before.
+fn old_of(layer: &Layer) -> Result<Vec<OldCredentials>, UnreadableLayer> {
+    let old = AdmissionSettings::resolve(&[layer])?.old_credentials.into_values();
+    let whole = old.filter_map(|old| {
+        let replaced = old.replaced.unwrap_or_default().into();
+        let (user, password) = old.user.zip(old.password)?;
+        Some(OldCredentials { user, password, replaced, scope: Scope::EVERYWHERE })
+    });
+    Ok(whole.collect())
 }

@@ -13,7 +13,8 @@ use super::{Actor, Registry, RegistryError};
 use crate::catalogue::{Catalogue, PhoneType, cannot_of, lines_without_key, set_rows};
 use crate::domain::settings::schema::ADMISSION;
 use crate::domain::settings::{
-    KeyType, Layer, SettingError, Settings, Written, cuts_short, dialled, resolve,
+    AdmissionSettings, KeyType, Layer, SettingError, Settings, Written, cuts_short, dialled,
+    resolve,
 };
 use crate::domain::{Device, Mac, PhoneId, Strength, TransitionError, nearest};
 
@@ -308,6 +309,37 @@ pub(super) fn require_no_policy(layer: &Layer) -> Result<(), RegistryError> {
     }
     let message = "is set for a company or for all phones, not for one".to_owned();
     Err(RegistryError::Settings(vec![SettingError { field: ADMISSION.to_owned(), message }]))
+}
+
+/// Steps that the number of a company's token may rise by at once. Those before it are proof of
+/// phones that had them: behind a leap there would be none.
+const MAX_TOKEN_STEP: u32 = 16;
+
+/// Refuses a number of a company's token that is lower than it was, since one that was taken away
+/// would be proof again, or so much higher that it could not rise for long.
+///
+/// # Errors
+/// [`RegistryError::Settings`] that says what it may be.
+pub(super) fn require_later_token(
+    below: &[&Layer],
+    before: &Layer,
+    after: &Layer,
+) -> Result<(), RegistryError> {
+    let number = |layer| {
+        let layers: Vec<&Layer> = below.iter().copied().chain([layer]).collect();
+        AdmissionSettings::resolve(&layers).ok()?.company_token
+    };
+    let (before, after) = (number(before).unwrap_or(0), number(after).unwrap_or(0));
+    let highest = before.saturating_add(MAX_TOKEN_STEP);
+    if (before..=highest).contains(&after) {
+        return Ok(());
+    }
+    let field = format!("{ADMISSION}.company_token");
+    let message = format!(
+        "is {before} and can be {before} to {highest}: it only rises; `company token` with `new` \
+         gives another token"
+    );
+    Err(RegistryError::Settings(vec![SettingError { field, message }]))
 }
 
 /// Refuses raw parameters of one family for a phone of another, which would never get them. Those

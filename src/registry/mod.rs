@@ -62,12 +62,13 @@ use arc_swap::ArcSwap;
 use tokio::sync::mpsc;
 
 pub use actor::Actor;
-pub use admission::{Admission, AdmissionEvidence, ShownToken, TokenOwner};
+pub use admission::{Admission, AdmissionEvidence, ShownToken, TokenChange};
 pub use audit::EventQuery;
 pub use background::Background;
 pub use bans::NewBan;
 pub use companies::{CompanyChange, NewCompany};
 pub use compose::{Common, Composition};
+pub use credentials::Accepted;
 pub use devices::PromotedAs;
 pub use error::{RegistryError, StoreFault};
 pub use file_keys::FileKey;
@@ -115,6 +116,7 @@ pub struct Registry {
     contacts: contacts::Contacts,
     sighting_updates: mpsc::Sender<sighting_writer::SightingUpdate>,
     admission_notes: mpsc::Sender<(Mac, admission::Noted)>,
+    token_numbers: admission::TokenNumbers,
     request_log: request_log::RequestLog,
     first_key: first_key::FirstKey,
     scans: scans::Scans,
@@ -156,6 +158,7 @@ impl Registry {
             contacts,
             sighting_updates,
             admission_notes,
+            token_numbers: admission::TokenNumbers::default(),
             request_log: request_log::RequestLog::default(),
             first_key: first_key::FirstKey::default(),
             scans: scans::Scans::new(ScanOptions { enabled: false, ..ScanOptions::default() }),

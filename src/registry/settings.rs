@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::audit::FieldChanges;
 use super::change::Plan;
-use super::limits::{require_families, require_no_file_key};
+use super::limits::{require_families, require_later_token, require_no_file_key};
 use super::text::patched;
 use super::{Actor, Registry, RegistryError};
 use crate::domain::settings::Layer;
@@ -38,7 +38,7 @@ impl Registry {
         self.change_directory(actor, |directory| {
             let before = &directory.system;
             let system = SystemSettings {
-                settings: Registry::keeping_old_credentials(
+                settings: self.keeping_old_credentials(
                     &[&self.gateway_layer],
                     &before.settings,
                     patched(&before.settings, Some(patch))?,
@@ -48,6 +48,7 @@ impl Registry {
             };
             require_families(&self.catalogue(), &before.settings, &system.settings)?;
             require_no_file_key(&before.settings, &system.settings)?;
+            require_later_token(&[], &before.settings, &system.settings)?;
             let mut changes = FieldChanges::default();
             changes.settings(&before.settings, &system.settings);
             let event = actor.event(now, Action::Update, Subject::Settings, String::new());

@@ -5,14 +5,14 @@ use serde_json::{Value, json};
 use crate::support::http::{self, Answer};
 use crate::support::{Gateway, ManualClock, eventually};
 
-const T46G: &str = "Yealink SIP-T46G 28.83.0.120 00:15:65:4a:a9:37";
-const PHONE: &str = "0015654aa9370";
+pub(crate) const T46G: &str = "Yealink SIP-T46G 28.83.0.120 00:15:65:4a:a9:37";
+pub(crate) const PHONE: &str = "0015654aa9370";
 /// Nobody's network (RFC 5737), and a phone's home in it.
-const HOME: &str = "198.51.100.7";
-const ELSEWHERE: &str = "203.0.113.9";
+pub(crate) const HOME: &str = "198.51.100.7";
+pub(crate) const ELSEWHERE: &str = "203.0.113.9";
 
 /// A gateway behind a proxy that says who asks, on a public address.
-fn start() -> Gateway {
+pub(crate) fn start() -> Gateway {
     let gateway = Gateway::start_with(|config, _| {
         config.handset.trusted_proxies = ["127.0.0.0/8".parse().unwrap()].into_iter().collect();
         config.scan.enabled = false;
@@ -23,11 +23,11 @@ fn start() -> Gateway {
     gateway
 }
 
-fn ask(gateway: &Gateway, from: &str, target: &str) -> Answer {
+pub(crate) fn ask(gateway: &Gateway, from: &str, target: &str) -> Answer {
     ask_as(gateway, from, target, T46G)
 }
 
-fn ask_as(gateway: &Gateway, from: &str, target: &str, user_agent: &str) -> Answer {
+pub(crate) fn ask_as(gateway: &Gateway, from: &str, target: &str, user_agent: &str) -> Answer {
     let headers = [("X-Forwarded-For", from), ("User-Agent", user_agent)];
     http::request(gateway.http(), "GET", target, &headers, b"").expect("it answers")
 }
@@ -37,7 +37,11 @@ fn status(gateway: &Gateway, from: &str) -> u16 {
 }
 
 fn policy(gateway: &Gateway, settings: Value) {
-    let scope = json!({ "company": "default" });
+    policy_of(gateway, "default", settings);
+}
+
+pub(crate) fn policy_of(gateway: &Gateway, company: &str, settings: Value) {
+    let scope = json!({ "company": company });
     let values = json!({ "settings": { "admission": settings } });
     gateway.done("update", json!({ "type": "company", "scope": scope, "values": values }));
 }
@@ -46,7 +50,7 @@ fn rearm(gateway: &Gateway) {
     gateway.done("rearm", json!({ "type": "phone", "scope": { "phoneid": PHONE } }));
 }
 
-fn token(gateway: &Gateway, of: &str, scope: Value, new: bool) -> String {
+pub(crate) fn token(gateway: &Gateway, of: &str, scope: Value, new: bool) -> String {
     let body = json!({ "type": of, "scope": scope, "values": { "new": new } });
     let shown = gateway.done("token", body);
     let row = &shown["values"][0];

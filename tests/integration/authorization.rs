@@ -132,7 +132,7 @@ fn ask(gateway: &Gateway, method: &str, target: &str, header: Option<&str>) -> (
     (answer, nonce)
 }
 
-fn response(nonce: &str, target: &str, [user, password]: [&str; 2]) -> String {
+pub(crate) fn response(nonce: &str, target: &str, [user, password]: [&str; 2]) -> String {
     let digest = DigestResponse {
         algorithm: DigestAlgorithm::Md5,
         user: user.to_owned(),
@@ -152,7 +152,7 @@ fn response(nonce: &str, target: &str, [user, password]: [&str; 2]) -> String {
 }
 
 /// What comes of asking with that user and password, once challenged.
-fn prove(gateway: &Gateway, target: &str, credentials: [&str; 2]) -> Answer {
+pub(crate) fn prove(gateway: &Gateway, target: &str, credentials: [&str; 2]) -> Answer {
     let (_, nonce) = ask(gateway, "GET", target, None);
     ask(gateway, "GET", target, Some(&response(&nonce, target, credentials))).0
 }
@@ -218,7 +218,7 @@ fn each_device_proves_its_own_credentials_and_others_those_of_all() {
     assert_eq!(status(&inactive, of_all), 200);
 }
 
-fn set(gateway: &Gateway, of: &str, scope: serde_json::Value, password: &str) {
+pub(crate) fn set(gateway: &Gateway, of: &str, scope: serde_json::Value, password: &str) {
     let settings = json!({ "provisioning": { "user": "dev", "password": password } });
     let values = json!({ "settings": settings });
     gateway.done("update", json!({ "type": of, "scope": scope, "values": values }));

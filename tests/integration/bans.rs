@@ -201,3 +201,32 @@ fn who_copies_a_user_agent_gets_no_further_and_a_phone_that_boots_does() {
     assert!(bans(&gateway).is_empty());
     assert_eq!(gateway.inactive().len(), 30, "unknown phones are listed as ever");
 }
+
+#[test]
+fn a_companys_token_vouches_for_its_own_phones_and_new_ones_alone() {
+    let gateway = start();
+    let company = json!({ "company": "acme", "name": "Acme" });
+    gateway.done("create", json!({ "type": "company", "values": company }));
+    let token = |company: &str| {
+        let scope = json!({ "company": company });
+        let shown = gateway.done("token", json!({ "type": "company", "scope": scope }));
+        shown["values"][0]["token"].as_str().unwrap().to_owned()
+    };
+    let macs: Vec<String> =
+        (1..=12).map(|number| format!("0004f2{:06x}", number * 7_919)).collect();
+    for mac in &macs {
+        let values = json!({ "mac": mac, "company": "default", "phone_type": "ip330" });
+        gateway.done("create", json!({ "type": "phone", "values": values }));
+    }
+    let walk = |from: &str, token: &str| {
+        for mac in &macs {
+            ask(&gateway, from, &format!("/{token}/{mac}.cfg"), Some("curl/8.5.0"));
+        }
+        gateway.settle();
+    };
+    walk("203.0.113.77", &token("default"));
+    assert!(bans(&gateway).is_empty(), "they are its own");
+    walk("192.0.2.78", &token("acme"));
+    eventually("the phones of others are not", || bans(&gateway).len() == 1);
+    assert_eq!(bans(&gateway)[0]["network"], "192.0.2.78/32");
+}

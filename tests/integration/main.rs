@@ -31,6 +31,7 @@ mod papers;
 mod phonesim;
 mod phonesim_command;
 mod reload;
+mod replaced_proofs;
 mod several_gateways;
 mod several_processes;
 mod softphone;

@@ -6,11 +6,13 @@
 //! [`AdmissionState`].
 
 mod judge;
+mod old_proofs;
 mod policy;
 mod state;
 mod token;
 
 pub use judge::{Judged, Lack, Missing, Shown, Variation, Verdict, neighbourhood};
+pub use old_proofs::{CompanyToken, FormerCompany, OldCredentials, OldProofs, OldToken, Scope};
 pub use policy::{Mode, Policy, Proof, ProofSet, Varying};
-pub use state::{AdmissionState, Lock, OldCredentials, Pins};
+pub use state::{AdmissionState, Lock, Pins};
 pub use token::{TokenOf, UrlToken};

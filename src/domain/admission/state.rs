@@ -1,10 +1,9 @@
 //! What is known of how a device proved itself.
 
 use ipnet::IpNet;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
-use super::Varying;
-use crate::domain::settings::Secret;
+use super::{OldProofs, OldToken, Scope, Varying};
 use crate::domain::{Timestamp, TypeKey};
 
 /// What a device showed before and what an operator said of it, as far as a policy looks at it.
@@ -22,23 +21,18 @@ pub struct AdmissionState {
     /// It gets nothing until it is armed again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub locked: Option<Lock>,
-    /// The number of the phone's own token: when it was given, in seconds since 1970.
+    /// When it was last given to a company: what had been replaced by then is nothing to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub given: Option<Timestamp>,
+    /// The number of the phone's own token: when it was given, in seconds since 1970, or more.
     #[serde(skip_serializing_if = "is_zero")]
     pub token: u32,
-    /// The number of the one before, which is proof too until the phone came with the present one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub old_token: Option<u32>,
-    /// How often its company's token had been changed when it last came with the present one: with
-    /// an older one it is not let in again.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub company_token_used: u32,
-    /// The credentials before the present ones, where those are its own: proof too until it came
-    /// with the present ones.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub old_credentials: Option<Box<OldCredentials>>,
     /// A hash of the credentials it last came with: those from before are no proof any more.
     #[serde(skip_serializing_if = "is_zero")]
     pub credentials_used: u32,
+    /// What it may still come with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub old: Option<Box<OldProofs>>,
     /// Hashes of the ways in which it differed from its pins and that are on record, the oldest
     /// first; at most [`AdmissionState::MAX_VARIATIONS`].
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -60,21 +54,6 @@ pub struct Pins {
     pub model: Option<TypeKey>,
 }
 
-/// Credentials that a device has until it fetched others.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OldCredentials {
-    /// The user's name.
-    pub user: String,
-    /// What goes with it.
-    #[serde(serialize_with = "exposed")]
-    pub password: Secret,
-}
-
-/// For the store, and for an export with secrets.
-fn exposed<S: Serializer>(password: &Secret, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(password.expose())
-}
-
 /// Why and since when a device gets nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lock {
@@ -94,35 +73,47 @@ impl AdmissionState {
         *self == AdmissionState::default()
     }
 
-    /// Given to a company at `now`: its window begins, and its own token is another one. The one
-    /// before is what the phone's URL holds, until it fetched its new file.
+    /// What it may still come with.
     #[must_use]
-    pub fn given(&self, now: Timestamp) -> AdmissionState {
-        let had_one = self.armed.is_some();
-        AdmissionState {
-            old_token: had_one.then_some(self.old_token.unwrap_or(self.token)),
-            token: number(now).max(self.token.saturating_add(1)),
-            // It counted the tokens of the company before.
-            company_token_used: 0,
-            ..self.rearmed(now)
-        }
+    pub fn old(&self) -> &OldProofs {
+        static NONE: OldProofs = OldProofs::NONE;
+        self.old.as_deref().unwrap_or(&NONE)
     }
 
-    /// With another token of its own; the last is proof until it came with the new one.
+    /// With that as what it may still come with.
+    #[must_use]
+    pub fn with_old(self, old: OldProofs) -> AdmissionState {
+        let old = (old != OldProofs::NONE).then(|| Box::new(old));
+        AdmissionState { old, ..self }
+    }
+
+    /// Given to a company at `now`: its window begins, and its own token is another one. What it
+    /// may still come with is for who knows the companies to say.
+    #[must_use]
+    pub fn given(&self, now: Timestamp) -> AdmissionState {
+        AdmissionState { given: Some(now), token: self.next_token(now), ..self.rearmed(now) }
+    }
+
+    /// With another token of its own; those before are proof until it came with a later one.
     #[must_use]
     pub fn with_new_token(&self, now: Timestamp) -> AdmissionState {
-        AdmissionState {
-            // One that was never used is not the one that the phone has.
-            old_token: Some(self.old_token.unwrap_or(self.token)),
-            token: number(now).max(self.token.saturating_add(1)),
-            ..self.clone()
-        }
+        let mut old = self.old().clone();
+        let present = OldToken { number: self.token, scope: Scope::EVERYWHERE };
+        OldProofs::keep(&mut old.tokens, present);
+        AdmissionState { token: self.next_token(now), ..self.clone() }.with_old(old)
+    }
+
+    /// Another number than all before.
+    fn next_token(&self, now: Timestamp) -> u32 {
+        let seconds = u32::try_from(now.seconds()).unwrap_or(u32::MAX);
+        seconds.max(self.token.saturating_add(1))
     }
 
     /// Without what is secret in it.
     #[must_use]
     pub fn without_secrets(&self) -> AdmissionState {
-        AdmissionState { old_credentials: None, ..self.clone() }
+        let old = OldProofs { credentials: Vec::new(), ..self.old().clone() };
+        self.clone().with_old(old)
     }
 
     /// Armed again: what it is served with next are its pins, and its window begins.
@@ -136,10 +127,6 @@ impl AdmissionState {
             ..self.clone()
         }
     }
-}
-
-fn number(now: Timestamp) -> u32 {
-    u32::try_from(now.seconds()).unwrap_or(u32::MAX)
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]

@@ -1,12 +1,14 @@
 //! What is asked of requests: settings that no phone is told.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 use super::overlay::{Overlay, layered};
 use super::schema::Kind;
 use super::value::{AdmissionMode, Contradictions, Secret, TokenInUrl};
 use super::{Layer, UnreadableLayer};
-use crate::domain::admission::Varying;
+use crate::domain::admission::{OldProofs, Varying};
 
 layered! {
     /// What a request must show before it gets a file of a phone's own.
@@ -31,14 +33,25 @@ layered! {
         pub holding: Option<bool> = Kind::Bool,
         /// Whose token the URLs in phones' files hold.
         pub token_in_url: Option<TokenInUrl> = Kind::Choice(TokenInUrl::NAMES),
-        /// Which of its tokens the company has; each number is another one. The one before is proof
-        /// too, for each phone until it came with the present one.
+        /// Which of its tokens the company has; each number is another one, and it only rises. The
+        /// three before are proof too, for each phone that had them until it came with a later one.
         pub company_token: Option<u32> = Kind::Integer { min: 0, max: 1_000_000_000, unit: "" },
-        /// The user name before the present `provisioning.user`: proof too, for each phone until it
-        /// came with the present one. Kept by itself when that is changed.
-        pub old_user: Option<String> = Kind::AuthUser,
+        /// What `provisioning.user` and `provisioning.password` were before, the latest first: proof
+        /// too, for each phone that had them until it came with later ones. Kept by itself when
+        /// those are changed.
+        pub old_credentials: BTreeMap<u16, ReplacedCredentials> = Kind::Numbered { max: OldProofs::MAX as u16, of: ReplacedCredentials::FIELDS },
+    }
+}
+
+layered! {
+    /// Credentials that there were.
+    pub struct ReplacedCredentials {
+        /// The user name.
+        pub user: Option<String> = Kind::AuthUser,
         /// The password that went with it.
-        pub old_password: Option<Secret> = Kind::Secret,
+        pub password: Option<Secret> = Kind::Secret,
+        /// When there were others: no proof of phones that the company got later.
+        pub replaced: Option<u32> = Kind::Integer { min: 0, max: u32::MAX as u64, unit: "seconds since 1970" },
     }
 }
 

@@ -2,20 +2,24 @@
 
 use serde_json::json;
 
-use crate::domain::admission::TokenOf;
+use super::policies::OLD_TOKENS;
+use crate::domain::admission::{OldProofs, TokenOf};
 use crate::domain::{Action, CompanyId, Device, Mac, PhoneId, Subject, TransitionError};
 use crate::registry::actor::may_see;
 use crate::registry::change::Plan;
-use crate::registry::{Actor, Registry, RegistryError};
+use crate::registry::{Actor, CompanyChange, Registry, RegistryError};
 use crate::store::StoreError;
 
-/// Whose token an operator asks for.
-#[derive(Debug, Clone)]
-pub enum TokenOwner {
-    /// A company's, which all its phones have.
-    Company(CompanyId),
-    /// A phone's own.
-    Phone(PhoneId),
+/// What becomes of a token that an operator asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenChange {
+    /// It stays.
+    None,
+    /// There is another one; those before are proof until phones came with it.
+    New,
+    /// There is another one, and those before are proof of nothing from now on: somebody has them.
+    /// A phone that has no other proof is locked out.
+    NewAlone,
 }
 
 /// A token, for an operator. Nothing prints it.
@@ -47,9 +51,7 @@ impl Registry {
         .await
     }
 
-    /// The token of a company or phone; with `another`, a new one. The phone's last one is proof
-    /// until it came with the new one, for which it must have fetched a file that tells it. It is on
-    /// record when this returns.
+    /// The token of a phone, another one where `change` says so. It is on record when this returns.
     ///
     /// # Errors
     /// [`RegistryError::PermissionDenied`]; "Phone not found"; [`RegistryError::NoSuchCompany`];
@@ -58,7 +60,7 @@ impl Registry {
         &self,
         actor: &Actor,
         id: PhoneId,
-        another: bool,
+        change: TokenChange,
     ) -> Result<ShownToken, RegistryError> {
         actor.require_admin()?;
         let now = self.clock.now();
@@ -66,12 +68,20 @@ impl Registry {
         let number = self
             .change_device(actor, id.mac, |device, _| {
                 require_own_active(actor, device, id)?;
-                let action = if another { Action::NewToken } else { Action::Reveal };
+                let action = match change {
+                    TokenChange::None => Action::Reveal,
+                    TokenChange::New | TokenChange::NewAlone => Action::NewToken,
+                };
                 let event = event(actor, device, id, action, json!({ "token": "***" }), now);
-                if !another {
+                if change == TokenChange::None {
                     return Ok(Plan::nothing(device.admission.token).recorded(event));
                 }
-                let admission = device.admission.with_new_token(now);
+                let mut admission = device.admission.with_new_token(now);
+                if change == TokenChange::NewAlone {
+                    let old = admission.old().clone();
+                    let none = OldProofs { tokens: Vec::new(), companies: Vec::new(), ..old };
+                    admission = admission.with_old(none);
+                }
                 let number = admission.token;
                 // Its files hold the token.
                 let changed = Device { admission, changed: now, ..device.clone() };
@@ -83,8 +93,8 @@ impl Registry {
         Ok(ShownToken { token, url })
     }
 
-    /// The token of a company. It is on record when this returns. Another one is given by raising
-    /// the company's `admission.company_token`.
+    /// The token of a company, another one where `change` says so: that is a change of its setting
+    /// `admission.company_token`. It is on record when this returns.
     ///
     /// # Errors
     /// [`RegistryError::PermissionDenied`]; [`RegistryError::NoSuchCompany`], also for one that the
@@ -93,8 +103,19 @@ impl Registry {
         &self,
         actor: &Actor,
         id: &CompanyId,
+        change: TokenChange,
     ) -> Result<ShownToken, RegistryError> {
         actor.require_admin()?;
+        let step = match change {
+            TokenChange::None => 0,
+            TokenChange::New => 1,
+            TokenChange::NewAlone => OLD_TOKENS + 1,
+        };
+        if step > 0 {
+            let number = self.policy(id).company_token + step;
+            let settings = Some(json!({ "admission": { "company_token": number } }));
+            self.update_company(actor, id, CompanyChange { name: None, settings }).await?;
+        }
         let now = self.clock.now();
         let (token, base) = self
             .change_directory(actor, |directory| {

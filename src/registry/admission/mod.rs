@@ -5,7 +5,9 @@
 //! ([`writer`]), for all gateways.
 
 mod commands;
+mod kept;
 mod policies;
+mod tokens;
 mod writer;
 
 use std::net::IpAddr;
@@ -13,13 +15,12 @@ use std::sync::Arc;
 
 use super::Registry;
 use super::index::AdmissionFacts;
-use crate::domain::admission::{
-    AdmissionState, Judged, Mode, Policy, Shown, TokenOf, UrlToken, Verdict,
-};
-use crate::domain::{Company, CompanyId, Mac, TypeKey};
+use crate::domain::admission::{Judged, Mode, Policy, Shown, UrlToken, Verdict};
+use crate::domain::{CompanyId, Mac, TypeKey};
 
 pub(super) use commands::below;
-pub use commands::{ShownToken, TokenOwner};
+pub use commands::{ShownToken, TokenChange};
+pub(super) use kept::TokenNumbers;
 pub(super) use policies::PolicyCache;
 pub(super) use writer::{AdmissionWriter, Noted, channel};
 
@@ -51,15 +52,6 @@ pub struct Admission {
     pub is_first: bool,
 }
 
-/// What a token proves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum ProvenBy {
-    /// The phone's own, or its company's.
-    Present,
-    /// The one before, which is proof until the present one was used.
-    Old,
-}
-
 impl Registry {
     /// What becomes of a request of an active device. Costs two look-ups in memory where no policy is
     /// kept to.
@@ -80,7 +72,7 @@ impl Registry {
             if policy.mode == Mode::Off {
                 continue;
             }
-            let token = self.proven_by(mac, company, &policy, &state, evidence.token);
+            let token = self.shown_token(mac, company, &policy, &state, evidence);
             let shown = Shown {
                 at,
                 address: evidence.address,
@@ -102,8 +94,8 @@ impl Registry {
         let is_known = is_proven && !asked.is_empty();
         for (company, policy, token, shown, judged) in asked.iter().filter(|_| is_known) {
             self.note_judged(mac, shown, *judged);
-            if *token == Some(ProvenBy::Present) {
-                self.note_token(mac, company, policy, &state, evidence.token);
+            if let Some(token) = token {
+                self.note_token(mac, company, policy, &state, *token);
             }
         }
         Admission { verdict, is_first: is_known && state.pins.is_none() }
@@ -125,29 +117,6 @@ impl Registry {
         self.note_admission(mac, Noted::Pins(shown.pins()));
     }
 
-    /// Whether a token is that of the phone, the present or the one before, or that of a company: who
-    /// has one does not walk MACs.
-    #[must_use]
-    pub fn is_token_of(&self, mac: Mac, token: &UrlToken) -> bool {
-        let own = || {
-            let state = self.memory.index.admission(mac)?.state;
-            let seed = self.directory().system.password_seed?;
-            let is = |number| seed.is_token(TokenOf::Phone(mac, number), token);
-            Some(is(state.token) || state.old_token.is_some_and(is))
-        };
-        self.company_of_token(token).is_some() || own().unwrap_or(false)
-    }
-
-    /// The company whose token it is, the present or the one before: of a phone that nobody
-    /// promoted, too.
-    #[must_use]
-    pub fn company_of_token(&self, token: &UrlToken) -> Option<CompanyId> {
-        let directory = self.directory();
-        let seed = directory.system.password_seed?;
-        let tokens = directory.policies.tokens(&seed, &directory.companies, &directory.system);
-        tokens.get(token).map(|(company, _)| company.clone())
-    }
-
     /// Whether the company of a token has phones that nobody promoted sent a holding file.
     #[must_use]
     pub fn gives_holding_files(&self, company: &CompanyId) -> bool {
@@ -163,55 +132,6 @@ impl Registry {
             let locks = judged.locks;
             let noted = Noted::Variation { variation, locks, address, maker, model };
             self.note_admission(mac, noted);
-        }
-    }
-
-    fn proven_by(
-        &self,
-        mac: Mac,
-        company: &Company,
-        policy: &Policy,
-        state: &AdmissionState,
-        token: Option<&UrlToken>,
-    ) -> Option<ProvenBy> {
-        let token = token?;
-        let directory = self.directory();
-        let seed = directory.system.password_seed?;
-        let is_own = |number| seed.is_token(TokenOf::Phone(mac, number), token);
-        if is_own(state.token) {
-            return Some(ProvenBy::Present);
-        }
-        if state.old_token.is_some_and(is_own) {
-            return Some(ProvenBy::Old);
-        }
-        let tokens = directory.policies.tokens(&seed, &directory.companies, &directory.system);
-        let (_, number) = tokens.get(token).filter(|(id, _)| *id == company.id)?;
-        if *number == policy.company_token {
-            return Some(ProvenBy::Present);
-        }
-        (state.company_token_used < policy.company_token).then_some(ProvenBy::Old)
-    }
-
-    /// That the phone came with the present token is to be known when it comes with the one before.
-    fn note_token(
-        &self,
-        mac: Mac,
-        company: &Company,
-        policy: &Policy,
-        state: &AdmissionState,
-        token: Option<&UrlToken>,
-    ) {
-        let is_changed = state.company_token_used < policy.company_token;
-        if state.old_token.is_none() && !is_changed {
-            return;
-        }
-        let Some((token, seed)) = token.zip(self.directory().system.password_seed) else { return };
-        if seed.is_token(TokenOf::Company(company, policy.company_token), token) {
-            if is_changed {
-                self.note_admission(mac, Noted::CompanyToken(policy.company_token));
-            }
-        } else if state.old_token.is_some() {
-            self.note_admission(mac, Noted::OwnToken(state.token));
         }
     }
 

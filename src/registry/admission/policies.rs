@@ -9,6 +9,10 @@ use crate::domain::settings::AdmissionSettings;
 use crate::domain::{Company, CompanyId, PasswordSeed};
 use crate::store::SystemSettings;
 
+/// Changes of a company's token that a phone may sleep through. Each costs a hash for every company
+/// after any of them changed.
+pub(super) const OLD_TOKENS: u32 = 3;
+
 /// What the settings of companies come to, as far as it is about admission. Kept for one state of
 /// the directory and gone with it.
 #[derive(Default)]
@@ -36,8 +40,8 @@ impl PolicyCache {
         policy
     }
 
-    /// Whose each token is, and which of theirs: of every company its present one and the one
-    /// before. A look-up by a hash that nobody knows takes no longer for a token that is nearly right.
+    /// Whose each token is, and which of theirs: of every company its present one and the
+    /// [`OLD_TOKENS`] before. A look-up by a hash that nobody knows takes no longer for a token that is nearly right.
     pub(super) fn tokens(
         &self,
         seed: &PasswordSeed,
@@ -49,9 +53,8 @@ impl PolicyCache {
                 let number = self.of(company, system).company_token;
                 let id = company.id.clone();
                 let token = |number| seed.token(TokenOf::Company(company, number));
-                // The present one last: at first there is none before it.
-                [number.saturating_sub(1), number]
-                    .map(|number| (token(number), (id.clone(), number)))
+                let numbers = number.saturating_sub(OLD_TOKENS)..=number;
+                numbers.map(|number| (token(number), (id.clone(), number))).collect::<Vec<_>>()
             };
             companies.values().flat_map(of_company).collect()
         })

@@ -9,8 +9,8 @@ use serde_json::json;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::admission::{AdmissionState, Lock, Pins, Variation};
-use crate::domain::{Action, Device, Event, Mac, Subject, Timestamp, TypeKey};
+use crate::domain::admission::{AdmissionState, Lock, OldProofs, Pins, Variation};
+use crate::domain::{Action, CompanyId, Device, Event, Mac, Subject, Timestamp, TypeKey};
 use crate::registry::change::Plan;
 use crate::registry::{Actor, Registry, RegistryError};
 use crate::store::Mutation;
@@ -32,10 +32,10 @@ pub(in crate::registry) enum Noted {
     },
     /// It came with its own token of that number.
     OwnToken(u32),
-    /// It came with its company's token of that number.
-    CompanyToken(u32),
-    /// It came with the credentials of that hash, which are the present ones.
-    Credentials(u32),
+    /// It came with the token of that number of a company that it is in.
+    CompanyToken { company: CompanyId, number: u32 },
+    /// It came with the credentials of that hash.
+    Credentials { hash: u32, are_present: bool },
 }
 
 /// Devices that wait: what is dropped is told again by the next request.
@@ -131,18 +131,31 @@ fn take(
             None
         }
         Noted::OwnToken(number) => {
+            let mut old = state.old().clone();
             if state.token == *number {
-                state.old_token = None;
+                old.tokens.clear();
+                old.companies.clear();
+            } else if let Some(at) = old.tokens.iter().position(|old| old.number == *number) {
+                old.tokens.drain(..at);
             }
+            *state = state.clone().with_old(old);
             None
         }
-        Noted::Credentials(hash) => {
+        Noted::CompanyToken { company, number } => {
+            let mut old = state.old().clone();
+            old.companies.clear();
+            if device.companies().any(|id| id == company) {
+                old.came_with(company, *number);
+            }
+            *state = state.clone().with_old(old);
+            None
+        }
+        Noted::Credentials { hash, are_present } => {
             state.credentials_used = *hash;
-            state.old_credentials = None;
-            None
-        }
-        Noted::CompanyToken(number) => {
-            state.company_token_used = state.company_token_used.max(*number);
+            if *are_present {
+                let old = OldProofs { credentials: Vec::new(), ..state.old().clone() };
+                *state = state.clone().with_old(old);
+            }
             None
         }
         Noted::Variation { variation, locks, address, maker, model } => {

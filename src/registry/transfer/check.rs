@@ -11,7 +11,7 @@ use super::document::{
 use super::error::DocumentProblem;
 use super::read::{Item, Placed};
 use super::unfinished::is_mark;
-use crate::domain::admission::AdmissionState;
+use crate::domain::admission::{AdmissionState, OldProofs};
 use crate::domain::settings::schema::ADMISSION;
 use crate::domain::settings::{Layer, SettingError, Written};
 use crate::domain::{
@@ -377,6 +377,16 @@ impl Check {
         if state.variations.len() > AdmissionState::MAX_VARIATIONS {
             let message = format!("a device has at most {}", AdmissionState::MAX_VARIATIONS);
             self.problem(format!("{path}.variations"), message);
+        }
+        let old = state.old();
+        for (what, count) in [
+            ("tokens", old.tokens.len()),
+            ("companies", old.companies.len()),
+            ("credentials", old.credentials.len()),
+        ] {
+            if count > OldProofs::MAX {
+                self.problem(format!("{path}.old.{what}"), format!("at most {}", OldProofs::MAX));
+            }
         }
         let maker = state.pins.as_ref().and_then(|pins| pins.maker.as_deref());
         self.printable(&format!("{path}.pins"), "maker", maker);

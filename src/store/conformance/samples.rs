@@ -3,7 +3,7 @@
 use std::num::NonZeroU64;
 
 use super::*;
-use crate::domain::admission::OldCredentials;
+use crate::domain::admission::{OldCredentials, OldProofs, Scope};
 use crate::domain::settings::Secret;
 
 pub(crate) async fn commit(
@@ -183,9 +183,14 @@ pub(crate) async fn with_secrets(store: &impl Store) {
     activate(&mut with_phone, 0, "default");
     with_phone.waiting = None;
     with_phone.phones.get_mut(&port(0)).unwrap().settings = line(SECRETS[0]);
-    let before =
-        OldCredentials { user: "dev".to_owned(), password: Secret::new(SECRETS[5].to_owned()) };
-    with_phone.admission.old_credentials = Some(Box::new(before));
+    let before = OldCredentials {
+        user: "dev".to_owned(),
+        password: Secret::new(SECRETS[5].to_owned()),
+        replaced: NOW,
+        scope: Scope::EVERYWHERE,
+    };
+    let old = OldProofs { credentials: vec![before], ..OldProofs::NONE };
+    with_phone.admission = with_phone.admission.with_old(old);
     done(store, [put(&with_phone, None)]).await;
     let system = SystemSettings {
         settings: line(SECRETS[2]),

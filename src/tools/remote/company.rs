@@ -39,6 +39,9 @@ pub enum CompanyCommand {
         /// Another one: the present one is proof for each phone until it came with the new one.
         #[arg(long)]
         new: bool,
+        /// Those before are proof of nothing from now on: whoever has no other proof is refused.
+        #[arg(long, requires = "new")]
+        drop_old: bool,
     },
     /// Remove a company that has no phones and users.
     Delete { company: CompanyId },
@@ -78,8 +81,11 @@ impl CompanyCommand {
                     .value("settings", settings.patch(input)?);
                 Task::change(call, "company")?
             }
-            CompanyCommand::Token { company, new } => {
-                Task::new(of("token", &company).value("new", new.then_some(true)), Show::One)
+            CompanyCommand::Token { company, new, drop_old } => {
+                let call = of("token", &company)
+                    .value("new", new.then_some(true))
+                    .value("drop_old", drop_old.then_some(true));
+                Task::new(call, Show::One)
             }
             CompanyCommand::Delete { company } => {
                 Task::new(of("delete", &company), Show::Done("company", "deleted"))

@@ -110,6 +110,9 @@ pub enum PhoneCommand {
         /// Another one: the present one is proof until the phone came with the new one.
         #[arg(long)]
         new: bool,
+        /// Those before are proof of nothing from now on: whoever has no other proof is refused.
+        #[arg(long, requires = "new")]
+        drop_old: bool,
     },
     /// List the files a phone sent, or show one; that it was shown is on record.
     Uploads {
@@ -264,8 +267,11 @@ impl PhoneCommand {
             }
             PhoneCommand::Reveal { phone } => Task::new(of("reveal", phone), Show::One),
             PhoneCommand::Rearm { phone } => Task::new(of("rearm", phone), done("armed again")),
-            PhoneCommand::Token { phone, new } => {
-                Task::new(of("token", phone).value("new", new.then_some(true)), Show::One)
+            PhoneCommand::Token { phone, new, drop_old } => {
+                let call = of("token", phone)
+                    .value("new", new.then_some(true))
+                    .value("drop_old", drop_old.then_some(true));
+                Task::new(call, Show::One)
             }
             PhoneCommand::Uploads { phone, file, delete: true } => {
                 let attempt = format!("delete a file that phone {phone} sent");
@@ -433,6 +439,12 @@ mod tests {
             ("rearm 0004f20102030", "rearm", id.clone(), none.clone()),
             ("token 0004f20102030", "token", id.clone(), none.clone()),
             ("token 0004f20102030 --new", "token", id.clone(), json!({ "new": true })),
+            (
+                "token 0004f20102030 --new --drop-old",
+                "token",
+                id.clone(),
+                json!({ "new": true, "drop_old": true }),
+            ),
             ("requests 0004f2010203", "requests", json!({ "mac": "0004f2010203" }), none.clone()),
             ("events 0004f2010203", "events", json!({ "mac": "0004f2010203" }), none.clone()),
         ] {

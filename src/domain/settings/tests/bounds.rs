@@ -374,7 +374,7 @@ fn the_kinds_of_the_texts_are_these() {
     assert_eq!(of_kind(&Kind::SipUser), ["lines.N.user", "lines.N.blf_list"]);
     assert_eq!(
         of_kind(&Kind::AuthUser),
-        ["lines.N.auth_user", "provisioning.user", "admission.old_user"]
+        ["lines.N.auth_user", "provisioning.user", "admission.old_credentials.N.user"]
     );
     assert_eq!(
         of_kind(&Kind::Host),
