@@ -29,25 +29,33 @@ pub(crate) struct Connector {
     tls: Vec<Arc<rustls::ClientConfig>>,
     /// Connections come from so many loopback addresses.
     sources: u64,
+    /// All connections come from this one.
+    source: Option<Ipv4Addr>,
 }
 
 impl Connector {
     pub(crate) fn plain(address: SocketAddr) -> Connector {
-        Connector { address, tls: Vec::new(), sources: 1 }
+        Connector { address, tls: Vec::new(), sources: 1, source: None }
     }
 
     pub(crate) fn tls(address: SocketAddr, tls: Vec<Arc<rustls::ClientConfig>>) -> Connector {
-        Connector { address, tls, sources: 1 }
+        Connector { address, tls, sources: 1, source: None }
     }
 
     pub(crate) fn with_source_addresses(self, sources: u64) -> Connector {
         Connector { sources, ..self }
     }
 
+    pub(crate) fn coming_from(&self, source: Ipv4Addr) -> Connector {
+        Connector { source: Some(source), ..self.clone() }
+    }
+
     /// `number`: which connection, for the choice of certificate and address.
     pub(crate) async fn open(&self, number: u64) -> io::Result<Connection> {
         let socket = TcpSocket::new_v4()?;
-        if self.sources > 1 {
+        if let Some(source) = self.source {
+            socket.bind(SocketAddr::from((source, 0)))?;
+        } else if self.sources > 1 {
             let [.., low] = (number % self.sources + 1).to_be_bytes();
             socket.bind(SocketAddr::from((Ipv4Addr::new(127, 1, 0, low), 0)))?;
         }
@@ -162,6 +170,14 @@ impl Connection {
     pub(crate) async fn get(&mut self, get: &Get<'_>) -> io::Result<Answer> {
         self.send(&get.head()).await?;
         self.answer().await
+    }
+
+    /// The answer to a request that is given whole, as it came.
+    pub(crate) async fn exchange(&mut self, request: &str) -> io::Result<Vec<u8>> {
+        self.send(request).await?;
+        let extent = self.extent().await?;
+        let length = extent.body.ok_or_else(|| bad("an answer in parts".to_owned()))?;
+        self.take(extent.head + length).await
     }
 
     /// Only the status; the rest is read to its end, and dropped.

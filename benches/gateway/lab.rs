@@ -45,6 +45,8 @@ pub(crate) const STREAM: usize = 1_000;
 pub(crate) struct Lab {
     dir: TempDir,
     pub dialtone: PathBuf,
+    /// The first System-Admin's of the seeded store.
+    key: String,
 }
 
 impl Lab {
@@ -57,14 +59,14 @@ impl Lab {
             .prefix("bench-")
             .tempdir_in(env!("CARGO_TARGET_TMPDIR"))
             .map_err(|error| format!("{}: {error}", env!("CARGO_TARGET_TMPDIR")))?;
-        let lab = Lab { dir, dialtone };
+        let mut lab = Lab { dir, dialtone, key: String::new() };
         lab.make_certificates().map_err(|error| format!("certificates: {error}"))?;
         let desk = device(Mac::from_bits(DESK_MAC), &Example::read(DESK)?);
         let four = Example::read(FOUR)?;
         let fleet = (0..FLEET).map(|number| device(four_mac(number), &four));
         let seeded = lab.folder("seeded")?;
         seed(&seeded.join("dialtone.db"), std::iter::once(desk).chain(fleet)).await?;
-        lab.copy_files(&seeded, fleet_files).await?;
+        lab.key = lab.copy_files(&seeded, fleet_files).await?;
         Ok(lab)
     }
 
@@ -85,7 +87,9 @@ impl Lab {
         let copy = folder.join("dialtone.db");
         let seeded = self.dir.path().join("seeded/dialtone.db");
         fs::copy(&seeded, &copy).map_err(|error| format!("{}: {error}", copy.display()))?;
-        Gateway::start(&self.dialtone, &folder, setup)
+        let mut gateway = Gateway::start(&self.dialtone, &folder, setup)?;
+        gateway.key.clone_from(&self.key);
+        Ok(gateway)
     }
 
     /// A gateway that knows nobody.
@@ -125,8 +129,8 @@ impl Lab {
         Ok(())
     }
 
-    /// Puts what the gateway serves where nginx finds it.
-    async fn copy_files(&self, seeded: &Path, fleet_files: usize) -> Result<(), String> {
+    /// Puts what the gateway serves where nginx finds it; gives the key that its first start made.
+    async fn copy_files(&self, seeded: &Path, fleet_files: usize) -> Result<String, String> {
         let files = self.folder("files")?;
         self.folder("files/speed-dials")?;
         let gateway = Gateway::start(&self.dialtone, seeded, &Setup::default())?;
@@ -145,7 +149,7 @@ impl Lab {
             fs::write(files.join(&target[1..]), &answer.body)
                 .map_err(|error| format!("{target}: {error}"))?;
         }
-        Ok(())
+        Ok(gateway.key.clone())
     }
 }
 

@@ -8,6 +8,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use serde_json::{Value, json};
+
+use crate::client::{Connector, patient};
+
 /// Both servers get this many.
 pub(crate) const WORKERS: usize = 2;
 
@@ -48,8 +52,14 @@ pub(crate) struct Setup {
     /// As the configuration writes them; `None`: all.
     pub allowed_networks: Option<&'static str>,
     pub new_macs_per_address_per_hour: u32,
+    /// What phones are asked to prove over HTTP.
+    pub challenge: &'static str,
+    /// As the configuration writes them; `None`: loopback, where all bench clients are.
+    pub never_ban: Option<&'static str>,
     /// The folder of what phones are given as it is.
     pub files: Option<PathBuf>,
+    /// The file with the key that secrets in the store are encrypted with.
+    pub store_key: Option<PathBuf>,
     /// Where the registry is; `None`: in a file of the gateway's folder.
     pub store: Option<String>,
 }
@@ -63,7 +73,10 @@ impl Default for Setup {
             certificates_are_optional: false,
             allowed_networks: None,
             new_macs_per_address_per_hour: 1_000_000,
+            challenge: "none",
+            never_ban: None,
             files: None,
+            store_key: None,
             store: None,
         }
     }
@@ -75,7 +88,7 @@ pub(crate) struct Gateway {
     pub http: SocketAddr,
     pub https: Option<SocketAddr>,
     pub admin: SocketAddr,
-    /// The first System-Admin's, when the store was new.
+    /// The first System-Admin's; empty when the store was not new, and is none of the lab's.
     pub key: String,
     /// From the start of the process to its word that it is ready.
     pub started_in: Duration,
@@ -92,16 +105,22 @@ impl Gateway {
         let allowed = setup.allowed_networks.map(|list| format!("allowed_networks = [{list}]\n"));
         let allowed = allowed.unwrap_or_default();
         let new_macs = setup.new_macs_per_address_per_hour;
+        let never_ban = setup.never_ban.map(|list| format!("[scan]\nnever_ban = [{list}]\n"));
+        let never_ban = never_ban.unwrap_or_default();
+        let key_file = setup.store_key.as_ref();
+        let key_file = key_file.map(|file| format!("key_file = \"{}\"\n", file.display()));
+        let key_file = key_file.unwrap_or_default();
         let in_file = || format!("sqlite:{}", directory.join("dialtone.db").display());
         let store = setup.store.clone().unwrap_or_else(in_file);
         let mut text = format!(
             "[handset]\nhttp = [\"127.0.0.1:0\"]\nhttps = [{}]\n\
-             max_connections_per_address = 16384\n{allowed}\
+             max_connections_per_address = 16384\nchallenge = \"{}\"\n{allowed}\
              [admin]\nlisten = [\"127.0.0.1:0\"]\n\
-             [store]\nurl = \"{store}\"\n\
+             [store]\nurl = \"{store}\"\n{key_file}{never_ban}\
              [quota]\ninactive_devices = 10000000\nnew_macs_per_address_per_hour = {new_macs}\n\
              [log]\nlevel = \"warn\"\n[tls]\n",
             if setup.pair.is_some() { "\"127.0.0.1:0\"" } else { "" },
+            setup.challenge,
         );
         if let Some((certificate, key)) = &setup.pair {
             text += &format!(
@@ -152,6 +171,23 @@ impl Gateway {
             return Err(format!("{} did not start: {said}", program.display()));
         };
         Ok(Gateway { process, http, https, admin, key, started_in })
+    }
+
+    /// An admin command that must succeed, with the first System-Admin's key.
+    pub(crate) async fn command(&self, name: &str, mut body: Value) -> Result<Value, String> {
+        let failed = |why: &dyn std::fmt::Display| format!("{name}: {why}");
+        body["auth"] = json!({ "type": "auth", "key": self.key });
+        let path = format!("/rest/dialplan/{name}");
+        let asking = async {
+            let mut connection = Connector::plain(self.admin).open(0).await?;
+            connection.post(&path, &body.to_string()).await
+        };
+        let answer = patient(asking).await.map_err(|error| failed(&error))?;
+        let said: Value = serde_json::from_slice(&answer.body).map_err(|error| failed(&error))?;
+        if said["result"] != "success" {
+            return Err(failed(&said));
+        }
+        Ok(said)
     }
 
     pub(crate) fn cpu(&self) -> Duration {
