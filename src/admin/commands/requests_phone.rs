@@ -8,7 +8,8 @@
 //! MACs and of none with `default`.
 //!
 //! Rows: `at` (seconds), `node` (which gateway answered: each has a list of its own), `mac`,
-//! `address`, `target` with `***` for every value of its query that is no MAC, `user_agent`, `outcome`
+//! `address`, `target` (its first 256 bytes, with `***` for every value of its query that is no MAC and
+//! for what may be a token), `user_agent`, `outcome`
 //! (`served`, `no_mac`, `recorded`, `inactive`, `no_such_file`, `no_such_type`,
 //! `over_quota`, `not_recorded`, `certificate_of_another`, `forbidden_network`, `render_failed`,
 //! `store_failed`, `banned`, `suspected`, `received`, `not_received`, `not_sent`), `detail`,

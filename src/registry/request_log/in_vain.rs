@@ -44,5 +44,5 @@ fn is_the_phones(entry: &RequestLogEntry) -> bool {
         entry.outcome,
         ForbiddenNetwork | CertificateOfAnother | Banned | Suspected | Challenged
     );
-    !is_strange && !entry.target.may_be_cut()
+    !is_strange && !entry.target.is_cut()
 }
