@@ -28,6 +28,15 @@ impl Linphone {
         Linphone { home }
     }
 
+    /// It has a password for who asks for one in `realm`.
+    pub(super) fn with_account(self, realm: &str, user: &str, password: &str) -> Linphone {
+        let path = self.home.path().join("linphonerc");
+        let rc = fs::read_to_string(&path).expect("new has written it");
+        let account = format!("[auth_info_0]\nusername={user}\npasswd={password}\nrealm={realm}\n");
+        fs::write(path, rc + &account).expect("a file");
+        self
+    }
+
     pub(super) fn start(&self) -> Running {
         let child = Command::new("linphonec")
             .arg("-c")
