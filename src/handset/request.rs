@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName, Method, Request, header};
 
 use super::access::Asker;
+use crate::domain::admission::ProofSet;
 use crate::domain::{ClientCertificate, Sighting, with_hidden_shown};
 use crate::provision::Fetch;
 
@@ -54,6 +55,7 @@ pub(super) fn fetch<B>(
         authorization: None,
         unfit: "",
         is_challenged: false,
+        counting: ProofSet::ALL,
     })
 }
 

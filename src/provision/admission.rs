@@ -56,6 +56,8 @@ pub(super) fn shown<'a>(
         token: parsed.target.token.as_ref(),
         credentials: *proof == CredentialCheck::Proven,
         certificate,
+        is_expired: fetch.certificate.as_ref().is_some_and(|shown| shown.is_expired()),
+        counting: fetch.counting,
         maker: identity.vendor.as_deref().filter(|_| is_named),
         model: identity.phone_type.as_ref().filter(|_| is_named),
         contradicts: identity.strength == Strength::Contradicted || identity.contradicts.is_some(),

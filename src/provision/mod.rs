@@ -38,6 +38,7 @@ use bytes::Bytes;
 use http::HeaderName;
 
 use crate::catalogue::Catalogue;
+use crate::domain::admission::ProofSet;
 use crate::domain::{Certified, ClientCertificate, Presented, Timestamp};
 pub use crate::files::HostedFile;
 
@@ -71,6 +72,8 @@ pub struct Fetch {
     pub unfit: &'static str,
     /// Whether the credentials of its device are asked for where it came in.
     pub is_challenged: bool,
+    /// What counts as proof where it came in.
+    pub counting: ProofSet,
 }
 
 impl Fetch {

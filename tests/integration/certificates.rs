@@ -247,6 +247,39 @@ fn one_that_has_expired_comes_through_where_that_is_said_and_its_authority_is_kn
 }
 
 #[test]
+fn a_company_may_refuse_one_that_has_expired_and_was_let_through() {
+    let (gateway, trusted, maker) = gateway_for(ExpiredCertificates::Accept, |dir| {
+        let maker = Authority::root(dir, "Yealink Root CA");
+        (maker.pem(), maker)
+    });
+    let ask = |valid| {
+        let identity = maker.phone("0015654aa937", valid);
+        get(&gateway, &trusted, Some(identity)).unwrap().status
+    };
+    let (old, good) = (Years(-10, -1), Years(-1, 1));
+    assert_eq!(ask(old), 200, "as long as nobody says otherwise");
+    let say = |level: &str, word: &str| {
+        let scope = match level {
+            "settings" => json!({}),
+            _ => json!({ "company": "default" }),
+        };
+        let values = json!({ "settings": { "admission": { "expired_certificates": word } } });
+        gateway.done("update", json!({ "type": level, "scope": scope, "values": values }));
+    };
+    say("settings", "refuse");
+    assert_eq!([ask(old), ask(good)], [404, 200]);
+    let scope = json!({ "mac": &ID[..12] });
+    let list = gateway.done("requests", json!({ "type": "phone", "scope": scope }));
+    let detail = list["values"].as_array().unwrap().iter().find_map(|request| {
+        (request["outcome"] == "not_admitted").then(|| request["detail"].clone())
+    });
+    let why = "not shown: certificate; its certificate has expired";
+    assert_eq!(detail.unwrap(), why, "{list}");
+    say("company", "accept");
+    assert_eq!([ask(old), ask(good)], [200, 200], "what a company says counts before that of all");
+}
+
+#[test]
 fn an_authority_between_counts_where_the_phone_does_not_send_it() {
     let between = |is_named: bool| {
         let (gateway, trusted, issuing) = gateway_for(ExpiredCertificates::Refuse, |dir| {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use dialtone::domain::Mac;
+use dialtone::domain::admission::ProofSet;
 use dialtone::provision::{Fetch, Provision, Provisioner, Reply};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -36,6 +37,7 @@ fn fetch(address: IpAddr, target: String, user_agent: Option<&str>) -> Fetch {
         authorization: None,
         unfit: "",
         is_challenged: false,
+        counting: ProofSet::ALL,
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use dialtone::ambient::SystemClock;
 use dialtone::catalogue::{Catalogue, Request, Sources, Target};
 use dialtone::domain::Mac;
+use dialtone::domain::admission::ProofSet;
 use dialtone::provision::{Fetch, Provision, Provisioner, Reply, Sent};
 use dialtone::registry::{Quota, Registry};
 use dialtone::store::{MemoryStore, Mutation, Store};
@@ -95,6 +96,7 @@ fn answered(provisioner: &Provisioner) -> Result<(), String> {
         authorization: None,
         unfit: "",
         is_challenged: false,
+        counting: ProofSet::ALL,
     };
     let mut answering = std::pin::pin!(provisioner.fetch(fetch));
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());

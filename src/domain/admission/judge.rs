@@ -22,6 +22,10 @@ pub struct Shown<'a> {
     pub credentials: bool,
     /// It showed a client certificate that holds its MAC.
     pub certificate: bool,
+    /// The client certificate that it showed has expired.
+    pub is_expired: bool,
+    /// What counts where it came in; whatever else it shows there proves nothing.
+    pub counting: ProofSet,
     /// The maker that its User-Agent tells.
     pub maker: Option<&'a str>,
     /// The model that its User-Agent tells.
@@ -44,31 +48,48 @@ pub enum Lack {
 
 /// What of each alternative of a policy was not shown; at most [`Missing::MAX`] are told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Missing([ProofSet; Missing::MAX]);
+pub struct Missing {
+    of_each: [ProofSet; Missing::MAX],
+    /// What was shown, and does not count where it came in.
+    uncounted: ProofSet,
+    /// Whether a certificate is among it that is refused for its age.
+    is_expired: bool,
+}
 
 impl Missing {
     /// As many as a policy has.
     pub const MAX: usize = 8;
 
-    fn of(require: &[ProofSet], shown: ProofSet) -> Missing {
+    fn of(require: &[ProofSet], proven: ProofSet) -> Missing {
         let mut missing = Missing::default();
-        for (place, enough) in missing.0.iter_mut().zip(require) {
-            *place = enough.missing(shown);
+        for (place, enough) in missing.of_each.iter_mut().zip(require) {
+            *place = enough.missing(proven);
         }
         missing
+    }
+
+    fn has(&self, proof: Proof) -> bool {
+        self.of_each.iter().any(|missing| missing.contains(proof))
     }
 }
 
 impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut told: Vec<String> = Vec::new();
-        for missing in self.0.iter().filter(|missing| !missing.is_empty()) {
+        for missing in self.of_each.iter().filter(|missing| !missing.is_empty()) {
             let missing = missing.to_string();
             if !told.contains(&missing) {
                 told.push(missing);
             }
         }
-        f.write_str(&told.join(" or "))
+        f.write_str(&told.join(" or "))?;
+        if !self.uncounted.is_empty() {
+            write!(f, "; at its listener {} does not count", self.uncounted)?;
+        }
+        if self.is_expired {
+            f.write_str("; its certificate has expired")?;
+        }
+        Ok(())
     }
 }
 
@@ -142,6 +163,11 @@ impl Shown<'_> {
     /// What it proves to that policy.
     #[must_use]
     pub fn proofs(&self, policy: &Policy, state: &AdmissionState) -> ProofSet {
+        self.all_proofs(policy, state).both(self.counting)
+    }
+
+    /// The same where everything counts.
+    fn all_proofs(&self, policy: &Policy, state: &AdmissionState) -> ProofSet {
         let is_in = |networks: &[IpNet]| networks.iter().any(|net| net.contains(&self.address));
         let is_in_window = state
             .armed
@@ -152,9 +178,13 @@ impl Shown<'_> {
             .with(Proof::Network, is_in(&policy.networks))
             .with(Proof::Token, self.token)
             .with(Proof::Credentials, self.credentials)
-            .with(Proof::Certificate, self.certificate)
+            .with(Proof::Certificate, self.certificate && !self.is_too_old(policy))
             .with(Proof::Window, is_in_window)
             .with(Proof::Pinned, is_pinned)
+    }
+
+    fn is_too_old(&self, policy: &Policy) -> bool {
+        self.is_expired && policy.refuse_expired
     }
 
     /// What its device is known by from now on, if it is served for the first time.
@@ -234,7 +264,18 @@ impl Policy {
         if self.require.iter().any(|enough| proofs.covers(*enough)) {
             return None;
         }
-        Some(Lack::Proof(Missing::of(&self.require, proofs)))
+        Some(Lack::Proof(self.missing(state, shown, proofs)))
+    }
+
+    fn missing(&self, state: &AdmissionState, shown: &Shown<'_>, proven: ProofSet) -> Missing {
+        let mut missing = Missing::of(&self.require, proven);
+        let uncounted = shown.all_proofs(self, state).missing(shown.counting);
+        for proof in Proof::ALL.into_iter().filter(|proof| uncounted.contains(*proof)) {
+            missing.uncounted = missing.uncounted.with(proof, missing.has(proof));
+        }
+        missing.is_expired =
+            shown.certificate && shown.is_too_old(self) && missing.has(Proof::Certificate);
+        missing
     }
 }
 
@@ -253,6 +294,8 @@ mod tests {
             token: proofs[0],
             credentials: proofs[1],
             certificate: proofs[2],
+            is_expired: false,
+            counting: ProofSet::ALL,
             maker: Some("Yealink"),
             model: None,
             contradicts: false,
@@ -282,6 +325,50 @@ mod tests {
         let judged = policy.judge(&AdmissionState::default(), &shown([true, false, false]));
         let Verdict::Refused(lack) = judged.verdict else { panic!("{judged:?}") };
         assert_eq!(lack.to_string(), "not shown: window or certificate");
+    }
+
+    #[test]
+    fn what_does_not_count_at_a_listener_proves_nothing_and_is_told() {
+        let policy = policy(&["token+network", "certificate"]);
+        let told = |counting: &[Proof]| {
+            let counting =
+                counting.iter().fold(ProofSet::default(), |set, proof| set.with(*proof, true));
+            let address = "10.1.2.3".parse().unwrap();
+            let shown = Shown { counting, address, ..shown([true, true, true]) };
+            match policy.judge(&AdmissionState::default(), &shown).verdict {
+                Verdict::Refused(lack) => lack.to_string(),
+                other => format!("{other:?}"),
+            }
+        };
+        assert_eq!(told(&Proof::ALL), "Admitted");
+        assert_eq!(told(&[Proof::Network, Proof::Token]), "Admitted");
+        assert_eq!(told(&[Proof::Certificate]), "Admitted");
+        assert_eq!(
+            told(&[Proof::Network, Proof::Credentials]),
+            "not shown: token or certificate; at its listener token+certificate does not count"
+        );
+        assert_eq!(
+            told(&[]),
+            "not shown: network+token or certificate; at its listener network+token+certificate \
+             does not count"
+        );
+    }
+
+    #[test]
+    fn a_certificate_that_has_expired_counts_unless_the_policy_says_otherwise() {
+        let shown = Shown { is_expired: true, ..shown([false, false, true]) };
+        let accepting = policy(&["certificate"]);
+        let state = AdmissionState::default();
+        assert_eq!(accepting.judge(&state, &shown).verdict, Verdict::Admitted);
+        let refusing = Policy { refuse_expired: true, ..policy(&["certificate", "token"]) };
+        let Verdict::Refused(lack) = refusing.judge(&state, &shown).verdict else { panic!() };
+        assert_eq!(
+            lack.to_string(),
+            "not shown: certificate or token; its certificate has expired"
+        );
+        for other in [Shown { is_expired: false, ..shown }, Shown { token: true, ..shown }] {
+            assert_eq!(refusing.judge(&state, &other).verdict, Verdict::Admitted);
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 pub use crate::domain::settings::AdmissionMode as Mode;
-use crate::domain::settings::{AdmissionSettings, Contradictions, TokenInUrl};
+use crate::domain::settings::{AdmissionSettings, Contradictions, ExpiredCertificates, TokenInUrl};
 
 /// One thing that a request can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -67,6 +67,9 @@ pub struct ProofSet(u8);
 pub struct InvalidProofSet;
 
 impl ProofSet {
+    /// Every proof there is.
+    pub const ALL: ProofSet = ProofSet((1 << Proof::ALL.len()) - 1);
+
     /// This set and `proof`, when `is_shown`.
     #[must_use]
     pub fn with(self, proof: Proof, is_shown: bool) -> ProofSet {
@@ -83,6 +86,12 @@ impl ProofSet {
     #[must_use]
     pub fn covers(self, other: ProofSet) -> bool {
         self.0 & other.0 == other.0
+    }
+
+    /// Those that are in `other`, too.
+    #[must_use]
+    pub fn both(self, other: ProofSet) -> ProofSet {
+        ProofSet(self.0 & other.0)
     }
 
     /// Those of them that are not in `shown`.
@@ -156,6 +165,8 @@ pub struct Policy {
     pub lock_on: Vec<Varying>,
     /// Whether what contradicts itself is refused, whatever it proves.
     pub refuse_contradictions: bool,
+    /// Whether a certificate that has expired is none, where the listener lets it through.
+    pub refuse_expired: bool,
     /// Whether a phone that nobody promoted and that shows the company's token gets a holding file.
     pub holding: bool,
     /// Whose token the URLs in its phones' files hold.
@@ -209,6 +220,7 @@ impl Policy {
                 .filter(locks)
                 .collect(),
             refuse_contradictions: settings.contradictions == Some(Contradictions::Refuse),
+            refuse_expired: settings.expired_certificates == Some(ExpiredCertificates::Refuse),
             holding: settings.holding.unwrap_or(false),
             token_in_url: settings.token_in_url.unwrap_or(TokenInUrl::None),
             company_token: settings.company_token.unwrap_or(0),

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::overlay::{Overlay, layered};
 use super::schema::Kind;
-use super::value::{AdmissionMode, Contradictions, Secret, TokenInUrl};
+use super::value::{AdmissionMode, Contradictions, ExpiredCertificates, Secret, TokenInUrl};
 use super::{Layer, UnreadableLayer};
 use crate::domain::admission::{OldProofs, Varying};
 
@@ -28,6 +28,9 @@ layered! {
         /// What becomes of a request whose address block, User-Agent and file contradict each
         /// other, whatever it proves.
         pub contradictions: Option<Contradictions> = Kind::Choice(Contradictions::NAMES),
+        /// Whether the certificate of a phone is proof when it has expired, as those of many old
+        /// phones have; what a listener does not let through is none in any case.
+        pub expired_certificates: Option<ExpiredCertificates> = Kind::Choice(ExpiredCertificates::NAMES),
         /// Whether a phone that nobody promoted gets a holding file, when its URL holds the
         /// company's token.
         pub holding: Option<bool> = Kind::Bool,

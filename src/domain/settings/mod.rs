@@ -44,8 +44,8 @@ pub(crate) use rule::{is_family, is_parameter};
 pub use url::Url;
 pub use value::{
     AdmissionMode, CallerIdSource, Codec, Contradictions, DateFormat, Dtmf, EncryptionFormat,
-    FileEncryption, HourFormat, KeyType, LdapSecurity, Secret, SharedLine, Srtp, SyslogLevel,
-    TokenInUrl, Transport, VendorValue, WifiSecurity,
+    ExpiredCertificates, FileEncryption, HourFormat, KeyType, LdapSecurity, Secret, SharedLine,
+    Srtp, SyslogLevel, TokenInUrl, Transport, VendorValue, WifiSecurity,
 };
 pub use written::{KEPT, Written};
 pub use zone::{Change, Daylight, Zone};

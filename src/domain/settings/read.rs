@@ -6,8 +6,8 @@ use std::net::IpAddr;
 
 use super::value::{
     AdmissionMode, CallerIdSource, Codec, Contradictions, DateFormat, Dtmf, EncryptionFormat,
-    FileEncryption, HourFormat, KeyType, LdapSecurity, Secret, SharedLine, Srtp, SyslogLevel,
-    TokenInUrl, Transport, WifiSecurity,
+    ExpiredCertificates, FileEncryption, HourFormat, KeyType, LdapSecurity, Secret, SharedLine,
+    Srtp, SyslogLevel, TokenInUrl, Transport, WifiSecurity,
 };
 use super::{Change, Daylight, Zone};
 
@@ -101,7 +101,7 @@ macro_rules! words { ($($type:ty)+) => { $(
     }
 )+ } }
 words! {
-    AdmissionMode Contradictions TokenInUrl Transport Srtp Dtmf KeyType HourFormat DateFormat SyslogLevel SharedLine LdapSecurity WifiSecurity
+    AdmissionMode Contradictions ExpiredCertificates TokenInUrl Transport Srtp Dtmf KeyType HourFormat DateFormat SyslogLevel SharedLine LdapSecurity WifiSecurity
     FileEncryption EncryptionFormat
 }
 

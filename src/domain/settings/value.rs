@@ -45,6 +45,9 @@ choices! {
     /// What becomes of a request whose address block, User-Agent and file contradict each other.
     pub enum Contradictions { Record = "record", Refuse = "refuse", }
 
+    /// Whether a phone's certificate is proof when it has expired.
+    pub enum ExpiredCertificates { Accept = "accept", Refuse = "refuse", }
+
     /// Whose token the URLs in phones' files hold.
     pub enum TokenInUrl { None = "none", Company = "company", Phone = "phone", }
 

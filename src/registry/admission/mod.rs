@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use super::Registry;
 use super::index::AdmissionFacts;
-use crate::domain::admission::{Judged, Mode, Policy, Shown, UrlToken, Verdict};
+use crate::domain::admission::{Judged, Mode, Policy, Proof, ProofSet, Shown, UrlToken, Verdict};
 use crate::domain::{CompanyId, Mac, TypeKey};
 
 pub(super) use commands::below;
@@ -35,6 +35,10 @@ pub struct AdmissionEvidence<'a> {
     pub credentials: bool,
     /// Whether it showed a client certificate that holds its MAC.
     pub certificate: bool,
+    /// Whether the client certificate that it showed has expired.
+    pub is_expired: bool,
+    /// What counts as proof where it came in.
+    pub counting: ProofSet,
     /// The maker that its User-Agent tells.
     pub maker: Option<&'a str>,
     /// The model that its User-Agent tells.
@@ -79,6 +83,8 @@ impl Registry {
                 token: token.is_some(),
                 credentials: evidence.credentials,
                 certificate: evidence.certificate,
+                is_expired: evidence.is_expired,
+                counting: evidence.counting,
                 maker: evidence.maker,
                 model: evidence.model,
                 contradicts: evidence.contradicts,
@@ -94,8 +100,9 @@ impl Registry {
         let is_known = is_proven && !asked.is_empty();
         for (company, policy, token, shown, judged) in asked.iter().filter(|_| is_known) {
             self.note_judged(mac, shown, *judged);
-            if let Some(token) = token {
-                self.note_token(mac, company, policy, &state, *token);
+            let counted = token.filter(|_| shown.counting.contains(Proof::Token));
+            if let Some(token) = counted {
+                self.note_token(mac, company, policy, &state, token);
             }
         }
         Admission { verdict, is_first: is_known && state.pins.is_none() }
@@ -110,6 +117,8 @@ impl Registry {
             token: false,
             credentials: false,
             certificate: false,
+            is_expired: false,
+            counting: ProofSet::default(),
             maker: evidence.maker,
             model: evidence.model,
             contradicts: false,
