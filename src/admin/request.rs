@@ -201,7 +201,7 @@ async fn members(
 }
 
 /// What the body says of the command: `scope` and `values`.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct RequestBody(Map<String, Value>);
 
 impl RequestBody {

@@ -85,7 +85,7 @@ pub struct Config {
 }
 
 /// A key given on the command line, as text.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Override {
     /// `store.url`.
     pub key: &'static str,

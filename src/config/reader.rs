@@ -10,7 +10,7 @@ use super::from_text::FromText;
 use super::{ConfigError, ConfigProblem, Origin, Override};
 
 /// A value as it was written.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) enum Raw {
     Text(String),
     Integer(i64),
@@ -24,14 +24,14 @@ pub(super) enum Raw {
 }
 
 /// A value and where it was written.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Given {
     pub raw: Raw,
     pub place: Origin,
 }
 
 /// All that was given, and what is wrong with it.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Reader {
     /// What was given, by `section.key`; what counts least comes first.
     given: BTreeMap<String, Vec<Given>>,

@@ -15,7 +15,6 @@ pub enum BodyError {
 }
 
 /// A body on its way in, for an edge that decides while it comes how much of it to take.
-#[derive(Debug)]
 pub struct BodyReader {
     body: Incoming,
     data: BytesMut,

@@ -47,7 +47,7 @@ pub use provisioner::Provisioner;
 pub use rendered::{EntityTag, Rendered};
 
 /// What a handset asked, with all that the edge knows of who asked.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Fetch {
     /// Path and query as received, percent-encoded; at most the edge's limit of bytes.
     pub target: String,

@@ -15,7 +15,6 @@ use crate::catalogue::{Catalogue, Identity, Request, Target};
 use crate::domain::Mac;
 
 /// What a request says, under one catalogue.
-#[derive(Debug)]
 pub(super) struct ParsedRequest {
     /// [`Catalogue::version`] of the catalogue it was parsed with.
     catalogue: u64,

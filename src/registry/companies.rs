@@ -22,7 +22,7 @@ use crate::domain::{Action, Company, CompanyId, Event, Subject, Timestamp};
 use crate::store::Mutation;
 
 /// A company to be made.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct NewCompany {
     /// Must be free.
     pub id: CompanyId,
@@ -33,7 +33,7 @@ pub struct NewCompany {
 }
 
 /// What is to change; `None` stays.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct CompanyChange {
     /// The new name.
     pub name: Option<String>,

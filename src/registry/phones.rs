@@ -20,7 +20,7 @@ use crate::domain::{
 };
 
 /// A phone to be made, active from the start.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct NewPhone {
     /// Must not be active yet.
     pub id: PhoneId,
@@ -37,7 +37,7 @@ pub struct NewPhone {
 }
 
 /// What is to change; `None` stays.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct PhoneChange {
     /// The new name.
     pub name: Option<String>,

@@ -15,7 +15,7 @@ use crate::domain::settings::Written;
 use crate::domain::{Claim, Claims, Device, Mac, Sighting, Strength, Timestamp, TypeKey};
 
 /// One request's evidence, as far as the registry keeps it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct RequestEvidence<'a> {
     /// The device it named.
     pub mac: Mac,

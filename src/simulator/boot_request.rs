@@ -18,7 +18,6 @@ const LOG: &[u8] = b"0101000000|app1 |4|00|Boot completed.\n";
 const FORM: &[u8] = b"username=simulated&password=simulated";
 
 /// One step of a boot, for one phone; conditions are for the caller to add.
-#[derive(Debug)]
 pub struct BootRequest {
     builder: Builder,
     body: Bytes,

@@ -31,7 +31,6 @@ pub struct Connection {
 }
 
 /// A whole answer.
-#[derive(Debug)]
 pub struct Answer {
     /// The status of the answer.
     pub status: StatusCode,

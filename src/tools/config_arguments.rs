@@ -1,6 +1,7 @@
 //! Which configuration a command works with: a file, the environment, and the
 //! options for what is set most often.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -8,7 +9,7 @@ use clap::Args;
 use crate::config::{Config, ConfigError, Override};
 
 /// What every command that works on the machine with the store takes.
-#[derive(Debug, Clone, Default, Args)]
+#[derive(Clone, Default, Args)]
 pub struct ConfigArguments {
     /// Configuration file; without one, defaults, environment and options count.
     #[arg(long, value_name = "FILE", env = "DIALTONE_CONFIG")]
@@ -19,6 +20,17 @@ pub struct ConfigArguments {
     /// Folder of families over the built-in ones. `[catalogue] templates_dir`
     #[arg(long, value_name = "DIR")]
     pub templates: Option<String>,
+}
+
+impl fmt::Debug for ConfigArguments {
+    /// Shows no URL of a store: there may be a password in it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConfigArguments")
+            .field("config", &self.config)
+            .field("has_store", &self.store.is_some())
+            .field("templates", &self.templates)
+            .finish()
+    }
 }
 
 /// What `serve` takes besides.

@@ -10,7 +10,7 @@ use crate::domain::{Port, Strength};
 
 /// One request, as a line of JSON. `method` and other fields are ignored, so
 /// that captures can be piped in as they are.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 pub struct Input {
     /// The path and query, as the handset asks.
     pub path: String,

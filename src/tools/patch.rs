@@ -4,6 +4,7 @@
 //! number in another. The gateway checks the values; here only what would be
 //! sent wrong is refused.
 
+use std::fmt;
 use std::io::{self, BufRead};
 use std::path::PathBuf;
 
@@ -14,7 +15,7 @@ use crate::domain::settings::schema::{self, Field, Kind, is_secret_parameter};
 use crate::domain::{did_you_mean, nearest};
 
 /// Settings to change.
-#[derive(Debug, Clone, Default, Args)]
+#[derive(Clone, Default, Args)]
 pub struct SettingArguments {
     /// Settings, such as `lines.1.registrar=sip.example.com`; lists with commas. For a secret
     /// write `lines.1.password=-`: it is read as a line from standard input.
@@ -26,6 +27,18 @@ pub struct SettingArguments {
     /// Settings as a JSON document, `-` for standard input. The others go over it.
     #[arg(long, value_name = "FILE")]
     pub settings_file: Option<PathBuf>,
+}
+
+impl fmt::Debug for SettingArguments {
+    /// Shows no value: any may be a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self.settings.iter().map(|text| text.split_once('=').map(|(name, _)| name));
+        f.debug_struct("SettingArguments")
+            .field("settings", &names.collect::<Vec<_>>())
+            .field("unset", &self.unset)
+            .field("settings_file", &self.settings_file)
+            .finish()
+    }
 }
 
 /// Why the arguments are no patch.

@@ -1,13 +1,14 @@
 //! A request's target, made comparable: decoded once, cleaned, inside its root.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use percent_encoding::percent_decode_str;
 
 use crate::domain::admission::UrlToken;
 
 /// Path and query of a request as path patterns see them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Target {
     /// Decoded; begins with `/`; no empty, `.` or `..` segments, no control characters.
     pub path: String,
@@ -15,6 +16,13 @@ pub struct Target {
     pub query: Vec<(String, String)>,
     /// The first element of the path that is a token, which is none of it any more.
     pub token: Option<UrlToken>,
+}
+
+impl fmt::Debug for Target {
+    /// Shows nothing of it: passwords may be in the query, and parts of tokens in the path.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Target").finish_non_exhaustive()
+    }
 }
 
 /// More arguments than any handset sends; the rest is not looked at.

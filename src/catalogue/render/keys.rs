@@ -50,7 +50,7 @@ fn without_units(text: impl Iterator<Item = char>) -> String {
 }
 
 /// One key of a file, and what it is given.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct Pair {
     pub key: String,
     pub value: String,

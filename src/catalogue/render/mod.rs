@@ -19,6 +19,7 @@ mod taken_back;
 pub(crate) mod trial;
 pub(crate) mod values;
 
+use std::fmt;
 use std::sync::{Arc, LazyLock};
 
 use minijinja::{Environment, Error, ErrorKind, Value};
@@ -42,12 +43,22 @@ static TOO_MUCH_WORK: LazyLock<String> =
     LazyLock::new(|| format!("it takes more work than a file may: {MAX_FUEL} steps"));
 
 /// One rendered file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct RenderedFile {
     /// The bytes that the phone gets, header and padding included.
     pub body: Vec<u8>,
     /// The `Content-Type` that the family says.
     pub content_type: Arc<str>,
+}
+
+impl fmt::Debug for RenderedFile {
+    /// Shows it without the body, which holds passwords.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RenderedFile")
+            .field("bytes", &self.body.len())
+            .field("content_type", &self.content_type)
+            .finish()
+    }
 }
 
 /// Why a file could not be rendered: where, and which setting is to blame.

@@ -23,7 +23,7 @@ impl std::fmt::Debug for Seed {
     }
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CompanyEntry {
     pub company: String,
@@ -72,7 +72,7 @@ impl std::fmt::Debug for UserEntry {
     }
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct DeviceEntry {
     pub mac: String,
@@ -90,7 +90,7 @@ pub(super) struct DeviceEntry {
     pub admission: Option<Value>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PortEntry {
     pub port: u16,
@@ -105,7 +105,7 @@ pub(super) struct PortEntry {
     pub settings: Option<Box<RawValue>>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SightingEntry {
     pub first: Timestamp,
@@ -121,14 +121,14 @@ pub(super) struct SightingEntry {
     pub certificate: Option<String>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RemovedEntry {
     pub mac: String,
     pub written: Value,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct EventEntry {
     pub at: Timestamp,

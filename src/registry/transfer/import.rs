@@ -36,7 +36,6 @@ pub struct Imported {
 }
 
 /// A document of the right shape. Its devices are still where it is read from.
-#[derive(Debug)]
 pub struct Document<R> {
     input: R,
     head: Head,

@@ -18,7 +18,6 @@ use super::document::{
 use super::error::ImportError;
 
 /// What is in a list of the document.
-#[derive(Debug)]
 pub(super) struct Placed<T> {
     /// The line it begins in, from 1.
     pub line: usize,
@@ -33,7 +32,6 @@ pub(super) enum Item {
 }
 
 /// All the rest of a document.
-#[derive(Debug)]
 pub(super) struct Head {
     pub version: u32,
     pub settings: Option<Box<RawValue>>,

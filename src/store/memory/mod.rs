@@ -199,4 +199,18 @@ mod tests {
     }
 
     conformance::suite!(fresh);
+
+    #[tokio::test]
+    async fn nothing_that_is_stored_is_printed_with_a_secret() {
+        let (store, ..) = fresh().await;
+        conformance::with_secrets(&store).await;
+        let (tenancy, devices, events) = conformance::dump(&store).await;
+        let changes = store.changes(Revision::NONE, 100).await.unwrap();
+        let puts: Vec<_> = devices.iter().map(|device| conformance::put(device, None)).collect();
+        let printed = format!("{tenancy:?} {devices:?} {events:?} {changes:?} {puts:?}");
+        assert!(printed.contains("Layer("), "{printed}");
+        for secret in conformance::SECRETS {
+            assert!(!printed.contains(secret), "{secret} is in {printed}");
+        }
+    }
 }

@@ -5,6 +5,7 @@ mod tests;
 mod tls;
 mod url;
 
+use std::fmt;
 use std::io;
 use std::path::Path;
 use std::time::Duration;
@@ -31,7 +32,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(120);
 const MOST_BYTES: usize = 512 << 20;
 
 /// A command of the API.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Call {
     /// What to do: `read`, `promote` and the like, as the API names it.
     pub verb: &'static str,
@@ -43,6 +44,17 @@ pub struct Call {
     pub values: Map<String, Value>,
     /// What is attempted, for messages: `promote 0004f20102030`.
     pub attempt: String,
+}
+
+impl fmt::Debug for Call {
+    /// Shows no value: there may be passwords in them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call")
+            .field("verb", &self.verb)
+            .field("kind", &self.kind)
+            .field("scope", &self.scope)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What a library said, in its own type.
@@ -244,8 +256,8 @@ fn read(
 }
 
 // Neither may show the key.
-impl std::fmt::Debug for Client {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client").field("url", &self.url).finish_non_exhaustive()
     }
 }

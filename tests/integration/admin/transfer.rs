@@ -171,7 +171,8 @@ fn a_user_id_that_leaves_none_for_the_next_user_is_refused() {
 
 #[test]
 fn what_is_no_such_document_is_said_with_its_place() {
-    let read = |text: &str| Document::read(Cursor::new(text)).unwrap_err().to_string();
+    let read =
+        |text: &str| Document::read(Cursor::new(text)).err().expect("it is none").to_string();
     assert_eq!(read(r#"{ "version": 3 }"#), "the document has version 3, and 1 to 2 can be read");
     let unknown = read(r#"{ "version": 2, "devices": [{ "mac": "0004f2222222", "typ": "x" }] }"#);
     assert!(unknown.starts_with("devices[0].typ: unknown field `typ`"), "{unknown}");

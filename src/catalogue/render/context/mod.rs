@@ -7,6 +7,7 @@ mod group;
 mod unset;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use minijinja::Value;
@@ -166,7 +167,6 @@ pub fn whose(ports: &[PortInput]) -> Whose<'_> {
 }
 
 /// The root of a template's names.
-#[derive(Debug)]
 pub(crate) struct Context {
     input: RenderInput,
     /// `type` as templates see it, and its numbers of lines, keys, modules and module keys.
@@ -182,6 +182,13 @@ pub(crate) struct Context {
     /// Values once made, in the order of [`ROOT_NAMES`]: a template asks for `settings` a
     /// hundred times.
     made: [OnceLock<Value>; ROOT_NAMES.len()],
+}
+
+impl fmt::Debug for Context {
+    /// Shows no value: passwords are among them, and templates' errors may quote it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context").field("family", &self.family).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug, Clone, Copy, Default)]

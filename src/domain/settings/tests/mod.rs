@@ -217,6 +217,29 @@ fn secrets_are_hidden_wherever_a_layer_is_shown() {
 }
 
 #[test]
+fn every_secret_of_the_schema_is_hidden_wherever_it_is_shown() {
+    let secrets = schema::document_fields().iter().filter(|field| field.secret);
+    let mut document = json!({});
+    let mut count = 0;
+    for field in secrets {
+        let mut at = &mut document;
+        for part in field.path.split('.') {
+            at = &mut at[if part == "N" { "1" } else { part }];
+        }
+        // A PIN, too, takes digits.
+        *at = json!(format!("80153{count:04}"));
+        count += 1;
+    }
+    assert!(count > 8, "{document}");
+    let stored = layer(document);
+    assert_eq!(stored.as_stored().matches("80153").count(), count);
+    let resolved = resolve(&[&stored]).unwrap();
+    let explained = explain(&[("phone", &stored)]);
+    let shown = format!("{stored:?} {resolved:?} {explained:?} {}", stored.redacted());
+    assert!(!shown.contains("80153") && shown.matches("***").count() > count, "{shown}");
+}
+
+#[test]
 fn a_changed_secret_shows_that_it_changed_and_no_more() {
     let before = layer(serde_json::from_str(WITH_SECRETS).unwrap());
     let patch = json!({

@@ -34,7 +34,6 @@ use crate::net::watch::Watch;
 /// While the handshake lasts, written bytes are kept until the peer has to answer them or
 /// until they are many; after it until somebody flushes or writes; of an answer that a
 /// close follows, until that, unless they are many.
-#[derive(Debug)]
 pub(in crate::net) struct CoalescingStream {
     stream: TcpStream,
     /// What the peer sent first, until it is read.
