@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::files::Files;
 use crate::handset;
 use crate::net::tls::Tls;
-use crate::net::{Bound, Handler, Handover, Server};
+use crate::net::{Bound, Handler, Handover, ListenerOptions, Server};
 use crate::provision::Provisioner;
 use crate::registry::{Background, PublicUrl, Registry};
 
@@ -97,13 +97,16 @@ impl Starting {
             starting.tasks.spawn(watching);
         }
         for bound in bound.http {
-            accept(&starting.handset_server, bound, None, &starting.for_handsets)?;
+            let options = wiring::handset_listener(config, None);
+            accept(&starting.handset_server, bound, options, &starting.for_handsets)?;
         }
         for bound in bound.https {
-            accept(&starting.handset_server, bound, handset_tls.clone(), &starting.for_handsets)?;
+            let options = wiring::handset_listener(config, handset_tls.clone());
+            accept(&starting.handset_server, bound, options, &starting.for_handsets)?;
         }
         for bound in bound.admin {
-            accept(&starting.admin_server, bound, admin_tls.clone(), &starting.for_operators)?;
+            let options = ListenerOptions::new(admin_tls.clone());
+            accept(&starting.admin_server, bound, options, &starting.for_operators)?;
         }
         Ok(starting)
     }
@@ -221,11 +224,11 @@ fn listener_states(addresses: &Addresses, handsets: &Server, admin: &Server) -> 
 fn accept<H: Handler>(
     server: &Server,
     bound: Bound,
-    tls: Option<Arc<Tls>>,
+    options: ListenerOptions,
     handler: &Arc<H>,
 ) -> Result<(), AppError> {
     server
-        .serve(bound, tls, handler.clone())
+        .serve(bound, options, handler.clone())
         .map_err(|source| AppError::Io { what: "serving a listener", source })
 }
 

@@ -11,7 +11,8 @@ use crate::ambient::SystemRandom;
 use crate::config::Config;
 use crate::files::Files;
 use crate::handset::{Access, Authorization, EdgeOptions};
-use crate::net::{Limits, Networks};
+use crate::net::tls::Tls;
+use crate::net::{Limits, ListenerOptions};
 use crate::registry::{Quota, Registry, ScanOptions};
 use crate::uploads::Uploads;
 
@@ -21,11 +22,6 @@ pub(super) fn handset_limits(config: &Config) -> Limits {
         connections: handset.max_connections,
         connections_per_address: handset.max_connections_per_address,
         newcomer_grace: handset.newcomer_grace,
-        uncounted: handset.trusted_proxies.clone(),
-        proxy_protocol: match handset.proxy_protocol {
-            true => handset.trusted_proxies.clone(),
-            false => Networks::none(),
-        },
         tls_handshake: handset.tls_handshake_timeout,
         head: handset.header_timeout,
         request: handset.request_timeout,
@@ -33,6 +29,15 @@ pub(super) fn handset_limits(config: &Config) -> Limits {
         head_bytes: handset.max_header_bytes,
         tolerate_control_chars: true,
         ..Limits::default()
+    }
+}
+
+pub(super) fn handset_listener(config: &Config, tls: Option<Arc<Tls>>) -> ListenerOptions {
+    let handset = &config.handset;
+    ListenerOptions {
+        tls,
+        proxies: handset.trusted_proxies.clone(),
+        proxy_protocol: handset.proxy_protocol,
     }
 }
 

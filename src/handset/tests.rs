@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 
 use super::*;
 use crate::domain::Timestamp;
-use crate::net::{Limits, Server, bind};
+use crate::net::{Limits, ListenerOptions, Server, bind};
 use crate::provision::{Fetch, FileOwner, Rendered, Sent};
 
 /// Serves one file, and remembers what it was asked.
@@ -84,7 +84,7 @@ fn start(options: EdgeOptions) -> Running {
     let bound = bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
     let address = bound.local_addr();
     let edge = Edge::new(Arc::clone(&provisioner), options);
-    server.serve(bound, None, Arc::new(edge)).unwrap();
+    server.serve(bound, ListenerOptions::new(None), Arc::new(edge)).unwrap();
     Running { _server: server, provisioner, address }
 }
 

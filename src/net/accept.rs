@@ -10,16 +10,15 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::shared::{ConnectionGuard, Shared};
-use super::tls::Tls;
 use super::watch::Watch;
-use super::{Handler, LOG_INTERVAL, connection};
+use super::{Handler, LOG_INTERVAL, ListenerOptions, connection};
 use crate::throttle::LogRate;
 
 /// Accepts until the server drains; each connection is a task of its own.
 pub(super) async fn accept_loop<H: Handler>(
     shared: Arc<Shared>,
     listener: TcpListener,
-    tls: Option<Arc<Tls>>,
+    options: Arc<ListenerOptions>,
     handler: Arc<H>,
 ) {
     let mut stopped = pin!(shared.stop.cancelled());
@@ -54,24 +53,25 @@ pub(super) async fn accept_loop<H: Handler>(
         };
         shared.counters.accepted.add_one();
         let watch = Arc::new(Watch::new());
-        let entered = shared.places.enter(address.ip(), &watch);
+        let is_proxy = options.proxies.contains(address.ip());
+        let entered = shared.places.enter((!is_proxy).then(|| address.ip()), &watch);
         let (place, closed) =
             entered.map_or((None, 0), |entered| (Some(entered.place), entered.closed));
         let has_place = place.is_some();
         let guard = ConnectionGuard { shared: Arc::clone(&shared), _permit: permit, place };
         shared.were_closed(closed);
         if !has_place {
-            turn_away(&shared, stream, address, tls.is_some());
+            turn_away(&shared, stream, address, options.tls.is_some());
             drop(guard);
             continue;
         }
         // TLS is done over there, so that one slow peer cannot stall the rest.
-        let (tls, handler) = (tls.clone(), Arc::clone(&handler));
+        let (options, handler) = (Arc::clone(&options), Arc::clone(&handler));
         let serving = {
             let watch = Arc::clone(&watch);
             // In a box, because the runtime copies what it is given from hand to hand.
             Box::pin(async move {
-                connection::run(&guard, stream, address, tls, handler, watch).await;
+                connection::run(&guard, stream, address, &options, handler, watch).await;
                 drop(guard);
             })
         };

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use super::Networks;
-
 /// What happens to a connection from an address that has its share already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OverAddressLimit {
@@ -36,13 +34,6 @@ pub struct Limits {
     /// 1 s: a boot has its first file within a few round trips, and 16,384 places that are taken
     /// anew each second are more handshakes than a processor does.
     pub newcomer_grace: Duration,
-    /// Networks that [`Limits::connections_per_address`] does not count:
-    /// proxies. Default none.
-    pub uncounted: Networks,
-    /// Proxies that begin each connection with a header of the PROXY protocol, by which it is known
-    /// whose it is. Default none. Theirs without one are closed, since who comes through them
-    /// would have the proxy's address; nobody else's is looked at. They are counted by whose they are.
-    pub proxy_protocol: Networks,
     /// What becomes of a connection above [`Limits::connections_per_address`].
     pub over_address_limit: OverAddressLimit,
     /// How long it may be from accept to the end of the TLS handshake. Default 10 s: two lost
@@ -77,8 +68,6 @@ impl Default for Limits {
             connections: 16_384,
             connections_per_address: 2_048,
             newcomer_grace: Duration::from_secs(1),
-            uncounted: Networks::none(),
-            proxy_protocol: Networks::none(),
             over_address_limit: OverAddressLimit::Say503,
             tls_handshake: Duration::from_secs(10),
             head: Duration::from_secs(10),

@@ -39,7 +39,7 @@ pub use limits::{Limits, OverAddressLimit};
 pub use listen::{BindError, Bound, bind};
 pub use networks::{InvalidNetwork, Network, Networks};
 pub use retry_after::RetryAfter;
-pub use server::{Counts, Drained, Server};
+pub use server::{Counts, Drained, ListenerOptions, Server};
 pub use tls::{TlsPeer, TlsVersion};
 pub use watch::Standing;
 

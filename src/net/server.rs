@@ -8,13 +8,35 @@ use tokio::net::TcpListener;
 
 use super::shared::{Counters, Shared};
 use super::tls::Tls;
-use super::{Bound, Handler, Limits, accept};
+use super::{Bound, Handler, Limits, Networks, accept};
 
 /// The connections of one edge, over any number of listeners.
 ///
 /// Dropping it does not end them; [`Server::drain`] does. A clone is the same server.
 #[derive(Debug, Clone)]
 pub struct Server(Arc<Shared>);
+
+/// What is one listener's own, beside the limits that all of its server share.
+#[derive(Debug, Clone)]
+pub struct ListenerOptions {
+    /// `None`: plain HTTP.
+    pub tls: Option<Arc<Tls>>,
+    /// Proxies that hand on connections of others: [`Limits::connections_per_address`] does not
+    /// count theirs. Default none.
+    pub proxies: Networks,
+    /// Whether these proxies begin each connection with a header of the PROXY protocol, by which it
+    /// is known, and counted, whose it is. Default no. Theirs without one are closed, since who
+    /// comes through them would have the proxy's address; nobody else's is looked at.
+    pub proxy_protocol: bool,
+}
+
+impl ListenerOptions {
+    /// A listener that phones and people reach themselves, over TLS or plain.
+    #[must_use]
+    pub fn new(tls: Option<Arc<Tls>>) -> ListenerOptions {
+        ListenerOptions { tls, proxies: Networks::none(), proxy_protocol: false }
+    }
+}
 
 /// What a drain did with the connections that were open when it began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +57,8 @@ impl Server {
         Server(Arc::new(Shared::new(limits, seed)))
     }
 
-    /// Serves `bound` until [`Server::drain`]; returns at once, the loop runs as a task.
+    /// Serves `bound` as `options` say until [`Server::drain`]; returns at once, the loop runs as a
+    /// task.
     ///
     /// # Errors
     /// When the runtime cannot take the socket, for want of descriptors.
@@ -45,12 +68,12 @@ impl Server {
     pub fn serve<H: Handler>(
         &self,
         bound: Bound,
-        tls: Option<Arc<Tls>>,
+        options: ListenerOptions,
         handler: Arc<H>,
     ) -> io::Result<()> {
         let listener = TcpListener::from_std(bound.listener)?;
         let shared = Arc::clone(&self.0);
-        self.0.tracker.spawn(accept::accept_loop(shared, listener, tls, handler));
+        self.0.tracker.spawn(accept::accept_loop(shared, listener, Arc::new(options), handler));
         Ok(())
     }
 

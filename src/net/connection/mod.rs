@@ -28,27 +28,27 @@ use super::tls::{Tls, TlsPeer};
 use super::tuning::CoalescingStream;
 use super::watch::{Event, Watch, WatchedStream};
 use super::wrong_protocol::{self, WrongProtocol};
-use super::{Handler, Peer, Standing};
+use super::{Handler, ListenerOptions, Peer, Standing};
 use answer::Context;
 
 pub(super) async fn run<H: Handler>(
     guard: &ConnectionGuard,
     stream: TcpStream,
     address: SocketAddr,
-    tls: Option<Arc<Tls>>,
+    options: &ListenerOptions,
     handler: Arc<H>,
     watch: Arc<Watch>,
 ) {
     let shared = &guard.shared;
     let mut stream = CoalescingStream::new(stream, Arc::clone(&watch));
     let mut whose = Whose { address, is_proxys_own: false };
-    if shared.limits.proxy_protocol.contains(address.ip()) {
-        let Some(said) = said_whose(guard, &mut stream, address, tls.is_some()).await else {
+    if options.proxy_protocol && options.proxies.contains(address.ip()) {
+        let Some(said) = said_whose(guard, &mut stream, address, options).await else {
             return;
         };
         whose = said;
     }
-    match tls {
+    match &options.tls {
         None => {
             stream.handshake_done();
             serve(shared, stream, peer(whose, None, &watch), handler, watch).await;
@@ -56,7 +56,7 @@ pub(super) async fn run<H: Handler>(
         Some(tls) => {
             // Made in a block, so that nothing of the handshake has room beside what is served.
             let served = {
-                let done = handshake(shared, stream, whose.address, &tls, &watch).await;
+                let done = handshake(shared, stream, whose.address, tls, &watch).await;
                 let Some((stream, tls)) = done else { return };
                 serve(shared, stream, peer(whose, Some(tls), &watch), handler, watch)
             };
@@ -78,7 +78,7 @@ async fn said_whose(
     guard: &ConnectionGuard,
     stream: &mut CoalescingStream,
     proxy: SocketAddr,
-    is_tls: bool,
+    options: &ListenerOptions,
 ) -> Option<Whose> {
     let shared = &guard.shared;
     let reading = timeout(shared.limits.head, proxy_protocol::read_header(stream));
@@ -95,6 +95,9 @@ async fn said_whose(
             return None;
         }
     };
+    if options.proxies.contains(client.ip()) {
+        return Some(Whose { address: client, is_proxys_own: false });
+    }
     let place = guard.place.as_ref().expect("who is served has a place");
     match place.count_for(client.ip()) {
         Some(closed) => {
@@ -102,7 +105,7 @@ async fn said_whose(
             Some(Whose { address: client, is_proxys_own: false })
         }
         None => {
-            if shared.is_told_of_address_limit(client, is_tls) {
+            if shared.is_told_of_address_limit(client, options.tls.is_some()) {
                 stream.answer_and_leave(shared.busy().as_bytes());
             }
             None

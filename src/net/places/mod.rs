@@ -30,6 +30,7 @@ use tokio::task::AbortHandle;
 
 use super::Limits;
 use super::watch::Watch;
+use crate::domain::subscriber;
 use table::{Rules, Table};
 
 /// The places of one server.
@@ -57,8 +58,6 @@ impl Places {
         Arc::new(Places {
             rules: Rules {
                 per_address: limits.connections_per_address as usize,
-                uncounted: limits.uncounted.clone(),
-                proxies: limits.proxy_protocol.clone(),
                 grace: limits.newcomer_grace,
             },
             soft_limit: limits.connections - limits.connections / IN_PASSING,
@@ -66,16 +65,17 @@ impl Places {
         })
     }
 
-    /// A place for a connection from `address`, for which others may be closed. `None` when the
-    /// address has as many as it may and we owe an answer to all of them.
+    /// A place for a connection from `address` (`None`: of a proxy, which is not counted), for which
+    /// others may be closed. `None` when the address has as many as it may and we owe an answer to
+    /// all of them.
     pub(super) fn enter(
         self: &Arc<Places>,
-        address: IpAddr,
+        address: Option<IpAddr>,
         watch: &Arc<Watch>,
     ) -> Option<Entered> {
         let mut closed = Vec::new();
         let mut table = self.table();
-        let address = self.rules.counted(address);
+        let address = address.map(subscriber);
         if let Some(address) = address
             && table.count(address) >= self.rules.per_address
         {
@@ -94,7 +94,7 @@ impl Places {
     /// Returns how many connections of that address are closed for it; `None` as
     /// [`Places::enter`] does.
     fn count_for(&self, id: u64, address: IpAddr) -> Option<u64> {
-        let Some(address) = self.rules.counted(address) else { return Some(0) };
+        let address = subscriber(address);
         let mut table = self.table();
         let closed = match table.count(address) >= self.rules.per_address {
             true => vec![table.close_one_of(address, &self.rules)?],

@@ -104,7 +104,11 @@ async fn a_client_that_closes_its_side_still_gets_the_answer() {
 
 #[tokio::test]
 async fn ipv6_is_served() {
-    let running = Running::start_on((Ipv6Addr::LOCALHOST, 0).into(), Limits::default(), None);
+    let running = Running::start_on(
+        (Ipv6Addr::LOCALHOST, 0).into(),
+        Limits::default(),
+        ListenerOptions::new(None),
+    );
     assert_eq!(running.connect().await.get("/who").await.text(), "::1 None");
 }
 

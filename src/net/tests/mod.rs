@@ -21,7 +21,7 @@ use tokio::sync::{Semaphore, mpsc};
 
 use super::body::{self, BodyReader};
 use super::tls::Tls;
-use super::{Handler, Limits, Peer, Server, bind};
+use super::{Handler, Limits, ListenerOptions, Networks, Peer, Server, bind};
 
 /// Answers by path; `/hold` says that it began and waits to be let go.
 struct Probe {
@@ -99,17 +99,24 @@ struct Running {
 
 impl Running {
     fn start(limits: Limits) -> Running {
-        Running::start_on((Ipv4Addr::LOCALHOST, 0).into(), limits, None)
+        Running::start_on((Ipv4Addr::LOCALHOST, 0).into(), limits, ListenerOptions::new(None))
     }
 
-    fn start_on(address: SocketAddr, limits: Limits, tls: Option<Arc<Tls>>) -> Running {
+    fn start_on(address: SocketAddr, limits: Limits, options: ListenerOptions) -> Running {
         let server = Server::new(limits, 1);
         let (sender, began) = mpsc::unbounded_channel();
         let probe = Arc::new(Probe { began: sender, release: Semaphore::new(0) });
         let bound = bind(address).unwrap();
         let address = bound.local_addr();
-        server.serve(bound, tls, Arc::clone(&probe)).unwrap();
+        server.serve(bound, options, Arc::clone(&probe)).unwrap();
         Running { server, probe, began, address }
+    }
+
+    /// A server that believes proxies on this machine about whose a connection is.
+    fn start_behind_proxies(limits: Limits, tls: Option<Arc<Tls>>) -> Running {
+        let proxies: Networks = ["127.0.0.0/8".parse().unwrap()].into_iter().collect();
+        let options = ListenerOptions { tls, proxies, proxy_protocol: true };
+        Running::start_on((Ipv4Addr::LOCALHOST, 0).into(), limits, options)
     }
 
     async fn connect(&self) -> Client<TcpStream> {

@@ -1,12 +1,10 @@
 //! Connections that a proxy hands on, with whose they are written before them.
 
 use super::*;
-use crate::net::{Networks, OverAddressLimit};
+use crate::net::OverAddressLimit;
 
-/// A server that believes whoever is on this machine.
-fn believing() -> Limits {
-    let local: Networks = ["127.0.0.0/8".parse().unwrap()].into_iter().collect();
-    Limits { proxy_protocol: local, ..Limits::default() }
+fn believing(limits: Limits) -> Running {
+    Running::start_behind_proxies(limits, None)
 }
 
 const V1: &str = "PROXY TCP4 192.0.2.7 198.51.100.1 51000 8080\r\n";
@@ -19,7 +17,7 @@ fn v2() -> Vec<u8> {
 
 #[tokio::test]
 async fn a_believed_proxy_says_whose_the_connection_is() {
-    let running = Running::start(believing());
+    let running = believing(Limits::default());
     for header in [V1.as_bytes(), &v2()] {
         let mut client = running.connect().await;
         client.send(header).await;
@@ -30,7 +28,7 @@ async fn a_believed_proxy_says_whose_the_connection_is() {
 
 #[tokio::test]
 async fn a_header_may_come_in_pieces_or_with_the_request() {
-    let running = Running::start(believing());
+    let running = believing(Limits::default());
     let request = b"GET /who HTTP/1.1\r\nHost: a\r\n\r\n";
     let mut together = running.connect().await;
     together.send([&v2()[..], request].concat()).await;
@@ -45,7 +43,7 @@ async fn a_header_may_come_in_pieces_or_with_the_request() {
 
 #[tokio::test]
 async fn a_proxys_own_connection_has_its_address() {
-    let running = Running::start(believing());
+    let running = believing(Limits::default());
     for header in [&b"PROXY UNKNOWN\r\n"[..], b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0"] {
         let mut check = running.connect().await;
         check.send(header).await;
@@ -55,7 +53,7 @@ async fn a_proxys_own_connection_has_its_address() {
 
 #[tokio::test]
 async fn a_proxy_that_says_nothing_of_it_is_closed() {
-    let running = Running::start(Limits { head: quick(100), ..believing() });
+    let running = believing(Limits { head: quick(100), ..Limits::default() });
     for sent in [&b"GET /who HTTP/1.1\r\nHost: a\r\n\r\n"[..], b"PROXY TCP4 1.2.3\r\n", b"PRO"] {
         let mut client = running.connect().await;
         client.send(sent).await;
@@ -80,9 +78,9 @@ async fn the_limit_counts_whose_they_are() {
     let limits = Limits {
         connections_per_address: 1,
         over_address_limit: OverAddressLimit::Say503,
-        ..believing()
+        ..Limits::default()
     };
-    let mut running = Running::start(limits);
+    let mut running = believing(limits);
     let mut first = running.connect().await;
     first.send([V1.as_bytes(), b"GET /hold HTTP/1.1\r\nHost: a\r\n\r\n"].concat()).await;
     running.began.recv().await.unwrap();
@@ -101,4 +99,26 @@ async fn the_limit_counts_whose_they_are() {
     let mut again = running.connect().await;
     again.send(v2()).await;
     assert_eq!(again.get("/").await.text(), "hello", "the place is free again");
+}
+
+#[tokio::test]
+async fn it_is_believed_at_its_listener_alone() {
+    let running = believing(Limits { connections_per_address: 1, ..Limits::default() });
+    let bound = bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+    let elsewhere = bound.local_addr();
+    let options = ListenerOptions::new(None);
+    running.server.serve(bound, options, Arc::clone(&running.probe)).unwrap();
+    let connect = async || Client::new(TcpStream::connect(elsewhere).await.unwrap());
+    let mut other = connect().await;
+    assert_eq!(other.get("/who").await.text(), "127.0.0.1 None");
+    drop(other);
+    running.until(|counts| counts.open == 0).await;
+    let mut lying = connect().await;
+    lying.send([V1.as_bytes(), b"GET /who HTTP/1.1\r\nHost: a\r\n\r\n"].concat()).await;
+    assert_eq!(lying.end().await, b"");
+    // The places are one server's: whose a connection is counts, whichever way it came.
+    let mut first = running.connect().await;
+    first.send(V1.replace("192.0.2.7", "127.0.0.1")).await;
+    assert_eq!(first.get("/who").await.text(), "127.0.0.1 None");
+    assert_eq!(connect().await.get("/").await.text(), "hello", "the proxy's own is not counted");
 }

@@ -11,7 +11,7 @@ use dialtone::admin::{Admin, AdminOptions, ListenerState};
 use dialtone::ambient::{Clock, SystemRandom};
 use dialtone::catalogue::{Catalogue, Sources};
 use dialtone::domain::Timestamp;
-use dialtone::net::{Limits, Server, bind};
+use dialtone::net::{Limits, ListenerOptions, Server, bind};
 use dialtone::registry::{Document, Quota, Registry, export, import};
 use dialtone::store::{MemoryStore, Store};
 use serde_json::{Value, json};
@@ -132,7 +132,7 @@ impl Gateway {
         let server = Server::new(Limits::default(), 1);
         let bound = bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
         let address = bound.local_addr();
-        server.serve(bound, None, Arc::new(admin)).unwrap();
+        server.serve(bound, ListenerOptions::new(None), Arc::new(admin)).unwrap();
         drop(_inside);
         Gateway { registry, store, address, listener_up, clock, runtime, _server: server }
     }

@@ -9,7 +9,7 @@ use dialtone::admin::{Admin, AdminOptions};
 use dialtone::ambient::SystemRandom;
 use dialtone::catalogue::{Catalogue, Sources};
 use dialtone::handset::{Edge, EdgeOptions};
-use dialtone::net::{Limits, Server, bind};
+use dialtone::net::{Limits, ListenerOptions, Server, bind};
 use dialtone::provision::Provisioner;
 use dialtone::registry::{Quota, Registry};
 use dialtone::store::Store;
@@ -66,8 +66,8 @@ impl Node {
         ];
         let (for_http, for_admin) = (bind(any).unwrap(), bind(any).unwrap());
         let (http, admin_address) = (for_http.local_addr(), for_admin.local_addr());
-        servers[0].serve(for_http, None, Arc::new(edge)).unwrap();
-        servers[1].serve(for_admin, None, Arc::new(admin)).unwrap();
+        servers[0].serve(for_http, ListenerOptions::new(None), Arc::new(edge)).unwrap();
+        servers[1].serve(for_admin, ListenerOptions::new(None), Arc::new(admin)).unwrap();
         drop(inside);
         Node { registry, http, admin: admin_address, first_key, _servers: servers, runtime }
     }

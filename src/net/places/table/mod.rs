@@ -15,26 +15,15 @@ use quick_cache::unsync::Cache;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-use super::super::Networks;
 use super::super::watch::Watch;
-use crate::domain::subscriber;
 
 #[derive(Debug)]
 pub(super) struct Rules {
     pub per_address: usize,
-    pub uncounted: Networks,
-    /// Who says of each connection whose it is.
-    pub proxies: Networks,
     pub grace: Duration,
 }
 
 impl Rules {
-    /// The network whose connections are counted together; `None` for a proxy's.
-    pub(super) fn counted(&self, address: IpAddr) -> Option<IpAddr> {
-        let is_proxy = self.uncounted.contains(address) || self.proxies.contains(address);
-        (!is_proxy).then(|| subscriber(address))
-    }
-
     /// A network that was served lately keeps so many connections that were of no use yet before
     /// those of others: phones that boot, and not all that an address may have.
     fn share_of_recent(&self) -> usize {

@@ -7,8 +7,7 @@ use proptest::prelude::*;
 use super::*;
 
 fn rules() -> Rules {
-    let (uncounted, proxies) = (Networks::none(), Networks::none());
-    Rules { per_address: 16, uncounted, proxies, grace: Duration::ZERO }
+    Rules { per_address: 16, grace: Duration::ZERO }
 }
 
 fn network(number: u8) -> IpAddr {

@@ -169,9 +169,8 @@ async fn a_phone_is_served_while_others_say_hello_and_nothing_more() {
 async fn a_proxys_header_comes_before_the_handshake() {
     let lab = Lab::new();
     lab.write_pair(P256, 1, 2100);
-    let local: crate::net::Networks = ["127.0.0.0/8".parse().unwrap()].into_iter().collect();
-    let limits = Limits { proxy_protocol: local, ..Limits::default() };
-    let running = serve(lab.load(ClientCertificates::Off), limits);
+    let tls = lab.load(ClientCertificates::Off);
+    let running = Running::start_behind_proxies(Limits::default(), Some(tls));
     let client = lab.client(None);
     let mut stream = TcpStream::connect(running.address).await.unwrap();
     stream.write_all(b"PROXY TCP6 2001:db8::7 2001:db8::1 51000 8443\r\n").await.unwrap();

@@ -163,7 +163,7 @@ fn x509_serial(der: &[u8]) -> Vec<u8> {
 }
 
 fn serve(tls: Arc<Tls>, limits: Limits) -> Running {
-    Running::start_on((Ipv4Addr::LOCALHOST, 0).into(), limits, Some(tls))
+    Running::start_on((Ipv4Addr::LOCALHOST, 0).into(), limits, ListenerOptions::new(Some(tls)))
 }
 
 type Versions = &'static [&'static SupportedProtocolVersion];
