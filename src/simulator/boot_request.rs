@@ -66,6 +66,12 @@ impl BootRequest {
         BootRequest { builder: self.builder.header(name, value), ..self }
     }
 
+    /// Its method and target, as a digest is made of them.
+    #[must_use]
+    pub fn line(&self) -> Option<(&str, String)> {
+        Some((self.builder.method_ref()?.as_str(), self.builder.uri_ref()?.to_string()))
+    }
+
     /// The request, to be sent once.
     #[must_use]
     pub fn ready(self) -> Request<Body> {

@@ -1,11 +1,12 @@
 //! A lab in a process: simulated handsets that boot as the catalogue says real ones do.
 //!
 //! [`fleet`] makes phones out of a seed, [`phone`] boots one, [`read_config`] reads what
-//! it got, [`lab`] lets them boot together and [`scenario`] says when and what should come
+//! it got, [`authorization`] proves who it is, [`lab`] lets them boot together and [`scenario`] says when and what should come
 //! of it; [`measure`] counts, [`report`] tells, [`outcome_log`] of each phone. [`command`] is the
 //! `phonesim` program. A run is reproducible from its seed as far as the machine and the gateway
 //! are.
 
+pub mod authorization;
 pub mod boot;
 pub mod boot_request;
 pub mod command;

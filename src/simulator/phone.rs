@@ -1,7 +1,8 @@
 //! One virtual handset: its boot, request by request, and what it remembers from the last.
 //!
 //! A boot asks for the files of its type in order, each over again (after a growing pause) while
-//! the gateway cannot be had; where there are several, first of the others, at once. A refused file
+//! the gateway cannot be had; where there are several, first of the others, at once. A phone that has
+//! credentials answers who asks for them, and asks a second time where its nonce was stale. A refused file
 //! that is optional is nothing; when all that it needs for its configuration are refused, so is the
 //! phone. What is served is read at once.
 
@@ -13,6 +14,7 @@ use http::{HeaderValue, Request, StatusCode, header};
 use rustls::ClientConfig;
 use tokio::time::sleep;
 
+use super::authorization::Authorization;
 use super::boot::{Boot, BootOutcome};
 use super::boot_request::BootRequest;
 use super::connection::{Answer, Body, Connection, MOST_BODY};
@@ -25,6 +27,7 @@ use super::read_config::{Lines, Unreadable};
 use super::sample::{Ending, ErrorKind, Sample};
 use super::seeded_random::SeededRandom;
 use crate::catalogue::{Conditional, RequestShape, StepDoes};
+use crate::domain::Credentials;
 
 /// Lives as long as its fleet; a boot needs it alone.
 #[derive(Debug)]
@@ -37,6 +40,7 @@ pub struct Phone {
     /// What the gateway said of each file when it last served it.
     validators: Vec<Validators>,
     lines: Lines,
+    authorization: Authorization,
     random: SeededRandom,
     /// When its last boot ended.
     free_since: Option<Instant>,
@@ -57,6 +61,8 @@ pub struct Habits {
     pub retry_delay: Option<Duration>,
     /// Forgets what it has before a boot, like a phone after a factory reset.
     pub forgets: bool,
+    /// What it shows who asks for a user and a password; `None`: nothing.
+    pub credentials: Option<Arc<Credentials>>,
 }
 
 /// A gateway that asks for more patience than this waits in vain: the phone's own
@@ -80,6 +86,7 @@ impl Phone {
             tls,
             validators: vec![Validators::default(); files],
             lines: Lines::default(),
+            authorization: Authorization::default(),
             random: SeededRandom::new(seed, member.mac.bits()),
             free_since: None,
             member,
@@ -99,6 +106,7 @@ impl Phone {
         if habits.forgets {
             self.validators.fill(Validators::default());
             self.lines = Lines::default();
+            self.authorization.forget();
         }
         let mut run = Run {
             dialer,
@@ -167,7 +175,7 @@ impl Phone {
                     Ending::Served if request.does == StepDoes::Send => return Ok(Got::Served),
                     Ending::Served => return self.served(run, at, &path, &answer),
                     Ending::NotModified => return Ok(Got::Kept),
-                    Ending::Refused => return Ok(Got::Refused),
+                    Ending::Challenged | Ending::Refused => return Ok(Got::Refused),
                     Ending::Trouble | Ending::Fault => {
                         let status = answer.status.as_u16();
                         (BootError::Status { file: path.clone(), status }, answer.retry_after)
@@ -216,10 +224,39 @@ impl Phone {
         Ok(Got::Served)
     }
 
-    /// One request and its sample.
-    async fn attempt(&self, run: &mut Run<'_>, at: usize) -> Result<Answer, ExchangeError> {
+    /// One request, made again with credentials where it is asked for them.
+    async fn attempt(&mut self, run: &mut Run<'_>, at: usize) -> Result<Answer, ExchangeError> {
+        let (mut asked, mut shown) = (0, 0);
+        loop {
+            let (result, showed) = self.exchange(run, at).await;
+            shown += u32::from(showed);
+            let is_tls = run.target().tls_name.is_some();
+            let is_to_answer = run.habits.credentials.is_some()
+                // What cannot be said in a header is not tried again.
+                && (showed || asked == 0)
+                && result.as_ref().is_ok_and(|answer| {
+                    answer.status == StatusCode::UNAUTHORIZED
+                        && self.authorization.is_to_answer(&answer.headers, shown, is_tls)
+                });
+            if !is_to_answer {
+                return result;
+            }
+            asked += 1;
+            let sample = run.samples.last_mut().expect("the request has left its sample");
+            sample.ending = Ending::Challenged;
+            run.wanted = Instant::now();
+        }
+    }
+
+    /// One request and its sample; the answer, and whether it had credentials.
+    async fn exchange(
+        &mut self,
+        run: &mut Run<'_>,
+        at: usize,
+    ) -> (Result<Answer, ExchangeError>, bool) {
         let closes = self.member.model.closes();
         let mut connections = 0;
+        let mut showed = false;
         let result = loop {
             let mut connection = match run.connection.take().filter(Connection::is_open) {
                 Some(connection) => connection,
@@ -231,7 +268,9 @@ impl Phone {
                     Err(fault) => break Err(fault),
                 },
             };
-            match connection.ask(self.message(run.target(), at), MOST_BODY).await {
+            let message = self.message(run, at);
+            showed = message.headers().contains_key(header::AUTHORIZATION);
+            match connection.ask(message, MOST_BODY).await {
                 Ok(answer) => {
                     if closes {
                         connection.close().await;
@@ -256,12 +295,12 @@ impl Phone {
             error: ErrorKind::of(&result),
         });
         run.live.requests.fetch_add(1, Ordering::Relaxed);
-        result
+        (result, showed)
     }
 
-    fn message(&self, target: &GatewayUrl, at: usize) -> Request<Body> {
+    fn message(&mut self, run: &Run<'_>, at: usize) -> Request<Body> {
         let model = &self.member.model;
-        let mut message = BootRequest::new(target, model, at, self.member.mac);
+        let mut message = BootRequest::new(run.target(), model, at, self.member.mac);
         let (known, habit) = (&self.validators[at], model.simulate.conditional);
         if matches!(habit, Conditional::Etag | Conditional::Both)
             && let Some(etag) = &known.etag
@@ -272,6 +311,13 @@ impl Phone {
             && let Some(last_modified) = &known.last_modified
         {
             message = message.header(header::IF_MODIFIED_SINCE, last_modified);
+        }
+        let authorization = run.habits.credentials.as_deref().and_then(|credentials| {
+            let (method, target) = message.line()?;
+            self.authorization.header(credentials, method, &target, &mut self.random)
+        });
+        if let Some(authorization) = authorization {
+            message = message.header(header::AUTHORIZATION, &authorization);
         }
         message.ready()
     }

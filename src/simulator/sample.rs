@@ -15,6 +15,8 @@ pub enum Ending {
     Served,
     /// 304.
     NotModified,
+    /// 401, and the phone asks again, with credentials.
+    Challenged,
     /// 4xx.
     Refused,
     /// 5xx, 429 and whatever else a phone takes for trouble.
@@ -25,15 +27,16 @@ pub enum Ending {
 
 impl Ending {
     /// Every kind with the name it is reported by.
-    pub const ALL: [(Ending, &'static str); 5] = [
+    pub const ALL: [(Ending, &'static str); 6] = [
         (Ending::Served, "served"),
         (Ending::NotModified, "not_modified"),
+        (Ending::Challenged, "challenged"),
         (Ending::Refused, "refused"),
         (Ending::Trouble, "trouble"),
         (Ending::Fault, "fault"),
     ];
 
-    /// What an answer's status is to a phone.
+    /// What an answer's status is to a phone that does not ask again with credentials.
     #[must_use]
     pub fn of(answer: &Answer) -> Ending {
         match answer.status {

@@ -30,6 +30,7 @@ mod own_passwords;
 mod papers;
 mod phonesim;
 mod phonesim_command;
+mod phonesim_credentials;
 mod reload;
 mod replaced_proofs;
 mod several_gateways;

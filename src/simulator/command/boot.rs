@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use super::credentials::CredentialsArguments;
 use super::fleet::FleetArguments;
 use super::network::NetworkArguments;
 use super::numbers::{rate, seconds, some_seconds};
@@ -31,6 +32,8 @@ pub(super) struct BootArguments {
     network: NetworkArguments,
     #[command(flatten)]
     tls: TlsArguments,
+    #[command(flatten)]
+    credentials: CredentialsArguments,
     #[command(flatten)]
     office: OfficeArguments,
     /// Storm and steady: what the phones should come to.
@@ -98,6 +101,7 @@ impl BootArguments {
                 "--duration is shorter than --period: most phones would not boot".to_owned()
             );
         }
+        let credentials = self.credentials.read()?;
         let fleet = self.fleet.build()?;
         let seed = self.fleet.seed;
         let dialer = self.network.dialer(usize::from(self.office.operators)).await?;
@@ -109,7 +113,7 @@ impl BootArguments {
         let outcomes = outcomes.map_err(|error| self.outcomes_unwritten(&error))?.map(Arc::new);
         let lab = Arc::new(Lab {
             dialer,
-            habits: self.network.habits(self.factory_reset),
+            habits: self.network.habits(self.factory_reset, credentials),
             live: Arc::default(),
             seed,
             files: fleet.files,

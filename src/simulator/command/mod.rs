@@ -2,6 +2,7 @@
 
 mod boot;
 mod ca;
+mod credentials;
 mod fleet;
 mod network;
 mod numbers;

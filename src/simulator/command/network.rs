@@ -1,11 +1,13 @@
 //! How the phones reach the gateway.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 
 use super::numbers::{at_least_one, seconds};
 use super::text;
+use crate::domain::Credentials;
 use crate::simulator::dial::{DialOptions, Dialer};
 use crate::simulator::gateway_url::GatewayUrl;
 use crate::simulator::own_cost;
@@ -61,7 +63,8 @@ impl NetworkArguments {
         Dialer::new(targets, options).map_err(text)
     }
 
-    pub(super) fn habits(&self, forgets: bool) -> Habits {
-        Habits { retries: self.retries, retry_delay: self.retry_delay, forgets }
+    pub(super) fn habits(&self, forgets: bool, credentials: Option<Arc<Credentials>>) -> Habits {
+        let NetworkArguments { retries, retry_delay, .. } = *self;
+        Habits { retries, retry_delay, forgets, credentials }
     }
 }
