@@ -29,8 +29,8 @@
 //! | [`simulator`] | virtual handsets, for trying a gateway |
 //!
 //! Outside `src/`: `templates/` has the families, `docs/` what operators read, `tests/integration/`
-//! the tests that start the real gateway, `benches/` what it costs; `.ci/run` is what must hold
-//! before a change lands.
+//! the tests that start the real gateway, `benches/` what it costs, `fuzz/` what looks for input that
+//! breaks the `laws`; `.ci/run` is what must hold before a change lands.
 //!
 //! Who knows whom; a test compares it with the code, so an arrow that is not here is a mistake:
 //!
@@ -52,6 +52,7 @@
 //! encryption -> domain
 //! net       -> domain, throttle
 //! ambient   -> domain
+//! laws      -> handset, net, registry, catalogue, domain
 //! ```
 //!
 //! # A handset's request, in seven steps
@@ -143,6 +144,9 @@ pub mod domain;
 pub mod encryption;
 pub mod files;
 pub mod handset;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod laws;
 pub mod net;
 pub mod provision;
 pub mod registry;

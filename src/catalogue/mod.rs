@@ -16,6 +16,8 @@ mod family;
 #[cfg(test)]
 mod held;
 mod identify;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod laws;
 mod limits;
 #[cfg(test)]
 mod makers;

@@ -19,6 +19,8 @@ mod access;
 mod authorization;
 mod forwarded;
 mod hosted;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod laws;
 mod request;
 mod response;
 mod starting;

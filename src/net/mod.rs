@@ -10,6 +10,8 @@ mod accept;
 pub mod body;
 mod connection;
 mod handover;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod laws;
 mod limits;
 mod listen;
 mod networks;

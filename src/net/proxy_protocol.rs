@@ -63,7 +63,7 @@ pub(super) async fn read_header(
 }
 
 /// The length of the header and the address it names; `None` while it is not whole.
-fn parse(read: &[u8]) -> Result<Option<(usize, Option<SocketAddr>)>, ProxyHeaderError> {
+pub(super) fn parse(read: &[u8]) -> Result<Option<(usize, Option<SocketAddr>)>, ProxyHeaderError> {
     match Version::of(read) {
         None => Err(ProxyHeaderError::Missing),
         Some(Version::One) => parse_v1(read),

@@ -49,7 +49,7 @@ mod sight;
 mod sighting_fingerprint;
 mod sighting_writer;
 mod text;
-mod transfer;
+pub(crate) mod transfer;
 mod untyped;
 mod uploads;
 mod users;

@@ -12,6 +12,8 @@ mod digit_map;
 mod explain;
 mod given_keys;
 mod hosted;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod laws;
 mod model;
 mod overlay;
 mod read;

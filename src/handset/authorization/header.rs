@@ -16,10 +16,10 @@ use crate::domain::{Counted, Credentials, DigestAlgorithm, DigestResponse, Prese
 const MOST_BYTES: usize = 4_096;
 
 /// A header's credentials. `Err` says in words what is wrong with it.
-pub(super) type Read = Result<Presented, &'static str>;
+pub(in crate::handset) type Read = Result<Presented, &'static str>;
 
 /// `None`: there is no such header.
-pub(super) fn read(headers: &HeaderMap, method: &str) -> Option<Read> {
+pub(in crate::handset) fn read(headers: &HeaderMap, method: &str) -> Option<Read> {
     let mut all = headers.get_all(header::AUTHORIZATION).iter();
     let value = all.next()?;
     if all.next().is_some() {

@@ -10,7 +10,7 @@
 //! tries again by itself. To a nonce that is invented, or of another network, to a count that was
 //! used, and to the target of another request it does not.
 
-mod header;
+pub(super) mod header;
 mod nonce;
 mod realm;
 #[cfg(test)]

@@ -120,7 +120,7 @@ fn peer(whose: Whose, tls: Option<TlsPeer>, watch: &Arc<Watch>) -> Peer {
 
 /// This is no `async fn`, which would have room for all it is given for as long as it lasts:
 /// ten thousand phones at once have a connection each.
-fn serve<H, S>(
+pub(super) fn serve<H, S>(
     shared: &Arc<Shared>,
     stream: S,
     peer: Peer,

@@ -11,7 +11,7 @@ use super::files;
 use crate::domain::{CertificateName, ClientCertificate, NameKind};
 
 /// One that the library which verified it reads and this one does not has no names.
-pub(super) fn read(der: &[u8], now: SystemTime) -> ClientCertificate {
+pub(in crate::net) fn read(der: &[u8], now: SystemTime) -> ClientCertificate {
     let Ok((_, certificate)) = X509Certificate::from_der(der) else {
         return ClientCertificate::default();
     };

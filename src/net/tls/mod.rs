@@ -5,7 +5,7 @@
 //! `self_signed` makes a certificate where none is configured.
 //! All cryptography is the library's.
 
-mod client_certificate;
+pub(super) mod client_certificate;
 mod client_verifier;
 mod config;
 mod files;

@@ -38,6 +38,8 @@ mod document;
 mod error;
 mod export;
 mod import;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod laws;
 mod pages;
 mod read;
 #[cfg(test)]

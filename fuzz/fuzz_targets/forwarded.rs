@@ -1,0 +1,6 @@
+#![no_main]
+
+use dialtone::laws;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(init: laws::write_seeds("forwarded"), |bytes: &[u8]| laws::forwarded(bytes));
