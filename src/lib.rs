@@ -60,7 +60,7 @@
 //! 1. [`net`] accepts under a permit, finds the connection a place, learns from a trusted proxy whose
 //!    it is, does TLS beside the accept loop and reads the head under a deadline.
 //! 2. [`handset::Edge`] refuses what can be refused before the MAC is known (method, length) and
-//!    makes a [`provision::Fetch`] of the rest: target, User-Agent, certificate, address and whether
+//!    makes a [`provision::Fetch`] of the rest: target, User-Agent, certificate, credentials, address and whether
 //!    its network may ask. What phones send goes another way ([`uploads`]).
 //! 3. [`provision::Provisioner`] has the steps from here to the reply, in one file. It reads the
 //!    request with [`catalogue::Catalogue::identify`]: MAC, port, type and the evidence. What was
@@ -79,7 +79,8 @@
 //!    them. Same inputs, same bytes. What was laid out for it as it is ([`files`]) is sent from the
 //!    disk. That it was sent a file of its own is noted once
 //!    ([`registry::Registry::note_served`]): from then on no claim changes what it is.
-//! 7. [`handset`] words the reply: 200 with an entity tag, a part (206), 304, the one refusal, or 503 with
+//! 7. [`handset`] words the reply: 200 with an entity tag, a part (206), 304, the one refusal, a challenge (401)
+//!    where the listener asks for credentials, or 503 with
 //!    `Retry-After` for a fault of ours, on which the phone keeps what it has. Operators can read
 //!    what became of it ([`registry::Registry::requests`]).
 //!
@@ -102,7 +103,8 @@
 //! # Invariants
 //!
 //! - A handset causes one device at its first contact, within the quota, a few claims on it until
-//!   it is promoted and served, and reads. What it sends reaches no query but as
+//!   it is promoted and served, and reads; whoever proves to be it, what it is known by and which of
+//!   its tokens and credentials it has; whoever walks MACs, a ban. What it sends reaches no query but as
 //!   a bound value, and the file system only as the name of an upload that its family declares,
 //!   and as that of a file which was laid out for it.
 //! - No phone's configuration leaves before an operator made the phone active, and to no request
@@ -117,8 +119,8 @@
 //! - A promotion or a change of a phone is refused that would leave it without a file its type has.
 //!   A file for ports
 //!   of several companies has of each company only what is its own.
-//! - Secrets are in no log, message, list, preview or audit record; two commands, which are
-//!   recorded, show those of a phone and what it sent. The value of a setting adds no
+//! - Secrets are in no log, message, list, preview or audit record; the commands that are there to
+//!   show one (`reveal`, `token`, `read upload`, keys and second factors when they are made) are recorded. The value of a setting adds no
 //!   line, element or key to a file.
 //! - Active phones boot from memory; the store is not asked. Operators are let in from memory only
 //!   while a store that others share told within the last minute what they changed.

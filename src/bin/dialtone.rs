@@ -80,7 +80,8 @@ enum Command {
     Export(ExportArguments),
     /// Read such a document into an empty store on which no gateway was started yet.
     Import(ImportArguments),
-    /// Make the tables of a database, or print how.
+    /// Make the tables of a database, or print how; make a key for the secrets in a store, or encrypt
+    /// them with another.
     #[command(subcommand)]
     Store(StoreCommand),
     #[command(flatten)]

@@ -22,7 +22,7 @@ pub struct Ban {
     pub times: u32,
     /// Why, for operators.
     pub reason: String,
-    /// Who made it: a login, or the name of a gateway.
+    /// Who made it: a login, or `gateway`.
     pub made_by: String,
     /// Requests that led to it, newest first; at most [`Ban::MAX_EVIDENCE`].
     pub evidence: Vec<BanEvidence>,

@@ -47,7 +47,7 @@ pub use presented::{Counted, Credentials, DigestAlgorithm, DigestResponse, Prese
 pub use printable::{printable, printable_lines, steers};
 pub use revision::Revision;
 pub use second_factor::{CodeKind, SecondFactor, recovery_code};
-pub use subscriber::{Site, subscriber};
+pub use subscriber::{Site, neighbourhood, subscriber};
 pub use time::Timestamp;
 pub use type_key::{InvalidKey, TypeKey};
 pub use user::{ApiKeyHash, Role, User, UserId};

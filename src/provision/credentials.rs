@@ -10,7 +10,7 @@ use super::rendered::Version;
 use crate::catalogue::Catalogue;
 use crate::domain::settings::UnreadableLayer;
 use crate::domain::{Credentials, Mac};
-use crate::registry::Accepted;
+use crate::registry::AcceptedCredentials;
 
 /// What came of holding the credentials of a request against those of its device.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub(super) enum CredentialCheck {
 /// The credentials of active devices that presented some lately: they are asked for with each
 /// request, and reading settings takes longer than all else of it.
 #[derive(Debug)]
-pub(super) struct CredentialCache(Cache<Option<Mac>, (Version, Arc<[Accepted]>)>);
+pub(super) struct CredentialCache(Cache<Option<Mac>, (Version, Arc<[AcceptedCredentials]>)>);
 
 /// Ten thousand phones and some, at 400 bytes some 7 MB.
 const DEVICES: usize = 16_384;
@@ -69,7 +69,7 @@ impl Provisioner {
             Err(error) => return CredentialCheck::Wrong(error.to_string()),
         };
         // All are tried, whichever it is.
-        let proves = |one: &Accepted| {
+        let proves = |one: &AcceptedCredentials| {
             let Credentials { user, password } = &one.credentials;
             presented.proves(user, password.expose()) && one.scope.contains(fetch.address)
         };
@@ -99,7 +99,7 @@ impl Provisioner {
         &self,
         catalogue: &Arc<Catalogue>,
         mac: Option<Mac>,
-    ) -> Result<Arc<[Accepted]>, UnreadableLayer> {
+    ) -> Result<Arc<[AcceptedCredentials]>, UnreadableLayer> {
         let known = mac.and_then(|mac| Some((mac, self.registry.known(mac)?)));
         let active = known.filter(|(_, known)| known.active);
         // Read before what it stands for, as of files.
@@ -112,7 +112,7 @@ impl Provisioner {
         if let Some((_, own)) = self.credentials.0.get(&of).filter(|(kept, _)| *kept == version) {
             return Ok(own);
         }
-        let own: Arc<[Accepted]> = match of {
+        let own: Arc<[AcceptedCredentials]> = match of {
             Some(mac) => self.registry.credentials(catalogue, mac)?,
             None => self.registry.common_credentials()?,
         }

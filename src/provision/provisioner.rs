@@ -256,7 +256,8 @@ impl Provisioner {
                     .is_some_and(|own| self.registry.vouches_for(mac, own)),
         };
         Err(match self.registry.sight(catalogue, evidence) {
-            // Before it is held against a policy, which may lock a phone for what it does not show.
+            // Before it is held against a policy, which may lock a phone: who has still to answer the
+            // challenge has not shown all yet.
             SightOutcome::Known(known) if known.active && proof.is_wanting(fetch) => {
                 RequestOutcome::Challenged
             }

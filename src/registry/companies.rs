@@ -15,7 +15,7 @@ use super::audit::FieldChanges;
 use super::change::Plan;
 use super::limits::{require_families, require_later_token, require_no_file_key};
 use super::text::{check_name, patched};
-use super::{Actor, Registry, RegistryError};
+use super::{Actor, Directory, Registry, RegistryError};
 use crate::ambient::Random;
 use crate::domain::settings::Layer;
 use crate::domain::{Action, Company, CompanyId, Event, Subject, Timestamp};
@@ -110,29 +110,41 @@ impl Registry {
         self.change_directory(actor, |directory| {
             directory.require_company(actor, id)?;
             let before = &directory.companies[id];
-            let company = Company {
-                name: change.name.clone().unwrap_or_else(|| before.name.clone()),
-                settings: self.keeping_old_credentials(
-                    &[&self.gateway_layer, &directory.system.settings],
-                    &before.settings,
-                    patched(&before.settings, change.settings.as_ref())?,
-                ),
-                changed: now,
-                ..Company::clone(before)
-            };
-            require_families(&self.catalogue(), &before.settings, &company.settings)?;
-            require_no_file_key(&before.settings, &company.settings)?;
-            let below = [&directory.system.settings];
-            require_later_token(&below, &before.settings, &company.settings)?;
-            let mut changes = FieldChanges::default();
-            changes.field("name", before.name.as_str(), company.name.as_str());
-            changes.settings(&before.settings, &company.settings);
-            let event = changes.of(event(actor, now, Action::Update, id));
+            let (company, event) = self.changed(actor, directory, before, &change, now)?;
             let layers = (before.settings.clone(), company.settings.clone());
             let put = Mutation::PutCompany { company, expect: Some(before.revision) };
             Ok(Plan::commit(vec![put], layers).recorded(event))
         })
         .await
+    }
+
+    /// The company with the change, and what is on record of it.
+    pub(super) fn changed(
+        &self,
+        actor: &Actor,
+        directory: &Directory,
+        before: &Company,
+        change: &CompanyChange,
+        now: Timestamp,
+    ) -> Result<(Company, Event), RegistryError> {
+        let below = [&directory.system.settings];
+        let company = Company {
+            name: change.name.clone().unwrap_or_else(|| before.name.clone()),
+            settings: self.keeping_old_credentials(
+                &[&self.gateway_layer, below[0]],
+                &before.settings,
+                patched(&before.settings, change.settings.as_ref())?,
+            ),
+            changed: now,
+            ..before.clone()
+        };
+        require_families(&self.catalogue(), &before.settings, &company.settings)?;
+        require_no_file_key(&before.settings, &company.settings)?;
+        require_later_token(&below, &before.settings, &company.settings)?;
+        let mut changes = FieldChanges::default();
+        changes.field("name", before.name.as_str(), company.name.as_str());
+        changes.settings(&before.settings, &company.settings);
+        Ok((company, changes.of(event(actor, now, Action::Update, &before.id))))
     }
 
     /// Deletes a company nothing belongs to any more. Durable when it returns.

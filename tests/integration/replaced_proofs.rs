@@ -1,5 +1,6 @@
 //! What a phone may still come with after its token, its credentials or its company are others.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use dialtone::handset::Challenge;
@@ -257,4 +258,22 @@ fn credentials_of_the_company_before_are_proof_where_the_phone_was_known() {
     assert_eq!(proves_from(&gateway, ELSEWHERE, "of acme"), 200);
     let changed = || proves_from(&gateway, HOME, "first") == 401;
     eventually("it has those of its company", changed);
+}
+
+#[test]
+fn each_new_token_of_a_company_is_another_one() {
+    let gateway = start();
+    let scope = of_company("default");
+    let shown = std::thread::scope(|threads| {
+        let one = || {
+            let body = json!({ "type": "company", "scope": scope, "values": { "new": true } });
+            gateway.done("token", body)["values"][0]["token"].as_str().unwrap().to_owned()
+        };
+        let all: Vec<_> = (0..10).map(|_| threads.spawn(one)).collect();
+        all.into_iter().map(|thread| thread.join().unwrap()).collect::<BTreeSet<_>>()
+    });
+    assert_eq!(shown.len(), 10);
+    let body = json!({ "type": "company", "scope": scope });
+    let company = gateway.done("read", body);
+    assert_eq!(company["values"][0]["settings"]["admission"]["company_token"], 10, "{company}");
 }

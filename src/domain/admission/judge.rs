@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::{AdmissionState, Lock, Mode, Pins, Policy, Proof, ProofSet, Varying};
-use crate::domain::{Timestamp, TypeKey};
+use crate::domain::{Timestamp, TypeKey, neighbourhood};
 
 /// What a request shows.
 #[derive(Debug, Clone, Copy)]
@@ -59,6 +59,12 @@ pub struct Missing {
 impl Missing {
     /// As many as a policy has.
     pub const MAX: usize = 8;
+    /// There is nothing that would be enough.
+    pub const NOTHING: Missing = Missing {
+        of_each: [ProofSet::NONE; Missing::MAX],
+        uncounted: ProofSet::NONE,
+        is_expired: false,
+    };
 
     fn of(require: &[ProofSet], proven: ProofSet) -> Missing {
         let mut missing = Missing::default();
@@ -152,18 +158,11 @@ pub struct Judged {
     pub locks: bool,
 }
 
-/// The network that an address counts as: an IPv4 /24, or an IPv6 /64, which is one link.
-#[must_use]
-pub fn neighbourhood(address: IpAddr) -> IpNet {
-    let bits = if address.is_ipv4() { 24 } else { 64 };
-    IpNet::new(address, bits).expect("24 and 64 are lengths of prefixes").trunc()
-}
-
 impl Shown<'_> {
     /// What it proves to that policy.
     #[must_use]
     pub fn proofs(&self, policy: &Policy, state: &AdmissionState) -> ProofSet {
-        self.all_proofs(policy, state).both(self.counting)
+        self.all_proofs(policy, state).intersection(self.counting)
     }
 
     /// The same where everything counts.
@@ -185,17 +184,6 @@ impl Shown<'_> {
 
     fn is_too_old(&self, policy: &Policy) -> bool {
         self.is_expired && policy.refuse_expired
-    }
-
-    /// What its device is known by from now on, if it is served for the first time.
-    #[must_use]
-    pub fn pins(&self) -> Pins {
-        Pins {
-            at: self.at,
-            network: neighbourhood(self.address),
-            maker: self.maker.map(str::to_owned),
-            model: self.model.cloned(),
-        }
     }
 
     fn variation(&self, pins: &Pins) -> Option<Variation> {
@@ -305,15 +293,6 @@ mod tests {
     fn policy(require: &[&str]) -> Policy {
         let require = require.iter().map(|set| set.parse().unwrap()).collect();
         Policy { require, ..Policy::default() }
-    }
-
-    #[test]
-    fn an_address_counts_as_its_network() {
-        for (address, network) in
-            [("203.0.113.9", "203.0.113.0/24"), ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64")]
-        {
-            assert_eq!(neighbourhood(address.parse().unwrap()).to_string(), network);
-        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ mod policy;
 mod state;
 mod token;
 
-pub use judge::{Judged, Lack, Missing, Shown, Variation, Verdict, neighbourhood};
+pub use judge::{Judged, Lack, Missing, Shown, Variation, Verdict};
 pub use old_proofs::{CompanyToken, FormerCompany, OldCredentials, OldProofs, OldToken, Scope};
 pub use policy::{Mode, Policy, Proof, ProofSet, Varying};
 pub use state::{AdmissionState, Lock, Pins};

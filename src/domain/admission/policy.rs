@@ -67,6 +67,9 @@ pub struct ProofSet(u8);
 pub struct InvalidProofSet;
 
 impl ProofSet {
+    /// None.
+    pub const NONE: ProofSet = ProofSet(0);
+
     /// Every proof there is.
     pub const ALL: ProofSet = ProofSet((1 << Proof::ALL.len()) - 1);
 
@@ -90,7 +93,7 @@ impl ProofSet {
 
     /// Those that are in `other`, too.
     #[must_use]
-    pub fn both(self, other: ProofSet) -> ProofSet {
+    pub fn intersection(self, other: ProofSet) -> ProofSet {
         ProofSet(self.0 & other.0)
     }
 

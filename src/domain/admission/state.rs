@@ -1,10 +1,12 @@
 //! What is known of how a device proved itself.
 
+use std::net::IpAddr;
+
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::{OldProofs, OldToken, Scope, Varying};
-use crate::domain::{Timestamp, TypeKey};
+use crate::domain::{Timestamp, TypeKey, neighbourhood};
 
 /// What a device showed before and what an operator said of it, as far as a policy looks at it.
 /// Durable with its device.
@@ -52,6 +54,20 @@ pub struct Pins {
     /// The model that its User-Agent told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<TypeKey>,
+}
+
+impl Pins {
+    /// Those of a request.
+    #[must_use]
+    pub fn of(
+        at: Timestamp,
+        address: IpAddr,
+        maker: Option<&str>,
+        model: Option<&TypeKey>,
+    ) -> Pins {
+        let network = neighbourhood(address);
+        Pins { at, network, maker: maker.map(str::to_owned), model: model.cloned() }
+    }
 }
 
 /// Why and since when a device gets nothing.

@@ -13,7 +13,7 @@ use sha2::Sha256;
 
 use super::uses::Uses;
 use crate::ambient::Random;
-use crate::domain::Timestamp;
+use crate::domain::{Timestamp, neighbourhood};
 
 /// How long a nonce is good, in seconds. A phone answers a challenge at once, and then asks for the
 /// files of a boot with the same nonce; a slow boot takes minutes. Past that it hears `stale`, and
@@ -99,19 +99,13 @@ impl Nonces {
     fn signature(&self, signed: &[u8], address: IpAddr) -> Hmac<Sha256> {
         let mut mac = Hmac::new_from_slice(&self.key).expect("it takes a key of any length");
         mac.update(signed);
-        mac.update(&network(address));
+        // Where the client is, of whose network another address may ask with it.
+        match neighbourhood(address).addr() {
+            IpAddr::V4(network) => mac.update(&network.octets()),
+            IpAddr::V6(network) => mac.update(&network.octets()),
+        }
         mac
     }
-}
-
-/// The network a nonce is for: an IPv4 /24 or an IPv6 /64, of which a carrier's translation or a
-/// host's privacy addresses may use another address for each connection.
-fn network(address: IpAddr) -> [u8; 8] {
-    let bits = match address.to_canonical() {
-        IpAddr::V4(address) => u64::from(address.to_bits() >> 8),
-        IpAddr::V6(address) => (address.to_bits() >> 64) as u64,
-    };
-    bits.to_be_bytes()
 }
 
 /// Enough until 2106; before 1970 it is always 1970.

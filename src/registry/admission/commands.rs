@@ -8,7 +8,7 @@ use crate::domain::{Action, CompanyId, Device, Mac, PhoneId, Subject, Transition
 use crate::registry::actor::may_see;
 use crate::registry::change::Plan;
 use crate::registry::{Actor, CompanyChange, Registry, RegistryError};
-use crate::store::StoreError;
+use crate::store::{Mutation, StoreError};
 
 /// What becomes of a token that an operator asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,8 +54,7 @@ impl Registry {
     /// The token of a phone, another one where `change` says so. It is on record when this returns.
     ///
     /// # Errors
-    /// [`RegistryError::PermissionDenied`]; "Phone not found"; [`RegistryError::NoSuchCompany`];
-    /// what the store says.
+    /// [`RegistryError::PermissionDenied`]; "Phone not found"; what the store says.
     pub async fn phone_token(
         &self,
         actor: &Actor,
@@ -111,24 +110,29 @@ impl Registry {
             TokenChange::New => 1,
             TokenChange::NewAlone => OLD_TOKENS + 1,
         };
-        if step > 0 {
-            let number = self.policy(id).company_token + step;
-            let settings = Some(json!({ "admission": { "company_token": number } }));
-            self.update_company(actor, id, CompanyChange { name: None, settings }).await?;
-        }
         let now = self.clock.now();
         let (token, base) = self
             .change_directory(actor, |directory| {
                 directory.require_company(actor, id)?;
                 let company = directory.companies.get(id).ok_or(RegistryError::NoSuchCompany)?;
                 let seed = directory.system.password_seed.ok_or_else(no_seed)?;
-                let number = directory.policies.of(company, &directory.system).company_token;
+                let present = directory.policies.of(company, &directory.system).company_token;
+                let number = present.saturating_add(step);
                 let token = seed.token(TokenOf::Company(company, number)).expose();
                 let base = self.base_url_of(company, directory);
                 let mut event = actor.event(now, Action::Reveal, Subject::Company, id.to_string());
                 event.company = id.to_string();
                 event.after = json!({ "token": "***" });
-                Ok(Plan::nothing((token, base)).recorded(event))
+                let mut plan = Plan::nothing((token, base));
+                if step > 0 {
+                    let settings = Some(json!({ "admission": { "company_token": number } }));
+                    let change = CompanyChange { name: None, settings };
+                    let (changed, event) = self.changed(actor, directory, company, &change, now)?;
+                    let expect = Some(company.revision);
+                    plan.mutations.push(Mutation::PutCompany { company: changed, expect });
+                    plan = plan.recorded(event);
+                }
+                Ok(plan.recorded(event))
             })
             .await?;
         let url = base.map(|base| below(&base, &token));

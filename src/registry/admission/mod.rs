@@ -5,21 +5,24 @@
 //! ([`writer`]), for all gateways.
 
 mod commands;
+mod credentials;
 mod kept;
 mod policies;
 mod tokens;
 mod writer;
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use super::Registry;
 use super::index::AdmissionFacts;
-use crate::domain::admission::{Judged, Mode, Policy, Proof, ProofSet, Shown, UrlToken, Verdict};
+use crate::domain::admission::{
+    Judged, Lack, Missing, Mode, Pins, Proof, ProofSet, Shown, UrlToken, Verdict,
+};
 use crate::domain::{CompanyId, Mac, TypeKey};
 
 pub(super) use commands::below;
 pub use commands::{ShownToken, TokenChange};
+pub use credentials::AcceptedCredentials;
 pub(super) use kept::TokenNumbers;
 pub(super) use policies::PolicyCache;
 pub(super) use writer::{AdmissionWriter, Noted, channel};
@@ -56,14 +59,19 @@ pub struct Admission {
     pub is_first: bool,
 }
 
+impl Admission {
+    const REFUSED: Admission =
+        Admission { verdict: Verdict::Refused(Lack::Proof(Missing::NOTHING)), is_first: false };
+}
+
 impl Registry {
     /// What becomes of a request of an active device. Costs two look-ups in memory where no policy is
     /// kept to.
     pub fn admit(&self, mac: Mac, evidence: AdmissionEvidence<'_>) -> Admission {
-        let nothing_asked = Admission { verdict: Verdict::Admitted, is_first: false };
         let Some(AdmissionFacts { company, others, state }) = self.memory.index.admission(mac)
         else {
-            return nothing_asked;
+            // SECURITY: taken from everybody since the request was looked up.
+            return Admission::REFUSED;
         };
         let directory = self.directory();
         let mut verdict = Verdict::Admitted;
@@ -71,7 +79,10 @@ impl Registry {
         let at = self.clock.now();
         let mut asked = Vec::with_capacity(1);
         for id in std::iter::once(&company).chain(&others) {
-            let Some(company) = directory.companies.get(id) else { continue };
+            let Some(company) = directory.companies.get(id) else {
+                // SECURITY: nobody can say what a company asks for that has just gone.
+                return Admission::REFUSED;
+            };
             let policy = directory.policies.of(company, &directory.system);
             if policy.mode == Mode::Off {
                 continue;
@@ -111,19 +122,9 @@ impl Registry {
     /// The device was sent a file of its own, for the first time since it was promoted or armed
     /// again: what it showed then is what it is known by.
     pub fn note_first_served(&self, mac: Mac, evidence: AdmissionEvidence<'_>) {
-        let shown = Shown {
-            at: self.clock.now(),
-            address: evidence.address,
-            token: false,
-            credentials: false,
-            certificate: false,
-            is_expired: false,
-            counting: ProofSet::default(),
-            maker: evidence.maker,
-            model: evidence.model,
-            contradicts: false,
-        };
-        self.note_admission(mac, Noted::Pins(shown.pins()));
+        let AdmissionEvidence { address, maker, model, .. } = evidence;
+        let pins = Pins::of(self.clock.now(), address, maker, model);
+        self.note_admission(mac, Noted::Pins(pins));
     }
 
     /// Whether the company of a token has phones that nobody promoted sent a holding file.
@@ -147,15 +148,5 @@ impl Registry {
     pub(super) fn note_admission(&self, mac: Mac, noted: Noted) {
         // A full queue drops it; the next request tells it again.
         let _ = self.admission_notes.try_send((mac, noted));
-    }
-
-    /// The policy of a company, or of the system where there is none of that name.
-    #[must_use]
-    pub fn policy(&self, company: &CompanyId) -> Arc<Policy> {
-        let directory = self.directory();
-        match directory.companies.get(company) {
-            Some(company) => directory.policies.of(company, &directory.system),
-            None => Arc::default(),
-        }
     }
 }

@@ -29,7 +29,7 @@ use crate::domain::admission::AdmissionState;
 use crate::domain::settings::{Layer, Written};
 use crate::domain::{
     Claims, CompanyId, Device, Mac, Phone, PhoneId, Port, Revision, State, Strength, Timestamp,
-    TypeKey, Waiting,
+    TypeKey, Waiting, neighbourhood,
 };
 use crate::store::Object;
 
@@ -421,10 +421,7 @@ impl Index {
 
     /// A network in two bytes, which are never 0.
     fn place(&self, address: IpAddr) -> u16 {
-        let hash = match address.to_canonical() {
-            IpAddr::V4(address) => self.places.hash_one(address.to_bits() >> 8),
-            IpAddr::V6(address) => self.places.hash_one(address.to_bits() >> 64),
-        };
+        let hash = self.places.hash_one(neighbourhood(address));
         u16::try_from(hash >> 48).expect("16 bits fit").max(1)
     }
 

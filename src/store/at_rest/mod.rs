@@ -35,9 +35,9 @@ pub struct Cipher(Arc<Keys>);
 
 #[derive(Debug, Default)]
 struct Keys {
-    /// What is read may be sealed with any.
+    /// What is read may be sealed with any; what is written is sealed with the first.
     all: Vec<StoreKey>,
-    /// What is written is sealed with the first.
+    /// Whether what is written is sealed at all.
     seals: bool,
     /// Values that were read and not as they would be written.
     stale: AtomicU64,

@@ -2,38 +2,38 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
-use super::Registry;
-use super::admission::Noted;
-use super::compose::common_credentials;
+use super::writer::Noted;
 use crate::ambient::Random;
 use crate::catalogue::Catalogue;
 use crate::domain::admission::{OldCredentials, OldProofs, Scope};
 use crate::domain::settings::schema::ADMISSION;
 use crate::domain::settings::{AdmissionSettings, Layer, UnreadableLayer, resolve};
 use crate::domain::{Credentials, Mac};
+use crate::registry::Registry;
+use crate::registry::compose::common_credentials;
 
 /// Credentials that prove a device.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Accepted {
+pub struct AcceptedCredentials {
     /// User and password.
     pub credentials: Credentials,
     /// Where they do.
     pub scope: Scope,
 }
 
-impl From<OldCredentials> for Accepted {
-    fn from(old: OldCredentials) -> Accepted {
-        Accepted { scope: old.scope, credentials: old.into() }
+impl From<OldCredentials> for AcceptedCredentials {
+    fn from(old: OldCredentials) -> AcceptedCredentials {
+        AcceptedCredentials { scope: old.scope, credentials: old.into() }
     }
 }
 
 impl Registry {
     /// The credentials that prove an active device: `provisioning.user` and `provisioning.password`
     /// of the settings that count for the device as a whole, which its files tell it, and behind
-    /// them those it may still have, the latest first. None when it has none now. Not from memory
-    /// alone: settings are read for it.
+    /// them those it may still have, the latest first. None when it has none now. Its layers are
+    /// laid over each other for it, which takes longer than all else of a request.
     ///
     /// # Errors
     /// When a stored layer cannot be read.
@@ -41,7 +41,7 @@ impl Registry {
         &self,
         catalogue: &Arc<Catalogue>,
         mac: Mac,
-    ) -> Result<Vec<Accepted>, UnreadableLayer> {
+    ) -> Result<Vec<AcceptedCredentials>, UnreadableLayer> {
         let Some(composition) = self.composition(catalogue, mac) else { return Ok(Vec::new()) };
         let Some(present) = composition.credentials()? else { return Ok(Vec::new()) };
         let directory = self.directory();
@@ -67,10 +67,10 @@ impl Registry {
         old.retain(|old| state.given.is_none_or(|given| given <= old.replaced));
         old.extend(state.old().credentials.iter().cloned());
         old.sort_by_key(|old| std::cmp::Reverse(old.replaced));
-        let mut all = vec![Accepted { credentials: present, scope: Scope::EVERYWHERE }];
-        all.extend(old.into_iter().map(Accepted::from));
+        let mut all = vec![AcceptedCredentials { credentials: present, scope: Scope::EVERYWHERE }];
+        all.extend(old.into_iter().map(AcceptedCredentials::from));
         // It came with those: what there was before is in no phone any more.
-        let is_used = |one: &Accepted| {
+        let is_used = |one: &AcceptedCredentials| {
             seed.is_some_and(|seed| {
                 seed.credentials_hash(&one.credentials) == state.credentials_used
             })
@@ -91,7 +91,7 @@ impl Registry {
 
     /// `after` with the credentials that `before` came to with the layers below, when `after` comes to
     /// others: phones have the old ones until they fetch a file that tells them the new ones.
-    pub(super) fn keeping_old_credentials(
+    pub(in crate::registry) fn keeping_old_credentials(
         &self,
         below: &[&Layer],
         before: &Layer,
@@ -113,11 +113,13 @@ impl Registry {
             "replaced": self.clock.now().seconds(),
         });
         let kept = said(before);
-        let older = (1..OldProofs::MAX).filter_map(|number| kept.get(number.to_string()).cloned());
-        let all: serde_json::Map<String, serde_json::Value> = std::iter::once(latest)
-            .chain(older)
-            .zip(1..)
-            .map(|(old, number): (_, u32)| (number.to_string(), old))
+        let numbers = (1..=OldProofs::MAX).rev();
+        let mut old: Vec<Value> =
+            numbers.filter_map(|number| kept.get(number.to_string()).cloned()).collect();
+        OldProofs::keep(&mut old, latest);
+        let all: Map<String, Value> = (1..)
+            .zip(old.into_iter().rev())
+            .map(|(n, old): (u32, _)| (n.to_string(), old))
             .collect();
         after.patched(&json!({ ADMISSION: { "old_credentials": all } })).unwrap_or(after)
     }
@@ -127,13 +129,13 @@ impl Registry {
     ///
     /// # Errors
     /// When a stored layer cannot be read.
-    pub fn common_credentials(&self) -> Result<Vec<Accepted>, UnreadableLayer> {
+    pub fn common_credentials(&self) -> Result<Vec<AcceptedCredentials>, UnreadableLayer> {
         let directory = self.directory();
         let Some(present) = common_credentials(&self.gateway_layer, &directory.system)? else {
             return Ok(Vec::new());
         };
-        let mut all = vec![Accepted { credentials: present, scope: Scope::EVERYWHERE }];
-        all.extend(old_of(&directory.system.settings)?.into_iter().map(Accepted::from));
+        let mut all = vec![AcceptedCredentials { credentials: present, scope: Scope::EVERYWHERE }];
+        all.extend(old_of(&directory.system.settings)?.into_iter().map(AcceptedCredentials::from));
         Ok(all)
     }
 
