@@ -3,4 +3,4 @@
 use dialtone::laws;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(init: laws::write_seeds("authorization"), |bytes: &[u8]| laws::authorization(bytes));
+fuzz_target!(init: laws::begin("authorization"), |bytes: &[u8]| laws::authorization(bytes));

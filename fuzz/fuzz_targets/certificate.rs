@@ -3,4 +3,4 @@
 use dialtone::laws;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(init: laws::write_seeds("certificate"), |bytes: &[u8]| laws::certificate(bytes));
+fuzz_target!(init: laws::begin("certificate"), |bytes: &[u8]| laws::certificate(bytes));

@@ -3,4 +3,4 @@
 use dialtone::laws;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(init: laws::write_seeds("document"), |bytes: &[u8]| laws::document(bytes));
+fuzz_target!(init: laws::begin("document"), |bytes: &[u8]| laws::document(bytes));

@@ -3,4 +3,4 @@
 use dialtone::laws;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(init: laws::write_seeds("family"), |bytes: &[u8]| laws::family(bytes));
+fuzz_target!(init: laws::begin("family"), |bytes: &[u8]| laws::family(bytes));

@@ -3,4 +3,4 @@
 use dialtone::laws;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(init: laws::write_seeds("forwarded"), |bytes: &[u8]| laws::forwarded(bytes));
+fuzz_target!(init: laws::begin("forwarded"), |bytes: &[u8]| laws::forwarded(bytes));

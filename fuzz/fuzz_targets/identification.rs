@@ -3,4 +3,4 @@
 use dialtone::laws;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(init: laws::write_seeds("identification"), |bytes: &[u8]| laws::identification(bytes));
+fuzz_target!(init: laws::begin("identification"), |bytes: &[u8]| laws::identification(bytes));

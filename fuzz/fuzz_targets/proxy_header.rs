@@ -3,4 +3,4 @@
 use dialtone::laws;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(init: laws::write_seeds("proxy_header"), |bytes: &[u8]| laws::proxy_header(bytes));
+fuzz_target!(init: laws::begin("proxy_header"), |bytes: &[u8]| laws::proxy_header(bytes));

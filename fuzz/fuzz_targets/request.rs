@@ -3,4 +3,4 @@
 use dialtone::laws;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(init: laws::write_seeds("request"), |bytes: &[u8]| laws::request(bytes));
+fuzz_target!(init: laws::begin("request"), |bytes: &[u8]| laws::request(bytes));

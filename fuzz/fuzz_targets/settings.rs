@@ -3,4 +3,4 @@
 use dialtone::laws;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(init: laws::write_seeds("settings"), |bytes: &[u8]| laws::settings(bytes));
+fuzz_target!(init: laws::begin("settings"), |bytes: &[u8]| laws::settings(bytes));

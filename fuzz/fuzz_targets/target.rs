@@ -3,4 +3,4 @@
 use dialtone::laws;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(init: laws::write_seeds("target"), |bytes: &[u8]| laws::target(bytes));
+fuzz_target!(init: laws::begin("target"), |bytes: &[u8]| laws::target(bytes));

@@ -46,14 +46,16 @@ pub const LAWS: [Law; 10] = [
     Law { name: "family", holds: family, seeds: seeds::families },
 ];
 
-/// Writes the seeds of a law, each into a file of its own below `DIALTONE_SEEDS`, when that is set:
-/// a fuzz target begins with them.
+/// Readies a law for its fuzz target: writes its seeds, each into a file of its own below
+/// `DIALTONE_SEEDS`, when that is set, and has it hold for once, as the first time reads the
+/// catalogue.
 ///
 /// # Panics
 /// When they cannot be written.
-pub fn write_seeds(name: &str) {
-    let Some(folder) = std::env::var_os("DIALTONE_SEEDS") else { return };
+pub fn begin(name: &str) {
     let law = LAWS.iter().find(|law| law.name == name).expect("the target has the name of a law");
+    (law.holds)(&[]);
+    let Some(folder) = std::env::var_os("DIALTONE_SEEDS") else { return };
     let folder = std::path::Path::new(&folder).join(name);
     std::fs::create_dir_all(&folder).expect("the folder of the seeds can be made");
     for (number, seed) in (law.seeds)().iter().enumerate() {

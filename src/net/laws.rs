@@ -27,13 +27,14 @@ pub(crate) fn answer<H: Handler>(bytes: &[u8], handler: H) -> Vec<u8> {
         let address = "192.0.2.1:4711".parse().expect("it is an address");
         let standing = Standing::new(&watch);
         let peer = Peer { address, is_proxys_own: false, tls: None, standing };
-        let (mut client, server) = duplex(1 << 20);
+        let (mut client, server) = duplex(bytes.len().max(4_096));
         client.write_all(bytes).await.expect("there is room for it");
         client.shutdown().await.expect("it is open");
-        connection::serve(&shared, server, peer, Arc::new(handler), watch).await;
-        assert_eq!(shared.counters.panics.value(), 0, "the handler panicked");
         let mut answer = Vec::new();
-        client.read_to_end(&mut answer).await.expect("what was sent can be read");
+        let served = connection::serve(&shared, server, peer, Arc::new(handler), watch);
+        let ((), read) = tokio::join!(served, client.read_to_end(&mut answer));
+        read.expect("what was sent can be read");
+        assert_eq!(shared.counters.panics.value(), 0, "the handler panicked");
         answer
     })
 }
