@@ -34,13 +34,6 @@ impl From<RequestOutcome> for NotAdmitted {
     }
 }
 
-impl NotAdmitted {
-    /// What the outcome leaves to say.
-    pub(super) fn detail(&self) -> String {
-        self.lack.map(|lack| lack.to_string()).unwrap_or_default()
-    }
-}
-
 /// What a request shows of what policies ask.
 pub(super) fn shown<'a>(
     fetch: &'a Fetch,

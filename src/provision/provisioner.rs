@@ -19,7 +19,7 @@ use crate::domain::{Certified, Mac, Timestamp};
 use crate::encryption::FileName;
 use crate::files::{Files, HostedFile};
 use crate::registry::{
-    FileKey, Known, LoggedTarget, NotRecorded, Registry, RequestEvidence, RequestLogEntry,
+    Detail, FileKey, Known, LoggedTarget, NotRecorded, Registry, RequestEvidence, RequestLogEntry,
     RequestOutcome, Requester, SightOutcome,
 };
 use crate::throttle::LogRate;
@@ -45,7 +45,7 @@ pub(super) struct Decision {
     /// What is sent.
     file: Option<Found>,
     outcome: RequestOutcome,
-    detail: String,
+    detail: Detail,
 }
 
 /// A file that is sent.
@@ -58,38 +58,38 @@ enum Found {
 
 impl Decision {
     pub(super) fn refused(outcome: RequestOutcome) -> Decision {
-        Decision { file: None, outcome, detail: String::new() }
+        Decision { file: None, outcome, detail: Detail::Nothing }
     }
 
     fn served(rendered: Arc<Rendered>, owner: FileOwner) -> Decision {
         let file = Some(Found::Rendered(rendered, owner));
-        Decision { file, outcome: RequestOutcome::Served, detail: String::new() }
+        Decision { file, outcome: RequestOutcome::Served, detail: Detail::Nothing }
     }
 
     pub(super) fn hosted(file: HostedFile) -> Decision {
         let file = Some(Found::Hosted(file));
-        Decision { file, outcome: RequestOutcome::Served, detail: String::new() }
+        Decision { file, outcome: RequestOutcome::Served, detail: Detail::Nothing }
     }
 
     /// It did not prove what it was asked for; `detail` says why.
     pub(super) fn challenged(detail: String) -> Decision {
-        Decision { file: None, outcome: RequestOutcome::Challenged, detail }
+        Decision { file: None, outcome: RequestOutcome::Challenged, detail: detail.into() }
     }
 
     /// A file laid out for phones that is there and is not sent now.
     pub(super) fn not_sent(detail: String) -> Decision {
-        Decision { file: None, outcome: RequestOutcome::NotSent, detail }
+        Decision { file: None, outcome: RequestOutcome::NotSent, detail: detail.into() }
     }
 
     fn fault(detail: String) -> Decision {
-        Decision { file: None, outcome: RequestOutcome::RenderFailed, detail }
+        Decision { file: None, outcome: RequestOutcome::RenderFailed, detail: detail.into() }
     }
 
     /// What is sent is for whoever waits, and the outcome why.
     pub(super) fn for_who_waits(mut self, outcome: RequestOutcome) -> Decision {
         if self.file.is_some() {
             self.outcome = outcome;
-            self.detail = "its holding file was sent".to_owned();
+            self.detail = "its holding file was sent".to_owned().into();
         }
         self
     }
@@ -97,7 +97,7 @@ impl Decision {
     /// The file is sent, and would not be if the policy of its company was kept to.
     fn reports(&mut self, lack: Lack) {
         if self.file.is_some() {
-            self.detail = format!("would be refused: {lack}");
+            self.detail = Detail::WouldLack(lack);
         }
     }
 
@@ -170,7 +170,7 @@ impl Provision for Provisioner {
                     .held(&catalogue, &parsed, refused.outcome, way)
                     .unwrap_or_else(|| self.common_or(&catalogue, &parsed, refused.outcome, way));
                 if decision.file.is_none() {
-                    decision.detail = refused.detail();
+                    decision.detail = refused.lack.into();
                 }
                 decision
             }
@@ -527,7 +527,7 @@ impl Provisioner {
     ) {
         if decision.outcome == RequestOutcome::RenderFailed {
             let mac = mac.map(|mac| mac.to_string()).unwrap_or_default();
-            tracing::error!(mac, outcome = ?decision.outcome, error = decision.detail, "a phone could not be served");
+            tracing::error!(mac, outcome = ?decision.outcome, error = %decision.detail, "a phone could not be served");
         }
         self.log(requester, fetch, at, mac, decision.outcome, decision.detail.clone());
     }
@@ -539,7 +539,7 @@ impl Provisioner {
         at: Timestamp,
         mac: Option<Mac>,
         outcome: RequestOutcome,
-        detail: String,
+        detail: Detail,
     ) {
         let entry = RequestLogEntry {
             at,

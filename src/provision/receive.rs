@@ -9,7 +9,7 @@ use super::provisioner::Provisioner;
 use super::{Fetch, Provision, Receipt, Rendered, UploadBody};
 use crate::catalogue::{Catalogue, FileSpec, Target, UploadSpec};
 use crate::domain::{ErrorChain, Mac};
-use crate::registry::{Known, RequestOutcome, Requester};
+use crate::registry::{Detail, Known, RequestOutcome, Requester};
 use crate::throttle::LogRate;
 use crate::uploads::{FileName, Sender, UploadError, Uploads};
 
@@ -42,9 +42,9 @@ impl Provisioner {
         let may_be_form = body.may_be_form();
         let is_sent_by_some = catalogue.is_brought(&parsed.target, may_be_form);
         let mut requester = Requester::Stranger;
-        let refused = |outcome| (Receipt::Refused, outcome, String::new());
+        let refused = |outcome| (Receipt::Refused, outcome, Detail::Nothing);
         let challenged =
-            || (Receipt::Challenged, RequestOutcome::Challenged, proof.wanting(&fetch));
+            || (Receipt::Challenged, RequestOutcome::Challenged, proof.wanting(&fetch).into());
         let (receipt, outcome, detail) = if is_sent_by_some {
             match self.admit(&catalogue, &fetch, &parsed, &proof) {
                 _ if proof.is_wanting(&fetch) => challenged(),
@@ -59,19 +59,19 @@ impl Provisioner {
                         (Some(Brought::Form), _) => {
                             let why =
                                 format!("its form is longer than {MOST_FORM} bytes, or broke off");
-                            (Receipt::Refused, RequestOutcome::NotReceived, why)
+                            (Receipt::Refused, RequestOutcome::NotReceived, why.into())
                         }
                         (Some(Brought::Upload(accepted)), Some(uploads)) => {
                             kept(uploads, &self.upload_faults, accepted, fetch.address, body).await
                         }
                         (Some(Brought::Upload(_)), None) => {
                             let off = "uploads are off: [uploads] dir names no folder".to_owned();
-                            (Receipt::Refused, RequestOutcome::NotReceived, off)
+                            (Receipt::Refused, RequestOutcome::NotReceived, off.into())
                         }
                         (None, _) => refused(RequestOutcome::NoSuchFile),
                     }
                 }
-                Err(refused) => (Receipt::Refused, refused.outcome, refused.detail()),
+                Err(refused) => (Receipt::Refused, refused.outcome, refused.lack.into()),
             }
         } else if proof.is_wanting(&fetch) {
             challenged()
@@ -158,10 +158,10 @@ async fn kept<B: UploadBody>(
     accepted: Accepted,
     address: IpAddr,
     body: &mut B,
-) -> (Receipt, RequestOutcome, String) {
+) -> (Receipt, RequestOutcome, Detail) {
     match write(uploads, &accepted, address, body).await {
-        Ok(true) => (Receipt::Replaced, RequestOutcome::Received, String::new()),
-        Ok(false) => (Receipt::Created, RequestOutcome::Received, String::new()),
+        Ok(true) => (Receipt::Replaced, RequestOutcome::Received, Detail::Nothing),
+        Ok(false) => (Receipt::Created, RequestOutcome::Received, Detail::Nothing),
         Err(error) => {
             let receipt = match &error {
                 UploadError::Busy | UploadError::Io(_) => Receipt::Unavailable,
@@ -178,7 +178,7 @@ async fn kept<B: UploadBody>(
                 let (mac, name) = (accepted.sender.mac(), &accepted.name);
                 tracing::warn!(%mac, %name, error = detail, others, "an upload was not kept");
             }
-            (receipt, RequestOutcome::NotReceived, detail)
+            (receipt, RequestOutcome::NotReceived, detail.into())
         }
     }
 }

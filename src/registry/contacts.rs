@@ -19,6 +19,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::actor::Actor;
 use super::change::Plan;
 use super::index::{Index, Untouched};
+use super::newcomer::Newcomer;
 use super::quota::Counted;
 use super::shares::{SharedQueue, Waiting};
 use super::waiting::{NoRoom, Reservation};
@@ -49,7 +50,7 @@ const TRIED: usize = 16;
 /// What a request told that is to be recorded.
 pub(super) enum Contact {
     /// A device that is not known; there is room for it, and it counts for its network.
-    First { device: Box<Device>, room: Reservation, counted: Counted },
+    First { newcomer: Box<Newcomer>, room: Reservation, counted: Counted },
     /// What a known device is, of which so many ports are believed.
     Claim { mac: Mac, claim: Box<Claim>, ports: u16 },
 }
@@ -57,7 +58,7 @@ pub(super) enum Contact {
 impl Contact {
     fn mac(&self) -> Mac {
         match self {
-            Contact::First { device, .. } => device.mac,
+            Contact::First { newcomer, .. } => newcomer.mac,
             Contact::Claim { mac, .. } => *mac,
         }
     }
@@ -65,7 +66,7 @@ impl Contact {
     /// Where it came from.
     fn network(&self) -> Site {
         let address = match self {
-            Contact::First { device, .. } => device.sighting.as_ref().map(|seen| seen.address),
+            Contact::First { newcomer, .. } => Some(newcomer.address),
             Contact::Claim { claim, .. } => claim.address,
         };
         address.map_or(Site::UNKNOWN, Site::of)
@@ -342,9 +343,9 @@ impl Registry {
     /// With an error comes back what was to be recorded, as it was.
     async fn record_one(&self, contact: Contact) -> Result<(), (RegistryError, Option<Contact>)> {
         match contact {
-            Contact::First { device, room, counted } => {
+            Contact::First { newcomer, room, counted } => {
                 let mut room = Some(room);
-                match self.record_first(&device, &mut room).await {
+                match self.record_first(&newcomer, &mut room).await {
                     Ok(was_recorded) => {
                         if was_recorded {
                             counted.keep();
@@ -353,7 +354,7 @@ impl Registry {
                         Ok(())
                     }
                     Err(error) => {
-                        let again = |room| Contact::First { device, room, counted };
+                        let again = |room| Contact::First { newcomer, room, counted };
                         Err((error, room.map(again)))
                     }
                 }
@@ -389,11 +390,11 @@ impl Registry {
     /// Whether it was recorded, in the room that is left then.
     async fn record_first(
         &self,
-        device: &Device,
+        newcomer: &Newcomer,
         room: &mut Option<Reservation>,
     ) -> Result<bool, RegistryError> {
-        let (mac, index) = (device.mac, &self.memory.index);
-        let address = device.sighting.as_ref().map(|seen| seen.address);
+        let device = newcomer.device();
+        let (mac, index) = (newcomer.mac, &self.memory.index);
         let recorded = self
             .make_device(mac, |there| {
                 // An operator made it, or another gateway recorded it.
@@ -417,8 +418,7 @@ impl Registry {
                     }
                     // Somebody else is to go.
                     *room = None;
-                    let Some(address) = address else { return Ok(Plan::nothing(false)) };
-                    match index.waiting().take_room(mac, address, device.strength()) {
+                    match index.waiting().take_room(mac, newcomer.address, device.strength()) {
                         Ok(another) => *room = Some(another),
                         Err(NoRoom::Already) => return Ok(Plan::nothing(false)),
                         Err(NoRoom::Full) => {

@@ -6,13 +6,14 @@ use std::net::IpAddr;
 use super::Registry;
 use super::contacts::Contact;
 use super::index::Known;
+use super::newcomer::Newcomer;
 use super::scans::{Asked, Bearing, Seen, Standing};
 use super::sighting_fingerprint::SightingFingerprint;
 use super::sighting_writer::SightingUpdate;
 use super::waiting::NoRoom;
 use crate::catalogue::{Catalogue, FileMatch, Identity};
 use crate::domain::settings::Written;
-use crate::domain::{Claim, Claims, Device, Mac, Sighting, Strength, Timestamp, TypeKey};
+use crate::domain::{Claim, Mac, Sighting, Strength, Timestamp, TypeKey};
 
 /// One request's evidence, as far as the registry keeps it.
 #[derive(Clone, Copy)]
@@ -224,11 +225,18 @@ impl Registry {
                 return SightOutcome::NotRecorded(NotRecorded::OverQuota);
             }
         };
-        let (phone_type, ports) = (claim.phone_type.clone(), listed_ports(catalogue, &claim));
-        let sighted = Device::sighted(mac, phone_type, ports, sighting(evidence, now));
-        let claims: Claims = [claim].into_iter().collect();
-        let device = Box::new(Device { claims, ..sighted });
-        if self.contacts.send(Contact::First { device, room, counted }).is_err() {
+        let ports = listed_ports(catalogue, &claim);
+        let shown = shown(evidence);
+        let newcomer = Box::new(Newcomer {
+            mac,
+            address,
+            claim,
+            ports,
+            is_told: shown.type_guess.is_some(),
+            firmware: shown.firmware.map(str::to_owned),
+            certificate: shown.certificate.map(str::to_owned),
+        });
+        if self.contacts.send(Contact::First { newcomer, room, counted }).is_err() {
             self.contacts.note_dropped(&QUEUE_FULL);
             return SightOutcome::NotRecorded(NotRecorded::QueueFull);
         }

@@ -5,6 +5,7 @@
 //! All others, which anybody can send in any number and with any MAC, have room by the network
 //! they come from: whoever floods pushes out what came from his own network and little else.
 
+mod detail;
 mod in_vain;
 mod logged_target;
 
@@ -21,6 +22,7 @@ use super::actor::may_see;
 use super::{Actor, Registry, RegistryError};
 use crate::domain::{CompanyId, Mac, Site, Timestamp};
 
+pub use detail::Detail;
 pub use logged_target::LoggedTarget;
 
 /// What a request was answered with, and why. Only for operators: a handset
@@ -86,8 +88,8 @@ pub struct RequestLogEntry {
     pub user_agent: String,
     /// What it was answered, and why.
     pub outcome: RequestOutcome,
-    /// What could not be done, in words; empty when the outcome says all.
-    pub detail: String,
+    /// What could not be done.
+    pub detail: Detail,
 }
 
 /// Whose request it was.
@@ -155,7 +157,7 @@ impl Registry {
         };
         let mut entries = if some { self.request_log.of(mac) } else { Vec::new() };
         if !all {
-            entries.iter_mut().for_each(|entry| entry.detail.clear());
+            entries.iter_mut().for_each(|entry| entry.detail = Detail::Nothing);
         }
         Ok(entries)
     }
@@ -258,7 +260,7 @@ mod tests {
             target: LoggedTarget::new("/a.cfg".to_owned()),
             user_agent: String::new(),
             outcome: RequestOutcome::Inactive,
-            detail: String::new(),
+            detail: Detail::Nothing,
         }
     }
 
