@@ -46,7 +46,7 @@ pub(crate) struct Lab {
     dir: TempDir,
     pub dialtone: PathBuf,
     /// The first System-Admin's of the seeded store.
-    key: String,
+    pub key: String,
 }
 
 impl Lab {
@@ -62,7 +62,7 @@ impl Lab {
         let mut lab = Lab { dir, dialtone, key: String::new() };
         lab.make_certificates().map_err(|error| format!("certificates: {error}"))?;
         let desk = device(Mac::from_bits(DESK_MAC), &Example::read(DESK)?);
-        let four = Example::read(FOUR)?;
+        let four = Example::four()?;
         let fleet = (0..FLEET).map(|number| device(four_mac(number), &four));
         let seeded = lab.folder("seeded")?;
         seed(&seeded.join("dialtone.db"), std::iter::once(desk).chain(fleet)).await?;
@@ -177,6 +177,10 @@ pub(crate) struct Example {
 impl Example {
     pub(crate) fn desk() -> Result<Example, String> {
         Example::read(DESK)
+    }
+
+    pub(crate) fn four() -> Result<Example, String> {
+        Example::read(FOUR)
     }
 
     fn read(text: &str) -> Result<Example, String> {

@@ -132,7 +132,7 @@ fn cost<T>(span: Duration, mut call: impl FnMut() -> T) -> f64 {
     goes[goes.len() / 2]
 }
 
-fn thread_time() -> Duration {
+pub(super) fn thread_time() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec as u32)
 }

@@ -1,10 +1,12 @@
 //! The parts of a run, one file each.
 
+mod at_rest;
 mod boots;
 mod database;
 mod firmware;
 mod growth;
 mod in_process;
+mod policy;
 mod refusals;
 mod requests;
 mod strangers;
@@ -29,6 +31,12 @@ pub(crate) enum Part {
     FirstContact,
     /// Whether the time of a refusal tells why.
     Refusals,
+    /// The same in processor time, without a network.
+    RefusalsInProcess,
+    /// What a known phone's request costs more where its company asks for something.
+    Policy,
+    /// What it costs that secrets in the store are encrypted.
+    AtRest,
     /// Known phones while unknown ones storm.
     Overload,
     /// Known phones while a hundred take their firmware.
@@ -50,6 +58,9 @@ impl Part {
             Part::Storm => boots::storm(bench).await,
             Part::FirstContact => strangers::first_contact(bench).await,
             Part::Refusals => refusals::run(bench).await,
+            Part::RefusalsInProcess => refusals::in_process(bench).await,
+            Part::Policy => policy::run(bench).await,
+            Part::AtRest => at_rest::run(bench).await,
             Part::Overload => strangers::overload(bench).await,
             Part::Firmware => firmware::run(bench).await,
             Part::Growth => growth::run(bench).await,

@@ -5,6 +5,7 @@
 //! One request at a time, but where each waits. On a new connection the time counts from when it is
 //! open.
 
+mod in_process;
 mod rounds;
 mod shape;
 mod state;
@@ -47,6 +48,7 @@ const LISTENERS: [(&str, &[Shape], &[Shape]); 3] = [
 ];
 
 pub(super) async fn run(bench: &Bench) -> Result<Vec<Figure>, String> {
+    let samples = if bench.quick { FEW_SAMPLES } else { SAMPLES };
     let mut figures = Vec::new();
     for (challenge, over_http, over_https) in LISTENERS {
         let setup = Setup {
@@ -71,7 +73,6 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<Figure>, String> {
                 let status = if challenge == "none" { 404 } else { 401 };
                 let (way, counters, answer) = (&way, &counters, &answer);
                 let rounds = Rounds { way, shape, status, states, counters, answer };
-                let samples = if bench.quick { FEW_SAMPLES } else { SAMPLES };
                 let sampled = rounds.take(samples).await?;
                 check(&gateway, &rounds, &sampled).await?;
                 let asked = match challenge {
@@ -84,6 +85,10 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<Figure>, String> {
         }
     }
     Ok(figures)
+}
+
+pub(super) async fn in_process(bench: &Bench) -> Result<Vec<Figure>, String> {
+    in_process::run(if bench.quick { FEW_SAMPLES } else { SAMPLES }).await
 }
 
 fn figures_of(what: &str, states: &[State], sampled: &Sampled) -> Vec<Figure> {

@@ -46,8 +46,8 @@ impl Shape {
 
     pub(super) fn can_be(self, state: State) -> bool {
         match self {
-            // It would get it.
-            Shape::FirstFile => state != State::NoSuchFile,
+            // It would get it, and without a MAC that is another file.
+            Shape::FirstFile => !matches!(state, State::NoSuchFile | State::WithoutMac),
             // The others are refused like these, and take their time.
             Shape::WrongBasic | Shape::WrongDigest => {
                 !matches!(state, State::OverQuota | State::WithoutMac | State::ForbiddenNetwork)
@@ -57,13 +57,17 @@ impl Shape {
     }
 
     /// All alike but for the MAC.
-    pub(super) fn request(self, mac: Option<Mac>, nonce: &mut Nonce) -> String {
+    pub(super) fn target(self, mac: Option<Mac>) -> String {
         let mac = mac.map_or_else(|| "zzzzzzzzzzzz".to_owned(), |mac| mac.to_string());
-        let target = match self {
+        match self {
             Shape::FirstFile => format!("/{mac}.cfg"),
             Shape::WrongToken => format!("/{TOKEN}/{mac}-calls.xml"),
             _ => format!("/{mac}-calls.xml"),
-        };
+        }
+    }
+
+    pub(super) fn request(self, mac: Option<Mac>, nonce: &mut Nonce) -> String {
+        let target = self.target(mac);
         let authorization = match self {
             Shape::Plain | Shape::FirstFile | Shape::WrongToken => String::new(),
             // user:wrong
