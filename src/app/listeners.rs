@@ -4,8 +4,8 @@ use std::fmt;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 
-use super::Addresses;
-use crate::config::Config;
+use super::{Addresses, HandsetAddress};
+use crate::config::{Config, Listener};
 use crate::domain::ErrorChain;
 use crate::net::{BindError, Bound};
 
@@ -16,11 +16,10 @@ const FIRST_UNPRIVILEGED_PORT: u16 = 1024;
 /// A listener that could not be had: which key asks for it, why, and the way out. It has its
 /// cause in its own words, so that what to do comes last.
 #[derive(Debug, thiserror::Error)]
-#[error("[{section}] {key} (option {option}): {}{}", ErrorChain(reason), Advice(reason))]
+#[error("{asker}: {}{}", ErrorChain(reason), Advice(reason))]
 pub struct ListenError {
-    section: &'static str,
-    key: &'static str,
-    option: &'static str,
+    /// `[handset] http (option --http)`.
+    asker: String,
     reason: BindError,
 }
 
@@ -60,50 +59,73 @@ impl fmt::Display for Advice<'_> {
 /// Every listener of the configuration.
 #[derive(Debug)]
 pub(super) struct BoundListeners {
-    pub http: Vec<Bound>,
-    pub https: Vec<Bound>,
+    pub handsets: Vec<BoundListener>,
     pub admin: Vec<Bound>,
 }
 
-/// Key, option and addresses of each kind of listener.
-type Kind<'c> = (&'static str, &'static str, &'static str, &'c [SocketAddr]);
-
-fn kinds(config: &Config) -> [Kind<'_>; 3] {
-    [
-        ("handset", "http", "--http", &config.handset.http),
-        ("handset", "https", "--https", &config.handset.https),
-        ("admin", "listen", "--admin", &config.admin.listen),
-    ]
+/// A listener of phones, at all its addresses.
+#[derive(Debug)]
+pub(super) struct BoundListener {
+    pub listener: Listener,
+    pub bound: Vec<Bound>,
 }
 
-fn bind((section, key, option, _): Kind<'_>, address: SocketAddr) -> Result<Bound, ListenError> {
-    crate::net::bind(address).map_err(|reason| ListenError { section, key, option, reason })
+fn bind(key: &str, address: SocketAddr) -> Result<Bound, ListenError> {
+    crate::net::bind(address).map_err(|reason| ListenError { asker: asker(key), reason })
 }
+
+fn bind_all(key: &str, addresses: &[SocketAddr]) -> Result<Vec<Bound>, ListenError> {
+    addresses.iter().map(|&address| bind(key, address)).collect()
+}
+
+/// Which key asks for an address, as it stands in a file, and the option that does.
+fn asker(key: &str) -> String {
+    let (section, name) = key.rsplit_once('.').unwrap_or(("", key));
+    let option = match key {
+        "handset.http" => " (option --http)",
+        "handset.https" => " (option --https)",
+        ADMIN => " (option --admin)",
+        _ => "",
+    };
+    format!("[{section}] {name}{option}")
+}
+
+const ADMIN: &str = "admin.listen";
 
 /// Binds each address for a moment, and says which cannot be had, whoever asks for them.
 #[must_use]
 pub fn listener_problems(config: &Config) -> Vec<ListenError> {
-    let all = kinds(config)
-        .into_iter()
-        .flat_map(|kind| kind.3.iter().filter_map(move |&address| bind(kind, address).err()));
-    all.filter(|error| !error.may_be_had_by_others()).collect()
+    let listeners = config.handset_listeners();
+    let of_phones = listeners.iter().map(|listener| (listener.key.as_str(), &listener.listen));
+    let all = of_phones.chain([(ADMIN, &config.admin.listen)]);
+    let errors =
+        all.flat_map(|(key, list)| list.iter().filter_map(|&address| bind(key, address).err()));
+    errors.filter(|error| !error.may_be_had_by_others()).collect()
 }
 
 impl BoundListeners {
     pub(super) fn bind(config: &Config) -> Result<BoundListeners, ListenError> {
-        let all = |kind: Kind<'_>| {
-            kind.3.iter().map(|&address| bind(kind, address)).collect::<Result<Vec<_>, _>>()
-        };
-        let [http, https, admin] = kinds(config);
-        Ok(BoundListeners { http: all(http)?, https: all(https)?, admin: all(admin)? })
+        let of_phones = config.handset_listeners().into_iter().map(|listener| {
+            let bound = bind_all(&listener.key, &listener.listen)?;
+            Ok(BoundListener { listener, bound })
+        });
+        Ok(BoundListeners {
+            handsets: of_phones.collect::<Result<_, _>>()?,
+            admin: bind_all(ADMIN, &config.admin.listen)?,
+        })
     }
 
     pub(super) fn addresses(&self, admin_is_tls: bool) -> Addresses {
-        let all = |bound: &[Bound]| bound.iter().map(Bound::local_addr).collect();
+        let of_phones = self.handsets.iter().flat_map(|BoundListener { listener, bound }| {
+            bound.iter().map(|bound| HandsetAddress {
+                listener: listener.name.clone(),
+                is_tls: listener.tls.is_some(),
+                address: bound.local_addr(),
+            })
+        });
         Addresses {
-            http: all(&self.http),
-            https: all(&self.https),
-            admin: all(&self.admin),
+            handsets: of_phones.collect(),
+            admin: self.admin.iter().map(Bound::local_addr).collect(),
             admin_is_tls,
         }
     }
@@ -117,7 +139,7 @@ mod tests {
 
     fn told(address: &str, kind: ErrorKind) -> String {
         let reason = BindError { address: address.parse().unwrap(), source: io::Error::from(kind) };
-        let error = ListenError { section: "handset", key: "http", option: "--http", reason };
+        let error = ListenError { asker: asker("handset.http"), reason };
         ErrorChain(&error).to_string()
     }
 
@@ -129,6 +151,7 @@ mod tests {
         assert!(low.starts_with(start), "{low}");
         assert!(low.contains("CAP_NET_BIND_SERVICE"), "{low}");
         assert!(!told("0.0.0.0:8080", ErrorKind::PermissionDenied).contains("CAP_NET"));
+        assert_eq!(asker("listener.old-phones.listen"), "[listener.old-phones] listen");
         assert!(told("192.0.2.1:80", ErrorKind::AddrNotAvailable).contains("`ip address`"));
     }
 

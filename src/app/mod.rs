@@ -54,8 +54,8 @@ pub enum AppError {
     Catalogue(#[from] CatalogueError),
     #[error(transparent)]
     Listen(#[from] ListenError),
-    #[error(transparent)]
-    Tls(#[from] TlsError),
+    #[error("[{section}]")]
+    Tls { section: String, source: TlsError },
     #[error("the registry cannot be made ready")]
     Registry(#[from] RegistryError),
     #[error("[uploads] dir: {} cannot be written", dir.display())]
@@ -89,14 +89,36 @@ pub struct App {
 /// Where the gateway listens, with the ports it really got.
 #[derive(Debug, Clone, Default)]
 pub struct Addresses {
-    /// The addresses for phones over plain HTTP.
-    pub http: Vec<SocketAddr>,
-    /// The addresses for phones over TLS.
-    pub https: Vec<SocketAddr>,
+    /// The addresses for phones.
+    pub handsets: Vec<HandsetAddress>,
     /// The addresses for operators; empty: there is no API.
     pub admin: Vec<SocketAddr>,
     /// Whether the admin listeners speak TLS.
     pub admin_is_tls: bool,
+}
+
+/// An address that phones can ask.
+#[derive(Debug, Clone)]
+pub struct HandsetAddress {
+    /// The name of its listener; `None` of `http` and `https` in `[handset]`.
+    pub listener: Option<String>,
+    /// Whether it speaks TLS.
+    pub is_tls: bool,
+    /// The address, with the port it really got.
+    pub address: SocketAddr,
+}
+
+impl HandsetAddress {
+    /// `http` or `https`.
+    #[must_use]
+    pub fn scheme(&self) -> &'static str {
+        if self.is_tls { "https" } else { "http" }
+    }
+
+    /// The name of its listener in brackets, behind a blank; nothing where it has none.
+    fn of_listener(&self) -> String {
+        self.listener.as_ref().map(|name| format!(" ({name})")).unwrap_or_default()
+    }
 }
 
 impl App {

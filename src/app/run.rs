@@ -109,11 +109,9 @@ async fn until_told(app: &App, signals: &mut Signals) {
 /// Where it listens.
 fn announce(addresses: &Addresses, mut out: impl Write) -> std::io::Result<()> {
     writeln!(out, "dialtone {}", env!("CARGO_PKG_VERSION"))?;
-    for address in &addresses.http {
-        writeln!(out, "  handsets  http://{address}")?;
-    }
-    for address in &addresses.https {
-        writeln!(out, "  handsets  https://{address}")?;
+    for phones in &addresses.handsets {
+        let (scheme, of_listener) = (phones.scheme(), phones.of_listener());
+        writeln!(out, "  handsets  {scheme}://{}{of_listener}", phones.address)?;
     }
     let scheme = if addresses.admin_is_tls { "https" } else { "http" };
     for address in &addresses.admin {
@@ -134,4 +132,37 @@ fn announce_ready(first_key: Option<&str>, mut out: impl Write) -> std::io::Resu
     // Scripts wait for this line.
     writeln!(out, "ready")?;
     out.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::HandsetAddress;
+
+    #[test]
+    fn each_address_is_told_with_the_name_of_its_listener() {
+        let phones = |listener: Option<&str>, is_tls, address: &str| HandsetAddress {
+            listener: listener.map(str::to_owned),
+            is_tls,
+            address: address.parse().unwrap(),
+        };
+        let addresses = Addresses {
+            handsets: vec![
+                phones(None, true, "192.0.2.1:443"),
+                phones(Some("old-phones"), false, "10.20.0.2:8080"),
+            ],
+            admin: vec!["127.0.0.1:8081".parse().unwrap()],
+            admin_is_tls: false,
+        };
+        let mut told = Vec::new();
+        announce(&addresses, &mut told).unwrap();
+        let told = String::from_utf8(told).unwrap();
+        let lines: Vec<&str> = told.lines().skip(1).collect();
+        let expected = [
+            "  handsets  https://192.0.2.1:443",
+            "  handsets  http://10.20.0.2:8080 (old-phones)",
+            "  admin     http://127.0.0.1:8081",
+        ];
+        assert_eq!(lines, expected);
+    }
 }

@@ -1,18 +1,17 @@
 //! A gateway that accepts and does not serve yet: it waits for its store, and reads it.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::listeners::BoundListeners;
+use super::listeners::{BoundListener, BoundListeners};
 use super::waiting::Waiting;
 use super::{Addresses, App, AppError, tls, wiring};
 use crate::admin::{self, Admin, ListenerState, ListenerStates, StartPhase};
 use crate::ambient::{Clock, SystemRandom};
 use crate::catalogue::{Catalogue, Sources};
-use crate::config::Config;
+use crate::config::{Config, Listener};
 use crate::files::Files;
 use crate::handset;
 use crate::net::tls::Tls;
@@ -36,12 +35,14 @@ pub(super) struct Starting {
     tls: Vec<Arc<Tls>>,
     handset_server: Server,
     admin_server: Server,
-    for_handsets: Arc<Handover<handset::Starting, handset::Edge<Provisioner>>>,
+    for_handsets: Vec<(Listener, Arc<HandsetHandover>)>,
     for_operators: Arc<Handover<admin::Starting, Admin>>,
     listeners: ListenerStates,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
+
+type HandsetHandover = Handover<handset::Starting, handset::Edge<Provisioner>>;
 
 /// What was read of the store.
 pub(super) struct Opened {
@@ -64,7 +65,7 @@ impl Starting {
         let (uploads, files) = (wiring::uploads(config)?, wiring::files(config)?);
         let bound = BoundListeners::bind(config)?;
         let addresses = bound.addresses(!config.admin.pairs.is_empty());
-        let handset_tls = tls::of_handsets(config, &bound)?;
+        let handset_tls = tls::of_handsets(config, &bound.handsets)?;
         let admin_tls = tls::of_admin(config)?;
 
         let handset_server = Server::new(wiring::handset_limits(config), rand::random());
@@ -75,7 +76,7 @@ impl Starting {
             listeners.clone(),
             config.admin.max_body_bytes,
         );
-        let starting = Starting {
+        let mut starting = Starting {
             config: config.clone(),
             clock,
             sources,
@@ -83,10 +84,10 @@ impl Starting {
             uploads,
             files,
             addresses,
-            tls: [&handset_tls, &admin_tls].into_iter().flatten().cloned().collect(),
+            tls: distinct(handset_tls.iter().chain([&admin_tls]).flatten()),
             handset_server,
             admin_server,
-            for_handsets: Arc::new(Handover::new(handset::Starting::new(rand::random()))),
+            for_handsets: Vec::new(),
             for_operators: Arc::new(Handover::new(for_operators)),
             listeners,
             stop: CancellationToken::new(),
@@ -96,13 +97,14 @@ impl Starting {
             let watching = tls.clone().watch(config.tls.reload_interval, starting.stop.clone());
             starting.tasks.spawn(watching);
         }
-        for bound in bound.http {
-            let options = wiring::handset_listener(config, None);
-            accept(&starting.handset_server, bound, options, &starting.for_handsets)?;
-        }
-        for bound in bound.https {
-            let options = wiring::handset_listener(config, handset_tls.clone());
-            accept(&starting.handset_server, bound, options, &starting.for_handsets)?;
+        for (BoundListener { listener, bound }, tls) in bound.handsets.into_iter().zip(handset_tls)
+        {
+            let handover = Arc::new(Handover::new(handset::Starting::new(rand::random())));
+            for bound in bound {
+                let options = wiring::handset_listener(&listener, tls.clone());
+                accept(&starting.handset_server, bound, options, &handover)?;
+            }
+            starting.for_handsets.push((listener, handover));
         }
         for bound in bound.admin {
             let options = ListenerOptions::new(admin_tls.clone());
@@ -158,15 +160,17 @@ impl Starting {
             .with_uploads(self.uploads.clone())
             .with_files(self.files.clone());
         let provisioner = Arc::new(provisioner);
-        let edge_options = wiring::edge_options(config, &registry, rand::random());
-        let edge = Arc::new(handset::Edge::new(provisioner.clone(), edge_options));
+        let authorization = wiring::authorization(config, &registry);
         let admin = Arc::new(Admin::new(
             registry.clone(),
             Arc::new(SystemRandom),
             self.listeners,
             wiring::admin_options(config, self.uploads.clone(), self.files.clone()),
         ));
-        self.for_handsets.hand_over(edge);
+        for (listener, handover) in self.for_handsets {
+            let options = wiring::edge_options(config, &listener, &authorization, rand::random());
+            handover.hand_over(Arc::new(handset::Edge::new(provisioner.clone(), options)));
+        }
         self.for_operators.hand_over(admin.clone());
         let app = App {
             registry,
@@ -200,18 +204,13 @@ impl Starting {
 
 /// What `GET /ready` says of the listeners: one is up until its server drains.
 fn listener_states(addresses: &Addresses, handsets: &Server, admin: &Server) -> ListenerStates {
-    let named = |kind: &'static str, list: &[SocketAddr], server: &Server| {
-        let server = server.clone();
-        list.iter()
-            .map(move |address| (format!("{kind} {address}"), server.clone()))
-            .collect::<Vec<_>>()
-    };
-    let all = [
-        named("http", &addresses.http, handsets),
-        named("https", &addresses.https, handsets),
-        named("admin", &addresses.admin, admin),
-    ]
-    .concat();
+    let of_phones = addresses.handsets.iter().map(|phones| {
+        let (scheme, of_listener) = (phones.scheme(), phones.of_listener());
+        (format!("{scheme} {}{of_listener}", phones.address), handsets.clone())
+    });
+    let of_admin =
+        addresses.admin.iter().map(|address| (format!("admin {address}"), admin.clone()));
+    let all: Vec<(String, Server)> = of_phones.chain(of_admin).collect();
     Arc::new(move || {
         let state = |(name, server): &(String, Server)| ListenerState {
             name: name.clone(),
@@ -219,6 +218,17 @@ fn listener_states(addresses: &Addresses, handsets: &Server, admin: &Server) -> 
         };
         all.iter().map(state).collect()
     })
+}
+
+/// Listeners that show and ask the same share one.
+fn distinct<'a>(all: impl Iterator<Item = &'a Arc<Tls>>) -> Vec<Arc<Tls>> {
+    let mut distinct: Vec<Arc<Tls>> = Vec::new();
+    for tls in all {
+        if !distinct.iter().any(|other| Arc::ptr_eq(other, tls)) {
+            distinct.push(Arc::clone(tls));
+        }
+    }
+    distinct
 }
 
 fn accept<H: Handler>(

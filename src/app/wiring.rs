@@ -8,9 +8,9 @@ use ipnet::IpNet;
 use super::AppError;
 use crate::admin::{AdminOptions, SessionLimits};
 use crate::ambient::SystemRandom;
-use crate::config::Config;
+use crate::config::{Config, Listener};
 use crate::files::Files;
-use crate::handset::{Access, Authorization, EdgeOptions};
+use crate::handset::{Authorization, EdgeOptions};
 use crate::net::tls::Tls;
 use crate::net::{Limits, ListenerOptions};
 use crate::registry::{Quota, Registry, ScanOptions};
@@ -32,29 +32,34 @@ pub(super) fn handset_limits(config: &Config) -> Limits {
     }
 }
 
-pub(super) fn handset_listener(config: &Config, tls: Option<Arc<Tls>>) -> ListenerOptions {
-    let handset = &config.handset;
+pub(super) fn handset_listener(listener: &Listener, tls: Option<Arc<Tls>>) -> ListenerOptions {
     ListenerOptions {
         tls,
-        proxies: handset.trusted_proxies.clone(),
-        proxy_protocol: handset.proxy_protocol,
+        proxies: listener.access.trusted_proxies.clone(),
+        proxy_protocol: listener.proxy_protocol,
     }
 }
 
-pub(super) fn edge_options(config: &Config, registry: &Registry, seed: u64) -> EdgeOptions {
+/// What all listeners of phones have in common of how they ask for credentials.
+pub(super) fn authorization(config: &Config, registry: &Registry) -> Authorization {
+    Authorization::new(
+        config.handset.authorization.clone(),
+        registry.nonce_key(&SystemRandom),
+        registry.clock().clone(),
+        Arc::new(SystemRandom),
+    )
+}
+
+pub(super) fn edge_options(
+    config: &Config,
+    listener: &Listener,
+    authorization: &Authorization,
+    seed: u64,
+) -> EdgeOptions {
     EdgeOptions {
-        access: Access {
-            allowed: config.handset.allowed_networks.clone(),
-            without_tls: config.handset.http_networks.clone(),
-            trusted_proxies: config.handset.trusted_proxies.clone(),
-            header: config.handset.forwarded_header,
-        },
-        authorization: Authorization::new(
-            config.handset.authorization.clone(),
-            registry.nonce_key(&SystemRandom),
-            registry.clock().clone(),
-            Arc::new(SystemRandom),
-        ),
+        access: listener.access.clone(),
+        authorization: authorization.with(listener.authorization.clone()),
+        proofs: listener.proofs,
         answer_timeout: config.handset.answer_timeout,
         ..EdgeOptions::new(seed)
     }
@@ -97,7 +102,9 @@ pub(super) fn quota(config: &Config) -> Quota {
 /// somebody whose address it did not tell.
 pub(super) fn scans(config: &Config) -> ScanOptions {
     let scan = &config.scan;
-    let never = scan.never_ban.iter().copied().chain(config.handset.trusted_proxies.iter());
+    let listeners = config.handset_listeners();
+    let proxies = listeners.iter().flat_map(|listener| listener.access.trusted_proxies.iter());
+    let never = scan.never_ban.iter().copied().chain(proxies);
     ScanOptions {
         enabled: scan.enabled,
         macs_per_address: scan.macs_per_address,

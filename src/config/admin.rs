@@ -51,8 +51,8 @@ impl AdminSection {
         let limits = AdminOptions::listener_limits();
         let admin = AdminSection {
             listen: section.list("listen", &["127.0.0.1:8081"]),
-            pairs: pairs(&mut section),
-            clients: clients(&mut section),
+            pairs: pairs(&mut section, &[]),
+            clients: clients(&mut section, &ClientCertificates::Off),
             certificate_login: section.switch("certificate_login", false),
             plain_http: section.value("plain_http", "loopback"),
             second_factor: section.value("second_factor", "optional"),

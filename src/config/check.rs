@@ -5,20 +5,21 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use super::reader::Reader;
-use super::{Config, Origin, PlainHttp};
+use super::{Config, Listener, Origin, PlainHttp};
 use crate::handset::{AuthorizationOptions, Challenge};
 use crate::store::url::StoreUrl;
 
 pub(super) fn across(config: &Config, reader: &mut Reader) {
     listeners(config, reader);
     exposed_admin(config, reader);
-    if config.handset.http.is_empty() && config.handset.https.is_empty() {
+    let listeners = config.handset_listeners();
+    if listeners.is_empty() {
         let message = "and handset.https are both empty: phones could not ask for anything";
         reader.problem_between(&["handset.http", "handset.https"], message);
     }
-    let listeners = config.handset.http.len() + config.handset.https.len();
-    if config.handset.max_connections <= listeners {
-        let message = format!("must be larger than the number of listeners, which is {listeners}");
+    let addresses: usize = listeners.iter().map(|listener| listener.listen.len()).sum();
+    if config.handset.max_connections <= addresses {
+        let message = format!("must be larger than the number of listeners, which is {addresses}");
         let keys = ["handset.max_connections", "handset.http", "handset.https"];
         reader.problem_between(&keys, &message);
     }
@@ -31,7 +32,10 @@ pub(super) fn across(config: &Config, reader: &mut Reader) {
     password_in_url(config, reader);
     key_files(config, reader);
     tls_keys(config, reader);
-    if config.handset.https.is_empty() && !config.tls.pairs.is_empty() {
+    let shows = |listener: &Listener| {
+        listener.tls.as_ref().is_some_and(|tls| tls.pairs == config.tls.pairs)
+    };
+    if !config.tls.pairs.is_empty() && !listeners.iter().any(shows) {
         let message = "is not used: handset.https is empty";
         reader.warn_between(&["tls.certificate", "handset.https"], message);
     }
@@ -48,6 +52,18 @@ fn challenge(config: &Config, reader: &mut Reader) {
         let message = "is `basic`, a password that is asked for over TLS alone: phones that come \
                        to handset.http are asked for nothing; empty the list, or ask for a digest";
         reader.warn_between(&["handset.challenge", "handset.http"], message);
+    }
+    for listener in &config.listeners {
+        if listener.tls.is_none()
+            && challenge == Challenge::Basic
+            && listener.authorization.challenge == challenge
+        {
+            let message = "is plain, and handset.challenge is `basic`, a password that is asked \
+                           for over TLS alone: phones that come here are asked for nothing; \
+                           say `challenge`, a digest or \"none\"";
+            let protocol = listener.key("protocol");
+            reader.warn_between(&[&protocol, "handset.challenge"], message);
+        }
     }
     if without_qop && matches!(challenge, Challenge::None | Challenge::Basic) {
         let message = "is not used: handset.challenge asks for no digest";
@@ -86,13 +102,19 @@ fn key_files(config: &Config, reader: &mut Reader) {
 
 /// Not the keys that the gateway makes: it keeps them to itself.
 fn tls_keys(config: &Config, reader: &mut Reader) {
-    for (key, pairs) in [("tls.key", &config.tls.pairs), ("admin.key", &config.admin.pairs)] {
+    let of_listeners = config.listeners.iter().filter_map(|listener| {
+        let pairs = &listener.tls.as_ref()?.pairs;
+        (*pairs != config.tls.pairs).then(|| (listener.key("key"), pairs))
+    });
+    let of_all = [("tls.key", &config.tls.pairs), ("admin.key", &config.admin.pairs)]
+        .map(|(key, pairs)| (key.to_owned(), pairs));
+    for (key, pairs) in of_all.into_iter().chain(of_listeners) {
         for pair in pairs.iter().filter(|pair| everyone_may_read(&pair.key)) {
             let message = format!(
                 "every user of this machine may read {}; `chmod o-r` would end that",
                 pair.key.display()
             );
-            reader.warn_between(&[key], &message);
+            reader.warn_between(&[&key], &message);
         }
     }
 }
@@ -116,17 +138,22 @@ fn everyone_may_read(path: &Path) -> bool {
 }
 
 fn listeners(config: &Config, reader: &mut Reader) {
-    let lists = [
-        ("handset.http", &config.handset.http),
-        ("handset.https", &config.handset.https),
-        ("admin.listen", &config.admin.listen),
-    ];
+    let handsets = config.handset_listeners();
+    let of_phones = handsets.iter().map(|listener| (listener.key.as_str(), &listener.listen));
+    let lists = of_phones.chain([("admin.listen", &config.admin.listen)]);
     let all: Vec<(&str, SocketAddr)> =
-        lists.iter().flat_map(|(key, list)| list.iter().map(|&address| (*key, address))).collect();
+        lists.flat_map(|(key, list)| list.iter().map(move |&address| (key, address))).collect();
     for (at, &(key, address)) in all.iter().enumerate() {
         for &(other_key, other) in &all[..at] {
             if overlap(address, other) {
-                let message = format!("{address} is taken by {other} of {other_key}");
+                let is_default = reader.origin(other_key) == Some(&Origin::Default);
+                let advice = match is_default && key != "admin.listen" {
+                    true => {
+                        format!(", unless that is told other addresses, or none: {other_key} = []")
+                    }
+                    false => String::new(),
+                };
+                let message = format!("{address} is taken by {other} of {other_key}{advice}");
                 reader.problem_between(&[key, other_key], &message);
             } else if key == "admin.listen"
                 && other_key != key

@@ -6,7 +6,12 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::Origin;
-use super::reader::{Given, Raw, Reader};
+use super::reader::{Given, LISTENER, Raw, Reader};
+
+/// Where listeners of names are, in tables of their own.
+const LISTENERS: &str = "listener";
+const UNNAMED: &str = "each listener has a name: write [listener.NAME] on a line of its own, \
+                       and its keys below it";
 
 /// Longer is no configuration but a mistaken name.
 const MOST_BYTES: usize = 1024 * 1024;
@@ -52,14 +57,24 @@ fn parse(name: &str, text: &str, reader: &mut Reader) {
         let place = lines.place(section.span().start);
         let section = section.get_ref();
         match value.get_ref() {
-            DeValue::Table(keys) => {
-                reader.add_section(section, place);
-                for (key, value) in keys {
-                    let place = lines.place(key.span().start);
-                    let name = format!("{section}.{}", key.get_ref());
-                    reader.add(name, Given { raw: lines.raw(value), place });
+            DeValue::Table(listeners) if section == LISTENERS => {
+                for (name, value) in listeners {
+                    let place = lines.place(name.span().start);
+                    match value.get_ref() {
+                        DeValue::Table(keys) => {
+                            lines.section(
+                                &format!("{LISTENER}{}", name.get_ref()),
+                                keys,
+                                place,
+                                reader,
+                            );
+                        }
+                        _ => reader.problem(place, UNNAMED.to_owned()),
+                    }
                 }
             }
+            _ if section == LISTENERS => reader.problem(place, UNNAMED.to_owned()),
+            DeValue::Table(keys) => lines.section(section, keys, place, reader),
             // A key before the first section, or a mistaken `handset = ...`.
             _ => reader.add(section.to_string(), Given { raw: lines.raw(value), place }),
         }
@@ -72,6 +87,15 @@ struct Lines<'a> {
 }
 
 impl Lines<'_> {
+    fn section(&self, name: &str, keys: &DeTable<'_>, place: Origin, reader: &mut Reader) {
+        reader.add_section(name, place);
+        for (key, value) in keys {
+            let place = self.place(key.span().start);
+            let name = format!("{name}.{}", key.get_ref());
+            reader.add(name, Given { raw: self.raw(value), place });
+        }
+    }
+
     fn place(&self, offset: usize) -> Origin {
         let line = self.text.bytes().take(offset).filter(|&byte| byte == b'\n').count() + 1;
         Origin::File { path: self.name.to_owned(), line }

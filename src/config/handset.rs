@@ -5,7 +5,12 @@ use std::time::Duration;
 
 use super::from_text::{FromText, one_of};
 use super::reader::Section;
-use crate::handset::{AuthorizationOptions, Challenge, EdgeOptions, ForwardedHeader, Realm};
+use super::{Listener, TlsSection};
+use crate::domain::admission::ProofSet;
+use crate::handset::{
+    Access, AuthorizationOptions, Challenge, EdgeOptions, ForwardedHeader, Realm,
+};
+use crate::net::tls::TlsOptions;
 use crate::net::{Limits, Network, Networks};
 use crate::registry::PublicUrl;
 
@@ -104,6 +109,37 @@ impl HandsetSection {
             section.problem_between(&["answer_timeout_s", "request_timeout_s"], message);
         }
         handset
+    }
+}
+
+impl HandsetSection {
+    /// Those of `http` and of `https`, as far as there are any.
+    pub(super) fn listeners(&self, tls: &TlsSection) -> Vec<Listener> {
+        let listener = |key: &str, listen: &[SocketAddr], tls| Listener {
+            name: None,
+            key: key.to_owned(),
+            listen: listen.to_vec(),
+            tls,
+            access: Access {
+                allowed: self.allowed_networks.clone(),
+                without_tls: self.http_networks.clone(),
+                trusted_proxies: self.trusted_proxies.clone(),
+                header: self.forwarded_header,
+            },
+            proxy_protocol: self.proxy_protocol,
+            authorization: self.authorization.clone(),
+            proofs: ProofSet::ALL,
+        };
+        let shown = TlsOptions {
+            pairs: tls.pairs.clone(),
+            clients: tls.clients.clone(),
+            expired_clients: tls.expired_clients,
+        };
+        let both = [
+            listener("handset.http", &self.http, None),
+            listener("handset.https", &self.https, Some(shown)),
+        ];
+        both.into_iter().filter(|listener| !listener.listen.is_empty()).collect()
     }
 }
 

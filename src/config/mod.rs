@@ -2,7 +2,7 @@
 //!
 //! A key is `[section]` and `key` in the file, `DIALTONE_SECTION_KEY` in the
 //! environment (lists with commas), and for the common ones an option of the
-//! command. An option beats the environment, the environment beats the file.
+//! command. The sections `[listener.NAME]` are those that the file has. An option beats the environment, the environment beats the file.
 //! Nothing here is secret: keys and passwords are in files that are named.
 //!
 //! Each section's file has its keys, defaults and bounds, once; `Reader` finds
@@ -13,6 +13,7 @@ mod check;
 mod file;
 mod from_text;
 mod handset;
+mod listener;
 mod node;
 mod problem;
 mod reader;
@@ -28,9 +29,10 @@ use std::path::Path;
 pub use admin::{AdminSection, PlainHttp};
 pub use from_text::{LogFilter, LogFormat};
 pub use handset::HandsetSection;
+pub use listener::Listener;
 pub use node::NodeSection;
 pub use problem::{ConfigError, ConfigProblem, Origin};
-use reader::Reader;
+use reader::{LISTENER, Reader};
 pub use scan::ScanSection;
 pub use sections::{
     CacheSection, CatalogueSection, FilesSection, LogSection, QuotaSection, ShutdownSection,
@@ -62,6 +64,8 @@ pub struct Config {
     pub handset: HandsetSection,
     /// The certificates that phones are shown, and whether they show theirs.
     pub tls: TlsSection,
+    /// Where phones ask on terms of their own, beside the addresses in `handset`.
+    pub listeners: Vec<Listener>,
     /// Where operators ask.
     pub admin: AdminSection,
     /// Where what is durable is kept.
@@ -120,11 +124,26 @@ impl Config {
         reader.finish().map(|warnings| (config, warnings))
     }
 
+    /// Every listener of phones: those of `http` and `https`, and those with a name.
+    #[must_use]
+    pub fn handset_listeners(&self) -> Vec<Listener> {
+        let all = self.handset.listeners(&self.tls).into_iter();
+        all.chain(self.listeners.iter().cloned()).collect()
+    }
+
     fn read(reader: &mut Reader) -> Config {
+        let handset = HandsetSection::read(reader.section("handset"));
+        let tls = TlsSection::read(reader.section("tls"));
+        let names = reader.listeners().into_iter();
+        let listeners = names.map(|name| {
+            let section = reader.section(&format!("{LISTENER}{name}"));
+            Listener::read(&name, section, &handset, &tls)
+        });
         Config {
+            listeners: listeners.collect(),
+            handset,
+            tls,
             node: NodeSection::read(reader.section("node")),
-            handset: HandsetSection::read(reader.section("handset")),
-            tls: TlsSection::read(reader.section("tls")),
             admin: AdminSection::read(reader.section("admin")),
             store: StoreSection::read(reader.section("store")),
             quota: QuotaSection::read(reader.section("quota")),

@@ -40,7 +40,7 @@ pub(super) struct Reader {
     environment: BTreeMap<String, String>,
     /// Where each key's value is from.
     known: BTreeMap<String, Origin>,
-    known_sections: BTreeSet<&'static str>,
+    known_sections: BTreeSet<String>,
     /// Keys with a problem of their own.
     bad: BTreeSet<String>,
     problems: Vec<ConfigProblem>,
@@ -85,9 +85,15 @@ impl Reader {
         }
     }
 
-    pub(super) fn section(&mut self, name: &'static str) -> Section<'_> {
-        self.known_sections.insert(name);
-        Section { reader: self, name }
+    pub(super) fn section(&mut self, name: &str) -> Section<'_> {
+        self.known_sections.insert(name.to_owned());
+        Section { reader: self, name: name.to_owned() }
+    }
+
+    /// The names of the sections `[listener.NAME]`, sorted.
+    pub(super) fn listeners(&self) -> Vec<String> {
+        let names = self.sections.iter().filter_map(|(name, _)| name.strip_prefix(LISTENER));
+        names.map(str::to_owned).collect()
     }
 
     pub(super) fn problem(&mut self, place: Origin, message: String) {
@@ -131,14 +137,18 @@ impl Reader {
         let mut found = Vec::new();
         for (section, place) in &self.sections {
             if !self.known_sections.contains(section.as_str()) {
-                let all: Vec<&str> = self.known_sections.iter().copied().collect();
+                let known = self.known_sections.iter().map(String::as_str);
+                let mut all: Vec<&str> =
+                    known.filter(|known| !known.starts_with(LISTENER)).collect();
+                all.push("listener.NAME");
+                all.sort_unstable();
                 let message =
                     format!("no section is called [{section}]; there are {}", all.join(", "));
                 found.push(ConfigProblem { place: place.clone(), message });
             }
         }
         for (key, given) in &self.given {
-            let section = key.split_once('.').map(|(section, _)| section);
+            let section = split(key).map(|(section, _)| section);
             let in_unknown_section = section.is_some_and(|own| !self.known_sections.contains(own));
             if !in_unknown_section || renamed.iter().any(|(old, _)| old == key) {
                 let message = self.why_unknown(key, renamed);
@@ -164,11 +174,11 @@ impl Reader {
         if let Some((_, new)) = renamed.iter().find(|(old, _)| *old == key) {
             return format!("{key} is called {new} now");
         }
-        let (section, name) = key.split_once('.').map_or((None, key), |(s, n)| (Some(s), n));
+        let (section, name) = split(key).map_or((None, key), |(s, n)| (Some(s), n));
         if section.is_none() && self.known_sections.contains(name) {
             return format!("`{name}` is a section: write [{name}] on a line of its own");
         }
-        let elsewhere = |known: &&String| known.split_once('.').is_some_and(|(_, n)| n == name);
+        let elsewhere = |known: &&String| split(known).is_some_and(|(_, n)| n == name);
         let elsewhere: Vec<String> = self
             .known
             .keys()
@@ -183,9 +193,9 @@ impl Reader {
             );
         }
         let in_section = |known: &&String| {
-            section.is_some_and(|s| known.split_once('.').is_some_and(|(own, _)| own == s))
+            section.is_some_and(|s| split(known).is_some_and(|(own, _)| own == s))
         };
-        let names = self.known.keys().filter(in_section).filter_map(|k| k.split_once('.'));
+        let names = self.known.keys().filter(in_section).filter_map(|k| split(k));
         let names: Vec<&str> = names.map(|(_, name)| name).collect();
         let there_are = if names.is_empty() {
             String::new()
@@ -209,15 +219,26 @@ impl Reader {
     }
 }
 
-/// `DIALTONE_HANDSET_HTTP` for `handset.http`.
+/// What the names of the sections of listeners begin with.
+pub(super) const LISTENER: &str = "listener.";
+
+/// The section of a key, and its name there.
+fn split(key: &str) -> Option<(&str, &str)> {
+    let begin = if key.starts_with(LISTENER) { LISTENER.len() } else { 0 };
+    let dot = begin + key[begin..].find('.')?;
+    Some((&key[..dot], &key[dot + 1..]))
+}
+
+/// `DIALTONE_HANDSET_HTTP` for `handset.http`, `DIALTONE_LISTENER_OLD_PHONES_LISTEN` for
+/// `listener.old-phones.listen`.
 pub(super) fn variable(key: &str) -> String {
-    format!("DIALTONE_{}", key.replace('.', "_").to_ascii_uppercase())
+    format!("DIALTONE_{}", key.replace(['.', '-'], "_").to_ascii_uppercase())
 }
 
 /// One section, read key by key.
 pub(super) struct Section<'r> {
     reader: &'r mut Reader,
-    name: &'static str,
+    name: String,
 }
 
 impl Section<'_> {
@@ -237,7 +258,13 @@ impl Section<'_> {
 
     /// A list; one value alone is a list of one.
     pub(super) fn list<T: FromText>(&mut self, key: &str, default: &[&str]) -> Vec<T> {
-        let list = self.take(key, |given| {
+        let list = self.optional_list(key);
+        list.unwrap_or_else(|| default.iter().map(|text| by_default(text)).collect())
+    }
+
+    /// Does as [`Section::list`]; `None` where none was given.
+    pub(super) fn optional_list<T: FromText>(&mut self, key: &str) -> Option<Vec<T>> {
+        self.take(key, |given| {
             let items = given.items();
             let parsed = items.iter().map(|item| match &item.raw {
                 Raw::Text(text) => T::from_text(text).map_err(|error| item.problem(error)),
@@ -249,8 +276,7 @@ impl Section<'_> {
             } else {
                 Err(bad.into_iter().filter_map(Result::err).collect())
             }
-        });
-        list.unwrap_or_else(|| default.iter().map(|text| by_default(text)).collect())
+        })
     }
 
     /// `true` or `false`.
@@ -306,11 +332,38 @@ impl Section<'_> {
         Duration::from_secs(self.number(key, default.as_secs(), range))
     }
 
+    /// Whether a key that was read was given.
+    pub(super) fn is_given(&self, key: &str) -> bool {
+        let origin = self.reader.origin(&format!("{}.{key}", self.name));
+        origin.is_some_and(|origin| *origin != Origin::Default)
+    }
+
+    /// Whether a key was read that has a problem of its own.
+    pub(super) fn is_bad(&self, key: &str) -> bool {
+        self.reader.bad.contains(&format!("{}.{key}", self.name))
+    }
+
+    /// A problem of the section as a whole, told where it begins.
+    pub(super) fn problem(&mut self, message: &str) {
+        let begin = self.reader.sections.iter().find(|(name, _)| *name == self.name);
+        let place = begin.map_or(Origin::Default, |(_, place)| place.clone());
+        self.reader.problem(place, format!("[{}] {message}", self.name));
+    }
+
     /// A problem between keys of this section, told at the first.
     pub(super) fn problem_between(&mut self, keys: &[&str], message: &str) {
-        let names: Vec<String> = keys.iter().map(|key| format!("{}.{key}", self.name)).collect();
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        self.reader.problem_between(&names, message);
+        let names = self.full(keys);
+        self.reader.problem_between(&names.iter().map(String::as_str).collect::<Vec<_>>(), message);
+    }
+
+    /// Does as [`Section::problem_between`], but the configuration can be used.
+    pub(super) fn warn_between(&mut self, keys: &[&str], message: &str) {
+        let names = self.full(keys);
+        self.reader.warn_between(&names.iter().map(String::as_str).collect::<Vec<_>>(), message);
+    }
+
+    fn full(&self, keys: &[&str]) -> Vec<String> {
+        keys.iter().map(|key| format!("{}.{key}", self.name)).collect()
     }
 
     /// Does as [`Section::take`], for a key that is no list: there `NAME=` in a unit

@@ -1,6 +1,6 @@
 //! `[tls]`: what the HTTPS listeners of phones show and ask for.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::from_text::{FromText, one_of};
@@ -31,11 +31,15 @@ enum Mode {
 
 impl TlsSection {
     pub(super) fn read(mut section: Section<'_>) -> TlsSection {
-        let clients = clients(&mut section);
+        let clients = clients(&mut section, &ClientCertificates::Off);
         TlsSection {
-            pairs: pairs(&mut section),
+            pairs: pairs(&mut section, &[]),
             certs_dir: section.value("certs_dir", "certs"),
-            expired_clients: expired_clients(&mut section, &clients),
+            expired_clients: expired_clients(
+                &mut section,
+                &clients,
+                ExpiredCertificates::default(),
+            ),
             clients,
             reload_interval: section.seconds(
                 "reload_interval_s",
@@ -46,11 +50,12 @@ impl TlsSection {
     }
 }
 
-/// `certificate` and `key`: as many of one as of the other.
-pub(super) fn pairs(section: &mut Section<'_>) -> Vec<PairFiles> {
+/// `certificate` and `key`: as many of one as of the other. `default` where there is neither.
+pub(super) fn pairs(section: &mut Section<'_>, default: &[PairFiles]) -> Vec<PairFiles> {
     let certificates: Vec<PathBuf> = section.list("certificate", &[]);
     let keys: Vec<PathBuf> = section.list("key", &[]);
     match (certificates.len(), keys.len()) {
+        (0, 0) => return default.to_vec(),
         (some, 0) if some > 0 => {
             section.problem_between(&["certificate", "key"], "needs the file of its `key` as well");
         }
@@ -68,15 +73,19 @@ pub(super) fn pairs(section: &mut Section<'_>) -> Vec<PairFiles> {
     pairs.map(|(certificate, key)| PairFiles { certificate, key }).collect()
 }
 
-/// `client_certificates` and `client_ca`.
-pub(super) fn clients(section: &mut Section<'_>) -> ClientCertificates {
-    let mode: Mode = section.value("client_certificates", "off");
-    let authorities: Option<PathBuf> = section.optional("client_ca");
-    match (mode, authorities) {
-        (Mode::Off, None) => ClientCertificates::Off,
+/// `client_certificates` and `client_ca`; where one is not given, that of `default`.
+pub(super) fn clients(
+    section: &mut Section<'_>,
+    default: &ClientCertificates,
+) -> ClientCertificates {
+    let mode = section.optional("client_certificates").unwrap_or(Mode::of(default));
+    let own: Option<PathBuf> = section.optional("client_ca");
+    let is_default = own.is_none();
+    match (mode, own.or_else(|| default.authorities().map(Path::to_owned))) {
+        (Mode::Off, _) if is_default => ClientCertificates::Off,
         (Mode::Optional, Some(authorities)) => ClientCertificates::Optional { authorities },
         (Mode::Required, Some(authorities)) => ClientCertificates::Required { authorities },
-        (Mode::Off, Some(_)) => {
+        (Mode::Off, _) => {
             let message = "is not used while `client_certificates` is \"off\": \
                            set it to \"optional\" or \"required\", or leave client_ca out";
             section.problem_between(&["client_ca", "client_certificates"], message);
@@ -90,14 +99,29 @@ pub(super) fn clients(section: &mut Section<'_>) -> ClientCertificates {
     }
 }
 
-fn expired_clients(section: &mut Section<'_>, clients: &ClientCertificates) -> ExpiredCertificates {
+/// `expired_client_certificates`, `default` where it is not given.
+pub(super) fn expired_clients(
+    section: &mut Section<'_>,
+    clients: &ClientCertificates,
+    default: ExpiredCertificates,
+) -> ExpiredCertificates {
     let key = "expired_client_certificates";
-    let expired = section.value(key, "refuse");
-    if expired == ExpiredCertificates::Accept && *clients == ClientCertificates::Off {
+    let expired = section.optional(key);
+    if expired == Some(ExpiredCertificates::Accept) && *clients == ClientCertificates::Off {
         let message = "is not used while `client_certificates` is \"off\"";
         section.problem_between(&[key, "client_certificates"], message);
     }
-    expired
+    expired.unwrap_or(default)
+}
+
+impl Mode {
+    fn of(clients: &ClientCertificates) -> Mode {
+        match clients {
+            ClientCertificates::Off => Mode::Off,
+            ClientCertificates::Optional { .. } => Mode::Optional,
+            ClientCertificates::Required { .. } => Mode::Required,
+        }
+    }
 }
 
 impl FromText for Mode {

@@ -8,7 +8,7 @@ use super::forwarded::{ForwardedHeader, client_address, is_https};
 use crate::net::Networks;
 
 /// Which networks may ask, and which proxies are believed about whom they ask for.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Access {
     /// Handsets from elsewhere get the refusal. Default: everywhere.
     pub allowed: Networks,

@@ -44,6 +44,7 @@ pub use hosted::EdgeBody;
 use response::FileHeaders;
 pub use starting::Starting;
 
+use crate::domain::admission::ProofSet;
 use crate::net::body::BodyReader;
 use crate::net::{Handler, Peer, RetryAfter, body};
 use crate::provision::{BrokenOff, Fetch, FileOwner, Provision, Receipt, Reply, Sent, UploadBody};
@@ -56,6 +57,8 @@ pub struct EdgeOptions {
     pub access: Access,
     /// What they are asked to prove.
     pub authorization: Authorization,
+    /// What counts as proof to the policies of companies.
+    pub proofs: ProofSet,
     /// How long provisioning may take; then the phone is told to come again.
     /// Meant to be below what phones wait themselves, so that they hear it; no
     /// vendor documents how long that is.
@@ -74,13 +77,14 @@ impl EdgeOptions {
         EdgeOptions {
             access: Access::default(),
             authorization: Authorization::default(),
+            proofs: ProofSet::ALL,
             answer_timeout: EdgeOptions::ANSWER_TIMEOUT,
             retry_after: RetryAfter::new(30, 30, seed),
         }
     }
 }
 
-/// The handler for listeners of handsets. Make its server with
+/// The handler for a listener of handsets, or several that are alike. Make its server with
 /// [`Limits::tolerate_control_chars`](crate::net::Limits::tolerate_control_chars).
 #[derive(Debug)]
 pub struct Edge<P> {
@@ -111,6 +115,7 @@ impl<P: Provision> Edge<P> {
         };
         let told_at = shown.presented.as_ref().map(|_| Instant::now() + UNTIL_REFUSED);
         fetch.is_challenged = unproven.is_challenged();
+        fetch.counting = options.proofs;
         (fetch.authorization, fetch.unfit) = (shown.presented, shown.unfit);
         if request::is_upload(&request) {
             // SECURITY: a browser inside the phones' network names its page; no phone does.

@@ -97,6 +97,17 @@ impl Networks {
         self.0.iter().any(|network| network.contains(address))
     }
 
+    /// What is in both.
+    #[must_use]
+    pub fn both(&self, other: &Networks) -> Networks {
+        let smaller = |(one, other): (Network, Network)| {
+            let (first, second) = (one.0, other.0);
+            (first.contains(&second).then_some(other)).or(second.contains(&first).then_some(one))
+        };
+        let pairs = self.iter().flat_map(|one| other.iter().map(move |other| (one, other)));
+        pairs.filter_map(smaller).collect()
+    }
+
     /// The networks, in the order in which they were written.
     pub fn iter(&self) -> impl Iterator<Item = Network> + '_ {
         self.0.iter().copied()
@@ -172,6 +183,28 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn what_is_in_both_is_in_each(
+            one in prop::collection::vec((any::<[u8; 4]>(), 0u8..=32), 0..4),
+            other in prop::collection::vec((any::<[u8; 4]>(), 0u8..=32), 0..4),
+            strange: [u8; 4],
+        ) {
+            let networks = |all: &[([u8; 4], u8)]| -> Networks {
+                let one = |(address, bits): &([u8; 4], u8)| {
+                    Network(IpNet::new((*address).into(), *bits).unwrap().trunc())
+                };
+                all.iter().map(one).collect()
+            };
+            let inside = one.iter().chain(&other).map(|(address, _)| *address);
+            for address in inside.chain([strange]).map(IpAddr::from) {
+                let (one, other) = (networks(&one), networks(&other));
+                let is_in_each = one.contains(address) && other.contains(address);
+                prop_assert_eq!(one.both(&other).contains(address), is_in_each);
+                prop_assert!(!Networks::none().both(&one).contains(address));
+                prop_assert_eq!(Networks::all().both(&one), one);
+            }
+        }
+
         #[test]
         fn any_text_is_a_network_or_an_error(text: String) {
             if let Ok(network) = text.parse::<Network>() {

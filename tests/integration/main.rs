@@ -23,6 +23,7 @@ mod forms;
 mod http_edge;
 mod identification;
 mod limits;
+mod listeners;
 mod modes;
 mod old_phones;
 mod own_family;

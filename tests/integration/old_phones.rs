@@ -8,9 +8,10 @@ use std::process::{Child, Command, Stdio};
 use dialtone::net::tls::PairFiles;
 use serde_json::json;
 
+use crate::listeners;
 use crate::papers::examples;
-use crate::support::http;
 use crate::support::{Gateway, eventually};
+use crate::support::{http, tls};
 
 const FILE: &str = "/0015654aa937.cfg";
 const PHONE: &str = "0015654aa9370";
@@ -70,7 +71,7 @@ impl Proxy {
         for (from, to) in [
             ("10.20.0.2:443", free.to_string()),
             ("/etc/haproxy/old-phones.pem", certificate.display().to_string()),
-            ("127.0.0.1:8080", gateway.http().to_string()),
+            ("127.0.0.1:8080", gateway.listener("old-phones").to_string()),
         ] {
             assert!(text.contains(from), "{text}");
             text = text.replace(from, &to);
@@ -108,12 +109,27 @@ fn make_certificate(file: &Path) {
     std::fs::write(file, both).unwrap();
 }
 
-/// A gateway with the phone, whose company lets in nobody but its own network.
+/// A gateway with that example of the paper, of the addresses and networks that there are here.
+fn of_paper(example: usize, adapt: impl FnOnce(String) -> String) -> Gateway {
+    let text = examples("docs/old-phones.md", "toml").swap_remove(example);
+    let mut text = adapt(text);
+    for (from, to) in [
+        ("192.0.2.1:443", "127.0.0.1:0"),
+        ("127.0.0.1:8080", "127.0.0.1:0"),
+        ("10.20.0.2:8080", "127.0.0.1:0"),
+        ("10.20.0.0/16", "127.0.0.64/26"),
+    ] {
+        text = text.replace(from, to);
+    }
+    listeners::start(|_| text)
+}
+
+/// The one behind a proxy.
 fn gateway(proxy_protocol: bool) -> Gateway {
-    Gateway::start_with(|config, _| {
-        config.handset.trusted_proxies = ["127.0.0.1/32".parse().unwrap()].into_iter().collect();
-        config.handset.proxy_protocol = proxy_protocol;
-        config.handset.http_networks = ["127.0.0.64/26".parse().unwrap()].into_iter().collect();
+    of_paper(1, |text| {
+        let said = "proxy_protocol = true";
+        assert!(text.contains(said), "{text}");
+        text.replace(said, &format!("proxy_protocol = {proxy_protocol}"))
     })
 }
 
@@ -153,6 +169,55 @@ fn addresses_of(gateway: &Gateway, outcome: &str) -> Vec<String> {
     let all = list["values"].as_array().unwrap().iter();
     let such = all.filter(|request| request["outcome"] == outcome);
     such.map(|request| request["address"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn old_phones_have_a_listener_where_nothing_counts_but_being_there() {
+    let gateway = of_paper(0, |text| text);
+    let (phones, old) = (gateway.listener("phones"), gateway.listener("old-phones"));
+    let plain = |from: &str, target: &str| {
+        let stream = http::connect_from(from.parse().unwrap(), old).unwrap();
+        http::exchange(stream, "GET", target, &[], b"").unwrap()
+    };
+    let stranger = "127.0.0.13";
+    let refusal = plain(HOME, FILE);
+    assert_eq!((refusal.status, plain(stranger, FILE)), (404, refusal.clone()));
+    eventually("it is listed", || !gateway.inactive().is_empty());
+    company(&gateway, "old", json!({ "require": ["network"], "networks": ["127.0.0.64/26"] }));
+    promote_into(&gateway, PHONE, "old");
+    assert!(plain(HOME, FILE).text().contains("#!version:1.0.0.1"));
+    assert_eq!(plain(stranger, FILE), refusal);
+    // Its address is the right one, and means nothing at the other listener.
+    assert_eq!(ask(phones, HOME, &["-tls1_2"], "").status(), "404");
+    let why = "not shown: network; at its listener network does not count";
+    assert_eq!(listeners::details(&gateway, PHONE), ["", why]);
+    assert_eq!(addresses_of(&gateway, "forbidden_network"), [stranger, stranger]);
+
+    // Of another company: what opens its phones' files elsewhere opens nothing in clear.
+    let other = "0015654aa9380";
+    assert_eq!(plain(HOME, "/0015654aa938.cfg"), refusal);
+    eventually("it is listed", || !gateway.inactive().is_empty());
+    company(&gateway, "hosted", json!({ "require": ["token"] }));
+    promote_into(&gateway, other, "hosted");
+    let scope = json!({ "phoneid": other });
+    let token = gateway.done("token", json!({ "type": "phone", "scope": scope }));
+    let file = format!("/{}/0015654aa938.cfg", token["values"][0]["token"].as_str().unwrap());
+    assert_eq!(plain(HOME, &file), refusal);
+    let why = "not shown: token; at its listener token does not count";
+    assert_eq!(listeners::details(&gateway, other), [why]);
+    let stream = tls::connect(phones, &gateway.dir().join("certs/self-signed.pem"), None);
+    let served = http::exchange(stream.unwrap(), "GET", &file, &[], b"").unwrap();
+    assert!(served.text().contains("#!version:1.0.0.1"), "{served:?}");
+}
+
+fn company(gateway: &Gateway, name: &str, admission: serde_json::Value) {
+    let values = json!({ "company": name, "name": name, "settings": { "admission": admission } });
+    gateway.done("create", json!({ "type": "company", "values": values }));
+}
+
+fn promote_into(gateway: &Gateway, phone: &str, company: &str) {
+    let (scope, values) = (json!({ "phoneid": phone }), json!({ "company": company }));
+    gateway.done("promote", json!({ "type": "phone", "scope": scope, "values": values }));
 }
 
 #[test]

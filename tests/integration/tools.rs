@@ -317,6 +317,15 @@ fn check_says_what_this_machine_does_not_have() {
             "cannot read nowhere.pem: No such file",
         ),
         (
+            "[listener.a]\nlisten = [\"192.0.2.1:8080\"]\n[handset]\nhttp = []\n",
+            "[listener.a] listen: failed to bind to 192.0.2.1:8080: ",
+        ),
+        (
+            "[listener.a]\nlisten = [\"127.0.0.1:0\"]\nclient_certificates = \"required\"\n\
+             client_ca = \"nowhere.pem\"\n",
+            "[listener.a]: cannot read nowhere.pem: No such file",
+        ),
+        (
             "[store]\nurl = \"sqlite:file/x.db\"\n",
             "[store] url: file/x.db cannot be written by the user who runs this: file: is not a directory",
         ),

@@ -60,7 +60,7 @@ pub struct AuthorizationOptions {
 #[derive(Debug)]
 pub struct Authorization {
     options: AuthorizationOptions,
-    nonces: Nonces,
+    nonces: Arc<Nonces>,
     clock: SharedClock,
 }
 
@@ -108,7 +108,17 @@ impl Authorization {
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
     ) -> Authorization {
-        Authorization { options, nonces: Nonces::new(key, random), clock: SharedClock(clock) }
+        let nonces = Arc::new(Nonces::new(key, random));
+        Authorization { options, nonces, clock: SharedClock(clock) }
+    }
+
+    /// Asks for something else, for another listener.
+    ///
+    /// SECURITY: a nonce that was used at one listener is used at all of them.
+    #[must_use]
+    pub fn with(&self, options: AuthorizationOptions) -> Authorization {
+        let (nonces, clock) = (Arc::clone(&self.nonces), Arc::clone(&self.clock.0));
+        Authorization { options, nonces, clock: SharedClock(clock) }
     }
 
     /// Reads what a request presents, and uses its nonce.

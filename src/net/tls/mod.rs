@@ -108,7 +108,9 @@ impl ClientCertificates {
         client_verifier::verifier(self, expired, &Arc::new(config::provider())).map(drop)
     }
 
-    fn authorities(&self) -> Option<&Path> {
+    /// The file of the authorities that may have signed one.
+    #[must_use]
+    pub fn authorities(&self) -> Option<&Path> {
         match self {
             ClientCertificates::Off => None,
             ClientCertificates::Optional { authorities }

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use rustix::fs::{Access, access};
 
 use crate::app::listener_problems;
-use crate::config::Config;
+use crate::config::{Config, Listener};
 use crate::domain::ErrorChain;
 use crate::files::Files;
 use crate::net::tls::{
@@ -30,8 +30,10 @@ pub async fn problems(config: &Config) -> Vec<String> {
         };
         problems.extend(unwritable.or_else(|| unusable.err().map(|error| error.to_string())));
     }
-    let makes_certificate = !config.handset.https.is_empty() && config.tls.pairs.is_empty();
-    if makes_certificate {
+    let listeners = config.handset_listeners();
+    let is_shown_none =
+        |listener: &Listener| listener.tls.as_ref().is_some_and(|tls| tls.pairs.is_empty());
+    if listeners.iter().any(is_shown_none) {
         problems.extend(unwritable("[tls] certs_dir", &config.tls.certs_dir, Place::Folder));
     }
     let uploads = config.uploads.dir.as_deref();
@@ -99,13 +101,22 @@ pub fn files(config: &Config, families: &[String]) -> Vec<String> {
 
 fn certificates(config: &Config) -> Vec<String> {
     let now = SystemTime::now();
-    let handset = usable(&config.tls.pairs, &config.tls.clients, now);
-    let admin = usable(&config.admin.pairs, &config.admin.clients, now);
-    [handset, admin]
-        .into_iter()
-        .filter_map(Result::err)
-        .map(|error| ErrorChain(&error).to_string())
-        .collect()
+    let mut all = vec![
+        ("tls".to_owned(), &config.tls.pairs, &config.tls.clients),
+        ("admin".to_owned(), &config.admin.pairs, &config.admin.clients),
+    ];
+    for listener in &config.listeners {
+        if let (Some(name), Some(tls)) = (&listener.name, &listener.tls)
+            && (&tls.pairs, &tls.clients) != (&config.tls.pairs, &config.tls.clients)
+        {
+            all.push((format!("listener.{name}"), &tls.pairs, &tls.clients));
+        }
+    }
+    let errors = all.into_iter().filter_map(|(section, pairs, clients)| {
+        let error = usable(pairs, clients, now).err()?;
+        Some(format!("[{section}]: {}", ErrorChain(&error)))
+    });
+    errors.collect()
 }
 
 fn usable(

@@ -83,11 +83,24 @@ impl Gateway {
     }
 
     pub(crate) fn http(&self) -> SocketAddr {
-        self.app().addresses().http[0]
+        self.unnamed(false)
     }
 
     pub(crate) fn https(&self) -> SocketAddr {
-        self.app().addresses().https[0]
+        self.unnamed(true)
+    }
+
+    /// The first address of a listener of that name.
+    pub(crate) fn listener(&self, name: &str) -> SocketAddr {
+        let mut all = self.app().addresses().handsets.iter();
+        let found = all.find(|phones| phones.listener.as_deref() == Some(name));
+        found.expect("there is one of that name").address
+    }
+
+    fn unnamed(&self, is_tls: bool) -> SocketAddr {
+        let mut all = self.app().addresses().handsets.iter();
+        let found = all.find(|phones| phones.listener.is_none() && phones.is_tls == is_tls);
+        found.expect("there is one").address
     }
 
     pub(crate) fn admin(&self) -> SocketAddr {

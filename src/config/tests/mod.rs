@@ -1,9 +1,11 @@
+mod listeners;
+
 use std::path::PathBuf;
 
 use super::*;
 use crate::net::tls::{ClientCertificates, PairFiles};
 
-const EXAMPLE: &str = include_str!("../../dialtone.example.toml");
+const EXAMPLE: &str = include_str!("../../../dialtone.example.toml");
 
 /// A file in a directory of its own, and what loading it gives.
 struct Case {
@@ -240,7 +242,7 @@ fn all_problems_are_reported_at_once_each_with_its_line() {
         "d.toml:14: tls.certificate: must not be empty; leave the key out instead",
         "d.toml:16: store.url: no store has the form `mysql:...`: write `sqlite:PATH` (one file), `postgres://USER@HOST/DATABASE` or `memory:` (kept nowhere)",
         "d.toml:18: log.level: `loud=very` is not a log filter such as `info` or `warn,dialtone::store=debug`: error parsing level filter: expected one of \"off\", \"error\", \"warn\", \"info\", \"debug\", \"trace\", or a number 0-5",
-        "d.toml:19: no section is called [handsets]; there are admin, cache, catalogue, files, handset, log, node, quota, scan, shutdown, store, tls, uploads",
+        "d.toml:19: no section is called [handsets]; there are admin, cache, catalogue, files, handset, listener.NAME, log, node, quota, scan, shutdown, store, tls, uploads",
         "d.toml:22: shutdown.grace_period_s: a number with a fraction is not a whole number",
         "environment variable DIALTONE_KEYS: no key has this variable",
         "environment variable DIALTONE_QUOTA_INACTIVE_DEVICES: quota.inactive_devices: must be a whole number from 0 to 10000000",
