@@ -437,6 +437,32 @@ fn contradictions_are_recorded() {
 }
 
 #[test]
+fn a_name_that_is_told_by_its_ending_alone_is_of_no_maker() {
+    let catalogue = Catalogue::load_untried(&Sources::default()).unwrap();
+    for (path, model) in [
+        ("/gxp2170fw.bin", "GXP2170"),
+        ("/ht802fw.bin", "HT802"),
+        ("/grp2610fw.bin", "GRP2614"),
+        ("/gxp2160fw.bin", "GXP2160"),
+        ("/new.loads", "GXP2160"),
+        ("/new.jar", "GXP2160"),
+        ("/new.eff", "GXP2160"),
+    ] {
+        let agent = format!("Grandstream Model HW {model} SW 1.0.11.35 DevId c074ad273a10");
+        let target = Target::parse(path);
+        let user_agent = Some(&*agent);
+        let found = catalogue.identify(Request { target: &target, user_agent, headers: &[] });
+        assert_eq!(found.contradicts, None, "{path}: {:?}", found.evidence);
+        assert_eq!(found.vendor.as_deref(), Some("Grandstream"));
+        assert!(!found.is_mac_asked_for && catalogue.looks_like_a_phone(&found), "{found:?}");
+    }
+    let target = Target::parse("/c074ad273a10.bin");
+    let found = catalogue.identify(Request { target: &target, user_agent: None, headers: &[] });
+    assert!(found.is_mac_asked_for);
+    assert_ne!(found.contradicts, Some(Contradiction::Makers), "{:?}", found.evidence);
+}
+
+#[test]
 fn the_built_in_families_load_and_their_examples_hold() {
     let sources = Sources::default();
     let catalogue = Catalogue::load(&sources).unwrap_or_else(|error| panic!("{error}"));

@@ -8,7 +8,7 @@
 //! contradicts itself when that is sure, when the path or the address is sure of another maker,
 //! and when neither of the two speaks for the maker of the family. The address speaks for every
 //! maker that has its block, the path only for the one of whom it is sure: asking for `{mac}.cfg`
-//! speaks for nobody.
+//! speaks for nobody, and `*.bin` is any maker's firmware.
 //!
 //! The address speaks against a guess and against a program, which has no block, not against a phone
 //! that names its model: blocks are lent, sold and not all known, and a phone in the lab has the
@@ -30,7 +30,7 @@
 //! Such a request tells its address, and is listed with the type of whatever is unknown; why, its
 //! evidence says.
 
-use super::file_match::{FileMatch, FileMatches};
+use super::file_match::FileMatches;
 use crate::catalogue::{Catalogue, Family};
 
 /// For each family its maker, as the place of one of the maker's families: those of one name, and
@@ -83,7 +83,7 @@ impl Catalogue {
         if of_address.is_none() && has_own {
             return false;
         }
-        let of_path = self.only_maker(witnesses.files.all().iter().map(FileMatch::family));
+        let of_path = self.only_maker(witnesses.files.told_families());
         match witnesses.agent {
             Some(_) if of_path == own || (of_path.is_none() && of_address.is_none()) => false,
             Some(agent) => {

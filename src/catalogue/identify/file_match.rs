@@ -77,6 +77,12 @@ impl<'a> FileMatches<'a> {
         })
     }
 
+    /// The families whose phones ask for the target by more than how its name ends, in order.
+    pub(super) fn told_families(&self) -> impl Iterator<Item = usize> {
+        let is_telling = |file: &&FileMatch| self.catalogue.pattern(file.owner).is_telling;
+        self.all().iter().filter(is_telling).map(FileMatch::family)
+    }
+
     fn fitting(&self, owner: PathOwner, at: usize) -> Option<FileMatch> {
         let pattern = self.catalogue.pattern(owner);
         if !pattern.has_arguments(self.target) {

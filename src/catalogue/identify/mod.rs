@@ -51,6 +51,8 @@ pub struct Request<'a> {
 pub struct Identity {
     /// The address, where it is one that a handset can own.
     pub mac: Option<Mac>,
+    /// Whether path or query name that address, and not only the User-Agent or a header.
+    pub is_mac_asked_for: bool,
     /// The port that the path names, else the first; `None` without a MAC.
     pub port: Option<Port>,
     /// The type of the catalogue; `None` when not even a generic one is there.
@@ -150,13 +152,15 @@ impl Catalogue {
     }
 
     /// Whether the request looks like one of a phone of some maker's: what it says goes together,
-    /// a family was found, and it does not name itself as nothing known.
+    /// a family was found, and it does not name itself as nothing known. A name of no family is as
+    /// good as one of its own where the phone's address is not in it: the phones of a family ask for
+    /// more common files than the catalogue knows, and what is asked for so gets no phone's file.
     #[must_use]
     pub fn looks_like_a_phone(&self, identity: &Identity) -> bool {
         let is_strange = |found: &Evidence| matches!(found, Evidence::UnknownUserAgent);
         identity.contradicts.is_none()
             && identity.family.is_some_and(|family| Some(family) != self.generic)
-            && (identity.file.is_some() || identity.hosted.is_some())
+            && (identity.file.is_some() || identity.hosted.is_some() || !identity.is_mac_asked_for)
             && !identity.evidence.iter().any(is_strange)
     }
 
@@ -175,6 +179,7 @@ impl Catalogue {
         let of_hosted = hosted.as_ref().map(|(mac, _)| *mac);
         let of_path = of_hosted.or_else(|| own.as_ref().and_then(|file| file.facts.mac));
         let of_path = of_path.or_else(|| files.all().iter().find_map(|file| file.facts.mac));
+        let is_mac_asked_for = of_path.is_some_and(Mac::is_usable);
         let mac = choose_mac(of_path, &agent_facts, &headers, &mut evidence);
         let holders = mac.map_or(Cow::Borrowed(&[][..]), |mac| self.holders(mac));
         let has_own = own.is_some();
@@ -194,6 +199,7 @@ impl Catalogue {
             let Weighed { phone_type, strength } = self.unknown(Strength::Contradicted);
             return Identity {
                 mac,
+                is_mac_asked_for,
                 port: mac.map(|_| Port::FIRST),
                 phone_type: phone_type.filter(|_| mac.is_some()).map(|found| found.key.clone()),
                 strength,
@@ -235,6 +241,7 @@ impl Catalogue {
         let named = found.filter(|family| family.id != GENERIC && !is_denied);
         Identity {
             mac,
+            is_mac_asked_for,
             port: mac.map(|_| path.and_then(|path| path.port).unwrap_or(Port::FIRST)),
             phone_type: phone_type.map(|phone_type| phone_type.key.clone()),
             strength,
@@ -320,11 +327,10 @@ impl Catalogue {
         // A path that several makers have is nobody's.
         if agent.is_some()
             && !has_own
-            && self.only_maker(files.all().iter().map(FileMatch::family)).is_some()
-            && let Some(other) =
-                files.all().iter().map(FileMatch::family).find(|&family| {
-                    Some(family) != self.generic && !self.is_same_maker(family, chosen)
-                })
+            && self.only_maker(files.told_families()).is_some()
+            && let Some(other) = files
+                .told_families()
+                .find(|&family| Some(family) != self.generic && !self.is_same_maker(family, chosen))
         {
             let family = self.families[other].id.clone();
             evidence.push(Evidence::PathOfAnotherFamily { family });
@@ -349,9 +355,10 @@ impl Catalogue {
     /// The family of a phone that does not name itself. Of several that have both path and
     /// address, the only one that has a usual type counts.
     fn family_of_files(&self, files: &FileMatches<'_>, of_oui: &[usize]) -> Option<usize> {
+        let told = files.told_families();
+        let specific: Vec<usize> = told.filter(|&f| Some(f) != self.generic).collect();
         let files = files.all();
         let families = || files.iter().map(FileMatch::family);
-        let specific: Vec<usize> = families().filter(|&f| Some(f) != self.generic).collect();
         // A path that names a model says more than one that many makers share.
         let telling: Vec<usize> = files
             .iter()

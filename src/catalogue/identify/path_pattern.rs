@@ -39,6 +39,8 @@ pub(crate) struct PathPattern {
     pub text: String,
     /// Fits a path that ends as the pattern says, whatever it begins with.
     pub expression: String,
+    /// Whether it says more of a name than how it ends: `*.bin` is of no maker alone.
+    pub is_telling: bool,
     /// Slashes from the end of a path to where the pattern begins; at least 1.
     slashes: usize,
     /// What that part of the path must be like.
@@ -78,7 +80,11 @@ impl PathPattern {
             path => (format!("/{}$", translate(path, "[^/]")?), 1 + path.matches('/').count()),
         };
         let part = Expression::build(&format!("^{expression}"))?;
-        Ok(PathPattern { text: text.to_owned(), expression, slashes, part, arguments })
+        let ending = path.strip_prefix("*.");
+        let is_telling =
+            !ending.is_some_and(|rest| rest.chars().all(|c| c.is_ascii_alphanumeric()));
+        let text = text.to_owned();
+        Ok(PathPattern { text, expression, is_telling, slashes, part, arguments })
     }
 
     /// What the path alone tells; the same for all patterns of the same expression. `None` when

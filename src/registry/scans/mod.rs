@@ -9,13 +9,18 @@
 //! |---|---|
 //! | with what contradicts itself: two MACs, several makers | 3 |
 //! | without a User-Agent, where phones of the family always send one | 2 |
-//! | with the User-Agent of no phone, or a name of no family | 1 |
+//! | with the User-Agent of no phone, or a name of no family that has the MAC in it | 1 |
 //! | as a phone asks, and for nothing else within a minute, though a phone goes on | 1 |
 //! | as a phone asks, and for nothing else: there are boots of one name | 3 phones |
 //! | as a phone asks, and then for a second name, or again after a minute | 1 phone |
 //!
 //! A *phone* is the [limit](ScanOptions::macs_per_address) divided by the
 //! [phones](ScanOptions::phones_per_address) that one address may bring in an hour.
+//!
+//! A name without the MAC, which only the User-Agent tells then, is a common file's: phones ask for
+//! more of them than the catalogue knows, before their own. It gets nobody a phone's file, so it is as
+//! any name that a phone asks for, whatever it is called; who asks for nothing else gets no further
+//! than with names of boots that have but one.
 //!
 //! What weighs as much as the limit is a sweep, and its address is to be banned; so is whoever asks
 //! as phones do and counts its way up or down. Until a second name comes, a MAC is *waiting* and

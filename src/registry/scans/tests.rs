@@ -189,6 +189,45 @@ fn who_says_what_a_phone_would_is_suspected_from_ten_on_and_banned_later() {
     }
 }
 
+#[test]
+fn a_common_file_that_nobody_knows_makes_no_sweep_of_a_site() {
+    const FANVIL: u64 = 0x0c_38_3e << 24;
+    const GRANDSTREAM: u64 = 0xc0_74_ad << 24;
+    for (common, own, oui, agent) in [
+        ("/F0V0X5S00000.cfg", "/{mac}.cfg", FANVIL, "Fanvil X5S 1.2.4 {mac}"),
+        ("/F0V0X6000000.cfg", "/{mac}.cfg", FANVIL, "Fanvil X6 1.2.4 {mac}"),
+        ("/f0X4hw1.0.cfg", "/{mac}.cfg", FANVIL, "Fanvil X4 2.3.2 {mac}"),
+        ("/y000000000999.cfg", "/{mac}.cfg", YEALINK, "Yealink SIP-T54W 96.86.0.20 {colons}"),
+        (
+            "/gxp2170fw.bin",
+            "/cfg{mac}.xml",
+            GRANDSTREAM,
+            "Grandstream Model HW GXP2170 SW 1.0.11.35 DevId {mac}",
+        ),
+    ] {
+        let macs: Vec<u64> = random(5).map(|number| oui + number).take(300).collect();
+        let of = |path| names(path, Some(agent), macs.iter().copied());
+        let mut watch = Watch::new();
+        for (first, second) in of(common).iter().zip(&of(own)) {
+            for name in [first, second] {
+                let Seen { standing, .. } = watch.asks(SITE, name);
+                assert_eq!(standing, Standing::Free, "{name:?}");
+            }
+        }
+        // Who never goes on is told from a site, as with a boot of one name.
+        let many = random(5).map(|number| oui + number).take(2_000);
+        let mut watch = Watch::new();
+        let swept = names(common, Some(agent), many).iter().position(|name| {
+            watch.now += 10;
+            matches!(watch.asks(SITE, name).standing, Standing::Sweeping(_))
+        });
+        assert!(swept.is_some_and(|after| (300..400).contains(&after)), "{common}: {swept:?}");
+        // What has the MAC in it, and is no name of any phone's, stays what it was.
+        let odd = names("/{mac}.odd", Some(agent), macs.iter().copied());
+        assert_eq!(Watch::new().sweep(odd.into_iter()).map(|(after, _)| after), Some(10));
+    }
+}
+
 #[derive(Deserialize)]
 struct Boot {
     id: String,
