@@ -351,7 +351,7 @@ impl Composition {
         settings
     }
 
-    fn token_in_url(&self, company: &CompanyId) -> Option<TokenInUrl> {
+    pub(super) fn token_in_url(&self, company: &CompanyId) -> Option<TokenInUrl> {
         let company = self.directory.companies.get(company)?;
         let policy = self.directory.policies.of(company, &self.directory.system);
         Some(policy.token_in_url).filter(|whose| *whose != TokenInUrl::None)

@@ -13,8 +13,8 @@ use super::{Actor, Registry, RegistryError};
 use crate::catalogue::{Catalogue, PhoneType, cannot_of, lines_without_key, set_rows};
 use crate::domain::settings::schema::ADMISSION;
 use crate::domain::settings::{
-    AdmissionSettings, KeyType, Layer, SettingError, Settings, Written, cuts_short, dialled,
-    resolve,
+    AdmissionSettings, HIDDEN, KeyType, Layer, SettingError, Settings, Written, cuts_short,
+    dialled, resolve,
 };
 use crate::domain::{Device, Mac, PhoneId, Strength, TransitionError, nearest};
 
@@ -514,7 +514,9 @@ impl Composition {
         if tried.is_empty() {
             return Vec::new();
         }
-        let layers: Vec<Layer> = layers.iter().map(|(_, layer)| layer.clone()).collect();
+        let made_up = with_file_key(phone_type);
+        let layers = layers.iter().map(|(_, layer)| layer.clone());
+        let layers: Vec<Layer> = made_up.into_iter().chain(layers).collect();
         let found = self.catalogue.without_effect(phone_type, &layers, &tried);
         let described = &phone_type.description;
         let sentence = |path: &str| {
@@ -551,6 +553,15 @@ impl Composition {
             Written::MAX_PARAMETERS
         ))
     }
+}
+
+/// A layer with a marker for the key that the gateway makes for a phone whose files are to be
+/// encrypted, where nobody sets one. `None`: phones of the type know no key.
+fn with_file_key(phone_type: &PhoneType) -> Option<Layer> {
+    phone_type.encryptions.first()?;
+    let key = serde_json::json!({ "provisioning": { "encryption_key": HIDDEN } });
+    // Not as a patch, which must not have markers.
+    Some(Layer::from_stored(&key.to_string()))
 }
 
 /// What a layer sets, each as its path and its row in the table of coverage: the keys of a module
@@ -592,7 +603,9 @@ impl Registry {
             Some(format!("{}: {notice}", phone_type.description))
         });
         let unanswered = self.asked_in_vain(&composition);
+        let untold = composition.untold_url(id);
         let not_expressed = composition.not_expressed(id, sees_system);
-        Ok(notice.into_iter().chain(untyped).chain(unanswered).chain(not_expressed).collect())
+        let found = notice.into_iter().chain(untyped).chain(unanswered).chain(untold);
+        Ok(found.chain(not_expressed).collect())
     }
 }

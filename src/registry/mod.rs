@@ -49,6 +49,7 @@ mod sight;
 mod sighting_fingerprint;
 mod sighting_writer;
 mod text;
+mod told_urls;
 pub(crate) mod transfer;
 mod untyped;
 mod uploads;

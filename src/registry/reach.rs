@@ -22,19 +22,19 @@ pub(super) struct PhonesOfType {
 
 /// Types and how many phones they have.
 #[derive(Debug, Default)]
-struct Counts {
+pub(super) struct Counts {
     phones: usize,
     types: Vec<TypeKey>,
 }
 
 impl Counts {
-    fn add(&mut self, phones: &PhonesOfType) {
+    pub(super) fn add(&mut self, phones: &PhonesOfType) {
         self.phones += phones.count;
         self.types.push(phones.phone_type.clone());
     }
 
     /// `12 phones of type t46s, ip550`.
-    fn in_words(&self) -> String {
+    pub(super) fn in_words(&self) -> String {
         let named: Vec<&str> = self.types.iter().take(NAMED_TYPES).map(TypeKey::as_str).collect();
         let more = match self.types.len().saturating_sub(NAMED_TYPES) {
             0 => String::new(),

@@ -7,13 +7,14 @@
 //! `drop_old`, `true`, they are proof of nothing.
 //!
 //! One row: `phoneid` or `company`; `token`, the element of the path; `url`, where a phone is pointed
-//! at, up to the path before a file's name, `null` where no setting says where the gateway is.
+//! at, up to the path before a file's name, `null` where no setting says where the gateway is. With
+//! `drop_old` of a company `warnings` say how many of its phones nothing told another token.
 
 use serde::Serialize;
 
 use super::Call;
 use crate::admin::CommandResult;
-use crate::admin::answer::{Answer, Fail, Rows};
+use crate::admin::answer::{Fail, Rows};
 use crate::domain::{CompanyId, PhoneId};
 use crate::registry::{ShownToken, TokenChange};
 
@@ -33,7 +34,7 @@ pub(super) async fn phone(call: Call) -> CommandResult {
     let id = scope.phone()?;
     let change = change(&call)?;
     let shown = call.core.registry.phone_token(&call.actor, id, change).await?;
-    Ok(row(Some(id), None, shown))
+    Ok(rows(Some(id), None, shown).finish())
 }
 
 pub(super) async fn company(call: Call) -> CommandResult {
@@ -42,7 +43,23 @@ pub(super) async fn company(call: Call) -> CommandResult {
     let id = scope.company("company")?.ok_or_else(|| Fail::new("company required"))?;
     let change = change(&call)?;
     let shown = call.core.registry.company_token(&call.actor, &id, change).await?;
-    Ok(row(None, Some(id), shown))
+    let warnings = match change {
+        TokenChange::NewAlone => locked_out(&call, id.clone()).await,
+        TokenChange::None | TokenChange::New => Vec::new(),
+    };
+    Ok(rows(None, Some(id), shown).finish_but(&warnings))
+}
+
+/// Phones that have no other token than the one that is none any more. It is done: when they cannot
+/// be looked for, that is what is said.
+async fn locked_out(call: &Call, id: CompanyId) -> Vec<String> {
+    let core = call.core.clone();
+    let look = move || core.registry.without_own_token(&id);
+    let found = call.core.blocking.run(call.party.clone(), look).await;
+    found.unwrap_or_else(|why| {
+        let told = "it is done, and who has no other token was not looked for";
+        vec![format!("{told}: {}", why.message())]
+    })
 }
 
 fn change(call: &Call) -> Result<TokenChange, Fail> {
@@ -56,9 +73,9 @@ fn change(call: &Call) -> Result<TokenChange, Fail> {
     }
 }
 
-fn row(phoneid: Option<PhoneId>, company: Option<CompanyId>, shown: ShownToken) -> Answer {
+fn rows(phoneid: Option<PhoneId>, company: Option<CompanyId>, shown: ShownToken) -> Rows {
     let ShownToken { token, url } = shown;
     let mut rows = Rows::new();
     rows.push(&Row { phoneid, company, token, url });
-    rows.finish()
+    rows
 }

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::bisect::making_a_difference;
 use super::trial::{self, Extent, Maker};
-use crate::catalogue::{Catalogue, PhoneType, parallel};
+use crate::catalogue::{Catalogue, FileSpec, PhoneType, Scope, parallel};
 use crate::domain::Port;
 use crate::domain::settings::schema::{self, Field, Kind};
 use crate::domain::settings::{Codec, KeyType, Layer, LdapSecurity, Settings, resolve};
@@ -106,7 +106,7 @@ pub fn cannot_of<'a>(cannot: &'a BTreeMap<String, String>, row: &str) -> Option<
 }
 
 /// Types that differ in what their templates look at besides the settings.
-fn different<'c>(
+pub(super) fn different<'c>(
     types: impl Iterator<Item = &'c PhoneType>,
 ) -> impl Iterator<Item = &'c PhoneType> {
     let mut seen = BTreeSet::new();
@@ -434,8 +434,19 @@ pub(super) fn files_of(
     phone_type: &PhoneType,
     settings: &Arc<Settings>,
 ) -> Files {
+    files_of_those(catalogue, phone_type, settings, |_| true)
+}
+
+/// Does as [`files_of`] for the files of these scopes.
+pub(super) fn files_of_those(
+    catalogue: &Catalogue,
+    phone_type: &PhoneType,
+    settings: &Arc<Settings>,
+    is_one: impl Fn(Scope) -> bool,
+) -> Files {
     let family = catalogue.family_of(phone_type);
-    let with_template = family.files.iter().filter(|file| file.template.is_some());
+    let is_one = |file: &&FileSpec| file.template.is_some() && is_one(file.scope);
+    let with_template = family.files.iter().filter(is_one);
     let files = with_template.flat_map(|file| {
         let facts = file.example_facts(phone_type, trial::mac()).into_iter().take(PORTS);
         facts.map(move |facts| (file, facts))

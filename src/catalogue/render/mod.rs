@@ -16,6 +16,7 @@ pub(crate) mod line_keys;
 mod own_passwords;
 mod references;
 mod taken_back;
+mod told_url;
 pub(crate) mod trial;
 pub(crate) mod values;
 

@@ -501,6 +501,14 @@ impl Index {
         types
     }
 
+    /// The devices with phones in the company that were never sent a file of their own; one walk
+    /// over all devices.
+    pub(super) fn unserved(&self, company: &CompanyId) -> usize {
+        let Some(number) = self.companies.known(company) else { return 0 };
+        let is_in = |entry: &Entry| entry.rows.all().iter().any(|row| row.company == Some(number));
+        self.devices.iter().filter(|entry| !entry.served && is_in(entry)).count()
+    }
+
     /// Whether any phone is in the company.
     pub(super) fn company_has_phones(&self, company: &CompanyId) -> bool {
         let Some(number) = self.companies.known(company) else { return false };
