@@ -247,13 +247,8 @@ impl Provisioner {
             user_agent: fetch.user_agent.as_deref().unwrap_or_default(),
             certificate: fetch.certificate.as_ref().and_then(|certificate| certificate.shown()),
             is_certified: certified.mac().is_some(),
-            is_proven: certified.mac().is_some()
-                || self.proves_active(proof, mac)
-                || parsed
-                    .target
-                    .token
-                    .as_ref()
-                    .is_some_and(|own| self.registry.vouches_for(mac, own)),
+            is_proven: certified.mac().is_some() || self.proves_active(proof, mac),
+            token: parsed.target.token.as_ref(),
         };
         Err(match self.registry.sight(catalogue, evidence) {
             // Before it is held against a policy, which may lock a phone: who has still to answer the

@@ -12,6 +12,7 @@ use super::sighting_fingerprint::SightingFingerprint;
 use super::sighting_writer::SightingUpdate;
 use super::waiting::NoRoom;
 use crate::catalogue::{Catalogue, FileMatch, Identity};
+use crate::domain::admission::UrlToken;
 use crate::domain::settings::Written;
 use crate::domain::{Claim, Mac, Sighting, Strength, Timestamp, TypeKey};
 
@@ -32,8 +33,11 @@ pub struct RequestEvidence<'a> {
     pub certificate: Option<&'a str>,
     /// Whether the certificate was made for this very MAC.
     pub is_certified: bool,
-    /// Whether it showed something that only this very phone can: bans do not hold for it.
+    /// Whether it showed credentials or a certificate that only this very phone can: bans do not hold
+    /// for it, nor for who has a token.
     pub is_proven: bool,
+    /// The token that its URL holds, whosever that is.
+    pub token: Option<&'a UrlToken>,
 }
 
 impl RequestEvidence<'_> {
@@ -128,7 +132,12 @@ impl Registry {
         let is_active = known.is_some_and(|known| known.active);
         let is_at_home = known.is_some_and(|known| self.memory.index.is_at_home(known, address));
         let is_served_here = is_active && is_at_home && known.is_some_and(|known| known.served);
-        if evidence.is_proven || is_served_here {
+        // The token last: to tell whose it is takes longer than all else, and phones that are served
+        // there need not show it.
+        if evidence.is_proven
+            || is_served_here
+            || evidence.token.is_some_and(|token| self.vouches_for(mac, token))
+        {
             return None;
         }
         if self.banned(address).is_some() {
