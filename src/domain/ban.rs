@@ -77,6 +77,23 @@ impl Ban {
         Ban::FIRST_S.saturating_mul(fourfold).min(Ban::LONGEST_S)
     }
 
+    /// Why nobody bans such a network: the end of a sentence that begins with what it is of. One that
+    /// is wider than the shortest prefixes is a slip of the keyboard, and half the internet.
+    #[must_use]
+    pub fn unfit_network(network: IpNet) -> Option<String> {
+        let shortest = match network {
+            IpNet::V4(_) => 8,
+            IpNet::V6(_) => 16,
+        };
+        if network.prefix_len() < shortest {
+            return Some(format!("is wider than /{shortest}, the widest that is banned"));
+        }
+        // Addresses are compared as IPv4 where they are.
+        let canonical = network.addr().to_canonical();
+        (canonical != network.addr())
+            .then(|| format!("is IPv4: write it as {canonical}, with a prefix of up to /32"))
+    }
+
     /// Whether the network gets nothing at that time.
     #[must_use]
     pub fn is_in_force(&self, now: Timestamp) -> bool {
@@ -112,5 +129,16 @@ mod tests {
         let minutes: Vec<i64> = (1..=6).map(|times| Ban::lasts_s(times) / 60).collect();
         assert_eq!(minutes, [10, 40, 160, 640, 2_560, 10_080]);
         assert_eq!(Ban::lasts_s(u32::MAX), Ban::LONGEST_S);
+    }
+
+    #[test]
+    fn half_the_internet_is_not_banned_nor_ipv4_in_disguise() {
+        let is_fit = |text: &str| Ban::unfit_network(text.parse().unwrap()).is_none();
+        for text in ["10.0.0.0/8", "192.0.2.7/32", "2001::/16", "2001:db8::7/128"] {
+            assert!(is_fit(text), "{text}");
+        }
+        for text in ["10.0.0.0/7", "0.0.0.0/0", "2000::/15", "::ffff:192.0.2.0/120"] {
+            assert!(!is_fit(text), "{text}");
+        }
     }
 }

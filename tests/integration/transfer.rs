@@ -37,10 +37,11 @@ fn both_ways_say_what_they_counted() {
     assert!(import.status.success(), "{import:?}");
     assert_eq!(
         String::from_utf8(import.stdout).unwrap(),
-        "imported: companies 0, users 0, devices 3000, phones 3000, removed devices 0, events 0, \
+        "imported: companies 0, users 0, devices 3000, phones 3000, removed devices 0, bans 0, events 0, \
          counted again in the store\n"
     );
-    let counts = "companies 1, users 0, devices 3000, phones 3000, removed devices 0, events 0";
+    let counts =
+        "companies 1, users 0, devices 3000, phones 3000, removed devices 0, bans 0, events 0";
     let export = output(dir.path(), "export --store sqlite:new.db --output out.json");
     assert!(export.status.success() && export.stdout.is_empty(), "{export:?}");
     assert_eq!(
@@ -140,6 +141,11 @@ fn from_a_file_into_a_database_and_back_nothing_is_lost() {
     drop(stored);
     let scope = json!({ "phoneid": "0015650000020" });
     gateway.done("delete", json!({ "type": "phone", "scope": scope }));
+    // In no other order than their texts', which is not that of numbers.
+    for network in ["198.51.100.0/24", "2001:db8::/64", "192.0.2.200"] {
+        let values = json!({ "network": network, "minutes": 5, "reason": "toll fraud" });
+        gateway.done("create", json!({ "type": "ban", "values": values }));
+    }
     gateway.stop();
 
     let url = Cluster::shared().database();
@@ -151,12 +157,18 @@ fn from_a_file_into_a_database_and_back_nothing_is_lost() {
         std::fs::read_to_string(dir.path().join(document)).unwrap()
     };
     let one = export(way[0]);
-    for part in ["\"claims\"", "\"served\"", "\"removed\": [\n", "\"action\":\"promote\""] {
+    for part in [
+        "\"claims\"",
+        "\"served\"",
+        "\"removed\": [\n",
+        "\"reason\":\"toll fraud\"",
+        "\"action\":\"promote\"",
+    ] {
         assert!(one.contains(part), "{part}: {one}");
     }
     for (from, to) in way.iter().zip(&way[1..]) {
         let said = done(dir.path(), &format!("import --store {} {}", to.0, from.1));
-        assert!(said.contains("devices 2, phones 2, removed devices 1, events "), "{said}");
+        assert!(said.contains("devices 2, phones 2, removed devices 1, bans 3, events "), "{said}");
         assert_eq!(export(*to), one);
         let again = output(dir.path(), &format!("import --store {} {}", to.0, from.1));
         let said = String::from_utf8(again.stderr).unwrap();

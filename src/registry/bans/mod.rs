@@ -40,9 +40,6 @@ impl NewBan {
     pub const MAX_REASON: usize = 200;
     /// The longest ban that an operator makes, ten years.
     pub const MAX_S: i64 = 3_653 * 24 * 3_600;
-    /// The shortest prefixes: a network that is wider is a slip of the keyboard, and half the
-    /// internet.
-    const SHORTEST: (u8, u8) = (8, 16);
 }
 
 impl Registry {
@@ -159,18 +156,11 @@ impl Registry {
     pub async fn create_ban(&self, actor: &Actor, new: NewBan) -> Result<(), RegistryError> {
         actor.require_system_admin()?;
         let network = new.network.trunc();
-        let shortest = match network {
-            IpNet::V4(_) => NewBan::SHORTEST.0,
-            IpNet::V6(_) => NewBan::SHORTEST.1,
-        };
         let invalid = |field: &str, message: String| {
             Err(RegistryError::Invalid { field: field.to_owned(), message })
         };
-        if network.prefix_len() < shortest {
-            return invalid(
-                "network",
-                format!("is wider than /{shortest}, the widest that is banned"),
-            );
+        if let Some(why) = Ban::unfit_network(network) {
+            return invalid("network", why);
         }
         if self.scans.options().touches_never_banned(network) {
             return invalid("network", "is in `[scan] never_ban`".to_owned());

@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::num::NonZeroU64;
 
+use ipnet::IpNet;
 use serde_json::value::{RawValue, Value};
 
 use super::document::{
-    CompanyEntry, DeviceEntry, EventEntry, PortEntry, RemovedEntry, SightingEntry, UserEntry,
+    BanEntry, CompanyEntry, DeviceEntry, EventEntry, PortEntry, RemovedEntry, SightingEntry,
+    UserEntry,
 };
 use super::error::DocumentProblem;
 use super::read::{Item, Placed};
@@ -15,13 +17,13 @@ use crate::domain::admission::{AdmissionState, OldProofs};
 use crate::domain::settings::schema::ADMISSION;
 use crate::domain::settings::{Layer, SettingError, Written};
 use crate::domain::{
-    ApiKeyHash, Claim, Claims, Company, CompanyId, Device, Event, EventId, Mac, Phone, Port,
-    Revision, Role, SecondFactor, Sighting, State, Timestamp, User, UserId, from_hex,
+    ApiKeyHash, Ban, BanEvidence, Claim, Claims, Company, CompanyId, Device, Event, EventId, Mac,
+    Phone, Port, Revision, Role, SecondFactor, Sighting, State, Timestamp, User, UserId, from_hex,
 };
-use crate::registry::RegistryError;
 use crate::registry::limits::require_no_file_key;
 use crate::registry::passwords::{MAX_PASSWORD, is_affordable};
 use crate::registry::text::{check_login, check_name, is_assignable_mac};
+use crate::registry::{NewBan, RegistryError};
 use crate::store::Mutation;
 
 /// Problems reported; a document with more has one mistake many times.
@@ -48,6 +50,8 @@ pub(super) struct Check {
     macs: Option<HashSet<Mac>>,
     /// Of the removed devices before.
     removed: BTreeSet<Mac>,
+    /// Of the bans before.
+    banned: HashSet<IpNet>,
     logins: BTreeSet<String>,
     ids: BTreeSet<UserId>,
     keys: BTreeSet<ApiKeyHash>,
@@ -62,6 +66,7 @@ impl Check {
             companies: [CompanyId::default_company()].into(),
             macs: Some(HashSet::new()),
             removed: BTreeSet::new(),
+            banned: HashSet::new(),
             logins: BTreeSet::new(),
             ids: BTreeSet::new(),
             keys: BTreeSet::new(),
@@ -245,10 +250,11 @@ impl Check {
         hashes
     }
 
-    /// For a second reading of devices of which none was there twice.
+    /// For a second reading of devices and bans of which none was there twice.
     pub(super) fn forget_macs(&mut self) {
         self.macs = None;
         self.removed = BTreeSet::new();
+        self.banned = HashSet::new();
     }
 
     /// How what stands at this place of its list is stored.
@@ -264,6 +270,7 @@ impl Check {
                 device.map(|device| Mutation::PutDevice { device, expect: None })
             }
             Item::Removed(entry) => self.removed(at, &entry),
+            Item::Ban(entry) => self.ban(at, entry).map(|ban| Mutation::PutBan { ban }),
             Item::Event(entry) => self.event(at, entry).map(Mutation::Append),
         };
         self.line = None;
@@ -283,6 +290,53 @@ impl Check {
         Some(Mutation::NoteLeft { mac: mac?, written })
     }
 
+    fn ban(&mut self, at: usize, entry: BanEntry) -> Option<Ban> {
+        let path = format!("bans[{at}]");
+        let network = self.or_problem(format!("{path}.network"), network(&entry.network));
+        // Those of a second reading are known to differ.
+        if let Some(network) = network.filter(|_| self.macs.is_some())
+            && !self.banned.insert(network)
+        {
+            self.problem(format!("{path}.network"), format!("{network} is there twice"));
+        }
+        let since = entry.since.unwrap_or(self.now);
+        let lasts_s = entry.until.seconds().saturating_sub(since.seconds());
+        if !(0..=NewBan::MAX_S).contains(&lasts_s) {
+            let most = NewBan::MAX_S / 86_400;
+            let message = format!("must be at most {most} days after `since`, and not before it");
+            self.problem(format!("{path}.until"), message);
+        }
+        let times = entry.times.unwrap_or(1);
+        if times == 0 {
+            self.problem(format!("{path}.times"), "must be at least 1");
+        }
+        self.text(&path, "reason", &entry.reason, NewBan::MAX_REASON);
+        self.text(&path, "made_by", &entry.made_by, MAX_EVENT_TEXT);
+        if entry.evidence.len() > Ban::MAX_EVIDENCE {
+            let message = format!("a ban has at most {}", Ban::MAX_EVIDENCE);
+            self.problem(format!("{path}.evidence"), message);
+        }
+        let mut evidence = Vec::with_capacity(entry.evidence.len());
+        for (at, one) in entry.evidence.into_iter().enumerate() {
+            let path = format!("{path}.evidence[{at}]");
+            let one = serde_json::from_value::<BanEvidence>(one);
+            let Some(one) = self.or_problem(path.clone(), one) else { continue };
+            self.text(&path, "target", &one.target, Ban::MAX_EVIDENCE_TEXT);
+            self.text(&path, "user_agent", &one.user_agent, Ban::MAX_EVIDENCE_TEXT);
+            evidence.push(one);
+        }
+        Some(Ban {
+            network: network?,
+            since,
+            until: entry.until,
+            times,
+            reason: entry.reason,
+            made_by: entry.made_by,
+            evidence,
+            revision: Revision::NONE,
+        })
+    }
+
     fn event(&mut self, at: usize, entry: EventEntry) -> Option<Event> {
         let path = format!("events[{at}]");
         let action = serde_json::from_value(entry.action);
@@ -295,12 +349,7 @@ impl Check {
             ("name", &entry.name),
             ("company", &entry.company),
         ] {
-            if text.chars().count() > MAX_EVENT_TEXT || text.chars().any(char::is_control) {
-                let message = format!(
-                    "must be at most {MAX_EVENT_TEXT} characters without control characters"
-                );
-                self.problem(format!("{path}.{member}"), message);
-            }
+            self.text(&path, member, text, MAX_EVENT_TEXT);
         }
         let event = Event {
             id: EventId::NONE,
@@ -416,6 +465,13 @@ impl Check {
         self.printable(path, "user_agent", Some(text));
     }
 
+    fn text(&mut self, path: &str, name: &str, text: &str, most: usize) {
+        if text.chars().count() > most || text.contains(char::is_control) {
+            let message = format!("must be at most {most} characters without control characters");
+            self.problem(format!("{path}.{name}"), message);
+        }
+    }
+
     fn printable(&mut self, path: &str, name: &str, text: Option<&str>) {
         if text.is_some_and(|text| text.contains(char::is_control)) {
             self.problem(format!("{path}.{name}"), "must have no control characters");
@@ -483,5 +539,17 @@ impl Check {
         if let Err(error) = check_name(name) {
             self.problem(path, error);
         }
+    }
+}
+
+fn network(text: &str) -> Result<IpNet, String> {
+    let network: IpNet =
+        text.parse().map_err(|_| "must be a network as 192.0.2.0/24".to_owned())?;
+    match Ban::unfit_network(network) {
+        Some(why) => Err(why),
+        None if network != network.trunc() => {
+            Err(format!("has bits behind its prefix: the network is {}", network.trunc()))
+        }
+        None => Ok(network),
     }
 }

@@ -53,9 +53,9 @@ pub enum ImportError {
     /// The document could not be read.
     #[error("cannot read it")]
     Read(#[source] io::Error),
-    /// Users, phones, companies or system settings are there already.
+    /// Users, phones, bans, companies or system settings are there already.
     #[error(
-        "the registry is not empty: a document goes only into a store without users and phones, \
+        "the registry is not empty: a document goes only into a store without users, phones and bans, \
          companies other than default and system settings, and each start of a gateway makes \
          a user where there is none: import into a new store, or remove this one"
     )]

@@ -8,18 +8,18 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::document::{
-    CompanyEntry, DeviceEntry, EventEntry, PortEntry, RemovedEntry, SightingEntry, UserEntry,
-    VERSION,
+    BanEntry, CompanyEntry, DeviceEntry, EventEntry, PortEntry, RemovedEntry, SightingEntry,
+    UserEntry, VERSION,
 };
 use super::error::ExportError;
-use super::pages::{Counts, each_device, each_event, each_removed};
+use super::pages::{Counts, each_ban, each_device, each_event, each_removed};
 use super::unfinished::require_whole;
 use crate::domain::settings::{HIDDEN, Layer, Written};
-use crate::domain::{Company, CompanyId, Device, Event, Mac, Phone, Sighting, User, to_hex};
+use crate::domain::{Ban, Company, CompanyId, Device, Event, Mac, Phone, Sighting, User, to_hex};
 use crate::store::Store;
 
-/// Writes everything to `out`, which is flushed: in order of id, one company, user, device and event
-/// a line, so that two exports can be compared line by line. Not in it is what a store keeps of
+/// Writes everything to `out`, which is flushed: in order of id, one company, user, device, ban and
+/// event a line, so that two exports can be compared line by line. Not in it is what a store keeps of
 /// itself: revisions and what it remembers of changes, numbers of events, when things last changed
 /// (they change when they are imported), when a catalogue was first served, and the marks of
 /// imports. Devices that are changed meanwhile may show as before or as after. `with_secrets` adds
@@ -71,6 +71,13 @@ pub async fn export(
     each_removed(store, |mac, written| {
         counts.removed += 1;
         Ok::<_, ExportError>(list.add(&of_removed(mac, written))?)
+    })
+    .await?;
+    list.end()?;
+    let mut list = List::begin(&mut *out, "bans")?;
+    each_ban(store, |ban| {
+        counts.bans += 1;
+        Ok::<_, ExportError>(list.add(&of_ban(ban))?)
     })
     .await?;
     list.end()?;
@@ -170,6 +177,18 @@ fn of_device(device: &Device, with_secrets: bool) -> DeviceEntry {
 
 fn of_removed(mac: Mac, written: &Written) -> RemovedEntry {
     RemovedEntry { mac: mac.to_string(), written: in_json(written) }
+}
+
+fn of_ban(ban: &Ban) -> BanEntry {
+    BanEntry {
+        network: ban.network.to_string(),
+        since: Some(ban.since),
+        until: ban.until,
+        times: Some(ban.times),
+        reason: ban.reason.clone(),
+        made_by: ban.made_by.clone(),
+        evidence: ban.evidence.iter().map(in_json).collect(),
+    }
 }
 
 fn of_event(event: &Event) -> EventEntry {

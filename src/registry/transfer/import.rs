@@ -19,7 +19,7 @@ use super::unfinished::{event, require_whole};
 use crate::ambient::Random;
 use crate::catalogue::Catalogue;
 use crate::domain::settings::Layer;
-use crate::domain::{Company, Device, PasswordSeed, Revision, Role, Timestamp, TypeKey, User};
+use crate::domain::{Ban, Company, Device, PasswordSeed, Revision, Role, Timestamp, TypeKey, User};
 use crate::registry::passwords::Passwords;
 use crate::store::{
     Guard, MAX_EVENTS, MAX_LEFT, MAX_REMEMBERED_COMMIT, Mutation, Store, StoreError,
@@ -57,7 +57,7 @@ pub struct CheckedDocument<R> {
 /// Types without a family that are warned of; a document with more has one mistake many times.
 const MAX_UNKNOWN_TYPES: usize = 100;
 
-/// Devices and events of one commit, a kilobyte each: so many that the store does not remember it for
+/// Devices, bans and events of one commit, a kilobyte or two each: so many that the store does not remember it for
 /// those who follow, of whom there are none. A million changes would stay for 200,000 commits else.
 const COMMIT: usize = 2 * MAX_REMEMBERED_COMMIT;
 
@@ -83,6 +83,7 @@ impl<R: Read + Seek> Document<R> {
                     counts.phones += device.ports.len();
                 }
                 Item::Removed(_) => counts.removed += 1,
+                Item::Ban(_) => counts.bans += 1,
                 Item::Event(_) => counts.events += 1,
             }
             Ok(())
@@ -121,6 +122,9 @@ impl<R: Read + Seek> Document<R> {
         if counts.removed > MAX_LEFT {
             check.problem("removed", format!("there are at most {MAX_LEFT}"));
         }
+        if counts.bans > Ban::MAX {
+            check.problem("bans", format!("there are at most {}", Ban::MAX));
+        }
         let password_seed = head.password_seed.and_then(|Seed(text)| {
             let seed = PasswordSeed::from_exposed(&text);
             if seed.is_none() {
@@ -156,7 +160,10 @@ pub async fn import<R: Read + Seek + Send + 'static>(
     require_whole(&**store).await?;
     let there = store.tenancy().await?;
     // What is changed after the tenancy was read fails the first commit.
-    if !is_empty(&there) || !store.devices_after(None, 1).await?.is_empty() {
+    let is_empty = is_empty(&there)
+        && store.devices_after(None, 1).await?.is_empty()
+        && store.bans_after(None, 1).await?.is_empty();
+    if !is_empty {
         return Err(ImportError::NotEmpty);
     }
     // Those there that the document does not name stay: `default`.
@@ -232,7 +239,7 @@ fn tenancy_mutations(
     companies.chain(users).chain(system)
 }
 
-/// Stores devices and events a page at a time, each page only if nobody changed anything since the
+/// Stores devices, bans and events a page at a time, each page only if nobody changed anything since the
 /// one before. The first `skipped` events are left out. Gives the head of the store after the
 /// last, and what to warn of.
 async fn import_items<R: Read + Seek + Send + 'static>(

@@ -1,6 +1,6 @@
 //! The whole registry as one JSON document: out of one store, into an empty other.
 //!
-//! Version 1; what may be left out is in brackets:
+//! Version 2; what may be left out is in brackets:
 //! ```json
 //! {
 //!   "version": 2,
@@ -19,6 +19,8 @@
 //!                   ["user_agent", "type_guess", "firmware", "certificate"] },
 //!                  "claims": [...], "served": 0, "written": {...}, "admission": {...}] }],
 //!   "removed": [{ "mac": "0004f2333333", "written": {...} }],
+//!   "bans": [{ "network": "192.0.2.0/24", "until": 0,
+//!              ["since": 0, "times": 1, "reason": "", "made_by": "", "evidence": [...]] }],
 //!   "events": [{ "at": 0, "who": "root", "action": "create", "subject": "phone",
 //!                ["from", "name", "company", "before", "after"] }]
 //! }
@@ -28,7 +30,7 @@
 //! `password` and `key` are for documents written by hand: they are hashed when
 //! read, and are never in an export.
 //!
-//! `claims`, `written`, `admission` and the names of an event are as the store has them.
+//! `claims`, `written`, `admission`, `evidence` and the names of an event are as the store has them.
 //!
 //! Neither way holds the document in memory: of each device of an import its MAC stays,
 //! so that none is there twice, and of an export nothing.

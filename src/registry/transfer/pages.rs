@@ -1,10 +1,10 @@
-//! All devices and events of a store, some at a time.
+//! All devices, bans and events of a store, some at a time.
 
 use std::fmt;
 
 use super::unfinished::is_mark;
 use crate::domain::settings::Written;
-use crate::domain::{Device, Event, EventId, Mac};
+use crate::domain::{Ban, Device, Event, EventId, Mac};
 use crate::store::{Store, StoreError};
 
 /// Devices in memory at a time, a kilobyte each.
@@ -23,6 +23,8 @@ pub struct Counts {
     pub phones: usize,
     /// Devices that were removed, and of which it is known what files had set in them.
     pub removed: usize,
+    /// Networks that get nothing, or did of late.
+    pub bans: usize,
     /// Of the audit record; those that tell of imports are the store's own.
     pub events: usize,
 }
@@ -36,9 +38,9 @@ impl Counts {
 
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Counts { companies, users, devices, phones, removed, events } = self;
+        let Counts { companies, users, devices, phones, removed, bans, events } = self;
         write!(f, "companies {companies}, users {users}, devices {devices}, phones {phones}, ")?;
-        write!(f, "removed devices {removed}, events {events}")
+        write!(f, "removed devices {removed}, bans {bans}, events {events}")
     }
 }
 
@@ -76,6 +78,24 @@ pub(super) async fn each_removed<E: From<StoreError>>(
     }
 }
 
+/// Hands on every ban, also those that are over, in order of the network's text where it is in a
+/// database or a file.
+///
+/// # Errors
+/// The first of `each`, or what the store says.
+pub(super) async fn each_ban<E: From<StoreError>>(
+    store: &dyn Store,
+    mut each: impl FnMut(&Ban) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut after = None;
+    loop {
+        let page = store.bans_after(after, PAGE).await?;
+        page.iter().try_for_each(&mut each)?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = Some(last.network);
+    }
+}
+
 /// Hands on every event but the marks of imports, oldest first.
 ///
 /// # Errors
@@ -105,6 +125,11 @@ pub(super) async fn count(store: &dyn Store) -> Result<Counts, StoreError> {
     .await?;
     each_removed(store, |_, _| {
         counts.removed += 1;
+        Ok::<_, StoreError>(())
+    })
+    .await?;
+    each_ban(store, |_| {
+        counts.bans += 1;
         Ok::<_, StoreError>(())
     })
     .await?;

@@ -1,4 +1,4 @@
-//! Reads a document without having it in memory: its devices and events are handed on one by one.
+//! Reads a document without having it in memory: its devices, bans and events are handed on one by one.
 
 use std::cell::Cell;
 use std::fmt;
@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use serde_path_to_error::Track;
 
 use super::document::{
-    CompanyEntry, DeviceEntry, EventEntry, OLDEST, RemovedEntry, Seed, UserEntry, VERSION,
+    BanEntry, CompanyEntry, DeviceEntry, EventEntry, OLDEST, RemovedEntry, Seed, UserEntry, VERSION,
 };
 use super::error::ImportError;
 
@@ -28,6 +28,7 @@ pub(super) struct Placed<T> {
 pub(super) enum Item {
     Device(DeviceEntry),
     Removed(RemovedEntry),
+    Ban(BanEntry),
     Event(EventEntry),
 }
 
@@ -93,8 +94,17 @@ impl<R: Read> Read for Lines<'_, R> {
     }
 }
 
-const FIELDS: &[&str] =
-    &["version", "settings", "password_seed", "companies", "users", "devices", "removed", "events"];
+const FIELDS: &[&str] = &[
+    "version",
+    "settings",
+    "password_seed",
+    "companies",
+    "users",
+    "devices",
+    "removed",
+    "bans",
+    "events",
+];
 
 #[derive(Clone, Copy, Deserialize)]
 #[serde(field_identifier, rename_all = "snake_case")]
@@ -106,6 +116,7 @@ enum Field {
     Users,
     Devices,
     Removed,
+    Bans,
     Events,
 }
 
@@ -159,6 +170,9 @@ impl<'de> Visitor<'de> for DocumentSeed<'_> {
                 }
                 Field::Removed => {
                     map.next_value_seed(List::items("removed devices", line, Item::Removed, each))?;
+                }
+                Field::Bans => {
+                    map.next_value_seed(List::items("bans", line, Item::Ban, each))?;
                 }
                 Field::Events => {
                     map.next_value_seed(List::items("events", line, Item::Event, each))?;

@@ -139,6 +139,14 @@ fn all_of_it() -> Value {
             { "mac": "001565000002", "phone_type": "t46s", "ports": [{ "port": 0, "created": 5 }] },
         ],
         "removed": [{ "mac": "001565000003", "written": written }],
+        "bans": [
+            { "network": "192.0.2.0/24", "since": 5, "until": 605, "times": 2,
+              "reason": "10 unknown MACs in 1 s", "made_by": "gateway",
+              "evidence": [{ "at": 5, "address": "192.0.2.1", "mac": "001565000009",
+                             "target": "/001565000009.cfg", "user_agent": "curl/8" },
+                           { "at": 4, "address": "192.0.2.2", "target": "/", "user_agent": "" }] },
+            { "network": "2001:db8::/64", "since": 5, "until": 605, "times": 1 },
+        ],
         "events": events,
     })
 }
@@ -164,7 +172,8 @@ async fn nothing_of_a_document_is_left_behind() {
     let (one, other) = (store(), store());
     let document = all_of_it();
     let imported = import_from(&one, Cursor::new(document.to_string())).await.unwrap();
-    let counts = Counts { companies: 1, users: 1, devices: 2, phones: 2, removed: 1, events: 2 };
+    let counts =
+        Counts { companies: 1, users: 1, devices: 2, phones: 2, removed: 1, bans: 2, events: 2 };
     assert_eq!(imported.counts, counts);
     let mut text = Vec::new();
     export(&*one, true, &mut text).await.unwrap();
@@ -188,6 +197,24 @@ async fn what_is_wrong_is_told_with_its_line() {
     document["devices"][0]["claims"][1]["strength"] = json!("mighty");
     document["removed"][0]["mac"] = json!("x");
     document["events"][1]["action"] = json!("conjure");
+    let ban = |network: &str, name: &str, value: Value| {
+        let mut ban = json!({ "network": network, "since": 5, "until": 605 });
+        ban[name] = value;
+        ban
+    };
+    let evidence = json!({ "at": 5, "address": "x", "target": "/", "user_agent": "" });
+    let loud = json!({ "at": 5, "address": "192.0.2.1", "target": "/\n", "user_agent": "" });
+    let quiet = json!({ "at": 5, "address": "192.0.2.1", "target": "/", "user_agent": "" });
+    document["bans"].as_array_mut().unwrap().extend([
+        ban("192.0.2.0/24", "times", json!(0)),
+        ban("192.0.2.0", "since", json!(5)),
+        ban("192.0.2.7/24", "until", json!(4)),
+        ban("2001:db8:1::/64", "reason", json!("r".repeat(201))),
+        ban("0.0.0.0/0", "until", json!(i64::MAX)),
+        ban("::ffff:192.0.2.0/120", "made_by", json!("a\u{0}b")),
+        ban("192.0.2.9/32", "evidence", json!([evidence, loud])),
+        ban("192.0.2.8/32", "evidence", json!(vec![quiet; 11])),
+    ]);
     let mark = json!({ "at": 1, "who": "gateway", "action": "import", "subject": "registry",
                        "name": "import", "after": { "finished": true } });
     // A database takes neither.
@@ -208,6 +235,19 @@ async fn what_is_wrong_is_told_with_its_line() {
     let expected = [
         "devices[0].claims",
         "removed[0].mac",
+        "bans[2].network",
+        "bans[2].times",
+        "bans[3].network",
+        "bans[4].network",
+        "bans[4].until",
+        "bans[5].reason",
+        "bans[6].network",
+        "bans[6].until",
+        "bans[7].network",
+        "bans[7].made_by",
+        "bans[8].evidence[0]",
+        "bans[8].evidence[1].target",
+        "bans[9].evidence",
         "events[1].action",
         "events[2].name",
         "events[3].who",
@@ -246,7 +286,7 @@ async fn a_document_that_changes_while_it_is_stored_leaves_what_nobody_serves() 
     };
     let why = store_of(fewer).await;
     let fewer = DEVICES - 1;
-    let said = format!("devices {fewer}, phones {fewer}, removed devices 0, events 0");
+    let said = format!("devices {fewer}, phones {fewer}, removed devices 0, bans 0, events 0");
     assert!(why.ends_with(&said), "{why}");
     let why = store_of(cut).await;
     assert!(why.contains("EOF"), "{why}");

@@ -15,11 +15,11 @@ const NAME: &str = "import";
 
 /// An event of an import.
 pub(super) fn event(now: Timestamp, counts: &Counts, is_finished: bool) -> Event {
-    let Counts { companies, users, devices, phones, removed, events } = counts;
+    let Counts { companies, users, devices, phones, removed, bans, events } = counts;
     let mut event = Actor::Gateway.event(now, Action::Import, Subject::Registry, NAME.to_owned());
     event.after = json!({
         "companies": companies, "users": users, "devices": devices, "phones": phones,
-        "removed": removed, "events": events,
+        "removed": removed, "bans": bans, "events": events,
         "finished": is_finished,
     });
     event
