@@ -3,6 +3,7 @@
 
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use dialtone::catalogue::{Catalogue, Sources};
 use dialtone::domain::Mac;
@@ -242,4 +243,55 @@ fn of_three_gateways_on_a_database_one_is_killed_in_a_storm_and_no_phone_is_left
     let report = site.end(run);
     println!("{report}");
     assert_ne!(site.rows_with_own_addresses(), 0);
+}
+
+/// Longer than any follower takes on a loaded machine; on one that is idle it is within a second.
+const FOLLOWED: Duration = Duration::from_secs(10);
+
+#[test]
+fn a_ban_of_one_gateway_is_the_others_and_so_is_its_end() {
+    let configuration = "[handset]\ntrusted_proxies = [\"127.0.0.1/32\"]\n";
+    let site = Site::on_database(configuration, 4, &Cluster::shared().database());
+    let walker = "198.51.100.7";
+    // What anybody gets who is not banned.
+    let status = |gateway: &Process, address: &str| {
+        let headers = [("X-Forwarded-For", address), ("User-Agent", "snom370-SIP 7.1.2")];
+        http::request(gateway.http, "GET", "/snom370.htm", &headers, b"")
+            .expect("it answers")
+            .status
+    };
+    let is_everywhere = |what: &str, address: &str, expected: u16| {
+        let began = Instant::now();
+        eventually(what, || site.gateways.iter().all(|own| status(own, address) == expected));
+        assert!(began.elapsed() < FOLLOWED, "{what}: {:?}", began.elapsed());
+    };
+    is_everywhere("nobody is banned", walker, 200);
+    for number in 1..=10 {
+        let target = format!("/0004f2{:06x}.cfg", number * 7_919);
+        let headers = [("X-Forwarded-For", walker), ("User-Agent", "curl/8.5.0")];
+        http::request(site.gateways[0].http, "GET", &target, &headers, b"").expect("it answers");
+    }
+    assert_eq!(status(&site.gateways[0], walker), 404, "in force at once");
+    is_everywhere("who walks at one is banned at all", walker, 404);
+    assert_eq!(status(&site.gateways[1], "203.0.113.9"), 200, "and nobody else is");
+
+    let list = command_of(&site.gateways[2], "read", json!({}));
+    let row = &list["values"][0];
+    assert_eq!((&row["network"], &row["made_by"]), (&json!("198.51.100.7/32"), &json!("gateway")));
+    let lift = json!({ "scope": { "network": walker } });
+    assert_eq!(command_of(&site.gateways[2], "delete", lift)["result"], "success");
+    is_everywhere("lifted at another one", walker, 200);
+
+    let ban = json!({ "values": { "network": "203.0.113.0/24", "minutes": 5, "reason": "walks" } });
+    assert_eq!(command_of(&site.gateways[1], "create", ban)["result"], "success");
+    is_everywhere("banned by an operator at one", "203.0.113.9", 404);
+}
+
+/// What a gateway answers to a command for bans.
+fn command_of(gateway: &Process, verb: &str, mut body: Value) -> Value {
+    body["auth"] = json!({ "type": "auth", "key": KEY });
+    let (kind, body) = ([("Content-Type", "application/json")], body.to_string());
+    let path = format!("/rest/dialplan/{verb}/ban");
+    let answer = http::request(gateway.admin, "POST", &path, &kind, body.as_bytes());
+    serde_json::from_slice(&answer.expect("it answers").body).unwrap()
 }
