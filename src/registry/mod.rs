@@ -63,7 +63,9 @@ use arc_swap::ArcSwap;
 use tokio::sync::mpsc;
 
 pub use actor::Actor;
-pub use admission::{AcceptedCredentials, Admission, AdmissionEvidence, ShownToken, TokenChange};
+pub use admission::{
+    AcceptedCredentials, Admission, AdmissionEvidence, GivenFileKeys, ShownToken, TokenChange,
+};
 pub use audit::EventQuery;
 pub use background::Background;
 pub use bans::NewBan;

@@ -205,6 +205,43 @@ fn another_key_and_none_come_under_the_key_that_the_phone_has() {
 }
 
 #[test]
+fn a_phone_that_was_reset_is_given_a_key_as_if_it_never_had_one() {
+    let phone = yealink();
+    phone.encrypts("on");
+    let key = yealink_key(phone.over_tls().text());
+    phone.clock.advance(SETTLED);
+    let encrypted = phone.plainly();
+    assert!(yealink_decrypted(&phone, &encrypted, &key).is_some());
+    let tag = encrypted.header("etag").unwrap().to_owned();
+    let rearm = |values: Value| {
+        let scope = json!({ "phoneid": phone.id() });
+        let before = phone.gateway.ask("rearm/phone", json!({ "scope": scope, "values": values }));
+        before["result"] == "success"
+    };
+    // One that was only moved has its key.
+    assert!(rearm(json!({})) && rearm(json!({ "forget_keys": false })));
+    assert_eq!(phone.plainly().body, encrypted.body);
+    assert!(!rearm(json!({ "forget_keys": "perhaps" })) && !rearm(json!({ "forget": true })));
+    assert_eq!(phone.plainly().body, encrypted.body);
+
+    phone.clock.advance(1);
+    assert!(rearm(json!({ "forget_keys": true })));
+    let open = phone.plainly();
+    assert!(open.text().contains("hunter2") && !open.text().contains(&key), "{open:?}");
+    let given = phone.asks(&[("If-None-Match", &tag)]);
+    assert_eq!(yealink_key(given.text()), key);
+    phone.clock.advance(SETTLED);
+    assert!(yealink_decrypted(&phone, &phone.plainly(), &key).is_some());
+
+    let scope = json!({ "phoneid": phone.id() });
+    let events = phone.gateway.done("events/phone", json!({ "scope": scope }));
+    let rows = events["values"].as_array().unwrap();
+    let rearmed = rows.iter().filter(|event| event["action"] == "rearm");
+    let told: Vec<_> = rearmed.map(|event| &event["after"]).collect();
+    assert_eq!(told, [&json!({ "forgot_keys": true }), &Value::Null, &Value::Null], "{events}");
+}
+
+#[test]
 fn a_phone_that_has_its_key_already_gets_nothing_plain() {
     let phone = yealink();
     let key = "Ab3dEf6hIj9lMn2p";

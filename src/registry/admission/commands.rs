@@ -4,11 +4,21 @@ use serde_json::json;
 
 use super::policies::OLD_TOKENS;
 use crate::domain::admission::{OldProofs, TokenOf};
+use crate::domain::settings::GivenKeys;
 use crate::domain::{Action, CompanyId, Device, Mac, PhoneId, Subject, TransitionError};
 use crate::registry::actor::may_see;
 use crate::registry::change::Plan;
 use crate::registry::{Actor, CompanyChange, Registry, RegistryError};
 use crate::store::{Mutation, StoreError};
+
+/// What becomes of the keys that an armed device was given for its encrypted files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GivenFileKeys {
+    /// It has them still.
+    Kept,
+    /// It was reset or replaced, and has none.
+    Forgotten,
+}
 
 /// What becomes of a token that an operator asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,20 +42,33 @@ pub struct ShownToken {
 
 impl Registry {
     /// Arms the device again: what locked it is forgotten, its window begins, and what it is served
-    /// with next is what it is known by. Durable and on record when it returns.
+    /// with next is what it is known by. One that lost its keys gets its files plain until it was
+    /// given a key over TLS. Durable and on record when it returns.
     ///
     /// # Errors
     /// [`RegistryError::PermissionDenied`]; "Phone not found" for one that is not active or belongs
     /// to others; what the store says.
-    pub async fn rearm(&self, actor: &Actor, id: PhoneId) -> Result<(), RegistryError> {
+    pub async fn rearm(
+        &self,
+        actor: &Actor,
+        id: PhoneId,
+        keys: GivenFileKeys,
+    ) -> Result<(), RegistryError> {
         actor.require_admin()?;
         let now = self.clock.now();
         self.change_device(actor, id.mac, |device, _| {
             require_own_active(actor, device, id)?;
             let before =
                 json!({ "locked": device.admission.locked, "pins": device.admission.pins });
-            let changed = Device { admission: device.admission.rearmed(now), ..device.clone() };
-            let event = event(actor, device, id, Action::Rearm, before, now);
+            let admission = device.admission.rearmed(now);
+            let mut changed = Device { admission, ..device.clone() };
+            let mut event = event(actor, device, id, Action::Rearm, before, now);
+            if keys == GivenFileKeys::Forgotten {
+                // Its files are others from now on.
+                changed.changed = now;
+                changed.written = changed.written.with_keys(GivenKeys::default());
+                event.after = json!({ "forgot_keys": true });
+            }
             Ok(Plan::device(Some(device), Some(changed), ()).recorded(event))
         })
         .await

@@ -21,7 +21,7 @@ use crate::domain::admission::{
 use crate::domain::{CompanyId, Mac, TypeKey};
 
 pub(super) use commands::below;
-pub use commands::{ShownToken, TokenChange};
+pub use commands::{GivenFileKeys, ShownToken, TokenChange};
 pub use credentials::AcceptedCredentials;
 pub(super) use kept::TokenNumbers;
 pub(super) use policies::PolicyCache;

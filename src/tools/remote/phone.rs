@@ -103,7 +103,13 @@ pub enum PhoneCommand {
     /// Show the passwords of a phone and of its lines; that they were shown is on record.
     Reveal { phone: PhoneId },
     /// Forget what a phone was first served with, and what locked it: its window begins anew.
-    Rearm { phone: PhoneId },
+    Rearm {
+        phone: PhoneId,
+        /// It was reset or replaced, and has none of the keys it was given for its encrypted files:
+        /// they are plain until it was given one over TLS.
+        #[arg(long)]
+        forget_keys: bool,
+    },
     /// Show the token that the URLs of a phone's files may hold; that it was shown is on record.
     Token {
         phone: PhoneId,
@@ -266,7 +272,10 @@ impl PhoneCommand {
                 Task::new(of("preview", phone).scope("file", file), Show::Files)
             }
             PhoneCommand::Reveal { phone } => Task::new(of("reveal", phone), Show::One),
-            PhoneCommand::Rearm { phone } => Task::new(of("rearm", phone), done("armed again")),
+            PhoneCommand::Rearm { phone, forget_keys } => {
+                let call = of("rearm", phone).value("forget_keys", forget_keys.then_some(true));
+                Task::new(call, done("armed again"))
+            }
             PhoneCommand::Token { phone, new, drop_old } => {
                 let call = of("token", phone)
                     .value("new", new.then_some(true))
@@ -437,6 +446,12 @@ mod tests {
             ),
             ("reveal 0004f20102030", "reveal", id.clone(), none.clone()),
             ("rearm 0004f20102030", "rearm", id.clone(), none.clone()),
+            (
+                "rearm 0004f20102030 --forget-keys",
+                "rearm",
+                id.clone(),
+                json!({ "forget_keys": true }),
+            ),
             ("token 0004f20102030", "token", id.clone(), none.clone()),
             ("token 0004f20102030 --new", "token", id.clone(), json!({ "new": true })),
             (
