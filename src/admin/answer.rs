@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::json::NotRead;
 use super::phone_list::{MOST_WHOLE, PhoneList};
 use super::session;
-use crate::domain::ErrorChain;
+use crate::domain::{ErrorChain, printable_lines};
 use crate::registry::{RegistryError, StoreFault};
 use crate::throttle::Busy;
 
@@ -49,8 +49,9 @@ pub(super) struct Fail {
 const RETRY_AFTER_S: u64 = 5;
 
 impl Fail {
+    /// What is not seen as it is, of what the message quotes, stands in it as an escape.
     pub(super) fn new(message: impl Into<String>) -> Fail {
-        Fail { result: "fail", message: message.into(), busy: None }
+        Fail { result: "fail", message: printable_lines(&message.into()), busy: None }
     }
 
     /// The failure of a request that was not looked into for want of a place; it may be sent again
@@ -67,7 +68,7 @@ impl Fail {
     /// missing which is there must learn why.
     pub(super) fn of_unread(self, why: &NotRead) -> Fail {
         let message = format!("{}: the body was not read as JSON: {why}", self.message);
-        Fail { message, ..self }
+        Fail { busy: self.busy, ..Fail::new(message) }
     }
 
     /// 200, as clients of this API read it; but 429 or 503 with `Retry-After` (RFC 6585,

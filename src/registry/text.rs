@@ -14,8 +14,14 @@ pub const MAX_LOGIN: usize = 64;
 /// # Errors
 /// [`RegistryError::Invalid`] for more than [`MAX_NAME`] and for [`hidden_char`]s.
 pub(super) fn check_name(name: &str) -> Result<(), RegistryError> {
-    let most = format!("must be at most {MAX_NAME} characters");
-    check("name", name, name.chars().count() <= MAX_NAME, most)
+    check_text("name", name, MAX_NAME)
+}
+
+/// # Errors
+/// [`RegistryError::Invalid`] for more than `most` characters and for [`hidden_char`]s.
+pub(super) fn check_text(field: &str, text: &str, most: usize) -> Result<(), RegistryError> {
+    let otherwise = format!("must be at most {most} characters");
+    check(field, text, text.chars().count() <= most, otherwise)
 }
 
 /// # Errors

@@ -10,6 +10,7 @@ pub mod client;
 pub mod config_arguments;
 pub mod identify;
 mod local;
+mod log_lines;
 pub mod offline_user;
 pub mod output;
 pub mod patch;

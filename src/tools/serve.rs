@@ -6,6 +6,7 @@ use rustix::fs::Mode;
 use rustix::process::umask;
 
 use super::config_arguments::ServeArguments;
+use super::log_lines::{JsonLines, text_fields};
 use crate::app::{self, AppError};
 use crate::config::{ConfigError, LogFormat, LogSection};
 
@@ -50,12 +51,15 @@ fn keep_files_private() {
 
 /// Logs to standard error: standard output is for what a command was asked for.
 fn begin_log(log: &LogSection) {
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(log.level.env_filter())
-        .with_writer(io::stderr)
-        .with_ansi(std::io::IsTerminal::is_terminal(&io::stderr()));
+    let builder = tracing_subscriber::fmt().with_env_filter(log.level.env_filter());
     match log.format {
-        LogFormat::Text => builder.init(),
-        LogFormat::Json => builder.json().flatten_event(true).init(),
+        LogFormat::Text => builder
+            .with_writer(io::stderr)
+            .with_ansi(io::IsTerminal::is_terminal(&io::stderr()))
+            .fmt_fields(text_fields())
+            .init(),
+        LogFormat::Json => {
+            builder.json().flatten_event(true).with_writer(|| JsonLines(io::stderr())).init()
+        }
     }
 }

@@ -20,6 +20,7 @@ mod files;
 mod first_key;
 mod flood;
 mod forms;
+mod hostile;
 mod http_edge;
 mod identification;
 mod limits;

@@ -18,6 +18,7 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
 
 use super::{Tls, TlsOptions};
+use crate::domain::ErrorChain;
 
 /// What a library said, in its own type.
 type Cause = Box<dyn Error + Send + Sync>;
@@ -186,7 +187,7 @@ impl Tls {
                     "TLS files have changed; new connections use them",
                 ),
                 Err(error) => tracing::error!(
-                    error = &error as &(dyn std::error::Error + 'static),
+                    error = %ErrorChain(&error),
                     "TLS files have changed and cannot be used, the last good ones stay in use"
                 ),
             }

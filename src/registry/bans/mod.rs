@@ -16,6 +16,7 @@ use serde_json::json;
 
 use super::change::Plan;
 use super::scans::{Alarm, Sweep};
+use super::text::check_text;
 use super::{Actor, LoggedTarget, Registry, RegistryError, RequestEvidence};
 use crate::domain::{Action, Ban, BanEvidence, Event, Revision, Subject, Timestamp};
 use crate::store::{Guard, MAX_REMEMBERED_COMMIT, Mutation, Object};
@@ -168,11 +169,7 @@ impl Registry {
         if !(1..=NewBan::MAX_S).contains(&new.lasts_s) {
             return invalid("minutes", format!("must be 1 to {}", NewBan::MAX_S / 60));
         }
-        if new.reason.chars().count() > NewBan::MAX_REASON || new.reason.contains(char::is_control)
-        {
-            let most = NewBan::MAX_REASON;
-            return invalid("reason", format!("must be at most {most} printable characters"));
-        }
+        check_text("reason", &new.reason, NewBan::MAX_REASON)?;
         let now = self.clock.now();
         let who = actor.event(now, Action::Create, Subject::Ban, network.to_string());
         self.change_directory(actor, |_| {
