@@ -121,7 +121,7 @@ fn spread(values: &[f64]) -> f64 {
     (values.iter().copied().fold(most, f64::max) / least - 1.0) * 100.0
 }
 
-/// Has one phone waiting, one active that is not admitted, an address banned, and another one use up
+/// Has one phone waiting, one active that is not admitted, a network banned, and one address use up
 /// its new MACs.
 async fn prepare(gateway: &Gateway) -> Result<(), String> {
     let settings = json!({
@@ -134,7 +134,7 @@ async fn prepare(gateway: &Gateway) -> Result<(), String> {
         "mac": Mac::from_bits(state::NOT_ADMITTED).to_string(), "company": "guarded", "phone_type": "ip450",
     });
     gateway.command("create", json!({ "type": "phone", "values": phone })).await?;
-    let ban = json!({ "network": format!("{}/32", state::BANNED) });
+    let ban = json!({ "network": state::BANNED });
     gateway.command("create", json!({ "type": "ban", "values": ban })).await?;
     let home = Connector::plain(gateway.http).coming_from(state::HOME);
     let failed = |error: std::io::Error| error.to_string();

@@ -9,8 +9,8 @@ use crate::lab::{UNKNOWN_MAC, four_mac};
 /// Who is neither watched nor banned: the phone that waits is at home there.
 pub(super) const HOME: Ipv4Addr = Ipv4Addr::new(127, 1, 0, 1);
 const OVER_ITS_LIMIT: Ipv4Addr = Ipv4Addr::new(127, 1, 0, 2);
-pub(super) const BANNED: Ipv4Addr = Ipv4Addr::new(127, 1, 128, 1);
-const FORBIDDEN: Ipv4Addr = Ipv4Addr::new(127, 200, 0, 1);
+/// The network that is banned.
+pub(super) const BANNED: &str = "127.1.128.0/17";
 
 /// As the configuration writes them.
 pub(super) const NEVER_BANNED: &str = "\"127.0.0.0/16\", \"127.1.0.0/24\"";
@@ -64,12 +64,16 @@ impl State {
         }
     }
 
-    /// Where it comes from, when everybody else's requests come from `attacker`.
+    /// Where it comes from, when everybody else's requests come from `attacker`. Not from one address
+    /// each: a kernel looks long for a port of one that has thousands of connections behind it.
     pub(super) fn source(self, attacker: Ipv4Addr) -> Ipv4Addr {
+        let [_, high, low, _] = attacker.octets();
         match self {
             State::OverQuota => OVER_ITS_LIMIT,
-            State::BannedActive | State::BannedUnknown => BANNED,
-            State::ForbiddenNetwork => FORBIDDEN,
+            State::BannedActive | State::BannedUnknown => {
+                Ipv4Addr::new(127, 1, 128 | high, low.max(1))
+            }
+            State::ForbiddenNetwork => Ipv4Addr::new(127, 200, high, low.max(1)),
             _ => attacker,
         }
     }
