@@ -450,3 +450,54 @@ fn a_phone_that_waits_is_held_by_the_company_of_its_token_alone() {
     let list = gateway.done("requests", json!({ "type": "phone", "scope": scope }));
     assert_eq!(list["values"][0]["detail"], "its holding file was sent", "{list}");
 }
+
+#[test]
+fn a_companys_token_that_ends_at_once_says_whom_nothing_told_another() {
+    let gateway = Gateway::start_with(|config, _| {
+        config.handset.trusted_proxies = ["127.0.0.0/8".parse().unwrap()].into_iter().collect();
+        config.scan.enabled = false;
+        config.handset.public_url = Some("https://gw.example/".parse().unwrap());
+    });
+    policy(&gateway, json!({ "require": ["token"], "token_in_url": "phone" }));
+    let create = |mac: &str, phone_type: &str| {
+        let values = json!({ "mac": mac, "company": "default", "phone_type": phone_type });
+        let body = json!({ "type": "phone", "values": values });
+        gateway.done("create", body)["warnings"].to_string()
+    };
+    let told = create("0015654aa937", "t46g");
+    assert!(!told.contains("token_in_url"), "{told}");
+    // A base whose data server is told in files over plain HTTP only.
+    let warnings = create("7c2f80e61af4", "n510ip");
+    assert!(warnings.contains("admission.token_in_url: has no effect"), "{warnings}");
+    assert!(warnings.contains("name no https URL"), "{warnings}");
+
+    let change = |drop_old: bool| {
+        let values = json!({ "new": true, "drop_old": drop_old });
+        let scope = json!({ "company": "default" });
+        let body = json!({ "type": "company", "scope": scope, "values": values });
+        gateway.done("token", body)
+    };
+    let first = change(false);
+    assert_eq!(first["warnings"], Value::Null, "those before are proof");
+    let token = first["values"][0]["token"].as_str().unwrap().to_owned();
+    let dropped = change(true);
+    let warnings = dropped["warnings"].as_array().unwrap();
+    assert_eq!(warnings.len(), 2, "{dropped}");
+    let untold = warnings[0].as_str().unwrap();
+    assert!(untold.starts_with("1 phone of type n510ip: no file tells them"), "{untold}");
+    let unserved = warnings[1].as_str().unwrap();
+    assert!(unserved.starts_with("active phones that were sent no file yet: 2;"), "{unserved}");
+    let with_it = |token: &str, mac: &str| {
+        ask_as(&gateway, HOME, &format!("/{token}/{mac}.cfg"), T46G).status
+    };
+    assert_eq!(with_it(&token, "0015654aa937"), 404);
+    // One that came is told its own, and is not among them.
+    let token = dropped["values"][0]["token"].as_str().unwrap().to_owned();
+    assert_eq!(with_it(&token, "0015654aa937"), 200);
+    let dropped = change(true);
+    assert!(dropped["warnings"][1].as_str().unwrap().contains("yet: 1;"), "{dropped}");
+
+    // Where tokens prove nothing there is nobody to tell of.
+    policy(&gateway, json!({ "require": ["network"] }));
+    assert_eq!(change(true)["warnings"], Value::Null);
+}
