@@ -7,7 +7,7 @@ use super::parse_cache::ParsedRequest;
 use super::provisioner::Provisioner;
 use crate::domain::admission::{Lack, Verdict};
 use crate::domain::{Mac, Strength};
-use crate::registry::{Admission, AdmissionEvidence, Known, RequestOutcome};
+use crate::registry::{Admission, AdmissionEvidence, Arming, FoundToken, Known, RequestOutcome};
 
 /// An active device whose request may have a file of the device's own.
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +18,8 @@ pub(super) struct Admitted {
     pub reported: Option<Lack>,
     /// What it shows is to be noted, when it is sent a file.
     pub is_first: bool,
+    /// What it was judged by.
+    pub arming: Arming,
 }
 
 /// Why a request gets no file of a device's own.
@@ -39,6 +41,7 @@ pub(super) fn shown<'a>(
     fetch: &'a Fetch,
     parsed: &'a ParsedRequest,
     proof: &CredentialCheck,
+    token: Option<&'a FoundToken>,
     certificate: bool,
 ) -> AdmissionEvidence<'a> {
     let identity = &parsed.identity;
@@ -46,8 +49,8 @@ pub(super) fn shown<'a>(
     let is_named = identity.strength >= Strength::UserAgent;
     AdmissionEvidence {
         address: fetch.address,
-        token: parsed.target.token.as_ref(),
-        credentials: *proof == CredentialCheck::Proven,
+        token,
+        credentials: proof.is_proven(),
         certificate,
         is_expired: fetch.certificate.as_ref().is_some_and(|shown| shown.is_expired()),
         counting: fetch.counting,
@@ -64,8 +67,15 @@ impl Provisioner {
         mac: Mac,
         known: Known,
         evidence: AdmissionEvidence<'_>,
+        proof: &CredentialCheck,
     ) -> Result<Admitted, NotAdmitted> {
-        let Admission { verdict, is_first } = self.registry.admit(mac, evidence);
+        let Admission { verdict, is_first, is_proven, arming } = self.registry.admit(mac, evidence);
+        // SECURITY: who shows too little besides retires none.
+        if let CredentialCheck::Proven { retires: Some(retires) } = proof
+            && is_proven
+        {
+            self.registry.note_credentials(mac, arming, &retires.0, retires.1);
+        }
         let reported = match verdict {
             Verdict::Admitted => None,
             Verdict::Reported(lack) => Some(lack),
@@ -73,6 +83,6 @@ impl Provisioner {
                 return Err(NotAdmitted { outcome: RequestOutcome::NotAdmitted, lack: Some(lack) });
             }
         };
-        Ok(Admitted { mac, known, reported, is_first })
+        Ok(Admitted { mac, known, reported, is_first, arming })
     }
 }

@@ -10,13 +10,16 @@ use super::rendered::Version;
 use crate::catalogue::Catalogue;
 use crate::domain::settings::UnreadableLayer;
 use crate::domain::{Credentials, Mac};
-use crate::registry::AcceptedCredentials;
 
 /// What came of holding the credentials of a request against those of its device.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum CredentialCheck {
     /// It has those of its device; who names none, or one that is not active, those of all.
-    Proven,
+    Proven {
+        /// Those it has, and whether they are the present ones, when those from before are proof,
+        /// too.
+        retires: Option<Box<(Credentials, bool)>>,
+    },
     /// It presents none.
     Nothing,
     /// It presents wrong ones, or there are none to present; why, in words for the log.
@@ -26,7 +29,7 @@ pub(super) enum CredentialCheck {
 /// The credentials of active devices that presented some lately: they are asked for with each
 /// request, and reading settings takes longer than all else of it.
 #[derive(Debug)]
-pub(super) struct CredentialCache(Cache<Option<Mac>, (Version, Arc<[AcceptedCredentials]>)>);
+pub(super) struct CredentialCache(Cache<Option<Mac>, (Version, Arc<[Credentials]>)>);
 
 /// Ten thousand phones and some, at 400 bytes some 7 MB.
 const DEVICES: usize = 16_384;
@@ -38,16 +41,21 @@ impl CredentialCache {
 }
 
 impl CredentialCheck {
+    /// Whether the request has the credentials of its device.
+    pub(super) fn is_proven(&self) -> bool {
+        matches!(self, CredentialCheck::Proven { .. })
+    }
+
     /// Whether the request has to be answered with the challenge.
     pub(super) fn is_wanting(&self, fetch: &Fetch) -> bool {
-        fetch.is_challenged && *self != CredentialCheck::Proven
+        fetch.is_challenged && !self.is_proven()
     }
 
     /// Why, in words for the log.
     pub(super) fn wanting(&self, fetch: &Fetch) -> String {
         match self {
             CredentialCheck::Wrong(why) => why.clone(),
-            CredentialCheck::Nothing | CredentialCheck::Proven => fetch.unfit.to_owned(),
+            CredentialCheck::Nothing | CredentialCheck::Proven { .. } => fetch.unfit.to_owned(),
         }
     }
 }
@@ -69,17 +77,12 @@ impl Provisioner {
             Err(error) => return CredentialCheck::Wrong(error.to_string()),
         };
         // All are tried, whichever it is.
-        let proves = |one: &AcceptedCredentials| {
-            let Credentials { user, password } = &one.credentials;
-            presented.proves(user, password.expose()) && one.scope.contains(fetch.address)
-        };
+        let proves = |one: &Credentials| presented.proves(&one.user, one.password.expose());
         let proven: Vec<bool> = own.iter().map(proves).collect();
         if let Some(at) = proven.into_iter().position(|is_proven| is_proven) {
-            // Those from before are no proof from now on.
-            if let Some(mac) = mac.filter(|_| at + 1 < own.len()) {
-                self.registry.note_credentials(mac, &own[at].credentials, at == 0);
-            }
-            return CredentialCheck::Proven;
+            // Those from before are no proof from then on.
+            let retires = (mac.is_some() && at + 1 < own.len()).then(|| (own[at].clone(), at == 0));
+            return CredentialCheck::Proven { retires: retires.map(Box::new) };
         }
         let why = match own.is_empty() {
             true => "its settings have no provisioning.user and provisioning.password to prove",
@@ -91,15 +94,14 @@ impl Provisioner {
     /// Whether the request proves that it is of that active phone. What is set for all proves that of
     /// none.
     pub(super) fn proves_active(&self, proof: &CredentialCheck, mac: Mac) -> bool {
-        *proof == CredentialCheck::Proven
-            && self.registry.known(mac).is_some_and(|known| known.active)
+        proof.is_proven() && self.registry.known(mac).is_some_and(|known| known.active)
     }
 
     fn credentials_of(
         &self,
         catalogue: &Arc<Catalogue>,
         mac: Option<Mac>,
-    ) -> Result<Arc<[AcceptedCredentials]>, UnreadableLayer> {
+    ) -> Result<Arc<[Credentials]>, UnreadableLayer> {
         let known = mac.and_then(|mac| Some((mac, self.registry.known(mac)?)));
         let active = known.filter(|(_, known)| known.active);
         // Read before what it stands for, as of files.
@@ -112,7 +114,7 @@ impl Provisioner {
         if let Some((_, own)) = self.credentials.0.get(&of).filter(|(kept, _)| *kept == version) {
             return Ok(own);
         }
-        let own: Arc<[AcceptedCredentials]> = match of {
+        let own: Arc<[Credentials]> = match of {
             Some(mac) => self.registry.credentials(catalogue, mac)?,
             None => self.registry.common_credentials()?,
         }

@@ -28,7 +28,7 @@ impl Provisioner {
         if !matches!(refused, Inactive | Recorded | OverQuota | NotRecorded | StoreFailed) {
             return None;
         }
-        let company = self.registry.company_of_token(token)?;
+        let (company, _) = self.registry.company_of_token(token)?;
         let is_given = self.registry.gives_holding_files(&company);
         let decision = is_given.then(|| self.holding(catalogue, parsed, way))?;
         decision.map(|decision| decision.for_who_waits(refused))

@@ -151,7 +151,8 @@ impl Provision for Provisioner {
                 if is_sent && decision.owner() == Some(FileOwner::Phone) {
                     self.registry.note_served(mac, &known, fetch.address);
                     if admitted.is_first {
-                        self.registry.note_first_served(mac, shown(&fetch, &parsed, &proof, false));
+                        let shown = shown(&fetch, &parsed, &proof, None, false);
+                        self.registry.note_first_served(mac, admitted.arming, shown);
                     }
                 }
                 if let Some(lack) = admitted.reported {
@@ -239,6 +240,8 @@ impl Provisioner {
             let mac = parsed.identity.mac.unwrap_or_else(|| self.parsed.mac_for_none(fetch));
             self.registry.look_up(mac);
         })?;
+        let token = parsed.target.token.as_ref();
+        let found = token.map(|token| self.registry.find_token(mac, token));
         let evidence = RequestEvidence {
             mac,
             identity: &parsed.identity,
@@ -248,7 +251,7 @@ impl Provisioner {
             certificate: fetch.certificate.as_ref().and_then(|certificate| certificate.shown()),
             is_certified: certified.mac().is_some(),
             is_proven: certified.mac().is_some() || self.proves_active(proof, mac),
-            token: parsed.target.token.as_ref(),
+            token: found.as_ref(),
         };
         Err(match self.registry.sight(catalogue, evidence) {
             // Before it is held against a policy, which may lock a phone: who has still to answer the
@@ -257,8 +260,9 @@ impl Provisioner {
                 RequestOutcome::Challenged
             }
             SightOutcome::Known(known) if known.active => {
-                let shown = shown(fetch, parsed, proof, certified.mac() == Some(mac));
-                return self.judge(mac, known, shown);
+                let is_certified = certified.mac() == Some(mac);
+                let shown = shown(fetch, parsed, proof, found.as_ref(), is_certified);
+                return self.judge(mac, known, shown, proof);
             }
             SightOutcome::Known(_) => RequestOutcome::Inactive,
             SightOutcome::Recorded => RequestOutcome::Recorded,

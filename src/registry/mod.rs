@@ -64,7 +64,7 @@ use tokio::sync::mpsc;
 
 pub use actor::Actor;
 pub use admission::{
-    AcceptedCredentials, Admission, AdmissionEvidence, GivenFileKeys, ShownToken, TokenChange,
+    Admission, AdmissionEvidence, Arming, FoundToken, GivenFileKeys, ShownToken, TokenChange,
 };
 pub use audit::EventQuery;
 pub use background::Background;
@@ -117,7 +117,7 @@ pub struct Registry {
     passwords: passwords::Passwords,
     contacts: contacts::Contacts,
     sighting_updates: mpsc::Sender<sighting_writer::SightingUpdate>,
-    admission_notes: mpsc::Sender<(Mac, admission::Noted)>,
+    admission_notes: mpsc::Sender<(Mac, admission::Arming, admission::Noted)>,
     token_numbers: admission::TokenNumbers,
     request_log: request_log::RequestLog,
     first_key: first_key::FirstKey,

@@ -3,7 +3,6 @@
 
 use std::net::IpAddr;
 
-use super::Registry;
 use super::contacts::Contact;
 use super::index::Known;
 use super::newcomer::Newcomer;
@@ -11,8 +10,8 @@ use super::scans::{Asked, Bearing, Seen, Standing};
 use super::sighting_fingerprint::SightingFingerprint;
 use super::sighting_writer::SightingUpdate;
 use super::waiting::NoRoom;
+use super::{FoundToken, Registry};
 use crate::catalogue::{Catalogue, FileMatch, Identity};
-use crate::domain::admission::UrlToken;
 use crate::domain::settings::Written;
 use crate::domain::{Claim, Mac, Sighting, Strength, Timestamp, TypeKey};
 
@@ -36,8 +35,8 @@ pub struct RequestEvidence<'a> {
     /// Whether it showed credentials or a certificate that only this very phone can: bans do not hold
     /// for it, nor for who has a token.
     pub is_proven: bool,
-    /// The token that its URL holds, whosever that is.
-    pub token: Option<&'a UrlToken>,
+    /// Whose the token is that its URL holds.
+    pub token: Option<&'a FoundToken>,
 }
 
 impl RequestEvidence<'_> {
@@ -134,10 +133,7 @@ impl Registry {
         let is_served_here = is_active && is_at_home && known.is_some_and(|known| known.served);
         // The token last: to tell whose it is takes longer than all else, and phones that are served
         // there need not show it.
-        if evidence.is_proven
-            || is_served_here
-            || evidence.token.is_some_and(|token| self.vouches_for(mac, token))
-        {
+        if evidence.is_proven || is_served_here || evidence.token.is_some_and(FoundToken::vouches) {
             return None;
         }
         if self.banned(address).is_some() {

@@ -96,9 +96,10 @@ fn a_phone_with_a_url_of_its_own_needs_no_token_of_its_company() {
     assert_eq!(with(&gateway, HOME, &second), 200, "the company's present one is proof always");
 }
 
-/// Whoever administers the company before knows its tokens, and may not have the next one's passwords.
+/// Whoever administers the company before knows its tokens, may have asked for its files, and may not
+/// have the next one's passwords.
 #[test]
-fn an_assigned_phone_comes_with_what_it_has_from_where_it_was_known() {
+fn what_the_company_before_knows_opens_nothing() {
     let gateway = start();
     company(&gateway, "acme");
     for id in ["default", "acme"] {
@@ -111,29 +112,15 @@ fn an_assigned_phone_comes_with_what_it_has_from_where_it_was_known() {
     eventually("it is known", || !gateway.phone(PHONE)["admission"]["pins"].is_null());
     assign(&gateway, 0, "acme");
     for token in [&own, &before] {
-        assert_eq!(with(&gateway, ELSEWHERE, token), 404);
+        assert_eq!(with(&gateway, HOME, token), 404);
     }
+    // For the time of a move the next company takes another proof.
+    policy_of(&gateway, "acme", json!({ "require": ["token", "window"] }));
     let answer = ask(&gateway, HOME, &format!("/{before}/{MAC}.cfg"));
     assert_eq!(answer.status, 200);
     assert!(answer.text().contains(&after) && !answer.text().contains(&before));
-    assert_eq!(with(&gateway, HOME, &own), 200);
+    policy_of(&gateway, "acme", json!({ "require": ["token"] }));
     assert_eq!(with(&gateway, ELSEWHERE, &after), 200);
-    eventually("it has the new URL", || with(&gateway, HOME, &before) == 404);
-}
-
-#[test]
-fn a_phone_that_was_never_served_has_nothing_of_the_company_before() {
-    let gateway = start();
-    company(&gateway, "acme");
-    for id in ["default", "acme"] {
-        policy_of(&gateway, id, json!({ "require": ["token"], "token_in_url": "company" }));
-    }
-    let own = token(&gateway, "phone", json!({ "phoneid": PHONE }), false);
-    let before = token(&gateway, "company", of_company("default"), false);
-    assign(&gateway, 0, "acme");
-    for token in [&own, &before] {
-        assert_eq!(with(&gateway, HOME, token), 404);
-    }
 }
 
 #[test]
@@ -244,20 +231,48 @@ fn a_phone_sleeps_through_changes_of_its_companys_credentials() {
 }
 
 #[test]
-fn credentials_of_the_company_before_are_proof_where_the_phone_was_known() {
+fn credentials_of_the_company_before_open_nothing() {
     let gateway = with_credentials(&ManualClock::new());
     company(&gateway, "acme");
     set(&gateway, "company", of_company("acme"), "of acme");
-    policy(&gateway, json!({ "require": ["credentials"] }));
-    policy_of(&gateway, "acme", json!({ "require": ["credentials"] }));
-    assert_eq!(proves_from(&gateway, HOME, "first"), 200);
-    eventually("it is known", || !gateway.phone(PHONE)["admission"]["pins"].is_null());
+    set(&gateway, "phone", json!({ "phoneid": PHONE }), "its own");
+    assert_eq!(proves(&gateway, MAC, "its own"), 200);
     assign(&gateway, 0, "acme");
-    assert_eq!(proves_from(&gateway, ELSEWHERE, "first"), 401);
+    assert_eq!(["first", "its own"].map(|password| proves(&gateway, MAC, password)), [401; 2]);
+    assert_eq!(proves(&gateway, MAC, "of acme"), 200);
+}
+
+#[test]
+fn credentials_shown_with_too_little_retire_none() {
+    let gateway = with_credentials(&ManualClock::new());
+    let require = ["credentials+network"];
+    policy(&gateway, json!({ "require": require, "networks": ["198.51.100.0/24"] }));
+    set(&gateway, "company", of_company("default"), "second");
     assert_eq!(proves_from(&gateway, HOME, "first"), 200);
-    assert_eq!(proves_from(&gateway, ELSEWHERE, "of acme"), 200);
-    let changed = || proves_from(&gateway, HOME, "first") == 401;
-    eventually("it has those of its company", changed);
+    assert_eq!(proves_from(&gateway, ELSEWHERE, "second"), 404);
+    gateway.settle();
+    assert_eq!(proves_from(&gateway, HOME, "first"), 200);
+}
+
+#[test]
+fn one_company_says_not_what_was_before_of_a_device_that_is_of_another_too() {
+    const ADAPTER: &str = "88755a000001";
+    let gateway = with_credentials(&ManualClock::new());
+    company(&gateway, "acme");
+    company(&gateway, "beta");
+    let all = json!({ "provisioning": { "user": "all", "password": "of all" } });
+    gateway.done("update", json!({ "type": "settings", "values": { "settings": all } }));
+    for (port, company) in [(0, "acme"), (1, "beta")] {
+        let port =
+            json!({ "mac": ADAPTER, "port": port, "company": company, "phone_type": "spa112" });
+        gateway.done("create", json!({ "type": "phone", "values": port }));
+    }
+    let made_up =
+        json!({ "1": { "user": "eve", "password": "made up", "replaced": 4_000_000_000_u32 } });
+    policy_of(&gateway, "acme", json!({ "old_credentials": made_up }));
+    let status = |credentials| prove(&gateway, &format!("/{ADAPTER}.xml"), credentials).status;
+    assert_eq!(status(["eve", "made up"]), 401);
+    assert_eq!(status(["all", "of all"]), 200);
 }
 
 #[test]

@@ -12,7 +12,7 @@ mod state;
 mod token;
 
 pub use judge::{Judged, Lack, Missing, Shown, Variation, Verdict};
-pub use old_proofs::{CompanyToken, FormerCompany, OldCredentials, OldProofs, OldToken, Scope};
+pub use old_proofs::{CompanyToken, OldCredentials, OldProofs};
 pub use policy::{Mode, Policy, Proof, ProofSet, Varying};
 pub use state::{AdmissionState, Lock, Pins};
 pub use token::{TokenOf, UrlToken};

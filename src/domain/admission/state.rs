@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::{OldProofs, OldToken, Scope, Varying};
+use super::{OldProofs, Varying};
 use crate::domain::{Timestamp, TypeKey, neighbourhood};
 
 /// What a device showed before and what an operator said of it, as far as a policy looks at it.
@@ -114,8 +114,7 @@ impl AdmissionState {
     #[must_use]
     pub fn with_new_token(&self, now: Timestamp) -> AdmissionState {
         let mut old = self.old().clone();
-        let present = OldToken { number: self.token, scope: Scope::EVERYWHERE };
-        OldProofs::keep(&mut old.tokens, present);
+        OldProofs::keep(&mut old.tokens, self.token);
         AdmissionState { token: self.next_token(now), ..self.clone() }.with_old(old)
     }
 

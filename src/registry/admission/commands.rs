@@ -101,7 +101,7 @@ impl Registry {
                 let mut admission = device.admission.with_new_token(now);
                 if change == TokenChange::NewAlone {
                     let old = admission.old().clone();
-                    let none = OldProofs { tokens: Vec::new(), companies: Vec::new(), ..old };
+                    let none = OldProofs { tokens: Vec::new(), ..old };
                     admission = admission.with_old(none);
                 }
                 let number = admission.token;

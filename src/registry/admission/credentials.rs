@@ -4,30 +4,15 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::writer::Noted;
+use super::writer::{Arming, Noted};
 use crate::ambient::Random;
 use crate::catalogue::Catalogue;
-use crate::domain::admission::{OldCredentials, OldProofs, Scope};
+use crate::domain::admission::{OldCredentials, OldProofs};
 use crate::domain::settings::schema::ADMISSION;
 use crate::domain::settings::{AdmissionSettings, Layer, UnreadableLayer, resolve};
 use crate::domain::{Credentials, Mac};
 use crate::registry::Registry;
 use crate::registry::compose::common_credentials;
-
-/// Credentials that prove a device.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AcceptedCredentials {
-    /// User and password.
-    pub credentials: Credentials,
-    /// Where they do.
-    pub scope: Scope,
-}
-
-impl From<OldCredentials> for AcceptedCredentials {
-    fn from(old: OldCredentials) -> AcceptedCredentials {
-        AcceptedCredentials { scope: old.scope, credentials: old.into() }
-    }
-}
 
 impl Registry {
     /// The credentials that prove an active device: `provisioning.user` and `provisioning.password`
@@ -41,12 +26,13 @@ impl Registry {
         &self,
         catalogue: &Arc<Catalogue>,
         mac: Mac,
-    ) -> Result<Vec<AcceptedCredentials>, UnreadableLayer> {
+    ) -> Result<Vec<Credentials>, UnreadableLayer> {
         let Some(composition) = self.composition(catalogue, mac) else { return Ok(Vec::new()) };
         let Some(present) = composition.credentials()? else { return Ok(Vec::new()) };
         let directory = self.directory();
         let seed = directory.system.password_seed;
         let state = &composition.device.admission;
+        let is_shared = composition.is_of_several_companies();
         let mut old = Vec::new();
         let system = &directory.system.settings;
         for company in composition.device.companies().filter_map(|id| directory.companies.get(id)) {
@@ -58,7 +44,10 @@ impl Registry {
             {
                 continue;
             }
-            old.extend(old_of(&company.settings)?);
+            // SECURITY: nor what one company says of before to who is of another, too.
+            if !is_shared {
+                old.extend(old_of(&company.settings)?);
+            }
             if company.settings.to_json()["provisioning"].get("password").is_none() {
                 old.extend(old_of(system)?);
             }
@@ -67,13 +56,11 @@ impl Registry {
         old.retain(|old| state.given.is_none_or(|given| given <= old.replaced));
         old.extend(state.old().credentials.iter().cloned());
         old.sort_by_key(|old| std::cmp::Reverse(old.replaced));
-        let mut all = vec![AcceptedCredentials { credentials: present, scope: Scope::EVERYWHERE }];
-        all.extend(old.into_iter().map(AcceptedCredentials::from));
+        let mut all = vec![present];
+        all.extend(old.into_iter().map(Credentials::from));
         // It came with those: what there was before is in no phone any more.
-        let is_used = |one: &AcceptedCredentials| {
-            seed.is_some_and(|seed| {
-                seed.credentials_hash(&one.credentials) == state.credentials_used
-            })
+        let is_used = |one: &Credentials| {
+            seed.is_some_and(|seed| seed.credentials_hash(one) == state.credentials_used)
         };
         if let Some(used) = all.iter().position(is_used) {
             all.truncate(used + 1);
@@ -82,10 +69,16 @@ impl Registry {
     }
 
     /// The device came with credentials of its own: those from before are no proof of it any more.
-    pub fn note_credentials(&self, mac: Mac, shown: &Credentials, are_present: bool) {
+    pub fn note_credentials(
+        &self,
+        mac: Mac,
+        arming: Arming,
+        shown: &Credentials,
+        are_present: bool,
+    ) {
         if let Some(seed) = self.directory().system.password_seed {
             let hash = seed.credentials_hash(shown);
-            self.note_admission(mac, Noted::Credentials { hash, are_present });
+            self.note_admission(mac, arming, Noted::Credentials { hash, are_present });
         }
     }
 
@@ -129,13 +122,13 @@ impl Registry {
     ///
     /// # Errors
     /// When a stored layer cannot be read.
-    pub fn common_credentials(&self) -> Result<Vec<AcceptedCredentials>, UnreadableLayer> {
+    pub fn common_credentials(&self) -> Result<Vec<Credentials>, UnreadableLayer> {
         let directory = self.directory();
         let Some(present) = common_credentials(&self.gateway_layer, &directory.system)? else {
             return Ok(Vec::new());
         };
-        let mut all = vec![AcceptedCredentials { credentials: present, scope: Scope::EVERYWHERE }];
-        all.extend(old_of(&directory.system.settings)?.into_iter().map(AcceptedCredentials::from));
+        let mut all = vec![present];
+        all.extend(old_of(&directory.system.settings)?.into_iter().map(Credentials::from));
         Ok(all)
     }
 
@@ -161,7 +154,7 @@ fn old_of(layer: &Layer) -> Result<Vec<OldCredentials>, UnreadableLayer> {
     let whole = old.filter_map(|old| {
         let replaced = old.replaced.unwrap_or_default().into();
         let (user, password) = old.user.zip(old.password)?;
-        Some(OldCredentials { user, password, replaced, scope: Scope::EVERYWHERE })
+        Some(OldCredentials { user, password, replaced })
     });
     Ok(whole.collect())
 }

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::domain::admission::{
-    AdmissionState, CompanyToken, FormerCompany, OldCredentials, OldProofs, OldToken, Scope,
-};
-use crate::domain::{CompanyId, Credentials, Device};
+use serde_json::json;
+
+use crate::domain::admission::{AdmissionState, CompanyToken, OldCredentials, OldProofs};
+use crate::domain::{CompanyId, Credentials, Device, Phone};
 use crate::registry::{Directory, Registry};
 
 /// Numbers of tokens of phones that were nobody's: a phone that is deleted and made again within a
@@ -52,32 +52,33 @@ impl Registry {
     fn keeping_proofs_of(
         &self,
         before: &Device,
-        after: Device,
+        mut after: Device,
         directory: &Arc<Directory>,
     ) -> Device {
         let was = &before.admission;
-        let mut old = was.old().clone();
-        if was.token != after.admission.token {
-            OldProofs::keep(
-                &mut old.tokens,
-                OldToken { number: was.token, scope: Scope::EVERYWHERE },
-            );
-        }
-        if let Some(Credentials { user, password }) = self.replaced(before, &after, directory) {
-            let replaced = self.clock.now();
-            let latest = OldCredentials { user, password, replaced, scope: Scope::EVERYWHERE };
-            OldProofs::keep(&mut old.credentials, latest);
-        }
         let (was_in, is_in) = (companies(before), companies(&after));
         if was_in != is_in {
-            old = given_to_others(was, old, &was_in);
+            // SECURITY: who administers a company that it was in knows its tokens and credentials, and
+            // may not have what it gets now.
             let token = |id: &CompanyId| match was_in.contains(id) {
                 true => Some(CompanyToken { company: id.clone(), number: was.old().oldest_of(id) }),
                 false => directory.token_of(id),
             };
-            old.company_tokens = is_in.iter().filter_map(token).collect();
+            let company_tokens = is_in.iter().filter_map(token).collect();
+            after.admission =
+                after.admission.with_old(OldProofs { company_tokens, ..OldProofs::NONE });
+            return without_own_credentials(before, after);
         }
-        Device { admission: after.admission.clone().with_old(old), ..after }
+        let mut old = was.old().clone();
+        if was.token != after.admission.token {
+            OldProofs::keep(&mut old.tokens, was.token);
+        }
+        if let Some(Credentials { user, password }) = self.replaced(before, &after, directory) {
+            let replaced = self.clock.now();
+            OldProofs::keep(&mut old.credentials, OldCredentials { user, password, replaced });
+        }
+        after.admission = after.admission.with_old(old);
+        after
     }
 
     /// The credentials of `before`, when `after` has others.
@@ -95,22 +96,20 @@ impl Registry {
     }
 }
 
-/// SECURITY: the companies that it was in know its tokens and credentials, and may not have what it
-/// gets now. Yet it has no others: so they are proof in the network that it was known in.
-fn given_to_others(
-    was: &AdmissionState,
-    old: OldProofs,
-    was_in: &BTreeSet<CompanyId>,
-) -> OldProofs {
-    let network = was.pins.as_ref().map(|pins| pins.network);
-    let mut old = old.known_to_others(network);
-    for (company, network) in was_in.iter().zip(network.into_iter().cycle()) {
-        old.companies.retain(|former| former.token.company != *company);
-        let number = was.old().oldest_of(company);
-        let token = CompanyToken { company: company.clone(), number };
-        OldProofs::keep(&mut old.companies, FormerCompany { token, scope: Scope::only(network) });
+/// SECURITY: what the company before set for the phone itself is no proof to the next one. That one's
+/// own credentials are the phone's then, if it has any.
+fn without_own_credentials(before: &Device, mut after: Device) -> Device {
+    let none = json!({ "provisioning": { "user": null, "password": null } });
+    for (port, phone) in &mut after.phones {
+        let was = before.phones.get(port).and_then(Phone::company);
+        if was.is_some()
+            && was != phone.company()
+            && let Ok(settings) = phone.settings.patched(&none)
+        {
+            phone.settings = settings;
+        }
     }
-    old
+    after
 }
 
 impl Directory {

@@ -16,15 +16,16 @@ use std::net::IpAddr;
 use super::Registry;
 use super::index::AdmissionFacts;
 use crate::domain::admission::{
-    Judged, Lack, Missing, Mode, Pins, Proof, ProofSet, Shown, UrlToken, Verdict,
+    AdmissionState, Judged, Lack, Missing, Mode, Pins, Proof, ProofSet, Shown, Verdict,
 };
 use crate::domain::{CompanyId, Mac, TypeKey};
 
 pub(super) use commands::below;
 pub use commands::{GivenFileKeys, ShownToken, TokenChange};
-pub use credentials::AcceptedCredentials;
 pub(super) use kept::TokenNumbers;
 pub(super) use policies::PolicyCache;
+pub use tokens::FoundToken;
+pub use writer::Arming;
 pub(super) use writer::{AdmissionWriter, Noted, channel};
 
 /// What a request shows of what a policy asks.
@@ -32,8 +33,8 @@ pub(super) use writer::{AdmissionWriter, Noted, channel};
 pub struct AdmissionEvidence<'a> {
     /// Where it came from.
     pub address: IpAddr,
-    /// The token that its URL holds, whosever that is.
-    pub token: Option<&'a UrlToken>,
+    /// Whose the token is that its URL holds.
+    pub token: Option<&'a FoundToken>,
     /// Whether it showed user name and password of its phone.
     pub credentials: bool,
     /// Whether it showed a client certificate that holds its MAC.
@@ -57,11 +58,19 @@ pub struct Admission {
     pub verdict: Verdict,
     /// What the device is known by is still to be noted, when it was sent a file.
     pub is_first: bool,
+    /// Whether it showed enough to all companies of the device: what it shows is the device's.
+    pub is_proven: bool,
+    /// What it was judged by.
+    pub arming: Arming,
 }
 
 impl Admission {
-    const REFUSED: Admission =
-        Admission { verdict: Verdict::Refused(Lack::Proof(Missing::NOTHING)), is_first: false };
+    const REFUSED: Admission = Admission {
+        verdict: Verdict::Refused(Lack::Proof(Missing::NOTHING)),
+        is_first: false,
+        is_proven: false,
+        arming: Arming::NONE,
+    };
 }
 
 impl Registry {
@@ -87,7 +96,7 @@ impl Registry {
             if policy.mode == Mode::Off {
                 continue;
             }
-            let token = self.shown_token(mac, company, &policy, &state, evidence);
+            let token = evidence.token.and_then(|found| found.proves_to(company, &policy, &state));
             let shown = Shown {
                 at,
                 address: evidence.address,
@@ -110,21 +119,22 @@ impl Registry {
         // retire the token that it still has.
         let is_known = is_proven && !asked.is_empty();
         for (company, policy, token, shown, judged) in asked.iter().filter(|_| is_known) {
-            self.note_judged(mac, shown, *judged);
+            self.note_judged(mac, &state, shown, *judged);
             let counted = token.filter(|_| shown.counting.contains(Proof::Token));
             if let Some(token) = counted {
                 self.note_token(mac, company, policy, &state, token);
             }
         }
-        Admission { verdict, is_first: is_known && state.pins.is_none() }
+        let is_first = is_known && state.pins.is_none();
+        Admission { verdict, is_first, is_proven, arming: Arming::of(&state) }
     }
 
     /// The device was sent a file of its own, for the first time since it was promoted or armed
     /// again: what it showed then is what it is known by.
-    pub fn note_first_served(&self, mac: Mac, evidence: AdmissionEvidence<'_>) {
+    pub fn note_first_served(&self, mac: Mac, arming: Arming, evidence: AdmissionEvidence<'_>) {
         let AdmissionEvidence { address, maker, model, .. } = evidence;
         let pins = Pins::of(self.clock.now(), address, maker, model);
-        self.note_admission(mac, Noted::Pins(pins));
+        self.note_admission(mac, arming, Noted::Pins(pins));
     }
 
     /// Whether the company of a token has phones that nobody promoted sent a holding file.
@@ -135,18 +145,18 @@ impl Registry {
         company.is_some_and(|company| directory.policies.of(company, &directory.system).holding)
     }
 
-    fn note_judged(&self, mac: Mac, shown: &Shown<'_>, judged: Judged) {
+    fn note_judged(&self, mac: Mac, state: &AdmissionState, shown: &Shown<'_>, judged: Judged) {
         if let Some(variation) = judged.variation {
             let (address, maker) = (shown.address, shown.maker.map(str::to_owned));
             let model = shown.model.cloned();
             let locks = judged.locks;
             let noted = Noted::Variation { variation, locks, address, maker, model };
-            self.note_admission(mac, noted);
+            self.note_admission(mac, Arming::of(state), noted);
         }
     }
 
-    pub(super) fn note_admission(&self, mac: Mac, noted: Noted) {
+    pub(super) fn note_admission(&self, mac: Mac, arming: Arming, noted: Noted) {
         // A full queue drops it; the next request tells it again.
-        let _ = self.admission_notes.try_send((mac, noted));
+        let _ = self.admission_notes.try_send((mac, arming, noted));
     }
 }

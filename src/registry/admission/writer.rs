@@ -16,6 +16,23 @@ use crate::registry::{Actor, Registry, RegistryError};
 use crate::store::Mutation;
 use crate::throttle::LogRate;
 
+/// What a device was armed with when a request of it was judged. It is another one from when it is
+/// given to a company, armed again or given another token: what was noted before is nothing to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Arming {
+    armed: Option<Timestamp>,
+    token: u32,
+}
+
+impl Arming {
+    /// Of no device.
+    pub(super) const NONE: Arming = Arming { armed: None, token: 0 };
+
+    pub(super) fn of(state: &AdmissionState) -> Arming {
+        Arming { armed: state.armed, token: state.token }
+    }
+}
+
 /// What is to be remembered of a device.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::registry) enum Noted {
@@ -46,9 +63,9 @@ const GROUP: usize = 256;
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Stores what was noted until it is told to stop.
-pub(in crate::registry) struct AdmissionWriter(mpsc::Receiver<(Mac, Noted)>);
+pub(in crate::registry) struct AdmissionWriter(mpsc::Receiver<(Mac, Arming, Noted)>);
 
-pub(in crate::registry) fn channel() -> (mpsc::Sender<(Mac, Noted)>, AdmissionWriter) {
+pub(in crate::registry) fn channel() -> (mpsc::Sender<(Mac, Arming, Noted)>, AdmissionWriter) {
     let (sender, queue) = mpsc::channel(QUEUE);
     (sender, AdmissionWriter(queue))
 }
@@ -87,9 +104,10 @@ impl AdmissionWriter {
 
 impl Registry {
     /// Stores what was noted of active devices, in one commit with what is on record of it.
-    async fn note_admissions(&self, noted: Vec<(Mac, Noted)>) -> Result<(), RegistryError> {
-        let mut of_devices: BTreeMap<Mac, Vec<Noted>> = BTreeMap::new();
-        for (mac, noted) in noted {
+    async fn note_admissions(&self, noted: Vec<(Mac, Arming, Noted)>) -> Result<(), RegistryError> {
+        let mut of_devices: BTreeMap<Mac, Vec<(Arming, Noted)>> = BTreeMap::new();
+        for (mac, arming, noted) in noted {
+            let noted = (arming, noted);
             let of_device = of_devices.entry(mac).or_default();
             if !of_device.contains(&noted) {
                 of_device.push(noted);
@@ -102,7 +120,9 @@ impl Registry {
             for device in devices.iter().filter(|device| device.has_active_port()) {
                 let mut state = device.admission.clone();
                 let mut events = Vec::new();
-                for noted in of_devices.get(&device.mac).into_iter().flatten() {
+                let of_device = of_devices.get(&device.mac).into_iter().flatten();
+                let is_of_now = |arming: &Arming| *arming == Arming::of(&device.admission);
+                for (_, noted) in of_device.filter(|(arming, _)| is_of_now(arming)) {
                     events.extend(take(&mut state, device, noted, now));
                 }
                 if state != device.admission {
@@ -134,8 +154,7 @@ fn take(
             let mut old = state.old().clone();
             if state.token == *number {
                 old.tokens.clear();
-                old.companies.clear();
-            } else if let Some(at) = old.tokens.iter().position(|old| old.number == *number) {
+            } else if let Some(at) = old.tokens.iter().position(|old| old == number) {
                 old.tokens.drain(..at);
             }
             *state = state.clone().with_old(old);
@@ -143,7 +162,6 @@ fn take(
         }
         Noted::CompanyToken { company, number } => {
             let mut old = state.old().clone();
-            old.companies.clear();
             if device.companies().any(|id| id == company) {
                 old.came_with(company, *number);
             }
@@ -183,6 +201,23 @@ fn take(
             event.company = device.companies().next().map(ToString::to_string).unwrap_or_default();
             (event.before, event.after) = (before, after);
             Some(event)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_noted_is_nothing_to_what_was_given_or_armed_since() {
+        let at = Timestamp::from_seconds;
+        let state = AdmissionState::default().given(at(10));
+        let arming = Arming::of(&state);
+        let variations = vec![1];
+        assert_eq!(Arming::of(&AdmissionState { variations, ..state.clone() }), arming);
+        for since in [state.given(at(10)), state.given(at(11)), state.rearmed(at(11))] {
+            assert_ne!(Arming::of(&since), arming);
         }
     }
 }

@@ -428,11 +428,8 @@ impl Check {
             self.problem(format!("{path}.variations"), message);
         }
         let old = state.old();
-        for (what, count) in [
-            ("tokens", old.tokens.len()),
-            ("companies", old.companies.len()),
-            ("credentials", old.credentials.len()),
-        ] {
+        for (what, count) in [("tokens", old.tokens.len()), ("credentials", old.credentials.len())]
+        {
             if count > OldProofs::MAX {
                 self.problem(format!("{path}.old.{what}"), format!("at most {}", OldProofs::MAX));
             }

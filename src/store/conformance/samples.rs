@@ -3,7 +3,7 @@
 use std::num::NonZeroU64;
 
 use super::*;
-use crate::domain::admission::{OldCredentials, OldProofs, Scope};
+use crate::domain::admission::{OldCredentials, OldProofs};
 use crate::domain::settings::Secret;
 
 pub(crate) async fn commit(
@@ -187,7 +187,6 @@ pub(crate) async fn with_secrets(store: &impl Store) {
         user: "dev".to_owned(),
         password: Secret::new(SECRETS[5].to_owned()),
         replaced: NOW,
-        scope: Scope::EVERYWHERE,
     };
     let old = OldProofs { credentials: vec![before], ..OldProofs::NONE };
     with_phone.admission = with_phone.admission.with_old(old);
