@@ -110,12 +110,17 @@ fn a_store_comes_under_a_key_then_another_and_out_again() {
         let said = refused(dir, "serve", keys);
         assert!(said.contains(&format!("encrypted with the key {first}")), "{said}");
         assert!(said.contains("key_file") && !said.contains("Zi6"), "{said}");
+        let said = refused(dir, "check", keys);
+        assert!(said.contains(&format!("encrypted with the key {first}")), "{said}");
         assert!(refused(dir, "store rekey --plain", keys).contains(&first));
     }
-    let said = refused(dir, "serve", &[("KEY_FILE", "no.key")]);
-    assert!(said.contains("key_file: no.key") && said.contains("cannot be read"), "{said}");
-    let said = refused(dir, "serve", &[("KEY", "hunter2")]);
-    assert!(said.contains("DIALTONE_STORE_KEY") && !said.contains("hunter2"), "{said}");
+    done(dir, "check", &keys);
+    for command in ["serve", "check"] {
+        let said = refused(dir, command, &[("KEY_FILE", "no.key")]);
+        assert!(said.contains("key_file: no.key") && said.contains("cannot be read"), "{said}");
+        let said = refused(dir, command, &[("KEY", "hunter2")]);
+        assert!(said.contains("DIALTONE_STORE_KEY") && !said.contains("hunter2"), "{said}");
+    }
 
     // Another key, given as a variable and not as a file.
     let text = fs::read_to_string(dir.join("second.key")).unwrap();

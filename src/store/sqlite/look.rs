@@ -6,13 +6,14 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use super::error::map;
 use super::events;
 use super::file::{beside, is_marked, lost, refuse_foreign, refuse_special, said};
 use super::schema;
 use crate::domain::Event;
+use crate::store::at_rest::{Cell, Cipher};
 use crate::store::{EventFilter, StoreError};
 
 /// What a look at the place of a store found.
@@ -54,18 +55,37 @@ pub(super) fn look(path: &Path) -> Result<Found, StoreError> {
 
 /// See [`SqliteStore::events_in`](super::SqliteStore::events_in).
 pub(super) fn events_in(path: &Path, filter: &EventFilter) -> Result<Vec<Event>, StoreError> {
+    Ok(read(path, |connection| events::events(connection, filter))?.unwrap_or_default())
+}
+
+/// See [`SqliteStore::require_key`](super::SqliteStore::require_key).
+pub(super) fn require_key(path: &Path, cipher: &Cipher) -> Result<(), StoreError> {
+    let seed = read(path, |connection| {
+        let seed = connection.query_row("SELECT secret FROM system", [], |row| row.get(0));
+        seed.optional()
+    })?;
+    let Some(Some(Some(seed))): Option<Option<Option<String>>> = seed else { return Ok(()) };
+    let opened = cipher.open(Cell::PasswordSeed, &seed);
+    opened.map(drop).map_err(|error| error.told(&path.display().to_string()))
+}
+
+/// What is read of a file of this version; else `None`.
+fn read<T>(
+    path: &Path,
+    read: impl Fn(&Connection) -> rusqlite::Result<T>,
+) -> Result<Option<T>, StoreError> {
     if look(path)? != Found::Current {
-        return Ok(Vec::new());
+        return Ok(None);
     }
     let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
     if has_bytes(&beside(path, "-wal")) {
-        return through_log(path, |connection| events::events(connection, filter));
+        return through_log(path, read).map(Some);
     }
     // Without a log nobody writes, and SQLite would begin one.
-    let read = |connection: Connection| events::events(&connection, filter);
     let flags = LOOKING | OpenFlags::SQLITE_OPEN_URI;
     let opened = Connection::open_with_flags(immutable(path), flags);
-    opened.and_then(read).map_err(|e| map(&path.display().to_string(), &e))
+    let found = opened.and_then(|connection| read(&connection));
+    found.map(Some).map_err(|e| map(&path.display().to_string(), &e))
 }
 
 /// As <https://www.sqlite.org/uri.html> has it.

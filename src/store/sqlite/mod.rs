@@ -163,6 +163,15 @@ impl SqliteStore {
         look::events_in(path, filter)
     }
 
+    /// Whether what is encrypted in a file of this version can be read. As with
+    /// [`SqliteStore::look`] nothing is changed and nobody disturbed.
+    ///
+    /// # Errors
+    /// Those of [`SqliteStore::look`]; [`StoreError::Refused`] with the key that is missing.
+    pub fn require_key(path: &Path, cipher: &Cipher) -> Result<(), StoreError> {
+        look::require_key(path, cipher)
+    }
+
     /// Writes all secrets of the file at `path` anew, as `cipher` writes them: with the key that there
     /// is now, or plain. All of them or none; nothing of what they were is left in the file then.
     /// Blocks.

@@ -22,14 +22,20 @@ use crate::store::{Found, FoundDatabase, PostgresStore, PostgresUrl, SqliteStore
 pub async fn problems(config: &Config) -> Vec<String> {
     let mut problems = certificates(config);
     problems.extend(listener_problems(config).iter().map(|error| ErrorChain(error).to_string()));
+    let cipher = config.store.keys.load();
     if let StoreUrl::Sqlite(path) = &config.store.url {
         let unwritable = unwritable("[store] url", path, Place::File);
         let unusable = match SqliteStore::look(path) {
             Ok(_) => require_whole_at(&config.store.url).await,
             Err(error) => Err(error),
         };
+        let unusable = match (unusable, &cipher) {
+            (Ok(()), Ok(cipher)) => SqliteStore::require_key(path, cipher),
+            (unusable, _) => unusable,
+        };
         problems.extend(unwritable.or_else(|| unusable.err().map(|error| error.to_string())));
     }
+    problems.extend(cipher.err().map(|error| error.to_string()));
     let listeners = config.handset_listeners();
     let is_shown_none =
         |listener: &Listener| listener.tls.as_ref().is_some_and(|tls| tls.pairs.is_empty());
