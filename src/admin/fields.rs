@@ -133,8 +133,15 @@ impl<'a> Fields<'a> {
         let Some(text) = self.filled(name)? else { return Ok(None) };
         let of_address = || text.parse().ok().map(|address: IpAddr| address.to_canonical().into());
         let network = text.parse().ok().or_else(of_address);
-        let network = network.map(|network: IpNet| network.trunc());
-        network.map(Some).ok_or_else(|| self.wrong(name, "an address or a network, 192.0.2.0/24"))
+        let network: IpNet =
+            network.ok_or_else(|| self.wrong(name, "an address or a network, 192.0.2.0/24"))?;
+        if network == network.trunc() {
+            return Ok(Some(network));
+        }
+        let (address, whole) = (network.addr(), network.trunc());
+        let message =
+            format!("{network} has bits behind its prefix; did you mean {address} or {whole}?");
+        Err(Fail::new(format!("{name}: {message}")))
     }
 
     /// A number or its digits; `0` is a port.

@@ -1,5 +1,7 @@
 //! Why a rule refused, or could not be carried out.
 
+use ipnet::IpNet;
+
 use crate::catalogue::RenderError;
 use crate::domain::settings::SettingError;
 use crate::domain::{PhoneId, TransitionError};
@@ -25,8 +27,11 @@ pub enum RegistryError {
     #[error("No such user")]
     NoSuchUser,
     /// The network has no ban.
-    #[error("No such ban")]
-    NoSuchBan,
+    #[error("No such ban{}", .holding.map(|ban| format!(": that of {ban} holds it")).unwrap_or_default())]
+    NoSuchBan {
+        /// The ban in force that its addresses are in all the same.
+        holding: Option<IpNet>,
+    },
     /// A field of the request cannot be used as it is.
     #[error("{field}: {message}")]
     Invalid {

@@ -147,7 +147,7 @@ fn operators_ban_by_hand_and_not_what_is_never_banned() {
         let values = json!({ "network": network, "minutes": minutes, "reason": "toll fraud" });
         gateway.ask("create", json!({ "type": "ban", "values": values }))
     };
-    assert_eq!(add("203.0.113.77/24", 5)["result"], "success");
+    assert_eq!(add("203.0.113.0/24", 5)["result"], "success");
     assert_eq!(ask(&gateway, "203.0.113.1", COMMON, Some(SNOM)).status, 404);
     assert_eq!(ask(&gateway, ELSEWHERE, "/805ec0112233.cfg", Some(OTHER)).status, 200);
     let row = ban(&gateway, "203.0.113.250");
@@ -229,4 +229,18 @@ fn a_companys_token_vouches_for_its_own_phones_and_new_ones_alone() {
     walk("192.0.2.78", &token("acme"));
     eventually("the phones of others are not", || bans(&gateway).len() == 1);
     assert_eq!(bans(&gateway)[0]["network"], "192.0.2.78/32");
+}
+
+#[test]
+fn who_lifts_or_makes_another_ban_than_there_is_hears_which() {
+    let gateway = start();
+    let of_network = json!({ "network": "203.0.113.0/24" });
+    gateway.done("create", json!({ "type": "ban", "values": of_network }));
+    let lift = json!({ "type": "ban", "scope": { "network": "203.0.113.7" } });
+    let message = "No such ban: that of 203.0.113.0/24 holds it";
+    assert_eq!(gateway.ask("delete", lift)["message"], message);
+    let ban = json!({ "type": "ban", "values": { "network": "203.0.113.7/24" } });
+    let message = "network: 203.0.113.7/24 has bits behind its prefix; did you mean 203.0.113.7 or \
+                   203.0.113.0/24?";
+    assert_eq!(gateway.ask("create", ban)["message"], message);
 }

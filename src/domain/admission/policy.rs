@@ -62,7 +62,8 @@ pub struct ProofSet(u8);
 /// The text is no set of proofs.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "not one or more of network, token, credentials, certificate, window, pinned, with + between"
+    "not one or more of network, token, credentials, certificate, window, pinned, each once, with + \
+     between"
 )]
 pub struct InvalidProofSet;
 
@@ -114,9 +115,10 @@ impl FromStr for ProofSet {
     type Err = InvalidProofSet;
 
     fn from_str(text: &str) -> Result<ProofSet, InvalidProofSet> {
-        text.split('+').try_fold(ProofSet::default(), |set, name| {
+        text.split('+').try_fold(ProofSet::NONE, |set, name| {
             let proof = Proof::ALL.into_iter().find(|proof| proof.as_str() == name.trim());
-            Ok(set.with(proof.ok_or(InvalidProofSet)?, true))
+            let proof = proof.filter(|proof| !set.contains(*proof)).ok_or(InvalidProofSet)?;
+            Ok(set.with(proof, true))
         })
     }
 }

@@ -204,7 +204,9 @@ impl Registry {
         actor.require_system_admin()?;
         let now = self.clock.now();
         let network = network.trunc();
-        let there = self.store.ban(network).await?.ok_or(RegistryError::NoSuchBan)?;
+        let there = self.store.ban(network).await?.ok_or_else(|| RegistryError::NoSuchBan {
+            holding: self.banned(network.addr()).filter(|ban| ban.contains(&network)),
+        })?;
         self.change_directory(actor, |_| {
             let event = Event {
                 before: summary(&there),

@@ -33,6 +33,13 @@ const MAX_PROBLEMS: usize = 1000;
 /// database takes no more than 2,700 bytes.
 const MAX_EVENT_TEXT: usize = 128;
 
+/// The number of a phone's own token is a time in seconds since 1970. Above this one are more than a
+/// phone is ever given.
+const HIGHEST_TOKEN: u32 = 4_000_000_000;
+
+/// Bytes of a user or password that a phone had before: settings take fewer.
+const MOST_CREDENTIAL: usize = 512;
+
 /// A user, and the password that is still to be hashed.
 pub(super) struct CheckedUser {
     pub user: User,
@@ -427,11 +434,30 @@ impl Check {
             let message = format!("a device has at most {}", AdmissionState::MAX_VARIATIONS);
             self.problem(format!("{path}.variations"), message);
         }
+        if state.token > HIGHEST_TOKEN {
+            self.problem(format!("{path}.token"), format!("at most {HIGHEST_TOKEN}"));
+        }
         let old = state.old();
-        for (what, count) in [("tokens", old.tokens.len()), ("credentials", old.credentials.len())]
-        {
-            if count > OldProofs::MAX {
-                self.problem(format!("{path}.old.{what}"), format!("at most {}", OldProofs::MAX));
+        for (what, count, most) in [
+            ("tokens", old.tokens.len(), OldProofs::MAX),
+            ("credentials", old.credentials.len(), OldProofs::MAX),
+            ("company_tokens", old.company_tokens.len(), usize::from(Port::MAX)),
+        ] {
+            if count > most {
+                self.problem(format!("{path}.old.{what}"), format!("at most {most}"));
+            }
+        }
+        for (at, old) in old.credentials.iter().enumerate() {
+            let path = format!("{path}.old.credentials[{at}]");
+            let password = old.password.expose();
+            for (name, text) in [("user", &*old.user), ("password", password)] {
+                self.printable(&path, name, Some(text));
+                if text.len() > MOST_CREDENTIAL {
+                    self.problem(
+                        format!("{path}.{name}"),
+                        format!("at most {MOST_CREDENTIAL} bytes"),
+                    );
+                }
             }
         }
         let maker = state.pins.as_ref().and_then(|pins| pins.maker.as_deref());
