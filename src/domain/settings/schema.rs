@@ -138,7 +138,7 @@ impl Kind {
             }
             Kind::Proofs => {
                 let names = Proof::ALL.map(Proof::as_str).join(", ");
-                format!("one or more of {names}, with + between those that are needed together")
+                format!("one or more of {names}, each once, with + between those needed together")
             }
             Kind::SipUser => "1 to 64 letters, digits and -_.!~*+".into(),
             Kind::AuthUser => "1 to 128 letters, digits and -_.!~*+@".into(),

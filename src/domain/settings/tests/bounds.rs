@@ -59,7 +59,7 @@ fn samples(kind: &Kind) -> (Vec<Value>, Vec<Value>) {
         ),
         Kind::Proofs => (
             ["network", "token", "certificate+network", "window + pinned"].map(Value::from).into(),
-            ["", "+", "network+", "mac", "network,token", "Network"].map(Value::from).into(),
+            ["", "+", "network+", "mac", "network,token", "Network", "token+token"].map(Value::from).into(),
         ),
         Kind::MulticastAddress => (
             vec![json!("224.0.0.1"), json!("239.255.255.255")],
@@ -220,7 +220,12 @@ fn samples(kind: &Kind) -> (Vec<Value>, Vec<Value>) {
                 }
                 Kind::Net => (0..*max).map(|n| json!(format!("10.{n}.0.0/16"))).collect(),
                 Kind::Proofs => {
-                    (0..*max).map(|n| json!(vec!["network"; n + 1].join("+"))).collect()
+                    let names = ["network", "certificate", "window", "pinned"];
+                    let set = |bits: usize| {
+                        let named = (0..4).filter(|at| bits >> at & 1 == 1).map(|at| names[at]);
+                        json!(named.collect::<Vec<_>>().join("+"))
+                    };
+                    (1..=*max).map(set).collect()
                 }
                 Kind::LdapAttribute => (0..*max).map(|n| json!(format!("a{n}"))).collect(),
                 _ => (0..*max).map(|n| json!(format!("192.0.2.{n}"))).collect(),
