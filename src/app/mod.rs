@@ -55,7 +55,7 @@ pub enum AppError {
     #[error(transparent)]
     Listen(#[from] ListenError),
     #[error("[{section}]")]
-    Tls { section: String, source: TlsError },
+    Tls { section: String, source: Box<TlsError> },
     #[error("the registry cannot be made ready")]
     Registry(#[from] RegistryError),
     #[error("[uploads] dir: {} cannot be written", dir.display())]

@@ -72,5 +72,5 @@ fn section(listener: &Listener) -> String {
 }
 
 fn failed(section: String, source: TlsError) -> AppError {
-    AppError::Tls { section, source }
+    AppError::Tls { section, source: Box::new(source) }
 }
