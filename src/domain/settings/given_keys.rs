@@ -127,6 +127,17 @@ impl GivenKeys {
         self
     }
 
+    /// What says that the phone has none of these, because it was reset or is another one: that it
+    /// was given none, long enough ago, as what two gateways noted only grows. Where it was given
+    /// another key within the last [`GivenKeys::SETTLES_AFTER_S`], it counts so much later.
+    #[must_use]
+    pub fn lost(&self, now: Timestamp) -> GivenKeys {
+        let Some(last) = self.0.last().filter(|last| last.key.is_some()) else {
+            return GivenKeys::default();
+        };
+        given((now - GivenKeys::SETTLES_AFTER_S).max(last.at + 1), None)
+    }
+
     /// How a file is sent now. `has` tells the keys that the gateway has, or can make.
     #[must_use]
     pub fn delivery(
@@ -307,6 +318,28 @@ mod tests {
         assert_eq!((how(&given), given.over), ((None, true), Over::Tls));
         let later = phone.fetches_with(Wish::Once(OTHER), true, 300, is_lost);
         assert_eq!(how(&later), (Some(OTHER), true));
+    }
+
+    #[test]
+    fn a_phone_that_lost_its_keys_is_given_one_as_the_first_time() {
+        let lose = |phone: &mut Phone| {
+            let lost = phone.given.lost(Timestamp::from_seconds(phone.now));
+            phone.given = phone.given.clone().and(&lost);
+        };
+        // Five minutes after it was given its key, and at once.
+        for after_s in [300, 0] {
+            let mut phone = Phone { now: 1000, ..Phone::default() };
+            lose(&mut phone);
+            assert!(phone.given.is_empty(), "it had none");
+            phone.fetches(Wish::Once(ONE), true, 1);
+            phone.now += after_s;
+            lose(&mut phone);
+            let open = phone.fetches(Wish::Once(ONE), false, 0);
+            assert_eq!((how(&open), open.over), ((None, false), Over::Plain), "{after_s}");
+            let given = phone.fetches(Wish::Once(ONE), true, 1);
+            assert_eq!((how(&given), given.over), ((None, true), Over::Tls), "{after_s}");
+            assert_eq!(how(&phone.fetches(Wish::Once(ONE), false, 300)), (Some(ONE), true));
+        }
     }
 
     #[test]

@@ -4,7 +4,6 @@ use serde_json::json;
 
 use super::policies::OLD_TOKENS;
 use crate::domain::admission::{OldProofs, TokenOf};
-use crate::domain::settings::GivenKeys;
 use crate::domain::{Action, CompanyId, Device, Mac, PhoneId, Subject, TransitionError};
 use crate::registry::actor::may_see;
 use crate::registry::change::Plan;
@@ -66,7 +65,9 @@ impl Registry {
             if keys == GivenFileKeys::Forgotten {
                 // Its files are others from now on.
                 changed.changed = now;
-                changed.written = changed.written.with_keys(GivenKeys::default());
+                let keys = changed.written.keys();
+                let keys = keys.clone().and(&keys.lost(now));
+                changed.written = changed.written.with_keys(keys);
                 event.after = json!({ "forgot_keys": true });
             }
             Ok(Plan::device(Some(device), Some(changed), ()).recorded(event))
