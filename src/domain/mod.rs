@@ -13,6 +13,8 @@ mod file_key;
 mod hex;
 mod hidden;
 mod hosted_path;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod laws;
 mod mac;
 mod nearest;
 mod own_password;

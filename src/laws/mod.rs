@@ -9,11 +9,25 @@ mod seeds;
 
 use std::fmt;
 
-pub use crate::catalogue::laws::{family, identification, target};
+pub use crate::catalogue::laws::{family, identification};
+pub use crate::domain::laws::name;
 pub use crate::domain::settings::laws::settings;
 pub use crate::handset::laws::{authorization, forwarded, request};
-pub use crate::net::laws::{certificate, proxy_header};
+pub use crate::net::laws::proxy_header;
 pub use crate::registry::transfer::laws::document;
+
+use crate::{catalogue, net, registry};
+
+/// A path stays below its root and steers nothing, and of a token in it nothing is kept to be shown.
+pub fn target(raw: &[u8]) {
+    catalogue::laws::target(raw);
+    registry::laws::logged_target(raw);
+}
+
+/// What a certificate names is bounded, and what it proves is of the catalogue.
+pub fn certificate(der: &[u8]) {
+    catalogue::laws::certified(&net::laws::certificate(der));
+}
 
 /// One law.
 #[derive(Clone, Copy)]
@@ -33,9 +47,10 @@ impl fmt::Debug for Law {
 }
 
 /// All of them.
-pub const LAWS: [Law; 10] = [
+pub const LAWS: [Law; 11] = [
     Law { name: "request", holds: request, seeds: seeds::heads },
     Law { name: "target", holds: target, seeds: seeds::targets },
+    Law { name: "name", holds: name, seeds: seeds::names },
     Law { name: "identification", holds: identification, seeds: seeds::identities },
     Law { name: "authorization", holds: authorization, seeds: seeds::authorizations },
     Law { name: "forwarded", holds: forwarded, seeds: seeds::forwarding },

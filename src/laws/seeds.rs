@@ -38,6 +38,21 @@ pub(super) fn targets() -> Vec<Vec<u8>> {
     bytes(recorded().into_iter().map(|(path, _)| path).chain(odd.map(str::to_owned)))
 }
 
+pub(super) fn names() -> Vec<Vec<u8>> {
+    bytes([
+        "0004f2aabbcc",
+        "00:04:F2:AA:BB:CC",
+        "0004.f2aa.bbcc",
+        "0004f2aabbcc11",
+        "spa-962",
+        "acme_1",
+        "serialNumber",
+        "token+window+pinned",
+        "s3feiptl2qk6nv26vnxopl657breksb2",
+        "firmware/t46s-66.86.0.15.rom",
+    ])
+}
+
 pub(super) fn identities() -> Vec<Vec<u8>> {
     let recorded = recorded().into_iter().map(|(path, agent)| format!("{path}\n{agent}"));
     bytes(recorded.chain(["/aastra.cfg\nAastra6731i\nx-aastra-expmod1: 536M".to_owned()]))
@@ -130,8 +145,8 @@ pub(super) fn documents() -> Vec<Vec<u8>> {
     bytes([document.to_string(), r#"{"version":1,"devices":[]}"#.to_owned()])
 }
 
-/// The file of each built-in family; a template follows it behind a line `----`.
+/// The built-in families that are short, and one that has a little of everything.
 pub(super) fn families() -> Vec<Vec<u8>> {
-    let folders = crate::catalogue::laws::written();
-    bytes(folders.into_iter().map(|text| format!("{text}\n----\n{{{{ mac }}}}\n")))
+    let small = include_str!("family.txt");
+    bytes(crate::catalogue::laws::written().into_iter().chain([small.to_owned()]))
 }

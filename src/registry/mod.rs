@@ -26,6 +26,8 @@ mod file_keys;
 mod first_key;
 mod hearing;
 mod index;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod laws;
 mod layer_cache;
 mod left_out;
 mod limits;

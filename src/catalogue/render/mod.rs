@@ -38,7 +38,7 @@ use escape::encode;
 use fragments::{FragmentFunction, Fragments};
 
 /// Larger than any handset's configuration; a template gone wild is stopped.
-const MAX_BODY_BYTES: usize = 4 << 20;
+pub(super) const MAX_BODY_BYTES: usize = 4 << 20;
 
 static TOO_MUCH_WORK: LazyLock<String> =
     LazyLock::new(|| format!("it takes more work than a file may: {MAX_FUEL} steps"));

@@ -141,6 +141,14 @@ impl<R: Read + Seek> Document<R> {
     }
 }
 
+#[cfg(any(test, fuzzing))]
+impl<R> CheckedDocument<R> {
+    /// Whether a user comes with a password, which is hashed anew by each import.
+    pub(super) fn has_passwords(&self) -> bool {
+        self.users.iter().any(|user| user.password.is_some())
+    }
+}
+
 /// Stores a whole document. For the gateway's own command: asks nobody's role, and no other may
 /// change the store meanwhile. On return all of it is durable, and was counted in the store.
 ///
