@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
+use crate::support::canary::{self, Canary};
 use crate::support::http::{Answer, request};
 
 /// When the tests' day begins.
@@ -58,6 +59,8 @@ impl Clock for Clockwork {
 }
 
 pub(super) struct Gateway {
+    /// Searches as long as there is somebody to ask.
+    _canary: Canary,
     pub registry: Arc<Registry>,
     pub address: SocketAddr,
     pub store: Arc<dyn Store>,
@@ -100,11 +103,7 @@ impl Gateway {
     }
 
     fn start(options: AdminOptions, document: Option<&[u8]>) -> Gateway {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .unwrap();
+        let runtime = canary::runtime();
         let clock = Clockwork { now: AtomicI64::new(NOW.seconds()), uptime_s: AtomicU64::new(0) };
         let clock = Arc::new(clock);
         let listener_up = Arc::new(AtomicBool::new(true));
@@ -134,7 +133,9 @@ impl Gateway {
         let address = bound.local_addr();
         server.serve(bound, ListenerOptions::new(None), Arc::new(admin)).unwrap();
         drop(_inside);
-        Gateway { registry, store, address, listener_up, clock, runtime, _server: server }
+        let key = document.map(|_| user("sysadmin")["key"].as_str().expect("a key"));
+        let _canary = Canary::new(address, key);
+        Gateway { _canary, registry, store, address, listener_up, clock, runtime, _server: server }
     }
 
     pub(super) fn block_on<T>(&self, future: impl Future<Output = T>) -> T {

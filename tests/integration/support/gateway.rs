@@ -11,9 +11,12 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
+use super::canary::{self, Canary};
 use super::http::{self, Answer};
 
 pub(crate) struct Gateway {
+    /// `None` only once it has ended.
+    canary: Option<Canary>,
     /// `None` only once it has ended.
     app: Option<App>,
     runtime: Runtime,
@@ -39,7 +42,7 @@ impl Gateway {
         adapt: impl FnOnce(&mut Config, &Path),
     ) -> Gateway {
         let dir = TempDir::new().expect("a temporary folder can be made");
-        let runtime = Runtime::new().expect("a runtime can be made");
+        let runtime = canary::runtime();
         let any: Vec<SocketAddr> = vec!["127.0.0.1:0".parse().expect("an address")];
         let mut config = Config::default();
         config.handset.http = any.clone();
@@ -53,12 +56,15 @@ impl Gateway {
             .block_on(App::start_with(&config, clock))
             .unwrap_or_else(|error| panic!("{error}"));
         let key = app.first_key().unwrap_or_default().to_owned();
-        Gateway { app: Some(app), runtime, key, dir: Some(dir) }
+        let admin = app.addresses().admin.first();
+        let canary = admin.map(|admin| Canary::new(*admin, Some(&key)));
+        Gateway { canary, app: Some(app), runtime, key, dir: Some(dir) }
     }
 
     /// Speaks with a key that another gateway of its store showed.
     pub(crate) fn with_key(mut self, key: &str) -> Gateway {
         key.clone_into(&mut self.key);
+        self.canary = Some(Canary::new(self.admin(), Some(key)));
         self
     }
 
@@ -78,7 +84,13 @@ impl Gateway {
 
     fn end(&mut self) {
         if let Some(app) = self.app.take() {
+            if let Some(canary) = self.canary.take() {
+                canary.ask_all();
+                self.canary = Some(canary);
+            }
             self.runtime.block_on(app.shutdown());
+            // With what it logged at its end.
+            drop(self.canary.take());
         }
     }
 

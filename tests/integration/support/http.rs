@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
 
+use super::canary;
+
 /// Longer than any answer takes on a loaded machine; a test that waits this long has failed.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -46,6 +48,7 @@ pub(crate) fn exchange(
     headers: &[(&str, &str)],
     body: &[u8],
 ) -> Option<Answer> {
+    canary::learn_request(target, headers, body);
     let mut head = format!("{method} {target} HTTP/1.1\r\nHost: gw.test\r\nConnection: close\r\n");
     for (name, value) in headers {
         head += &format!("{name}: {value}\r\n");
@@ -58,7 +61,9 @@ pub(crate) fn exchange(
     stream.write_all(body).ok()?;
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).ok()?;
-    parse(&bytes)
+    let answer = parse(&bytes)?;
+    canary::check_answer(target, &answer);
+    Some(answer)
 }
 
 /// Reads time out.

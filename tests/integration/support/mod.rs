@@ -1,6 +1,7 @@
 //! What the tests share: a gateway to talk to, and a client to talk with.
 
 pub(crate) mod broken_store;
+pub(crate) mod canary;
 pub(crate) mod clock;
 pub(crate) mod gateway;
 pub(crate) mod http;

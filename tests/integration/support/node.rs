@@ -18,10 +18,13 @@ use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
 use super::ManualClock;
+use super::canary::{self, Canary};
 use super::gateway::call;
 use super::http::{self, Answer};
 
 pub(crate) struct Node {
+    /// Searches as long as there is somebody to ask.
+    _canary: Canary,
     pub registry: Arc<Registry>,
     pub http: SocketAddr,
     pub admin: SocketAddr,
@@ -39,7 +42,7 @@ impl Node {
         quota: Quota,
         answer_timeout: Duration,
     ) -> Node {
-        let runtime = Runtime::new().unwrap();
+        let runtime = canary::runtime();
         let inside = runtime.enter();
         let loaded = Catalogue::load(&Sources::default()).unwrap();
         let opening = Registry::open(store, Arc::new(loaded), clock.clone(), quota);
@@ -69,7 +72,16 @@ impl Node {
         servers[0].serve(for_http, ListenerOptions::new(None), Arc::new(edge)).unwrap();
         servers[1].serve(for_admin, ListenerOptions::new(None), Arc::new(admin)).unwrap();
         drop(inside);
-        Node { registry, http, admin: admin_address, first_key, _servers: servers, runtime }
+        let _canary = Canary::new(admin_address, first_key.as_deref());
+        Node {
+            _canary,
+            registry,
+            http,
+            admin: admin_address,
+            first_key,
+            _servers: servers,
+            runtime,
+        }
     }
 
     /// What a handset that is new to us asks first; it is recorded when this returns.

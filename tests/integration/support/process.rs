@@ -1,20 +1,25 @@
 //! The gateway as its operator starts it: a process of its own.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::canary;
+
 /// Longer than a start takes on a loaded machine.
 const START: Duration = Duration::from_secs(60);
 
-/// Killed when dropped.
+/// Killed when dropped; then what it said is searched for secrets.
 pub(crate) struct Process {
     child: Child,
+    /// What it wrote to its log, where no test has that go elsewhere.
+    log: Option<JoinHandle<Vec<u8>>>,
     /// The lines of its standard output.
     announced: Receiver<String>,
     pub http: SocketAddr,
@@ -28,7 +33,7 @@ pub(crate) struct Process {
 impl Process {
     /// Returns once it serves.
     pub(crate) fn start(dir: &Path) -> Process {
-        Process::start_as(dir, "serve", Stdio::null())
+        Process::start_command(command(dir, "serve").env("DIALTONE_LOG_LEVEL", "trace"))
     }
 
     /// Does as [`Process::start`], with arguments and with somewhere for its log to go.
@@ -47,6 +52,13 @@ impl Process {
     pub(crate) fn begin(command: &mut Command) -> Process {
         let child = command.stdout(Stdio::piped()).spawn();
         let mut child = child.expect("the gateway's binary runs");
+        let log = child.stderr.take().map(|mut log| {
+            std::thread::spawn(move || {
+                let mut said = Vec::new();
+                let _ = log.read_to_end(&mut said);
+                said
+            })
+        });
         let output = BufReader::new(child.stdout.take().expect("it is piped"));
         let (say, announced) = mpsc::channel();
         // Ends with the process; or when nobody listens any more.
@@ -55,7 +67,7 @@ impl Process {
         });
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
         let (http, admin) = (nowhere, nowhere);
-        let mut process = Process { child, announced, http, https: None, admin, key: None };
+        let mut process = Process { child, log, announced, http, https: None, admin, key: None };
         // Of the addresses it is the last.
         process.read_until("admin");
         process
@@ -89,7 +101,10 @@ impl Process {
                 }
                 Some("handsets") => self.http = address(words.next()),
                 Some("admin") => self.admin = address(words.next()),
-                Some("first") => self.key = words.last().map(str::to_owned),
+                Some("first") => {
+                    self.key = words.last().map(str::to_owned);
+                    self.key.iter().for_each(|key| canary::learn(key));
+                }
                 _ => {}
             }
             if first == Some(word) {
@@ -123,6 +138,11 @@ impl Drop for Process {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        let Some(log) = self.log.take() else { return };
+        let said = log.join().expect("it reads to the end");
+        if !std::thread::panicking() {
+            canary::search("the log", &said);
+        }
     }
 }
 
@@ -138,6 +158,7 @@ pub(crate) fn command(dir: &Path, line: &str) -> Command {
         .current_dir(dir)
         .args(line.split(' '))
         .stdin(Stdio::null())
+        .stderr(Stdio::piped())
         .env("DIALTONE_HANDSET_HTTP", "127.0.0.1:0")
         .env("DIALTONE_HANDSET_HTTPS", "none")
         .env("DIALTONE_ADMIN_LISTEN", "127.0.0.1:0")
