@@ -59,7 +59,7 @@ fn begin_log(log: &LogSection) {
             .fmt_fields(text_fields())
             .init(),
         LogFormat::Json => {
-            builder.json().flatten_event(true).with_writer(|| JsonLines(io::stderr())).init()
+            builder.json().flatten_event(true).with_writer(|| JsonLines(io::stderr())).init();
         }
     }
 }

@@ -59,7 +59,9 @@ fn samples(kind: &Kind) -> (Vec<Value>, Vec<Value>) {
         ),
         Kind::Proofs => (
             ["network", "token", "certificate+network", "window + pinned"].map(Value::from).into(),
-            ["", "+", "network+", "mac", "network,token", "Network", "token+token"].map(Value::from).into(),
+            ["", "+", "network+", "mac", "network,token", "Network", "token+token"]
+                .map(Value::from)
+                .into(),
         ),
         Kind::MulticastAddress => (
             vec![json!("224.0.0.1"), json!("239.255.255.255")],
