@@ -10,6 +10,7 @@ mod away;
 mod bans;
 mod boot;
 mod broken_store;
+mod canaries;
 mod certificates;
 mod claims;
 mod crash;

@@ -186,7 +186,7 @@ fn with_credentials(clock: &Arc<ManualClock>) -> Gateway {
         config.handset.authorization.challenge = Challenge::DigestMd5;
         config.handset.trusted_proxies = ["127.0.0.0/8".parse().unwrap()].into_iter().collect();
     });
-    set(&gateway, "company", of_company("default"), "first");
+    set(&gateway, "company", of_company("default"), "1st-s3cret");
     create(&gateway, MAC);
     gateway
 }
@@ -215,18 +215,22 @@ fn proves_from(gateway: &Gateway, from: &str, password: &str) -> u16 {
 fn a_phone_sleeps_through_changes_of_its_companys_credentials() {
     let clock = ManualClock::new();
     let gateway = with_credentials(&clock);
-    for password in ["second", "third", "fourth"] {
+    for password in ["2nd-s3cret", "3rd-s3cret", "4th-s3cret"] {
         clock.advance(10);
         set(&gateway, "company", of_company("default"), password);
     }
-    assert_eq!(proves(&gateway, MAC, "first"), 200);
-    assert_eq!(proves(&gateway, MAC, "third"), 200, "it may have been told that one");
-    eventually("it has a later one", || proves(&gateway, MAC, "first") == 401);
-    assert_eq!([proves(&gateway, MAC, "third"), proves(&gateway, MAC, "fourth")], [200; 2]);
-    eventually("it has the present one", || proves(&gateway, MAC, "third") == 401);
+    assert_eq!(proves(&gateway, MAC, "1st-s3cret"), 200);
+    assert_eq!(proves(&gateway, MAC, "3rd-s3cret"), 200, "it may have been told that one");
+    eventually("it has a later one", || proves(&gateway, MAC, "1st-s3cret") == 401);
+    assert_eq!(
+        [proves(&gateway, MAC, "3rd-s3cret"), proves(&gateway, MAC, "4th-s3cret")],
+        [200; 2]
+    );
+    eventually("it has the present one", || proves(&gateway, MAC, "3rd-s3cret") == 401);
     clock.advance(10);
     create(&gateway, LATER);
-    let of_later = ["first", "third", "fourth"].map(|password| proves(&gateway, LATER, password));
+    let of_later = ["1st-s3cret", "3rd-s3cret", "4th-s3cret"]
+        .map(|password| proves(&gateway, LATER, password));
     assert_eq!(of_later, [401, 401, 200], "it never had those from before");
 }
 
@@ -235,10 +239,13 @@ fn credentials_of_the_company_before_open_nothing() {
     let gateway = with_credentials(&ManualClock::new());
     company(&gateway, "acme");
     set(&gateway, "company", of_company("acme"), "of acme");
-    set(&gateway, "phone", json!({ "phoneid": PHONE }), "its own");
-    assert_eq!(proves(&gateway, MAC, "its own"), 200);
+    set(&gateway, "phone", json!({ "phoneid": PHONE }), "0wn-s3cret");
+    assert_eq!(proves(&gateway, MAC, "0wn-s3cret"), 200);
     assign(&gateway, 0, "acme");
-    assert_eq!(["first", "its own"].map(|password| proves(&gateway, MAC, password)), [401; 2]);
+    assert_eq!(
+        ["1st-s3cret", "0wn-s3cret"].map(|password| proves(&gateway, MAC, password)),
+        [401; 2]
+    );
     assert_eq!(proves(&gateway, MAC, "of acme"), 200);
 }
 
@@ -247,11 +254,11 @@ fn credentials_shown_with_too_little_retire_none() {
     let gateway = with_credentials(&ManualClock::new());
     let require = ["credentials+network"];
     policy(&gateway, json!({ "require": require, "networks": ["198.51.100.0/24"] }));
-    set(&gateway, "company", of_company("default"), "second");
-    assert_eq!(proves_from(&gateway, HOME, "first"), 200);
-    assert_eq!(proves_from(&gateway, ELSEWHERE, "second"), 404);
+    set(&gateway, "company", of_company("default"), "2nd-s3cret");
+    assert_eq!(proves_from(&gateway, HOME, "1st-s3cret"), 200);
+    assert_eq!(proves_from(&gateway, ELSEWHERE, "2nd-s3cret"), 404);
     gateway.settle();
-    assert_eq!(proves_from(&gateway, HOME, "first"), 200);
+    assert_eq!(proves_from(&gateway, HOME, "1st-s3cret"), 200);
 }
 
 #[test]

@@ -22,6 +22,8 @@ use super::http::{self, Answer};
 
 /// Shorter ones are found in what has nothing to do with them.
 const SHORTEST: usize = 6;
+/// Words of a maker's that no password may be, as the refusal says.
+const NO_SECRETS: [&str; 2] = ["%NULL%", "%EMPTY%"];
 /// A flood logs more; what there is then is searched at once.
 const MOST_LOG: usize = 8 << 20;
 /// A token of a URL has so many of `a-z` and `2-7`.
@@ -40,7 +42,8 @@ const OF: &str = "of ";
 
 /// Remembers a secret of this test.
 pub(crate) fn learn(secret: &str) {
-    if secret.len() >= SHORTEST && !secret.starts_with("***") {
+    let is_hidden = secret.starts_with("***");
+    if secret.len() >= SHORTEST && !is_hidden && !NO_SECRETS.contains(&secret) {
         KNOWN.with_borrow_mut(|known| known.insert(secret.to_owned()));
     }
 }
