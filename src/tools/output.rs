@@ -57,7 +57,18 @@ pub(super) fn is_time(name: &str) -> bool {
     let last = name.rsplit('.').next();
     matches!(
         last,
-        Some("armed" | "at" | "changed" | "created" | "first" | "last" | "received" | "served")
+        Some(
+            "armed"
+                | "at"
+                | "changed"
+                | "created"
+                | "first"
+                | "last"
+                | "received"
+                | "served"
+                | "since"
+                | "until"
+        )
     )
 }
 
@@ -101,6 +112,14 @@ mod tests {
              0004f20102030   Zoë   2023-11-14T22:13:20Z  -\n\
              00087b0a0b0c11  -     -                     192.0.2.1\n"
         );
+    }
+
+    #[test]
+    fn a_ban_says_until_when_it_is() {
+        let rows = [json!({ "network": "192.0.2.0/24", "until": 1_700_000_000, "times": 2 })];
+        let columns = [("NETWORK", "network"), ("UNTIL", "until"), ("TIMES", "times")];
+        let line = "192.0.2.0/24  2023-11-14T22:13:20Z  2";
+        assert_eq!(table(&columns, &rows).lines().nth(1), Some(line));
     }
 
     #[test]
