@@ -82,9 +82,7 @@ impl Listener {
                 without_qop: section
                     .switch("digest_without_qop", handset.authorization.without_qop),
             },
-            proofs: section.optional_list("proofs").map_or(ProofSet::ALL, |proofs| {
-                proofs.into_iter().fold(ProofSet::default(), |set, proof| set.with(proof, true))
-            }),
+            proofs: section.optional_list("proofs").map_or(ProofSet::ALL, ProofSet::from_iter),
         };
         listener.check(&mut section);
         listener

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName, Method, Request, header};
 
 use super::access::Asker;
-use crate::domain::admission::ProofSet;
 use crate::domain::{ClientCertificate, Sighting, with_hidden_shown};
 use crate::provision::Fetch;
 
@@ -44,18 +43,13 @@ pub(super) fn fetch<B>(
         }
     }
     Some(Fetch {
-        target: target.to_owned(),
         user_agent: user_agent.map(|value| text(value.as_bytes(), Sighting::MAX_USER_AGENT)),
         headers: passed_on,
         is_head: *request.method() == Method::HEAD,
-        address: asker.address,
         is_tls: is_tls || asker.is_tls_at_proxy,
         is_allowed: asker.is_allowed,
         certificate,
-        authorization: None,
-        unfit: "",
-        is_challenged: false,
-        counting: ProofSet::ALL,
+        ..Fetch::new(target.to_owned(), asker.address)
     })
 }
 

@@ -77,6 +77,26 @@ pub struct Fetch {
 }
 
 impl Fetch {
+    /// A request for `target` that comes over plain HTTP, from a network that may ask, to a listener
+    /// that asks for nothing and where everything counts; it says nothing besides.
+    #[must_use]
+    pub fn new(target: String, address: IpAddr) -> Fetch {
+        Fetch {
+            target,
+            user_agent: None,
+            headers: Vec::new(),
+            is_head: false,
+            address,
+            is_tls: false,
+            is_allowed: true,
+            certificate: None,
+            authorization: None,
+            unfit: "",
+            is_challenged: false,
+            counting: ProofSet::ALL,
+        }
+    }
+
     /// What the client certificate proves.
     #[must_use]
     pub fn certified(&self, catalogue: &Catalogue) -> Certified {

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use dialtone::domain::Mac;
-use dialtone::domain::admission::ProofSet;
 use dialtone::provision::{Fetch, Provision, Provisioner, Reply};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -25,20 +24,7 @@ const NEW_AGENT: &str = "Yealink SIP-T46G 28.83.0.120";
 const T46G: &str = "Yealink SIP-T46G 28.83.0.120 00:15:65:4a:a9:37";
 
 fn fetch(address: IpAddr, target: String, user_agent: Option<&str>) -> Fetch {
-    Fetch {
-        target,
-        user_agent: user_agent.map(str::to_owned),
-        headers: Vec::new(),
-        address,
-        is_head: false,
-        is_tls: false,
-        is_allowed: true,
-        certificate: None,
-        authorization: None,
-        unfit: "",
-        is_challenged: false,
-        counting: ProofSet::ALL,
-    }
+    Fetch { user_agent: user_agent.map(str::to_owned), ..Fetch::new(target, address) }
 }
 
 /// Memory that the process has, in KiB.

@@ -7,7 +7,6 @@ use std::time::Duration;
 use dialtone::ambient::SystemClock;
 use dialtone::catalogue::{Catalogue, Request, Sources, Target};
 use dialtone::domain::Mac;
-use dialtone::domain::admission::ProofSet;
 use dialtone::provision::{Fetch, Provision, Provisioner, Reply, Sent};
 use dialtone::registry::{Quota, Registry};
 use dialtone::store::{MemoryStore, Mutation, Store};
@@ -85,18 +84,8 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<Figure>, String> {
 
 fn answered(provisioner: &Provisioner) -> Result<(), String> {
     let fetch = Fetch {
-        target: DESK_FILE.to_owned(),
         user_agent: Some(DESK_AGENT.to_owned()),
-        headers: Vec::new(),
-        address: [10, 0, 0, 1].into(),
-        is_head: false,
-        is_tls: false,
-        is_allowed: true,
-        certificate: None,
-        authorization: None,
-        unfit: "",
-        is_challenged: false,
-        counting: ProofSet::ALL,
+        ..Fetch::new(DESK_FILE.to_owned(), [10, 0, 0, 1].into())
     };
     let mut answering = std::pin::pin!(provisioner.fetch(fetch));
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());

@@ -59,12 +59,6 @@ pub struct Missing {
 impl Missing {
     /// As many as a policy has.
     pub const MAX: usize = 8;
-    /// There is nothing that would be enough.
-    pub const NOTHING: Missing = Missing {
-        of_each: [ProofSet::NONE; Missing::MAX],
-        uncounted: ProofSet::NONE,
-        is_expired: false,
-    };
 
     fn of(require: &[ProofSet], proven: ProofSet) -> Missing {
         let mut missing = Missing::default();
@@ -310,8 +304,7 @@ mod tests {
     fn what_does_not_count_at_a_listener_proves_nothing_and_is_told() {
         let policy = policy(&["token+network", "certificate"]);
         let told = |counting: &[Proof]| {
-            let counting =
-                counting.iter().fold(ProofSet::default(), |set, proof| set.with(*proof, true));
+            let counting = counting.iter().copied().collect();
             let address = "10.1.2.3".parse().unwrap();
             let shown = Shown { counting, address, ..shown([true, true, true]) };
             match policy.judge(&AdmissionState::default(), &shown).verdict {
@@ -407,7 +400,7 @@ mod tests {
 
         #[test]
         fn a_set_is_read_as_it_is_written(proofs in prop::collection::vec(0..Proof::ALL.len(), 1..6)) {
-            let set = proofs.iter().fold(ProofSet::default(), |set, at| set.with(Proof::ALL[*at], true));
+            let set: ProofSet = proofs.iter().map(|at| Proof::ALL[*at]).collect();
             prop_assert_eq!(set.to_string().parse(), Ok(set));
         }
     }

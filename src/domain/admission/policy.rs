@@ -111,6 +111,12 @@ impl ProofSet {
     }
 }
 
+impl FromIterator<Proof> for ProofSet {
+    fn from_iter<I: IntoIterator<Item = Proof>>(proofs: I) -> ProofSet {
+        proofs.into_iter().fold(ProofSet::NONE, |set, proof| set.with(proof, true))
+    }
+}
+
 impl FromStr for ProofSet {
     type Err = InvalidProofSet;
 

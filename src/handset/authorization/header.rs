@@ -220,7 +220,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_header_is_read_to_an_end(value in "(Digest|Basic|[a-z]*)[ -~\u{a0}-\u{ff}]{0,200}") {
-            drop(read_one(value.as_bytes()));
+            crate::handset::laws::authorization(value.as_bytes());
         }
 
         #[test]

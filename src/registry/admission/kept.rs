@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::json;
 
-use crate::domain::admission::{AdmissionState, CompanyToken, OldCredentials, OldProofs};
+use crate::domain::admission::{OldCredentials, OldProofs};
 use crate::domain::{CompanyId, Credentials, Device, Phone};
 use crate::registry::{Directory, Registry};
 
@@ -34,18 +34,37 @@ impl Registry {
         directory: &Arc<Directory>,
     ) -> Device {
         let is_in = companies(&after);
-        if is_in.is_empty() {
-            return after;
-        }
-        match before.filter(|before| before.has_active_port()) {
-            Some(before) => self.keeping_proofs_of(before, after, directory),
-            None => {
-                let token = self.token_numbers.next(after.admission.token);
-                let mut old = OldProofs::NONE;
-                old.company_tokens = is_in.iter().filter_map(|id| directory.token_of(id)).collect();
-                let admission = AdmissionState { token, ..after.admission.clone() }.with_old(old);
-                Device { admission, ..after }
+        match before {
+            _ if is_in.is_empty() => after,
+            Some(before) if companies(before) == is_in => {
+                self.keeping_proofs_of(before, after, directory)
             }
+            _ => self.given_to_others(before, after, directory),
+        }
+    }
+
+    /// SECURITY: who administers a company that it was in knows its tokens and credentials, and may
+    /// not have what it gets now.
+    fn given_to_others(
+        &self,
+        before: Option<&Device>,
+        mut after: Device,
+        directory: &Directory,
+    ) -> Device {
+        let was_in = before.map(companies).unwrap_or_default();
+        let mut old = OldProofs::NONE;
+        for id in companies(&after) {
+            let oldest = before.filter(|_| was_in.contains(&id));
+            let number = oldest.map(|before| before.admission.old().oldest_of(&id));
+            old.came_with(&id, number.unwrap_or_else(|| directory.token_number(&id)));
+        }
+        if was_in.is_empty() {
+            after.admission.token = self.token_numbers.next(after.admission.token);
+        }
+        after.admission = after.admission.with_old(old);
+        match before {
+            Some(before) => without_own_credentials(before, after),
+            None => after,
         }
     }
 
@@ -56,19 +75,6 @@ impl Registry {
         directory: &Arc<Directory>,
     ) -> Device {
         let was = &before.admission;
-        let (was_in, is_in) = (companies(before), companies(&after));
-        if was_in != is_in {
-            // SECURITY: who administers a company that it was in knows its tokens and credentials, and
-            // may not have what it gets now.
-            let token = |id: &CompanyId| match was_in.contains(id) {
-                true => Some(CompanyToken { company: id.clone(), number: was.old().oldest_of(id) }),
-                false => directory.token_of(id),
-            };
-            let company_tokens = is_in.iter().filter_map(token).collect();
-            after.admission =
-                after.admission.with_old(OldProofs { company_tokens, ..OldProofs::NONE });
-            return without_own_credentials(before, after);
-        }
         let mut old = was.old().clone();
         if was.token != after.admission.token {
             OldProofs::keep(&mut old.tokens, was.token);
@@ -113,11 +119,10 @@ fn without_own_credentials(before: &Device, mut after: Device) -> Device {
 }
 
 impl Directory {
-    /// The present token of a company; `None` for the first one, which needs no saying.
-    fn token_of(&self, id: &CompanyId) -> Option<CompanyToken> {
-        let company = self.companies.get(id)?;
-        let number = self.policies.of(company, &self.system).company_token;
-        (number > 0).then(|| CompanyToken { company: id.clone(), number })
+    /// How often the token of a company was changed.
+    fn token_number(&self, id: &CompanyId) -> u32 {
+        let company = self.companies.get(id);
+        company.map_or(0, |company| self.policies.of(company, &self.system).company_token)
     }
 }
 

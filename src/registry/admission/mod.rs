@@ -16,7 +16,7 @@ use std::net::IpAddr;
 use super::Registry;
 use super::index::AdmissionFacts;
 use crate::domain::admission::{
-    AdmissionState, Judged, Lack, Missing, Mode, Pins, Proof, ProofSet, Shown, Verdict,
+    Judged, Lack, Missing, Mode, Pins, Proof, ProofSet, Shown, Verdict,
 };
 use crate::domain::{CompanyId, Mac, TypeKey};
 
@@ -65,12 +65,11 @@ pub struct Admission {
 }
 
 impl Admission {
-    const REFUSED: Admission = Admission {
-        verdict: Verdict::Refused(Lack::Proof(Missing::NOTHING)),
-        is_first: false,
-        is_proven: false,
-        arming: Arming::NONE,
-    };
+    /// Nothing that it could show would be enough.
+    fn refused(arming: Arming) -> Admission {
+        let verdict = Verdict::Refused(Lack::Proof(Missing::default()));
+        Admission { verdict, is_first: false, is_proven: false, arming }
+    }
 }
 
 impl Registry {
@@ -80,8 +79,9 @@ impl Registry {
         let Some(AdmissionFacts { company, others, state }) = self.memory.index.admission(mac)
         else {
             // SECURITY: taken from everybody since the request was looked up.
-            return Admission::REFUSED;
+            return Admission::refused(Arming::default());
         };
+        let arming = Arming::of(&state);
         let directory = self.directory();
         let mut verdict = Verdict::Admitted;
         let mut is_proven = true;
@@ -90,7 +90,7 @@ impl Registry {
         for id in std::iter::once(&company).chain(&others) {
             let Some(company) = directory.companies.get(id) else {
                 // SECURITY: nobody can say what a company asks for that has just gone.
-                return Admission::REFUSED;
+                return Admission::refused(arming);
             };
             let policy = directory.policies.of(company, &directory.system);
             if policy.mode == Mode::Off {
@@ -119,14 +119,14 @@ impl Registry {
         // retire the token that it still has.
         let is_known = is_proven && !asked.is_empty();
         for (company, policy, token, shown, judged) in asked.iter().filter(|_| is_known) {
-            self.note_judged(mac, &state, shown, *judged);
+            self.note_judged(mac, arming, shown, *judged);
             let counted = token.filter(|_| shown.counting.contains(Proof::Token));
             if let Some(token) = counted {
                 self.note_token(mac, company, policy, &state, token);
             }
         }
         let is_first = is_known && state.pins.is_none();
-        Admission { verdict, is_first, is_proven, arming: Arming::of(&state) }
+        Admission { verdict, is_first, is_proven, arming }
     }
 
     /// The device was sent a file of its own, for the first time since it was promoted or armed
@@ -145,13 +145,13 @@ impl Registry {
         company.is_some_and(|company| directory.policies.of(company, &directory.system).holding)
     }
 
-    fn note_judged(&self, mac: Mac, state: &AdmissionState, shown: &Shown<'_>, judged: Judged) {
+    fn note_judged(&self, mac: Mac, arming: Arming, shown: &Shown<'_>, judged: Judged) {
         if let Some(variation) = judged.variation {
             let (address, maker) = (shown.address, shown.maker.map(str::to_owned));
             let model = shown.model.cloned();
             let locks = judged.locks;
             let noted = Noted::Variation { variation, locks, address, maker, model };
-            self.note_admission(mac, Arming::of(state), noted);
+            self.note_admission(mac, arming, noted);
         }
     }
 

@@ -7,7 +7,7 @@ use crate::domain::{Company, CompanyId, Mac};
 use crate::registry::Registry;
 
 /// Whose a token is that came with a request for a device.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug)]
 pub struct FoundToken {
     /// The number of the device's own, the present one or one from before.
     own: Option<u32>,

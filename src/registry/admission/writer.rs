@@ -18,16 +18,13 @@ use crate::throttle::LogRate;
 
 /// What a device was armed with when a request of it was judged. It is another one from when it is
 /// given to a company, armed again or given another token: what was noted before is nothing to it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Arming {
     armed: Option<Timestamp>,
     token: u32,
 }
 
 impl Arming {
-    /// Of no device.
-    pub(super) const NONE: Arming = Arming { armed: None, token: 0 };
-
     pub(super) fn of(state: &AdmissionState) -> Arming {
         Arming { armed: state.armed, token: state.token }
     }

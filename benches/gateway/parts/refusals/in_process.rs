@@ -7,7 +7,6 @@ use std::task::{Context, Poll, Waker};
 
 use dialtone::ambient::{SystemClock, SystemRandom};
 use dialtone::catalogue::{Catalogue, Sources};
-use dialtone::domain::admission::ProofSet;
 use dialtone::domain::{Mac, PhoneId, Port};
 use dialtone::provision::{Fetch, Provision, Provisioner, Reply};
 use dialtone::registry::{
@@ -143,18 +142,5 @@ fn cost(
 }
 
 fn fetch(target: String, address: [u8; 4]) -> Fetch {
-    Fetch {
-        target,
-        user_agent: Some(FOUR_AGENT.to_owned()),
-        headers: Vec::new(),
-        address: address.into(),
-        is_head: false,
-        is_tls: false,
-        is_allowed: true,
-        certificate: None,
-        authorization: None,
-        unfit: "",
-        is_challenged: false,
-        counting: ProofSet::ALL,
-    }
+    Fetch { user_agent: Some(FOUR_AGENT.to_owned()), ..Fetch::new(target, address.into()) }
 }
