@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use super::answer::Fail;
 use crate::domain::{CompanyId, Mac, PhoneId, Port};
+use crate::net::{InvalidNetwork, Network};
 
 /// `scope` or `values`.
 #[derive(Clone, Copy)]
@@ -131,17 +132,16 @@ impl<'a> Fields<'a> {
     /// A network, or an address for itself; bits behind the prefix do not count.
     pub(super) fn network(&self, name: &str) -> Result<Option<IpNet>, Fail> {
         let Some(text) = self.filled(name)? else { return Ok(None) };
-        let of_address = || text.parse().ok().map(|address: IpAddr| address.to_canonical().into());
-        let network = text.parse().ok().or_else(of_address);
-        let network: IpNet =
-            network.ok_or_else(|| self.wrong(name, "an address or a network, 192.0.2.0/24"))?;
-        if network == network.trunc() {
-            return Ok(Some(network));
+        if let Ok(address) = text.parse::<IpAddr>() {
+            return Ok(Some(address.to_canonical().into()));
         }
-        let (address, whole) = (network.addr(), network.trunc());
-        let message =
-            format!("{network} has bits behind its prefix; did you mean {address} or {whole}?");
-        Err(Fail::new(format!("{name}: {message}")))
+        match text.parse::<Network>() {
+            Ok(network) => Ok(Some(network.into())),
+            Err(error @ InvalidNetwork::HostBits { .. }) => {
+                Err(Fail::new(format!("{name}: {error}")))
+            }
+            Err(_) => Err(self.wrong(name, "an address or a network, 192.0.2.0/24")),
+        }
     }
 
     /// A number or its digits; `0` is a port.

@@ -240,7 +240,7 @@ fn who_lifts_or_makes_another_ban_than_there_is_hears_which() {
     let message = "No such ban: that of 203.0.113.0/24 holds it";
     assert_eq!(gateway.ask("delete", lift)["message"], message);
     let ban = json!({ "type": "ban", "values": { "network": "203.0.113.7/24" } });
-    let message = "network: 203.0.113.7/24 has bits behind its prefix; did you mean 203.0.113.7 or \
-                   203.0.113.0/24?";
+    let message =
+        "network: `203.0.113.7/24` has bits set behind the prefix; did you mean 203.0.113.0/24?";
     assert_eq!(gateway.ask("create", ban)["message"], message);
 }

@@ -1,11 +1,11 @@
 //! `dialtone ban`.
 
 use clap::Subcommand;
-use ipnet::IpNet;
 
 use super::Task;
 use super::phone::EVENTS;
 use super::show::Show;
+use crate::net::Network;
 use crate::tools::client::Call;
 
 #[derive(Debug, Clone, Subcommand)]
@@ -19,14 +19,12 @@ pub enum BanCommand {
     /// Show why a network, or an address in it, gets nothing.
     Show {
         /// An address or a network.
-        #[arg(value_parser = network)]
-        network: IpNet,
+        network: Network,
     },
     /// Ban a network by hand.
     Add {
         /// An address or a network.
-        #[arg(value_parser = network)]
-        network: IpNet,
+        network: Network,
         /// How long.
         #[arg(long, default_value_t = 1_440)]
         minutes: u64,
@@ -37,14 +35,12 @@ pub enum BanCommand {
     /// Lift the ban of a network, as the list shows it, and forget what led to it.
     Lift {
         /// An address or a network.
-        #[arg(value_parser = network)]
-        network: IpNet,
+        network: Network,
     },
     /// List who was banned and by whom lifted, and sweeps from many addresses; newest first.
     Events {
         /// Of this network only.
-        #[arg(value_parser = network)]
-        network: Option<IpNet>,
+        network: Option<Network>,
         /// At most so many.
         #[arg(long, default_value_t = 100)]
         limit: usize,
@@ -60,18 +56,10 @@ const COLUMNS: &[(&str, &str)] = &[
     ("REASON", "reason"),
 ];
 
-fn network(text: &str) -> Result<IpNet, String> {
-    let of_address = || text.parse().ok().map(|address: std::net::IpAddr| address.into());
-    let network: Option<IpNet> = text.parse().ok().or_else(of_address);
-    network
-        .map(|network| network.trunc())
-        .ok_or_else(|| "it is not an IP address or a network like 192.0.2.0/24".to_owned())
-}
-
 impl BanCommand {
     pub(super) fn task(self) -> Task {
         let call = |verb, attempt: String| Call::new(verb, "ban", attempt);
-        let of = |verb, network: IpNet| {
+        let of = |verb, network: Network| {
             call(verb, format!("{verb} ban {network}")).scope("network", network.to_string())
         };
         match self {
@@ -120,7 +108,7 @@ mod tests {
             ("show 192.0.2.7", "read", one.clone(), json!({})),
             ("lift 192.0.2.7", "delete", one.clone(), json!({})),
             (
-                "add 2001:db8:1::7/48 --minutes 5 --reason walks",
+                "add 2001:db8:1::/48 --minutes 5 --reason walks",
                 "create",
                 json!({}),
                 json!({ "network": "2001:db8:1::/48", "minutes": 5, "reason": "walks" }),
@@ -133,6 +121,9 @@ mod tests {
             let own = (call.kind, call.verb, Value::Object(call.scope), Value::Object(call.values));
             assert_eq!(own, ("ban", verb, scope, values), "{line}");
         }
-        assert!(Shell::try_parse_from(["ban", "show", "office"]).is_err());
+        for wrong in ["office", "2001:db8:1::7/48"] {
+            assert!(Shell::try_parse_from(["ban", "add", wrong]).is_err(), "{wrong}");
+            assert!(Shell::try_parse_from(["ban", "show", wrong]).is_err(), "{wrong}");
+        }
     }
 }
