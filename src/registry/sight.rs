@@ -131,8 +131,6 @@ impl Registry {
         let is_active = known.is_some_and(|known| known.active);
         let is_at_home = known.is_some_and(|known| self.memory.index.is_at_home(known, address));
         let is_served_here = is_active && is_at_home && known.is_some_and(|known| known.served);
-        // The token last: to tell whose it is takes longer than all else, and phones that are served
-        // there need not show it.
         if evidence.is_proven || is_served_here || evidence.token.is_some_and(FoundToken::vouches) {
             return None;
         }
